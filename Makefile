@@ -1,0 +1,35 @@
+# Everything starts from nothing: the environment is made on the first call of any target.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# torch first and by its exact version: a range lets pip take a build of several gigabytes.
+TORCH := $(shell grep '^torch==' constraints.txt)
+
+.PHONY: demo test check bench docs clean
+
+demo: $(READY)  ## Compare five variants on rendered scenes, offline, in about three minutes.
+	$(BIN)/foveal demo --out runs/demo
+
+test: check  ## Lint, types, and all tests with the examples in docstrings and README.
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest
+
+check: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: $(READY)
+	@for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
+
+docs: $(READY)
+	@echo "The pages are Markdown and are read as they stand: README.md, docs/*.md."
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet $(TORCH)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist

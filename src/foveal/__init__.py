@@ -1,0 +1,14 @@
+"""Add attention to any CNN, and learn, with evidence, whether it helps, what it costs and where it looks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from foveal.lazy import lazily
+
+if TYPE_CHECKING:
+    from foveal.models.insertion import insert as insert
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "insert"]
+__getattr__ = lazily(__name__, {"insert": "models.insertion"})

@@ -1,0 +1,79 @@
+"""What people read goes to stderr while work goes on; results go to stdout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+from foveal.study.config import RunConfig
+from foveal.study.progress import Progress
+from foveal.training.history import Epoch
+
+err = Console(stderr=True, highlight=False)
+out = Console(highlight=False)
+
+
+def say(text: str) -> None:
+    """Print one line of text for people."""
+    err.print(text, soft_wrap=True)
+
+
+def print_json(content: Mapping[str, Any]) -> None:
+    """Print one JSON object, and nothing else, on stdout."""
+    print(json.dumps(content, indent=2))  # noqa: T201
+
+
+class LiveProgress(Progress):
+    """A bar over all the steps, and a line an epoch; lines alone where there is no terminal."""
+
+    def __init__(self, runs: int, *, epochs: bool = True) -> None:
+        self.runs, self.finished, self.epochs = runs, 0, epochs
+        self.bars = Bars(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=err,
+            transient=True,
+        )
+        self.task = self.bars.add_task("", total=None)
+        self.name = ""
+
+    def __enter__(self) -> LiveProgress:
+        self.bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bars.stop()
+
+    def begin_run(self, config: RunConfig) -> None:
+        """Name the run."""
+        self.name = f"{config.attention} seed {config.seed}"
+        self.bars.update(self.task, description=self.name)
+
+    def step(self, done: int, steps: int) -> None:
+        """Move the bar: over the steps of all runs, as if each had as many as this one."""
+        self.bars.update(self.task, completed=self.finished * steps + done, total=self.runs * steps)
+
+    def epoch(self, row: Epoch) -> None:
+        """Print the epoch."""
+        if self.epochs:
+            say(
+                f"epoch {row.epoch:>3}  train {row.train_loss:.4f} {row.train_accuracy:7.2%}  "
+                f"test {row.test_loss:.4f} {row.test_accuracy:7.2%}  {row.time_seconds:6.1f} s"
+            )
+        self.last = row
+
+    def end_run(self, config: RunConfig) -> None:
+        """Count the run, and say how it ended."""
+        self.finished += 1
+        if not self.epochs:
+            say(
+                f"{self.finished:>3}/{self.runs}  {config.attention:<28} seed {config.seed:<3} "
+                f"test accuracy {self.last.test_accuracy:7.2%}"
+            )

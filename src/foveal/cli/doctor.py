@@ -1,0 +1,32 @@
+"""`foveal doctor`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.table import Table
+
+from foveal.cli.console import out, print_json
+
+
+def doctor(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
+    """Show versions, machine and what a run here would compute with; put it into a bug report.
+
+    Parameters
+    ----------
+    json
+        Print one JSON object on stdout.
+    """
+    from foveal.folders import cache_folder
+    from foveal.study.environment import environment
+    from foveal.training import Numerics, resolve
+
+    facts = environment() | resolve(Numerics()).model_dump() | {"cache": str(cache_folder())}
+    if json:
+        print_json(facts)
+        return
+    table = Table(show_header=False)
+    for name, value in facts.items():
+        table.add_row(name, str(value))
+    out.print(table)

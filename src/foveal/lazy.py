@@ -1,0 +1,24 @@
+"""Packages whose public names are imported on first use.
+
+torch takes seconds to import; `foveal --help`, completion and a typo must be answered without it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+
+
+def lazily(package: str, homes: Mapping[str, str]) -> Callable[[str], object]:
+    """Return a module's `__getattr__` that finds each name in the submodule `homes` gives.
+
+    >>> lazily("foveal", {"bad_parameter": "errors"})("bad_parameter").__name__
+    'bad_parameter'
+    """
+
+    def find(name: str) -> object:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
+
+    return find

@@ -1,0 +1,61 @@
+"""The small CNN of the ablation."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from torch import Tensor, nn
+
+from foveal.errors import bad_parameter
+
+WIDTHS = (32, 64, 128)
+HIDDEN = 1024
+
+
+class ConvNet(nn.Module):
+    """Three convolutional blocks and two linear layers; it returns logits.
+
+    A block is conv3x3 (padding 1) - batch norm - ReLU - max pool 2, with 32, 64 and 128 channels. For
+    10 classes of 3x32x32 images it has 2,202,122 parameters. It knows nothing of attention: `insert`
+    puts that behind the ReLU of each block.
+
+    Shape: (N, in_channels, image_size, image_size) to (N, num_classes).
+
+    >>> sum(p.numel() for p in ConvNet().parameters())
+    2202122
+    """
+
+    def __init__(self, num_classes: int = 10, in_channels: int = 3, image_size: int = 32) -> None:
+        super().__init__()
+        side = image_size // 2 ** len(WIDTHS)
+        if side < 1:
+            raise bad_parameter("image_size", "at least 8", image_size)
+        self.input_shape = (in_channels, image_size, image_size)
+        before = (in_channels, *WIDTHS)
+        self.blocks = nn.Sequential(
+            *(block(fan_in, width) for fan_in, width in zip(before, WIDTHS, strict=False))
+        )
+        self.head = nn.Sequential(
+            OrderedDict(
+                hidden=nn.Linear(WIDTHS[-1] * side**2, HIDDEN),
+                relu=nn.ReLU(),
+                logits=nn.Linear(HIDDEN, num_classes),
+            )
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logits."""
+        out: Tensor = self.head(self.blocks(x).flatten(1))
+        return out
+
+
+def block(fan_in: int, width: int) -> nn.Sequential:
+    """Return one convolutional block, which halves height and width."""
+    return nn.Sequential(
+        OrderedDict(
+            conv=nn.Conv2d(fan_in, width, 3, padding=1),
+            norm=nn.BatchNorm2d(width),
+            relu=nn.ReLU(),
+            pool=nn.MaxPool2d(2),
+        )
+    )

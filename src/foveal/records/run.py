@@ -1,0 +1,179 @@
+"""The record of one run: a folder, complete or absent."""
+
+from __future__ import annotations
+
+import csv
+import json
+import tomllib
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tomli_w
+
+from foveal.errors import FovealError, UsageError
+from foveal.records import schema
+from foveal.records.atomic import written_aside
+
+RESULT_KEYS = frozenset(
+    {
+        "variant", "seed", "test_accuracy", "test_loss", "top5_accuracy", "train_accuracy",
+        "train_loss", "calibration_error", "parameters", "epochs", "classes", "data",
+        "data_checksum", "seconds", "images_per_second",
+    }
+)  # fmt: skip
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """All that a finished run left, but its weights.
+
+    `metrics` has one array a column of the curves, one value an epoch; `predictions` what was
+    said of each test image; `training_batch` some images as training saw them.
+    """
+
+    folder: Path
+    config: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    metrics: Arrays
+    results: Mapping[str, Any]
+    predictions: Arrays
+    training_batch: Arrays
+
+
+def is_complete(folder: Path) -> bool:
+    """Say whether `folder` is a finished run; its results are the last thing written."""
+    return (folder / schema.RESULTS).is_file()
+
+
+def write_config(folder: Path, config: Mapping[str, Any]) -> None:
+    """Write the resolved config of a run."""
+    write_toml(folder / schema.CONFIG, {"schema": schema.SCHEMA, **config})
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read the config of a run, finished or not."""
+    config = read_checked_toml(folder / schema.CONFIG, frozenset({"attention", "seed"}))
+    del config["schema"]
+    return config
+
+
+def write_run(
+    folder: Path,
+    *,
+    environment: Mapping[str, Any],
+    metrics: Sequence[Mapping[str, float]],
+    results: Mapping[str, Any],
+    predictions: Arrays,
+    training_batch: Arrays,
+) -> None:
+    """Write what a run found into `folder`; the results come last and make it complete."""
+    write_json(folder / schema.ENVIRONMENT, environment)
+    write_table(folder / schema.METRICS, metrics)
+    for name, arrays in (schema.PREDICTIONS, predictions), (schema.TRAINING_BATCH, training_batch):
+        with written_aside(folder / name) as aside, aside.open("wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy's own stub mistakes ** for allow_pickle
+    write_json(folder / schema.RESULTS, {"schema": schema.SCHEMA, **results})
+
+
+def read_run(folder: Path) -> RunRecord:
+    """Read a finished run.
+
+    Raises:
+        UsageError: `folder` is no finished run.
+        FovealError: a file of it is damaged.
+    """
+    if not is_complete(folder):
+        raise UsageError(f"{folder} is not a finished run: it has no {schema.RESULTS}.")
+    try:
+        return RunRecord(
+            folder=folder,
+            config=read_config(folder),
+            environment=json.loads((folder / schema.ENVIRONMENT).read_text()),
+            metrics=read_table(folder / schema.METRICS),
+            results=read_results(folder / schema.RESULTS),
+            predictions=read_arrays(folder / schema.PREDICTIONS),
+            training_batch=read_arrays(folder / schema.TRAINING_BATCH),
+        )
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise FovealError(
+            f"The run {folder} is damaged ({error}): delete it and run again."
+        ) from error
+
+
+def read_results(path: Path) -> dict[str, Any]:
+    """Read the figures of a run and see that all are there."""
+    results = json.loads(path.read_text())
+    missing = RESULT_KEYS - set(results)
+    if missing:
+        raise ValueError(f"{path.name} lacks {', '.join(sorted(missing))}")
+    return dict(results)
+
+
+def read_checked_toml(path: Path, keys: frozenset[str]) -> dict[str, Any]:
+    """Read a TOML file of this version's schema that has all of `keys`.
+
+    Raises:
+        FovealError: it is damaged, or another version wrote it.
+    """
+    try:
+        content = read_toml(path)
+    except (OSError, ValueError) as error:
+        raise FovealError(f"{path} is damaged ({error}): restore it, or run again.") from error
+    if content.get("schema") != schema.SCHEMA:
+        raise FovealError(
+            f"{path} was written in schema {content.get('schema')}, and this version reads "
+            f"{schema.SCHEMA}: use the version of foveal that wrote it."
+        )
+    if not keys <= set(content):
+        missing = ", ".join(sorted(keys - set(content)))
+        raise FovealError(f"{path} is damaged (it lacks {missing}): restore it, or run again.")
+    return content
+
+
+def write_toml(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a TOML file whole or not at all."""
+    with written_aside(path) as aside:
+        aside.write_text(tomli_w.dumps(content))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file."""
+    with path.open("rb") as file:
+        return tomllib.load(file)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file whole or not at all."""
+    with written_aside(path) as aside:
+        aside.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows with equal keys as CSV."""
+    with written_aside(path) as aside, aside.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_table(path: Path) -> dict[str, npt.NDArray[np.float64]]:
+    """Read a CSV file of numbers as one array a column."""
+    with path.open(newline="") as file:
+        header, *rows = list(csv.reader(file)) or [[]]
+    if not rows or any(len(row) != len(header) for row in rows):
+        raise ValueError(f"{path.name} is cut off")
+    columns = zip(*rows, strict=True)
+    return {n: np.array([float(v) for v in c]) for n, c in zip(header, columns, strict=True)}
+
+
+def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Read every array of an npz file; pickled ones are refused."""
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files}

@@ -1,0 +1,5 @@
+"""Figures and one HTML page from records alone: no torch, no retraining, no network."""
+
+from foveal.report.page import report
+
+__all__ = ["report"]

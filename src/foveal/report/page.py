@@ -1,0 +1,151 @@
+"""The page: records in, one HTML file out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from foveal.errors import UsageError
+from foveal.records import (
+    is_complete,
+    read_run,
+    read_study,
+    schema,
+    written_aside,
+)
+from foveal.report import curves, figures, words
+from foveal.report.arms import BASELINE, Arm, arms_of, rates
+from foveal.report.images import data_uri
+from foveal.report.missing import missing_pieces
+
+IMAGES_SHOWN = 32
+
+
+def report(folder: Path) -> Path:
+    """Write report.html into the folder of a study or of one run, and return its path.
+
+    The page holds all that it shows, needs no network and no script, and is the same, byte for
+    byte, whenever it is made from the same records.
+
+    Raises:
+        UsageError: `folder` is neither a study with a finished run nor a finished run.
+        FovealError: a file of it is damaged.
+    """
+    html = render(context_of(folder))
+    path = folder / schema.REPORT
+    with written_aside(path) as aside:
+        aside.write_text(html, encoding="utf-8")
+    return path
+
+
+def context_of(folder: Path) -> dict[str, Any]:
+    """Read the folder and collect what the page shows."""
+    if (folder / schema.STUDY).is_file():
+        study = read_study(folder)
+        arms = arms_of(study)
+        if not arms:
+            raise UsageError(f"{folder} has no finished run yet: there is nothing to report.")
+        return {
+            "single": False,
+            "planned_seeds": study.config["planned_seeds"],
+            "missing": missing_pieces(study, arms),
+            "config": as_text({k: v for k, v in study.config.items() if k != "schema"}),
+            **shown(arms),
+        }
+    if is_complete(folder):
+        run = read_run(folder)
+        variant = run.results["variant"]
+        arm = Arm(variant, 0 if variant == BASELINE else 1, (run,))
+        return {"single": True, "missing": [], "config": as_text(run.config), **shown([arm])}
+    raise UsageError(f"{folder} is neither a study nor a finished run.")
+
+
+def shown(arms: Sequence[Arm]) -> dict[str, Any]:
+    """Collect what study and run have in common."""
+    first = arms[0].runs[0]
+    shares = [rates(arm.confusion) for arm in arms]
+    errors = [np.nan_to_num(share - np.diag(np.diag(share))).max() for share in shares]
+    environment = agreed([as_text(run.environment) for arm in arms for run in arm.runs])
+    compared = [arm.comparison for arm in arms if arm.comparison]
+    intervals = any(comparison.detectable is not None for comparison in compared)
+    return {
+        "model": first.config["model"],
+        "data": first.results["data"],
+        "runs": sum(len(arm.runs) for arm in arms),
+        "epochs": first.results["epochs"],
+        "test_images": len(first.predictions["labels"]),
+        "baseline": BASELINE,
+        "arms": arms,
+        "top5": first.results["top5_accuracy"] is not None,
+        "classes": arms[0].classes,
+        "compared": compared,
+        "forest": figures.forest_plot(arms) if intervals else "",
+        "overview": [curves.overview(arms, quantity) for quantity in curves.TITLES],
+        "train_and_test": [curves.train_and_test(arm, arms) for arm in arms if len(arms) > 1],
+        "confusion": [figures.confusion_matrix(arm, largest_error=max(errors)) for arm in arms],
+        "largest_error": max(errors),
+        "class_plot": figures.class_accuracy(arms),
+        "batch": training_batch(arms[0]),
+        "seed_of_batch": first.results["seed"],
+        "commands": environment.pop("command", []),
+        "environment": environment,
+        "checksums": sorted({run.results["data_checksum"] for arm in arms for run in arm.runs}),
+    }
+
+
+def training_batch(arm: Arm) -> list[tuple[str, str]]:
+    """Return the first images of a training batch as (class, data URI)."""
+    batch = arm.runs[0].training_batch
+    images, labels = batch["images"], batch["labels"]
+    pairs = zip(images[:IMAGES_SHOWN], labels[:IMAGES_SHOWN], strict=True)
+    return [(arm.classes[label], data_uri(image)) for image, label in pairs]
+
+
+def as_text(content: Mapping[str, Any]) -> dict[str, str]:
+    """Return the values of a config or an environment as rows of a table.
+
+    >>> as_text({"epochs": 3, "variants": ["none", "series"]})
+    {'epochs': '3', 'variants': 'none, series'}
+    """
+    return {
+        name: ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        for name, value in content.items()
+    }
+
+
+def agreed(rows: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
+    """Return for each name the different values that the runs have.
+
+    >>> agreed([{"torch": "2.13"}, {"torch": "2.13", "date": "Monday"}])
+    {'torch': ['2.13'], 'date': ['Monday']}
+    """
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: sorted({row[name] for row in rows if name in row}) for name in names}
+
+
+def render(context: Mapping[str, Any]) -> str:
+    """Fill the template; whatever stands in a record is text there, never markup."""
+    environment = Environment(
+        loader=PackageLoader("foveal.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for written in (
+        words.percent,
+        words.points,
+        words.interval,
+        words.level,
+        words.seconds,
+        words.listed,
+        words.true_minus,
+        words.mean_and_sd,
+        words.against,
+    ):
+        environment.filters[written.__name__] = written
+    return environment.get_template("report.html.j2").render(context)

@@ -1,0 +1,110 @@
+"""Numbers, names and verdicts as a reader wants them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from foveal.stats import Comparison
+
+ABSENT = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
+
+
+def true_minus(text: str) -> str:
+    """Set a minus sign before each negative number; one that rounds to zero has no sign.
+
+    >>> true_minus("from -0.50 to +0.00, McNemar-like")
+    'from −0.50 to 0.00, McNemar-like'
+    """  # noqa: RUF002 - that is the sign
+    text = re.sub(r"(?<!\w)[+-](0\.0+)(?!\d)", r"\1", text)
+    return re.sub(r"(?<!\w)-(?=\d)", MINUS, text)
+
+
+def percent(fraction: float, places: int = 2) -> str:
+    """Write a fraction in percent, without the sign.
+
+    >>> percent(0.84213), percent(math.nan)
+    ('84.21', '–')
+    """  # noqa: RUF002 - that is the sign
+    return ABSENT if math.isnan(fraction) else f"{100 * fraction:.{places}f}"
+
+
+def mean_and_sd(fractions: npt.NDArray[np.float64]) -> str:
+    """Write mean and standard deviation over runs in percent; one run has no deviation.
+
+    >>> mean_and_sd(np.array([0.84, 0.85, 0.86])), mean_and_sd(np.array([0.84]))
+    ('85.00 ± 1.00', '84.00')
+    """
+    mean = percent(float(fractions.mean()))
+    return f"{mean} ± {percent(float(fractions.std(ddof=1)))}" if len(fractions) > 1 else mean
+
+
+def points(fraction: float) -> str:
+    """Write a difference of accuracies in points, with its sign.
+
+    >>> points(-0.0123)
+    '−1.23'
+    """  # noqa: RUF002 - that is the sign
+    return true_minus(f"{100 * fraction:+.2f}")
+
+
+def interval(ends: tuple[float, float]) -> str:
+    """Write an interval of differences in points.
+
+    >>> interval((-0.005, 0.0074))
+    '[−0.50, +0.74]'
+    """  # noqa: RUF002 - that is the sign
+    return f"[{points(ends[0])}, {points(ends[1])}]"
+
+
+def level(fraction: float) -> str:
+    """Write the level of an interval.
+
+    >>> level(0.9875), level(0.95)
+    ('98.75 %', '95 %')
+    """
+    return f"{100 * fraction:.4g} %"
+
+
+def seconds(value: float) -> str:
+    """Write a time in seconds.
+
+    >>> seconds(3.14159), seconds(1234.5)
+    ('3.1', '1,234')
+    """
+    return f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+
+
+def listed(values: Sequence[object]) -> str:
+    """Join values as in a sentence.
+
+    >>> listed([0, 1, 2])
+    '0, 1 and 2'
+    """
+    words = [str(value) for value in values]
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
+
+
+def printable(text: str) -> str:
+    r"""Put a visible mark where a character cannot be shown in a page, nor stand in XML.
+
+    >>> printable("bell\x07") == "bell\N{REPLACEMENT CHARACTER}"
+    True
+    """
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def short(text: str, longest: int = 16) -> str:
+    """Cut a name to what a figure has room for."""
+    return text if len(text) <= longest else text[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def against(comparison: Comparison) -> str:
+    """Return the word between a verdict and the baseline: better than, equivalent to."""
+    words = {"better": "than", "worse": "than", "equivalent": "to", "undecided": "against"}
+    return words[comparison.verdict]

@@ -1,0 +1,31 @@
+"""Where and when a run was made."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from foveal.training.probe import processor
+
+LIBRARIES = ("torch", "accelerate", "torchmetrics", "numpy", "datasets", "pillow")
+
+
+def environment() -> dict[str, Any]:
+    """Return versions, machine, command and date."""
+    import foveal
+
+    return {
+        "foveal": foveal.__version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in LIBRARIES},
+        "system": platform.platform(),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "command": shlex.join(["foveal", *sys.argv[1:]]),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

@@ -1,0 +1,17 @@
+"""One training loop, what it is told, and what it needs to go on after a break."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from foveal.lazy import lazily
+from foveal.training.history import Epoch
+from foveal.training.numerics import Numerics, resolve
+from foveal.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from foveal.training.loop import Training as Training
+    from foveal.training.loop import train as train
+
+__all__ = ["Epoch", "Numerics", "Recipe", "Training", "resolve", "train"]
+__getattr__ = lazily(__name__, {"Training": "loop", "train": "loop"})

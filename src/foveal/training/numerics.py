@@ -1,0 +1,95 @@
+"""What moves the last bits of a result: threads, dtype, memory format, device.
+
+They are resolved once, when a run or a study is created, and written into its config. No later
+probe, machine load or executor changes them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from foveal.training.probe import bfloat16_is_faster
+
+if TYPE_CHECKING:
+    import torch
+
+AUTO: Final = "auto"
+
+
+class Numerics(BaseModel):
+    """Threads, dtype, memory format and device; `auto` (0 threads) is still to be resolved."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = AUTO
+    """Where to train."""
+    threads: int = Field(default=0, ge=0)
+    """CPU threads of one run; 0 takes all that there are."""
+    dtype: Literal["auto", "float32", "bfloat16"] = AUTO
+    """What is computed in; `auto` takes bfloat16 where a probe finds it faster."""
+    memory_format: Literal["auto", "channels_last", "contiguous"] = AUTO
+    """How feature maps lie in memory."""
+
+
+def resolve(numerics: Numerics) -> Numerics:
+    """Return the same without anything left to choose.
+
+    The probe of the dtype runs once a machine; its answer is kept in the cache folder.
+    """
+    device = best_device() if numerics.device == AUTO else numerics.device
+    threads = numerics.threads or len(os.sched_getaffinity(0))
+    dtype = numerics.dtype
+    if dtype == AUTO:
+        dtype = "bfloat16" if bfloat16_is_faster(device, threads) else "float32"
+    memory_format = "channels_last" if numerics.memory_format == AUTO else numerics.memory_format
+    return Numerics(device=device, threads=threads, dtype=dtype, memory_format=memory_format)
+
+
+def best_device() -> Literal["cpu", "cuda", "mps"]:
+    """Return the fastest kind of device that torch finds."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def torch_memory_format(numerics: Numerics) -> torch.memory_format:
+    """Return torch's own name of the memory format."""
+    import torch
+
+    named: torch.memory_format = {
+        "channels_last": torch.channels_last,
+        "contiguous": torch.contiguous_format,
+    }[numerics.memory_format]
+    return named
+
+
+@contextmanager
+def threads_of(numerics: Numerics) -> Iterator[None]:
+    """Compute with the threads of resolved `numerics` inside."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(numerics.threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def precision(numerics: Numerics) -> torch.autocast:
+    """Return the context of one forward pass in the dtype of resolved `numerics`.
+
+    It must not span a step of the optimiser: inside it torch keeps the weights it has cast, and would
+    go on with the old ones.
+    """
+    import torch
+
+    enabled = numerics.dtype == "bfloat16"
+    return torch.autocast(numerics.device, dtype=torch.bfloat16, enabled=enabled)

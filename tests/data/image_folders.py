@@ -1,0 +1,96 @@
+"""Tiny data sets on disk, in the layouts that are read."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+Images = npt.NDArray[np.uint8]
+CLASSES = ("cat", "dog", "owl")
+
+
+def random_images(count: int, size: tuple[int, int] = (6, 8), seed: int = 0) -> Images:
+    return np.random.default_rng(seed).integers(0, 256, (count, *size, 3), dtype=np.uint8)
+
+
+def encode(image: Image.Image, form: str) -> bytes:
+    out = io.BytesIO()
+    image.save(out, form, **({"lossless": True, "quality": 0} if form == "WEBP" else {}))
+    return out.getvalue()
+
+
+def features(classes: Sequence[str] = CLASSES, label: str = "label") -> dict[str, dict[str, Any]]:
+    return {
+        "img": {"_type": "Image"},
+        label: {"names": list(classes), "_type": "ClassLabel"},
+    }
+
+
+def write_shard(
+    path: Path,
+    encoded: Sequence[bytes | None],
+    labels: Sequence[int | None],
+    *,
+    known: Mapping[str, Any] | None,
+    label: str = "label",
+    coarse: Sequence[int] | None = None,
+) -> None:
+    columns: dict[str, Any] = {
+        "img": pa.array(
+            [{"bytes": content, "path": None} for content in encoded],
+            pa.struct([("bytes", pa.binary()), ("path", pa.string())]),
+        ),
+        label: pa.array(labels, pa.int64()),
+    }
+    if coarse is not None:
+        columns["coarse_label"] = pa.array(coarse, pa.int64())
+    table = pa.table(columns)
+    if known is not None:
+        written = json.dumps({"info": {"features": known}})
+        table = table.replace_schema_metadata({b"huggingface": written.encode()})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path)
+
+
+def write_folder(
+    folder: Path,
+    *,
+    train: int = 20,
+    test: int = 7,
+    form: str = "PNG",
+    size: tuple[int, int] = (6, 8),
+) -> tuple[Images, Images]:
+    """Write a folder of random images, training images in two shards, labels 0 1 2 0 1 2 ..."""
+    images = random_images(train, size), random_images(test, size, seed=1)
+    half = train // 2
+    for name, part, first in (
+        ("train-00000-of-00002", images[0][:half], 0),
+        ("train-00001-of-00002", images[0][half:], half),
+        ("test-00000-of-00001", images[1], 0),
+    ):
+        encoded = [encode(Image.fromarray(image), form) for image in part]
+        labels = [(first + row) % 3 for row in range(len(part))]
+        write_shard(folder / "data" / f"{name}.parquet", encoded, labels, known=features())
+    return images
+
+
+@contextmanager
+def unchanged(folder: Path) -> Iterator[None]:
+    """Fail if a file below `folder` appears, goes or changes."""
+
+    def state() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    before = state()
+    yield
+    assert state() == before

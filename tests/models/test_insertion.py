@@ -1,0 +1,144 @@
+"""Attention goes in, the backbone stays what it was, and attention comes out again."""
+
+import copy
+import pickle
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from foveal import insert
+from foveal.attention import available
+from foveal.errors import UsageError
+from foveal.models import ConvNet, build_model, load_model, save_model
+
+VARIANTS = ["none", *available(), "parallel:branches=cbam", "series:order=spatial-first"]
+
+
+def images(count: int = 2) -> Tensor:
+    return torch.randn(count, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
+
+def test_layer_parameters_of_the_convnet() -> None:
+    counts = [
+        sum(p.numel() for p in m.parameters()) for m in ConvNet().modules() if not [*m.children()]
+    ]
+    assert [count for count in counts if count] == [
+        896, 64, 18_496, 128, 73_856, 256, 2_098_176, 10_250,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [8, 20, 33])
+def test_convnet_takes_other_sizes(size: int) -> None:
+    model = ConvNet(7, in_channels=1, image_size=size)
+    assert model(torch.zeros(1, 1, size, size)).shape == (1, 7)
+
+
+@pytest.mark.parametrize("attention", VARIANTS)
+def test_backbone_is_the_same_in_every_variant(attention: str) -> None:
+    plain = build_model("convnet", seed=5).state_dict()
+    state = build_model("convnet", attention=attention, seed=5).state_dict()
+    assert [key for key in state if ".attention." not in key] == list(plain)
+    assert all(torch.equal(state[key], value) for key, value in plain.items())
+
+
+def test_gates_hang_on_the_seed_and_the_site_alone() -> None:
+    one, same = (build_model("convnet", attention="series", seed=1) for _ in range(2))
+    other = build_model("convnet", attention="series", seed=2)
+    keys = [key for key in one.state_dict() if "attention.channel.reduce.weight" in key]
+    assert all(torch.equal(one.state_dict()[key], same.state_dict()[key]) for key in keys)
+    assert not any(torch.equal(one.state_dict()[key], other.state_dict()[key]) for key in keys)
+
+
+def test_building_leaves_the_generators_alone() -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    insert(build_model("convnet"), "series")
+    assert torch.equal(torch.rand(4), expected)
+
+
+@pytest.mark.parametrize("attention", available())
+def test_gate_stands_behind_the_relu_and_before_the_pool(attention: str) -> None:
+    model = build_model("convnet", attention=attention).eval()
+    block = model.get_submodule("blocks.0")
+    expected = block.pool(block.relu.attention(block.norm(block.conv(images())).relu()))  # type: ignore[operator, union-attr]
+    torch.testing.assert_close(block(images()), expected)
+
+
+@pytest.mark.parametrize("attention", available())
+def test_removal_restores_the_model(attention: str) -> None:
+    model = ConvNet().train()
+    keys, before = list(model.state_dict()), copy.deepcopy(model).eval()(images())
+    insertion = insert(model, attention)
+    assert not torch.equal(copy.deepcopy(model).eval()(images()), before)
+    assert all(module.training for module in model.modules())
+    insertion.remove()
+    assert list(model.state_dict()) == keys
+    assert torch.equal(model.eval()(images()), before)
+
+
+def test_sites_have_their_true_shapes() -> None:
+    insertion = insert(ConvNet(image_size=20), "channel")
+    assert [site.shape[1:] for site in insertion.sites] == [(32, 20, 20), (64, 10, 10), (128, 5, 5)]
+    assert sum(insertion.parameters) == sum(2 * c * (c // 16) + c // 16 + c for c in (32, 64, 128))
+
+
+def test_tracing_changes_no_statistics() -> None:
+    model = ConvNet()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    insert(model, "series").remove()
+    assert all(torch.equal(model.state_dict()[key], value) for key, value in before.items())
+
+
+@pytest.mark.parametrize("attention", ["series", "parallel"])
+def test_result_can_be_copied_and_pickled(attention: str) -> None:
+    model = build_model("convnet", attention=attention).eval()
+    expected = model(images())
+    assert torch.equal(copy.deepcopy(model)(images()), expected)
+    assert torch.equal(pickle.loads(pickle.dumps(model))(images()), expected)
+
+
+def test_a_second_gate_at_a_site_is_refused() -> None:
+    model = build_model("convnet", attention="series")
+    with pytest.raises(
+        UsageError, match=r"'blocks\.0\.relu' has attention already: remove it first"
+    ):
+        insert(model, "channel")
+
+
+def test_a_module_called_twice_is_refused() -> None:
+    relu = nn.ReLU()
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), relu, nn.Conv2d(4, 4, 3), relu)
+    with pytest.raises(UsageError, match="'1' is called more than once"):
+        insert(model, "series", example=torch.zeros(1, 3, 9, 9))
+
+
+def test_a_network_without_the_place_is_refused() -> None:
+    with pytest.raises(UsageError, match="has no place 'conv'"):
+        insert(nn.Sequential(nn.Conv2d(3, 4, 3)), "series", example=torch.zeros(1, 3, 9, 9))
+
+
+def test_unknown_place_model_and_attention_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"`where` should be one of 'conv'"):
+        insert(ConvNet(), "series", where="everywhere")
+    with pytest.raises(UsageError, match=r"no model 'covnet'. Did you mean 'convnet'"):
+        build_model("covnet")
+    with pytest.raises(UsageError, match="Did you mean 'reduction'"):
+        build_model("convnet", attention="series:reducton=8")
+
+
+@pytest.mark.parametrize("spec", ["series:reduction", "series:=8", "none:reduction=8"])
+def test_badly_written_variants_are_refused(spec: str) -> None:
+    with pytest.raises(UsageError):
+        build_model("convnet", attention=spec)
+
+
+def test_saved_model_says_the_same(tmp_path: object) -> None:
+    from pathlib import Path
+
+    folder = Path(str(tmp_path))
+    built_with = {"name": "convnet", "num_classes": 7, "attention": "series:reduction=8"}
+    model = build_model(**built_with, seed=9).eval()  # type: ignore[arg-type]
+    save_model(model, folder, **built_with)
+    assert torch.equal(load_model(folder).eval()(images()), model(images()))

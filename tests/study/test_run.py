@@ -1,0 +1,143 @@
+"""A run folder is complete or absent, and belongs to one config."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from foveal.data import load_data
+from foveal.errors import UsageError
+from foveal.models import load_model
+from foveal.records import partial_path, read_run
+from foveal.study import Progress, RunConfig, evaluate_run, run
+
+SMALL = RunConfig(
+    data="scenes", train_size=120, test_size=60, epochs=2, batch_size=32, attention="channel",
+    device="cpu", threads=1, dtype="float32",
+)  # fmt: skip
+
+
+class StoppedError(Exception):
+    pass
+
+
+class StopAfterFirstEpoch(Progress):
+    def step(self, done: int, steps: int) -> None:
+        if done > steps // 2:
+            raise StoppedError
+
+
+def changed(**options: object) -> RunConfig:
+    return SMALL.model_copy(update=options)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("runs") / "channel"
+    run(SMALL, path)
+    return path
+
+
+def test_leaves_all_that_it_should(folder: Path) -> None:
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "config.toml", "environment.json", "metrics.csv", "model", "predictions.npz", "results.json",
+        "training_batch.npz",
+    ]  # fmt: skip
+    assert not partial_path(folder).exists()
+
+
+def test_record_agrees_with_itself(folder: Path) -> None:
+    record = read_run(folder)
+    assert record.results["test_accuracy"] == record.metrics["test_accuracy"][-1]
+    correct = record.predictions["correct"]
+    assert correct.mean() == record.results["test_accuracy"]
+    np.testing.assert_array_equal(
+        record.predictions["predicted"] == record.predictions["labels"], correct
+    )
+    assert record.predictions["confusion"].trace() == correct.sum()
+    assert record.training_batch["images"].shape == (40, 32, 32, 3)
+    weights = load_model(folder / "model").parameters()
+    assert record.results["parameters"] == sum(p.numel() for p in weights)
+
+
+def test_config_is_resolved(folder: Path) -> None:
+    config = tomllib.loads((folder / "config.toml").read_text())
+    assert config["memory_format"] == "channels_last"
+    assert config["data_checksum"] == load_data("scenes", train_size=120, test_size=60).checksum
+
+
+def test_weights_say_what_the_record_says(folder: Path) -> None:
+    assert evaluate_run(folder).accuracy == read_run(folder).results["test_accuracy"]
+
+
+def test_a_finished_run_is_read_and_not_run_again(folder: Path) -> None:
+    before = (folder / "results.json").stat().st_mtime_ns
+    record = run(SMALL, folder)
+    assert (folder / "results.json").stat().st_mtime_ns == before
+    assert record.results == json.loads((folder / "results.json").read_text())
+
+
+def test_another_config_is_refused_with_its_difference(folder: Path) -> None:
+    with pytest.raises(UsageError, match="epochs is 2 there and 3 here"):
+        run(changed(epochs=3), folder)
+
+
+def test_an_open_choice_takes_what_is_stored(folder: Path) -> None:
+    assert run(changed(dtype="auto", threads=0), folder).config["dtype"] == "float32"
+
+
+def test_an_interrupted_run_goes_on_to_the_same_result(folder: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    with pytest.raises(StoppedError):
+        run(SMALL, again, progress=StopAfterFirstEpoch())
+    assert not again.exists()
+    with pytest.raises(UsageError, match="add --resume"):
+        run(SMALL, again)
+    resumed, unbroken = run(SMALL, again, resume=True), read_run(folder)
+    for name in ("test_accuracy", "test_loss", "train_accuracy", "train_loss"):
+        assert resumed.results[name] == unbroken.results[name]
+    ours, theirs = (load_model(path / "model").state_dict() for path in (again, folder))
+    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+
+
+def test_config_of_a_run_repeats_it(folder: Path, tmp_path: Path) -> None:
+    stored = tomllib.loads((folder / "config.toml").read_text())
+    del stored["schema"]
+    record = run(RunConfig(**stored), tmp_path / "repeated")
+    assert record.results["test_loss"] == read_run(folder).results["test_loss"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"data": "no/such/folder"}, "no file or folder no/such/folder"),
+        ({"data": "scens"}, "Did you mean"),
+        ({"attention": "sereis"}, "Did you mean 'series'"),
+        ({"model": "convnett"}, "Did you mean 'convnet'"),
+        ({"data_checksum": "0" * 16}, "other images"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_met_leaves_nothing(
+    tmp_path: Path, options: dict[str, object], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        run(changed(**options), tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("dear")
+    with pytest.raises(UsageError, match="is not a run"):
+        run(SMALL, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_the_key_hangs_on_what_decides_the_result() -> None:
+    assert SMALL.key == changed(data="/elsewhere").key
+    others = {"seed": 1, "epochs": 3, "attention": "none", "threads": 2, "dtype": "bfloat16"}
+    keys = {changed(**{name: value}).key for name, value in others.items()}
+    assert len(keys | {SMALL.key}) == 6
