@@ -1,7 +1,16 @@
-"""`python -m foveal`."""
+"""`python -m foveal`, and the command `foveal`."""
 
 import sys
 
 from foveal.cli import main
+from foveal.cli.allocator import keep_pages
 
-sys.exit(main())
+
+def start() -> int:
+    """Run the command line in a process of its own."""
+    keep_pages(sys.argv[1:])
+    return main()
+
+
+if __name__ == "__main__":
+    sys.exit(start())

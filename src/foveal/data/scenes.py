@@ -19,7 +19,7 @@ from foveal.errors import bad_parameter
 CLASSES = tuple(SHAPES)
 SPLITS = ("train", "test")
 LEAST_PIXELS = 5  # a smaller object may have no pixel left once something hides part of it
-PIXELS_AT_ONCE = 1 << 16  # the planes of one chunk stay in the processor's cache
+PIXELS_AT_ONCE = 1 << 17  # few calls, and the planes of one chunk stay in the processor's cache
 
 
 def scenes_data(
@@ -27,7 +27,7 @@ def scenes_data(
     train_size: int = 20_000,
     test_size: int = 5_000,
     size: int = 32,
-    object_size: float = 0.36,
+    object_size: float = 0.4,
     colour_variation: float = 0.5,
     clutter: float = 0.5,
     seed: int = 0,
@@ -52,7 +52,7 @@ def render(
     *,
     split: str = "train",
     size: int = 32,
-    object_size: float = 0.36,
+    object_size: float = 0.4,
     colour_variation: float = 0.5,
     clutter: float = 0.5,
     seed: int = 0,
@@ -80,6 +80,7 @@ def draw_split(rows: npt.NDArray[np.int64], split: str, options: SceneOptions, s
     images = np.empty((len(rows), size, size, 3), np.uint8)
     masks = np.empty((len(rows), size, size), np.bool_)
     labels = np.empty(len(rows), np.int64)
+    colours = np.empty(len(rows), np.float32)
     step = max(1, PIXELS_AT_ONCE // size**2)
     for start in range(0, len(rows), step):
         chunk = slice(start, start + step)
@@ -89,12 +90,13 @@ def draw_split(rows: npt.NDArray[np.int64], split: str, options: SceneOptions, s
             labels[chunk],
             chance,
             size=size,
-            object_size=options.object_size,
-            colour_variation=options.colour_variation,
-            clutter=options.clutter,
+            object_size=float(options.object_size),
+            colour_variation=float(options.colour_variation),
+            clutter=float(options.clutter),
         )
+        colours[chunk] = colourfulness(images[chunk])
     area = (masks.sum(axis=(1, 2)) / size**2).astype(np.float32)
-    details = {"mask": masks, "area": area, "colourfulness": colourfulness(images)}
+    details = {"mask": masks, "area": area, "colourfulness": colours}
     return Split(images, labels, details)
 
 
@@ -134,7 +136,7 @@ class SceneOptions:
     """
 
     size: int = 32
-    object_size: float = 0.36
+    object_size: float = 0.4
     colour_variation: float = 0.5
     clutter: float = 0.5
 

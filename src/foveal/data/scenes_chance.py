@@ -31,6 +31,10 @@ class Chance:
     seed: int
     path: tuple[str | int, ...]
 
+    def take(self, rows: npt.NDArray[np.int64]) -> Chance:
+        """Return the draws of the images `rows`."""
+        return replace(self, indices=self.indices[rows])
+
     def of(self, *names: str | int) -> Chance:
         """Return the draws whose names begin with `names`."""
         return replace(self, path=self.path + names)
@@ -50,7 +54,8 @@ class Chance:
         """Return one number an image, uniform from `low` to `high`, (N, 1, 1)."""
         return low + (high - low) * self.fractions(name, 1)[:, :, None]
 
-    def direction(self, name: str) -> tuple[Plane, Plane]:
-        """Return one vector (x, y) of length 1 an image, at any angle, (N, 1, 1) each."""
-        angle = self.uniform(name).astype(np.float64) * (2 * math.pi)
+    def direction(self, name: str, degrees: float = 360) -> tuple[Plane, Plane]:
+        """Return one vector (x, y) of length 1 an image, in a sector about x, (N, 1, 1) each."""
+        half = math.radians(degrees) / 2
+        angle = self.uniform(name, -half, half).astype(np.float64)
         return np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)

@@ -19,6 +19,7 @@ Mask = npt.NDArray[np.bool_]
 Clutter = Callable[[Plane, Plane, Chance], Plane]
 
 STROKES, PATCHES = 5, 4  # the most that one scene has
+LEAN = 44  # degrees from the furthest left to the furthest right
 
 
 def paint_scenes(
@@ -32,19 +33,19 @@ def paint_scenes(
 ) -> tuple[npt.NDArray[np.uint8], Mask]:
     """Return N images (N, size, size, 3) of the classes `labels`, and their masks."""
     frame = Frame(size, object_size, colour_variation, clutter)
-    luma = chance.uniform("luma", 0.2, 0.8)
+    luma = chance.uniform("luma", 0.2, 0.5)
     canvas = background(frame, chance.of("background"), luma)
     for k in range(STROKES):
-        scatter(canvas, frame, chance.of("stroke", k), luma, stroke)
+        scatter(canvas, frame, chance.of("stroke", k), stroke)
     for k in range(PATCHES):
-        scatter(canvas, frame, chance.of("patch", k), luma, patch)
+        scatter(canvas, frame, chance.of("patch", k), patch)
     mask = place_object(canvas, frame, chance.of("object"), luma, labels)
     return expose(canvas, frame, chance.of("light")), mask
 
 
 def background(frame: Frame, chance: Chance, luma: Plane) -> Plane:
     """Return a canvas (3, N, H, W) with two colours that a texture blends into each other."""
-    spread = chance.uniform("spread", 0.1, 0.3) * frame.clutter
+    spread = chance.uniform("spread", 0.1, 0.25) * frame.clutter
     first = frame.colour(chance.of("first"), luma - spread)
     second = frame.colour(chance.of("second"), luma + spread)
     share = chance.uniform("share of waves")
@@ -72,13 +73,18 @@ def blobs(frame: Frame, chance: Chance, cells: int = 6) -> Plane:
     return left + (right - left) * weight
 
 
-def scatter(canvas: Plane, frame: Frame, chance: Chance, luma: Plane, clutter: Clutter) -> None:
-    """Paint one piece of clutter somewhere, in the scenes that have it."""
-    x = frame.x - chance.uniform("x")
-    y = frame.y - chance.uniform("y")
-    colour = frame.colour(chance, contrasting(chance, luma, 0.1, 0.4))
-    present = chance.uniform("present") < frame.clutter
-    paint(canvas, frame.coverage(clutter(x, y, chance)) * present, colour)
+def scatter(canvas: Plane, frame: Frame, chance: Chance, clutter: Clutter) -> None:
+    """Paint one piece of clutter anywhere, in the scenes that have it."""
+    rows = present(frame, chance)
+    chance = chance.take(rows)
+    x, y = frame.x - chance.uniform("x"), frame.y - chance.uniform("y")
+    colour = frame.colour(chance, chance.uniform("luma", 0.05, 0.95))
+    paint(canvas, rows, frame.coverage(clutter(x, y, chance)), colour)
+
+
+def present(frame: Frame, chance: Chance) -> npt.NDArray[np.int64]:
+    """Return the rows of the scenes that have a piece of clutter."""
+    return np.flatnonzero(chance.uniform("present") < frame.clutter)
 
 
 def stroke(x: Plane, y: Plane, chance: Chance) -> Plane:
@@ -100,47 +106,43 @@ def place_object(
     canvas: Plane, frame: Frame, chance: Chance, luma: Plane, labels: npt.NDArray[np.int64]
 ) -> Mask:
     """Paint the objects, some of them behind a stroke, and return where they are seen."""
-    side = chance.uniform("side", 0.75, 1.25) * frame.object_size
+    side = chance.uniform("side", 0.7, 1.3) * frame.object_size
     # The same margin for all classes, so that place tells nothing of the class.
     reach = 0.62 * side
     x = (frame.x - reach - (1 - 2 * reach) * chance.uniform("x")) / side
     y = (frame.y - reach - (1 - 2 * reach) * chance.uniform("y")) / side
     distance = turned_shapes(x, y, chance, labels) * side
-    shade = contrasting(chance, luma, 0.22, 0.45)
-    near, far = frame.colour(chance.of("near"), shade), frame.colour(chance.of("far"), shade)
+    brightness = luma + chance.uniform("contrast", 0.18, 0.55)
+    near, far = (frame.colour(chance.of(end), brightness) for end in ("near", "far"))
     along_x, along_y = chance.direction("shading")
     blend = np.clip(0.5 + along_x * x + along_y * y, 0, 1)
-    paint(canvas, frame.coverage(distance), near + (far - near) * blend)
+    everywhere = np.arange(len(labels))
+    paint(canvas, everywhere, frame.coverage(distance), near + (far - near) * blend)
 
-    hiding = chance.of("hiding")
-    shift_x, shift_y = (hiding.uniform(axis, -0.4, 0.4) for axis in "xy")
-    # In units of three sides: the stroke then crosses the object and hides little of it.
-    in_front = stroke((x - shift_x) / 3, (y - shift_y) / 3, hiding) * (3 * side)
-    present = hiding.uniform("present") < frame.clutter
-    colour = frame.colour(hiding, contrasting(hiding, luma, 0.1, 0.4))
-    paint(canvas, frame.coverage(in_front) * present, colour)
-    return (distance <= 0) & ~((in_front <= 0) & present)
+    mask = distance <= 0
+    chance = chance.of("in front")
+    rows = present(frame, chance)
+    chance, x, y, side = chance.take(rows), x[rows], y[rows], side[rows]
+    x, y = x - chance.uniform("x", -0.4, 0.4), y - chance.uniform("y", -0.4, 0.4)
+    # A third as large, the object lies within the stroke's length, and loses little to its width.
+    hiding = stroke(x / 3, y / 3, chance) * (3 * side)
+    paint(canvas, rows, frame.coverage(hiding), frame.colour(chance, chance.uniform("luma")))
+    mask[rows] &= hiding > 0
+    return mask
 
 
 def turned_shapes(x: Plane, y: Plane, chance: Chance, labels: npt.NDArray[np.int64]) -> Plane:
     """Return the signed distance to each image's shape of area 1, turned and stretched a little."""
-    cosine, sine = chance.direction("turn")
+    cosine, sine = chance.direction("turn", LEAN)
     stretch = chance.uniform("stretch", 0.87, 1.15)
-    u = (cosine * x + sine * y) * stretch
-    v = (cosine * y - sine * x) / stretch
-    distance = np.empty_like(u)
+    across = (cosine * x + sine * y) * stretch
+    down = (cosine * y - sine * x) / stretch
+    distance = np.empty_like(across)
     for label, name in enumerate(SHAPES):
         rows = np.flatnonzero(labels == label)
         if rows.size:
-            distance[rows] = unit_shape(name, u[rows], v[rows])
+            distance[rows] = unit_shape(name, across[rows], -down[rows])
     return distance
-
-
-def contrasting(chance: Chance, luma: Plane, least: float, most: float) -> Plane:
-    """Return a brightness that differs from `luma`, away from black and white where it can be."""
-    contrast = chance.uniform("contrast", least, most)
-    brighter = luma + chance.uniform("brighter", -0.2, 0.2) < 0.5
-    return np.where(brighter, luma + contrast, luma - contrast)
 
 
 def expose(canvas: Plane, frame: Frame, chance: Chance) -> npt.NDArray[np.uint8]:
@@ -154,9 +156,10 @@ def expose(canvas: Plane, frame: Frame, chance: Chance) -> npt.NDArray[np.uint8]
     return np.moveaxis(levels, 0, -1)
 
 
-def paint(canvas: Plane, coverage: Plane, colour: Plane) -> None:
-    """Lay `colour` (3, N, 1 or H, 1 or W) over the canvas where `coverage` (N, H, W) says."""
-    canvas += coverage * (colour - canvas)
+def paint(canvas: Plane, rows: npt.NDArray[np.int64], coverage: Plane, colour: Plane) -> None:
+    """Lay `colour` (3, N, 1 or H, 1 or W) over the images `rows` by the share `coverage`."""
+    below = canvas[:, rows]
+    canvas[:, rows] = below + coverage * (colour - below)
 
 
 def smooth(t: Plane) -> Plane:
@@ -200,7 +203,7 @@ class Frame:
     def colour(self, chance: Chance, luma: Plane) -> Plane:
         """Return a colour of that brightness in any hue, red, green and blue first."""
         red, blue = chance.direction("hue")
-        strength = chance.uniform("chroma", 0.2, 0.6) * self.colour_variation
+        strength = chance.uniform("chroma", 0.12, 0.35) * self.colour_variation
         red, blue = red * strength, blue * strength
         # Y, Cb and Cr to R, G and B as in ITU-R BT.601.
         return luma + np.stack([1.402 * red, -0.714 * red - 0.344 * blue, 1.772 * blue])

@@ -1,7 +1,7 @@
 """The ten shapes of `scenes` as signed distances: below zero inside, above zero outside.
 
-Every shape has a mirror axis, so that a flipped image keeps its class, and an area of 1, so that
-size tells nothing of the class.
+Here y points up. Every shape has a mirror axis, so that a flipped image keeps its class; and all
+are drawn with one area, so that size tells nothing of the class.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def polygon(*corners: tuple[float, float]) -> Shape:
             )
             if ey:  # a ray along x meets this side: an odd number of meetings means inside
                 inside ^= ((y < ay) != (y < by)) & (px < py * (ex / ey))
-        return np.where(inside, -1, 1).astype(np.float32) * np.sqrt(nearest)
+        root = np.sqrt(nearest)
+        return np.where(inside, -root, root)
 
     return distance
 
@@ -72,13 +73,14 @@ def mirrored(*right: tuple[float, float]) -> list[tuple[float, float]]:
     return [*right, *((-x, y) for x, y in reversed(right) if x)]
 
 
+SQUARE = [(1, 1), (-1, 1), (-1, -1), (1, -1)]
 CROSS = [(1, 0.33), (0.33, 0.33), (0.33, 1), (-0.33, 1), (-0.33, 0.33), (-1, 0.33)]
 
 SHAPES: dict[str, Shape] = {
     "circle": disc,
     "ring": ring,
     "triangle": polygon(*spokes(1, count=3)),
-    "square": polygon(*spokes(1, count=4)),
+    "square": polygon(*SQUARE),
     "pentagon": polygon(*spokes(1, count=5)),
     "star": polygon(*spokes(1, 0.45, count=10)),
     "cross": polygon(*CROSS, *((-x, -y) for x, y in CROSS)),

@@ -1,57 +1,112 @@
-"""Where attention can stand in a network: each place is a function from a trace to sites."""
+"""Where attention can stand in a network: each place is a rule that picks steps of its trace."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from torch import nn
-
-from foveal.models.tracing import Call
-
-CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.InstanceNorm2d, nn.Identity)
-ACTIVATIONS = (
-    nn.ReLU,
-    nn.ReLU6,
-    nn.LeakyReLU,
-    nn.PReLU,
-    nn.ELU,
-    nn.GELU,
-    nn.SiLU,
-    nn.Hardswish,
-    nn.Mish,
+from foveal.models.kinds import (
+    ACTIVATIONS,
+    CONVOLUTIONS,
+    hands_on,
+    is_addition,
+    is_join,
+    is_kind,
+    is_map,
+    is_norm,
 )
+from foveal.models.tracing import Node
 
 
-@dataclass(frozen=True)
-class Site:
-    """One place for a gate: the module whose output it weighs, and the shape of that output."""
-
-    name: str
-    shape: tuple[int, ...]
-
-    @property
-    def channels(self) -> int:
-        """C of the feature map."""
-        return self.shape[1]
-
-
-def behind_conv_blocks(calls: list[Call]) -> list[Site]:
+def behind_conv_blocks(nodes: list[Node]) -> list[int]:
     """After the activation of each conv - norm - activation block, before any pooling."""
     return [
-        Site(call.name, call.shape)
-        for call in calls
-        if isinstance(call.module, ACTIVATIONS) and comes_from_convolution(call, calls)
+        step
+        for step, node in enumerate(nodes)
+        if is_kind(node, ACTIVATIONS) and is_map(node) and comes_from_convolution(nodes, node)
     ]
 
 
-def comes_from_convolution(call: Call, calls: list[Call]) -> bool:
-    """Say whether the input of `call` is a convolution's output, norms between them aside."""
-    source = call.source
-    while source is not None and isinstance(calls[source].module, NORMS):
-        source = calls[source].source
-    return source is not None and isinstance(calls[source].module, CONVOLUTIONS)
+def comes_from_convolution(nodes: list[Node], node: Node) -> bool:
+    """Say whether the input of `node` is a convolution's output, norms between them aside."""
+    while len(node.sources) == 1:
+        node = nodes[node.sources[0]]
+        if is_kind(node, CONVOLUTIONS):
+            return True
+        if not (is_norm(node) or hands_on(node)):
+            return False
+    return False
 
 
-PLACES: dict[str, Callable[[list[Call]], list[Site]]] = {"conv": behind_conv_blocks}
+def in_residual_branches(nodes: list[Node]) -> list[int]:
+    """At the end of each residual branch, after its last norm and before the addition (CBAM's place)."""
+    ends = [branch_end(nodes, node) for node in nodes if is_addition(node, nodes)]
+    return sorted({end for end in ends if end is not None})
+
+
+def branch_end(nodes: list[Node], addition: Node) -> int | None:
+    """Return the last step of the longer of two ways into an addition, without what scales it.
+
+    None where that way has no convolution: then it is no residual branch.
+    """
+    ways = [ancestors(nodes, source) for source in addition.sources]
+    alone = [ways[0] - ways[1], ways[1] - ways[0]]
+    branch = 0 if len(alone[0]) >= len(alone[1]) else 1
+    if not any(is_kind(nodes[step], CONVOLUTIONS) for step in alone[branch]):
+        return None
+    step = addition.sources[branch]
+    while hands_on(nodes[step]) and not is_norm(nodes[step]):
+        step = nodes[step].sources[0]
+    return step
+
+
+def ancestors(nodes: list[Node], step: int) -> set[int]:
+    """Return `step` and every step that it depends on."""
+    found, waiting = set[int](), [step]
+    while waiting:
+        step = waiting.pop()
+        if step not in found:
+            found.add(step)
+            waiting.extend(nodes[step].sources)
+    return found
+
+
+def at_stage_ends(nodes: list[Node]) -> list[int]:
+    """At the end of each stage but the last (BAM's place).
+
+    A stage is what runs at one height and width. It ends with the last step that all ways through
+    the network share: with its last joining of ways (an addition, a concatenation) where the network
+    has any, and the activation behind that. What has no joining then, the stem, is no stage.
+    """
+    trunk = [step for step in shared_by_all_ways(nodes) if is_map(nodes[step])]
+    joins = [step for step in trunk if is_join(nodes[step], nodes)]
+    ends = {nodes[step].shape[2:]: step for step in joins or trunk[1:]}
+    places = {step: place for place, step in enumerate(trunk)}
+    return [behind_activation(nodes, trunk, places[end]) for end in list(ends.values())[:-1]]
+
+
+def behind_activation(nodes: list[Node], trunk: list[int], place: int) -> int:
+    """Return the step at `place` of the trunk, or the last of the activations right behind it."""
+    while place + 1 < len(trunk) and (
+        is_kind(nodes[trunk[place + 1]], ACTIVATIONS) or nodes[trunk[place + 1]].passes
+    ):
+        place += 1
+    return trunk[place]
+
+
+def shared_by_all_ways(nodes: list[Node]) -> list[int]:
+    """Return the steps that every way from the input to the last step goes through, in order."""
+    needed = sorted(ancestors(nodes, len(nodes) - 1))
+    shared, reach = [], 0  # reach: the farthest step that anything before the present one feeds
+    farthest = {source: step for step in needed for source in nodes[step].sources}
+    for step in needed:
+        if reach <= step:
+            shared.append(step)
+        reach = max(reach, farthest.get(step, step))
+    return shared
+
+
+PLACES: dict[str, Callable[[list[Node]], list[int]]] = {
+    "residual": in_residual_branches,
+    "stage": at_stage_ends,
+    "conv": behind_conv_blocks,
+}

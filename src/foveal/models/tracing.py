@@ -1,29 +1,37 @@
-"""One forward pass, watched: which modules were called, in which order, on whose output."""
+"""One forward pass, watched: which modules and functions were called, on whose output."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.hooks import RemovableHandle
 
 GATE = "attention"  # the name of a gate below the module at its site
+MARK = "stands_at_a_site"  # and the attribute that tells it from a child that happens to have that name
 
 
-@dataclass(frozen=True)
-class Call:
-    """One call of a module without children of its own, a gate aside.
+@dataclass
+class Node:
+    """One step of the forward pass: a call of a module without children, or of a function.
 
-    `source` is the place in the trace of the call that made its input, None for the network's own input
-    and for what a function outside any module made. `shape` is that of its output.
+    `sources` are the places in the trace of the steps that made its inputs, and `shape` is that of its
+    output. `passes` says that the output is the input, untouched. `owners` are the modules with
+    children that returned this very output, innermost first.
     """
 
     name: str
-    module: nn.Module
-    source: int | None
+    call: nn.Module | Callable[..., Any]
+    sources: tuple[int, ...]
     shape: tuple[int, ...]
+    passes: bool = False
+    owners: list[tuple[str, nn.Module]] = field(default_factory=list)
 
 
 @contextmanager
@@ -38,36 +46,111 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def trace(model: nn.Module, example: Tensor) -> list[Call]:
-    """Run `example` (N, C, H, W) through the model in eval mode and return the calls in order."""
-    calls: list[Call] = []
-    kept: list[Tensor] = []  # a tensor that is let go gives its id to the next one
-    maker: dict[int, int] = {}
+@dataclass(frozen=True)
+class Inputs:
+    """What a step was given: the steps that made it, and the state of each tensor."""
 
-    def watch(name: str, module: nn.Module) -> torch.utils.hooks.RemovableHandle:
-        def record(_: nn.Module, inputs: tuple[object, ...], output: object) -> None:
-            if not isinstance(output, Tensor):
-                return
-            source = next((maker[id(x)] for x in inputs if id(x) in maker), None)
-            maker[id(output)] = len(calls)
-            kept.append(output)
-            calls.append(Call(name, module, source, tuple(output.shape)))
+    sources: tuple[int, ...]
+    versions: dict[int, int]
 
-        return module.register_forward_hook(record)
 
-    handles = [watch(name, module) for name, module in leaves(model)]
+class Recorder(TorchFunctionMode):
+    """Collects the steps; what happens inside a leaf module is that module's own affair."""
+
+    def __init__(self, example: Tensor) -> None:
+        super().__init__()
+        self.nodes = [Node("input", nn.Identity(), (), tuple(example.shape))]
+        self.maker = {id(example): 0}
+        self.kept = [example]  # a tensor that is let go gives its id to the next one
+        self.entered: list[Inputs] = []
+
+    def inputs(self, values: object) -> Inputs:
+        """Look at the tensors in `values` before a step may overwrite them."""
+        tensors = [value for value in tree_leaves(values) if isinstance(value, Tensor)]
+        sources = [self.maker[id(tensor)] for tensor in tensors if id(tensor) in self.maker]
+        versions = {id(tensor): tensor._version for tensor in tensors}
+        return Inputs(tuple(dict.fromkeys(sources)), versions)
+
+    def add(
+        self, name: str, call: nn.Module | Callable[..., Any], given: Inputs, output: object
+    ) -> None:
+        """Record one step, unless it made no tensor."""
+        if isinstance(output, Tensor):
+            passes = given.versions.get(id(output)) == output._version
+            self.maker[id(output)] = len(self.nodes)
+            self.kept.append(output)
+            self.nodes.append(Node(name, call, given.sources, tuple(output.shape), passes))
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> object:
+        """Record a function that is called outside leaf modules."""
+        kwargs = kwargs or {}
+        if self.entered:
+            return func(*args, **kwargs)
+        given = self.inputs((args, kwargs))
+        output = func(*args, **kwargs)
+        self.add(getattr(func, "__name__", str(func)), func, given, output)
+        return output
+
+    def watch_leaf(self, name: str, module: nn.Module) -> list[RemovableHandle]:
+        """Record each call of a leaf module."""
+
+        def enter(_: nn.Module, args: Any, kwargs: Any) -> None:
+            self.entered.append(self.inputs((args, kwargs)))
+
+        def leave(module: nn.Module, _: object, output: object) -> None:
+            self.add(name, module, self.entered.pop(), output)
+
+        return [
+            module.register_forward_pre_hook(enter, with_kwargs=True),
+            module.register_forward_hook(leave, prepend=True),
+        ]
+
+    def watch_owner(self, name: str, module: nn.Module) -> list[RemovableHandle]:
+        """Note which module with children handed an output on."""
+
+        def leave(module: nn.Module, _: object, output: object) -> None:
+            if isinstance(output, Tensor) and id(output) in self.maker:
+                self.nodes[self.maker[id(output)]].owners.append((name, module))
+
+        return [module.register_forward_hook(leave, prepend=True)]
+
+
+def trace(model: nn.Module, example: Tensor) -> list[Node]:
+    """Run `example` (N, C, H, W) through the model in eval mode and return the steps in order."""
+    recorder = Recorder(example)
+    handles: list[RemovableHandle] = []
     try:
-        with evaluating(model), torch.no_grad():
+        for name, module, leaf in backbone(model):
+            watch = recorder.watch_leaf if leaf else recorder.watch_owner
+            handles += watch(name, module)
+        with evaluating(model), torch.no_grad(), recorder:
             model(example)
     finally:
         for handle in handles:
             handle.remove()
-    return calls
+    return recorder.nodes
 
 
-def leaves(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Yield the backbone's modules without children; gates and what is in them are no part of it."""
+def backbone(model: nn.Module) -> Iterator[tuple[str, nn.Module, bool]]:
+    """Yield each module and whether it is a leaf; a gate counts as one, whatever it is made of."""
+    inside_gates: set[nn.Module] = set()
     for name, module in model.named_modules():
-        children = {child for child, _ in module.named_children()}
-        if children <= {GATE} and GATE not in name.split("."):
-            yield name, module
+        if module in inside_gates:
+            continue
+        if is_gate(module):
+            inside_gates.update(module.modules())
+        leaf = is_gate(module) or all(is_gate(child) for child in module.children())
+        yield name, module, leaf
+
+
+def is_gate(module: nn.Module) -> bool:
+    """Say whether a module is a gate that stands at a site."""
+    return getattr(module, MARK, False)
+
+
+def gate_of(module: nn.Module) -> nn.Module | None:
+    """Return the gate that stands behind `module`, None where there is none."""
+    child = module._modules.get(GATE)
+    return child if child is not None and is_gate(child) else None
