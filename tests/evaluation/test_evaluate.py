@@ -40,6 +40,17 @@ def test_against_scikit_learn(classes: int) -> None:
         assert found.correct_top5 is None
 
 
+@pytest.mark.parametrize("classes", [3, 25])
+def test_calibration_against_torchmetrics(classes: int) -> None:
+    from torchmetrics.functional.classification import multiclass_calibration_error
+
+    predictions = made(classes)
+    expected = multiclass_calibration_error(
+        predictions.logits.softmax(1), predictions.labels, num_classes=classes, n_bins=15
+    )
+    assert measure(predictions).calibration_error == pytest.approx(float(expected), abs=1e-6)
+
+
 def test_calibration_of_a_network_that_is_always_sure() -> None:
     labels = torch.tensor([0, 0, 0, 1])
     logits = torch.tensor([[50.0, 0.0]] * 4)

@@ -21,7 +21,7 @@ class ChannelNorm(nn.BatchNorm1d):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # the name torch gives it
         """Return the normalised batch, (N, C)."""
-        if len(input) > 1 or not self.training:
+        if not self.training or input.shape[0] > 1:
             return super().forward(input)
         return functional.batch_norm(
             input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps

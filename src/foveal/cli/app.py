@@ -17,6 +17,7 @@ from foveal.cli.ablate import ablate, demo
 from foveal.cli.console import say
 from foveal.cli.doctor import doctor
 from foveal.cli.evaluate import evaluate
+from foveal.cli.export import export
 from foveal.cli.listing import list_names
 from foveal.cli.report import report
 from foveal.cli.train import train
@@ -33,7 +34,7 @@ app = App(
     print_error=False,
     result_action="return_value",
 )
-for command in demo, train, ablate, evaluate, report, list_names, doctor:
+for command in demo, train, ablate, evaluate, report, export, list_names, doctor:
     app.command(command, name="list" if command is list_names else command.__name__)
 app.meta.group_parameters = "Every command"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from foveal.seeding import stream_seed
 
 Words = npt.NDArray[np.uint64]
-Plane = npt.NDArray[np.float32]
+Plane = npt.NDArray[np.floating[Any]]  # float32, which the types of NumPy cannot follow
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foveal.data.scenes_chance import Chance, Plane
-from foveal.data.scenes_shapes import SHAPES, unit_shape
+from foveal.data.scenes_shapes import SHAPES, intersection, length, unit_shape
 
 Mask = npt.NDArray[np.bool_]
 Clutter = Callable[[Plane, Plane, Chance], Plane]
@@ -44,13 +44,12 @@ def paint_scenes(
 
 
 def background(frame: Frame, chance: Chance, luma: Plane) -> Plane:
-    """Return a canvas (3, N, H, W) with two colours that a texture blends into each other."""
-    spread = chance.uniform("spread", 0.1, 0.25) * frame.clutter
-    first = frame.colour(chance.of("first"), luma - spread)
-    second = frame.colour(chance.of("second"), luma + spread)
+    """Return a canvas (3, N, H, W): one colour, and a texture to both sides of it."""
+    base = frame.colour(chance.of("base"), luma)
+    accent = frame.colour(chance.of("accent"), chance.uniform("accent", 0.1, 0.25))
     share = chance.uniform("share of waves")
     texture = share * waves(frame, chance) + (1 - share) * blobs(frame, chance)
-    return first + (second - first) * texture
+    return base + accent * ((2 * texture - 1) * frame.clutter)
 
 
 def waves(frame: Frame, chance: Chance) -> Plane:
@@ -92,14 +91,15 @@ def stroke(x: Plane, y: Plane, chance: Chance) -> Plane:
     radius = chance.uniform("radius", 0.15, 0.6)
     towards_x, towards_y = chance.direction("angle")
     bow = np.abs(length(x - radius * towards_x, y - radius * towards_y) - radius)
-    return np.maximum(bow - chance.uniform("width", 0.01, 0.03), length(x, y) - 0.25)
+    line = bow - chance.uniform("width", 0.01, 0.03)
+    return intersection(line, length(x, y) - 0.25)
 
 
 def patch(x: Plane, y: Plane, chance: Chance) -> Plane:
     """Return the signed distance to a disc of which a straight cut leaves about a half."""
     towards_x, towards_y = chance.direction("angle")
     cut = towards_x * x + towards_y * y - chance.uniform("cut", -0.04, 0.04)
-    return np.maximum(length(x, y) - chance.uniform("radius", 0.06, 0.16), cut)
+    return intersection(length(x, y) - chance.uniform("radius", 0.06, 0.16), cut)
 
 
 def place_object(
@@ -124,7 +124,7 @@ def place_object(
     rows = present(frame, chance)
     chance, x, y, side = chance.take(rows), x[rows], y[rows], side[rows]
     x, y = x - chance.uniform("x", -0.4, 0.4), y - chance.uniform("y", -0.4, 0.4)
-    # A third as large, the object lies within the stroke's length, and loses little to its width.
+    # A stroke of an image three sides wide: it can cross the object, and hides little of it.
     hiding = stroke(x / 3, y / 3, chance) * (3 * side)
     paint(canvas, rows, frame.coverage(hiding), frame.colour(chance, chance.uniform("luma")))
     mask[rows] &= hiding > 0
@@ -167,11 +167,6 @@ def smooth(t: Plane) -> Plane:
     return t * t * (3 - 2 * t)
 
 
-def length(x: Plane, y: Plane) -> Plane:
-    """Return the length of the vectors (x, y)."""
-    return np.sqrt(x * x + y * y)
-
-
 @dataclass(frozen=True)
 class Frame:
     """The options of a scene, and where its pixels lie: x to the right, y down, both in [0, 1]."""
@@ -184,7 +179,8 @@ class Frame:
     @property
     def axis(self) -> Plane:
         """Centres of the pixels of one row, (W,)."""
-        return (np.arange(self.size, dtype=np.float32) + 0.5) / np.float32(self.size)
+        centres: Plane = (np.arange(self.size, dtype=np.float32) + 0.5) / np.float32(self.size)
+        return centres
 
     @property
     def x(self) -> Plane:
@@ -198,7 +194,8 @@ class Frame:
 
     def coverage(self, distance: Plane) -> Plane:
         """Return the share of each pixel that lies inside, its edge one pixel wide."""
-        return np.clip(0.5 - distance * self.size, 0, 1)
+        share: Plane = np.clip(0.5 - distance * self.size, 0, 1)
+        return share
 
     def colour(self, chance: Chance, luma: Plane) -> Plane:
         """Return a colour of that brightness in any hue, red, green and blue first."""
@@ -206,4 +203,5 @@ class Frame:
         strength = chance.uniform("chroma", 0.12, 0.35) * self.colour_variation
         red, blue = red * strength, blue * strength
         # Y, Cb and Cr to R, G and B as in ITU-R BT.601.
-        return luma + np.stack([1.402 * red, -0.714 * red - 0.344 * blue, 1.772 * blue])
+        offset: Plane = np.stack([1.402 * red, -0.714 * red - 0.344 * blue, 1.772 * blue])
+        return luma + offset

@@ -11,15 +11,27 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 
-Plane = npt.NDArray[np.float32]
+from foveal.data.scenes_chance import Plane
+
 Shape = Callable[[Plane, Plane], Plane]
+
+
+def length(x: Plane, y: Plane) -> Plane:
+    """Return the length of the vectors (x, y)."""
+    root: Plane = np.sqrt(x * x + y * y)
+    return root
+
+
+def intersection(first: Plane, second: Plane) -> Plane:
+    """Return the distance to where both shapes are; beside a corner it is a little too short."""
+    longer: Plane = np.maximum(first, second)
+    return longer
 
 
 def disc(x: Plane, y: Plane, *, radius: float = 1.0, centre: tuple[float, float] = (0, 0)) -> Plane:
     """Return the signed distance to a disc."""
-    return np.sqrt(np.square(x - centre[0]) + np.square(y - centre[1])) - radius
+    return length(x - centre[0], y - centre[1]) - radius
 
 
 def ring(x: Plane, y: Plane) -> Plane:
@@ -28,12 +40,12 @@ def ring(x: Plane, y: Plane) -> Plane:
 
 
 def crescent(x: Plane, y: Plane) -> Plane:
-    """Return a disc less a second one; beside a true distance it is at most too near."""
-    return np.maximum(disc(x, y), -disc(x, y, radius=0.8, centre=(0.5, 0)))
+    """Return the distance to a disc less a second one."""
+    return intersection(disc(x, y), -disc(x, y, radius=0.8, centre=(0.5, 0)))
 
 
 def heart(x: Plane, y: Plane) -> Plane:
-    """Return a square on its corner with a half disc on each of its upper sides."""
+    """Return the distance to a square on its corner with a half disc on each upper side."""
     right = disc(x, y, radius=math.sqrt(0.5), centre=(0.5, 0.5))
     left = disc(x, y, radius=math.sqrt(0.5), centre=(-0.5, 0.5))
     square = (np.abs(x) + np.abs(y) - 1) * math.sqrt(0.5)
@@ -50,9 +62,8 @@ def polygon(*corners: tuple[float, float]) -> Shape:
             ex, ey = bx - ax, by - ay
             px, py = x - ax, y - ay
             along = np.clip((px * ex + py * ey) * (1 / (ex * ex + ey * ey)), 0, 1)
-            np.minimum(
-                nearest, np.square(px - along * ex) + np.square(py - along * ey), out=nearest
-            )
+            squared = np.square(px - along * ex) + np.square(py - along * ey)
+            np.minimum(nearest, squared, out=nearest)
             if ey:  # a ray along x meets this side: an odd number of meetings means inside
                 inside ^= ((y < ay) != (y < by)) & (px < py * (ex / ey))
         root = np.sqrt(nearest)

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from torch import nn
 
 from foveal.attention import parse_spec
 from foveal.attention.spec import NONE
-from foveal.errors import unknown_name
+from foveal.errors import UsageError, unknown_name
 from foveal.models.convnet import ConvNet
 from foveal.models.insertion import insert
+from foveal.models.resnet import resnet18, resnet34, resnet50, resnet101
 from foveal.seeding import seeded
 
-MODELS: dict[str, Callable[..., nn.Module]] = {"convnet": ConvNet}
+SMALL_IMAGES = 64  # pixels a side under which a ResNet has the stem of CIFAR
+RESNETS = {"resnet18": resnet18, "resnet34": resnet34, "resnet50": resnet50, "resnet101": resnet101}
 
 
 def model_names() -> list[str]:
-    """Return the names that `build_model` knows, sorted."""
-    return sorted(MODELS)
+    """Return the names of our own networks, sorted."""
+    return sorted(["convnet", *RESNETS])
 
 
 def build_model(
@@ -27,7 +32,9 @@ def build_model(
     num_classes: int = 10,
     in_channels: int = 3,
     image_size: int = 32,
+    stem: str | None = None,
     attention: str = NONE,
+    start: str = "paper",
     seed: int = 0,
 ) -> nn.Module:
     """Build a network and put attention into it.
@@ -36,11 +43,14 @@ def build_model(
     variant of one seed has the same backbone.
 
     Args:
-        name: one of `model_names()`.
+        name: one of `model_names()`, `torchvision/NAME`, `timm/NAME`, or `package.module:callable`, which
+            is called with `num_classes`.
         num_classes: width of the logits.
         in_channels: channels of the images.
         image_size: their height and width.
-        attention: a variant such as `none`, `series` or `series:reduction=8`.
+        stem: of a ResNet, `imagenet` or `cifar`; by default `cifar` for images under 64 px.
+        attention: a variant such as `none`, `series` or `series:reduction=8:where=residual+stage`.
+        start: see `insert`.
         seed: of the weights.
 
     Raises:
@@ -49,11 +59,61 @@ def build_model(
     >>> build_model("convnet", attention="channel:reduction=4").blocks[0].relu.attention.reduce
     Linear(in_features=32, out_features=8, bias=True)
     """
-    if name not in MODELS:
-        raise unknown_name("model", name, model_names())
     spec = parse_spec(attention)
+    make = backbone_maker(name, in_channels, image_size, stem)
     with seeded(seed, "backbone"):
-        model = MODELS[name](num_classes, in_channels, image_size)
+        model = make(num_classes=num_classes)
+    if not hasattr(model, "input_shape"):
+        model.input_shape = (in_channels, image_size, image_size)  # type: ignore[assignment]
     if spec.name != NONE:
-        insert(model, spec.name, where=spec.where, seed=seed, **spec.options)  # type: ignore[arg-type]
+        insert(model, spec.name, where=spec.where, seed=seed, start=start, **spec.options)  # type: ignore[arg-type]
     return model
+
+
+def backbone_maker(
+    name: str, in_channels: int, image_size: int, stem: str | None
+) -> Callable[..., nn.Module]:
+    """Return what makes the network `name`, to be called with `num_classes`."""
+    images: dict[str, Any] = {"in_channels": in_channels, "image_size": image_size}
+    if name in RESNETS:
+        stem = stem or ("cifar" if image_size < SMALL_IMAGES else "imagenet")
+        return partial(RESNETS[name], **images, stem=stem)
+    if stem is not None:
+        raise UsageError(
+            f"Only our ResNets have a stem to choose. Found `stem = {stem}` for {name}."
+        )
+    if name == "convnet":
+        return partial(ConvNet, **images)
+    if ":" in name:
+        return imported(name)
+    library, slash, model = name.partition("/")
+    if slash and library in {"torchvision", "timm"}:
+        return partial(from_library, library, model, in_channels)
+    raise unknown_name("model", name, [*model_names(), "torchvision/NAME", "timm/NAME"])
+
+
+def from_library(library: str, model: str, in_channels: int, *, num_classes: int) -> nn.Module:
+    """Build a network of torchvision or timm, without pretrained weights."""
+    try:
+        if library == "timm":
+            timm = importlib.import_module("timm")
+            made = timm.create_model(model, num_classes=num_classes, in_chans=in_channels)
+        else:
+            models = importlib.import_module("torchvision.models")
+            made = models.get_model(model, weights=None, num_classes=num_classes)
+    except ImportError as error:
+        raise UsageError(f"{library}/{model} needs {library}: pip install {library}.") from error
+    except (ValueError, RuntimeError) as error:
+        raise UsageError(f"{library} cannot build {model!r} ({error}).") from error
+    network: nn.Module = made
+    return network
+
+
+def imported(name: str) -> Callable[..., nn.Module]:
+    """Import `package.module:callable`."""
+    module, _, attribute = name.partition(":")
+    try:
+        found: Callable[..., nn.Module] = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(f"{name!r} cannot be imported ({error}).") from error
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
@@ -159,7 +160,8 @@ def insert(
         raise UsageError(f"Insert attention before the model is wrapped in {type(model).__name__}.")
     one_of("start", start, STARTS)
     paper = entry(attention).where
-    nodes = trace(model, example_of(model) if example is None else example)
+    example = example_of(model) if example is None else example
+    nodes = trace(model, example)
     where = default_place(nodes, paper) if where is None else where
     sites = find_sites(nodes, where)
     refuse_taken(model, sites)
@@ -177,9 +179,11 @@ def insert(
         module = model.get_submodule(site.name)
         setattr(gate, MARK, True)
         module.add_module(GATE, gate.train(module.training))
-    guard = model.register_forward_pre_hook(hang_gates)
     hang_gates(model, ())
-    return Insertion(model, attention, named, tuple(sites), counts, (guard,))
+    guard = model.register_forward_pre_hook(hang_gates)
+    done = Insertion(model, attention, named, tuple(sites), counts, (guard,))
+    refuse_misplaced(done, trace(model, example))
+    return done
 
 
 def example_of(model: nn.Module) -> Tensor:
@@ -202,6 +206,18 @@ def refuse_taken(model: nn.Module, sites: list[Site]) -> None:
             raise UsageError(f"{site.name!r} has attention already: remove it first.")
         if hasattr(module, GATE):
             raise UsageError(f"{site.name!r} has an {GATE!r} of its own: choose another module.")
+
+
+def refuse_misplaced(done: Insertion, nodes: list[Node]) -> None:
+    """Undo an insertion whose gates do not run once each: a module may run through its children."""
+    calls = Counter(node.call for node in nodes)
+    for site, gate in zip(done.sites, done.gates, strict=True):
+        if calls[gate] != 1:
+            done.remove()
+            raise UsageError(
+                f"A gate at {site.name!r} would run {calls[gate]} times in a forward pass, since "
+                "that module runs its children by itself: choose another by a name pattern."
+            )
 
 
 def options_by_site(options: dict[str, object], count: int) -> list[dict[str, object]]:

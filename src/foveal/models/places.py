@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
+
 from foveal.models.kinds import (
     ACTIVATIONS,
     CONVOLUTIONS,
+    NORMS,
     hands_on,
     is_addition,
     is_join,
@@ -75,7 +78,8 @@ def at_stage_ends(nodes: list[Node]) -> list[int]:
 
     A stage is what runs at one height and width. It ends with the last step that all ways through
     the network share: with its last joining of ways (an addition, a concatenation) where the network
-    has any, and the activation behind that. What has no joining then, the stem, is no stage.
+    has any, and the activation behind that (behind a concatenation, its norm and activation). What
+    has no joining then, the stem, is no stage.
     """
     trunk = [step for step in shared_by_all_ways(nodes) if is_map(nodes[step])]
     joins = [step for step in trunk if is_join(nodes[step], nodes)]
@@ -86,9 +90,11 @@ def at_stage_ends(nodes: list[Node]) -> list[int]:
 
 def behind_activation(nodes: list[Node], trunk: list[int], place: int) -> int:
     """Return the step at `place` of the trunk, or the last of the activations right behind it."""
-    while place + 1 < len(trunk) and (
-        is_kind(nodes[trunk[place + 1]], ACTIVATIONS) or nodes[trunk[place + 1]].passes
-    ):
+    elementwise = (*ACTIVATIONS, *NORMS) if nodes[trunk[place]].call is torch.cat else ACTIVATIONS
+    while place + 1 < len(trunk):
+        following = nodes[trunk[place + 1]]
+        if not (is_kind(following, elementwise) or following.passes):
+            break
         place += 1
     return trunk[place]
 

@@ -1,28 +1,49 @@
-"""A trained network on disk: how it is built, and its weights. Nothing is pickled."""
+"""A network on disk as a recipe and its weights: backbone, insertion, tensors. Nothing is pickled."""
 
 from __future__ import annotations
 
-import json
+import io
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub import PyTorchModelHubMixin
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from foveal.errors import FovealError
 from foveal.models.build import build_model
 
-CONFIG = "config.json"
-WEIGHTS = "model.safetensors"
+
+class AttentionModel(
+    nn.Module,
+    PyTorchModelHubMixin,
+    library_name="foveal",
+    tags=["attention", "image-classification"],
+):
+    """What `build_model` builds, with `save_pretrained`, `from_pretrained` and `push_to_hub`.
+
+    The arguments are those of `build_model`; they become config.json, and the weights
+    model.safetensors. `model` is the network itself. Nothing goes to the hub unasked.
+
+    Shape: (N, C, H, W) to (N, num_classes).
+    """
+
+    def __init__(self, name: str = "convnet", **options: Any) -> None:
+        super().__init__()
+        self.model = build_model(name, **options)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logits."""
+        out: Tensor = self.model(x)
+        return out
 
 
 def save_model(model: nn.Module, folder: Path, **built_with: Any) -> None:
-    """Write the weights and the arguments that `build_model` was called with."""
-    folder.mkdir(parents=True, exist_ok=True)
-    state = {name: value.contiguous() for name, value in model.state_dict().items()}
-    save_file(state, folder / WEIGHTS)
-    (folder / CONFIG).write_text(json.dumps(built_with, indent=2) + "\n")
+    """Write the weights, and as config the arguments that `build_model` was called with."""
+    shell = AttentionModel(**built_with)
+    shell.model = model
+    shell.save_pretrained(folder)
 
 
 def load_model(folder: Path) -> nn.Module:
@@ -32,8 +53,9 @@ def load_model(folder: Path) -> nn.Module:
         FovealError: a file is missing or damaged.
     """
     try:
-        model = build_model(**json.loads((folder / CONFIG).read_text()))
-        model.load_state_dict(load_file(folder / WEIGHTS))
+        with redirect_stdout(io.StringIO()):  # it prints a line, and stdout is for results
+            loaded = AttentionModel.from_pretrained(str(folder), strict=True, local_files_only=True)
     except (OSError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
         raise FovealError(f"The model in {folder} cannot be read ({error}).") from error
+    model: nn.Module = loaded.model
     return model

@@ -48,8 +48,7 @@ def find_sites(nodes: list[Node], where: Where) -> list[Site]:
             steps = PLACES[place](nodes)
             if not steps:
                 raise no_place(nodes, place)
-            outer = place == "stage"
-            found |= {step: site_at(nodes[step], calls, place, outer=outer) for step in steps}
+            found |= {step: site_at(nodes[step], calls, place) for step in steps}
         else:
             named += named_sites(nodes, calls, matches(place), repr(place))
     sites = [found[step] for step in sorted(found)] + named
@@ -63,24 +62,22 @@ def modules_of(node: Node) -> Iterator[tuple[str, nn.Module]]:
     yield from node.owners
 
 
-def site_at(node: Node, calls: Counter[str], place: str, *, outer: bool) -> Site:
-    """Return the module that can hold a gate behind a step: a norm if one ends there.
-
-    Of several it is the innermost, or with `outer` the outermost (a whole block).
-    """
+def site_at(node: Node, calls: Counter[str], place: str) -> Site:
+    """Return the innermost module that can hold a gate behind a step, a norm if one ends there."""
     candidates = [
         (name, module)
         for name, module in modules_of(node)
         if name and calls[name] == 1 and not isinstance(module, CONTAINERS)
     ]
     if not candidates:
+        count = calls.get(node.name, 0)
+        called = f"is called {count} times" if count else "is a function, not a module"
         raise UsageError(
-            f"A gate at {place!r} would stand behind {node.name!r}, which is called "
-            f"{calls.get(node.name, 0) or 'as a function'} times and cannot hold one of its own: "
+            f"A gate at {place!r} would stand behind {node.name!r}, which {called}: "
             "name modules that are called once by a pattern, such as where='layer*.bn1'."
         )
     norms = [pair for pair in candidates if is_norm(Node(pair[0], pair[1], (), ()))]
-    name, _ = (norms or candidates)[-1 if outer else 0]
+    name, _ = (norms or candidates)[0]
     return Site(name, node.shape)
 
 

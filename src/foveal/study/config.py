@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 from pydantic import BaseModel, Field, ValidationError
@@ -41,7 +41,9 @@ class Setting(Recipe, Numerics):
     cutout: int = Field(default=0, ge=0)
     """Side of a random black square, in pixels."""
     model: str = "convnet"
-    """The network that attention is put into."""
+    """The network: a name, torchvision/NAME, timm/NAME, or package.module:callable."""
+    stem: Literal["imagenet", "cifar"] | None = None
+    """Stem of a ResNet; by default that of CIFAR for images under 64 px."""
 
 
 class RunConfig(Setting):

@@ -12,7 +12,7 @@ from typing import Any
 
 from foveal.training.probe import processor
 
-LIBRARIES = ("torch", "accelerate", "torchmetrics", "numpy", "datasets", "pillow")
+LIBRARIES = ("torch", "accelerate", "numpy", "datasets", "pillow")
 
 
 def environment() -> dict[str, Any]:

@@ -99,6 +99,7 @@ def make_model(config: RunConfig, data: ImageData) -> tuple[nn.Module, dict[str,
         "num_classes": len(data.classes),
         "in_channels": channels,
         "image_size": height,
+        "stem": config.stem,
         "attention": config.attention,
     }
     return build_model(**built_with, seed=config.seed), built_with

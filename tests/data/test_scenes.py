@@ -1,0 +1,296 @@
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from scipy.ndimage import binary_dilation
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import RidgeClassifier
+
+from foveal.data.dataset import Split
+from foveal.data.scenes import CLASSES, colourfulness, render, scenes_data
+from foveal.data.scenes_chance import GOLDEN, Plane, mix
+from foveal.data.scenes_shapes import CROSS, SHAPES, polygon, unit_shape
+from foveal.errors import UsageError
+
+LUMA = np.array([0.299, 0.587, 0.114])
+EVERY_SHAPE = pytest.mark.parametrize("name", CLASSES)
+
+
+@pytest.fixture(scope="module")
+def many() -> Split:
+    return render(np.arange(3000))
+
+
+def detail(split: Split, name: str) -> npt.NDArray[Any]:
+    return split.details[name]
+
+
+def assert_same(one: Split, other: Split) -> None:
+    np.testing.assert_array_equal(one.images, other.images)
+    np.testing.assert_array_equal(one.labels, other.labels)
+    assert one.details.keys() == other.details.keys()
+    for name, column in one.details.items():
+        np.testing.assert_array_equal(column, other.details[name])
+
+
+def test_an_image_is_the_same_alone_in_any_order_and_among_many(many: Split) -> None:
+    rows = np.array([1999, 0, 127, 128, 129, 7])
+    assert_same(render(rows), many.take(rows))
+    for row in rows:
+        assert_same(render([int(row)]), many.take(np.array([row])))
+
+
+def test_images_stay_the_same_from_release_to_release_and_machine_to_machine() -> None:
+    drawn = render(np.arange(50), clutter=1.0)
+    digest = hashlib.sha256(drawn.images.tobytes() + drawn.labels.tobytes())
+    assert digest.hexdigest()[:16] == "032ad215080e208a"
+
+
+def test_the_random_words_are_those_of_splitmix64() -> None:
+    # The published first outputs for seed 1234567.
+    expected = [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431]
+    counter = np.arange(1, 5, dtype=np.uint64) * GOLDEN + np.uint64(1234567)
+    assert mix(counter).tolist() == expected
+
+
+def test_splits_and_seeds_differ(many: Split) -> None:
+    rows = np.arange(50)
+    first = many.take(rows)
+    for other in (render(rows, split="test"), render(rows, seed=1)):
+        assert not np.array_equal(first.labels, other.labels)
+        assert (first.images != other.images).any(axis=(1, 2, 3)).all()
+
+
+def test_types_and_shapes() -> None:
+    drawn = render([3, 4], size=33)
+    assert drawn.images.shape == (2, 33, 33, 3)
+    assert drawn.images.dtype == np.uint8
+    assert drawn.images.flags.c_contiguous
+    assert drawn.labels.dtype == np.int64
+    mask, area = detail(drawn, "mask"), detail(drawn, "area")
+    assert mask.shape == (2, 33, 33)
+    assert mask.dtype == np.bool_
+    assert area.shape == (2,)
+    assert area.dtype == np.float32
+    assert detail(drawn, "colourfulness").dtype == np.float32
+    assert len(render([])) == 0
+
+
+def test_the_area_is_the_share_of_the_mask(many: Split) -> None:
+    mask = detail(many, "mask")
+    np.testing.assert_allclose(detail(many, "area"), mask.mean(axis=(1, 2)), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("size", "object_size"), [(32, 5 / 32), (16, 5 / 16), (64, 0.6)])
+def test_a_mask_is_never_empty_nor_full(size: int, object_size: float) -> None:
+    drawn = render(np.arange(1500), size=size, object_size=object_size, clutter=1.0)
+    area = detail(drawn, "area")
+    assert area.min() > 0
+    assert area.max() < 0.8
+
+
+def test_the_object_is_brighter_than_a_plain_background_which_ends_where_the_mask_does() -> None:
+    drawn = render(np.arange(300), clutter=0.0)
+    for image, mask in zip(drawn.images, detail(drawn, "mask"), strict=True):
+        luma = image @ LUMA
+        near = binary_dilation(mask, iterations=3)
+        plain = image[~near]
+        assert (plain == np.median(plain, axis=0)).all(axis=1).mean() > 0.99
+        assert luma[mask].mean() > luma[~near].mean() + 20
+
+
+def test_a_larger_image_shows_the_same_scene() -> None:
+    small, large = render(np.arange(200)), render(np.arange(200), size=64)
+    np.testing.assert_array_equal(small.labels, large.labels)
+    assert np.abs(detail(small, "area") - detail(large, "area")).max() < 0.03
+    shrunk = large.images.reshape(200, 32, 2, 32, 2, 3).mean(axis=(2, 4))
+    assert np.abs(shrunk - small.images).mean() < 12
+
+
+def test_object_size_sets_the_area() -> None:
+    areas = [detail(render(np.arange(500), object_size=s), "area") for s in (0.2, 0.35, 0.5)]
+    assert (areas[0] < areas[1]).all()
+    assert (areas[1] < areas[2]).all()
+    # The square of a side that is uniform within 0.3 of its mean is 1.03 times the mean's square.
+    plain = detail(render(np.arange(500), object_size=0.3, clutter=0.0), "area")
+    assert np.mean(plain, dtype=np.float64) == pytest.approx(1.03 * 0.3**2, rel=0.05)
+
+
+def test_colour_variation_sets_the_colourfulness_and_nothing_else() -> None:
+    drawn = [render(np.arange(300), colour_variation=v) for v in (0.0, 0.25, 0.5, 1.0)]
+    means = [float(detail(split, "colourfulness").mean(dtype=np.float64)) for split in drawn]
+    assert means[0] == 0
+    assert means[1] > 10
+    assert means[2] > means[1] + 10
+    assert means[3] > means[2] + 10
+    for split in drawn:
+        np.testing.assert_array_equal(detail(split, "mask"), detail(drawn[0], "mask"))
+
+
+def test_clutter_makes_the_image_busier_and_hides_more_of_the_object() -> None:
+    drawn = [render(np.arange(300), clutter=c) for c in (0.0, 0.5, 1.0)]
+    steps = [np.abs(np.diff(s.images.astype(np.int16), axis=2)).mean() for s in drawn]
+    areas = [float(detail(s, "area").mean(dtype=np.float64)) for s in drawn]
+    assert steps[0] < steps[1] < steps[2]
+    assert areas[0] > areas[1] > areas[2] > 0.8 * areas[0]
+
+
+def test_each_ten_images_in_a_row_have_the_ten_classes_in_changing_order(many: Split) -> None:
+    blocks = many.labels.reshape(-1, len(CLASSES))
+    assert (np.sort(blocks, axis=1) == np.arange(len(CLASSES))).all()
+    for place in range(len(CLASSES)):
+        counts = np.bincount(blocks[:, place], minlength=len(CLASSES))
+        assert counts.min() > 10
+
+
+def test_neither_area_nor_colour_nor_place_tells_the_class(many: Split) -> None:
+    mask = detail(many, "mask")
+    inside = [image[m].mean(axis=0) for image, m in zip(many.images, mask, strict=True)]
+    overall = many.images.mean(axis=(1, 2))
+    features = np.column_stack(
+        [detail(many, "area"), detail(many, "colourfulness"), np.array(inside), overall]
+    )
+    assert forest_accuracy(features, many.labels) < 0.14
+    y, x = np.meshgrid(np.arange(32), np.arange(32), indexing="ij")
+    count = mask.sum(axis=(1, 2))
+    centres = np.column_stack([(mask * axis).sum(axis=(1, 2)) / count for axis in (x, y)])
+    assert forest_accuracy(centres, many.labels) < 0.14
+
+
+def forest_accuracy(features: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> float:
+    forest = RandomForestClassifier(n_estimators=60, min_samples_leaf=10, random_state=0)
+    forest.fit(features[:2000], labels[:2000])
+    return float(forest.score(features[2000:], labels[2000:]))
+
+
+def test_a_linear_model_stays_under_40_percent(many: Split) -> None:
+    pixels = many.images.reshape(len(many), -1).astype(np.float32) / 255
+    accuracies = []
+    for alpha in (1e2, 1e3, 1e4):
+        model = RidgeClassifier(alpha=alpha).fit(pixels[:2000], many.labels[:2000])
+        accuracies.append(model.score(pixels[2000:], many.labels[2000:]))
+    assert max(accuracies) < 0.4
+
+
+def test_a_crop_of_four_pixels_seldom_cuts_half_of_an_object_away(many: Split) -> None:
+    mask = detail(many, "mask").astype(np.float64)
+    left = [mask[:, 4:], mask[:, :-4], mask[:, :, 4:], mask[:, :, :-4]]
+    worst = np.min([part.sum(axis=(1, 2)) for part in left], axis=0) / mask.sum(axis=(1, 2))
+    assert (worst < 0.5).mean() < 0.01
+
+
+def test_colourfulness_is_that_of_hasler_and_suesstrunk(many: Split) -> None:
+    grey = np.full((8, 8, 3), 130, np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    for images in (many.images[:20], np.stack([grey, noise])):
+        expected = [one_colourfulness(image) for image in images]
+        np.testing.assert_allclose(colourfulness(images), expected, rtol=1e-5, atol=1e-5)
+
+
+def one_colourfulness(image: npt.NDArray[np.uint8]) -> float:
+    pixels = [tuple(map(float, pixel)) for row in image for pixel in row]
+    rg = [r - g for r, g, _ in pixels]
+    yb = [(r + g) / 2 - b for r, g, b in pixels]
+    spread = math.hypot(float(np.std(rg)), float(np.std(yb)))
+    return spread + 0.3 * math.hypot(float(np.mean(rg)), float(np.mean(yb)))
+
+
+def plane(reach: float, steps: int) -> tuple[Plane, Plane]:
+    axis = ((np.arange(steps, dtype=np.float32) + 0.5) / steps * 2 - 1) * np.float32(reach)
+    return axis[None, :], axis[:, None]
+
+
+@EVERY_SHAPE
+def test_a_shape_has_area_one_about_its_centroid(name: str) -> None:
+    x, y = plane(1.2, 400)
+    inside = unit_shape(name, x, y) <= 0
+    assert inside.mean() * 2.4**2 == pytest.approx(1, abs=0.01)
+    rows, columns = np.nonzero(inside)
+    assert abs(x[0, columns].mean()) < 0.01
+    assert abs(y[rows, 0].mean()) < 0.01
+    assert not inside[[0, -1]].any()
+    assert not inside[:, [0, -1]].any()
+
+
+@EVERY_SHAPE
+def test_a_shape_is_its_own_mirror_image(name: str) -> None:
+    x, y = plane(1.2, 200)
+    distance = unit_shape(name, x, y)
+    mirror = distance[::-1] if name == "crescent" else distance[:, ::-1]
+    np.testing.assert_allclose(distance, mirror, atol=5e-3)
+
+
+def test_a_disc_and_a_ring_have_their_exact_distances() -> None:
+    x, y = plane(1.2, 50)
+    from_centre = np.hypot(x, y)
+    np.testing.assert_allclose(SHAPES["circle"](x, y), from_centre - 1, atol=1e-6)
+    expected = np.maximum(from_centre - 1, 0.56 - from_centre)
+    np.testing.assert_allclose(SHAPES["ring"](x, y), expected, atol=1e-6)
+
+
+def test_the_distance_to_a_polygon_is_that_to_its_nearest_side() -> None:
+    corners = [*CROSS, *((-x, -y) for x, y in CROSS)]
+    x, y = plane(1.2, 40)
+    distance = polygon(*corners)(x, y)
+    ends = [*corners[1:], corners[0]]
+    share = np.linspace(0, 1, 201)[:, None]
+    sides = [np.array(a) + share * (np.array(b) - a) for a, b in zip(corners, ends, strict=True)]
+    boundary = np.concatenate(sides)
+    points = np.stack(np.broadcast_arrays(x, y), axis=-1)
+    nearest = np.linalg.norm(points[:, :, None] - boundary, axis=-1).min(axis=-1)
+    np.testing.assert_allclose(np.abs(distance), nearest, atol=5e-3)
+    thin, wide = np.minimum(abs(x), abs(y)), np.maximum(abs(x), abs(y))
+    np.testing.assert_array_equal(distance < 0, (thin < 0.33) & (wide < 1))
+
+
+def test_scenes_data_is_ready_for_training() -> None:
+    data = scenes_data(train_size=300, test_size=100, seed=3)
+    assert (data.name, len(data.train), len(data.test)) == ("scenes", 300, 100)
+    assert data.classes == CLASSES
+    assert data.image_shape == (3, 32, 32)
+    assert_same(data.train, render(np.arange(300), seed=3))
+    assert_same(data.test, render(np.arange(100), split="test", seed=3))
+    pixels = data.train.images.reshape(-1, 3) / 255
+    np.testing.assert_allclose(data.mean, pixels.mean(axis=0), rtol=1e-9)
+    np.testing.assert_allclose(data.std, pixels.std(axis=0), rtol=1e-9)
+    images, labels = next(data.training_batches(batch_size=64, seed=0, epoch=0))
+    assert images.shape == (64, 3, 32, 32)
+    assert labels.shape == (64,)
+
+
+def test_the_checksum_tells_data_sets_apart() -> None:
+    first, again, other = (
+        scenes_data(train_size=20, test_size=10, seed=seed).checksum for seed in (0, 0, 1)
+    )
+    assert first == again != other
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"size": 15}, "`size` should be a whole number of pixels, at least 16"),
+        ({"size": 32.0}, "`size` should be"),
+        ({"object_size": 0.1}, r"from 0.16 \(5 of 32 pixels\) to 0.6. Found `object_size = 0.1`"),
+        ({"object_size": 0.7}, "`object_size` should be"),
+        ({"colour_variation": -0.1}, "`colour_variation` should be from 0 to 1"),
+        ({"clutter": 1.1}, "`clutter` should be from 0 to 1"),
+        ({"clutter": float("nan")}, "`clutter` should be from 0 to 1"),
+        ({"train_size": 0}, "`train_size` should be a whole number, at least 1"),
+        ({"test_size": 2.5}, "`test_size` should be a whole number, at least 1"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        scenes_data(**options)
+
+
+def test_an_unknown_split_and_a_negative_index_are_refused() -> None:
+    with pytest.raises(UsageError, match="`split` should be one of 'train', 'test'"):
+        render([0], split="validation")
+    with pytest.raises(UsageError, match="`indices` should be at least 0"):
+        render([2, -1])

@@ -1,0 +1,55 @@
+"""What is exported says what the network says, for any batch size, or is not there."""
+
+from pathlib import Path
+
+import onnxruntime
+import pytest
+import torch
+from torch import Tensor, nn
+
+from foveal.errors import FovealError, UsageError
+from foveal.models import build_model
+from foveal.models.export import export
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize("attention", ["series", "parallel"])
+def test_onnx_and_torch_export(tmp_path: Path, attention: str) -> None:
+    model = build_model("resnet18", attention=attention).train()
+    assert export(model, tmp_path / "model.onnx") < 1e-4
+    assert export(model, tmp_path / "model.pt2") < 1e-4
+    assert model.training
+    images = torch.randn(5, 3, 32, 32)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    (logits,) = session.run(None, {"images": images.numpy()})
+    expected = model.eval()(images).detach()
+    torch.testing.assert_close(torch.from_numpy(logits), expected, rtol=1e-3, atol=1e-4)
+    program = torch.export.load(tmp_path / "model.pt2").module()
+    torch.testing.assert_close(program(images).detach(), expected, rtol=1e-3, atol=1e-4)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.onnx", "model.pt2"]
+
+
+def test_another_suffix_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"\.onnx or \.pt2\. Found 'model\.pkl'"):
+        export(build_model("convnet"), tmp_path / "model.pkl")
+
+
+class Forgetful(nn.Module):
+    """Says something else each time it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(12, 2)
+        self.input_shape = (3, 2, 2)
+        self.calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        logits: Tensor = self.linear(x.flatten(1)) + self.calls
+        return logits
+
+
+def test_what_differs_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(FovealError, match="differs by"):
+        export(Forgetful(), tmp_path / "model.pt2")
+    assert list(tmp_path.iterdir()) == []
