@@ -88,7 +88,7 @@ def test_the_area_is_the_share_of_the_mask(many: Split) -> None:
 
 @pytest.mark.parametrize(("size", "object_size"), [(32, 5 / 32), (16, 5 / 16), (64, 0.6)])
 def test_a_mask_is_never_empty_nor_full(size: int, object_size: float) -> None:
-    drawn = render(np.arange(1500), size=size, object_size=object_size, clutter=1.0)
+    drawn = render(np.arange(600), size=size, object_size=object_size, clutter=1.0)
     area = detail(drawn, "area")
     assert area.min() > 0
     assert area.max() < 0.8
@@ -171,7 +171,7 @@ def forest_accuracy(features: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -
 def test_a_linear_model_stays_under_40_percent(many: Split) -> None:
     pixels = many.images.reshape(len(many), -1).astype(np.float32) / 255
     accuracies = []
-    for alpha in (1e2, 1e3, 1e4):
+    for alpha in (1e3, 1e4):
         model = RidgeClassifier(alpha=alpha).fit(pixels[:2000], many.labels[:2000])
         accuracies.append(model.score(pixels[2000:], many.labels[2000:]))
     assert max(accuracies) < 0.4

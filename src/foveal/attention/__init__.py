@@ -7,19 +7,33 @@ here.
 from foveal.attention.bam import BAM
 from foveal.attention.cbam import CBAM
 from foveal.attention.channel import ChannelAttention
+from foveal.attention.coordinate import CoordinateAttention
+from foveal.attention.eca import EfficientChannelAttention
 from foveal.attention.gate import Gate
+from foveal.attention.maps import captured_maps
 from foveal.attention.registry import available, create, entry, preset, register
+from foveal.attention.scse import ConcurrentSqueezeExcitation
+from foveal.attention.se import SqueezeExcitation
+from foveal.attention.simam import SimAM
 from foveal.attention.spatial import SpatialAttention
 from foveal.attention.spec import Spec, parse_spec
+from foveal.attention.triplet import TripletAttention
 
 __all__ = [
     "BAM",
     "CBAM",
     "ChannelAttention",
+    "ConcurrentSqueezeExcitation",
+    "CoordinateAttention",
+    "EfficientChannelAttention",
     "Gate",
+    "SimAM",
     "SpatialAttention",
     "Spec",
+    "SqueezeExcitation",
+    "TripletAttention",
     "available",
+    "captured_maps",
     "create",
     "entry",
     "parse_spec",

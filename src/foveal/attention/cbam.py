@@ -12,22 +12,29 @@ from foveal.attention.spatial import SpatialAttention
 ORDERS = ("channel-first", "spatial-first")
 
 
-@register("cbam-paper", where="residual")
+@register(
+    "cbam-paper",
+    where="residual",
+    deviations=(
+        ("biases of the MLP", "yes, as in the authors' code", "not said"),
+        ("width of the MLP", "floor(C/r), at least 1", "C/r"),
+        ("behind the 7x7 convolution", "batch norm, as in the authors' code", "not said"),
+        ("bias of the 7x7 convolution", "no, as in the authors' code", "not said"),
+    ),
+)
 class CBAM(nn.Module):
     """Weigh a feature map by channel, then by position (or the other way round).
 
     F' = Mc(F) (x) F, F'' = Ms(F') (x) F'
 
-    Mc is the map of `channel` and Ms that of `spatial`; the second sees what the first left. This is
-    the paper where it speaks, and the authors' code where the paper is silent (biases, batch norm
-    behind the 7x7 convolution). It differs from that code in the order of the planes, [avg; max] here
-    and [max; avg] there, and in the batch norm's start, scale 1 here and 0 there: see `cbam-official`.
+    F is `x`, Mc is the map of the child `channel` and Ms that of `spatial`; the second sees what the
+    first left. `cbam-paper` is the paper where it speaks, and the authors' code where it is silent.
 
     Args:
         channels: C.
         order: `channel-first`, or `spatial-first`.
-        reduction, pools, bias: see `ChannelAttention`.
-        kernel_size, planes, norm, norm_momentum, norm_scale: see `SpatialAttention`.
+        reduction, rounding, pools, bias: see `ChannelAttention`.
+        kernel_size, dilation, planes, norm, norm_momentum, norm_scale: see `SpatialAttention`.
         gate: the function sigma of both.
 
     Shape: (N, C, H, W) to (N, C, H, W).
@@ -41,9 +48,11 @@ class CBAM(nn.Module):
         *,
         order: str = "channel-first",
         reduction: int = 16,
+        rounding: str = "floor",
         pools: str = "avg+max",
         bias: bool = True,
         kernel_size: int = 7,
+        dilation: int = 1,
         planes: str = "avg+max",
         norm: bool = True,
         norm_momentum: float = 0.1,
@@ -53,11 +62,12 @@ class CBAM(nn.Module):
         super().__init__()
         self.order = one_of("order", order, ORDERS)
         self.channel = ChannelAttention(
-            channels, reduction=reduction, pools=pools, bias=bias, gate=gate
+            channels, reduction=reduction, rounding=rounding, pools=pools, bias=bias, gate=gate
         )
         self.spatial = SpatialAttention(
             channels,
             kernel_size=kernel_size,
+            dilation=dilation,
             planes=planes,
             norm=norm,
             norm_momentum=norm_momentum,
@@ -79,3 +89,30 @@ class CBAM(nn.Module):
 
 
 preset("series", of="cbam-paper")
+
+preset(
+    "cbam-official",
+    of="cbam-paper",
+    planes="max+avg",
+    norm_momentum=0.01,
+    norm_scale=0.0,
+    deviations=(
+        ("planes", "[max; avg]", "[avg; max]"),
+        ("momentum of the batch norm", "0.01", "0.1"),
+        ("scale of the batch norm at the start", "0: the spatial map is 0.5 everywhere", "1"),
+    ),
+)
+
+preset(
+    "cbam-timm",
+    of="cbam-paper",
+    bias=False,
+    rounding="nearest",
+    pools="avg+amax",
+    planes="avg+amax",
+    deviations=(
+        ("biases of the MLP", "no", "yes"),
+        ("width of the MLP", "C/r to the nearest, halves up, at least 1", "floor(C/r), at least 1"),
+        ("gradient of equal maxima", "shared among them", "all to one of them"),
+    ),
+)

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from foveal.attention.gate import Gate, reduced_width
-from foveal.attention.pooling import POOLS, pool_names
+from foveal.attention.pooling import pool_names, pool_positions
 from foveal.attention.registry import register
 
 
-@register("channel", where="residual")
+@register(
+    "channel",
+    where="residual",
+    deviations=(
+        ("biases of the MLP", "yes, as in the authors' code", "not said"),
+        ("width of the MLP", "floor(C/r), at least 1", "C/r"),
+    ),
+)
 class ChannelAttention(Gate):
     """Weigh each channel by what a small network says of its pooled values.
 
     Mc(F) = sigma(MLP(AvgPool(F)) + MLP(MaxPool(F))), F' = Mc(F) (x) F
 
-    F is `x` (N, C, H, W), Mc is `attention_map` (N, C, 1, 1), and MLP is `expand(relu(reduce(.)))`,
-    C -> C/r -> C, one for all pools. The paper does not speak of biases; the authors' code has them,
-    and so does this. C/r is never below 1.
+    F is `x`, Mc is `attention_map` (N, C, 1, 1), and MLP is `expand(relu(reduce(.)))`, C -> C/r -> C,
+    one for all pools.
 
     Args:
         channels: C.
-        reduction: r.
-        pools: any of avg, max, lp (p = 2) and lse, joined by a plus sign, summed behind the MLP.
+        reduction: r; the width C/r is never below 1.
+        rounding: `floor`, or `nearest` (halves go up): how C/r becomes a whole number.
+        pools: any of avg, max, amax (max whose gradient is shared among equals), lp (p = 2) and lse,
+            joined by a plus sign, summed behind the MLP.
         bias: whether the MLP has biases.
         gate: the function sigma, `sigmoid` or `hardsigmoid`.
+
+    Shape: (N, C, H, W) to (N, C, H, W).
 
     Source: Woo et al. 2018, "CBAM: Convolutional Block Attention Module", equation 2.
     """
@@ -35,21 +44,21 @@ class ChannelAttention(Gate):
         channels: int,
         *,
         reduction: int = 16,
+        rounding: str = "floor",
         pools: str = "avg+max",
         bias: bool = True,
         gate: str = "sigmoid",
     ) -> None:
         super().__init__(gate=gate)
-        width = reduced_width(channels, reduction)
+        width = reduced_width(channels, reduction, rounding=rounding)
         self.pools = pool_names("pools", pools)
         self.reduce = nn.Linear(channels, width, bias=bias)
         self.expand = nn.Linear(width, channels, bias=bias)
 
     def logits(self, x: Tensor) -> Tensor:
         """Return Mc(F) before sigma, (N, C, 1, 1)."""
-        flat = x.flatten(2)  # (N, C, H W)
-        pooled = torch.cat([POOLS[name](flat, 2) for name in self.pools], 2)  # (N, C, P)
-        each: Tensor = self.expand(self.reduce(pooled.mT).relu())  # (N, P, C)
+        pooled = pool_positions(x, self.pools)  # (N, P, C)
+        each: Tensor = self.expand(self.reduce(pooled).relu())
         return each.sum(1)[:, :, None, None]
 
     def extra_repr(self) -> str:

@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
-from foveal.attention.gate import Gate, at_least_one
-from foveal.attention.pooling import POOLS, pool_names
+from foveal.attention.gate import Gate, at_least_one, odd
+from foveal.attention.norms import Norm2d
+from foveal.attention.pooling import pool_channels, pool_names
 from foveal.attention.registry import register
-from foveal.errors import bad_parameter
 
 
-@register("spatial", where="residual")
+@register(
+    "spatial",
+    where="residual",
+    deviations=(
+        ("behind the convolution", "batch norm, as in the authors' code", "not said"),
+        ("bias of the convolution", "no (yes with norm=false)", "not said"),
+    ),
+)
 class SpatialAttention(Gate):
     """Weigh each position by what one convolution says of the values pooled over channels.
 
     Ms(F) = sigma(norm(conv([AvgPool(F); MaxPool(F)]))), F' = Ms(F) (x) F
 
-    F is `x` (N, C, H, W), Ms is `attention_map` (N, 1, H, W), and the pools run over channels. The
-    paper gives the planes and the 7x7 convolution; the norm behind it is from the authors' code.
+    F is `x`, Ms is `attention_map` (N, 1, H, W), and the pools run over channels.
 
     Args:
         channels: C; taken so that all gates are made alike, the module does not depend on it.
         kernel_size: side of the convolution, odd.
-        planes: the pooled planes in their order, any of avg, max, lp and lse, joined by a plus sign.
+        dilation: d of the convolution.
+        planes: the pooled planes in their order, any of avg, max, amax, lp and lse, joined by a plus
+            sign.
         norm: whether a batch norm follows the convolution.
         norm_momentum: momentum of that norm.
         norm_scale: its scale at the start; the authors' code starts at 0, where the map is constant.
         gate: the function sigma, `sigmoid` or `hardsigmoid`.
+
+    Shape: (N, C, H, W) to (N, C, H, W).
 
     Source: Woo et al. 2018, "CBAM: Convolutional Block Attention Module", equation 3.
     """
@@ -37,6 +46,7 @@ class SpatialAttention(Gate):
         channels: int,
         *,
         kernel_size: int = 7,
+        dilation: int = 1,
         planes: str = "avg+max",
         norm: bool = True,
         norm_momentum: float = 0.1,
@@ -45,21 +55,19 @@ class SpatialAttention(Gate):
     ) -> None:
         super().__init__(gate=gate)
         at_least_one("channels", channels)
-        if at_least_one("kernel_size", kernel_size) % 2 == 0:
-            raise bad_parameter("kernel_size", "odd", kernel_size)
+        reach = odd("kernel_size", kernel_size) // 2 * at_least_one("dilation", dilation)
         self.planes = pool_names("planes", planes)
         self.conv = nn.Conv2d(
-            len(self.planes), 1, kernel_size, padding=kernel_size // 2, bias=not norm
+            len(self.planes), 1, kernel_size, padding=reach, dilation=dilation, bias=not norm
         )
         self.norm: nn.Module = nn.Identity()
         if norm:
-            self.norm = nn.BatchNorm2d(1, momentum=norm_momentum)
+            self.norm = Norm2d(1, momentum=norm_momentum)
             nn.init.constant_(self.norm.weight, norm_scale)
 
     def logits(self, x: Tensor) -> Tensor:
         """Return Ms(F) before sigma, (N, 1, H, W)."""
-        planes = torch.cat([POOLS[name](x, 1) for name in self.planes], 1)  # (N, P, H, W)
-        out: Tensor = self.norm(self.conv(planes))
+        out: Tensor = self.norm(self.conv(pool_channels(x, self.planes)))
         return out
 
     def extra_repr(self) -> str:

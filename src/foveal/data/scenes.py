@@ -131,7 +131,7 @@ class SceneOptions:
     """How scenes look: their side in pixels, and three numbers that can be swept one at a time.
 
     `object_size` is the side of a square of the object's area, as a share of the image's side; one
-    object differs from another by a quarter either way. `colour_variation` goes from 0, all grey,
+    object differs from another by by up to 30 % either way. `colour_variation` goes from 0, all grey,
     to 1; `clutter` from 0, a plain background, to 1.
     """
 

@@ -1,0 +1,86 @@
+"""The two branches of BAM, each up to its sigma."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from foveal.attention.gate import at_least_one, odd, reduced_width
+from foveal.attention.norms import Norm1d, Norm2d
+from foveal.attention.pooling import pool_names, pool_positions
+
+
+class ChannelBranch(nn.Module):
+    """BAM's channel branch: pool, C -> C/r -> C.
+
+    Mc(F) = BN(MLP(AvgPool(F))), and with `norm="hidden"` BN stands in front of the ReLU in MLP instead
+
+    MLP is `expand(relu(reduce(.)))`, BN is `norm`.
+
+    Shape: (N, C, H, W) to (N, C, 1, 1).
+
+    Source: Park et al. 2018, "BAM: Bottleneck Attention Module", equation 3.
+    """
+
+    def __init__(
+        self, channels: int, *, reduction: int, norm: str, pools: str = "avg", bias: bool = True
+    ) -> None:
+        super().__init__()
+        width = reduced_width(channels, reduction)
+        self.hidden = norm == "hidden"
+        self.pools = pool_names("pools", pools)
+        self.reduce = nn.Linear(channels, width, bias=bias)
+        self.expand = nn.Linear(width, channels, bias=bias)
+        self.norm = Norm1d(width if self.hidden else channels)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Return Mc(F) before sigma."""
+        each = [self.mlp(pooled) for pooled in pool_positions(x, self.pools).unbind(1)]
+        out: Tensor = sum(each[1:], each[0])
+        if not self.hidden:
+            out = self.norm(out)
+        return out[:, :, None, None]
+
+    def mlp(self, pooled: Tensor) -> Tensor:
+        """Return MLP of one pool, (N, C)."""
+        hidden = self.reduce(pooled)
+        if self.hidden:
+            hidden = self.norm(hidden)
+        out: Tensor = self.expand(hidden.relu())
+        return out
+
+
+class SpatialBranch(nn.Module):
+    """BAM's spatial branch: 1x1, two dilated 3x3, 1x1 to one plane.
+
+    Ms(F) = BN(f3(f2(f1(f0(F))))), and with `norm="hidden"` a BN behind each of f0, f1, f2 instead
+
+    f0 is `reduce`, f1 and f2 are `context`, f3 is `project`; a ReLU follows each but the last. BN is `norm`,
+    and those behind f0, f1, f2 are `norms`.
+
+    Shape: (N, C, H, W) to (N, 1, H, W).
+
+    Source: Park et al. 2018, "BAM: Bottleneck Attention Module", equation 4.
+    """
+
+    def __init__(
+        self, channels: int, *, reduction: int, norm: str, kernel_size: int = 3, dilation: int = 4
+    ) -> None:
+        super().__init__()
+        width = reduced_width(channels, reduction)
+        reach = odd("kernel_size", kernel_size) // 2 * at_least_one("dilation", dilation)
+        self.reduce = nn.Conv2d(channels, width, 1)
+        self.context = nn.ModuleList(
+            nn.Conv2d(width, width, kernel_size, padding=reach, dilation=dilation) for _ in range(2)
+        )
+        self.norms = nn.ModuleList(
+            Norm2d(width) if norm == "hidden" else nn.Identity() for _ in range(3)
+        )
+        self.project = nn.Conv2d(width, 1, 1)
+        self.norm = Norm2d(1) if norm == "end" else nn.Identity()
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Return Ms(F) before sigma."""
+        for conv, norm in zip([self.reduce, *self.context], self.norms, strict=True):
+            x = norm(conv(x)).relu()
+        out: Tensor = self.norm(self.project(x))
+        return out

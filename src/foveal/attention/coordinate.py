@@ -1,0 +1,58 @@
+"""Coordinate attention: which rows and which columns matter, for each channel."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from foveal.attention.gate import Gate, reduced_width
+from foveal.attention.norms import Norm2d
+from foveal.attention.registry import register
+
+
+@register(
+    "coordinate",
+    where="residual",
+    deviations=(
+        ("behind F1", "batch norm and h-swish, as in the authors' code", "a non-linear function"),
+        ("width of the bottleneck", "floor(C/r), at least 8, as in the authors' code", "C/r"),
+        ("bias of F1", "no: the batch norm behind it would cancel it", "not said"),
+        ("biases of Fh and Fw", "yes, as in the authors' code", "not said"),
+    ),
+)
+class CoordinateAttention(Gate):
+    """Weigh each value by what a small network says of its row and of its column.
+
+    F' = gh (x) gw (x) F, gh = sigma(Fh(fh)), gw = sigma(Fw(fw)), [fh; fw] = delta(F1([zh; zw]))
+
+    F is `x`; zh (N, C, H, 1) averages the rows, zw (N, C, 1, W) the columns; F1 is `reduce` (C -> C/r)
+    with `norm`, delta is h-swish, Fh and Fw are `rows` and `columns` (C/r -> C), all 1x1 convolutions.
+    `attention_map` is gh (x) gw, (N, C, H, W). The batch norm sees H + W values a channel and image, so a
+    batch of one and a map of 1x1 have a variance.
+
+    Args:
+        channels: C.
+        reduction: r; the width C/r is never below 8.
+
+    Shape: (N, C, H, W) to (N, C, H, W).
+
+    Source: Hou et al. 2021, "Coordinate Attention for Efficient Mobile Network Design", equations 4 to 9.
+    """
+
+    def __init__(self, channels: int, *, reduction: int = 32) -> None:
+        super().__init__()
+        width = reduced_width(channels, reduction, least=8)
+        self.reduce = nn.Conv2d(channels, width, 1, bias=False)
+        self.norm = Norm2d(width)
+        self.rows = nn.Conv2d(width, channels, 1)
+        self.columns = nn.Conv2d(width, channels, 1)
+
+    def attention_map(self, x: Tensor) -> Tensor:
+        """Return gh (x) gw, (N, C, H, W)."""
+        both = torch.cat([x.mean(3), x.mean(2)], 2)[..., None]  # (N, C, H + W, 1)
+        hidden = functional.hardswish(self.norm(self.reduce(both)))
+        height = x.shape[2]
+        by_row: Tensor = self.rows(hidden[:, :, :height]).sigmoid()  # (N, C, H, 1)
+        by_column: Tensor = self.columns(hidden[:, :, height:]).sigmoid().mT  # (N, C, 1, W)
+        return by_row * by_column

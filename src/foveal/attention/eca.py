@@ -1,0 +1,52 @@
+"""ECA: efficient channel attention."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor, nn
+
+from foveal.attention.gate import Gate, at_least_one, odd
+from foveal.attention.registry import register
+
+
+@register("eca", where="residual")
+class EfficientChannelAttention(Gate):
+    """Weigh each channel by its average and those of the channels beside it.
+
+    w = sigma(C1D_k(z)), z = AvgPool(F), F' = w (x) F, with k = |log2(C) / gamma + b / gamma|_odd
+
+    F is `x`, w is `attention_map` (N, C, 1, 1), C1D_k is `conv`, a convolution along the channels, zero
+    at the ends, without bias; gamma = 2, b = 1, and |t|_odd is the nearest odd number, the upper one of
+    two. timm does not go below k = 3, so it differs where C < 8.
+
+    Args:
+        channels: C.
+        kernel_size: k, odd; by default from C.
+
+    Shape: (N, C, H, W) to (N, C, H, W).
+
+    Source: Wang et al. 2020, "ECA-Net: Efficient Channel Attention for Deep Convolutional Neural
+    Networks", equations 9 and 12.
+    """
+
+    def __init__(self, channels: int, *, kernel_size: int | None = None) -> None:
+        super().__init__()
+        at_least_one("channels", channels)
+        k = neighbours(channels) if kernel_size is None else odd("kernel_size", kernel_size)
+        self.conv = nn.Conv1d(1, 1, k, padding=k // 2, bias=False)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Return w before sigma, (N, C, 1, 1)."""
+        out: Tensor = self.conv(x.mean((2, 3))[:, None])  # (N, 1, C)
+        return out[:, 0, :, None, None]
+
+
+def neighbours(channels: int, *, gamma: int = 2, b: int = 1) -> int:
+    """Return k for C channels.
+
+    >>> [neighbours(channels) for channels in (64, 256, 512, 1024, 2048)]
+    [3, 5, 5, 5, 7]
+    """
+    t = int((math.log2(channels) + b) / gamma)
+    return t if t % 2 else t + 1

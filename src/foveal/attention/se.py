@@ -1,0 +1,44 @@
+"""SE: squeeze and excitation."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from foveal.attention.gate import Gate, reduced_width
+from foveal.attention.registry import register
+
+
+@register(
+    "se",
+    where="residual",
+    deviations=(("width of the bottleneck", "floor(C/r), at least 1", "C/r"),),
+)
+class SqueezeExcitation(Gate):
+    """Weigh each channel by what a small network says of its average.
+
+    s = sigma(W2 relu(W1 z)), z = AvgPool(F), F' = s (x) F
+
+    F is `x`, s is `attention_map` (N, C, 1, 1), W1 is `reduce` (C -> C/r), W2 is `expand` (C/r -> C). On
+    ResNets the authors leave the biases out ("facilitates the modelling of channel dependencies"); timm
+    and torchvision have them.
+
+    Args:
+        channels: C.
+        reduction: r; the width C/r is never below 1.
+        bias: whether W1 and W2 have biases.
+
+    Shape: (N, C, H, W) to (N, C, H, W).
+
+    Source: Hu et al. 2018, "Squeeze-and-Excitation Networks", equations 2 to 4.
+    """
+
+    def __init__(self, channels: int, *, reduction: int = 16, bias: bool = False) -> None:
+        super().__init__()
+        width = reduced_width(channels, reduction)
+        self.reduce = nn.Linear(channels, width, bias=bias)
+        self.expand = nn.Linear(width, channels, bias=bias)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Return s before sigma, (N, C, 1, 1)."""
+        out: Tensor = self.expand(self.reduce(x.mean((2, 3))).relu())
+        return out[:, :, None, None]

@@ -1,0 +1,52 @@
+"""SimAM: attention without parameters."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from foveal.attention.gate import Gate, at_least_one
+from foveal.attention.registry import register
+from foveal.errors import bad_parameter
+
+
+@register(
+    "simam",
+    where="residual",
+    deviations=(("map of 1x1, where v is 0/0", "sigma(1/2), the limit for any v", "not said"),),
+)
+class SimAM(Gate):
+    """Weigh each value by how far it stands out from its channel; no parameters.
+
+    F' = sigma(1/E) (x) F, 1/E = (t - m)^2 / (4 (v + lambda)) + 1/2
+
+    F is `x`, t a value of it, m and v are mean and variance of its channel in its image (v with H W - 1
+    below), and sigma(1/E) is `attention_map` (N, C, H, W). On a map of 1x1, t = m and v is 0/0; for any
+    v the map is sigma(1/2), and so it is here.
+
+    Args:
+        channels: C; taken so that all gates are made alike, the module does not depend on it.
+        e_lambda: lambda, above 0.
+
+    Shape: (N, C, H, W) to (N, C, H, W).
+
+    Source: Yang et al. 2021, "SimAM: A Simple, Parameter-Free Attention Module for Convolutional Neural
+    Networks", equations 5 and 6.
+    """
+
+    def __init__(self, channels: int, *, e_lambda: float = 1e-4) -> None:
+        super().__init__()
+        at_least_one("channels", channels)
+        if not e_lambda > 0:
+            raise bad_parameter("e_lambda", "above 0", e_lambda)
+        self.e_lambda = e_lambda
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Return 1/E, (N, C, H, W)."""
+        squares = (x - x.mean((2, 3), keepdim=True)).square()
+        degrees = max(1, x.shape[2] * x.shape[3] - 1)
+        variance = squares.sum((2, 3), keepdim=True) / degrees
+        return squares / (4 * (variance + self.e_lambda)) + 0.5
+
+    def extra_repr(self) -> str:
+        """Name lambda."""
+        return f"e_lambda={self.e_lambda}"

@@ -1,0 +1,206 @@
+"""What every attention module holds to; each check takes the name of a registered one."""
+
+import shutil
+from collections.abc import Callable
+
+import onnxruntime
+import pytest
+import torch
+from torch import Tensor, nn
+
+from foveal.attention import Gate, available, captured_maps, create, entry
+from foveal.errors import UsageError
+
+SHAPES = [
+    (2, 32, 8, 8), (3, 16, 9, 7), (2, 5, 1, 1), (1, 24, 3, 10), (2, 3, 33, 1), (1, 5, 1, 1),
+]  # fmt: skip
+
+# Biases right in front of a batch norm, which takes them out again in training: no gradient.
+BEFORE_NORM = {
+    "bam-paper": {"channel.expand.bias", "spatial.project.bias"},
+    "parallel": {"channel.expand.bias", "spatial.project.bias"},
+    "bam-official": {
+        "channel.reduce.bias", "spatial.reduce.bias", "spatial.context.0.bias", "spatial.context.1.bias",
+    },
+}  # fmt: skip
+
+
+def randomised(name: str, channels: int) -> nn.Module:
+    """Return a gate with random parameters and statistics, so that no start value hides a fault."""
+    gate = create(name, channels)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for key, value in sorted(gate.state_dict().items()):
+            if value.is_floating_point():
+                value.copy_(
+                    torch.rand(value.shape, generator=generator) + (0.5 if "var" in key else -0.3)
+                )
+    return gate
+
+
+def features(*shape: int) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(1))
+
+
+def keeps_shape(name: str) -> None:
+    for shape in SHAPES:
+        out = randomised(name, shape[1]).eval()(features(*shape))
+        assert out.shape == shape
+        assert out.isfinite().all()
+
+
+def takes_channels_that_the_reduction_does_not_divide(name: str) -> None:
+    for channels in 1, 7, 17, 33:
+        gate = randomised(name, channels).eval()
+        assert gate(features(2, channels, 4, 5)).isfinite().all()
+
+
+def trains_on_any_shape(name: str) -> None:
+    for shape in SHAPES:
+        gate = randomised(name, shape[1]).train()
+        x = features(*shape).requires_grad_()
+        gate(x).square().sum().backward()
+        for value in (x, *gate.parameters()):
+            assert value.grad is not None
+            assert value.grad.isfinite().all()
+
+
+def gradient_reaches_every_parameter(name: str) -> None:
+    gate = randomised(name, 32).double().train()
+    gate(features(4, 32, 7, 6).double().requires_grad_()).pow(3).sum().backward()
+    norms = {key: float(p.grad.norm()) for key, p in gate.named_parameters() if p.grad is not None}
+    assert len(norms) == len(list(gate.parameters()))
+    dead = {key for key, value in norms.items() if value < 1e-9 * max(norms.values())}
+    assert dead == BEFORE_NORM.get(name, set())
+
+
+def samples_are_independent_in_eval(name: str) -> None:
+    gate, x = randomised(name, 12).eval(), features(4, 12, 6, 5)
+    alone = torch.cat([gate(x[i : i + 1]) for i in range(len(x))])
+    torch.testing.assert_close(gate(x), alone, rtol=1e-5, atol=1e-6)
+
+
+def channels_last_is_the_same_and_stays(name: str) -> None:
+    gate, x = randomised(name, 12).eval(), features(2, 12, 6, 5)
+    out = gate(x.to(memory_format=torch.channels_last))
+    torch.testing.assert_close(out, gate(x), rtol=1e-5, atol=1e-6)
+    assert out.is_contiguous(memory_format=torch.channels_last)
+
+
+def bfloat16_is_close_and_stays(name: str) -> None:
+    gate, x = randomised(name, 12).eval(), features(2, 12, 6, 5)
+    expected = gate(x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed, low = gate(x), gate(x.bfloat16())
+    whole = gate.bfloat16()(x.bfloat16())
+    assert (mixed.dtype, low.dtype, whole.dtype) == (torch.float32, torch.bfloat16, torch.bfloat16)
+    for out in mixed, low, whole:
+        torch.testing.assert_close(out.float(), expected, rtol=0.05, atol=0.05)
+
+
+def state_survives_saving(name: str) -> None:
+    gate, x = randomised(name, 16).eval(), features(2, 16, 5, 6)
+    fresh = create(name, 16).eval()
+    fresh.load_state_dict(gate.state_dict())
+    assert torch.equal(fresh(x), gate(x))
+
+
+def maps_are_what_multiplies_the_input(name: str) -> None:
+    gate, x = randomised(name, 16).eval(), features(2, 16, 5, 6)
+    plain = gate(x)
+    with captured_maps(gate) as maps:
+        assert torch.equal(gate(x), plain)
+    assert maps
+    product = x
+    for place, weights in maps.items():
+        assert weights.expand_as(x).shape == x.shape
+        assert not weights.requires_grad
+        one = gate.get_submodule(place)
+        assert isinstance(one, Gate)
+        product = product * (1 + weights if one.residual else weights)
+    torch.testing.assert_close(product, plain, rtol=1e-5, atol=1e-6)
+    assert not any(module._forward_hooks for module in gate.modules())
+
+
+def weighs_and_does_not_mix(name: str) -> None:
+    """A gate multiplies: where the input is zero, so is the output."""
+    gate, x = randomised(name, 16).eval(), features(2, 16, 5, 6)
+    x[:, ::3] = 0
+    assert (gate(x)[:, ::3] == 0).all()
+
+
+def deterministic_algorithms_are_enough(name: str) -> None:
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)
+    try:
+        results = []
+        for _ in range(2):
+            gate = randomised(name, 16).train()
+            x = features(3, 16, 5, 6).requires_grad_()
+            gate(x).square().sum().backward()
+            assert x.grad is not None
+            results.append(x.grad)
+        assert torch.equal(*results)
+    finally:
+        torch.use_deterministic_algorithms(before)
+
+
+def unknown_options_are_refused(name: str) -> None:
+    with pytest.raises(UsageError, match=r"no option of attention .* 'reducton'"):
+        create(name, 16, reducton=4)
+
+
+def channels_are_checked(name: str) -> None:
+    for channels in 0, -1, 1.5, True:
+        with pytest.raises(UsageError, match="Parameter `channels` should be"):
+            create(name, channels)  # type: ignore[arg-type]
+
+
+def compiles(name: str) -> None:
+    torch._dynamo.reset()
+    gate, x = randomised(name, 12).train(), features(2, 12, 6, 5)
+    compiled = torch.compile(gate, backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(compiled(x), gate(x), rtol=1e-5, atol=1e-6)
+
+
+def exports(name: str) -> None:
+    """To `torch.export`, and from there to ONNX."""
+    gate, x = randomised(name, 12).eval(), features(2, 12, 6, 5)
+    expected = gate(x).detach()
+    program = torch.export.export(gate, (x,))
+    torch.testing.assert_close(program.module()(x), expected, rtol=1e-5, atol=1e-6)
+    exported = torch.onnx.export(program, dynamo=True, external_data=False, verbose=False)
+    assert exported is not None
+    session = onnxruntime.InferenceSession(
+        exported.model_proto.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    (out,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+    torch.testing.assert_close(torch.from_numpy(out), expected, rtol=1e-5, atol=1e-5)
+
+
+Check = Callable[[str], None]
+CHECKS: list[Check] = [
+    keeps_shape,
+    takes_channels_that_the_reduction_does_not_divide,
+    trains_on_any_shape,
+    gradient_reaches_every_parameter,
+    samples_are_independent_in_eval,
+    channels_last_is_the_same_and_stays,
+    bfloat16_is_close_and_stays,
+    state_survives_saving,
+    maps_are_what_multiplies_the_input,
+    weighs_and_does_not_mix,
+    deterministic_algorithms_are_enough,
+    unknown_options_are_refused,
+    channels_are_checked,
+]
+# These take a second each, so another name of the same thing is spared them.
+SLOW_CHECKS: list[Check] = [compiles, exports]
+
+
+def distinct_names() -> list[str]:
+    """Return the names that are not another name of one that is there."""
+    return [n for n in available() if not entry(n).of or entry(n).deviations]
+
+
+HAS_COMPILER = any(shutil.which(compiler) for compiler in ("c++", "g++", "clang++"))
