@@ -8,6 +8,6 @@ if not torch.version.cuda:
     try:
         import torchvision  # noqa: F401
     except RuntimeError:
-        OPERATORS = torch.library.Library("torchvision", "DEF")
+        OPERATORS = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
         for name in ("nms", "qnms"):
-            OPERATORS.define(name + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+            OPERATORS.define(name + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]

@@ -39,9 +39,8 @@ def linear(x: Array, w: Weights, layer: str) -> Array:
     """A linear layer on the last axis of (N, C), or a 1x1 convolution of (N, C, H, W)."""
     weight, bias = w[f"{layer}.weight"], w.get(f"{layer}.bias", np.zeros(()))
     if x.ndim == 2:
-        return x @ weight.T + bias
-    out = np.einsum("nchw,oc->nohw", x, weight[:, :, 0, 0])
-    return out + bias.reshape(-1, 1, 1)
+        return np.asarray(x @ weight.T + bias)
+    return np.asarray(np.einsum("nchw,oc->nohw", x, weight[:, :, 0, 0]) + bias.reshape(-1, 1, 1))
 
 
 def norm(x: Array, w: Weights, layer: str) -> Array:

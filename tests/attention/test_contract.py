@@ -109,6 +109,15 @@ def test_every_preset_says_what_it_changes() -> None:
             assert changed == set(found.preset)
 
 
+def test_the_output_has_the_dtype_of_the_input_whatever_that_of_the_map() -> None:
+    class Wide(Gate):
+        def attention_map(self, x: Tensor) -> Tensor:
+            return x.float().sigmoid()  # as autocast on a GPU does it for sums
+
+    x = features(2, 3, 5, 4).bfloat16()
+    assert Wide()(x).dtype == torch.bfloat16
+
+
 def test_maps_of_nested_gates_have_their_names() -> None:
     network = nn.Sequential(nn.Conv2d(3, 8, 3), create("series", 8), create("parallel", 8))
     keys = list(network.state_dict())

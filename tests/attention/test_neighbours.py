@@ -80,6 +80,11 @@ def test_triplet() -> None:
     np.testing.assert_allclose(out, total / 3, rtol=1e-12)
 
 
+def test_the_norms_of_triplet_have_the_momentum_of_the_authors() -> None:
+    gate = create("triplet", 6)
+    assert {gate.get_submodule(f"{child}.norm").momentum for child in ("rows", "plane")} == {0.01}
+
+
 RESNET50 = [256] * 3 + [512] * 4 + [1024] * 6 + [2048] * 3
 MOBILENET_V2 = [  # expanded widths of its blocks but the first, which expands nothing
     96, 144, 144, 192, 192, 192, 384, 384, 384, 384, 576, 576, 576, 960, 960, 960,

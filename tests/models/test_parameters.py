@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from foveal.errors import UsageError
 from foveal.models import build_model
 
 # network, stem, classes: plain, + CBAM, + channel only, + BAM
@@ -29,3 +30,17 @@ def test_parameters(row: tuple[str, str, int, int, int, int, int], column: int) 
             name, num_classes=classes, image_size=side, stem=stem, attention=VARIANTS[column]
         )
     assert sum(p.numel() for p in model.parameters()) == counts[column]
+
+
+@pytest.mark.parametrize("name", ["convnet", "resnet18", "resnet50"])
+@pytest.mark.parametrize("like", ["series", "series:reduction=2", "parallel"])
+def test_wide_has_as_many_parameters_and_no_attention(name: str, like: str) -> None:
+    wide = build_model(name, attention=f"wide:like={like}")
+    wanted = sum(p.numel() for p in build_model(name, attention=like).parameters())
+    assert sum(p.numel() for p in wide.parameters()) == pytest.approx(wanted, rel=0.003)
+    assert not any("attention" in key for key in wide.state_dict())
+
+
+def test_only_our_own_networks_are_made_wider() -> None:
+    with pytest.raises(UsageError, match="Only our own networks can be made wider"):
+        build_model("torchvision/resnet18", attention="wide")

@@ -24,8 +24,8 @@ class ConcurrentSqueezeExcitation(Gate):
 
     F is `x`; W2 and W1 are `channel`, an SE with r = 2, and q is `spatial`, a 1x1 convolution to one
     plane. `attention_map` is Mc + Ms, (N, C, H, W), between 0 and 2. The combination is the sum, that of
-    the paper; the authors' code and their later article (2019) take the larger of the two products,
-    which is no product with a map where F is negative.
+    the paper; the authors' code takes the larger of the two products, which is no product with a map
+    of its own where F is negative.
 
     Args:
         channels: C.

@@ -12,7 +12,10 @@ from foveal.errors import bad_parameter
 @register(
     "simam",
     where="residual",
-    deviations=(("map of 1x1, where v is 0/0", "sigma(1/2), the limit for any v", "not said"),),
+    deviations=(
+        ("divisor of the variance", "H W - 1, as in the authors' code", "H W"),
+        ("map of 1x1, where v is 0/0", "sigma(1/2), the limit", "not said"),
+    ),
 )
 class SimAM(Gate):
     """Weigh each value by how far it stands out from its channel; no parameters.

@@ -8,11 +8,16 @@ from foveal.attention.registry import check_options, entry
 from foveal.errors import UsageError
 
 NONE = "none"
+WIDE = "wide"
 
 
 @dataclass(frozen=True)
 class Spec:
-    """What one variant asks for. `where` is None for the place that the module's paper gives it."""
+    """What one variant asks for. `where` is None for the place that the module's paper gives it.
+
+    Two names are no attention: `none`, and `wide`, the plain network with as many parameters as one
+    with the attention `like` (by default `series`), whose options may follow.
+    """
 
     name: str
     where: str | None = None
@@ -41,6 +46,9 @@ def parse_spec(text: str) -> Spec:
     if name == NONE:
         if options or where:
             raise UsageError(f"The variant 'none' takes no options. Found {text!r}.")
+    elif name == WIDE:
+        like = str(options.setdefault("like", "series"))
+        check_options(like, entry(like), {k: v for k, v in options.items() if k != "like"})
     else:
         check_options(name, entry(name), options)
     return Spec(name, None if where is None else str(where), options)

@@ -29,8 +29,7 @@ class TripletAttention(Gate):
 
     Shape: (N, C, H, W) to (N, C, H, W).
 
-    Source: Misra et al. 2021, "Rotate to Attend: Convolutional Triplet Attention Module", equations 1
-    and 4.
+    Source: Misra et al. 2021, "Rotate to Attend: Convolutional Triplet Attention Module", section 3.
     """
 
     def __init__(self, channels: int, *, kernel_size: int = 7) -> None:

@@ -6,6 +6,7 @@ import math
 import statistics
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
@@ -19,13 +20,14 @@ COLOURS = {"better": "green", "worse": "red", "equivalent": "cyan", "undecided":
 def study_table(record: StudyRecord, found: list[Comparison]) -> Table:
     """Return one row a variant: accuracy, difference to `none` with its interval, and the verdict."""
     level = f"{found[0].level:.4%}".rstrip("0%").rstrip(".") if found else ""
-    table = Table(
-        title=f"Test accuracy, final epoch, {record.config['data']}", title_justify="left"
-    )
-    table.add_column("variant", no_wrap=False)
+    data = record.runs[0].results["data"] if record.runs else record.config["data"]
+    title = f"Test accuracy on {data}, final epoch"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("variant")
     for heading in ("seeds", "accuracy", "sd", "difference"):
         table.add_column(heading, justify="right")
-    table.add_column(f"{level} % interval" if level else "interval", justify="right")
+    heading = f"{level} % interval" if level else "interval"
+    table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict")
     by_variant = {comparison.variant: comparison for comparison in found}
     for variant in record.variants:

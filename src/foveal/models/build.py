@@ -7,14 +7,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import torch
 from torch import nn
 
 from foveal.attention import parse_spec
-from foveal.attention.spec import NONE
+from foveal.attention.spec import NONE, WIDE, Spec
 from foveal.errors import UsageError, unknown_name
 from foveal.models.convnet import ConvNet
 from foveal.models.insertion import insert
 from foveal.models.resnet import resnet18, resnet34, resnet50, resnet101
+from foveal.models.widening import widening_for
 from foveal.seeding import seeded
 
 SMALL_IMAGES = 64  # pixels a side under which a ResNet has the stem of CIFAR
@@ -49,7 +51,8 @@ def build_model(
         in_channels: channels of the images.
         image_size: their height and width.
         stem: of a ResNet, `imagenet` or `cifar`; by default `cifar` for images under 64 px.
-        attention: a variant such as `none`, `series` or `series:reduction=8:where=residual+stage`.
+        attention: a variant such as `none`, `series` or `series:reduction=8:where=residual+stage`; or
+            `wide:like=series`, one of our networks without attention, but as many parameters.
         start: see `insert`.
         seed: of the weights.
 
@@ -61,13 +64,28 @@ def build_model(
     """
     spec = parse_spec(attention)
     make = backbone_maker(name, in_channels, image_size, stem)
+    if spec.name == WIDE:
+        make = widened(name, partial(make, num_classes=num_classes), spec)
     with seeded(seed, "backbone"):
         model = make(num_classes=num_classes)
     if not hasattr(model, "input_shape"):
         model.input_shape = (in_channels, image_size, image_size)  # type: ignore[assignment]
-    if spec.name != NONE:
+    if spec.name not in (NONE, WIDE):
         insert(model, spec.name, where=spec.where, seed=seed, start=start, **spec.options)  # type: ignore[arg-type]
     return model
+
+
+def widened(name: str, make: Callable[..., nn.Module], spec: Spec) -> Callable[..., nn.Module]:
+    """Return what makes the plain network as large as the one with the attention `spec` is like."""
+    if name not in model_names():
+        raise UsageError(f"Only our own networks can be made wider: {', '.join(model_names())}.")
+    options = dict(spec.options)
+    like = str(options.pop("like"))
+    with torch.device("meta"):
+        model = make()
+        insert(model, like, where=spec.where, **options)  # type: ignore[arg-type]
+    wanted = sum(p.numel() for p in model.parameters())
+    return partial(make, widening=widening_for(make, wanted))
 
 
 def backbone_maker(

@@ -16,8 +16,8 @@ class ConvNet(nn.Module):
     """Three convolutional blocks and two linear layers; it returns logits.
 
     A block is conv3x3 (padding 1) - batch norm - ReLU - max pool 2, with 32, 64 and 128 channels. For
-    10 classes of 3x32x32 images it has 2,202,122 parameters. It knows nothing of attention: `insert`
-    puts that behind the ReLU of each block.
+    10 classes of 3x32x32 images it has 2,202,122 parameters; `widening` multiplies all its widths.
+    It knows nothing of attention: `insert` puts that behind the ReLU of each block.
 
     Shape: (N, in_channels, image_size, image_size) to (N, num_classes).
 
@@ -25,21 +25,30 @@ class ConvNet(nn.Module):
     2202122
     """
 
-    def __init__(self, num_classes: int = 10, in_channels: int = 3, image_size: int = 32) -> None:
+    def __init__(
+        self,
+        num_classes: int = 10,
+        in_channels: int = 3,
+        image_size: int = 32,
+        *,
+        widening: float = 1.0,
+    ) -> None:
         super().__init__()
+        widths = [round(width * widening) for width in WIDTHS]
+        hidden = round(HIDDEN * widening)
         side = image_size // 2 ** len(WIDTHS)
         if side < 1:
             raise bad_parameter("image_size", "at least 8", image_size)
         self.input_shape = (in_channels, image_size, image_size)
-        before = (in_channels, *WIDTHS)
+        before = (in_channels, *widths)
         self.blocks = nn.Sequential(
-            *(block(fan_in, width) for fan_in, width in zip(before, WIDTHS, strict=False))
+            *(block(fan_in, width) for fan_in, width in zip(before, widths, strict=False))
         )
         self.head = nn.Sequential(
             OrderedDict(
-                hidden=nn.Linear(WIDTHS[-1] * side**2, HIDDEN),
+                hidden=nn.Linear(widths[-1] * side**2, hidden),
                 relu=nn.ReLU(),
-                logits=nn.Linear(HIDDEN, num_classes),
+                logits=nn.Linear(hidden, num_classes),
             )
         )
 

@@ -30,8 +30,8 @@ def is_kind(node: Node, kinds: tuple[object, ...]) -> bool:
 
 
 def is_map(node: Node) -> bool:
-    """Say whether the output is a feature map (N, C, H, W) that has places, more than one of them."""
-    return len(node.shape) == 4 and node.shape[2] * node.shape[3] > 1
+    """Say whether the output is a feature map (N, C, H, W)."""
+    return len(node.shape) == 4
 
 
 def is_norm(node: Node) -> bool:

@@ -25,19 +25,28 @@ def behind_conv_blocks(nodes: list[Node]) -> list[int]:
     return [
         step
         for step, node in enumerate(nodes)
-        if is_kind(node, ACTIVATIONS) and is_map(node) and comes_from_convolution(nodes, node)
+        if is_kind(node, ACTIVATIONS)
+        and is_map(node)
+        and (convolution := convolution_before(nodes, node)) is not None
+        and not works_on_pooled(nodes, convolution)
     ]
 
 
-def comes_from_convolution(nodes: list[Node], node: Node) -> bool:
-    """Say whether the input of `node` is a convolution's output, norms between them aside."""
+def convolution_before(nodes: list[Node], node: Node) -> Node | None:
+    """Return the convolution whose output is the input of `node`, norms between them aside."""
     while len(node.sources) == 1:
         node = nodes[node.sources[0]]
         if is_kind(node, CONVOLUTIONS):
-            return True
+            return node
         if not (is_norm(node) or hands_on(node)):
-            return False
-    return False
+            return None
+    return None
+
+
+def works_on_pooled(nodes: list[Node], convolution: Node) -> bool:
+    """Say whether a convolution is a linear layer on pooled values, as in squeeze and excitation."""
+    kernel = getattr(convolution.call, "kernel_size", None)
+    return kernel == (1, 1) and nodes[convolution.sources[0]].shape[2:] == (1, 1)
 
 
 def in_residual_branches(nodes: list[Node]) -> list[int]:

@@ -76,7 +76,7 @@ class ResNet(nn.Module):
         in_channels: channels of the images.
         image_size: their height and width; the network takes any, this one is for finding sites.
         stem: `imagenet` (7x7 stride 2 and max pool) or `cifar` (3x3 stride 1, no pool).
-        width: channels of the first stage, doubled in each further one.
+        widening: multiplies the widths, 64 channels in the first stage and twice as many in each further.
 
     Shape: (N, in_channels, H, W) to (N, num_classes).
     """
@@ -90,9 +90,10 @@ class ResNet(nn.Module):
         in_channels: int = 3,
         image_size: int = 224,
         stem: str = "imagenet",
-        width: int = 64,
+        widening: float = 1.0,
     ) -> None:
         super().__init__()
+        width = round(64 * widening)
         self.input_shape = (in_channels, image_size, image_size)
         if one_of("stem", stem, STEMS) == "imagenet":
             self.conv1 = nn.Conv2d(in_channels, width, 7, stride=2, padding=3, bias=False)
@@ -105,7 +106,7 @@ class ResNet(nn.Module):
         fan_in = width
         stages = OrderedDict[str, nn.Module]()
         for stage, depth in enumerate(depths):
-            wide = width * 2**stage
+            wide = round(64 * 2**stage * widening)
             blocks = []
             for place in range(depth):
                 blocks.append(block(fan_in, wide, stride=2 if stage and not place else 1))

@@ -74,12 +74,14 @@ class Recorder(TorchFunctionMode):
     def add(
         self, name: str, call: nn.Module | Callable[..., Any], given: Inputs, output: object
     ) -> None:
-        """Record one step, unless it made no tensor."""
-        if isinstance(output, Tensor):
-            passes = given.versions.get(id(output)) == output._version
-            self.maker[id(output)] = len(self.nodes)
-            self.kept.append(output)
-            self.nodes.append(Node(name, call, given.sources, tuple(output.shape), passes))
+        """Record one step, unless it made no tensor; of several, the first gives its shape."""
+        tensors = [value for value in tree_leaves(output) if isinstance(value, Tensor)]
+        if not tensors:
+            return
+        passes = any(given.versions.get(id(tensor)) == tensor._version for tensor in tensors)
+        self.maker |= {id(tensor): len(self.nodes) for tensor in tensors}
+        self.kept += tensors
+        self.nodes.append(Node(name, call, given.sources, tuple(tensors[0].shape), passes))
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
