@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DOCS_READY := $(VENV)/.docs-ready
 # torch first and by its exact version: a range lets pip take a build of several gigabytes.
 TORCH := $(shell grep '^torch==' constraints.txt)
 
@@ -12,7 +13,7 @@ demo: $(READY)  ## Compare five variants on rendered scenes, offline, in about t
 	$(BIN)/foveal demo --out runs/demo
 
 test: check  ## Lint, types, and all tests with the examples in docstrings and README.
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
 
 check: $(READY)
 	$(BIN)/ruff check
@@ -22,8 +23,9 @@ check: $(READY)
 bench: $(READY)
 	@for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
 
-docs: $(READY)
-	@echo "The pages are Markdown and are read as they stand: README.md, docs/*.md."
+docs: $(DOCS_READY)  ## Build the site, cards and executed pages anew; a warning is an error.
+	$(BIN)/python -m sphinx -M html docs docs/_build --fresh-env --write-all --fail-on-warning --keep-going --quiet
+	@echo "$(CURDIR)/docs/_build/html/index.html"
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -31,5 +33,9 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+$(DOCS_READY): $(READY)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) build dist docs/_build docs/_generated

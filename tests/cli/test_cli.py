@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from torch import Tensor
 
-from foveal.attention import available
+from foveal.attention import Gate, available, registry
 from foveal.cli import main
 
 SMALL = [
@@ -33,7 +35,7 @@ def test_help_does_not_wait_for_torch() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "train", "ablate", "evaluate", "report", "list", "doctor"]
+    "command", ["demo", "train", "ablate", "evaluate", "report", "export", "list", "doctor"]
 )
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help"]) == 0
@@ -114,6 +116,38 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert {"cifar10", "cifar100", "scenes"} <= set(printed["data"])
     assert main(["list"]) == 0
     assert "spatial" in capsys.readouterr().out
+
+
+def test_a_module_registered_by_a_user_is_listed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "ENTRIES", dict(registry.ENTRIES))
+
+    @registry.register("half", where="residual")
+    class Half(Gate):
+        """Weigh everything by one half."""
+
+        def __init__(self, channels: int, *, share: float = 0.5) -> None:
+            super().__init__()
+            self.share = share
+
+        def attention_map(self, x: Tensor) -> Tensor:
+            return torch.full_like(x[:, :1, :1, :1], self.share)
+
+    assert main(["list", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)["attention"]["half"]
+    assert listed["summary"] == "Weigh everything by one half."
+    assert listed["options"] == {"share": 0.5}
+
+
+def test_export(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, file = tmp_path / "run", tmp_path / "model.pt2"
+    assert main(["train", *SMALL, "--attention", "eca", "--out", str(run)]) == 0
+    capsys.readouterr()
+    assert main(["export", str(run), str(file), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["largest_difference"] < 1e-4
+    assert file.is_file()
+    assert main(["export", str(run), str(tmp_path / "model.pkl")]) == 2
 
 
 def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +66,11 @@ def run(
         )
     with working_in(aside):
         write_config(aside, as_record(config))
-        finish(config, aside, folder, model, built_with, data, progress or Progress())
+        job = Job(config, data, model, built_with)
+        training, results = work(job, aside, progress or Progress())
+        leave_record(job, aside, training, results | {"run": str(folder)})
     aside.rename(folder)
+    (folder / CHECKPOINT).unlink(missing_ok=True)  # not before: a kill here must not cost the training
     return read_run(folder)
 
 
@@ -121,42 +124,46 @@ def working_in(aside: Path) -> Iterator[None]:
         lock.release()
 
 
-def finish(
-    config: RunConfig,
-    aside: Path,
-    folder: Path,
-    model: nn.Module,
-    built_with: dict[str, Any],
-    data: ImageData,
-    progress: Progress,
-) -> None:
-    """Train, and write all that the run leaves into `aside`."""
+@dataclass(frozen=True)
+class Job:
+    """A run that is ready to be trained."""
+
+    config: RunConfig
+    data: ImageData
+    model: nn.Module
+    built_with: dict[str, Any]
+
+
+def work(job: Job, aside: Path, progress: Progress) -> tuple[Training, dict[str, Any]]:
+    """Train, with a checkpoint in `aside`, and return what came of it with its figures."""
     start = time.perf_counter()
-    progress.begin_run(config)
+    progress.begin_run(job.config)
     training = train(
-        model,
-        data,
-        recipe=config,
-        numerics=config_numerics(config),
-        seed=config.seed,
+        job.model,
+        job.data,
+        recipe=job.config,
+        numerics=config_numerics(job.config),
+        seed=job.config.seed,
         checkpoint=aside / CHECKPOINT,
         on_step=progress.step,
         on_epoch=progress.epoch,
     )
-    save_model(training.model, aside / schema.MODEL, **built_with)
-    results = summary(config, training, data)
-    results["seconds"] = round(time.perf_counter() - start, 3)
-    results["run"] = str(folder)
+    progress.end_run(job.config)
+    seconds = round(time.perf_counter() - start, 3)
+    return training, summary(job.config, training, job.data) | {"seconds": seconds}
+
+
+def leave_record(job: Job, aside: Path, training: Training, results: dict[str, Any]) -> None:
+    """Write all that a run leaves; its results come last and make it complete."""
+    save_model(training.model, aside / schema.MODEL, **job.built_with)
     write_run(
         aside,
         environment=environment(),
         metrics=[asdict(row) for row in training.history],
         results=results,
         predictions=per_image(training.evaluation),
-        training_batch=first_images(config, data),
+        training_batch=first_images(job.config, job.data),
     )
-    (aside / CHECKPOINT).unlink(missing_ok=True)
-    progress.end_run(config)
 
 
 def config_numerics(config: RunConfig) -> Numerics:
