@@ -23,8 +23,8 @@ check: $(READY)
 bench: $(READY)
 	@for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
 
-docs: $(DOCS_READY)  ## Build the site, cards and executed pages anew; a warning is an error.
-	$(BIN)/python -m sphinx -M html docs docs/_build --fresh-env --write-all --fail-on-warning --keep-going --quiet
+docs: $(DOCS_READY)  ## Build the site, cards and executed pages anew, on one thread; a warning is an error.
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -M html docs docs/_build --fresh-env --write-all --fail-on-warning --keep-going --quiet
 	@echo "$(CURDIR)/docs/_build/html/index.html"
 
 $(READY): pyproject.toml constraints.txt

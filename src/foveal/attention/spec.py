@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from foveal.attention.registry import check_options, entry
-from foveal.errors import UsageError
+from foveal.attention.registry import TIMM, available, check_options, entry
+from foveal.errors import UsageError, unknown_name
 
 NONE = "none"
 WIDE = "wide"
@@ -49,8 +49,10 @@ def parse_spec(text: str) -> Spec:
     elif name == WIDE:
         like = str(options.setdefault("like", "series"))
         check_options(like, entry(like), {k: v for k, v in options.items() if k != "like"})
-    else:
+    elif name in available() or name.startswith(TIMM):
         check_options(name, entry(name), options)
+    else:
+        raise unknown_name("variant", name, [NONE, *available(), WIDE])
     return Spec(name, None if where is None else str(where), options)
 
 

@@ -1,0 +1,41 @@
+"""Parameters and multiply-adds of a network, counted without weights or images."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from foveal.models import build_model
+
+SIDE = 224
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one image; `multiply_adds` are those of convolutions and matrix products only."""
+
+    parameters: int
+    multiply_adds: int
+
+
+@functools.cache
+def cost(network: str, attention: str) -> Cost:
+    """Count for one image of 3x224x224, on tensors that have a shape and no values."""
+    with torch.device("meta"), torch.no_grad():
+        model = build_model(
+            network, num_classes=1000, image_size=SIDE, stem="imagenet", attention=attention
+        )
+        counter = FlopCounterMode(display=False)
+        with counter:
+            model.eval()(torch.empty(1, 3, SIDE, SIDE))
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return Cost(parameters, counter.get_total_flops() // 2)
+
+
+def added(network: str, attention: str) -> Cost:
+    """Return what the attention adds to the plain network."""
+    plain, whole = cost(network, "none"), cost(network, attention)
+    return Cost(whole.parameters - plain.parameters, whole.multiply_adds - plain.multiply_adds)
