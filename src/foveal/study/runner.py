@@ -70,7 +70,9 @@ def run(
         training, results = work(job, aside, progress or Progress())
         leave_record(job, aside, training, results | {"run": str(folder)})
     aside.rename(folder)
-    (folder / CHECKPOINT).unlink(missing_ok=True)  # not before: a kill here must not cost the training
+    (folder / CHECKPOINT).unlink(
+        missing_ok=True
+    )  # not before: a kill here must not cost the training
     return read_run(folder)
 
 
