@@ -22,13 +22,15 @@ def study_table(record: StudyRecord, found: list[Comparison]) -> Table:
     level = f"{found[0].level:.4%}".rstrip("0%").rstrip(".") if found else ""
     data = record.runs[0].results["data"] if record.runs else record.config["data"]
     title = f"Test accuracy on {data}, final epoch"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    table = Table(
+        title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+    )
     table.add_column("variant")
     for heading in ("seeds", "accuracy", "sd", "difference"):
         table.add_column(heading, justify="right")
     heading = f"{level} % interval" if level else "interval"
     table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("verdict")
+    table.add_column("verdict", no_wrap=True)
     by_variant = {comparison.variant: comparison for comparison in found}
     for variant in record.variants:
         accuracies = [run.results["test_accuracy"] for run in record.runs_of(variant)]
