@@ -8,6 +8,7 @@ import timm
 import torch
 import torchvision
 from torch import Tensor, nn
+from torch.ao.quantization import fuse_modules
 
 from foveal import insert
 from foveal.errors import UsageError
@@ -263,6 +264,15 @@ def test_a_rebuilt_norm_keeps_its_gate() -> None:
     rebuilt = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
     assert isinstance(rebuilt.layer1[0].bn2, nn.SyncBatchNorm)
     torch.testing.assert_close(rebuilt(x), expected)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_a_norm_fused_away_does_not_take_its_gate_in_silence() -> None:
+    model = resnet18(num_classes=7, stem="cifar", image_size=32).eval()
+    insert(model, "series")
+    fused = fuse_modules(model, [["layer1.0.conv2", "layer1.0.bn2"]])  # type: ignore[no-untyped-call]
+    with pytest.raises(AttributeError, match="no attribute 'attention'"):
+        fused(images(32))
 
 
 def test_wrapped_models_are_refused() -> None:
