@@ -16,9 +16,12 @@ from foveal.models.export import export
 @pytest.mark.parametrize("attention", ["series", "parallel"])
 def test_onnx_and_torch_export(tmp_path: Path, attention: str) -> None:
     model = build_model("resnet18", attention=attention).train()
+    model.get_submodule("layer1").eval()  # a user's own choice, to be left alone
+    modes = [module.training for module in model.modules()]
     assert export(model, tmp_path / "model.onnx") < 1e-4
     assert export(model, tmp_path / "model.pt2") < 1e-4
     assert model.training
+    assert [module.training for module in model.modules()] == modes
     images = torch.randn(5, 3, 32, 32)
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     (logits,) = session.run(None, {"images": images.numpy()})

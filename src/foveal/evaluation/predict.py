@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from foveal.modes import evaluating
+
 
 @dataclass(frozen=True)
 class Predictions:
@@ -30,12 +32,7 @@ class Predictions:
 @torch.no_grad()
 def predict(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> Predictions:
     """Return what the model says of every image, in eval mode; its own mode is put back."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
+    with evaluating(model):
         pairs = [(model(images).float(), labels) for images, labels in batches]
-    finally:
-        for module, training in modes:
-            module.training = training
     logits, labels = zip(*pairs, strict=True)
     return Predictions(torch.cat(logits).cpu(), torch.cat(labels).cpu())

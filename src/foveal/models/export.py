@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from foveal.errors import FovealError, UsageError
 from foveal.models.insertion import example_of
+from foveal.modes import evaluating
 
 TOLERANCE = 1e-4  # of the largest logit: another runtime sums in another order
 
@@ -29,10 +30,8 @@ def export(model: nn.Module, path: Path, *, example: Tensor | None = None) -> fl
     example = example_of(model) if example is None else example
     images = torch.randn(3, *example.shape[1:], generator=torch.Generator().manual_seed(0))
     aside = path.with_name(f".aside-{path.name}")
-    training = model.training
-    model.eval()
     try:
-        with torch.no_grad():
+        with evaluating(model), torch.no_grad():
             expected = model(images)
             found = writers[path.suffix](model, images, aside)
         difference = float((found - expected).abs().max())
@@ -42,7 +41,6 @@ def export(model: nn.Module, path: Path, *, example: Tensor | None = None) -> fl
             )
         aside.replace(path)
     finally:
-        model.train(training)
         aside.unlink(missing_ok=True)
     return difference
 

@@ -46,6 +46,11 @@ class Insertion:
         """The gates, in the order of the sites."""
         return [getattr(self.model.get_submodule(site.name), GATE) for site in self.sites]
 
+    @property
+    def gate_parameters(self) -> list[nn.Parameter]:
+        """The parameters of the gates, apart from the backbone's."""
+        return [parameter for gate in self.gates for parameter in gate.parameters()]
+
     def remove(self) -> None:
         """Take the gates out: the model computes what it did before, bit for bit."""
         for handle in self.handles:
@@ -65,7 +70,7 @@ class Insertion:
         With `freeze_backbone` the backbone's parameters stop asking for gradients and have no group.
         Its batch norms still follow the data in training mode: put them into eval mode for more.
         """
-        gates = [parameter for gate in self.gates for parameter in gate.parameters()]
+        gates = self.gate_parameters
         mine = {id(parameter) for parameter in gates}
         backbone = [p for p in self.model.parameters() if id(p) not in mine]
         own: dict[str, Any] = {"params": gates, "lr": lr if gate_lr is None else gate_lr}
@@ -79,8 +84,7 @@ class Insertion:
 
     def join(self, optimizer: torch.optim.Optimizer, **options: Any) -> None:
         """Give the gates' parameters to an optimiser that is at work already, with their `options`."""
-        gates = [parameter for gate in self.gates for parameter in gate.parameters()]
-        optimizer.add_param_group({"params": gates, **options})
+        optimizer.add_param_group({"params": self.gate_parameters, **options})
 
     def rows(self) -> Iterator[tuple[str, str, str]]:
         """Yield the table: site, shape (C x H x W), parameters."""

@@ -97,10 +97,9 @@ def named_sites(
                 check_site(node, name, module, calls)
                 sites.append(Site(name, node.shape))
     if not sites:
-        places = [place for place in PLACES if PLACES[place](nodes)]
         raise UsageError(
             f"No module of the network is chosen by {what}; it has the places "
-            f"{', '.join(places) or 'none by name'}."
+            f"{', '.join(places_of(nodes)) or 'none by name'}."
         )
     return sites
 
@@ -117,9 +116,14 @@ def check_site(node: Node, name: str, module: nn.Module, calls: Counter[str]) ->
         raise UsageError(f"{name!r} returns {node.shape}, and a gate weighs (N, C, H, W).")
 
 
+def places_of(nodes: list[Node]) -> list[str]:
+    """Return the places by name that the network has."""
+    return [place for place in PLACES if PLACES[place](nodes)]
+
+
 def no_place(nodes: list[Node], place: str) -> UsageError:
     """Return the error for a place that the network does not have."""
-    others = [other for other in PLACES if PLACES[other](nodes)]
+    others = places_of(nodes)
     has = f"It has {' and '.join(map(repr, others))}" if others else "It has none of the others"
     return UsageError(
         f"The network has no place {place!r} for attention. {has}, and its modules can be chosen by "

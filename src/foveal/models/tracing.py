@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +11,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.hooks import RemovableHandle
+
+from foveal.modes import evaluating
 
 GATE = "attention"  # the name of a gate below the module at its site
 MARK = "stands_at_a_site"  # and the attribute that tells it from a child that happens to have that name
@@ -32,18 +33,6 @@ class Node:
     shape: tuple[int, ...]
     passes: bool = False
     owners: list[tuple[str, nn.Module]] = field(default_factory=list)
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put the model into eval mode, and every module back into its own mode afterwards."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 @dataclass(frozen=True)
