@@ -1,17 +1,31 @@
 """How large a difference is, how sure that is, and what the design could have seen."""
 
+from foveal.stats.bootstrap import Bootstrap, two_way_bootstrap
+from foveal.stats.comparison import FEWEST_SEEDS, Comparison, Verdict
+from foveal.stats.equivalence import Equivalence, equivalence
+from foveal.stats.mcnemar import McNemar, mcnemar
 from foveal.stats.power import detectable_difference, power, seeds_needed
-from foveal.stats.verdict import Comparison, Verdict, compare, compare_variants
+from foveal.stats.variance import VarianceSplit, variance_split
+from foveal.stats.verdict import compare, compare_variants
 from foveal.stats.welch import Welch, welch
 
 __all__ = [
+    "FEWEST_SEEDS",
+    "Bootstrap",
     "Comparison",
+    "Equivalence",
+    "McNemar",
+    "VarianceSplit",
     "Verdict",
     "Welch",
     "compare",
     "compare_variants",
     "detectable_difference",
+    "equivalence",
+    "mcnemar",
     "power",
     "seeds_needed",
+    "two_way_bootstrap",
+    "variance_split",
     "welch",
 ]

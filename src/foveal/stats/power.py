@@ -8,6 +8,8 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import nctdtr, stdtrit
 
+from foveal.errors import bad_parameter
+
 MOST_SEEDS = 100_000
 
 
@@ -17,12 +19,20 @@ def power(difference: float, *, sd: float, seeds: int, alpha: float = 0.05) -> f
     >>> round(power(0.5, sd=0.5, seeds=17), 2)
     0.81
     """
+    if seeds < 2:
+        raise bad_parameter("seeds", "at least 2", seeds)
+    if not sd >= 0:  # NaN is not
+        raise bad_parameter("sd", "0 or more", sd)
+    if math.isnan(difference):
+        raise bad_parameter("difference", "a number", difference)
+    if sd == 0:  # whatever there is shows, and nothing shows by the rate of false alarms
+        return 1.0 if difference else alpha
     degrees = 2 * seeds - 2
     shift = abs(difference) / (sd * math.sqrt(2 / seeds))
     critical = float(stdtrit(degrees, 1 - alpha / 2))
-    tails = np.array([1 - nctdtr(degrees, shift, critical), nctdtr(degrees, shift, -critical)])
-    # Far out in the tail the noncentral t gives NaN where the probability is 0 (below) or 1 (above).
-    return float(np.where(np.isnan(tails), (1.0, 0.0), tails).sum())
+    # nctdtr gives NaN, as scipy.stats.nct and so statsmodels do, where the probability is below 1e-12.
+    below = np.nan_to_num(nctdtr(degrees, shift, [critical, -critical]))
+    return float(1 - below[0] + below[1])
 
 
 def seeds_needed(
@@ -30,7 +40,7 @@ def seeds_needed(
 ) -> int:
     """Return the least number of seeds per arm that shows `difference` with the power wanted.
 
-    At least 3, since fewer give no interval that means anything; and at most 100,000.
+    At least 3, since fewer give no interval that means anything; 100,000 stands for that or more.
 
     >>> seeds_needed(0.3, sd=0.15), seeds_needed(0.5, sd=0.5, alpha=0.0125)
     (6, 24)

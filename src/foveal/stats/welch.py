@@ -22,12 +22,16 @@ class Welch:
         half = float(stdtrit(self.degrees_of_freedom, (1 + level) / 2)) * self.standard_error
         return self.difference - half, self.difference + half
 
+    def chance_below(self, distance: float) -> float:
+        """Return P(T <= distance / standard error), T of Student's t; without any spread 0 or 1."""
+        if self.standard_error == 0:
+            return float(distance >= 0)
+        return float(stdtr(self.degrees_of_freedom, distance / self.standard_error))
+
     @property
     def p_value(self) -> float:
         """Two-sided p-value of no difference."""
-        return 2 * float(
-            stdtr(self.degrees_of_freedom, -abs(self.difference) / self.standard_error)
-        )
+        return min(1.0, 2 * self.chance_below(-abs(self.difference)))
 
 
 def welch(values: npt.ArrayLike, baseline: npt.ArrayLike) -> Welch:

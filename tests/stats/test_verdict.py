@@ -1,0 +1,274 @@
+"""The rule and its four words, row by row, and what is said beside them."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from foveal import stats
+from foveal.errors import UsageError
+from foveal.stats.verdict import decide
+
+RESNET18 = [0.7636, 0.7594, 0.7638, 0.7603, 0.7637], [0.7620, 0.7655, 0.7623, 0.7626, 0.7616]
+MOBILENET = [0.7303, 0.7292, 0.7308, 0.7289, 0.7283], [0.7565, 0.7511, 0.7507, 0.7498, 0.7534]
+
+
+def test_published_resnet18() -> None:
+    none, cbam = RESNET18
+    found = stats.compare(cbam, none, margin=0.003)
+    assert 100 * found.difference == pytest.approx(0.064, abs=1e-9)
+    assert np.round(100 * np.array(found.interval), 3).tolist() == [-0.213, 0.341]
+    assert stats.welch(cbam, none).p_value == pytest.approx(0.604, abs=5e-4)
+    assert found.verdict == "equivalent"
+    assert stats.compare(cbam, none, margin=0.002).verdict == "undecided"
+
+
+def test_published_mobilenet() -> None:
+    none, cbam = MOBILENET
+    found = stats.compare(cbam, none)
+    assert 100 * found.difference == pytest.approx(2.28, abs=1e-9)
+    assert np.round(100 * np.array(found.interval), 3).tolist() == [1.951, 2.609]
+    assert found.verdict == "better"
+    assert stats.compare(none, cbam).verdict == "worse"
+
+
+MARGIN = 0.005
+
+
+@pytest.mark.parametrize(
+    ("shown", "within", "verdict", "said"),
+    [
+        ((-0.003, 0.003), (-0.002, 0.002), "equivalent", "any difference is within the margin"),
+        ((0.001, 0.0045), (0.0015, 0.004), "equivalent", "a real difference, but smaller than"),
+        ((-0.0045, -0.001), (-0.004, -0.0015), "equivalent", "a real difference, but smaller than"),
+        ((0.006, 0.02), (0.007, 0.019), "better", "by at least 0.60 points"),
+        ((0.001, 0.02), (0.002, 0.019), "better", "0.10 points, which is under the margin"),
+        ((-0.02, -0.006), (-0.019, -0.007), "worse", "by at least 0.60 points"),
+        ((-0.02, -0.001), (-0.019, -0.002), "worse", "0.10 points, which is under the margin"),
+        ((-0.01, 0.02), (-0.009, 0.019), "undecided", "anywhere from -1.00 to +2.00 points"),
+        ((-0.006, 0.004), (-0.005, 0.003), "undecided", "anywhere from -0.60 to +0.40 points"),
+    ],
+)
+def test_every_row_of_the_rule(
+    shown: tuple[float, float], within: tuple[float, float], verdict: str, said: str
+) -> None:
+    word, reason = decide(shown, within, MARGIN)
+    assert word == verdict
+    assert said in reason
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_too_few_runs_decide_nothing(seeds: int) -> None:
+    found = stats.compare([0.9, 0.91][:seeds], [0.1, 0.11][:seeds])
+    assert found.verdict == "undecided"
+    assert math.isnan(found.interval[0])
+    assert "per arm" in found.reason
+
+
+def test_variants_share_the_error_rate() -> None:
+    values = {name: [0.7, 0.71, 0.72] for name in ("none", "a", "b", "c", "d")}
+    found = stats.compare_variants(values)
+    assert [comparison.variant for comparison in found] == ["a", "b", "c", "d"]
+    assert all(comparison.level == pytest.approx(1 - 0.05 / 4) for comparison in found)
+    expected = stats.welch(values["a"], values["none"]).interval(1 - 0.05 / 4)
+    assert found[0].interval == expected
+    assert "seeds per arm show" in found[0].reason
+
+
+def test_runs_without_any_spread() -> None:
+    assert stats.compare([0.7] * 3, [0.7] * 3).verdict == "equivalent"
+    assert stats.compare([0.8] * 3, [0.7] * 3).verdict == "better"
+
+
+@pytest.mark.parametrize("margin", [0.0, -0.1, 1.0])
+def test_margin_is_a_fraction(margin: float) -> None:
+    with pytest.raises(UsageError, match="Parameter `margin` should be"):
+        stats.compare([0.7] * 3, [0.7] * 3, margin=margin)
+
+
+NONE = [0.7, 0.701, 0.699]
+
+
+def shifted(difference: float, spread: float) -> list[float]:
+    return [0.7 + difference, 0.7 + difference + spread, 0.7 + difference - spread]
+
+
+SMALL = "which is under the margin"
+TABLE = [
+    ([0.9], [0.1], "undecided", ["one run per arm: this says nothing about the method"]),
+    ([0.9, 0.8], [0.1, 0.2], "undecided", ["two runs per arm are too few for an interval"]),
+    (shifted(0, 0.001), NONE, "equivalent", ["any difference is within the margin of 0.50 points"]),
+    (shifted(0.003, 0.0003), NONE, "equivalent", ["a real difference, but smaller than the margin"]),
+    (shifted(-0.003, 0.0003), NONE, "equivalent", ["a real difference, but smaller than the mar"]),
+    (shifted(0.02, 0.001), NONE, "better", ["by at least 1.77 points"]),
+    (shifted(0.006, 0.001), NONE, "better", ["by at least 0.37 points", SMALL]),
+    (shifted(-0.02, 0.001), NONE, "worse", ["by at least 1.77 points"]),
+    (shifted(-0.006, 0.001), NONE, "worse", ["by at least 0.37 points", SMALL]),
+    (shifted(0.003, 0.005), NONE, "undecided", ["anywhere from ", "3 seeds per arm show "]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("values", "baseline", "verdict", "said"), TABLE)
+def test_every_row_of_the_table(
+    values: list[float], baseline: list[float], verdict: str, said: list[str]
+) -> None:
+    found = stats.compare(values, baseline)
+    assert found.verdict == verdict
+    assert [part for part in said if part not in found.reason] == []
+    assert (SMALL in found.reason) == (SMALL in said)
+
+
+def test_undecided_says_what_the_design_sees_and_what_would_settle_it() -> None:
+    found = stats.compare(shifted(0.003, 0.005), NONE, comparisons=2)
+    sd = math.sqrt((0.005**2 + 0.001**2) / 2)
+    assert found.detectable is not None
+    assert found.seeds_to_settle is not None
+    seen = stats.power(found.detectable, sd=sd, seeds=3, alpha=0.025)
+    assert seen == pytest.approx(0.8, abs=1e-6)
+    settled = stats.power(MARGIN, sd=sd, seeds=found.seeds_to_settle, alpha=0.025)
+    assert settled >= 0.8 > stats.power(MARGIN, sd=sd, seeds=found.seeds_to_settle - 1, alpha=0.025)
+    assert (
+        f"3 seeds per arm show a difference of {100 * found.detectable:.2f} points in 4 of 5 studies"
+        in found.reason
+    )
+    assert f"and {found.seeds_to_settle} would show one of 0.50" in found.reason
+
+
+def test_more_seeds_than_anyone_trains_are_not_counted() -> None:
+    assert (
+        "and 100000 or more would show" in stats.compare([0.1, 0.5, 0.9], NONE, margin=1e-5).reason
+    )
+
+
+@pytest.mark.parametrize("runs", [1, 2])
+def test_too_few_runs_have_no_number_that_claims_something(runs: int) -> None:
+    found = stats.compare([0.9, 0.91][:runs], [0.1, 0.11][:runs])
+    assert all(math.isnan(end) for end in found.interval + found.equivalence_interval)
+    assert (found.detectable, found.seeds_to_settle) == (None, None)
+    assert not any(character.isdigit() for character in found.reason)
+
+
+def test_few_runs_in_one_arm_only() -> None:
+    assert stats.compare([0.9], NONE).reason.startswith("one run in one of the arms")
+    assert stats.compare(NONE, [0.9, 0.8]).reason.startswith("two runs in one of the arms")
+
+
+@pytest.mark.parametrize("arms", [([], NONE), (NONE, [])])
+def test_no_run_is_refused(arms: tuple[list[float], list[float]]) -> None:
+    with pytest.raises(UsageError, match="at least one run each"):
+        stats.compare(*arms)
+
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+def discordant(only_variant: int, only_baseline: int) -> tuple[BoolArray, BoolArray]:
+    """Return correctness (1, 200) of two networks with so many images that only one gets right."""
+    correct, baseline_correct = np.ones((2, 1, 200), dtype=bool)
+    baseline_correct[0, :only_variant] = False
+    correct[0, 199 - only_baseline : 199] = False
+    return correct, baseline_correct
+
+
+def one_run(only_variant: int, only_baseline: int, comparisons: int = 1) -> stats.Comparison:
+    correct, baseline_correct = discordant(only_variant, only_baseline)
+    values, baseline = list(correct.mean(axis=1)), list(baseline_correct.mean(axis=1))
+    return stats.compare(
+        values, baseline, comparisons=comparisons, correct=correct, baseline_correct=baseline_correct
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("counts", "comparisons", "p", "ending"),
+    [
+        ((41, 30), 1, "p = 0.24", "cannot be told apart"),
+        ((41, 22), 1, "p = 0.023", "differ"),
+        ((41, 22), 4, "p = 0.023", "cannot be told apart"),
+        ((0, 60), 4, "p < 0.001", "differ"),
+        ((0, 0), 1, "p = 1", "cannot be told apart"),
+    ],
+)
+def test_one_run_says_whether_two_networks_differ(
+    counts: tuple[int, int], comparisons: int, p: str, ending: str
+) -> None:
+    found = one_run(*counts, comparisons=comparisons)
+    assert found.reason == (
+        "one run per arm: this says nothing about the method; McNemar on the shared images: "
+        f"{counts[0]} right only here, {counts[1]} right only in the baseline, {p}, "
+        f"so these two networks {ending}"
+    )
+    assert found.verdict == "undecided"
+    assert found.mcnemar == stats.mcnemar(*(arm[0] for arm in discordant(*counts)))
+    assert (found.split, found.bootstrap) == (None, None)
+
+
+def drawn(seed: int, runs: int, images: int = 500) -> BoolArray:
+    return np.random.default_rng(seed).random((runs, images)) < 0.8
+
+
+@pytest.mark.parametrize("runs", [2, 3, 5])
+def test_images_stand_beside_the_verdict_and_do_not_move_it(runs: int) -> None:
+    correct, baseline_correct = drawn(0, runs), drawn(1, runs)
+    values, baseline = list(correct.mean(axis=1)), list(baseline_correct.mean(axis=1))
+    plain = stats.compare(values, baseline)
+    found = stats.compare(values, baseline, correct=correct, baseline_correct=baseline_correct)
+    assert (found.verdict, found.reason, found.level) == (plain.verdict, plain.reason, plain.level)
+    assert found.mcnemar is None
+    assert found.split == stats.variance_split(correct, baseline_correct)
+    assert (found.bootstrap is None) == (runs < 3)
+
+
+def test_bootstrap_is_at_the_level_that_is_shown() -> None:
+    correct, baseline_correct = drawn(0, 4), drawn(1, 4)
+    values, baseline = list(correct.mean(axis=1)), list(baseline_correct.mean(axis=1))
+    found, again, other = (
+        stats.compare(values, baseline, comparisons=4, correct=correct,
+            baseline_correct=baseline_correct, generator=generator)
+        for generator in (None, None, np.random.default_rng(1))
+    )  # fmt: skip
+    expected = stats.two_way_bootstrap(
+        correct, baseline_correct, generator=np.random.default_rng(0), level=1 - 0.05 / 4
+    )
+    assert found.bootstrap == again.bootstrap == expected.interval
+    assert other.bootstrap != found.bootstrap
+
+
+def test_correctness_of_other_runs_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"`correct` should be of shape \(3, images\)"):
+        stats.compare(NONE, NONE, correct=drawn(0, 2), baseline_correct=drawn(1, 3))
+    with pytest.raises(UsageError, match=r"`baseline_correct` should be of shape \(3, images\)"):
+        stats.compare(NONE, NONE, correct=drawn(0, 3), baseline_correct=drawn(1, 4))
+
+
+def test_variants_have_their_own_correctness() -> None:
+    arms = {name: drawn(place, 3) for place, name in enumerate(("none", "a", "b", "c"))}
+    accuracies = {name: list(arm.mean(axis=1)) for name, arm in arms.items()}
+    known = {name: arms[name] for name in ("none", "b", "c")}
+    a, b, c = stats.compare_variants(accuracies, correctness=known)
+    assert (a.split, a.bootstrap) == (None, None)
+    assert c.split == stats.variance_split(arms["c"], arms["none"])
+    assert b.bootstrap != c.bootstrap
+    alone = {name: accuracies[name] for name in ("none", "c")}
+    (same,) = stats.compare_variants(alone, correctness=known, comparisons=3)
+    assert same == c
+
+
+def test_a_comparison_needs_others_to_share_with() -> None:
+    with pytest.raises(UsageError, match="Parameter `comparisons` should be at least 1"):
+        stats.compare(NONE, NONE, comparisons=0)
+
+
+@pytest.mark.parametrize(("planned", "again"), [(None, False), (3, True), (5, False), (6, False)])
+def test_more_seeds_than_planned_are_said(planned: int | None, again: bool) -> None:
+    none, cbam = RESNET18
+    plain = stats.compare(cbam, none)
+    (found,) = stats.compare_variants({"none": none, "cbam": cbam}, planned=planned)
+    assert found.looked_again == again
+    assert found.planned == planned
+    assert (found.verdict, found.interval) == (plain.verdict, plain.interval)
+    clause = (
+        "; planned for 3 seeds and shown at 5: adding seeds until something shows raises the rate of "
+        "false alarms, from 5 % to as much as 21 % for one who looks after each seed from 3 to 20"
+    )
+    assert found.reason == plain.reason + clause * again
