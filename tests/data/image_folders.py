@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from PIL import Image
 
 Images = npt.NDArray[np.uint8]
@@ -82,6 +84,19 @@ def write_folder(
         labels = [(first + row) % 3 for row in range(len(part))]
         write_shard(folder / "data" / f"{name}.parquet", encoded, labels, known=features())
     return images
+
+
+def where(part: Images, whole: Images) -> list[int]:
+    """Return the row of `whole` that each image of `part` is."""
+    index = {image.tobytes(): row for row, image in enumerate(whole)}
+    return [index[image.tobytes()] for image in part]
+
+
+def real(name: str) -> Path:
+    """Return the folder of a real data set, or skip the test."""
+    if "FOVEAL_DATA" not in os.environ:
+        pytest.skip("FOVEAL_DATA, the folder of cifar10/ and cifar100/, is not set")
+    return Path(os.environ["FOVEAL_DATA"]) / name
 
 
 @contextmanager

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
-from image_folders import CLASSES, random_images, write_folder
+from image_folders import CLASSES, random_images, real, where, write_folder
 
 import foveal.data
 from foveal.data import Augmentation, ImageData, load_data, scenes_data
@@ -30,18 +29,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "tiny"
 
 
-def where(part: npt.NDArray[np.uint8], whole: npt.NDArray[np.uint8]) -> list[int]:
-    """Return the row of `whole` that each image of `part` is."""
-    index = {image.tobytes(): row for row, image in enumerate(whole)}
-    return [index[image.tobytes()] for image in part]
-
-
 def test_public_names() -> None:
     assert foveal.data.__all__ == [
         "Augmentation",
+        "Content",
         "ImageData",
         "Split",
         "data_names",
+        "is_import_path",
         "load_data",
         "scenes_data",
     ]
@@ -189,6 +184,11 @@ def test_options_are_those_of_the_source(folder: Path) -> None:
         load_data("scenes", cluter=3)
 
 
+def test_image_size_is_for_image_files(folder: Path) -> None:
+    with pytest.raises(UsageError, match=r"`image_size` should be left out, as only .*= 32`"):
+        load_data(folder, image_size=32)
+
+
 def test_the_hub_out_of_reach_is_one_clear_sentence(tmp_path: Path) -> None:
     code = (
         "from foveal.data import load_data\n"
@@ -230,16 +230,17 @@ def test_scenes_take_their_options() -> None:
     assert same(data, scenes_data(train_size=4, test_size=2, size=48))
 
 
+def test_the_image_size_of_scenes_is_their_size() -> None:
+    data = load_data("scenes", train_size=4, test_size=2, image_size=48)
+    assert same(data, scenes_data(train_size=4, test_size=2, size=48))
+    with pytest.raises(UsageError, match=r"`image_size` should be left out where .*`size`"):
+        load_data("scenes", train_size=4, test_size=2, image_size=48, size=48)
+
+
 @pytest.mark.parametrize("sizes", [{"train_size": -5, "validation": 10}, {"validation": -1}])
 def test_scenes_refuse_sizes_below_one(sizes: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=f"Parameter `{next(iter(sizes))}`"):
         load_data("scenes", test_size=1, **sizes)
-
-
-def real(name: str) -> Path:
-    if "FOVEAL_DATA" not in os.environ:
-        pytest.skip("FOVEAL_DATA, the folder of cifar10/ and cifar100/, is not set")
-    return Path(os.environ["FOVEAL_DATA"]) / name
 
 
 def test_cifar10() -> None:

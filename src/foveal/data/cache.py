@@ -25,8 +25,11 @@ from foveal.folders import cache_folder
 FORMAT = 1  # to be raised whenever the same files would be decoded into something else
 
 
-def content_key(kind: str, files: Iterable[Path]) -> str:
-    """Return the key of what `files` decode into, from the bytes and the name of each."""
+def content_key(kind: str, files: Iterable[Path], *, root: Path | None = None) -> str:
+    """Return the key of what `files` decode into, from the bytes and the name of each.
+
+    With `root`, the name of a file is its path from there.
+    """
     digest = hashlib.sha256(f"{FORMAT} {kind}".encode())
     for path in files:
         try:
@@ -34,7 +37,8 @@ def content_key(kind: str, files: Iterable[Path]) -> str:
                 content = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise FovealError(f"{path} cannot be read: {error.strerror}.") from error
-        digest.update(f"\n{path.name} {content}".encode())
+        name = path.relative_to(root).as_posix() if root else path.name
+        digest.update(f"\n{name} {content}".encode())
     return digest.hexdigest()[:32]
 
 

@@ -15,7 +15,11 @@ from foveal.data.dataset import Split
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """All training and test images of a source, and the names of their classes."""
+    """All training and test images of a source, and the names of their classes.
+
+    This is what a function of one's own returns to `load_data`. A label is the index of its class
+    in `classes`; all images have one shape.
+    """
 
     classes: tuple[str, ...]
     train: Split

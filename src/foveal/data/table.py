@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,15 +9,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from foveal.data.content import Content, join_splits
 from foveal.data.dataset import Split
+from foveal.data.decoding import decode_at, require_size
 from foveal.errors import FovealError, UsageError
 
-FORMATS = ("PNG", "JPEG", "WEBP")
-GREY = ("1", "L")
-TOO_DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 LABELS = ("label", "fine_label")
 DETAILS = ("coarse_label",)
 
@@ -103,32 +99,7 @@ def decode_cell(
     encoded = cell.get("bytes") if cell else None
     if encoded is None:
         raise FovealError(f"{place}: the image is missing.")
-    try:
-        return decode_image(encoded)
-    except Exception as error:  # what Pillow raises on damaged bytes differs by format
-        raise FovealError(f"{place}: the image cannot be decoded ({error}).") from error
-
-
-def decode_image(encoded: bytes) -> tuple[npt.NDArray[np.uint8], bool]:
-    """Return an image as uint8 (H, W, 3), and whether it is grey."""
-    with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
-        if image.mode in TOO_DEEP:
-            raise ValueError("only images of 8 bits a channel can be read")
-        grey = image.mode in GREY
-        if image.mode == "RGB":
-            return np.asarray(image), grey
-        # A palette may hold transparency, of which Pillow warns unless it is converted first.
-        opened = image.convert("RGBA") if image.mode == "P" else image
-        return np.asarray(opened.convert("RGB")), grey
-
-
-def require_size(found: tuple[int, ...], expected: tuple[int, ...], source: str) -> None:
-    """Raise unless an image is as large as those before."""
-    if found != expected:
-        raise UsageError(
-            f"All images should have one size; {source} has {found[0]} x {found[1]} "
-            f"besides {expected[0]} x {expected[1]}."
-        )
+    return decode_at(place, encoded)
 
 
 def join(parts: Mapping[str, Sequence[tuple[str, Rows]]]) -> Content:
