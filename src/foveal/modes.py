@@ -1,4 +1,4 @@
-"""A model is lent for evaluation and given back as it was."""
+"""The modes of modules: lent for evaluation and given back, or held still while the rest trains."""
 
 from __future__ import annotations
 
@@ -20,3 +20,18 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
+
+
+def hold_frozen_norms(model: nn.Module) -> None:
+    """Put batch norms whose own parameters are all frozen into eval mode, until `model.train()`.
+
+    In training mode they would follow the data, and a frozen backbone would not be what it was. Only
+    the norm's own mode is set: a gate may stand below it, and that is to learn.
+    """
+    from torch import nn
+
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            own = list(module.parameters(recurse=False))
+            if own and not any(parameter.requires_grad for parameter in own):
+                module.training = False

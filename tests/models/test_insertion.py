@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from foveal import insert
 from foveal.attention import available
 from foveal.errors import UsageError
-from foveal.models import ConvNet, build_model, load_model, save_model
+from foveal.models import ConvNet, build_model, load_model, place_of, save_model
 
 VARIANTS = ["none", *available(), "parallel:branches=cbam", "series:order=spatial-first"]
 
@@ -142,3 +142,34 @@ def test_saved_model_says_the_same(tmp_path: object) -> None:
     model = build_model(**built_with, seed=9).eval()  # type: ignore[arg-type]
     save_model(model, folder, **built_with)
     assert torch.equal(load_model(folder).eval()(images()), model(images()))
+
+
+@pytest.mark.parametrize(
+    ("name", "attention", "place"),
+    [
+        ("convnet", "series", "conv"),
+        ("resnet18", "series", "residual"),
+        ("resnet18", "parallel", "stage"),
+        ("torchvision/resnet18", "parallel", "stage"),
+        ("resnet18", "series:where=residual+stage", "residual+stage"),
+        ("resnet18", "series:where=layer4.*.bn2", "layer4.*.bn2"),
+        ("resnet18", "none", None),
+        ("resnet18", "wide", None),
+        ("resnet18", "same-time", None),
+    ],
+)
+def test_where_a_variant_stands(name: str, attention: str, place: str | None) -> None:
+    assert place_of(name, attention=attention, image_size=64, num_classes=7) == place
+
+
+def test_place_that_the_network_does_not_have() -> None:
+    with pytest.raises(UsageError, match="has no place 'residual'"):
+        place_of("convnet", attention="series:where=residual")
+
+
+@pytest.mark.parametrize("attention", ["same-time", "same-time:like=parallel:reduction=8"])
+def test_same_time_is_the_plain_network(attention: str) -> None:
+    plain = build_model("convnet", seed=4).state_dict()
+    state = build_model("convnet", attention=attention, seed=4).state_dict()
+    assert list(state) == list(plain)
+    assert all(torch.equal(state[key], value) for key, value in plain.items())

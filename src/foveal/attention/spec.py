@@ -9,14 +9,18 @@ from foveal.errors import UsageError, unknown_name
 
 NONE = "none"
 WIDE = "wide"
+SAME_TIME = "same-time"
+CONTROLS = frozenset({WIDE, SAME_TIME})
+PLAIN = CONTROLS | {NONE}  # what puts nothing into the network
 
 
 @dataclass(frozen=True)
 class Spec:
     """What one variant asks for. `where` is None for the place that the module's paper gives it.
 
-    Two names are no attention: `none`, and `wide`, the plain network with as many parameters as one
-    with the attention `like` (by default `series`), whose options may follow.
+    Three names are no attention: `none`; `wide`, the plain network with as many parameters as one with
+    the attention `like` (by default `series`), whose options may follow; and `same-time`, the plain
+    network trained for as long as the one with the attention `like` takes.
     """
 
     name: str
@@ -46,13 +50,13 @@ def parse_spec(text: str) -> Spec:
     if name == NONE:
         if options or where:
             raise UsageError(f"The variant 'none' takes no options. Found {text!r}.")
-    elif name == WIDE:
+    elif name in CONTROLS:
         like = str(options.setdefault("like", "series"))
         check_options(like, entry(like), {k: v for k, v in options.items() if k != "like"})
     elif name in available() or name.startswith(TIMM):
         check_options(name, entry(name), options)
     else:
-        raise unknown_name("variant", name, [NONE, *available(), WIDE])
+        raise unknown_name("variant", name, [NONE, *available(), *sorted(CONTROLS)])
     return Spec(name, None if where is None else str(where), options)
 
 

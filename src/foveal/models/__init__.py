@@ -1,9 +1,11 @@
 """Plain networks, and attention put into any of them."""
 
-from foveal.models.build import build_model, model_names
+from foveal.models.build import build_model, model_names, place_of
 from foveal.models.checkpoints import ImportedState, LoadReport, import_state, load_state
 from foveal.models.convnet import ConvNet
+from foveal.models.finetuning import head_of, trainable_groups
 from foveal.models.insertion import Insertion, insert
+from foveal.models.pretrained import load_pretrained, pretrained_checksum
 from foveal.models.resnet import ResNet, resnet18, resnet34, resnet50, resnet101
 from foveal.models.saved import AttentionModel, load_model, save_model
 from foveal.models.sites import Site
@@ -19,12 +21,17 @@ __all__ = [
     "ResNet",
     "Site",
     "build_model",
+    "head_of",
     "insert",
     "load_model",
+    "load_pretrained",
     "model_names",
+    "place_of",
+    "pretrained_checksum",
     "resnet101",
     "resnet18",
     "resnet34",
     "resnet50",
     "save_model",
+    "trainable_groups",
 ]

@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from foveal.attention import parse_spec
-from foveal.attention.spec import NONE, WIDE, Spec
+from foveal.attention.spec import NONE, PLAIN, WIDE, Spec
 from foveal.errors import UsageError, unknown_name
+from foveal.importing import imported
 from foveal.models.convnet import ConvNet
 from foveal.models.insertion import insert
 from foveal.models.resnet import resnet18, resnet34, resnet50, resnet101
@@ -52,7 +53,8 @@ def build_model(
         image_size: their height and width.
         stem: of a ResNet, `imagenet` or `cifar`; by default `cifar` for images under 64 px.
         attention: a variant such as `none`, `series` or `series:reduction=8:where=residual+stage`; or
-            `wide:like=series`, one of our networks without attention, but as many parameters.
+            `wide:like=series`, one of our networks without attention, but as many parameters; or
+            `same-time`, the plain network.
         start: see `insert`.
         seed: of the weights.
 
@@ -70,9 +72,22 @@ def build_model(
         model = make(num_classes=num_classes)
     if not hasattr(model, "input_shape"):
         model.input_shape = (in_channels, image_size, image_size)  # type: ignore[assignment]
-    if spec.name not in (NONE, WIDE):
+    if spec.name not in PLAIN:
         insert(model, spec.name, where=spec.where, seed=seed, start=start, **spec.options)  # type: ignore[arg-type]
     return model
+
+
+def place_of(name: str, *, attention: str, **built_with: Any) -> str | None:
+    """Return where `build_model`, given the same, puts attention, None for a variant without any.
+
+    >>> place_of("resnet18", attention="parallel"), place_of("convnet", attention="parallel")
+    ('stage', 'conv')
+    """
+    spec = parse_spec(attention)
+    if spec.name in PLAIN:
+        return None
+    model = build_model(name, **built_with)
+    return insert(model, spec.name, where=spec.where, dry_run=True, **spec.options).where  # type: ignore[arg-type]
 
 
 def widened(name: str, make: Callable[..., nn.Module], spec: Spec) -> Callable[..., nn.Module]:
@@ -103,7 +118,8 @@ def backbone_maker(
     if name == "convnet":
         return partial(ConvNet, **images)
     if ":" in name:
-        return imported(name)
+        make: Callable[..., nn.Module] = imported(name)
+        return make
     library, slash, model = name.partition("/")
     if slash and library in {"torchvision", "timm"}:
         return partial(from_library, library, model, in_channels)
@@ -125,13 +141,3 @@ def from_library(library: str, model: str, in_channels: int, *, num_classes: int
         raise UsageError(f"{library} cannot build {model!r} ({error}).") from error
     network: nn.Module = made
     return network
-
-
-def imported(name: str) -> Callable[..., nn.Module]:
-    """Import `package.module:callable`."""
-    module, _, attribute = name.partition(":")
-    try:
-        found: Callable[..., nn.Module] = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise UsageError(f"{name!r} cannot be imported ({error}).") from error
-    return found

@@ -160,22 +160,37 @@ def load_state(
         UsageError: a key is missing or unexpected, or has another shape, and `partial` is false. The
             model is as it was then.
     """
+    report = account(model, state)
+    if not partial:
+        refuse_misfit(report.missing, report.unexpected, "load what fits with partial=True")
+    put(model, state, report)
+    return report
+
+
+def account(model: nn.Module, state: Mapping[str, Tensor]) -> LoadReport:
+    """Say what would become of each key, without loading any."""
     own = model.state_dict()
-    fits = [key for key in state if key in own and own[key].shape == state[key].shape]
-    report = LoadReport(
+    fits = {key: None for key in state if key in own and own[key].shape == state[key].shape}
+    return LoadReport(
         loaded=tuple(fits),
         missing=tuple(key for key in own if key not in fits and not bookkeeping(key)),
         unexpected=tuple(key for key in state if key not in fits),
         converted=getattr(state, "converted", ()),
     )
-    if (report.missing or report.unexpected) and not partial:
+
+
+def put(model: nn.Module, state: Mapping[str, Tensor], report: LoadReport) -> None:
+    """Load the keys that are to be loaded by `report`."""
+    model.load_state_dict({key: state[key] for key in report.loaded}, strict=False)
+
+
+def refuse_misfit(missing: tuple[str, ...], unexpected: tuple[str, ...], advice: str) -> None:
+    """Raise an error that ends in `advice` where any key is missing or unexpected."""
+    if missing or unexpected:
         raise UsageError(
-            f"The weights do not fit the model: {len(report.missing)} keys are missing "
-            f"{shown(report.missing)} and {len(report.unexpected)} unexpected "
-            f"{shown(report.unexpected)}; load what fits with partial=True."
+            f"The weights do not fit the model: {len(missing)} keys are missing {shown(missing)} "
+            f"and {len(unexpected)} unexpected {shown(unexpected)}; {advice}."
         )
-    model.load_state_dict({key: state[key] for key in fits}, strict=False)
-    return report
 
 
 def bookkeeping(key: str) -> bool:

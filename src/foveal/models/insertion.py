@@ -16,6 +16,7 @@ from foveal.attention import create, entry
 from foveal.attention.gate import one_of
 from foveal.attention.start import IdentityStart
 from foveal.errors import UsageError, bad_parameter
+from foveal.models.finetuning import freeze, parameters_of, without
 from foveal.models.places import in_residual_branches
 from foveal.models.sites import Site, Where, find_sites
 from foveal.models.tracing import GATE, MARK, Node, gate_of, trace
@@ -49,7 +50,7 @@ class Insertion:
     @property
     def gate_parameters(self) -> list[nn.Parameter]:
         """The parameters of the gates, apart from the backbone's."""
-        return [parameter for gate in self.gates for parameter in gate.parameters()]
+        return parameters_of(self.gates)
 
     def remove(self) -> None:
         """Take the gates out: the model computes what it did before, bit for bit."""
@@ -68,17 +69,16 @@ class Insertion:
         """Return groups for an optimiser: the backbone, then the gates with what is their own.
 
         With `freeze_backbone` the backbone's parameters stop asking for gradients and have no group.
-        Its batch norms still follow the data in training mode: put them into eval mode for more.
+        Its batch norms still follow the data in training mode: `foveal.training.train` holds them by
+        `foveal.modes.hold_frozen_norms`, and so can a loop of your own, after each `model.train()`.
         """
         gates = self.gate_parameters
-        mine = {id(parameter) for parameter in gates}
-        backbone = [p for p in self.model.parameters() if id(p) not in mine]
+        backbone = without(self.model.parameters(), gates)
         own: dict[str, Any] = {"params": gates, "lr": lr if gate_lr is None else gate_lr}
         if gate_weight_decay is not None:
             own["weight_decay"] = gate_weight_decay
         if freeze_backbone:
-            for parameter in backbone:
-                parameter.requires_grad_(False)
+            freeze(backbone)
             return [own]
         return [{"params": backbone, "lr": lr}, own]
 

@@ -136,6 +136,11 @@ def backbone(model: nn.Module) -> Iterator[tuple[str, nn.Module, bool]]:
         yield name, module, leaf
 
 
+def gates_of(model: nn.Module) -> dict[str, nn.Module]:
+    """Return the gates that stand in a model by their names, in the order of its modules."""
+    return {name: module for name, module, _ in backbone(model) if is_gate(module)}
+
+
 def is_gate(module: nn.Module) -> bool:
     """Say whether a module is a gate that stands at a site."""
     return getattr(module, MARK, False)

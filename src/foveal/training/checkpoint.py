@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from foveal.errors import FovealError
+from foveal.errors import DamagedError
 from foveal.records import written_aside
 from foveal.training.history import Epoch
 
@@ -45,7 +45,7 @@ def load_checkpoint(path: Path, state: State) -> list[Epoch]:
     try:
         content = torch.load(path, weights_only=True, map_location="cpu")
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise FovealError(
+        raise DamagedError(
             f"The checkpoint {path} is damaged: delete its folder and run again."
         ) from error
     state.model.load_state_dict(content["model"])

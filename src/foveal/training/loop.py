@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sized
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from foveal.errors import FovealError
 from foveal.evaluation import Evaluation, Predictions, measure, predict
+from foveal.modes import hold_frozen_norms
 from foveal.seeding import stream_seed
 from foveal.training.checkpoint import State, load_checkpoint, save_checkpoint
 from foveal.training.history import Epoch
@@ -58,6 +59,7 @@ def train(
     recipe: Recipe | None = None,
     numerics: Numerics | None = None,
     seed: int = 0,
+    groups: list[dict[str, Any]] | None = None,
     checkpoint: Path | None = None,
     on_step: Callable[[int, int], None] | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
@@ -65,11 +67,14 @@ def train(
     """Train `model` on `data` and evaluate it on the test set after each epoch.
 
     Args:
-        model: returns logits (N, K); it is trained in place.
+        model: returns logits (N, K); it is trained in place. A batch norm whose parameters are frozen
+            keeps its statistics.
         data: such as `foveal.data.load_data` returns.
         recipe: optimiser, schedule and length; by default that of the ConvNet.
         numerics: threads, dtype, memory format and device, resolved here where they are `auto`.
         seed: of data order, augmentation, and what the model itself draws.
+        groups: what the optimiser is given, such as `foveal.models.trainable_groups` returns, each at
+            its own `lr`; by default all parameters that ask for gradients, at the recipe's.
         checkpoint: a file, written after each epoch. Where it exists, training goes on from there, and on
             a CPU ends bitwise equal to a training without a break.
         on_step: called after each step with the steps done and the steps in all.
@@ -79,7 +84,9 @@ def train(
         FovealError: the loss is no longer a number.
     """
     numerics = resolve(numerics or Numerics())
-    loop = prepare(model, data, recipe or Recipe(), numerics, seed)
+    if groups is None:
+        groups = [{"params": [p for p in model.parameters() if p.requires_grad]}]
+    loop = prepare(model, data, recipe or Recipe(), numerics, seed=seed, groups=groups)
     resuming = checkpoint is not None and checkpoint.exists()
     history = load_checkpoint(checkpoint, loop.state) if checkpoint and resuming else []
     predictions: Predictions | None = None
@@ -112,12 +119,15 @@ class Loop:
     steps: int
 
 
-def prepare(model: nn.Module, data: Data, recipe: Recipe, numerics: Numerics, seed: int) -> Loop:
+def prepare(
+    model: nn.Module, data: Data, recipe: Recipe, numerics: Numerics, *,
+    seed: int, groups: list[dict[str, Any]],
+) -> Loop:  # fmt: skip
     """Move the model to its device and make what moves its weights."""
     accelerator = Accelerator(cpu=numerics.device == "cpu")
     memory_format = torch_memory_format(numerics)
     model.to(accelerator.device, memory_format=memory_format)  # type: ignore[call-overload]
-    model, optimizer = accelerator.prepare(model, make_optimizer(model, recipe))
+    model, optimizer = accelerator.prepare(model, make_optimizer(groups, recipe))
     steps = -(-len(data.train) // recipe.batch_size)
     schedule = make_schedule(optimizer.optimizer, recipe, recipe.epochs * steps)
     state = State(model, optimizer, schedule)
@@ -139,6 +149,7 @@ def one_epoch(
         device=loop.accelerator.device,
     )
     loop.state.model.train()
+    hold_frozen_norms(loop.state.model)
     losses, hits = [], []
     for done, (images, labels) in enumerate(in_format(batches, loop.numerics), start=1):
         logits = one_step(loop, images, labels)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from foveal.errors import bad_parameter
 from foveal.training.probe import bfloat16_is_faster
 
 if TYPE_CHECKING:
@@ -40,14 +41,39 @@ def resolve(numerics: Numerics) -> Numerics:
     """Return the same without anything left to choose.
 
     The probe of the dtype runs once a machine; its answer is kept in the cache folder.
+
+    Raises:
+        UsageError: the machine has no such device.
     """
     device = best_device() if numerics.device == AUTO else numerics.device
-    threads = numerics.threads or len(os.sched_getaffinity(0))
+    refuse_absent(device)
+    threads = numerics.threads or cores()
     dtype = numerics.dtype
     if dtype == AUTO:
         dtype = "bfloat16" if bfloat16_is_faster(device, threads) else "float32"
     memory_format = "channels_last" if numerics.memory_format == AUTO else numerics.memory_format
     return Numerics(device=device, threads=threads, dtype=dtype, memory_format=memory_format)
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on every system
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def refuse_absent(device: str) -> None:
+    """Raise UsageError where the device is not there: another one would give other results."""
+    import torch
+
+    here = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not here[device]:
+        found = " and ".join(name for name, available in here.items() if available)
+        raise bad_parameter("device", f"a device of this machine ({found})", device)
 
 
 def best_device() -> Literal["cpu", "cuda", "mps"]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
     from torch.optim.lr_scheduler import LRScheduler
 
 
@@ -33,23 +32,22 @@ class Recipe(BaseModel):
     """Share of the target spread over all classes."""
 
 
-def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Return the fused optimiser of the recipe."""
+def make_optimizer(groups: list[dict[str, Any]], recipe: Recipe) -> torch.optim.Optimizer:
+    """Return the fused optimiser of the recipe; what a group has of its own goes first."""
     import torch
 
-    parameters = [p for p in model.parameters() if p.requires_grad]
+    own = [dict(group) for group in groups]  # torch and the schedule write into them
     common = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay, "fused": True}
     if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(parameters, **common)  # type: ignore[arg-type]
-    return torch.optim.SGD(parameters, momentum=0.9, nesterov=True, **common)  # type: ignore[arg-type]
+        return torch.optim.AdamW(own, **common)  # type: ignore[arg-type]
+    return torch.optim.SGD(own, momentum=0.9, nesterov=True, **common)  # type: ignore[arg-type]
 
 
 def make_schedule(optimizer: torch.optim.Optimizer, recipe: Recipe, steps: int) -> LRScheduler:
-    """Return the schedule of the recipe over `steps` steps."""
+    """Return the schedule of the recipe over `steps` steps, for each group from its own rate."""
     from torch.optim import lr_scheduler
 
     if recipe.schedule == "cosine":
         return lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
-    return lr_scheduler.OneCycleLR(
-        optimizer, max_lr=recipe.learning_rate, total_steps=steps, cycle_momentum=False
-    )
+    rates = [group["lr"] for group in optimizer.param_groups]
+    return lr_scheduler.OneCycleLR(optimizer, max_lr=rates, total_steps=steps, cycle_momentum=False)

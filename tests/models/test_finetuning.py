@@ -1,0 +1,88 @@
+"""What is trained: the head is found, and every parameter is in the group that it belongs to."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from foveal.errors import UsageError
+from foveal.models import build_model, head_of, trainable_groups
+from foveal.models.tracing import gates_of
+
+HEADS = {
+    "convnet": "head.logits",
+    "resnet18": "fc",
+    "torchvision/resnet18": "fc",
+    "torchvision/vgg11_bn": "classifier.6",
+    "torchvision/squeezenet1_1": "classifier.1",
+    "torchvision/mobilenet_v3_small": "classifier.3",
+    "torchvision/convnext_tiny": "classifier.2",
+    "torchvision/densenet121": "classifier",
+    "timm/resnet18": "fc",
+    "timm/regnety_002": "head.fc",
+    "timm/efficientnet_b0": "classifier",
+}
+
+
+def names(model: nn.Module, group: dict[str, Any]) -> list[str]:
+    known = {id(parameter): name for name, parameter in model.named_parameters()}
+    return [known[id(parameter)] for parameter in group["params"]]
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_the_head_makes_the_logits(name: str) -> None:
+    model = build_model(name, num_classes=7, image_size=64)
+    head = head_of(model)
+    assert head is model.get_submodule(HEADS[name])
+    with torch.no_grad():
+        head.weight.zero_()  # type: ignore[operator]
+        nn.init.constant_(head.bias, 2.5)  # type: ignore[arg-type]
+        logits = model.eval()(torch.randn(2, 3, 64, 64))
+    assert torch.equal(logits, torch.full((2, 7), 2.5))
+
+
+def test_a_gate_is_no_head() -> None:
+    model = build_model("convnet", attention="series:where=conv")
+    assert head_of(model) is model.get_submodule("head.logits")
+    with pytest.raises(UsageError, match="Sequential has no head"):
+        head_of(nn.Sequential(nn.ReLU()))
+
+
+def test_one_group_in_the_order_of_the_model() -> None:
+    model = build_model("resnet18", attention="series")
+    (group,) = trainable_groups(model, lr=0.1)
+    assert names(model, group) == [name for name, _ in model.named_parameters()]
+    assert group["lr"] == 0.1
+
+
+def test_gates_at_their_own_rate() -> None:
+    model = build_model("resnet18", attention="series", start="identity")
+    backbone, gates = trainable_groups(model, lr=0.1, gate_lr=0.01)
+    own = [name for name, _ in model.named_parameters() if ".attention." in name]
+    assert names(model, gates) == own
+    assert sorted(names(model, backbone) + own) == sorted(dict(model.named_parameters()))
+    assert (backbone["lr"], gates["lr"]) == (0.1, 0.01)
+
+
+@pytest.mark.parametrize(("gate_lr", "expected"), [(None, 0.1), (0.01, 0.01)])
+def test_a_frozen_backbone_leaves_the_head_and_the_gates(
+    gate_lr: float | None, expected: float
+) -> None:
+    model = build_model("convnet", attention="series")
+    head, gates = trainable_groups(model, lr=0.1, gate_lr=gate_lr, freeze_backbone=True)
+    assert names(model, head) == ["head.logits.weight", "head.logits.bias"]
+    assert (head["lr"], gates["lr"]) == (0.1, expected)
+    asking = {name for name, p in model.named_parameters() if p.requires_grad}
+    assert asking == set(names(model, head) + names(model, gates))
+    assert len(gates["params"]) == sum(len([*g.parameters()]) for g in gates_of(model).values())
+
+
+@pytest.mark.parametrize("attention", ["none", "simam"])
+def test_without_parameters_in_gates_there_is_no_group_of_theirs(attention: str) -> None:
+    model = build_model("convnet", attention=attention)
+    assert len(trainable_groups(model, lr=0.1, gate_lr=0.01)) == 1
+    (head,) = trainable_groups(model, lr=0.1, gate_lr=0.01, freeze_backbone=True)
+    assert names(model, head) == ["head.logits.weight", "head.logits.bias"]
+    (again,) = trainable_groups(model, lr=0.1)  # what does not ask for gradients stays out
+    assert names(model, again) == names(model, head)
