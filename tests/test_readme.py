@@ -11,6 +11,7 @@ from foveal.cli import main
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 SMALLER = {
+    "plan": ["--train-size", "100", "--test-size", "50"],
     "train": ["--train-size", "100", "--test-size", "50"],
     "ablate": ["--train-size", "100", "--test-size", "50"],
 }

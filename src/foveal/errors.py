@@ -10,6 +10,10 @@ class FovealError(Exception):
     exit_code = 1
 
 
+class DamagedError(FovealError):
+    """A file is not as it was written. What only this can mend may be set aside and made again."""
+
+
 class UsageError(FovealError, ValueError):
     """The request itself cannot be met: a name, an option or a path is wrong. Exit code 2."""
 

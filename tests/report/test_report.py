@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tomli_w
 
 from foveal.errors import FovealError, UsageError
-from foveal.records import SCHEMA, write_run
+from foveal.records import Design, write_design, write_run
+from foveal.records.manifest import seal
 from foveal.records.run import write_config
 from foveal.report import report
 from foveal.report.words import ABSENT
@@ -111,14 +111,15 @@ def write_fake_study(
     **run: Any,
 ) -> Path:
     folder.mkdir(parents=True)
-    study = {
-        "schema": SCHEMA,
-        "planned_seeds": planned_seeds,
-        "variants": list(variants or accuracies),
-        "margin": 0.01,
-        "data": "scenes",
-    }
-    (folder / "study.toml").write_text(tomli_w.dumps(study))
+    design = Design(
+        setting={"data": "scenes", "model": "convnet", "learning_rate": 0.1},
+        variants=tuple(variants or accuracies),
+        seeds=planned_seeds,
+        planned_seeds=planned_seeds,
+        margin=1.0,
+        planned_margin=1.0,
+    )
+    write_design(folder, design)
     for place, (variant, values) in enumerate(accuracies.items()):
         for seed, accuracy in enumerate(values):
             path = folder / "runs" / f"{place}-{seed}"
@@ -328,6 +329,7 @@ def test_says_that_the_data_differ(tmp_path: Path) -> None:
     folder = write_fake_study(tmp_path / "s", TWO)
     path = folder / "runs" / "0-0" / "results.json"
     path.write_text(path.read_text().replace("c0ffee", "decaf0"))
+    seal(path.parent)
     page = page_of(folder)
     assert "did not all read the same data" in page.text
     assert "sha256:c0ffee, sha256:decaf0" in page.text
@@ -364,6 +366,7 @@ def test_class_without_test_images_has_no_accuracy(tmp_path: Path) -> None:
     arrays["confusion"][1] = 0
     with path.open("wb") as file:
         np.savez(file, **arrays)
+    seal(folder)
     assert page_of(folder).row("dog") == ["dog", ABSENT]
 
 
@@ -372,6 +375,7 @@ def test_survives_a_run_that_diverged(tmp_path: Path) -> None:
     path = folder / "runs" / "1-1" / "metrics.csv"
     path.write_text(re.sub(r",1\.05,", ",nan,", path.read_text()))
     assert "nan" in path.read_text()
+    seal(path.parent)
     assert page_of(folder).row("channel", "3")
 
 
@@ -381,6 +385,7 @@ def test_batch_of_any_shape_becomes_small_pictures(tmp_path: Path, shape: tuple[
     images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     with (folder / "training_batch.npz").open("wb") as file:
         np.savez(file, images=images, labels=np.array([0, 2]))
+    seal(folder)
     sources = page_of(folder).values("src")
     assert len(sources) == 2
     assert max(map(len, sources)) < 60_000

@@ -1,10 +1,12 @@
 """A study trains what is missing, once, and ends the same whatever befell it."""
 
-import csv
+import linecache
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,13 +14,10 @@ import pytest
 from foveal import stats
 from foveal.errors import UsageError
 from foveal.records import read_study
-from foveal.study import RunConfig, Study, StudyConfig, comparisons
+from foveal.report import comparisons
+from foveal.study import RunConfig, Study, in_process
 from foveal.study.progress import Progress
-
-SMALL = StudyConfig(
-    data="scenes", train_size=120, test_size=60, epochs=2, batch_size=32, attention="none,channel",
-    seeds=2, device="cpu", threads=1, dtype="float32",
-)  # fmt: skip
+from study.small_study import SMALL, changed, rows
 
 
 class Count(Progress):
@@ -29,40 +28,23 @@ class Count(Progress):
         self.runs.append((config.attention, config.seed))
 
 
-def changed(**options: object) -> StudyConfig:
-    return SMALL.model_copy(update=options)
-
-
-def rows(folder: Path) -> list[dict[str, str]]:
-    with (folder / "results.csv").open() as file:
-        table = list(csv.DictReader(file))
-    return [{k: v for k, v in row.items() if not k.startswith(("time_", "date_"))} for row in table]
-
-
-@pytest.fixture(scope="module")
-def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("studies") / "unbroken"
-    Study.open(folder, SMALL).run()
-    return folder
-
-
 def test_table_has_a_row_a_run(unbroken: Path) -> None:
     found = [(row["variant"], row["seed"]) for row in rows(unbroken)]
     assert found == [("none", "0"), ("none", "1"), ("channel", "0"), ("channel", "1")]
 
 
 def test_what_is_there_is_not_run_again_and_what_is_new_is(unbroken: Path, tmp_path: Path) -> None:
-    import shutil
-
     folder = tmp_path / "study"
     shutil.copytree(unbroken, folder)
     again, more, other = Count(), Count(), Count()
-    Study.open(folder, SMALL).run(again)
+    Study.open(folder, SMALL).run(partial(in_process, progress=again))
     assert again.runs == []
-    record = Study.open(folder, changed(seeds=3)).run(more)
+    record = Study.open(folder, changed(seeds=3)).run(partial(in_process, progress=more))
     assert more.runs == [("none", 2), ("channel", 2)]
-    assert record.config["planned_seeds"] == 2
-    record = Study.open(folder, changed(attention="none,spatial")).run(other)
+    assert record.design.planned_seeds == 2
+    record = Study.open(folder, changed(attention="none,spatial")).run(
+        partial(in_process, progress=other)
+    )
     assert other.runs == [("spatial", 0), ("spatial", 1)]
     assert record.variants == ("none", "channel", "spatial")
     assert rows(folder)[:2] == rows(unbroken)[:2]
@@ -74,7 +56,10 @@ def test_comparison_is_that_of_stats(unbroken: Path) -> None:
         variant: [run.results["test_accuracy"] for run in record.runs_of(variant)]
         for variant in ("none", "channel")
     }
-    assert repr(comparisons(record)) == repr(stats.compare_variants(accuracies))
+    expected = stats.compare_variants(
+        accuracies, correctness=record.correctness(), planned=2, comparisons=1
+    )
+    assert repr(comparisons(record)) == repr(expected)
 
 
 def test_another_setting_is_refused_with_its_difference(unbroken: Path) -> None:
@@ -101,10 +86,59 @@ def test_what_cannot_be_met_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_not_of_the_design_is_not_counted(unbroken: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(unbroken, tmp_path / "study"))
+    first = next((folder / "runs").iterdir())
+    shutil.copytree(first, first.with_name("a-copy"))
+    Study.open(tmp_path / "other", changed(epochs=1)).run()
+    for other in (tmp_path / "other" / "runs").iterdir():
+        shutil.copytree(other, folder / "runs" / other.name)
+    (folder / "runs" / ".DS_Store").write_text("")
+    assert len(read_study(folder).runs) == 4
+
+
+def test_a_margin_is_kept_until_another_is_given(unbroken: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(unbroken, tmp_path / "study"))
+    assert read_study(folder).design.margin == 0.5
+    Study.open(folder, changed(margin=2))
+    Study.open(folder, SMALL)
+    design = read_study(folder).design
+    assert (design.margin, design.planned_margin) == (2, 0.5)
+
+
+def test_a_network_that_cannot_be_built_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "def net(num_classes):\n    raise RuntimeError('no [/b]')\n"
+    (tmp_path / "bad_of_a_test.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    said = r"cannot be built with none \(RuntimeError: no \[/b\]\)"
+    with pytest.raises(UsageError, match=said):
+        Study.open(tmp_path / "study", changed(model="bad_of_a_test:net"))
+
+
+def test_code_that_was_changed_is_another_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = tmp_path / "net_of_a_test.py"
+    source.write_text(
+        "from foveal.models import ConvNet\n\ndef make(num_classes):\n    return ConvNet()\n"
+    )
+    config = changed(model="net_of_a_test:make")
+    Study.open(tmp_path / "study", config)
+    Study.open(tmp_path / "study", config)
+    source.write_text(source.read_text() + "# another\n")
+    linecache.checkcache()
+    with pytest.raises(UsageError, match="model_checksum is"):
+        Study.open(tmp_path / "study", config)
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from foveal.study import Study, StudyConfig
+from functools import partial
+from foveal.study import Study, StudyConfig, in_process
 from foveal.study.progress import Progress
 
 class Kill(Progress):
@@ -114,7 +148,8 @@ class Kill(Progress):
         if self.steps == int(sys.argv[3]):
             os.kill(os.getpid(), signal.SIGKILL)
 
-Study.open(Path(sys.argv[1]), StudyConfig.model_validate_json(sys.argv[2])).run(Kill())
+study = Study.open(Path(sys.argv[1]), StudyConfig.model_validate_json(sys.argv[2]))
+study.run(partial(in_process, progress=Kill()))
 """
 
 
@@ -130,6 +165,6 @@ def test_a_killed_study_ends_like_an_unbroken_one(
     finished = [path for path in (folder / "runs").iterdir() if path.suffix != ".partial"]
     assert len(finished) == steps // 8
     count = Count()
-    Study.open(folder, SMALL).run(count)
+    Study.open(folder, SMALL).run(partial(in_process, progress=count))
     assert len(count.runs) == 4 - len(finished)
     assert rows(folder) == rows(unbroken)

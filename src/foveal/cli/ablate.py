@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
+from rich.markup import escape
 
-from foveal.cli.console import LiveProgress, out, print_json
-from foveal.cli.tables import study_table, verdict_lines
+from foveal.cli.console import out, print_json, say
+from foveal.cli.execution import Execution, executor_of
+from foveal.cli.live import watching
+from foveal.cli.tables import part_lines, study_lines, study_table
 from foveal.study.config import StudyConfig
 
 if TYPE_CHECKING:
-    from foveal.records import StudyRecord
-    from foveal.stats import Comparison
+    from foveal.study.executors import Outcome
+    from foveal.study.study import Study
 
 DEFAULT = StudyConfig()
+HERE = Execution()
 # Small enough for four minutes on two cores, and large enough that every network clearly learns.
 DEMO = StudyConfig(
     data="scenes:clutter=0.25",
@@ -30,8 +33,9 @@ DEMO = StudyConfig(
 
 
 def ablate(
-    config: Annotated[StudyConfig, Parameter(name="*")] = DEFAULT,
     *,
+    config: Annotated[StudyConfig, Parameter(name="*")] = DEFAULT,
+    execution: Annotated[Execution, Parameter(name="*")] = HERE,
     out_folder: Annotated[Path, Parameter(name="--out")],
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
@@ -47,49 +51,77 @@ def ablate(
     json
         Print one JSON object on stdout.
     """
-    from foveal.records import is_complete
-    from foveal.report import report
-    from foveal.study.study import Study, comparisons
+    from foveal.errors import FovealError
+    from foveal.report import comparisons, report
+    from foveal.study.design import part_of
+    from foveal.study.study import Study, failure
 
-    study = Study.open(out_folder, config)
-    missing = sum(not is_complete(folder) for _, folder in study.runs())
-    with LiveProgress(missing, epochs=False) as progress:
-        record = study.run(progress)
-    found = comparisons(record)
-    page = report(out_folder)
+    executor = executor_of(execution)
+    part_of([], execution.shard)  # a typo should not leave a study behind
+    study = Study.open(out_folder, config, at_a_time=execution.at_a_time)
+    noticed = study.set_aside_damaged()
+    for notice in noticed:
+        say(escape(notice))
+    missing = len(study.missing(execution.shard))
+    outcomes = []
+    with watching(study.runs(execution.shard)):
+        for outcome in study.outcomes(
+            executor, shard=execution.shard, with_extras=execution.extras
+        ):
+            outcomes.append(outcome)
+            noticed += [outcome.noticed] if outcome.noticed else []
+            say(outcome_line(outcome, len(outcomes), missing))
+    failed = [outcome for outcome in outcomes if outcome.error]
+    record = study.record()
+    page = report(out_folder) if record.runs else None
+    found = [(part, comparisons(part)) for part in record.parts()]
     if json:
-        print_json(as_json(record, found, trained=missing, page=page))
-        return
-    out.print(study_table(record, found))
-    for line in verdict_lines(record, found):
-        out.print(line)
-    out.print(f"{len(record.runs)} runs, {missing} of them trained now")
-    out.print(f"table   {out_folder / 'results.csv'}", soft_wrap=True)
-    out.print(f"report  {page}", soft_wrap=True)
+        from foveal.cli.output import ablate_output
+
+        compared = [(part.cell.label, one) for part, many in found for one in many if part.cell]
+        print_json(
+            ablate_output(
+                record,
+                compared,
+                trained=len(outcomes) - len(failed),
+                missing=len(study.missing()),
+                noticed=noticed,
+                page=page,
+            )
+        )
+    else:
+        for part, many in found:
+            out.print(study_table(part, many))
+            for line in part_lines(many):
+                out.print(line)
+        for line in study_lines(record):
+            out.print(line)
+        say_where(study, len(outcomes) - len(failed), page)
+    if failed:
+        raise FovealError(failure(failed, len(outcomes)))
 
 
-def as_json(
-    record: StudyRecord, found: list[Comparison], *, trained: int, page: Path
-) -> dict[str, Any]:
-    """Return the result of a study as JSON can hold it."""
-    from foveal.records import results_rows
+def outcome_line(outcome: Outcome, place: int, count: int) -> str:
+    """Return one line on how a run ended."""
+    from foveal.records.run import read_results
+    from foveal.records.schema import RESULTS
 
-    return {
-        "schema": 1,
-        "study": str(record.folder),
-        "trained": trained,
-        "runs": results_rows(record.runs),
-        "comparisons": [plain(asdict(comparison)) for comparison in found],
-        "report": str(page),
-    }
+    config = outcome.task.config
+    name = f"{place:>3}/{count}  {escape(config.attention):<28} seed {config.seed:<3}"
+    if outcome.error:
+        return f"{name} [red]failed[/]: {escape(outcome.error)}"
+    accuracy = read_results(outcome.task.folder / RESULTS)["test_accuracy"]
+    return f"{name} test accuracy {accuracy:7.2%}"
 
 
-def plain(content: dict[str, Any]) -> dict[str, Any]:
-    """Replace what JSON has no word for: an interval that there is not."""
-    return {
-        name: None if isinstance(value, tuple) and value[0] != value[0] else value
-        for name, value in content.items()
-    }
+def say_where(study: Study, trained: int, page: Path | None) -> None:
+    """Say what was done, what is left, and where the results lie."""
+    left = len(study.missing())
+    others = f"; {left} are still to be done" if left else ""
+    out.print(f"{len(study.runs())} runs, {trained} of them trained now{others}")
+    if page is not None:
+        out.print(f"table   {study.folder / 'results.csv'}", soft_wrap=True, markup=False)
+        out.print(f"report  {page}", soft_wrap=True, markup=False)
 
 
 def demo(
@@ -106,4 +138,4 @@ def demo(
     json
         Print one JSON object on stdout.
     """
-    ablate(DEMO, out_folder=out_folder, json=json)
+    ablate(config=DEMO, out_folder=out_folder, json=json)

@@ -15,7 +15,7 @@ SETTINGS = {
     "MALLOC_TRIM_THRESHOLD_": str(16 << 30),
     "OMP_WAIT_POLICY": "PASSIVE",
 }
-TRAINS = frozenset({"demo", "train", "ablate"})
+TRAINS = frozenset({"demo", "plan", "train", "ablate"})
 
 
 def keep_pages(arguments: Sequence[str]) -> None:

@@ -19,7 +19,9 @@ from foveal.cli.doctor import doctor
 from foveal.cli.evaluate import evaluate
 from foveal.cli.export import export
 from foveal.cli.listing import list_names
+from foveal.cli.plan import plan
 from foveal.cli.report import report
+from foveal.cli.status import status
 from foveal.cli.train import train
 from foveal.errors import FovealError, UsageError
 from foveal.study.config import explained
@@ -34,9 +36,11 @@ app = App(
     print_error=False,
     result_action="return_value",
 )
-for command in demo, train, ablate, evaluate, report, export, list_names, doctor:
+COMMANDS = demo, plan, train, ablate, status, evaluate, report, export, list_names, doctor
+for command in COMMANDS:
     app.command(command, name="list" if command is list_names else command.__name__)
 app.meta.group_parameters = "Every command"
+app.suppress_keyboard_interrupt = app.meta.suppress_keyboard_interrupt = False  # see `main`
 
 
 @app.meta.default

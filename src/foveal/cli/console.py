@@ -29,10 +29,9 @@ def print_json(content: Mapping[str, Any]) -> None:
 
 
 class LiveProgress(Progress):
-    """A bar over all the steps, and a line an epoch; lines alone where there is no terminal."""
+    """A bar over the steps of one run and a line an epoch; lines alone where there is no terminal."""
 
-    def __init__(self, runs: int, *, epochs: bool = True) -> None:
-        self.runs, self.finished, self.epochs = runs, 0, epochs
+    def __init__(self) -> None:
         self.bars = Bars(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -42,7 +41,6 @@ class LiveProgress(Progress):
             transient=True,
         )
         self.task = self.bars.add_task("", total=None)
-        self.name = ""
 
     def __enter__(self) -> LiveProgress:
         self.bars.start()
@@ -53,27 +51,15 @@ class LiveProgress(Progress):
 
     def begin_run(self, config: RunConfig) -> None:
         """Name the run."""
-        self.name = f"{config.attention} seed {config.seed}"
-        self.bars.update(self.task, description=self.name)
+        self.bars.update(self.task, description=f"{config.attention} seed {config.seed}")
 
     def step(self, done: int, steps: int) -> None:
-        """Move the bar: over the steps of all runs, as if each had as many as this one."""
-        self.bars.update(self.task, completed=self.finished * steps + done, total=self.runs * steps)
+        """Move the bar."""
+        self.bars.update(self.task, completed=done, total=steps)
 
     def epoch(self, row: Epoch) -> None:
         """Print the epoch."""
-        if self.epochs:
-            say(
-                f"epoch {row.epoch:>3}  train {row.train_loss:.4f} {row.train_accuracy:7.2%}  "
-                f"test {row.test_loss:.4f} {row.test_accuracy:7.2%}  {row.time_seconds:6.1f} s"
-            )
-        self.last = row
-
-    def end_run(self, config: RunConfig) -> None:
-        """Count the run, and say how it ended."""
-        self.finished += 1
-        if not self.epochs:
-            say(
-                f"{self.finished:>3}/{self.runs}  {config.attention:<28} seed {config.seed:<3} "
-                f"test accuracy {self.last.test_accuracy:7.2%}"
-            )
+        say(
+            f"epoch {row.epoch:>3}  train {row.train_loss:.4f} {row.train_accuracy:7.2%}  "
+            f"test {row.test_loss:.4f} {row.test_accuracy:7.2%}  {row.time_seconds:6.1f} s"
+        )

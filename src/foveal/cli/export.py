@@ -31,4 +31,8 @@ def export(run: Path, file: Path, *, json: Annotated[bool, Parameter(negative=""
     if json:
         print_json({"file": str(file), "largest_difference": difference})
     else:
-        out.print(f"wrote   {file}; its logits differ by at most {difference:.1e}", soft_wrap=True)
+        out.print(
+            f"wrote   {file}; its logits differ by at most {difference:.1e}",
+            soft_wrap=True,
+            markup=False,
+        )

@@ -37,4 +37,8 @@ def list_names(*, json: Annotated[bool, Parameter(negative="")] = False) -> None
         table.add_row(name, escape(found.summary), escape(options))
     out.print(table)
     out.print("models  " + ", ".join(model_names()))
-    out.print("data    " + ", ".join(data_names()) + ", a folder, or hf:owner/name")
+    out.print(
+        "data    "
+        + ", ".join(data_names())
+        + ", a folder, hf:owner/name, or package.module:callable"
+    )

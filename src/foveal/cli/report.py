@@ -26,4 +26,4 @@ def report(folder: Path, *, json: Annotated[bool, Parameter(negative="")] = Fals
     if json:
         print_json({"report": str(page)})
     else:
-        out.print(f"report  {page}", soft_wrap=True)
+        out.print(f"report  {page}", soft_wrap=True, markup=False)

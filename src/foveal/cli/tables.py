@@ -17,23 +17,29 @@ if TYPE_CHECKING:
 COLOURS = {"better": "green", "worse": "red", "equivalent": "cyan", "undecided": "yellow"}
 
 
-def study_table(record: StudyRecord, found: list[Comparison]) -> Table:
+def study_table(part: StudyRecord, found: list[Comparison]) -> Table:
     """Return one row a variant: accuracy, difference to `none` with its interval, and the verdict."""
     level = f"{found[0].level:.4%}".rstrip("0%").rstrip(".") if found else ""
-    data = record.runs[0].results["data"] if record.runs else record.config["data"]
+    data = part.runs[0].results["data"] if part.runs else "no images yet"
     title = f"Test accuracy on {data}, final epoch"
+    if part.cell and part.cell.label:
+        title += f": {part.cell.label}"
     table = Table(
-        title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+        title=escape(title),
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
     )
-    table.add_column("variant")
+    table.add_column("variant", overflow="fold")
     for heading in ("seeds", "accuracy", "sd", "difference"):
         table.add_column(heading, justify="right")
     heading = f"{level} % interval" if level else "interval"
     table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     by_variant = {comparison.variant: comparison for comparison in found}
-    for variant in record.variants:
-        accuracies = [run.results["test_accuracy"] for run in record.runs_of(variant)]
+    for variant in part.variants:
+        accuracies = [run.results["test_accuracy"] for run in part.runs_of(variant)]
         if accuracies:
             table.add_row(*row(variant, accuracies, by_variant.get(variant)))
     return table
@@ -52,24 +58,33 @@ def row(variant: str, accuracies: list[float], comparison: Comparison | None) ->
     return [*cells, f"{100 * comparison.difference:+.2f}", interval, word]
 
 
-def verdict_lines(record: StudyRecord, found: list[Comparison]) -> list[str]:
-    """Return one sentence a variant, and what has to be said of the study as a whole."""
-    lines = [
-        f"[bold]{escape(comparison.variant)}[/]: {comparison.verdict}, {comparison.reason}."
-        for comparison in found
-    ]
+def part_lines(found: list[Comparison]) -> list[str]:
+    """Return one sentence a variant on what the seeds show, and on the doubt the images add."""
     if not found:
-        lines.append(
+        return [
             "There is nothing to compare: differences need runs of `none` and of another variant."
-        )
-    planned = record.config["planned_seeds"]
-    seeds = max((comparison.seeds for comparison in found), default=0)
-    if seeds > planned:
-        lines.append(
-            f"Planned for {planned} seeds and shown at {seeds}: looking again raises the rate of false alarms."
-        )
-    lines.append(
-        "[dim]Differences in points of accuracy to `none`; margin "
-        f"{100 * record.config['margin']:.2f} points.[/]"
+        ]
+    return [
+        f"[bold]{escape(one.variant)}[/]: {one.verdict}, {escape(one.reason)}.{two_doubts(one)}"
+        for one in found
+    ]
+
+
+def two_doubts(comparison: Comparison) -> str:
+    """Say how much of the doubt comes from the seeds, and how much from the test images.
+
+    The verdict is about the first: other seeds on these images.
+    """
+    split = comparison.split
+    if split is None or math.isnan(split.seeds):
+        return ""
+    return (
+        f" [dim]Standard error {100 * split.seeds:.2f} points from the seeds, "
+        f"{100 * split.images:.2f} more from the test images.[/]"
     )
-    return lines
+
+
+def study_lines(record: StudyRecord) -> list[str]:
+    """Return what has to be said of the study as a whole."""
+    margin = f"[dim]Differences in points of accuracy to `none`; margin {record.design.margin:.2f} points.[/]"
+    return [*(f"[yellow]Note[/] {escape(note)}" for note in record.notes), margin]

@@ -28,8 +28,8 @@ SHOWN = (
 
 
 def train(
-    config: Annotated[RunConfig, Parameter(name="*")] = DEFAULT,
     *,
+    config: Annotated[RunConfig, Parameter(name="*")] = DEFAULT,
     out_folder: Annotated[Path, Parameter(name="--out")],
     resume: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
@@ -45,9 +45,10 @@ def train(
     json
         Print one JSON object on stdout.
     """
+    from foveal.study.notes import weights_sentence
     from foveal.study.runner import run
 
-    with LiveProgress(1) as progress:
+    with LiveProgress() as progress:
         record = run(config, out_folder, resume=resume, progress=progress)
     results = {name: record.results[name] for name in SHOWN} | {"run": str(out_folder)}
     if json:
@@ -58,4 +59,6 @@ def train(
         f"after {results['epochs']} epochs, {results['parameters']:,} parameters, "
         f"{results['seconds']:.0f} s, {results['images_per_second']:,.0f} images/s"
     )
-    out.print(f"run     {out_folder}", soft_wrap=True)
+    if weights := weights_sentence(record):
+        out.print(f"weights {weights}", soft_wrap=True, markup=False)
+    out.print(f"run     {out_folder}", soft_wrap=True, markup=False)

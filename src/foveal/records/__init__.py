@@ -1,19 +1,42 @@
 """What a run and a study leave on disk, written whole or not at all, and read back without torch."""
 
+from foveal.records.aside import set_aside
 from foveal.records.atomic import partial_path, written_aside
-from foveal.records.run import RunRecord, is_complete, read_run, write_run
+from foveal.records.design import Cell, Design, read_design, write_design
+from foveal.records.manifest import is_complete, refuse_damage
+from foveal.records.progress import RunProgress, read_progress, write_progress
+from foveal.records.run import RunRecord, has_extra, read_extras, read_run, write_extra, write_run
 from foveal.records.schema import SCHEMA
-from foveal.records.study import StudyRecord, read_study, results_rows, write_results
+from foveal.records.study import (
+    StudyRecord,
+    read_study,
+    results_rows,
+    write_notes,
+    write_results,
+)
 
 __all__ = [
     "SCHEMA",
+    "Cell",
+    "Design",
+    "RunProgress",
     "RunRecord",
     "StudyRecord",
+    "has_extra",
     "is_complete",
     "partial_path",
+    "read_design",
+    "read_extras",
+    "read_progress",
     "read_run",
     "read_study",
+    "refuse_damage",
     "results_rows",
+    "set_aside",
+    "write_design",
+    "write_extra",
+    "write_notes",
+    "write_progress",
     "write_results",
     "write_run",
     "written_aside",

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+PARTIAL = ".partial"
+
 
 def partial_path(path: Path) -> Path:
     """Return where `path` is prepared: beside it, so that the rename stays on one file system."""
-    return path.with_name(path.name + ".partial")
+    return path.with_name(path.name + PARTIAL)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import tomllib
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import tomli_w
 
-from foveal.errors import FovealError, UsageError
+from foveal.errors import DamagedError, FovealError, UsageError
 from foveal.records import schema
 from foveal.records.atomic import written_aside
+from foveal.records.manifest import damaged, is_complete, refuse_damage, seal
 
 RESULT_KEYS = frozenset(
     {
@@ -35,7 +36,8 @@ class RunRecord:
     """All that a finished run left, but its weights.
 
     `metrics` has one array a column of the curves, one value an epoch; `predictions` what was
-    said of each test image; `training_batch` some images as training saw them.
+    said of each test image; `training_batch` some images as training saw them; `extras` what else
+    was asked of the network while its weights were at hand, by name.
     """
 
     folder: Path
@@ -45,11 +47,7 @@ class RunRecord:
     results: Mapping[str, Any]
     predictions: Arrays
     training_batch: Arrays
-
-
-def is_complete(folder: Path) -> bool:
-    """Say whether `folder` is a finished run; its results are the last thing written."""
-    return (folder / schema.RESULTS).is_file()
+    extras: Mapping[str, Arrays] = field(default_factory=dict)
 
 
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:
@@ -73,24 +71,25 @@ def write_run(
     predictions: Arrays,
     training_batch: Arrays,
 ) -> None:
-    """Write what a run found into `folder`; the results come last and make it complete."""
+    """Write what a run found into `folder`, and the manifest that makes it complete."""
     write_json(folder / schema.ENVIRONMENT, environment)
     write_table(folder / schema.METRICS, metrics)
-    for name, arrays in (schema.PREDICTIONS, predictions), (schema.TRAINING_BATCH, training_batch):
-        with written_aside(folder / name) as aside, aside.open("wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy's own stub mistakes ** for allow_pickle
+    write_arrays(folder / schema.PREDICTIONS, predictions)
+    write_arrays(folder / schema.TRAINING_BATCH, training_batch)
     write_json(folder / schema.RESULTS, {"schema": schema.SCHEMA, **results})
+    seal(folder)
 
 
 def read_run(folder: Path) -> RunRecord:
-    """Read a finished run.
+    """Read a finished run, all but its weights.
 
     Raises:
         UsageError: `folder` is no finished run.
-        FovealError: a file of it is damaged.
+        DamagedError: a file of it is missing, or not as it was written.
     """
     if not is_complete(folder):
-        raise UsageError(f"{folder} is not a finished run: it has no {schema.RESULTS}.")
+        raise UsageError(f"{folder} is not a finished run: it has no {schema.MANIFEST}.")
+    refuse_damage(folder, but=[schema.MODEL])
     try:
         return RunRecord(
             folder=folder,
@@ -100,11 +99,27 @@ def read_run(folder: Path) -> RunRecord:
             results=read_results(folder / schema.RESULTS),
             predictions=read_arrays(folder / schema.PREDICTIONS),
             training_batch=read_arrays(folder / schema.TRAINING_BATCH),
+            extras=read_extras(folder),
         )
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise FovealError(
-            f"The run {folder} is damaged ({error}): delete it and run again."
-        ) from error
+        raise damaged(folder, str(error)) from error
+
+
+def write_extra(folder: Path, name: str, arrays: Arrays) -> None:
+    """Write what one extra found of a run or a study."""
+    (folder / schema.EXTRAS).mkdir(exist_ok=True)
+    write_arrays(folder / schema.EXTRAS / f"{name}.npz", arrays)
+
+
+def has_extra(folder: Path, name: str) -> bool:
+    """Say whether an extra has left what it found."""
+    return (folder / schema.EXTRAS / f"{name}.npz").is_file()
+
+
+def read_extras(folder: Path) -> dict[str, Arrays]:
+    """Read what the extras of a run or a study found, by name."""
+    paths = sorted((folder / schema.EXTRAS).glob("*.npz"))
+    return {path.stem: read_arrays(path) for path in paths}
 
 
 def read_results(path: Path) -> dict[str, Any]:
@@ -120,12 +135,13 @@ def read_checked_toml(path: Path, keys: frozenset[str]) -> dict[str, Any]:
     """Read a TOML file of this version's schema that has all of `keys`.
 
     Raises:
-        FovealError: it is damaged, or another version wrote it.
+        DamagedError: it is damaged.
+        FovealError: another version wrote it.
     """
     try:
         content = read_toml(path)
     except (OSError, ValueError) as error:
-        raise FovealError(f"{path} is damaged ({error}): restore it, or run again.") from error
+        raise DamagedError(f"{path} is damaged ({error}): restore it, or run again.") from error
     if content.get("schema") != schema.SCHEMA:
         raise FovealError(
             f"{path} was written in schema {content.get('schema')}, and this version reads "
@@ -133,7 +149,7 @@ def read_checked_toml(path: Path, keys: frozenset[str]) -> dict[str, Any]:
         )
     if not keys <= set(content):
         missing = ", ".join(sorted(keys - set(content)))
-        raise FovealError(f"{path} is damaged (it lacks {missing}): restore it, or run again.")
+        raise DamagedError(f"{path} is damaged (it lacks {missing}): restore it, or run again.")
     return content
 
 
@@ -171,6 +187,12 @@ def read_table(path: Path) -> dict[str, npt.NDArray[np.float64]]:
         raise ValueError(f"{path.name} is cut off")
     columns = zip(*rows, strict=True)
     return {n: np.array([float(v) for v in c]) for n, c in zip(header, columns, strict=True)}
+
+
+def write_arrays(path: Path, arrays: Arrays) -> None:
+    """Write named arrays as one compressed npz file, whole or not at all."""
+    with written_aside(path) as aside, aside.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy's own stub mistakes ** for allow_pickle
 
 
 def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:

@@ -1,15 +1,21 @@
-"""The record of a study: its plan, its runs, and one table over them."""
+"""The record of a study: its design, its runs, what has to be said of it, and one table over all."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from foveal.errors import UsageError
+import numpy as np
+import numpy.typing as npt
+
 from foveal.records import schema
-from foveal.records.run import RunRecord, is_complete, read_checked_toml, read_run, write_table
+from foveal.records.aside import is_aside
+from foveal.records.design import Cell, Design, read_design
+from foveal.records.manifest import is_complete
+from foveal.records.run import Arrays, RunRecord, read_extras, read_run, write_json, write_table
 
 # Equal on every machine and in every order of running; what is not stands behind them, and says so.
 RESULT_COLUMNS = (
@@ -23,23 +29,28 @@ RESULT_COLUMNS = (
     "calibration_error",
     "parameters",
     "epochs",
-    "run",
 )
-STUDY_KEYS = frozenset({"planned_seeds", "variants", "margin"})
 
 
 @dataclass(frozen=True)
 class StudyRecord:
-    """The config of a study and its finished runs, in the order of its variants, then by seed."""
+    """A study and its finished runs, in the order of its variants, then by seed.
+
+    `notes` are sentences that belong beside any verdict, `extras` what else was asked of each variant.
+    `cell` is None for the whole study, and the part of the grid for what `parts` gives.
+    """
 
     folder: Path
-    config: Mapping[str, Any]
+    design: Design
     runs: tuple[RunRecord, ...]
+    notes: tuple[str, ...] = ()
+    cell: Cell | None = None
+    extras: Mapping[str, Arrays] = field(default_factory=dict)
 
     @property
     def variants(self) -> tuple[str, ...]:
         """The variants in the order in which they were asked for."""
-        return tuple(self.config["variants"])
+        return self.design.variants
 
     @property
     def accuracies(self) -> dict[str, list[float]]:
@@ -49,44 +60,95 @@ class StudyRecord:
             for variant in self.variants
         }
 
+    @property
+    def evidence(self) -> dict[str, Any]:
+        """What `stats.compare_variants` is to be told, the same for table, figure and page."""
+        return {
+            "accuracies": self.accuracies,
+            "correctness": self.correctness(),
+            "margin": self.design.margin / 100,
+            "comparisons": self.design.comparisons,
+            "planned": self.design.planned_seeds,
+        }
+
+    def correctness(self) -> dict[str, npt.NDArray[np.bool_]]:
+        """Return by variant which test image each run got right, (runs, images)."""
+        found = {variant: self.runs_of(variant) for variant in self.variants}
+        return {
+            variant: np.stack([run.predictions["correct"] for run in runs])
+            for variant, runs in found.items()
+            if runs
+        }
+
     def runs_of(self, variant: str) -> tuple[RunRecord, ...]:
         """Return the finished runs of one variant, by seed."""
         return tuple(run for run in self.runs if run.results["variant"] == variant)
 
+    def parts(self) -> Iterator[StudyRecord]:
+        """Yield each cell of the grid as a study of its own; comparisons stay within a cell."""
+        for cell in self.design.cells:
+            mine = tuple(run for run in self.runs if self.design.cell_of(run.config) == cell)
+            yield replace(self, cell=cell, runs=mine)
+
 
 def read_study(folder: Path) -> StudyRecord:
-    """Read a study and every finished run of it.
+    """Read a study and every finished run of it; what is not of its design is not counted.
 
     Raises:
         UsageError: `folder` is no study.
-        FovealError: a file of it is damaged.
+        DamagedError: a file of it is damaged.
     """
-    if not (folder / schema.STUDY).is_file():
-        raise UsageError(f"{folder} is not a study: it has no {schema.STUDY}.")
-    config = read_checked_toml(folder / schema.STUDY, STUDY_KEYS)
-    order = {variant: place for place, variant in enumerate(config["variants"])}
-    runs = [read_run(path) for path in (folder / schema.RUNS).glob("*") if is_complete(path)]
-    mine = [run for run in runs if run.results["variant"] in order]
-    mine.sort(key=lambda run: (order[run.results["variant"]], run.results["seed"]))
-    return StudyRecord(folder, config, tuple(mine))
+    design = read_design(folder)
+    paths = [p for p in (folder / schema.RUNS).glob("*") if is_complete(p) and not is_aside(p)]
+    placed: dict[tuple[int, int, int], RunRecord] = {}
+    for run in (read_run(path) for path in sorted(paths)):
+        cell = design.cell_of(run.config)
+        if cell is not None:
+            variant = design.variants.index(run.config["attention"])
+            # A folder that was copied is the same run once more.
+            placed.setdefault((design.cells.index(cell), variant, run.config["seed"]), run)
+    runs = tuple(placed[place] for place in sorted(placed))
+    return StudyRecord(folder, design, runs, read_notes(folder), extras=read_extras(folder))
 
 
-def results_rows(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
+def results_rows(record: StudyRecord) -> list[dict[str, Any]]:
     """Return one row a run: first what every machine agrees on, then times and dates."""
     return [
         {
-            **{name: run.results[name] for name in RESULT_COLUMNS if name != "run"},
+            **cell_of(record, run).columns,
+            **{name: run.results[name] for name in RESULT_COLUMNS},
             "run": run.folder.name,
             "time_seconds": run.results["seconds"],
             "time_images_per_second": run.results["images_per_second"],
             "date_finished": run.environment["date"],
         }
-        for run in runs
+        for run in record.runs
     ]
+
+
+def cell_of(record: StudyRecord, run: RunRecord) -> Cell:
+    """Return the cell of the grid to which a run of the study belongs."""
+    return record.design.cell_of(run.config) or Cell()
 
 
 def write_results(study: StudyRecord) -> Path:
     """Write results.csv at the top of the study."""
     path = study.folder / schema.RESULTS_TABLE
-    write_table(path, results_rows(study.runs))
+    write_table(path, results_rows(study))
     return path
+
+
+def write_notes(folder: Path, notes: Sequence[str]) -> None:
+    """Write the sentences that belong beside any verdict of the study."""
+    write_json(folder / schema.NOTES, {"schema": schema.SCHEMA, "notes": list(notes)})
+
+
+def read_notes(folder: Path) -> tuple[str, ...]:
+    """Read the sentences that belong beside any verdict; there are none before a run is finished.
+
+    A damaged file has none either: the study writes it anew after each run.
+    """
+    try:
+        return tuple(json.loads((folder / schema.NOTES).read_text())["notes"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()

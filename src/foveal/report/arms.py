@@ -74,13 +74,17 @@ def rates(counts: npt.NDArray[np.int64] | FloatArray) -> FloatArray:
     return counts / np.where(sums > 0, sums, np.nan)
 
 
+def comparisons(study: StudyRecord) -> list[Comparison]:
+    """Compare each variant of a study, or of a cell of its grid, with `none`, by the one rule."""
+    return compare_variants(**study.evidence, baseline=BASELINE)
+
+
 def arms_of(study: StudyRecord) -> list[Arm]:
     """Return the variants with a finished run, in the order of the study, compared with `none`."""
     finished = {v: runs for v in study.variants if (runs := study.runs_of(v))}
-    found = compare_variants(study.accuracies, baseline=BASELINE, margin=study.config["margin"])
-    comparisons = {comparison.variant: comparison for comparison in found}
+    compared = {comparison.variant: comparison for comparison in comparisons(study)}
     others = [v for v in study.variants if v != BASELINE]
     return [
-        Arm(v, 0 if v == BASELINE else 1 + others.index(v), runs, comparisons.get(v))
+        Arm(v, 0 if v == BASELINE else 1 + others.index(v), runs, compared.get(v))
         for v, runs in finished.items()
     ]

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from foveal.records import StudyRecord
 from foveal.report.arms import BASELINE, Arm
-
-FEWEST_SEEDS = 3
+from foveal.stats import FEWEST_SEEDS
 
 
 def missing_pieces(study: StudyRecord, arms: Sequence[Arm]) -> list[str]:
@@ -21,7 +20,7 @@ def missing_pieces(study: StudyRecord, arms: Sequence[Arm]) -> list[str]:
 
 def missing_runs(study: StudyRecord, arms: Sequence[Arm]) -> list[str]:
     """Say which variants have fewer or more finished seeds than planned."""
-    planned = study.config["planned_seeds"]
+    planned = study.design.planned_seeds
     finished = {arm.variant: len(arm.runs) for arm in arms}
     fewer = [f"{v} ({n})" for v in study.variants if (n := finished.get(v, 0)) < planned]
     more = [f"{v} ({n})" for v, n in finished.items() if n > planned]

@@ -11,6 +11,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from foveal.errors import UsageError
 from foveal.records import (
+    Design,
+    RunRecord,
+    StudyRecord,
     is_complete,
     read_run,
     read_study,
@@ -45,34 +48,72 @@ def report(folder: Path) -> Path:
 def context_of(folder: Path) -> dict[str, Any]:
     """Read the folder and collect what the page shows."""
     if (folder / schema.STUDY).is_file():
-        study = read_study(folder)
-        arms = arms_of(study)
-        if not arms:
-            raise UsageError(f"{folder} has no finished run yet: there is nothing to report.")
-        return {
-            "single": False,
-            "planned_seeds": study.config["planned_seeds"],
-            "missing": missing_pieces(study, arms),
-            "config": as_text({k: v for k, v in study.config.items() if k != "schema"}),
-            **shown(arms),
-        }
+        return study_context(read_study(folder))
     if is_complete(folder):
         run = read_run(folder)
         variant = run.results["variant"]
         arm = Arm(variant, 0 if variant == BASELINE else 1, (run,))
-        return {"single": True, "missing": [], "config": as_text(run.config), **shown([arm])}
+        return {
+            "single": True,
+            "missing": [],
+            "config": as_text(run.config),
+            "parts": [shown([arm])],
+            **made([run]),
+        }
     raise UsageError(f"{folder} is neither a study nor a finished run.")
 
 
-def shown(arms: Sequence[Arm]) -> dict[str, Any]:
-    """Collect what study and run have in common."""
+def study_context(study: StudyRecord) -> dict[str, Any]:
+    """Collect what the page shows of a study, cell by cell of its grid."""
+    parts = [part for part in study.parts() if part.runs]
+    if not parts:
+        raise UsageError(f"{study.folder} has no finished run yet: there is nothing to report.")
+    arms = [arms_of(part) for part in parts]
+    missing = [
+        f"{label_of(part)}: {sentence}" if label_of(part) else sentence
+        for part, mine in zip(parts, arms, strict=True)
+        for sentence in missing_pieces(part, mine)
+    ]
+    return {
+        "single": False,
+        "planned_seeds": study.design.planned_seeds,
+        "missing": [*dict.fromkeys(missing), *study.notes],
+        "config": as_text(config_of(study.design)),
+        "parts": [
+            shown(mine, label=label_of(part)) for part, mine in zip(parts, arms, strict=True)
+        ],
+        **made(study.runs),
+    }
+
+
+def label_of(part: StudyRecord) -> str:
+    """Return the name of a cell of the grid; empty where there is no grid."""
+    return part.cell.label if part.cell else ""
+
+
+def config_of(design: Design) -> dict[str, Any]:
+    """Return the config of a study as rows of a table."""
+    grid = {f"cell {place}": cell.label for place, cell in enumerate(design.cells, 1) if cell.label}
+    in_grid = {name for cell in design.cells for name in cell.values}
+    common = {n: v for n, v in design.setting.items() if n not in in_grid and v != ""}
+    return {
+        "variants": list(design.variants),
+        "planned_seeds": design.planned_seeds,
+        "margin": f"{design.margin:g} points",
+        **common,
+        **grid,
+    }
+
+
+def shown(arms: Sequence[Arm], *, label: str = "") -> dict[str, Any]:
+    """Collect what the page shows of variants in one setting."""
     first = arms[0].runs[0]
     shares = [rates(arm.confusion) for arm in arms]
     errors = [np.nan_to_num(share - np.diag(np.diag(share))).max() for share in shares]
-    environment = agreed([as_text(run.environment) for arm in arms for run in arm.runs])
     compared = [arm.comparison for arm in arms if arm.comparison]
     intervals = any(comparison.detectable is not None for comparison in compared)
     return {
+        "label": label,
         "model": first.config["model"],
         "data": first.results["data"],
         "runs": sum(len(arm.runs) for arm in arms),
@@ -91,9 +132,16 @@ def shown(arms: Sequence[Arm]) -> dict[str, Any]:
         "class_plot": figures.class_accuracy(arms),
         "batch": training_batch(arms[0]),
         "seed_of_batch": first.results["seed"],
+    }
+
+
+def made(runs: Sequence[RunRecord]) -> dict[str, Any]:
+    """Collect how, where and from what the runs were made."""
+    environment = agreed([as_text(run.environment) for run in runs])
+    return {
         "commands": environment.pop("command", []),
         "environment": environment,
-        "checksums": sorted({run.results["data_checksum"] for arm in arms for run in arm.runs}),
+        "checksums": sorted({run.results["data_checksum"] for run in runs}),
     }
 
 

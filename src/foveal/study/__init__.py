@@ -9,20 +9,38 @@ from foveal.study.config import RunConfig, StudyConfig
 from foveal.study.progress import Progress
 
 if TYPE_CHECKING:
-    from foveal.study.runner import evaluate_run as evaluate_run
+    from foveal.study.evaluation import evaluate_run as evaluate_run
+    from foveal.study.executors import in_process as in_process
+    from foveal.study.executors import local_pool as local_pool
+    from foveal.study.executors import ray_cluster as ray_cluster
+    from foveal.study.planning import Plan as Plan
+    from foveal.study.planning import plan as plan
     from foveal.study.runner import run as run
     from foveal.study.study import Study as Study
-    from foveal.study.study import comparisons as comparisons
 
 __all__ = [
+    "Plan",
     "Progress",
     "RunConfig",
     "Study",
     "StudyConfig",
-    "comparisons",
     "evaluate_run",
+    "in_process",
+    "local_pool",
+    "plan",
+    "ray_cluster",
     "run",
 ]
 __getattr__ = lazily(
-    __name__, {"Study": "study", "comparisons": "study", "evaluate_run": "runner", "run": "runner"}
+    __name__,
+    {
+        "Plan": "planning",
+        "Study": "study",
+        "evaluate_run": "evaluation",
+        "in_process": "executors",
+        "local_pool": "executors",
+        "plan": "planning",
+        "ray_cluster": "executors",
+        "run": "runner",
+    },
 )

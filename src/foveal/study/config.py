@@ -11,23 +11,27 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from foveal.errors import UsageError
+from foveal.errors import UsageError, bad_parameter, unknown_name
+from foveal.records.design import CHECKSUMS, PLACES
 from foveal.training.numerics import Numerics
 from foveal.training.recipe import Recipe
 
-# Where the images lie is no part of what a run is: their checksum is.
-PLACES = frozenset({"data"})
+Hidden = Parameter(show=False)
 
 
-class Setting(Recipe, Numerics):
-    """All that the runs of one study share."""
+class Images(BaseModel):
+    """Which images are trained and tested on, and how they are varied."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     data: str = "scenes"
-    """A name (cifar10, cifar100, scenes), a folder, or hf:owner/name."""
-    data_checksum: Annotated[str, Parameter(show=False)] = ""
-    """Checksum of the images, filled in when they are read; where it is given, they must have it."""
+    """A name (cifar10, cifar100, scenes), a folder, hf:owner/name, or package.module:callable."""
+    data_checksum: Annotated[str, Hidden] = ""
+    """Checksum of the images."""
+    image_size: int | None = Field(default=None, ge=1)
+    """Scale the images of a folder to so many pixels a side."""
     train_size: int | None = Field(default=None, ge=1)
     """Train on so many images only, the same for every run."""
     test_size: int | None = Field(default=None, ge=1)
@@ -40,10 +44,33 @@ class Setting(Recipe, Numerics):
     """Random horizontal flip."""
     cutout: int = Field(default=0, ge=0)
     """Side of a random black square, in pixels."""
+
+
+class Network(BaseModel):
+    """Which network is trained, and from where on."""
+
     model: str = "convnet"
     """The network: a name, torchvision/NAME, timm/NAME, or package.module:callable."""
     stem: Literal["imagenet", "cifar"] | None = None
     """Stem of a ResNet; by default that of CIFAR for images under 64 px."""
+    weights: str | None = None
+    """File of weights to start from, .safetensors or of torch.save; nothing is unpickled."""
+    weights_from: Literal["foveal", "torchvision", "timm", "official"] = "foveal"
+    """Whose names the weights have."""
+    weights_checksum: Annotated[str, Hidden] = ""
+    """Checksum of the weights."""
+    model_checksum: Annotated[str, Hidden] = ""
+    """Checksum of the file in which a network of the user's own stands."""
+    start: Literal["paper", "identity"] = "paper"
+    """How a gate starts: as in its paper, or leaving the network's output as it was."""
+    gate_learning_rate: float | None = Field(default=None, gt=0)
+    """A learning rate of the gates' own."""
+    freeze_backbone: bool = False
+    """Train the gates and the last layer alone."""
+
+
+class Setting(Images, Network, Recipe, Numerics):
+    """All that the runs of one study share."""
 
 
 class RunConfig(Setting):
@@ -62,24 +89,62 @@ class RunConfig(Setting):
 
 
 class StudyConfig(Setting):
-    """Variants x seeds in one setting."""
+    """Variants x seeds, in one setting or in each of a grid."""
 
     attention: str = "none,channel,spatial,parallel,series"
     """The variants to compare, separated by commas; options of one follow after colons."""
     seeds: int = Field(default=3, ge=1)
     """Runs of each variant, with seeds from 0 on."""
-    margin: float = Field(default=0.005, gt=0, lt=1)
-    """The difference in accuracy, as a fraction, under which two variants count as equivalent."""
+    margin: float | None = Field(default=None, gt=0, lt=100)
+    """The difference in points under which two variants count as equivalent; 0.5 in a new study."""
+    se: bool = False
+    """Control: squeeze and excitation, attention that is known to help where any does."""
+    wide: bool = False
+    """Control: for each variant the plain network with as many parameters."""
+    same_time: bool = False
+    """Control: for each variant the plain network trained for as long as the variant takes."""
+    grid: dict[str, Any] = Field(default_factory=dict)
+    """Repeat the study for each value of an option, as in --grid.model convnet,resnet18."""
+
+    @field_validator("grid")
+    @classmethod
+    def check_grid(cls, grid: dict[str, Any]) -> dict[str, list[Any]]:
+        """Read the values of each option of the grid as that option reads them."""
+        return {
+            name.replace("-", "_"): grid_values(name.replace("-", "_"), values)
+            for name, values in grid.items()
+        }
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """The variants, one by one."""
+        """The variants that were named, one by one."""
         return tuple(variant.strip() for variant in self.attention.split(","))
+
+
+def grid_values(option: str, values: object) -> list[Any]:
+    """Return the values that an option of a grid takes: a list, or words separated by commas.
+
+    >>> grid_values("learning_rate", "0.1,0.05")
+    [0.1, 0.05]
+    """
+    choices = sorted(set(Setting.model_fields) - set(Numerics.model_fields) - CHECKSUMS)
+    if option not in choices:
+        raise unknown_name("option for a grid", option, choices)
+    if isinstance(values, str):
+        values = values.split(",")
+    found = values if isinstance(values, list) else [values]
+    read = [getattr(Setting.model_validate({option: value}), option) for value in found]
+    if not read or len({json.dumps(value) for value in read}) < len(read):
+        raise bad_parameter(f"grid.{option}", "a list of different values", found)
+    return read
 
 
 def explained(error: ValidationError) -> UsageError:
     """Turn the first of pydantic's complaints into one of ours."""
     first = error.errors()[0]
+    own = first.get("ctx", {}).get("error")
+    if isinstance(own, UsageError):
+        return own
     name = ".".join(map(str, first["loc"]))
     should_be = first["msg"].removeprefix("Input should be ")
     return UsageError(
@@ -90,6 +155,12 @@ def explained(error: ValidationError) -> UsageError:
 def as_record(config: BaseModel) -> dict[str, Any]:
     """Return the config as TOML can hold it: without what is not set."""
     return config.model_dump(exclude_none=True, mode="json")
+
+
+def shared(setting: Setting) -> dict[str, Any]:
+    """Return what all runs of a setting have in common."""
+    record = as_record(setting)
+    return {name: record[name] for name in Setting.model_fields if name in record}
 
 
 def differences(stored: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:

@@ -1,25 +1,38 @@
-"""A study: variants x seeds in one setting, in one folder."""
+"""A study: variants x seeds in one setting or in each of a grid, in one folder."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from foveal.attention import parse_spec
-from foveal.data import ImageData
-from foveal.errors import UsageError
-from foveal.records import SCHEMA, StudyRecord, is_complete, read_study, schema, write_results
-from foveal.records.run import read_toml, write_toml
-from foveal.stats import Comparison, compare_variants
-from foveal.study.config import RunConfig, Setting, StudyConfig, as_record, differences
-from foveal.study.progress import Progress
-from foveal.study.runner import make_model, run
-from foveal.study.setting import read_data, resolved
+from filelock import FileLock
 
-MAY_GROW = frozenset({"variants", "planned_seeds", "schema", "margin"})
+from foveal.errors import DamagedError, FovealError
+from foveal.records import (
+    Design,
+    StudyRecord,
+    is_complete,
+    read_design,
+    read_study,
+    refuse_damage,
+    schema,
+    set_aside,
+    write_design,
+    write_notes,
+    write_results,
+)
+from foveal.records.aside import is_aside
+from foveal.study import extras
+from foveal.study.config import RunConfig, StudyConfig
+from foveal.study.design import part_of, runs_of
+from foveal.study.executors import Executor, Outcome, Task, in_process
+from foveal.study.notes import notes_of
+from foveal.study.settling import grown, settled, stored_design
+
+Run = tuple[RunConfig, Path]
 
 
 @dataclass(frozen=True)
@@ -31,103 +44,123 @@ class Study:
     """
 
     folder: Path
-    config: StudyConfig
-    data: ImageData
+    design: Design
 
     @classmethod
-    def open(cls, folder: Path, config: StudyConfig) -> Study:
+    def open(cls, folder: Path, config: StudyConfig, *, at_a_time: int = 1) -> Study:
         """Make the study in `folder`, or go on with the one that is there.
 
-        Variants and seeds may be added; the number of seeds it was planned for stays on record.
-        Nothing is written before everything asked for is known to be possible.
+        Variants, seeds and cells of the grid may be added; the seeds and the margin that it was
+        planned with stay on record. All that changes a result is settled here, once, and never
+        again. Nothing is written before everything asked for is known to be possible. A new study
+        whose threads are left open shares the cores among `at_a_time` runs.
 
         Raises:
             UsageError: a variant or an option is wrong, or the folder holds another study.
         """
-        check_variants(config.variants)
-        stored = stored_study(folder)
-        data = read_data(config)
-        config = resolved(config, data, stored)
-        for variant in config.variants:
-            make_model(run_config(config, variant, 0), data)
-        planned, variants = config.seeds, list(config.variants)
-        if stored is not None:
-            refuse_difference(folder, stored, config)
-            planned = stored["planned_seeds"]
-            variants = list(dict.fromkeys([*stored["variants"], *variants]))
+        stored = stored_design(folder)
+        wanted = settled(config, stored, at_a_time=at_a_time)
+        design = grown(stored, wanted, folder)
         folder.mkdir(parents=True, exist_ok=True)
-        plan = {"planned_seeds": planned, "variants": variants, "margin": config.margin}
-        write_toml(folder / schema.STUDY, {"schema": SCHEMA, **plan, **shared(config)})
-        return cls(folder, config, data)
+        with the_only_one(folder):
+            if stored_design(folder) != stored:  # another shard was quicker: what it settled holds
+                stored = stored_design(folder)
+                wanted = settled(config, stored, at_a_time=at_a_time)
+                design = grown(stored, wanted, folder)
+            write_design(folder, design)
+        asked = replace(
+            wanted, planned_seeds=design.planned_seeds, planned_margin=design.planned_margin
+        )
+        return cls(folder, asked)
 
-    def runs(self) -> list[tuple[RunConfig, Path]]:
+    def runs(self, shard: str | None = None) -> list[Run]:
         """Return every run that was asked for and its folder, all variants of a seed together."""
-        configs = [
-            run_config(self.config, variant, seed)
-            for seed in range(self.config.seeds)
-            for variant in self.config.variants
-        ]
-        return [(config, self.folder / schema.RUNS / run_name(config)) for config in configs]
+        return part_of(runs_of(self.design, self.folder), shard)
 
-    def run(self, progress: Progress | None = None) -> StudyRecord:
-        """Run what is missing, go on with what was interrupted, and write results.csv."""
-        for config, folder in self.runs():
-            if not is_complete(folder):
-                run(config, folder, resume=True, data=self.data, progress=progress)
-                write_results(read_study(self.folder))
-        record = read_study(self.folder)
-        write_results(record)
-        return record
+    def set_aside_damaged(self) -> list[str]:
+        """Set aside every run whose files are not as they were written, and say so of each."""
+        with the_only_one(self.folder):
+            return [
+                f"{error} It was set aside as {set_aside(folder).name}."
+                for folder in sorted((self.folder / schema.RUNS).glob("*"))
+                if not is_aside(folder) and (error := damage(folder)) is not None
+            ]
+
+    def missing(self, shard: str | None = None) -> list[Run]:
+        """Return the runs that are still to be done."""
+        return [run for run in self.runs(shard) if not is_complete(run[1])]
+
+    def run(
+        self,
+        executor: Executor = in_process,
+        *,
+        shard: str | None = None,
+        with_extras: bool = True,
+    ) -> StudyRecord:
+        """Run what is missing, go on with what was interrupted, and write results.csv.
+
+        Raises:
+            FovealError: some runs failed; all others are complete.
+        """
+        self.set_aside_damaged()
+        outcomes = list(self.outcomes(executor, shard=shard, with_extras=with_extras))
+        failed = [outcome for outcome in outcomes if outcome.error]
+        if failed:
+            raise FovealError(failure(failed, len(outcomes)))
+        return self.record()
+
+    def outcomes(
+        self,
+        executor: Executor = in_process,
+        *,
+        shard: str | None = None,
+        with_extras: bool = True,
+    ) -> Iterator[Outcome]:
+        """Do what `run` does, and yield how each run ended as it ends."""
+        tasks = [Task(config, folder, with_extras) for config, folder in self.missing(shard)]
+        next_table = 0.0
+        for outcome in executor(tasks):
+            start = time.monotonic()
+            if start >= next_table:
+                self.record()
+                # Reading every run takes its time in a large study: a twentieth of it at most.
+                next_table = start + 20 * (time.monotonic() - start)
+            yield outcome
+        if with_extras and not self.missing():
+            extras.leave_with_study(self.folder, read_design(self.folder))
+        self.record()
+
+    def record(self) -> StudyRecord:
+        """Read what there is, and leave the table and the notes of it."""
+        with the_only_one(self.folder):
+            record = read_study(self.folder)
+            notes = notes_of(record)
+            write_notes(self.folder, notes)
+            if record.runs:
+                write_results(record)
+        return replace(record, notes=tuple(notes))
 
 
-def check_variants(variants: tuple[str, ...]) -> None:
-    """Refuse unknown variants, and the same one twice."""
-    for variant in variants:
-        parse_spec(variant)
-        if variants.count(variant) > 1:
-            raise UsageError(f"The variant {variant!r} is given more than once.")
+@contextmanager
+def the_only_one(folder: Path) -> Iterator[None]:
+    """Keep other processes from making the same study, or its table, at the same time."""
+    with FileLock(folder / ".lock"):
+        yield
 
 
-def run_config(config: StudyConfig, variant: str, seed: int) -> RunConfig:
-    """Return the config of one run of a study."""
-    return RunConfig(**shared(config), attention=variant, seed=seed)
-
-
-def shared(config: StudyConfig) -> dict[str, Any]:
-    """Return what all runs of a study have in common."""
-    setting = as_record(config)
-    return {name: setting[name] for name in Setting.model_fields if name in setting}
-
-
-def run_name(config: RunConfig) -> str:
-    """Name a run so that a person can find it and no other run has it.
-
-    >>> run_name(RunConfig(attention="series:reduction=8", seed=2)).rpartition("-")[0]
-    'series-reduction-8-seed2'
-    """
-    variant = re.sub(r"[^a-z0-9]+", "-", config.attention.lower()).strip("-")
-    return f"{variant}-seed{config.seed}-{config.key}"
-
-
-def stored_study(folder: Path) -> dict[str, Any] | None:
-    """Return the config of the study in `folder`, None where there is none yet."""
-    if (folder / schema.STUDY).is_file():
-        return read_toml(folder / schema.STUDY)
-    if folder.exists() and any(folder.iterdir()):
-        raise UsageError(f"{folder} exists and is not a study: choose another folder.")
+def damage(folder: Path) -> DamagedError | None:
+    """Return what is wrong with the files of a finished run, None if they are as they were written."""
+    try:
+        refuse_damage(folder)
+    except DamagedError as error:
+        return error
     return None
 
 
-def refuse_difference(folder: Path, stored: Mapping[str, Any], config: StudyConfig) -> None:
-    """Refuse to mix two settings in one study."""
-    setting = {name: value for name, value in stored.items() if name not in MAY_GROW}
-    found = differences(setting, shared(config))
-    if found:
-        raise UsageError(
-            f"{folder} holds a study with another config ({'; '.join(found)}): choose another folder."
-        )
-
-
-def comparisons(record: StudyRecord) -> list[Comparison]:
-    """Compare each variant of a study with `none`; empty where `none` has no run."""
-    return compare_variants(record.accuracies, margin=record.config["margin"])
+def failure(failed: Sequence[Outcome], tried: int) -> str:
+    """Say in one sentence which runs failed, and why the first did."""
+    first = failed[0]
+    return (
+        f"{len(failed)} of {tried} runs failed; {first.task.folder.name}: {first.error} "
+        "What is complete is kept; the same command tries the others again."
+    )

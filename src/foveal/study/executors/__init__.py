@@ -1,0 +1,12 @@
+"""Who does the runs of a study: this process, a pool of processes, or a Ray cluster.
+
+An executor is a function of tasks that yields an outcome for each as it ends. The result of a run hangs
+neither on the executor nor on the order: all that decides it stands in its config.
+"""
+
+from foveal.study.executors.cluster import ray_cluster
+from foveal.study.executors.pool import local_pool
+from foveal.study.executors.serial import in_process
+from foveal.study.executors.task import Executor, Outcome, Task
+
+__all__ = ["Executor", "Outcome", "Task", "in_process", "local_pool", "ray_cluster"]

@@ -1,0 +1,41 @@
+"""What is asked of each network while its weights are at hand, so that a report never needs them.
+
+The one hook for maps, statistics of gates, robustness and cost: a room that has something to leave in
+every record registers it here, and the record holds its arrays under its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from foveal.records import Design, has_extra, write_extra
+from foveal.study.config import RunConfig
+from foveal.study.design import runs_of
+from foveal.study.job import Job
+from foveal.training import Training
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+OF_RUNS: dict[str, Callable[[Job, Training], Arrays]] = {}
+"""Called after the training of each run."""
+OF_VARIANTS: dict[str, Callable[[RunConfig], Arrays]] = {}
+"""Called once for each variant in each setting of a study, with the config of its first run."""
+
+
+def leave_with_run(folder: Path, job: Job, training: Training) -> None:
+    """Write what each extra finds in a trained network."""
+    for name, extra in OF_RUNS.items():
+        write_extra(folder, name, extra(job, training))
+
+
+def leave_with_study(folder: Path, design: Design) -> None:
+    """Write what each extra finds in each variant of a study, but for what is there."""
+    for config, run in runs_of(replace(design, seeds=1), folder):
+        for name, extra in OF_VARIANTS.items():
+            title = f"{name}-{run.name}"
+            if not has_extra(folder, title):
+                write_extra(folder, title, extra(config))
