@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from costs import added, cost
 from docstrings import Docstring, markdown, read_docstring
 from drawing import draw
 from flows import FLOWS
+from tables import table, write_lines
 
 from foveal.attention import available, entry
 
@@ -30,12 +31,11 @@ def write_cards(folder: Path) -> None:
         raise LookupError(f"docs/flows.py draws what is not registered: {', '.join(unknown)}.")
     modules = [*FLOWS, *(name for name in registered if name not in FLOWS)]
     names = [name for module in modules for name in (module, *presets(module))]
-    folder.mkdir(exist_ok=True)
     for file, lines in (
         ("overview.md", overview(names)),
         ("cards.md", (line for name in names for line in card(name))),
     ):
-        (folder / file).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        write_lines(folder / file, lines)
 
 
 def presets(module: str) -> list[str]:
@@ -156,16 +156,6 @@ def cost_table(name: str) -> Iterator[str]:
 def share(part: float) -> str:
     """Return a share in percent, two digits behind the point; a small one does not become zero."""
     return "under 0.01%" if 0 < part < 0.0001 else f"{part:.2%}"
-
-
-def table(
-    head: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, numbers: int = 0
-) -> Iterator[str]:
-    """Yield a Markdown table whose last columns are `numbers`, and a blank line."""
-    rules = ["---"] * (len(head) - numbers) + ["---:"] * numbers
-    for cells in (head, rules, *rows):
-        yield f"| {' | '.join(cells)} |"
-    yield ""
 
 
 def linked(text: str) -> str:

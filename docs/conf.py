@@ -10,12 +10,13 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 from cards import write_cards  # noqa: E402  # found in this folder
+from study_parts import write_study_parts  # noqa: E402
 
 import foveal  # noqa: E402
 
 project = "foveal"
 release = foveal.__version__
-extensions = ["myst_nb"]
+extensions = ["myst_nb", "terminal"]
 exclude_patterns = ["_build", "_generated"]
 
 html_theme = "furo"
@@ -36,3 +37,4 @@ nb_output_stderr = "warn"  # and a warning is an error: what a reader sees was l
 os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"
 
 write_cards(HERE / "_generated")
+write_study_parts(HERE / "_generated")
