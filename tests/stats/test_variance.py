@@ -7,6 +7,7 @@ import pytest
 
 from foveal import stats
 from foveal.errors import UsageError
+from foveal.stats.variance import noise_variance
 
 TINY = np.array([[1, 1, 0, 0], [1, 1, 1, 0]]), np.array([[1, 0, 0, 0], [1, 0, 0, 0]])
 
@@ -46,6 +47,23 @@ def test_simulation_finds_the_truth() -> None:
     of_chance = 4 / 5 - 4 / 6  # E[p (1 - p)] of beta(4, 1), whose variance is 4 / 150
     expected = of_chance / images * (1 / runs + 1 / others), 2 * 4 / 150 / images
     assert np.mean(found, axis=0) == pytest.approx(expected, rel=0.06)
+
+
+def test_what_moves_all_images_alike_is_no_noise_of_an_image() -> None:
+    """Each run is better or worse as a whole by up to 0.3: far more than images differ."""
+    generator = np.random.default_rng(1)
+    images, runs, rounds = 200, 3, 600
+    found = []
+    for _ in range(rounds):
+        p, q = generator.uniform(0.4, 0.6, (2, 1, images))
+        better, other = generator.uniform(-0.3, 0.3, (2, runs, 1))
+        correct = generator.random((runs, images)) < p + better
+        baseline_correct = generator.random((runs, images)) < q + other
+        a, b = (arm.mean(axis=0) for arm in (correct, baseline_correct))
+        noise = sum(noise_variance(arm) for arm in (correct, baseline_correct))
+        found.append(np.var(a - b, ddof=1) - noise)
+    truth = 2 * 0.2**2 / 12  # of p - q; without the correction about -0.013 would be found
+    assert np.mean(found) == pytest.approx(truth, abs=0.002)
 
 
 def test_noise_beyond_the_variance_of_images_leaves_zero() -> None:

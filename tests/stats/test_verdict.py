@@ -219,7 +219,7 @@ def test_images_stand_beside_the_verdict_and_do_not_move_it(runs: int) -> None:
     assert (found.bootstrap is None) == (runs < 3)
 
 
-def test_bootstrap_is_at_the_level_that_is_shown() -> None:
+def test_bootstrap_is_that_of_seeds_and_images() -> None:
     correct, baseline_correct = drawn(0, 4), drawn(1, 4)
     values, baseline = list(correct.mean(axis=1)), list(baseline_correct.mean(axis=1))
     found, again, other = (
@@ -230,7 +230,7 @@ def test_bootstrap_is_at_the_level_that_is_shown() -> None:
     expected = stats.two_way_bootstrap(
         correct, baseline_correct, generator=np.random.default_rng(0), level=1 - 0.05 / 4
     )
-    assert found.bootstrap == again.bootstrap == expected.interval
+    assert found.bootstrap == again.bootstrap == expected.standard_error
     assert other.bootstrap != found.bootstrap
 
 

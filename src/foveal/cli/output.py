@@ -109,8 +109,8 @@ class ComparisonOutput(Output):
     """Standard error of the difference that comes from the seeds."""
     standard_error_images: float | None
     """Standard error of the difference that comes from the finite test set."""
-    bootstrap_interval: Interval | None
-    """Interval at `level` over other seeds and other test images; beside the verdict, never in it."""
+    standard_error_both: float | None
+    """Standard error over seeds and test images together, by the two-way bootstrap."""
     mcnemar: McNemarOutput | None
     """With one run per arm."""
 
@@ -195,7 +195,7 @@ def comparison_output(cell: str, found: Comparison) -> ComparisonOutput:
         seeds_to_settle=found.seeds_to_settle,
         standard_error_seeds=number(found.split.seeds) if found.split else None,
         standard_error_images=number(found.split.images) if found.split else None,
-        bootstrap_interval=found.bootstrap,
+        standard_error_both=found.bootstrap,
         mcnemar=McNemarOutput(
             only_variant=test.only_variant,
             only_baseline=test.only_baseline,

@@ -22,7 +22,8 @@ class Comparison:
     arm that show a difference as large as the margin.
 
     Where it is known which images each run got right: `mcnemar` for one run per arm, `split` from
-    two on, and from three on `bootstrap`, the interval at `level` over seeds and images.
+    two on, and from three on `bootstrap`, the standard error over seeds and images together. It is a
+    spread and no interval, so that no second one stands beside the one that decides.
     """
 
     variant: str
@@ -40,7 +41,7 @@ class Comparison:
     seeds_to_settle: int | None = None
     mcnemar: McNemar | None = None
     split: VarianceSplit | None = None
-    bootstrap: tuple[float, float] | None = None
+    bootstrap: float | None = None
     planned: int | None = None
     most_seeds: int = 0
 

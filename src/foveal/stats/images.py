@@ -36,10 +36,8 @@ def beside(
     split = variance_split(correct, baseline_correct)
     if comparison.seeds < FEWEST_SEEDS:
         return replace(comparison, split=split)
-    drawn = two_way_bootstrap(
-        correct, baseline_correct, generator=generator, level=comparison.level
-    )
-    return replace(comparison, split=split, bootstrap=drawn.interval)
+    drawn = two_way_bootstrap(correct, baseline_correct, generator=generator)
+    return replace(comparison, split=split, bootstrap=drawn.standard_error)
 
 
 def on_shared_images(found: McNemar, *, alpha: float) -> str:

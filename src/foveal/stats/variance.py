@@ -25,7 +25,9 @@ def variance_split(correct: npt.ArrayLike, baseline_correct: npt.ArrayLike) -> V
 
     seeds = sqrt(s^2 / S + s'^2 / S') with s the standard deviation of a run's accuracy: Welch's;
     images = sqrt((v - e) / N) with v the variance over images of the difference of the arms' means,
-    and e = sum over arms of mean_n(var_s) / S, the part of v that the seeds leave in an image's mean.
+    and e = sum over arms of w / S, the part of v that is noise of one run on one image. By the two-way
+    analysis of variance w = (mean_n(var_s) - s^2) N / (N - 1): what a whole run is better or worse by
+    moves all images alike, and so is in mean_n(var_s) but not in v.
 
     With one run in an arm the seeds' part is NaN, and of that arm nothing is taken from v.
 
@@ -37,7 +39,7 @@ def variance_split(correct: npt.ArrayLike, baseline_correct: npt.ArrayLike) -> V
     a, b = (arm.mean(axis=0) for arm in arms)
     if a.size < 2:
         raise bad_parameter("correct", "about at least 2 images", np.shape(correct))
-    noise = sum(mean_variance(arm) for arm in arms if len(arm) > 1)
+    noise = sum(noise_variance(arm) for arm in arms if len(arm) > 1)
     of_images = max(0.0, float(np.var(a - b, ddof=1)) - noise) / a.size
     of_seeds = sum(run_variance(arm) for arm in arms)
     return VarianceSplit(math.sqrt(of_seeds), math.sqrt(of_images))
@@ -48,6 +50,8 @@ def run_variance(arm: BoolArray) -> float:
     return float(arm.mean(axis=1).var(ddof=1)) / len(arm) if len(arm) > 1 else math.nan
 
 
-def mean_variance(arm: BoolArray) -> float:
-    """Return the variance of an image's mean correctness by the seeds, mean_n(var_s) / S."""
-    return float(arm.var(axis=0, ddof=1).mean()) / len(arm)
+def noise_variance(arm: BoolArray) -> float:
+    """Return the variance of an image's mean correctness by what single runs do to it, w / S."""
+    images = arm.shape[1]
+    within = float(arm.var(axis=0, ddof=1).mean()) / len(arm)
+    return (within - run_variance(arm)) * float(images / (images - 1))
