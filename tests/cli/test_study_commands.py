@@ -1,7 +1,6 @@
 """`plan`, `ablate` and `status` as their users meet them."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -173,12 +172,18 @@ def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
         "--out",
         str(folder),
     ]
-    started = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+    started = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that runs this in the background has its children ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     while not list(folder.glob("runs/*.partial/checkpoint.pt")):
         assert started.poll() is None
         time.sleep(0.05)  # an epoch has to be done; nothing hangs on how long that takes
     started.send_signal(signal.SIGINT)
-    _, said = started.communicate()
+    _, said = started.communicate(timeout=60)
     assert started.returncode == 130
     assert "Interrupted. What was finished is kept" in said
     assert "Traceback" not in said
