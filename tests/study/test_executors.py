@@ -1,11 +1,13 @@
 """Whoever does the runs, in whatever order, the study ends the same to the last bit."""
 
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -100,27 +102,44 @@ def test_workers_end_with_the_process_that_they_work_for(tmp_path: Path) -> None
 @pytest.fixture
 def two_nodes() -> Iterator[tuple[str, list[int]]]:
     """Start a Ray cluster of two nodes on this machine; yield its address and the second's processes."""
-    ray = [sys.executable, "-m", "ray.scripts.scripts"]
-    environment = os.environ | {
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1",
-    }
-    options = ["--num-cpus", "1", "--disable-usage-stats", "--object-store-memory", "80000000"]
+    ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--num-cpus", "1"]
+    options = ["--disable-usage-stats", "--object-store-memory", "80000000"]
+    environment = os.environ | {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1"}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    nodes: list[list[int]] = []
 
-    def start(*arguments: str) -> set[int]:
-        before = {process.pid for process in psutil.process_iter()}
+    def start(*arguments: str) -> None:
+        before = set(psutil.pids())
         subprocess.run(
-            [*ray, "start", *arguments, *options],
-            env=environment, check=True, capture_output=True, text=True,
-        )  # fmt: skip
-        return {process.pid for process in psutil.process_iter()} - before
+            [*ray, *arguments, *options], env=environment, check=True, capture_output=True
+        )
+        nodes.append([pid for pid in set(psutil.pids()) - before if of_ray(pid)])
 
     try:
-        start("--head", "--port", "6399", "--include-dashboard", "false")
-        second = start("--address", "127.0.0.1:6399")
-        yield "127.0.0.1:6399", sorted(second)
+        start("--head", "--port", address.partition(":")[2], "--include-dashboard", "false")
+        start("--address", address)
+        yield address, nodes[1]
     finally:
-        subprocess.run([*ray, "stop", "--force"], check=False, capture_output=True)
+        kill(pid for node in nodes for pid in node)
+
+
+def of_ray(pid: int) -> bool:
+    """Say whether a process is one that a node of Ray consists of."""
+    try:
+        return "ray" in " ".join(psutil.Process(pid).cmdline())
+    except psutil.Error:
+        return False
+
+
+def kill(pids: Iterable[int]) -> None:
+    """Kill what is left of some processes, and what they have started."""
+    for pid in pids:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(pid)
+            for child in [*process.children(recursive=True), process]:
+                child.kill()
 
 
 def test_a_cluster_that_loses_a_node_gives_the_same(
@@ -134,9 +153,7 @@ def test_a_cluster_that_loses_a_node_gives_the_same(
     while not (folder / "results.csv").exists():
         assert driver.poll() is None
         time.sleep(0.05)  # a first run has to be complete; nothing hangs on how long that takes
-    for pid in second:
-        if psutil.pid_exists(pid):
-            os.kill(pid, signal.SIGKILL)
+    kill(second)
     assert driver.wait() == 0
     assert rows(folder) == rows(tmp_path / "alone")
     assert len({read_run(path).environment["date"] for path in (folder / "runs").iterdir()}) > 1
