@@ -63,11 +63,7 @@ def mark(state: RunState) -> str:
 
 
 def summary(states: Sequence[RunState]) -> str:
-    """Return the counts and the time left in one line.
-
-    >>> duration(4000)
-    '1 h 7 min'
-    """
+    """Return the counts and the time left in one line."""
     found = counts(states)
     said = ", ".join(f"{count} {name}" for name, count in found.items() if count)
     left = seconds_left(states)
@@ -79,17 +75,15 @@ def summary(states: Sequence[RunState]) -> str:
 def duration(seconds: float) -> str:
     """Write a duration for people.
 
-    >>> duration(5), duration(90), duration(7200), duration(200000)
-    ('5 s', '2 min', '2 h', '2 d 7 h')
+    >>> duration(5), duration(90), duration(4000), duration(7200), duration(200000)
+    ('5 s', '2 min', '1 h 7 min', '2 h', '2 d 7 h')
     """
     if seconds < 60:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
-    parts = [(days, "d"), (hours, "h"), (minutes, "min")]
-    return (
-        " ".join(f"{count} {unit}" for count, unit in parts if count)
-        if not days
-        else (f"{days} d {hours} h")
-    )
+    if days:
+        return f"{days} d {hours} h"
+    parts = [(hours, "h"), (minutes, "min")]
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from foveal.cli.console import err, out, print_json
 from foveal.cli.live import duration
+from foveal.cli.tables import percent
 from foveal.study.config import StudyConfig
 
 if TYPE_CHECKING:
@@ -57,7 +58,6 @@ def lines(planned: Plan) -> list[tuple[str, str]]:
     """Return what is said of a plan, line by line."""
     many = planned.comparisons > 1
     shared = f", as {planned.comparisons} comparisons share the error rate of 5 %" if many else ""
-    level = f"{1 - planned.alpha:.4%}".rstrip("0%").rstrip(".")
     one_by_one = ", ".join(f"{v} {duration(s)}" for v, s in planned.seconds_by_variant.items())
     side_by_side = f" with {planned.workers} at a time" if planned.workers > 1 else ""
     sees = (
@@ -69,7 +69,7 @@ def lines(planned: Plan) -> list[tuple[str, str]]:
     return [
         ("runs", f"{planned.runs}: {', '.join(planned.variants)}, {planned.seeds} seeds each"),
         ("time", f"about {duration(planned.seconds)}{side_by_side}; one run: {one_by_one}"),
-        ("interval", f"{level} %{shared}"),
+        ("interval", f"{percent(1 - planned.alpha)} %{shared}"),
         ("sd", f"{planned.sd:g} points from run to run ({planned.sd_source})"),
         ("sees", sees),
         (

@@ -19,7 +19,7 @@ COLOURS = {"better": "green", "worse": "red", "equivalent": "cyan", "undecided":
 
 def study_table(part: StudyRecord, found: list[Comparison]) -> Table:
     """Return one row a variant: accuracy, difference to `none` with its interval, and the verdict."""
-    level = f"{found[0].level:.4%}".rstrip("0%").rstrip(".") if found else ""
+    heading = f"{percent(found[0].level)} % interval" if found else "interval"
     data = part.runs[0].results["data"] if part.runs else "no images yet"
     title = f"Test accuracy on {data}, final epoch"
     if part.cell and part.cell.label:
@@ -32,9 +32,8 @@ def study_table(part: StudyRecord, found: list[Comparison]) -> Table:
         collapse_padding=True,
     )
     table.add_column("variant", overflow="fold")
-    for heading in ("seeds", "accuracy", "sd", "difference"):
-        table.add_column(heading, justify="right")
-    heading = f"{level} % interval" if level else "interval"
+    for name in ("seeds", "accuracy", "sd", "difference"):
+        table.add_column(name, justify="right")
     table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     by_variant = {comparison.variant: comparison for comparison in found}
@@ -43,6 +42,15 @@ def study_table(part: StudyRecord, found: list[Comparison]) -> Table:
         if accuracies:
             table.add_row(*row(variant, accuracies, by_variant.get(variant)))
     return table
+
+
+def percent(level: float) -> str:
+    """Write the level of an interval in percent, with as many places as it needs.
+
+    >>> percent(0.95), percent(0.9875), percent(1 - 0.05 / 3)
+    ('95', '98.75', '98.3333')
+    """
+    return f"{level:.4%}".rstrip("0%").rstrip(".")
 
 
 def row(variant: str, accuracies: list[float], comparison: Comparison | None) -> list[str]:

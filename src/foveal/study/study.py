@@ -104,10 +104,11 @@ class Study:
         """
         self.set_aside_damaged()
         outcomes = list(self.outcomes(executor, shard=shard, with_extras=with_extras))
+        record = self.record()
         failed = [outcome for outcome in outcomes if outcome.error]
         if failed:
             raise FovealError(failure(failed, len(outcomes)))
-        return self.record()
+        return record
 
     def outcomes(
         self,
@@ -116,7 +117,7 @@ class Study:
         shard: str | None = None,
         with_extras: bool = True,
     ) -> Iterator[Outcome]:
-        """Do what `run` does, and yield how each run ended as it ends."""
+        """Run what is missing and yield how each run ended as it ends; `record` closes the table."""
         tasks = [Task(config, folder, with_extras) for config, folder in self.missing(shard)]
         next_table = 0.0
         for outcome in executor(tasks):
@@ -128,7 +129,6 @@ class Study:
             yield outcome
         if with_extras and not self.missing():
             extras.leave_with_study(self.folder, read_design(self.folder))
-        self.record()
 
     def record(self) -> StudyRecord:
         """Read what there is, and leave the table and the notes of it."""

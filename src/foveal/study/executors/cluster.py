@@ -15,7 +15,7 @@ from foveal.study.executors.task import Outcome, Task, attempt
 
 HERE = "local"
 ANSWER = 10.0  # seconds that the head of a cluster may take to answer
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0"}
 
 
 def ray_cluster(

@@ -64,9 +64,9 @@ def one_pool(tasks: Sequence[Task], workers: int) -> Iterator[Outcome]:
 
 def prepare(gpus: SimpleQueue[int]) -> None:
     """Make a worker ready: its own GPU, and an end that comes with that of the study's process."""
-    count = len(visible_gpus())
-    if count > 1:
-        os.environ["CUDA_VISIBLE_DEVICES"] = visible_gpus()[gpus.get() % count]
+    names = visible_gpus()
+    if len(names) > 1:
+        os.environ["CUDA_VISIBLE_DEVICES"] = names[gpus.get() % len(names)]
     threading.Thread(target=end_with_parent, daemon=True).start()
 
 
