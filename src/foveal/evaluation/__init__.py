@@ -1,6 +1,18 @@
-"""What a trained network gets right, as a whole, per class and per image."""
+"""What a trained network gets right: as a whole, per class, per image, and on images made worse."""
 
+from foveal.evaluation.corruptions import CORRUPTIONS, corrupt
 from foveal.evaluation.evaluate import Evaluation, evaluate, measure
 from foveal.evaluation.predict import Predictions, predict
+from foveal.evaluation.robustness import Robustness, robustness
 
-__all__ = ["Evaluation", "Predictions", "evaluate", "measure", "predict"]
+__all__ = [
+    "CORRUPTIONS",
+    "Evaluation",
+    "Predictions",
+    "Robustness",
+    "corrupt",
+    "evaluate",
+    "measure",
+    "predict",
+    "robustness",
+]
