@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import RidgeClassifier
 
 from foveal.data.dataset import Split
-from foveal.data.scenes import CLASSES, colourfulness, render, scenes_data
+from foveal.data.scenes import CLASSES, render, scenes_data
 from foveal.data.scenes_chance import GOLDEN, Plane, mix
 from foveal.data.scenes_shapes import CROSS, SHAPES, polygon, unit_shape
 from foveal.errors import UsageError
@@ -182,22 +181,6 @@ def test_a_crop_of_four_pixels_seldom_cuts_half_of_an_object_away(many: Split) -
     left = [mask[:, 4:], mask[:, :-4], mask[:, :, 4:], mask[:, :, :-4]]
     worst = np.min([part.sum(axis=(1, 2)) for part in left], axis=0) / mask.sum(axis=(1, 2))
     assert (worst < 0.5).mean() < 0.01
-
-
-def test_colourfulness_is_that_of_hasler_and_suesstrunk(many: Split) -> None:
-    grey = np.full((8, 8, 3), 130, np.uint8)
-    noise = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
-    for images in (many.images[:20], np.stack([grey, noise])):
-        expected = [one_colourfulness(image) for image in images]
-        np.testing.assert_allclose(colourfulness(images), expected, rtol=1e-5, atol=1e-5)
-
-
-def one_colourfulness(image: npt.NDArray[np.uint8]) -> float:
-    pixels = [tuple(map(float, pixel)) for row in image for pixel in row]
-    rg = [r - g for r, g, _ in pixels]
-    yb = [(r + g) / 2 - b for r, g, b in pixels]
-    spread = math.hypot(float(np.std(rg)), float(np.std(yb)))
-    return spread + 0.3 * math.hypot(float(np.mean(rg)), float(np.mean(yb)))
 
 
 def plane(reach: float, steps: int) -> tuple[Plane, Plane]:

@@ -1,6 +1,7 @@
 """Images to train and test on: sources, the decoded cache, augmentation by batch."""
 
 from foveal.data.batches import Augmentation
+from foveal.data.colourfulness import colourfulness
 from foveal.data.content import Content
 from foveal.data.dataset import ImageData, Split
 from foveal.data.loading import load_data
@@ -12,6 +13,7 @@ __all__ = [
     "Content",
     "ImageData",
     "Split",
+    "colourfulness",
     "data_names",
     "is_import_path",
     "load_data",

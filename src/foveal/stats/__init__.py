@@ -5,6 +5,7 @@ from foveal.stats.comparison import FEWEST_SEEDS, Comparison, Verdict
 from foveal.stats.equivalence import Equivalence, equivalence
 from foveal.stats.mcnemar import McNemar, mcnemar
 from foveal.stats.power import detectable_difference, power, seeds_needed
+from foveal.stats.slope import Slope, two_way_slope
 from foveal.stats.variance import VarianceSplit, variance_split
 from foveal.stats.verdict import compare, compare_variants
 from foveal.stats.welch import Welch, welch
@@ -15,6 +16,7 @@ __all__ = [
     "Comparison",
     "Equivalence",
     "McNemar",
+    "Slope",
     "VarianceSplit",
     "Verdict",
     "Welch",
@@ -26,6 +28,7 @@ __all__ = [
     "power",
     "seeds_needed",
     "two_way_bootstrap",
+    "two_way_slope",
     "variance_split",
     "welch",
 ]
