@@ -12,7 +12,7 @@ SOURCE = Path(__file__).parents[1] / "src"
 PACKAGE = SOURCE / "foveal"
 
 # What each room may import; the leaves stand below all of them.
-LEAVES = {"errors", "folders", "importing", "lazy", "modes", "seeding"}
+LEAVES = {"drawing", "errors", "folders", "importing", "lazy", "modes", "seeding"}
 MAY_IMPORT: dict[str, set[str]] = {
     "attention": set(),
     "models": {"attention"},
@@ -20,8 +20,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "evaluation": set(),
     "records": set(),
     "training": {"evaluation", "records"},
+    "explanation": {"attention"},
     "stats": set(),
-    "study": {"attention", "models", "data", "evaluation", "records", "training", "stats"},
+    "study": {
+        "attention",
+        "models",
+        "data",
+        "evaluation",
+        "records",
+        "training",
+        "explanation",
+        "stats",
+    },
     "report": {"records", "stats"},
 }
 ANYTHING = {"cli", "__main__", "__init__"}

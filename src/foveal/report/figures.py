@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from foveal.drawing.palette import INK
 from foveal.report.arms import Arm, rates
-from foveal.report.svg import INK, MUTED, RULE, blank, house_style, look, to_svg
+from foveal.report.svg import MUTED, RULE, blank, house_style, look, to_svg
 from foveal.report.words import short
 
 MOST_CLASSES_IN_PLOT: Final = 20

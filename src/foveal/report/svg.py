@@ -13,14 +13,11 @@ from typing import Any, Final
 import matplotlib
 from matplotlib.figure import Figure
 
+from foveal.drawing.palette import HUES, INK, MARKERS
 from foveal.report.arms import Arm
 
-INK: Final = "#1b1f24"
 MUTED: Final = "#5b6470"
 RULE: Final = "#d5dae0"
-# Okabe and Ito's colour-blind-safe hues, those with the best contrast on white first.
-HUES: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-MARKERS: Final = "osD^vPX"
 
 # A page sets these variables for light and dark; a figure on its own keeps the colours given here.
 CSS_NAMES: Final = {
