@@ -1,0 +1,33 @@
+"""Where a network looks: occlusion, gates and Grad-CAM, and how far they can be trusted."""
+
+from foveal.explanation.agreement import Agreement, agreement
+from foveal.explanation.faithfulness import Faithfulness, faithfulness
+from foveal.explanation.gate_statistics import GateStatistics, gate_statistics
+from foveal.explanation.gates import GateMap, gate_maps
+from foveal.explanation.grad_cam import grad_cam
+from foveal.explanation.localisation import Localisation, localise, masks_of_boxes
+from foveal.explanation.occlusion import PRESETS, occlusion_sensitivity
+from foveal.explanation.occlusion_result import OcclusionResult
+from foveal.explanation.planting import Planted, plant
+from foveal.explanation.random_maps import random_maps
+
+__all__ = [
+    "Agreement",
+    "Faithfulness",
+    "GateMap",
+    "GateStatistics",
+    "Localisation",
+    "OcclusionResult",
+    "PRESETS",
+    "Planted",
+    "agreement",
+    "faithfulness",
+    "gate_maps",
+    "gate_statistics",
+    "grad_cam",
+    "localise",
+    "masks_of_boxes",
+    "occlusion_sensitivity",
+    "plant",
+    "random_maps",
+]

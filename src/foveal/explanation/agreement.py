@@ -1,0 +1,122 @@
+"""Does attention look where the network needs to? Rank correlations, beside gates that know nothing."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from foveal.attention.gate import Gate
+from foveal.errors import bad_parameter
+from foveal.explanation.gates import GateMap, gate_maps
+from foveal.explanation.grad_cam import grad_cam
+from foveal.explanation.occlusion import occlusion_sensitivity
+from foveal.explanation.ranks import rank_correlation
+from foveal.explanation.windows import Windows
+from foveal.seeding import seeded
+
+DRAWS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Agreement:
+    """How two maps of the same images agree, by Spearman's rank correlation over the windows.
+
+    `correlation` (N,) is one value an image, NaN where a map is flat. `control` (R, N) is the same with
+    the gates redrawn R times and all else as it was, None where no gate takes part.
+    """
+
+    first: str
+    second: str
+    correlation: Tensor
+    control: Tensor | None = None
+
+    @property
+    def mean(self) -> float:
+        """Mean over the images whose maps are not flat, NaN if all are."""
+        return float(self.correlation.nanmean())
+
+    @property
+    def control_mean(self) -> float | None:
+        """Mean over draws and images of the control."""
+        return None if self.control is None else float(self.control.nanmean())
+
+
+def agreement(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor | Sequence[int],
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+    **options: object,
+) -> tuple[Agreement, ...]:
+    """Compare the spatial attention of each site, Grad-CAM and occlusion with one another.
+
+    Maps are compared by their means over the windows of the occlusion sweep: a finer one would be
+    punished for what the others cannot show. A spatial map that looks at any bright or large thing
+    agrees with the others to some degree by itself, so each agreement of a gate stands beside that of
+    gates with fresh random weights in the same trained network (Adebayo et al. 2018, "Sanity Checks for
+    Saliency Maps", applied to gates).
+
+    Args:
+        model: a network; without gates over positions only Grad-CAM and occlusion are compared.
+        images, labels: as in `occlusion_sensitivity`.
+        draws: redrawn gates, R.
+        seed: of those draws.
+        options: of `occlusion_sensitivity`.
+    """
+    if draws < 1:
+        raise bad_parameter("draws", "at least 1", draws)
+    result = occlusion_sensitivity(model, images, labels, **options)  # type: ignore[arg-type]
+    occlusion = result.grid()
+    cam = result.windows.pool(grad_cam(model, images, labels))
+    found = [Agreement("grad-cam", "occlusion", correlated(cam, occlusion))]
+    attention = attention_grids(model, images, result.windows)
+    redrawn = [
+        attention_grids(with_fresh_gates(model, seed=seed + k), images, result.windows)
+        for k in range(draws if attention else 0)
+    ]
+    for site, grid in attention.items():
+        for name, other in (("occlusion", occlusion), ("grad-cam", cam)):
+            control = torch.stack([correlated(draw[site], other) for draw in redrawn])
+            found.append(Agreement(site, name, correlated(grid, other), control))
+    return tuple(found)
+
+
+def attention_grids(model: nn.Module, images: Tensor, windows: Windows) -> dict[str, Tensor]:
+    """Return by gate the mean of its map over positions under each window, (N, Py, Px)."""
+    if not any(isinstance(module, Gate) for module in model.modules()):
+        return {}
+    return {
+        gate.name: windows.pool(over_image(gate, windows.image))
+        for gate in gate_maps(model, images)
+        if gate.kind != "channel"
+    }
+
+
+def over_image(gate: GateMap, size: tuple[int, int]) -> Tensor:
+    """Return a map over positions in the size of the image, (N, H, W)."""
+    spatial = gate.spatial[:, None]
+    return F.interpolate(spatial, size=size, mode="bilinear", align_corners=False)[:, 0]
+
+
+def with_fresh_gates(model: nn.Module, *, seed: int) -> nn.Module:
+    """Return a copy of the network in which only the gates are as before any training."""
+    fresh = copy.deepcopy(model)
+    with seeded(seed, "control"):
+        for gate in [module for module in fresh.modules() if isinstance(module, Gate)]:
+            for module in gate.modules():
+                reset = getattr(module, "reset_parameters", None)
+                if callable(reset):
+                    reset()
+    return fresh
+
+
+def correlated(first: Tensor, second: Tensor) -> Tensor:
+    """Return the rank correlation of each image's grid, (N,)."""
+    return rank_correlation(first.flatten(1), second.flatten(1))

@@ -1,0 +1,167 @@
+"""What a hidden part of an image is filled with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from foveal.errors import UsageError, bad_parameter, unknown_name
+from foveal.seeding import generator
+
+Normalization = tuple[Sequence[float], Sequence[float]]
+Fill = str | float | Tensor
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a named fill is made from: images (N, C, H, W) as the model takes them, and the window."""
+
+    images: Tensor
+    normalization: Normalization | None
+    window: tuple[int, int]
+
+
+def from_image_space(given: Given, value: float) -> Tensor:
+    """Return a grey value of image space, from 0 to 1, in the model's input space, (1, C, 1, 1)."""
+    if given.normalization is None:
+        raise UsageError(
+            "The fills `black` and `grey` are colours of the image as it was: say how the images were "
+            "normalised with normalization=(mean, std), or (0, 1) if they were not."
+        )
+    mean, std = (channels(values, given.images) for values in given.normalization)
+    return (value - mean) / std
+
+
+def channels(values: Sequence[float] | float, images: Tensor) -> Tensor:
+    """Return one value a channel, (1, C, 1, 1)."""
+    each = torch.as_tensor(values, dtype=torch.float64).reshape(1, -1, 1, 1)
+    return each.expand(1, images.shape[1], 1, 1)
+
+
+def mean(given: Given) -> Tensor:
+    """Return the mean of the data the normalisation is of, else that of the images given."""
+    if given.normalization is None:
+        return given.images.double().mean(dim=(0, 2, 3), keepdim=True)
+    return torch.zeros(1, 1, 1, 1, dtype=torch.float64)
+
+
+def image_mean(given: Given) -> Tensor:
+    """Return the mean colour of each image, (N, C, 1, 1)."""
+    return given.images.double().mean(dim=(2, 3), keepdim=True)
+
+
+def black(given: Given) -> Tensor:
+    """Return black."""
+    return from_image_space(given, 0.0)
+
+
+def grey(given: Given) -> Tensor:
+    """Return the middle of the range."""
+    return from_image_space(given, 0.5)
+
+
+def blur(given: Given) -> Tensor:
+    """Return each image without what is finer than a window, (N, C, H, W)."""
+    return blurred(given.images, max(given.window) / 2)
+
+
+def noise(given: Given) -> Tensor:
+    """Return one pattern of Gaussian noise with the mean and deviation of the data, (1, C, H, W)."""
+    images = given.images
+    drawn = torch.randn(images.shape[1:], generator=generator(0, "fill"), dtype=torch.float64)
+    drawn = drawn[None].to(images.device)
+    if given.normalization is not None:
+        return drawn
+    deviation = images.double().std(dim=(0, 2, 3), keepdim=True, correction=0)
+    return mean(given) + drawn * deviation
+
+
+FILLS: dict[str, Callable[[Given], Tensor]] = {
+    "mean": mean,
+    "black": black,
+    "grey": grey,
+    "image-mean": image_mean,
+    "blur": blur,
+    "noise": noise,
+}
+
+
+def blurred(images: Tensor, sigma: float) -> Tensor:
+    """Return images (N, C, H, W) under a Gaussian of `sigma` pixels, however wide.
+
+    At the border the weights of the pixels that are there are scaled to a sum of 1, so that a plain image
+    stays as it is and nothing has to be imagined outside.
+    """
+    if not 0 < sigma < math.inf:
+        raise bad_parameter("sigma", "above 0", sigma)
+    vertical, horizontal = (
+        gaussian_weights(side, sigma).to(images) for side in (images.shape[2], images.shape[3])
+    )
+    return vertical @ images @ horizontal.T
+
+
+def gaussian_weights(side: int, sigma: float) -> Tensor:
+    """Return the weights of all pixels of a side for each of them, float64 (side, side)."""
+    place = torch.arange(side, dtype=torch.float64)
+    return (-0.5 * ((place[:, None] - place) / sigma) ** 2).softmax(1)
+
+
+def named_fills(
+    fill: Fill | Sequence[Fill],
+    images: Tensor,
+    *,
+    normalization: Normalization | None,
+    window: tuple[int, int],
+) -> dict[str, Tensor]:
+    """Return each fill by its name, broadcastable to `images` (N, C, H, W) and of their dtype."""
+    given = Given(images, normalization, window)
+    several = [fill] if isinstance(fill, str | int | float | Tensor) else list(fill)
+    found: dict[str, Tensor] = {}
+    for one in several:
+        name = name_of(one)
+        if name in found:
+            raise bad_parameter("fill", "different fills, at most one of them a tensor", fill)
+        found[name] = resolved(one, given).to(images)
+    if not found:
+        raise bad_parameter("fill", "at least one fill", fill)
+    return found
+
+
+def name_of(fill: Fill) -> str:
+    """Return how a fill is named in a result.
+
+    >>> name_of("mean"), name_of(0), name_of(torch.zeros(3))
+    ('mean', '0.0', 'tensor')
+    """
+    if isinstance(fill, str):
+        return fill
+    return "tensor" if isinstance(fill, Tensor) else repr(float(fill))
+
+
+def resolved(fill: Fill, given: Given) -> Tensor:
+    """Return one fill as a tensor with as many dimensions as the images."""
+    if isinstance(fill, str):
+        if fill not in FILLS:
+            raise unknown_name("fill", fill, FILLS)
+        return FILLS[fill](given)
+    return fitting(fill, given.images)
+
+
+def fitting(fill: float | Sequence[float] | Tensor, images: Tensor) -> Tensor:
+    """Return a fill given as numbers as a tensor that broadcasts to images (N, C, H, W)."""
+    own = torch.as_tensor(fill)
+    shape = (1, -1, 1, 1) if own.ndim < 2 else (1,) * (4 - own.ndim) + own.shape
+    own = own.reshape(shape)
+    try:
+        torch.broadcast_to(own, images.shape)
+    except RuntimeError as error:
+        should_be = (
+            "a number, or a tensor with a value a channel (C,), an image (C, H, W), "
+            f"or one for each image, for images of shape {tuple(images.shape)}"
+        )
+        raise bad_parameter("fill", should_be, tuple(own.shape)) from error
+    return own

@@ -1,0 +1,182 @@
+"""Which gates do something: what they say over a whole data set, and how far that is from their start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from foveal.attention.gate import Gate
+from foveal.errors import UsageError
+from foveal.explanation.gates import kind_of, refuse_without_gates, share_of, site_of
+from foveal.modes import evaluating
+
+STILL = 0.01  # deviations below are too small to matter beside what follows a gate
+CLOSED, OPEN = 0.05, 0.95
+MOST = 0.95
+
+
+@dataclass(frozen=True)
+class GateStatistics:
+    """What one gate says over a data set.
+
+    `mean` and `deviation` are of all values; `between_images` is how much a value changes from image to
+    image: the root of its variance over images, averaged over channels and positions. `saturated` is the
+    share of values below 0.05 or above 0.95. `moved` is the mean distance from what the gate said at its
+    start of the same features, None if that is not known. `share` is 1, or the weight of a gate that
+    started from the identity. `images` were seen.
+    """
+
+    name: str
+    site: str
+    kind: str
+    mean: float
+    deviation: float
+    between_images: float
+    saturated: float
+    moved: float | None
+    share: float
+    images: int
+
+    @property
+    def finding(self) -> str:
+        """`off`, `constant`, `fixed`, `saturated`, `unmoved` or `working`.
+
+        A constant gate has one value throughout. A fixed one has a value for each channel or place that
+        hardly depends on the image: the next layer's weights could hold it. Both are useless, and so is
+        one that is mixed in by nothing, or is saturated nearly everywhere.
+        """
+        if abs(self.share) < STILL:
+            return "off"
+        if self.deviation < STILL:
+            return "constant"
+        if self.between_images < STILL:
+            return "fixed"
+        if self.saturated > MOST:
+            return "saturated"
+        return "unmoved" if self.moved is not None and self.moved < STILL else "working"
+
+    @property
+    def useless(self) -> bool:
+        """Whether the network could do without it."""
+        return self.finding in ("off", "constant", "fixed", "saturated")
+
+
+@dataclass
+class Tally:
+    """Sums over the images so far, in double precision; `total` and `squares` are a value's own."""
+
+    total: Tensor
+    squares: Tensor
+    kind: str
+    saturated: float = 0.0
+    distance: float = 0.0
+    count: int = 0
+    images: int = field(default=0)
+
+    def add(self, values: Tensor, start: Tensor | None) -> None:
+        """Count the map of a batch (B, ...)."""
+        exact = values.double()
+        self.total += exact.sum(0)
+        self.squares += exact.square().sum(0)
+        self.saturated += float(((values < CLOSED) | (values > OPEN)).sum())
+        if start is not None:
+            self.distance += float((exact - start.double()).abs().sum())
+        self.count += values.numel()
+        self.images += len(values)
+
+
+@torch.no_grad()
+def gate_statistics(
+    model: nn.Module,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    *,
+    start: nn.Module | None = None,
+) -> tuple[GateStatistics, ...]:
+    """Return what every gate of a network says over a data set, in the order in which they run.
+
+    Args:
+        model: a network with gates of foveal.
+        batches: images (B, C, H, W), all of one size, and labels, which are not used.
+        start: the same network with gates as they were before training. Its gates are asked of the
+            features that the trained network gives them, so that only the gate has changed.
+
+    Raises:
+        UsageError: there is no gate, no image, or `start` is another network.
+    """
+    refuse_without_gates(model)
+    tallies: dict[str, Tally] = {}
+    first = dict(start.named_modules()) if start is not None else {}
+
+    def tell(name: str, features: Tensor, values: Tensor) -> None:
+        at_start = said_at_start(first, name, features) if start is not None else None
+        if name not in tallies:
+            shape = values.shape[1:]
+            zero = torch.zeros(shape, dtype=torch.float64, device=values.device)
+            tallies[name] = Tally(zero, zero.clone(), kind_of(values))
+        tallies[name].add(values, at_start)
+
+    with evaluating(model), telling(model, tell):
+        for images, _ in batches:
+            model(images)
+    if not tallies:
+        raise UsageError("Statistics of gates need at least one batch of images.")
+    return tuple(
+        summed(name, tally, share_of(model, name), start is not None)
+        for name, tally in tallies.items()
+    )
+
+
+@contextmanager
+def telling(model: nn.Module, tell: Callable[[str, Tensor, Tensor], None]) -> Iterator[None]:
+    """Tell of every gate that runs: its name, what it was given, and its map."""
+    features: dict[str, Tensor] = {}
+    handles = []
+    for name, module in model.named_modules():
+        if isinstance(module, Gate):
+
+            def take(_: nn.Module, given: tuple[Tensor, ...], name: str = name) -> None:
+                features[name] = given[0]
+
+            def pass_on(_: nn.Module, __: object, values: Tensor, name: str = name) -> None:
+                tell(name, features.pop(name), values)
+
+            handles.append(module.register_forward_pre_hook(take))
+            handles.append(module.tap.register_forward_hook(pass_on))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def said_at_start(modules: dict[str, nn.Module], name: str, features: Tensor) -> Tensor:
+    """Return the map that a gate gave at its start for the same features."""
+    gate = modules.get(name)
+    if not isinstance(gate, Gate):
+        raise UsageError(f"`start` should be the same network. Found no gate {name!r} in it.")
+    with evaluating(gate):
+        return gate.to(features.device).attention_map(features)
+
+
+def summed(name: str, tally: Tally, share: float, with_start: bool) -> GateStatistics:
+    """Return the statistics of one gate."""
+    mean = tally.total / tally.images
+    between = (tally.squares / tally.images - mean.square()).clamp(min=0)
+    overall = float(mean.mean())
+    spread = float((tally.squares / tally.images).mean()) - overall**2
+    return GateStatistics(
+        name=name,
+        site=site_of(name),
+        kind=tally.kind,
+        mean=overall,
+        deviation=max(0.0, spread) ** 0.5,
+        between_images=float(between.mean()) ** 0.5,
+        saturated=tally.saturated / tally.count,
+        moved=tally.distance / tally.count if with_start else None,
+        share=share,
+        images=tally.images,
+    )

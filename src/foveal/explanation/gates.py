@@ -1,0 +1,105 @@
+"""What every gate of a network says of an image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from foveal.attention.gate import Gate
+from foveal.attention.maps import captured_maps
+from foveal.attention.start import IdentityStart
+from foveal.errors import UsageError
+from foveal.modes import evaluating
+
+AT_SITE = "attention"  # the name of a gate below the module at its site
+
+
+@dataclass(frozen=True, eq=False)
+class GateMap:
+    """The map of one gate for N images.
+
+    `name` is the gate's in the model, `site` the module whose output it weighs. `values` are what the
+    features are multiplied by before any residual sum: (N, C, 1, 1) for a gate over channels,
+    (N, 1, H, W) for one over positions, or of another shape that broadcasts to (N, C, H, W). `share` is
+    the weight a of a gate that started from the identity, F + a (M - 1) (x) F, else 1.
+    """
+
+    name: str
+    site: str
+    values: Tensor
+    share: float = 1.0
+
+    @property
+    def kind(self) -> str:
+        """`channel`, `spatial`, or `both` for a map over channels and positions."""
+        return kind_of(self.values)
+
+    @property
+    def spatial(self) -> Tensor:
+        """The mean over channels, (N, H, W)."""
+        return self.values.mean(1)
+
+    @property
+    def channels(self) -> Tensor:
+        """The mean over positions, (N, C)."""
+        return self.values.mean((2, 3))
+
+
+@torch.no_grad()
+def gate_maps(model: nn.Module, images: Tensor) -> tuple[GateMap, ...]:
+    """Return the map of every gate for images (N, C, H, W), in the order in which they ran.
+
+    The maps are those of one forward pass in eval mode, on the CPU in float32. A CBAM has two gates, a
+    BAM one map of both branches together. Modes come back, and no hook stays.
+
+    Raises:
+        UsageError: there is no gate of foveal in the model, or it is compiled.
+
+    >>> from foveal.models import build_model
+    >>> for gate in gate_maps(build_model("convnet", attention="series"), torch.rand(1, 3, 32, 32))[:2]:
+    ...     print(gate.site, gate.kind, tuple(gate.values.shape))
+    blocks.0.relu channel (1, 32, 1, 1)
+    blocks.0.relu spatial (1, 1, 32, 32)
+    """
+    refuse_without_gates(model)
+    like = next(model.parameters(), images)
+    with evaluating(model), captured_maps(model) as maps:
+        model(images.to(like.device))
+    return tuple(
+        GateMap(name, site_of(name), values.float().cpu(), share_of(model, name))
+        for name, values in maps.items()
+    )
+
+
+def refuse_without_gates(model: nn.Module) -> None:
+    """Refuse a model that has nothing to show."""
+    if not any(isinstance(module, Gate) for module in model.modules()):
+        raise UsageError(
+            "The model has no gate of foveal: insert attention first (modules of timm show no map)."
+        )
+
+
+def kind_of(values: Tensor) -> str:
+    """Return over what a map (N, C, H, W) varies."""
+    if values.shape[2:].numel() == 1:
+        return "channel"
+    return "spatial" if values.shape[1] == 1 else "both"
+
+
+def site_of(name: str) -> str:
+    """Return the module at whose output a gate stands.
+
+    >>> site_of("blocks.0.relu.attention.channel"), site_of("")
+    ('blocks.0.relu', '')
+    """
+    parts = name.split(".")
+    return ".".join(parts[: parts.index(AT_SITE)]) if AT_SITE in parts else name
+
+
+def share_of(model: nn.Module, name: str) -> float:
+    """Return the weight by which a gate is mixed in."""
+    parts = name.split(".")
+    above = (model.get_submodule(".".join(parts[:k])) for k in range(len(parts)))
+    return next((float(m.weight) for m in above if isinstance(m, IdentityStart)), 1.0)

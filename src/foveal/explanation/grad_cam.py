@@ -1,0 +1,76 @@
+"""Grad-CAM by torchcam, as maps that stand beside those of occlusion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from foveal.attention.gate import Gate
+from foveal.errors import UsageError, unknown_name
+from foveal.explanation.checks import checked_classes
+from foveal.modes import evaluating
+
+CHUNK = 16
+
+
+def grad_cam(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor | Sequence[int],
+    *,
+    layer: str | None = None,
+    chunk: int = CHUNK,
+) -> Tensor:
+    """Return the Grad-CAM of each image for its label, float32 (N, H, W) on the CPU, not normalised.
+
+    Computed by torchcam at `layer`, by default the last convolution that is not a gate's, and brought to
+    the size of the image bilinearly. The model is in eval mode meanwhile; its gradients stay as they
+    were.
+
+    Args:
+        model: a network from (N, C, H, W) to logits (N, K).
+        images: (N, C, H, W).
+        labels: the class of each map, (N,).
+        layer: the name of a module whose output is (N, C, h, w).
+        chunk: images a pass.
+
+    Raises:
+        UsageError: the model has no such layer.
+
+    Source: Selvaraju et al. 2017, "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
+    Localization", equations 1 and 2.
+    """
+    from torchcam.methods import GradCAM
+
+    name = last_convolution(model) if layer is None else layer
+    if name not in dict(model.named_modules()):
+        raise unknown_name("layer", name, dict(model.named_modules()))
+    like = next(model.parameters(), images)
+    classes = checked_classes("labels", labels, len(images)).tolist()
+    found = []
+    with evaluating(model), torch.enable_grad(), GradCAM(model, name) as extractor:
+        for start in range(0, len(images), chunk):
+            # The input asks for gradients, so that a network whose weights are frozen has them too.
+            batch = images[start : start + chunk].to(like.device).detach().requires_grad_()
+            logits = model(batch)
+            (map_,) = extractor(classes[start : start + chunk], logits, normalized=False)
+            found.append(map_.detach().float().cpu())
+    maps = torch.cat(found)[:, None]
+    return F.interpolate(maps, size=images.shape[2:], mode="bilinear", align_corners=False)[:, 0]
+
+
+def last_convolution(model: nn.Module) -> str:
+    """Return the name of the last convolution that does not belong to a gate."""
+    gates = [name for name, module in model.named_modules() if isinstance(module, Gate)]
+    names: list[str] = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Conv2d)
+        and not any(name.startswith(f"{gate}.") or not gate for gate in gates)
+    ]
+    if not names:
+        raise UsageError("The model has no convolution: name a layer with layer=...")
+    return names[-1]

@@ -1,0 +1,85 @@
+"""What is written around a drawn map, and the picture below it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from foveal.explanation.fills import Normalization
+from foveal.explanation.windows import Windows
+
+UNITS = {
+    "prob": "drop of the probability of the class",
+    "logit": "drop of the logit of the class",
+    "logprob": "drop of the log-probability of the class",
+    "margin": "drop of the margin of the class",
+    "relative": "drop of the probability, as a share of it",
+}
+RULES = {"label": "the true label", "pred": "each network's own prediction"}
+RIGHT, WRONG = "\N{CHECK MARK}", "\N{BALLOT X}"
+
+
+def panel_titles(
+    probabilities: Tensor, target: Tensor, fall: Tensor, *, classes: Sequence[str] | None
+) -> list[str]:
+    """Say of each image what is predicted, how sure the network is of the target, and how far that falls.
+
+    Args:
+        probabilities: (N, K).
+        target: the class of each map, (N,).
+        fall: the largest drop of each map, (N,).
+        classes: names; by default numbers.
+    """
+    rows = []
+    for p, wanted, drop in zip(probabilities, target.tolist(), fall.tolist(), strict=True):
+        guess = int(p.argmax())
+        mark = RIGHT if guess == wanted else WRONG
+        sure = sureness(float(p[wanted]), drop)
+        rows.append(f"{mark} {class_name(guess, classes)}\n{sure}")
+    return rows
+
+
+def sureness(probability: float, fall: float) -> str:
+    """Say how sure a network is, and how far hiding lowers that.
+
+    >>> sureness(0.5, -0.001)
+    'p 0.50, drop 0.00'
+    """
+    return f"p {probability:.2f}, drop {round(fall, 2) + 0.0:.2f}"
+
+
+def class_name(label: int, classes: Sequence[str] | None) -> str:
+    """Return the name of a class."""
+    return str(label) if classes is None else classes[label]
+
+
+def pictures_of(images: Tensor, normalization: Normalization | None) -> npt.NDArray[Any]:
+    """Return images (N, C, H, W) as pictures (N, H, W, C) in [0, 1].
+
+    Without their normalisation they are stretched to that range if they lie outside it.
+    """
+    pixels = images.detach().float().cpu()
+    if normalization is not None:
+        mean, std = (torch.as_tensor(v).reshape(1, -1, 1, 1) for v in normalization)
+        pixels = pixels * std + mean
+    elif pixels.min() < 0 or pixels.max() > 1:
+        pixels = (pixels - pixels.min()) / (pixels.max() - pixels.min())
+    return np.asarray(pixels.clamp(0, 1).permute(0, 2, 3, 1).numpy())
+
+
+def caption_of(windows: Windows, *, fills: Sequence[str], score: str, target: object) -> str:
+    """Say what is needed to make the same maps again."""
+    (h, w), (sy, sx) = windows.window, windows.stride
+    rule = (
+        "given classes" if isinstance(target, Tensor) else RULES.get(str(target), f"class {target}")
+    )
+    return (
+        f"Occlusion sensitivity: window {h} x {w} px (drawn in the first image), stride {sy} x {sx}, edge "
+        f"{windows.edge}, fill {', '.join(fills)}, score {score}, target {rule}. Red: hiding this lowers "
+        "the score."
+    )

@@ -1,0 +1,165 @@
+"""Occlusion sensitivity: what a network says when a window of the image is hidden."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from foveal.errors import bad_parameter
+from foveal.explanation.checks import check_images, check_known, checked_classes
+from foveal.explanation.fills import Fill, Normalization, named_fills
+from foveal.explanation.occlusion_result import OcclusionResult
+from foveal.explanation.scores import SCORES
+from foveal.explanation.sweep import chunk_size, swept
+from foveal.explanation.targets import Target, checked_target
+from foveal.explanation.windows import Size, windows_over
+from foveal.modes import evaluating
+
+MANY = 20_000  # forward passes of one image
+ONLY = "model"  # the name of a model that was given without one
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "captum": {"fill": 0.0, "edge": "clip", "score": "logit"},
+    "mathworks": {"window": 0.2, "stride": 0.1, "fill": "mean", "edge": "clip", "score": "prob"},
+    "monai": {"window": 16, "stride": 12, "fill": "image-mean", "edge": "shift", "score": "prob"},
+}
+"""What other tools take, for `occlusion_sensitivity(model, images, labels, **PRESETS["captum"])`.
+
+Captum has no window of its own and attributes whatever the model returns. MathWorks and MONAI draw the
+probability itself where ours is its drop, and MONAI's own default fades the window out.
+"""
+
+
+@torch.no_grad()
+def occlusion_sensitivity(
+    models: nn.Module | Mapping[str, nn.Module],
+    images: Tensor,
+    labels: Tensor | Sequence[int] | None = None,
+    *,
+    window: Size = "auto",
+    stride: Size = "auto",
+    fill: Fill | Sequence[Fill] = "mean",
+    target: Target = "label",
+    edge: str = "clip",
+    score: str = "prob",
+    chunk: str | int = "auto",
+    normalization: Normalization | None = None,
+    progress: bool = False,
+) -> OcclusionResult:
+    """Hide a window at every place of every image, and keep what each model then says.
+
+    One sweep serves every class and every score: the result derives them from the logits. Several models
+    share images, target, fill and windows, so that their maps can be compared. A map is positive where
+    hiding lowers the score, that is where there was evidence for the class. The models are in eval mode
+    meanwhile and get their own modes back; weights, hooks and generators are left alone.
+
+    Args:
+        models: a network from (N, C, H, W) to logits (N, K), or several by name.
+        images: (N, C, H, W), as the models take them.
+        labels: the true classes (N,); needed for `target="label"`.
+        window, stride, edge: where the windows lie, see `foveal.explanation.windows.windows_over`. At
+            32 px `auto` gives windows of 8 every 4 px, at 224 px of 32 every 16.
+        fill: what hides, by selection and not by arithmetic. Colours of image space: `mean` (that of the
+            data if `normalization` is given, else of `images`), `black` and `grey` (both need
+            `normalization`), `image-mean`, `blur` (a Gaussian of half a window) and `noise`. A number or
+            a tensor, (C,), (C, H, W) or (N, C, H, W), is taken in the model's input space: 0.0 is
+            Captum's default. Several in a list are swept each, and maps are their mean.
+        target: what the maps are about: `label`, `pred` (what each model predicts of the plain image), a
+            class, a tensor (N,) of classes, or `all`.
+        score: `prob`, `logit`, `logprob`, `margin` (to the best other class), or `relative` (the drop of
+            the probability as a share of it).
+        chunk: images a forward pass. Results do not depend on it by more than 1e-6, and it is halved
+            where memory runs out. Besides the model a sweep needs no more than twice the chunk's input,
+            and 4 bytes for each logit.
+        normalization: mean and std of each channel by which `images` were normalised.
+        progress: show a bar on stderr.
+
+    Raises:
+        UsageError: a parameter is wrong, `labels` are missing or out of range.
+        FovealError: a model returns what is not finite, or memory runs out with a single image.
+
+    Source: Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks", section 4.2.
+    With `score="logit"` equal to Captum's `Occlusion`, with `prob` to that of the model with a softmax;
+    but what is infinite under a window does not become NaN.
+
+    >>> from foveal.models import ConvNet
+    >>> images = torch.rand(2, 3, 32, 32)
+    >>> result = occlusion_sensitivity(ConvNet(), images, [3, 5])
+    >>> result.map().shape, result.map(target="all", score="margin").shape
+    (torch.Size([2, 32, 32]), torch.Size([2, 10, 32, 32]))
+    """
+    named = dict(models) if isinstance(models, Mapping) else {ONLY: models}
+    if not named or not all(isinstance(model, nn.Module) for model in named.values()):
+        raise bad_parameter("models", "a module, or modules by name", models)
+    check_images(images)
+    if score not in SCORES:
+        raise bad_parameter("score", "one of " + ", ".join(map(repr, SCORES)), score)
+    true = None if labels is None else checked_classes("labels", labels, len(images))
+    wanted = checked_target(target, true, len(images))
+    height, width = images.shape[2:]
+    windows = windows_over((height, width), window=window, stride=stride, edge=edge)
+    fills = named_fills(fill, images, normalization=normalization, window=windows.window)
+    size = chunk_size(images) if chunk == "auto" else checked_chunk(chunk)
+    work = len(images) * (windows.count + 1) * len(fills) * len(named)
+    if work > MANY:
+        warnings.warn(
+            f"{work:,} forward passes of one image: take a larger stride or fewer images for a quick look.",
+            stacklevel=3,
+        )
+    logits = {}
+    with bar(work, shown=progress) as advance:
+        for name, model in named.items():
+            like = next(model.parameters(), images)
+            on_device = images.to(like.device)
+            with evaluating(model):
+                each = [
+                    swept(
+                        model,
+                        on_device,
+                        windows,
+                        colour.to(like.device),
+                        chunk=size,
+                        expect=lambda classes: refuse_unknown(classes, wanted, true, score),
+                        advance=advance,
+                    )
+                    for colour in fills.values()
+                ]
+            logits[name] = torch.stack(each)
+    return OcclusionResult(
+        logits=logits, windows=windows, fills=tuple(fills), labels=true, target=wanted, score=score
+    )
+
+
+def checked_chunk(chunk: str | int) -> int:
+    """Return the size of a chunk that was given."""
+    if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
+        raise bad_parameter("chunk", "`auto`, or a whole number of images, at least 1", chunk)
+    return chunk
+
+
+def refuse_unknown(classes: int, target: Target, labels: Tensor | None, score: str) -> None:
+    """Refuse labels and targets that the model has no logit for."""
+    for name, given in (("labels", labels), ("target", target)):
+        if given is not None and not isinstance(given, str):
+            check_known(name, given, classes)
+    if classes == 1 and score != "logit":
+        raise bad_parameter("score", "`logit` for a model with one output", score)
+
+
+@contextmanager
+def bar(total: int, *, shown: bool) -> Iterator[Callable[[int], None]]:
+    """Give a function that counts what is done, and show it where asked to."""
+    if not shown:
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("occlusion", total=total)
+        yield lambda done: progress.advance(task, done)

@@ -1,0 +1,104 @@
+"""Run a network over every image under every window, in chunks that fit the memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from foveal.errors import FovealError
+from foveal.explanation.checks import check_finite, checked_logits
+from foveal.explanation.windows import Windows
+
+# How much a pass takes at once: on a CPU what the caches hold, elsewhere what keeps an accelerator busy.
+PIXELS_AT_ONCE = {"cpu": 25 * 32 * 32}
+PIXELS_ELSEWHERE = 1024 * 32 * 32
+FEWEST = 4  # fewer images leave the cores idle between the layers, however large the images are
+OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
+
+
+def chunk_size(images: Tensor) -> int:
+    """Return how many images go through the network at once; the same on every call, as results are."""
+    pixels = PIXELS_AT_ONCE.get(images.device.type, PIXELS_ELSEWHERE)
+    return max(FEWEST, pixels // (images.shape[2] * images.shape[3]))
+
+
+def swept(
+    model: nn.Module,
+    images: Tensor,
+    windows: Windows,
+    fill: Tensor,
+    *,
+    chunk: int,
+    expect: Callable[[int], None],
+    advance: Callable[[int], None],
+) -> Tensor:
+    """Return the logits of each image as it is and under each window, float32 (N, 1 + P, K), on the CPU.
+
+    Besides the model this needs at most twice a chunk of images and the logits: what is hidden is chosen
+    in a copy of the chunk. Where memory runs out, the chunk is halved and the sweep goes on. `expect` is
+    told the number of classes as soon as it is known, `advance` how many images were done.
+
+    Raises:
+        FovealError: memory runs out with a single image at a time, or a logit is not finite.
+    """
+    positions = windows.count + 1
+    total = len(images) * positions
+    logits: Tensor | None = None
+    start = 0
+    while start < total:
+        # Chunks of equal size: a small last one would pay for its overhead alone.
+        left = -(-(total - start) // chunk)
+        size = -(-(total - start) // left)
+        rows = torch.arange(start, start + size, device=images.device)
+        try:
+            found = model(hidden(images, windows, fill, rows // positions, rows % positions - 1))
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if size == 1:
+                raise FovealError(
+                    "There is not enough memory for one image at a time: take smaller images or "
+                    f"another device ({error})."
+                ) from error
+            chunk = size // 2
+            continue
+        found = checked_logits(found, size)
+        if logits is None:
+            expect(found.shape[1])
+            logits = torch.empty(total, found.shape[1])
+        logits[start : start + size] = found.float().cpu()
+        start += size
+        advance(size)
+    assert logits is not None
+    check_finite(logits, lambda row: named_row(row, windows))
+    return logits.view(len(images), positions, -1)
+
+
+def hidden(
+    images: Tensor, windows: Windows, fill: Tensor, image: Tensor, position: Tensor
+) -> Tensor:
+    """Return copies of the images `image` (B,) with the windows `position` (B,) filled, (B, C, H, W).
+
+    By selection: what lies under the window does not count, and were it infinite.
+    """
+    copies = images[image]
+    own = fill if len(fill) == 1 else fill[image]
+    return torch.where(windows.masks(position), own, copies, out=copies)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Say whether an error tells of missing memory, which torch says in its own way on each device."""
+    special = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    return special or any(words in str(error) for words in OUT_OF_MEMORY)
+
+
+def named_row(row: int, windows: Windows) -> str:
+    """Name the image and the place that a row of a sweep is of."""
+    image, position = divmod(row, windows.count + 1)
+    if position == 0:
+        return f"image {image} as it is"
+    at = divmod(position - 1, windows.shape[1])
+    top, left = (starts[k] for starts, k in zip(windows.starts, at, strict=True))
+    return f"image {image} under the window at row {top}, column {left}"

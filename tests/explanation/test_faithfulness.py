@@ -1,0 +1,258 @@
+"""Insertion and deletion against models whose answer is known, and against a loop over pixels."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import auc
+from torch import Tensor, nn
+
+from foveal.errors import FovealError, UsageError
+from foveal.explanation import faithfulness, random_maps
+from foveal.explanation.fills import blurred
+
+
+class RegionSum(nn.Module):
+    """Two classes: the logit of the first is the sum of the pixels of a region, of the other 0."""
+
+    def __init__(self, region: Tensor) -> None:
+        super().__init__()
+        self.region = region
+        self.seen: list[Tensor] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen.append(x.clone())
+        total = (x * self.region).sum((1, 2, 3))
+        return torch.stack([total, torch.zeros_like(total)], 1)
+
+
+def network(channels: int = 3, classes: int = 4) -> nn.Sequential:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return nn.Sequential(
+            nn.Conv2d(channels, 6, 3, padding=1),
+            nn.BatchNorm2d(6),
+            nn.ReLU(),
+            nn.Dropout(0.5),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(6, classes),
+        )
+
+
+def drawn(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def one_by_one(
+    model: nn.Module, image: Tensor, fill: Tensor, label: int, ranking: np.ndarray, steps: int
+) -> tuple[list[float], list[float]]:
+    """Change the pixels of one image in a plain loop, with no line in common."""
+    height, width = ranking.shape
+    cells = [(y, x) for y in range(height) for x in range(width)]
+    cells.sort(key=lambda cell: -ranking[cell])  # sorting in Python keeps the order of equals
+    curves: tuple[list[float], list[float]] = ([], [])
+    for step in range(steps + 1):
+        some = cells[: step * height * width // steps]
+        for curve, before, after in ((curves[0], fill, image), (curves[1], image, fill)):
+            mixed = before.clone()
+            for y, x in some:
+                mixed[:, y, x] = after[:, y, x]
+            curve.append(float(model(mixed[None]).softmax(1)[0, label].detach()))
+    return curves
+
+
+@pytest.mark.parametrize(("count", "height", "width", "steps"), [(1, 7, 5, 6), (3, 4, 9, 36)])
+def test_curves_are_those_of_a_loop_over_pixels(
+    count: int, height: int, width: int, steps: int
+) -> None:
+    model = network().eval()
+    images, fill = drawn(count, 3, height, width), drawn(count, 3, height, width, seed=1)
+    maps = drawn(count, height, width, seed=2).mul(2).round()  # with many equals
+    labels = torch.arange(count)
+    found = faithfulness(model, images, labels, maps, fill=fill, steps=steps)
+    for n in range(count):
+        expected = one_by_one(model, images[n], fill[n], n, maps[n].numpy(), steps)
+        np.testing.assert_allclose(found.insertion[n], expected[0], atol=1e-6)
+        np.testing.assert_allclose(found.deletion[n], expected[1], atol=1e-6)
+        assert found.insertion_area[n] == pytest.approx(auc(found.fractions, expected[0]), abs=1e-6)
+        assert found.deletion_area[n] == pytest.approx(auc(found.fractions, expected[1]), abs=1e-6)
+
+
+def test_a_sum_over_a_region_has_its_closed_form_and_rewards_the_right_map() -> None:
+    region = torch.zeros(5, 3)
+    region[1:3, 1:] = 1  # 4 of 15 pixels
+    model, images = RegionSum(region), torch.ones(2, 1, 5, 3)
+    right = faithfulness(model, images, [0, 0], region.expand(2, 5, 3), fill=0.0, steps=15)
+    wrong = faithfulness(model, images, [0, 0], -region.expand(2, 5, 3), fill=0.0, steps=15)
+    n = np.arange(16)
+    np.testing.assert_array_equal(right.fractions, n / 15)
+    for row in range(2):
+        np.testing.assert_allclose(right.insertion[row], 1 / (1 + np.exp(-n.clip(max=4))))
+        np.testing.assert_allclose(right.deletion[row], 1 / (1 + np.exp(-(4 - n).clip(min=0))))
+        np.testing.assert_allclose(wrong.insertion[row], 1 / (1 + np.exp(-(n - 11).clip(min=0))))
+    assert (right.insertion_area > wrong.insertion_area + 0.2).all()
+    assert (right.deletion_area < wrong.deletion_area - 0.2).all()
+    noise = random_maps((200, 5, 3), window=1, seed=0)
+    every = faithfulness(
+        model, images[:1].expand(200, -1, -1, -1), [0] * 200, noise, fill=0.0, steps=15
+    )
+    assert wrong.insertion_area[0] < every.insertion_area.mean() < right.insertion_area[0]
+    assert right.deletion_area[0] < every.deletion_area.mean() < wrong.deletion_area[0]
+
+
+@pytest.mark.parametrize(
+    "fill",
+    [
+        None,
+        0.5,
+        (0.1, -0.2, 0.3),
+        torch.tensor([0.1, -0.2, 0.3]),
+        torch.tensor([0.1, -0.2, 0.3])[:, None, None],
+        drawn(3, 5, 8),
+        drawn(2, 3, 5, 8),
+    ],
+)
+def test_curves_begin_and_end_at_the_image_and_at_the_fill(fill: Any) -> None:
+    model, images, labels = network().eval(), drawn(2, 3, 5, 8, seed=1), torch.tensor([3, 1])
+    found = faithfulness(model, images, labels, drawn(2, 5, 8), fill=fill, steps=7)
+    if fill is None:
+        empty = blurred(images, 5 / 8)
+    elif isinstance(fill, tuple):
+        empty = torch.tensor(fill)[None, :, None, None].expand_as(images)
+    elif isinstance(fill, Tensor) and fill.ndim == 1:
+        empty = fill[None, :, None, None].expand_as(images)
+    else:
+        empty = torch.zeros_like(images) + fill
+    with torch.no_grad():
+        full, none = (model(x).softmax(1)[[0, 1], labels] for x in (images, empty))
+    np.testing.assert_allclose(found.insertion[:, -1], full, atol=1e-6)
+    np.testing.assert_allclose(found.deletion[:, 0], full, atol=1e-6)
+    np.testing.assert_allclose(found.insertion[:, 0], none, atol=1e-6)
+    np.testing.assert_allclose(found.deletion[:, -1], none, atol=1e-6)
+    assert found.insertion.shape == found.deletion.shape == (2, 8)
+    assert found.fractions.tolist() == [k * 40 // 7 / 40 for k in range(8)]
+
+
+def test_a_model_that_never_changes_its_mind_has_equal_areas() -> None:
+    model = network()
+    last = model[6]
+    assert isinstance(last, nn.Linear)
+    nn.init.zeros_(last.weight)
+    found = faithfulness(model, drawn(3, 3, 5, 4), [0, 1, 2], drawn(3, 5, 4), steps=9)
+    expected = last.bias.softmax(0)[:3].detach().numpy()
+    np.testing.assert_allclose(found.insertion_area, expected, rtol=1e-6)
+    np.testing.assert_allclose(found.deletion_area, expected, rtol=1e-6)
+
+
+def test_equals_go_by_position_and_pixels_without_value_last() -> None:
+    model = RegionSum(torch.ones(2, 3))
+    ranking = torch.tensor([[[torch.nan, -torch.inf, 2.0], [2.0, torch.inf, torch.nan]]])
+    order = [(1, 1), (0, 2), (1, 0), (0, 1), (0, 0), (1, 2)]
+    faithfulness(model, torch.ones(1, 1, 2, 3), [0], ranking, fill=0.0, steps=6, chunk=100)
+    inserted, deleted = model.seen
+    for step in range(7):
+        expected = torch.zeros(2, 3)
+        for y, x in order[:step]:
+            expected[y, x] = 1
+        assert torch.equal(inserted[step, 0], expected)
+        assert torch.equal(deleted[step, 0], 1 - expected)
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 5, 11, 1000])
+def test_the_chunk_changes_nothing_and_is_never_exceeded(chunk: int) -> None:
+    images, maps, labels = drawn(4, 3, 5, 3), drawn(4, 5, 3), torch.tensor([0, 1, 2, 3])
+    whole = faithfulness(network(), images, labels, maps, steps=10, chunk=44)
+    found = faithfulness(network(), images, labels, maps, steps=10, chunk=chunk)
+    np.testing.assert_allclose(found.insertion, whole.insertion, atol=1e-6)
+    np.testing.assert_allclose(found.deletion, whole.deletion, atol=1e-6)
+    model = RegionSum(torch.ones(5, 3))
+    faithfulness(model, images, [0] * 4, maps, steps=10, chunk=chunk)
+    assert max(len(x) for x in model.seen) == min(chunk, 44)
+    assert sum(len(x) for x in model.seen) == 2 * 44
+
+
+class Clamped(RegionSum):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.clamp(max=1))
+
+
+def test_what_is_hidden_does_not_count_and_were_it_infinite() -> None:
+    images = torch.ones(1, 1, 3, 3)
+    images[0, 0, 1, 1] = torch.inf
+    ranking = -images[:, 0].clamp(max=2)  # the infinite pixel goes last
+    found = faithfulness(Clamped(torch.ones(3, 3)), images, [0], ranking, fill=0.0, steps=9)
+    np.testing.assert_allclose(found.insertion[0], 1 / (1 + np.exp(-np.arange(10.0))))
+
+
+class BreaksBelow(RegionSum):
+    def forward(self, x: Tensor) -> Tensor:
+        logits = super().forward(x)
+        return logits.masked_fill(logits[:, :1] < 2.5, torch.nan)
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 100])
+@pytest.mark.parametrize(("steps", "step", "share"), [(4, 3, "75%"), (2, 2, "100%")])
+def test_a_value_that_is_not_finite_is_named(chunk: int, steps: int, step: int, share: str) -> None:
+    model = BreaksBelow(torch.ones(2, 2))
+    images = torch.ones(2, 1, 2, 2)
+    images[1, 0, 0, 0] = -2.0  # from the fill on the sums are 8, 7, 6, 5, 4 and 8, 4, 3, 2, 1
+    expected = f"for image 1 at step {step} of insertion, with {share} of the pixels changed"
+    with pytest.raises(FovealError, match=expected):
+        faithfulness(model, images, [0, 0], torch.ones(2, 2, 2), fill=2.0, steps=steps, chunk=chunk)
+
+
+def test_the_model_and_the_generators_are_left_as_they_were() -> None:
+    model = network().train()
+    model[1].eval()
+    modes = [module.training for module in model.modules()]
+    weights = {name: value.clone() for name, value in model.state_dict().items()}
+    state = torch.get_rng_state()
+    images = drawn(2, 3, 5, 4).requires_grad_()
+    first = faithfulness(model, images, [0, 1], drawn(2, 5, 4), steps=9)
+    second = faithfulness(model, images, [0, 1], random_maps((2, 5, 4), window=2, seed=0), steps=9)
+    with pytest.raises(UsageError, match="labels"):
+        faithfulness(model, images, [0, 4], drawn(2, 5, 4), steps=9)
+    assert [module.training for module in model.modules()] == modes
+    assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert images.grad is None
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not np.array_equal(first.insertion, second.insertion)
+
+
+@pytest.mark.parametrize(
+    ("changed", "name"),
+    [
+        ({"images": drawn(3, 5, 4)}, "images"),
+        ({"images": torch.zeros(2, 3, 5, 4, dtype=torch.uint8)}, "images"),
+        ({"maps": drawn(2, 4, 5)}, "maps"),
+        ({"maps": drawn(5, 4)}, "maps"),
+        ({"labels": [0]}, "labels"),
+        ({"labels": [0, -1]}, "labels"),
+        ({"labels": [0.0, 1.0]}, "labels"),
+        ({"labels": [0, 4]}, "labels"),
+        ({"fill": torch.zeros(4)}, "fill"),
+        ({"fill": torch.zeros(1, 2, 3, 5, 4)}, "fill"),
+        ({"steps": 0}, "steps"),
+        ({"steps": 21}, "steps"),
+        ({"chunk": 0}, "chunk"),
+    ],
+)
+def test_what_does_not_fit_is_refused(changed: dict[str, Any], name: str) -> None:
+    given: dict[str, Any] = {
+        "images": drawn(2, 3, 5, 4),
+        "labels": [0, 1],
+        "maps": drawn(2, 5, 4),
+        "steps": 20,
+    } | changed
+    with pytest.raises(UsageError, match=f"Parameter `{name}`"):
+        faithfulness(network(), **given)
+
+
+def test_a_model_without_logits_is_refused() -> None:
+    with pytest.raises(
+        FovealError, match=r"logits of shape \(9, K\) for 9 images. Found \(9, 3, 2, 4\)"
+    ):
+        faithfulness(nn.Identity(), drawn(1, 3, 2, 4), [0], drawn(1, 2, 4), steps=8)

@@ -1,0 +1,64 @@
+"""Grad-CAM against its closed form where the network has one."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from foveal.errors import UsageError
+from foveal.explanation import grad_cam
+from foveal.explanation.grad_cam import last_convolution
+from foveal.models import build_model
+
+
+class Averaging(nn.Module):
+    """A convolution, its mean over positions, and a linear layer: Grad-CAM is CAM (Zhou et al. 2016)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv = nn.Conv2d(3, 6, 3, stride=2, padding=1)
+        self.head = nn.Linear(6, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.head(self.conv(x).mean((2, 3)))
+        return found
+
+
+@pytest.mark.parametrize("count", [1, 5])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_is_cam_where_the_mean_goes_into_a_linear_layer(count: int, frozen: bool) -> None:
+    model = Averaging().train().requires_grad_(not frozen)
+    images, labels = torch.randn(count, 3, 12, 17), [k % 4 for k in range(count)]
+    found = grad_cam(model, images, labels, chunk=2)
+    features = model.conv(images)
+    positions = features.shape[2] * features.shape[3]
+    cams = torch.einsum("nchw,nc->nhw", features, model.head.weight[labels]).relu() / positions
+    expected = F.interpolate(cams[:, None], size=(12, 17), mode="bilinear")[:, 0]
+    torch.testing.assert_close(found, expected.detach(), atol=1e-6, rtol=1e-5)
+    assert model.training
+    assert all(p.grad is None and p.requires_grad is not frozen for p in model.parameters())
+    assert not model.conv._forward_hooks
+
+
+def test_the_last_convolution_is_none_of_a_gate() -> None:
+    for attention in ("none", "series", "parallel"):
+        model = build_model("convnet", attention=attention)
+        assert last_convolution(model) == last_convolution(build_model("convnet"))
+        assert grad_cam(model, torch.rand(2, 3, 32, 32), [0, 1]).shape == (2, 32, 32)
+
+
+def test_inside_no_grad_too() -> None:
+    with torch.no_grad():
+        assert grad_cam(Averaging(), torch.rand(1, 3, 8, 8), [1]).shape == (1, 8, 8)
+
+
+def test_wrong_use_is_refused() -> None:
+    with pytest.raises(UsageError, match="Did you mean 'conv'"):
+        grad_cam(Averaging(), torch.rand(1, 3, 8, 8), [0], layer="conf")
+    with pytest.raises(UsageError, match="no convolution"):
+        grad_cam(nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), torch.rand(1, 3, 2, 2), [0])
+    with pytest.raises(
+        UsageError, match="`labels` should be whole numbers, one for each of 2 images"
+    ):
+        grad_cam(Averaging(), torch.rand(2, 3, 8, 8), [0])
