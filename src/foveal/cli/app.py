@@ -17,7 +17,9 @@ from foveal.cli.ablate import ablate, demo
 from foveal.cli.console import say
 from foveal.cli.doctor import doctor
 from foveal.cli.evaluate import evaluate
+from foveal.cli.explain import explain
 from foveal.cli.export import export
+from foveal.cli.hypotheses import hypotheses
 from foveal.cli.listing import list_names
 from foveal.cli.plan import plan
 from foveal.cli.report import report
@@ -36,7 +38,20 @@ app = App(
     print_error=False,
     result_action="return_value",
 )
-COMMANDS = demo, plan, train, ablate, status, evaluate, report, export, list_names, doctor
+COMMANDS = (
+    demo,
+    plan,
+    train,
+    ablate,
+    status,
+    evaluate,
+    explain,
+    hypotheses,
+    report,
+    export,
+    list_names,
+    doctor,
+)
 for command in COMMANDS:
     app.command(command, name="list" if command is list_names else command.__name__)
 app.meta.group_parameters = "Every command"

@@ -14,14 +14,20 @@ from typing import Any
 import numpy.typing as npt
 
 from foveal.records import Design, has_extra, write_extra
+from foveal.study import seen
 from foveal.study.config import RunConfig
 from foveal.study.design import runs_of
 from foveal.study.job import Job
 from foveal.training import Training
 
 Arrays = Mapping[str, npt.NDArray[Any]]
-OF_RUNS: dict[str, Callable[[Job, Training], Arrays]] = {}
-"""Called after the training of each run."""
+OF_RUNS: dict[str, Callable[[Job, Training], Arrays]] = {
+    "occlusion": seen.occlusion,
+    "gates": seen.gates,
+    "robustness": seen.robust,
+    "covariates": seen.covariates,
+}
+"""Called after the training of each run; what has nothing to say of a run returns nothing."""
 OF_VARIANTS: dict[str, Callable[[RunConfig], Arrays]] = {}
 """Called once for each variant in each setting of a study, with the config of its first run."""
 
@@ -29,7 +35,9 @@ OF_VARIANTS: dict[str, Callable[[RunConfig], Arrays]] = {}
 def leave_with_run(folder: Path, job: Job, training: Training) -> None:
     """Write what each extra finds in a trained network."""
     for name, extra in OF_RUNS.items():
-        write_extra(folder, name, extra(job, training))
+        arrays = extra(job, training)
+        if arrays:
+            write_extra(folder, name, arrays)
 
 
 def leave_with_study(folder: Path, design: Design) -> None:

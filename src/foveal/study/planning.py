@@ -12,6 +12,7 @@ from foveal.stats import FEWEST_SEEDS, detectable_difference, seeds_needed
 from foveal.study.config import RunConfig, Setting, StudyConfig
 from foveal.study.design import run_config, settings_of
 from foveal.study.probe import Speed, measure_speeds
+from foveal.study.seen import forward_passes
 from foveal.study.setting import images_of, read_data
 from foveal.study.settling import settled
 
@@ -123,7 +124,7 @@ def named(variant: str, cell: Cell) -> str:
 
 
 def run_seconds(config: RunConfig, data: ImageData, speed: Speed) -> float:
-    """Return what one run takes: its steps, the evaluation after each epoch, and what goes around it."""
+    """Return what one run takes: its steps, the evaluation after each epoch, its maps, and what goes around."""
     steps = -(-len(data.train) // config.batch_size)
     epoch = steps * speed.step + len(data.test) * speed.image
-    return SECONDS_A_RUN + config.epochs * epoch
+    return SECONDS_A_RUN + config.epochs * epoch + forward_passes(config, data) * speed.image

@@ -1,0 +1,40 @@
+"""The robustness of variants, out of the records of their runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from foveal.drawing import Curve
+from foveal.records.run import read_extras
+from foveal.study.networks import Network
+
+
+@dataclass(frozen=True, eq=False)
+class RobustnessCurves:
+    """Curves by condition and variant, on `images` test images; `shares` of them are hidden."""
+
+    curves: dict[str, dict[str, Curve]]
+    images: int
+    shares: tuple[float, ...]
+
+
+def robustness_curves(networks: Sequence[Network]) -> RobustnessCurves | None:
+    """Return the curves of networks whose runs left them; None where one did not, or on other images."""
+    left = [read_extras(network.folder).get("robustness") for network in networks]
+    found = [one for one in left if one is not None]
+    if len(found) < len(networks) or len({int(one["images"]) for one in found}) > 1:
+        return None
+    first = found[0]
+    curves: dict[str, dict[str, Curve]] = {}
+    for condition in dict.fromkeys(first["condition"].tolist()):
+        rows = first["condition"] == condition
+        severity = np.append(0, first["severity"][rows])
+        for name in dict.fromkeys(network.name for network in networks):
+            own = [one for one, n in zip(found, networks, strict=True) if n.name == name]
+            accuracy = np.stack([np.append(one["clean"], one["accuracy"][rows]) for one in own])
+            curves.setdefault(condition, {})[name] = Curve(severity, accuracy)
+    shares = first["amount"][first["condition"] == "occlusion"].tolist()
+    return RobustnessCurves(curves, int(first["images"]), tuple(shares))

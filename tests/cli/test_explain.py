@@ -1,0 +1,109 @@
+"""`explain` as its users meet it."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from foveal.cli import main
+from foveal.explanation import OcclusionResult
+from foveal.study import Study
+from study.small_study import changed
+
+FIGURES = {"comparison", "classes", "robustness", "gates-series"}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("explain") / "study"
+    easy = "scenes:clutter=0:object_size=0.6"
+    config = changed(attention="none,series", data=easy, test_size=100, train_size=600, epochs=3)
+    Study.open(folder, config).run()
+    return folder
+
+
+def test_draws_and_writes_everything(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", str(study)]) == 0
+    out = capsys.readouterr().out
+    folder = study / "explain"
+    names = {f"{name}{suffix}" for name in FIGURES for suffix in (".png", ".svg")}
+    assert {p.name for p in folder.iterdir()} == names | {"occlusion.npz", "explain.json"}
+    for name in names:
+        if name.endswith("png"):
+            with Image.open(folder / name) as picture:
+                assert picture.width > 400
+                assert np.asarray(picture.convert("L")).std() > 10
+    assert "series" in out
+    assert "the first test image of each class" in out
+    caption = written_in(folder / "comparison.svg")
+    for part in ("window 8 x 8 px", "stride 4 x 4", "fill mean", "score prob", "the true label"):
+        assert part in caption
+    assert "Means are over 2 seeds (0, 1)" in caption
+    assert "Means are over 2 seeds (0, 1)" in written_in(folder / "robustness.svg")
+
+
+def written_in(figure: Path) -> str:
+    """Return the text of an SVG as one line."""
+    return " ".join(re.sub("<[^>]+>", " ", figure.read_text()).split())
+
+
+def test_json_says_what_the_npz_holds(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--images", "7,3", "--seeds", "1", "--out", str(tmp_path), "--measures", "--json"]
+    assert main(["explain", str(study), *arguments]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["schema"] == 1
+    assert [image["row"] for image in content["images"]] == [7, 3]
+    result = OcclusionResult.load(tmp_path / "occlusion.npz")
+    for variant, own in content["variants"].items():
+        name = f"{variant} seed 1"
+        labels = [image["label"] for image in content["images"]]
+        p = result.probabilities(name)[range(2), labels]
+        assert own["probability"] == pytest.approx(p.tolist())
+        largest = result.grid(name).flatten(1).amax(1)
+        assert own["largest_drop"] == pytest.approx(largest.tolist())
+        assert own["accuracy_under_occlusion"] == result.accuracy_under_occlusion(name)
+        measures = {one["name"] for one in content["measures"][variant]}
+        assert {"insertion area", "deletion area", "pointing", "auc"} <= measures
+    assert set(content) - {"files"} == set(json.loads((tmp_path / "explain.json").read_text()))
+    assert all(Path(path).is_file() for path in content["files"])
+
+
+def test_a_single_run(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = next((study / "runs").glob("series-seed0*"))
+    options = ["--most-different", "2"]
+    assert main(["explain", str(run), *options, "--out", str(tmp_path / "out")]) == 2
+    assert "two variants" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
+    assert main(["explain", str(run), "--per-class", "1", "--out", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "gates-series.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--images", "one"], "`images` should be whole numbers separated by commas"),
+        (["--variants", "chanel"], "`variants` should be of none, series"),
+        (["--window", "33"], "`window` should be at most 32x32"),
+        (["--fill", "gray"], "Did you mean 'grey'"),
+    ],
+)
+def test_wrong_use(
+    study: Path,
+    tmp_path: Path,
+    options: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["explain", str(study), *options, "--out", str(tmp_path / "out")]) == 2
+    assert message in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_is_neither(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", str(tmp_path / "nowhere")]) == 2
+    assert "nowhere" in capsys.readouterr().err

@@ -1,0 +1,139 @@
+"""`foveal hypotheses` as its users meet it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from foveal.cli import main
+from foveal.cli.hypotheses import HypothesesOutput
+from foveal.records import write_notes
+from study.simulated_records import SIZES, simulated, written
+
+SMALL = [
+    "--train-size", "64", "--test-size", "40", "--epochs", "1", "--batch-size", "32", "--seeds", "1",
+    "--attention", "none,spatial", "--threads", "1", "--dtype", "float32", "--no-extras",
+]  # fmt: skip
+SLOPES = {"channel": 0.0, "spatial": -0.6, "se:reduction=8": 0.0}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    record = simulated(SLOPES, seeds=5, planned=5, sweep=SIZES)
+    return written(tmp_path_factory.mktemp("hypotheses") / "study", record)
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["hypotheses", *arguments]) == 0
+    return capsys.readouterr().out
+
+
+def test_the_table_and_a_sentence_each(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = printed(capsys, str(folder))
+    lines = out.splitlines()
+    assert max(map(len, lines)) <= 100
+    head = next(line for line in lines if "interval" in line)
+    assert head.split() == ["hypothesis", "variant", "effect", "97.5", "%", "interval", "answer"]
+    words = " ".join(out.split())
+    rows = [line.split() for line in lines]
+    assert any({"spatial", "supported"} <= set(row) for row in rows)
+    assert any(row[0] == "channel" and len(row) == 5 for row in rows if row)  # and no answer
+    assert (
+        "Spatial attention helps most where the object is small: supported; from object_size"
+        in words
+    )
+    assert "Channel attention helps most where colours vary: undecided; from the 10th" in words
+    assert "this is no cause" in words
+    assert "no merit of this one" in words
+
+
+def test_json_has_its_documented_schema(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = json.loads(printed(capsys, str(folder), "--json"))
+    assert content["schema"] == 1
+    assert set(content) == set(HypothesesOutput.model_json_schema()["properties"])
+    found = HypothesesOutput.model_validate(content, strict=False)
+    small, colours = found.hypotheses
+    assert (small.answer, small.source, small.property) == ("supported", "sweep", "object_size")
+    assert (small.predicted, colours.predicted) == ("smaller", "larger")
+    assert (colours.source, colours.property, colours.level) == ("pixels", "colourfulness", 0.975)
+    assert [(e.variant, e.decides) for e in small.effects] == [
+        ("spatial", True), ("channel", False), ("se:reduction=8", False),
+    ]  # fmt: skip
+    mine = small.effects[0]
+    assert mine.interval is not None
+    assert mine.interval[0] < mine.effect < mine.interval[1] < 0
+    assert (mine.seeds, mine.images) == (5, 1000)
+
+
+def test_every_field_has_a_meaning() -> None:
+    schema = HypothesesOutput.model_json_schema()
+    for part in (schema, *schema["$defs"].values()):
+        assert all(field.get("description") for field in part["properties"].values())
+
+
+def test_two_seeds_claim_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = str(written(tmp_path / "study", simulated({"spatial": -0.6}, seeds=2, sweep=SIZES)))
+    out = " ".join(printed(capsys, folder).split())
+    assert "no answer; two seeds claim nothing" in out
+    assert "no variant `channel`: add it with --attention none,spatial,channel" in out
+    assert not {"supported", "contradicted", "undecided"} & set(out.replace(";", " ").split())
+    small, _ = json.loads(printed(capsys, folder, "--json"))["hypotheses"]
+    assert (small["answer"], small["effects"][0]["interval"]) == (None, None)
+    assert small["effects"][0]["effect"] < 0
+
+
+def test_notes_stand_beside_the_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = written(tmp_path / "study", simulated({"spatial": 0.0}))
+    write_notes(folder, ["Weak baseline: [none]."])
+    assert "Note Weak baseline: [none]." in printed(capsys, str(folder))
+    content = json.loads(printed(capsys, str(folder), "--json"))
+    assert content["notes"] == ["Weak baseline: [none]."]
+
+
+def test_a_study_without_runs_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record = simulated({"spatial": 0.0}, seeds=0)
+    out = " ".join(printed(capsys, str(written(tmp_path / "study", record))).split())
+    assert out.count("no answer; no run of `none` is finished") == 2
+
+
+def test_a_folder_that_is_no_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["hypotheses", str(tmp_path)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "is not a study" in captured.err
+
+
+def test_a_real_sweep_from_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(tmp_path / "study")
+    sweep = "scenes:object_size=0.25,scenes"
+    command = ["ablate", *SMALL, "--grid.data", sweep, "--out", folder, "--json"]
+    assert main(command) == 0
+    runs = json.loads(capsys.readouterr().out)["runs"]
+    below, plain_below, above, plain_above = (
+        next(
+            r["test_accuracy"]
+            for r in runs
+            if (r["cell"], r["variant"]) == (f"data={data}", variant)
+        )
+        for data in sweep.split(",")
+        for variant in ("spatial", "none")
+    )
+    small, colours = json.loads(printed(capsys, folder, "--json"))["hypotheses"]
+    assert (small["source"], small["low"], small["high"]) == ("sweep", 0.25, 0.4)
+    assert small["reason"].startswith("one seed claims nothing")
+    (mine,) = small["effects"]
+    assert (mine["seeds"], mine["images"]) == (1, 40)
+    assert mine["effect"] == pytest.approx(above - plain_above - (below - plain_below))
+    assert "without --no-extras" in colours["reason"]
+
+
+def test_it_needs_no_torch(folder: Path) -> None:
+    code = "import sys\nfrom foveal.cli import main\nmain(sys.argv[1:])\nsys.exit('torch' in sys.modules)"
+    for arguments in (["--help"], [str(folder)], [str(folder), "--json"]):
+        command = [sys.executable, "-c", code, "hypotheses", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr or arguments
