@@ -7,7 +7,7 @@ DOCS_READY := $(VENV)/.docs-ready
 # torch first and by its exact version: a range lets pip take a build of several gigabytes.
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: demo test check bench calibration docs clean
+.PHONY: demo test check bench bench-occlusion calibration docs clean
 
 demo: $(READY)  ## Compare five variants on rendered scenes, offline, in about three minutes.
 	$(BIN)/foveal demo --out runs/demo
@@ -22,6 +22,9 @@ check: $(READY)
 
 bench: $(READY)
 	@for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
+
+bench-occlusion: $(READY)  ## Occlusion maps against Captum's, interleaved, in about a quarter of an hour.
+	$(BIN)/python benchmarks/bench_occlusion.py
 
 calibration: $(READY)  ## How often verdicts are wrong, by simulation, in a few minutes.
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/calibration.py
