@@ -8,7 +8,7 @@ from pathlib import Path
 
 from costs import added, cost
 from docstrings import Docstring, markdown, read_docstring
-from drawing import draw
+from flow_drawing import draw
 from flows import FLOWS
 from tables import table, write_lines
 

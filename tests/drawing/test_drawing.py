@@ -1,5 +1,6 @@
 """What figures show: the colours of a pixel, one scale for all panels, and what is written."""
 
+import io
 from pathlib import Path
 
 import matplotlib
@@ -8,6 +9,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from PIL import Image
 
 from foveal.drawing import (
     Column,
@@ -19,6 +21,7 @@ from foveal.drawing import (
     save_figure,
     shared_limit,
 )
+from foveal.drawing.canvas import Drawing
 from foveal.drawing.overlay import overlay
 from foveal.explanation import occlusion_sensitivity
 from foveal.models import build_model
@@ -155,6 +158,13 @@ def test_files_are_whole_and_the_same_each_time(tmp_path: Path) -> None:
     assert [path.name for path in first] == ["gates-series:r=8.x.png", "gates-series:r=8.x.svg"]
     assert first[1].read_bytes() == second[1].read_bytes()
     assert sorted(p.name for p in (tmp_path / "1").iterdir()) == [p.name for p in first]
+
+
+def test_a_notebook_shows_it() -> None:
+    figure = draw_comparison(PICTURES[:1], columns("none"), names=["cat"], unit="drop")
+    assert isinstance(figure, Drawing)
+    with Image.open(io.BytesIO(figure._repr_png_())) as picture:
+        assert picture.size == tuple(int(side) for side in figure.bbox.size)
 
 
 @pytest.mark.parametrize("target", ["label", "pred", 4])

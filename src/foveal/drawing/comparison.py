@@ -16,6 +16,7 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from foveal.drawing.canvas import Drawing
 from foveal.drawing.overlay import colour_scale, draw_overlay, shared_limit
 
 Array = npt.NDArray[Any]
@@ -63,7 +64,7 @@ def draw_comparison(
     height, width = pictures.shape[1:3]
     above = TITLES if any(any(column.titles) for column in columns) else 0.1
     size = (PANEL * across + 1.2, (PANEL * height / width + above) * rows + 0.9)
-    figure = Figure(figsize=size, layout="constrained", dpi=150)
+    figure = Drawing(*size)
     grid = figure.subplots(rows, across, squeeze=False)
     for row, picture in enumerate(pictures):
         draw_picture(grid[row][0], picture, names[row], window if row == 0 else None)

@@ -14,6 +14,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from foveal.drawing.canvas import Drawing
 from foveal.drawing.comparison import (
     PANEL,
     STYLE,
@@ -63,7 +64,7 @@ def draw_gates(
     rows, across = (len(pictures) if over_space else 0) + with_bars, len(sites) + 1
     height, width = pictures.shape[1:3]
     size = (PANEL * across + 1.2, (PANEL * height / width + 0.1) * rows + 0.9)
-    figure = Figure(figsize=size, layout="constrained", dpi=150)
+    figure = Drawing(*size)
     grid = figure.subplots(rows, across, squeeze=False)
     if over_space:
         scale = Normalize(min(m.min() for m in over_space), max(m.max() for m in over_space))

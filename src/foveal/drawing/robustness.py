@@ -10,6 +10,7 @@ import matplotlib
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from foveal.drawing.canvas import Drawing
 from foveal.drawing.comparison import STYLE, wrapped
 from foveal.drawing.palette import HUES, INK, MARKERS
 
@@ -34,7 +35,7 @@ def draw_robustness(curves: Mapping[str, Mapping[str, Curve]], *, caption: str =
         caption: stands below the figure.
     """
     down = -(-len(curves) // ACROSS)
-    figure = Figure(figsize=(2.6 * ACROSS, 2.1 * down + 0.8), layout="constrained", dpi=150)
+    figure = Drawing(2.6 * ACROSS, 2.1 * down + 0.8)
     grid = figure.subplots(down, ACROSS, squeeze=False, sharey=True).ravel()
     for axes, (condition, by_variant) in zip(grid, curves.items(), strict=False):
         for place, (variant, curve) in enumerate(by_variant.items()):
