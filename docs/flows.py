@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from drawing import Box, Flow
+from flow_drawing import Box, Flow
 
 FLOWS: dict[str, Flow] = {
     "channel": Flow(
