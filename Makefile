@@ -9,7 +9,7 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 
 .PHONY: demo test check bench bench-occlusion calibration docs clean
 
-demo: $(READY)  ## Compare five variants on rendered scenes, offline, in about three minutes.
+demo: $(READY)  ## Compare five variants on rendered scenes, offline, in under four minutes.
 	$(BIN)/foveal demo --out runs/demo
 
 test: check  ## Lint, types, and all tests with the examples in docstrings and README.

@@ -69,8 +69,19 @@ def test_json_says_what_the_npz_holds(
         assert own["accuracy_under_occlusion"] == result.accuracy_under_occlusion(name)
         measures = {one["name"] for one in content["measures"][variant]}
         assert {"insertion area", "deletion area", "pointing", "auc"} <= measures
-    assert set(content) - {"files"} == set(json.loads((tmp_path / "explain.json").read_text()))
+    assert set(content) == set(json.loads((tmp_path / "explain.json").read_text()))
     assert all(Path(path).is_file() for path in content["files"])
+
+
+def test_another_choice_leaves_no_figure_of_the_first(study: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    assert main(["explain", str(study), "--images", "1", "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "gates-series.png").is_file()
+    options = ["--variants", "none", "--fill", "mean,blur"]
+    assert main(["explain", str(study), *options, "--out", str(tmp_path)]) == 0
+    assert not list(tmp_path.glob("gates-*"))
+    assert (tmp_path / "mine.txt").is_file()
+    assert "rank correlation is: none" in written_in(tmp_path / "comparison.svg")
 
 
 def test_a_single_run(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,6 +100,7 @@ def test_a_single_run(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture
         (["--images", "one"], "`images` should be whole numbers separated by commas"),
         (["--variants", "chanel"], "`variants` should be of none, series"),
         (["--window", "33"], "`window` should be at most 32x32"),
+        (["--window", "0"], "`window` should be `auto`, a number"),
         (["--fill", "gray"], "Did you mean 'grey'"),
     ],
 )

@@ -35,6 +35,7 @@ def test_public_names() -> None:
         "Content",
         "ImageData",
         "Split",
+        "colourfulness",
         "data_names",
         "is_import_path",
         "load_data",

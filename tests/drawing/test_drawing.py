@@ -23,6 +23,7 @@ from foveal.drawing import (
 )
 from foveal.drawing.canvas import Drawing
 from foveal.drawing.overlay import overlay
+from foveal.errors import UsageError
 from foveal.explanation import occlusion_sensitivity
 from foveal.models import build_model
 
@@ -57,6 +58,13 @@ def test_a_pixel_goes_from_grey_to_the_colour_of_its_value() -> None:
     np.testing.assert_allclose(found[1, 0], blue)
     half = np.array(matplotlib.colormaps["RdBu_r"](0.75)[:3])
     np.testing.assert_allclose(found[0, 1], 0.5 * half + 0.5 * luma[0, 1], atol=0.01)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4, 7])
+def test_channels_that_are_no_colours_are_averaged(channels: int) -> None:
+    picture = RANDOM.random((2, 5, channels))
+    found = overlay(picture, np.zeros((2, 5)), limit=1.0)
+    np.testing.assert_allclose(found, np.repeat(picture.mean(2)[:, :, None], 3, axis=2))
 
 
 def test_the_limit_is_that_of_all_maps_together() -> None:
@@ -182,3 +190,13 @@ def test_a_result_draws_itself(target: str | int) -> None:
     for word in ("window 8 x 8", "stride 4 x 4", "fill mean", "score prob", "target", "class 2"):
         assert word in written
     assert len(figure.axes) == 2 * 4 + 1
+
+
+def test_a_result_draws_only_the_images_it_is_of() -> None:
+    images = torch.randn(2, 3, 32, 32)
+    result = occlusion_sensitivity(build_model("convnet"), images, [1, 2])
+    for other in (images[:1], torch.cat((images, images)), images[:, :, :31], images[0]):
+        with pytest.raises(UsageError, match="`images` should be"):
+            result.plot(other)
+    with pytest.raises(UsageError, match="`normalization` should be"):
+        result.plot(images, normalization=((0.5,) * 2, (0.5,) * 2))

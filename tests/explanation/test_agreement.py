@@ -82,6 +82,56 @@ def test_values_are_those_of_the_maps_one_by_one() -> None:
             assert own == pytest.approx(expected, abs=1e-6, nan_ok=True)
 
 
+def test_a_gate_without_parameters_has_no_control() -> None:
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    found = agreement(build_model("convnet", attention="simam"), images, [0, 1], draws=2)
+    assert len(found) > 1
+    assert all(one.control is None and one.control_mean is None for one in found)
+
+
+@pytest.mark.parametrize("target", ["label", "pred", 6])
+def test_a_sweep_that_is_there_is_not_made_again(target: str | int) -> None:
+    models = {name: build_model("convnet", attention=name, seed=3) for name in ("none", "series")}
+    images = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    labels = [2, 7, 1]
+    result = occlusion_sensitivity(models, images, labels, target=target)
+    for name, model in models.items():
+        passes: list[int] = []
+        handle = model.register_forward_pre_hook(
+            lambda _, x, passes=passes: passes.append(len(x[0]))
+        )
+        found = agreement(model, images, labels, result=result, name=name, draws=1)
+        handle.remove()
+        assert sum(passes) <= 3 * len(images)  # Grad-CAM, gates and redrawn gates
+        expected = agreement(model, images, labels, target=target, draws=1)
+        assert [(a.first, a.second) for a in found] == [(b.first, b.second) for b in expected]
+        for a, b in zip(found, expected, strict=True):
+            torch.testing.assert_close(
+                a.correlation, b.correlation, atol=0.02, rtol=0, equal_nan=True
+            )
+        classes = {"label": labels, "pred": model.eval()(images).argmax(1), 6: [6] * 3}[target]
+        cam = result.windows.pool(grad_cam(model, images, classes))
+        own = rank_correlation(cam.flatten(1), result.grid(name).flatten(1))
+        assert torch.equal(found[0].correlation.nan_to_num(9), own.nan_to_num(9))
+        assert not bool(own.isnan().all())
+
+
+def test_wrong_use_is_refused() -> None:
+    model, images = build_model("convnet"), torch.rand(2, 3, 32, 32)
+    result = occlusion_sensitivity(model, images, [0, 1], target="all")
+    for options in ({"target": "all"}, {"result": result}):
+        with pytest.raises(UsageError, match="one class an image"):
+            agreement(model, images, [0, 1], **options)
+    result = occlusion_sensitivity(model, images, [0, 1])
+    for other in (images[:1], images[:, :, :30]):
+        with pytest.raises(UsageError, match="`result` should be a sweep of images of shape"):
+            agreement(model, other, [0] * len(other), result=result)
+    with pytest.raises(UsageError, match="leave out window"):
+        agreement(model, images, [0, 1], result=result, window=4)
+    with pytest.raises(UsageError, match="no model in this result 'other'"):
+        agreement(model, images, [0, 1], result=result, name="other")
+
+
 def test_without_gates_over_positions_only_maps_are_compared() -> None:
     for attention in ("none", "channel"):
         model = build_model("convnet", attention=attention)

@@ -251,6 +251,17 @@ def test_what_does_not_fit_is_refused(changed: dict[str, Any], name: str) -> Non
         faithfulness(network(), **given)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_images_are_cast_to_the_model(dtype: torch.dtype) -> None:
+    images, maps = drawn(2, 3, 5, 4).bfloat16().float(), drawn(2, 5, 4)
+    model = network().to(dtype)
+    found = faithfulness(model, images, [0, 1], maps, fill=0.0, steps=5)
+    same = faithfulness(model, images.to(dtype), [0, 1], maps, fill=0.0, steps=5)
+    np.testing.assert_array_equal(found.insertion, same.insertion)
+    plain = faithfulness(network(), images, [0, 1], maps, fill=0.0, steps=5)
+    np.testing.assert_allclose(found.deletion, plain.deletion, atol=0.02)
+
+
 def test_a_model_without_logits_is_refused() -> None:
     with pytest.raises(
         FovealError, match=r"logits of shape \(9, K\) for 9 images. Found \(9, 3, 2, 4\)"

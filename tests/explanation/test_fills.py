@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 from small_networks import AnySize, LinearModel, some_images
-from torch import Tensor
+from torch import Tensor, nn
 
 from foveal.errors import UsageError
 from foveal.explanation import occlusion_sensitivity
@@ -57,6 +57,52 @@ def test_fills_in_image_space() -> None:
 def test_no_colour_without_a_normalisation() -> None:
     with pytest.raises(UsageError, match="normalization="):
         occlusion_sensitivity(AnySize(), some_images(1, 3, 8, 8), [0], fill="black")
+
+
+def shown(fill: str, images: Tensor, normalization: Any) -> Tensor:
+    """Return what stands under the window, as a model sees it."""
+
+    class Recording(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            self.seen = x
+            return x.mean((2, 3))
+
+    model, (height, width) = Recording(), images.shape[2:]
+    occlusion_sensitivity(
+        model, images, [0] * len(images), window=(height, width), fill=fill, chunk=100,
+        normalization=normalization,
+    )  # fmt: skip
+    return model.seen[1::2]
+
+
+@pytest.mark.parametrize("trivial", [(0, 1), ((0.0,) * 3, (1.0,) * 3), (torch.zeros(3), 1)])
+def test_images_in_image_space_have_a_mean_of_their_own(trivial: Any) -> None:
+    images = 0.2 + 0.5 * some_images(4, 3, 30, 21)
+    colour = torch.from_numpy(images.double().numpy().mean((0, 2, 3))).view(1, 3, 1, 1)
+    mean = shown("mean", images, trivial)
+    torch.testing.assert_close(mean, colour.float().expand_as(images))
+    assert torch.equal(shown("mean", images, None), mean)
+    assert not shown("black", images, trivial).any()
+    assert bool((shown("grey", images, trivial) == 0.5).all())
+    noise, plain = shown("noise", images, trivial), shown("noise", images, None)
+    assert torch.equal(noise, plain)
+    deviation = torch.from_numpy(images.numpy().std((0, 2, 3))).view(1, 3, 1, 1)
+    standard = shown("noise", images, ((0.5,) * 3, (0.2,) * 3))
+    assert standard.std() == pytest.approx(1, abs=0.05)
+    assert standard.mean() == pytest.approx(0, abs=0.1)
+    torch.testing.assert_close(noise, colour.float() + standard * deviation, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("fill", ["mean", "black", "grey", "image-mean", "blur", "noise", 0.0])
+@pytest.mark.parametrize(
+    "normalization",
+    [((0.5, 0.5), (0.2, 0.2)), ((0.5,) * 3, (0.2,) * 4), ((0.5,) * 3,), 3, (0.5, 0.0), ("a", "b")],
+)
+def test_a_normalisation_that_does_not_fit_is_refused(fill: Any, normalization: Any) -> None:
+    with pytest.raises(UsageError, match="`normalization` should be mean and std above 0"):
+        occlusion_sensitivity(
+            AnySize(), some_images(1, 3, 8, 8), [0], fill=fill, normalization=normalization
+        )
 
 
 def test_a_blur_of_half_a_window_hides() -> None:

@@ -154,6 +154,22 @@ def test_how_far_a_gate_has_moved_is_told_for_the_features_it_gets_now() -> None
         gate_statistics(model, [(IMAGES, torch.zeros(3))], start=build_model("convnet"))
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_images_are_cast_to_the_model_and_the_start_is_left_alone(dtype: torch.dtype) -> None:
+    start = build_model("convnet", attention="series", seed=0).train()
+    model = copy.deepcopy(start).to(dtype)
+    batches = [(IMAGES, torch.zeros(3))]
+    maps = gate_maps(model, IMAGES)
+    found = gate_statistics(model, batches, start=start)
+    expected = gate_statistics(start, batches, start=start)
+    for one, at, plain in zip(found, maps, expected, strict=True):
+        assert one.mean == pytest.approx(float(at.values.double().mean()), abs=1e-6)
+        assert one.mean == pytest.approx(plain.mean, abs=0.02)
+        assert one.moved == pytest.approx(0, abs=1e-9)
+    assert {value.dtype for value in start.parameters()} == {torch.float32}
+    assert all(module.training for module in start.modules())
+
+
 def test_no_hook_stays() -> None:
     model = build_model("convnet", attention="series")
     before = [len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.modules()]

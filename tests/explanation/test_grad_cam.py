@@ -48,6 +48,26 @@ def test_the_last_convolution_is_none_of_a_gate() -> None:
         assert grad_cam(model, torch.rand(2, 3, 32, 32), [0, 1]).shape == (2, 32, 32)
 
 
+def test_nor_of_attention_that_is_no_gate() -> None:
+    model = build_model("convnet", attention="timm/se")
+    assert any(
+        isinstance(module, nn.Conv2d) and ".attention." in name
+        for name, module in model.named_modules()
+    )
+    assert last_convolution(model) == last_convolution(build_model("convnet"))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_images_are_cast_to_the_model(dtype: torch.dtype) -> None:
+    images = torch.randn(2, 3, 12, 9).bfloat16().float()
+    found = grad_cam(Averaging().to(dtype), images, [1, 2])
+    assert found.dtype == torch.float32
+    assert torch.equal(found, grad_cam(Averaging().to(dtype), images.to(dtype), [1, 2]))
+    expected = grad_cam(Averaging(), images, [1, 2])
+    assert expected.max() > 0
+    torch.testing.assert_close(found, expected, atol=0.02 * float(expected.max()), rtol=0)
+
+
 def test_inside_no_grad_too() -> None:
     with torch.no_grad():
         assert grad_cam(Averaging(), torch.rand(1, 3, 8, 8), [1]).shape == (1, 8, 8)
@@ -62,3 +82,11 @@ def test_wrong_use_is_refused() -> None:
         UsageError, match="`labels` should be whole numbers, one for each of 2 images"
     ):
         grad_cam(Averaging(), torch.rand(2, 3, 8, 8), [0])
+    for wrong in (4, -1):
+        with pytest.raises(
+            UsageError, match=rf"`labels` should be classes from 0 to 3.*`labels = {wrong}`"
+        ):
+            grad_cam(Averaging(), torch.rand(3, 3, 8, 8), [0, 1, wrong], chunk=2)
+    for images in (torch.rand(3, 8, 8), torch.zeros(1, 3, 8, 8, dtype=torch.uint8)):
+        with pytest.raises(UsageError, match=r"floats of shape \(N, C, H, W\)"):
+            grad_cam(Averaging(), images, [0])

@@ -3,6 +3,7 @@
 import copy
 import gc
 import itertools
+import math
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from foveal.attention import available
 from foveal.errors import FovealError, UsageError
 from foveal.explanation import PRESETS, occlusion_sensitivity
+from foveal.explanation.scores import drops
+from foveal.explanation.sweep import swept
+from foveal.explanation.windows import windows_over
 from foveal.models import ConvNet, build_model
 
 
@@ -91,10 +95,35 @@ def test_the_preset_is_what_captum_does_by_itself() -> None:
     torch.testing.assert_close(found, expected[:, 0].detach(), atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_presets_run(name: str) -> None:
-    found = occlusion_sensitivity(AnySize(), some_images(1, 3, 40, 32), [0], **PRESETS[name])
-    assert found.map().shape == (1, 40, 32)
+@pytest.mark.parametrize(
+    ("name", "window", "stride", "edge", "score"),
+    [
+        ("captum", (10, 8), (5, 4), "clip", "logit"),
+        ("mathworks", (8, 7), (4, 4), "clip", "prob"),
+        ("monai", (16, 16), (12, 12), "shift", "prob"),
+    ],
+)
+def test_presets_are_what_is_documented(
+    name: str, window: tuple[int, int], stride: tuple[int, int], edge: str, score: str
+) -> None:
+    images = some_images(2, 3, 40, 32)
+    fills = {
+        "captum": torch.zeros(3),
+        "mathworks": images.mean((0, 2, 3)),
+        "monai": images.mean((2, 3), keepdim=True),
+    }
+    found = occlusion_sensitivity(AnySize(), images, [0, 4], **PRESETS[name])
+    expected = occlusion_sensitivity(
+        AnySize(), images, [0, 4], window=window, stride=stride, fill=fills[name], edge=edge,
+        score=score, target="label",
+    )  # fmt: skip
+    assert found.windows == expected.windows
+    torch.testing.assert_close(found.map(), expected.map(), atol=1e-6, rtol=0)
+    assert bool(found.map().abs().flatten(1).amax(1).gt(1e-4).all())
+
+
+def test_presets_are_all_tested() -> None:
+    assert set(PRESETS) == {"captum", "mathworks", "monai"}
 
 
 @pytest.mark.parametrize("edge", ["clip", "shift", "center", "drop"])
@@ -226,6 +255,14 @@ def test_bfloat16_images_and_model() -> None:
     found = occlusion_sensitivity(half, images.bfloat16(), [1], score="logit").map()
     assert found.dtype == torch.float32
     torch.testing.assert_close(found, expected, atol=0.05, rtol=0)
+    # The same pixels in float32 are cast to what the model takes.
+    cast = occlusion_sensitivity(half, images.bfloat16().float(), [1], fill=0.0, score="logit")
+    same = occlusion_sensitivity(half, images.bfloat16(), [1], fill=0.0, score="logit")
+    assert torch.equal(cast.map(), same.map())
+    several = {"half": half, "double": copy.deepcopy(model).double()}
+    both = occlusion_sensitivity(several, images, [1], fill=["mean", "blur"], score="logit")
+    single = occlusion_sensitivity(model, images, [1], fill=["mean", "blur"], score="logit")
+    torch.testing.assert_close(both.map("double"), single.map(), atol=1e-5, rtol=0)
 
 
 def test_a_mirrored_image_has_a_mirrored_map() -> None:
@@ -279,9 +316,45 @@ def test_several_fills_are_swept_each_and_agree_or_not() -> None:
     assert both.fill_agreement().shape == (2,)
 
 
-def test_the_bar_counts_every_forward(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("most", "chunk"), [(100, 16), (3, 16), (100, 1)])
+def test_every_forward_is_counted_once(most: int, chunk: int) -> None:
+    model, images = Short(most, MemoryError), some_images(2, 3, 16, 12)
+    windows, fills = windows_over((16, 12), window=5), [torch.zeros(1, 1, 1, 1), images.flip(3)]
+    done: list[int] = []
+    outputs: list[int] = []
+    found = swept(
+        model, images, windows, fills, chunk=chunk, expect=outputs.append, advance=done.append
+    )
+    assert found.shape == (2, 2, windows.count + 1, CLASSES)
+    assert sum(done) == found[..., 0].numel()
+    assert done == model.sizes
+    assert max(done) <= min(most, chunk)
+    assert outputs == [CLASSES]
+
+
+def test_the_bar_is_for_the_eyes_only(capsys: pytest.CaptureFixture[str]) -> None:
     occlusion_sensitivity(AnySize(), some_images(2, 3, 16, 16), [0, 1], progress=True)
     assert capsys.readouterr().out == ""
+
+
+class OnMeta(nn.Module):
+    """A model on a device that has no values, which answers from the CPU; it notes how much it is given."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1, device=device))
+        self.seen: list[tuple[str, int]] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen.append((x.device.type, len(x)))
+        return torch.zeros(len(x), 2)
+
+
+def test_the_chunk_follows_the_device_of_each_model() -> None:
+    models = {device: OnMeta(device) for device in ("cpu", "meta")}
+    occlusion_sensitivity(models, some_images(2, 3, 32, 32), [0, 1])
+    assert models["meta"].seen == [("meta", 2 * 50)]  # at once
+    assert models["cpu"].seen == [("cpu", 25)] * 4
 
 
 def test_many_forwards_are_warned_of() -> None:
@@ -368,27 +441,34 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch ha
         self.live -= size
 
 
-@pytest.mark.parametrize("fill", ["mean", "blur"])
-def test_memory_stays_within_twice_the_chunk_and_the_logits(fill: str) -> None:
+@pytest.mark.parametrize("fill", ["mean", "blur", ["mean", "grey"]])
+def test_memory_stays_within_twice_the_chunk_and_the_logits(fill: Any) -> None:
     class Pooling(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
-            return x[:, :, ::16, ::16].flatten(1)
+            return x[:, :, ::4, ::4].flatten(1)
 
     images = some_images(4, 3, 64, 48)
-    chunk, classes = 8, 3 * 4 * 3
+    chunk, classes = 2, 3 * 16 * 12
     counted = LiveBytes(images)
     gc.disable()
     with counted:
         result = occlusion_sensitivity(
-            Pooling(), images, [0] * 4, fill=fill, window=16, chunk=chunk, score="logit"
-        )
+            Pooling(), images, [0] * 4, fill=fill, window=16, chunk=chunk, score="logit",
+            normalization=(0, 1),
+        )  # fmt: skip
     gc.enable()
     of_fill = images.nbytes if fill == "blur" else 0
-    logits = len(images) * (result.windows.count + 1) * classes * 4
+    logits = len(result.fills) * len(images) * (result.windows.count + 1) * classes * 4
     masks_and_ranges = chunk * 64 * 48 + 10_000
+    answers = (
+        4 * chunk * classes * 4
+    )  # of one pass, and what it takes to see whether they are finite
     # Making the blur takes a few copies of the images, before the sweep.
-    bound = max(2 * chunk * images[0].nbytes + logits + masks_and_ranges, 4 * of_fill) + of_fill
-    assert logits < counted.peak <= bound + logits  # logits are stacked by fill at the end
+    bound = (
+        max(2 * chunk * images[0].nbytes + logits + masks_and_ranges + answers, 4 * of_fill)
+        + of_fill
+    )
+    assert logits < counted.peak <= bound
 
 
 @pytest.mark.parametrize(
@@ -415,6 +495,33 @@ def test_wrong_use_is_refused(options: dict[str, Any], message: str) -> None:
     arguments: dict[str, Any] = {"labels": [0, 1]} | options
     with pytest.raises(UsageError, match=message):
         occlusion_sensitivity(ConvNet(), some_images(2, 3, 32, 32), **arguments)
+
+
+def test_one_output_has_a_logit_only() -> None:
+    class OneOutput(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.mean((2, 3))
+
+    images = some_images(2, 1, 8, 8)
+    result = occlusion_sensitivity(OneOutput(), images, [0, 0], window=4, score="logit")
+    assert result.map().shape == (2, 8, 8)
+    for score in ("prob", "logprob", "margin", "relative"):
+        for ask in (
+            lambda score=score: result.map(score=score),
+            lambda score=score: occlusion_sensitivity(OneOutput(), images, [0, 0], score=score),
+        ):
+            with pytest.raises(UsageError, match="`score` should be `logit` for a model with one"):
+                ask()
+
+
+def test_nothing_falls_from_nothing() -> None:
+    plain, under = (
+        torch.tensor([[0.0, 2e3], [0.0, 1.0]]),
+        torch.tensor([[[1e3, 0.0]], [[0.0, 0.0]]]),
+    )
+    found = drops(plain, under, score="relative")
+    p = 1 / (1 + math.exp(1))
+    assert found[:, 0, 0].tolist() == pytest.approx([0.0, (p - 0.5) / p])
 
 
 def test_a_single_image_without_a_batch_is_refused() -> None:

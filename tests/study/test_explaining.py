@@ -1,6 +1,7 @@
 """Which networks and images an explanation is of, and the means that it shows."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from foveal.records import read_run
 from foveal.study import Study
 from foveal.study.class_sheets import class_sheets
 from foveal.study.explaining import chosen_rows, explain
+from foveal.study.gate_findings import gate_findings
 from foveal.study.measures import measured
 from foveal.study.networks import Network, images_for, networks_of
 from foveal.study.robustness_curves import robustness_curves
@@ -68,10 +70,47 @@ def test_networks_of_other_images_are_not_compared(folder: Path, tmp_path: Path)
         networks_of([folder, other])
 
 
+def test_runs_that_differ_in_more_than_their_seed_are_told_apart(
+    folder: Path, networks: list[Network], tmp_path: Path
+) -> None:
+    longer = tmp_path / "longer"
+    config = changed(attention="none", seeds=1, test_size=100, epochs=3)
+    Study.open(longer, config).run(with_extras=False)
+    found = networks_of([folder, longer, networks[0].folder])
+    assert [(n.name, n.seed) for n in found] == [
+        ("none in study", 0), ("none in study", 1), ("series", 0), ("series", 1), ("none in longer", 0),
+    ]  # fmt: skip
+    assert len({n.key for n in found}) == 5
+    chosen = networks_of([folder, longer], variants=["none"], seeds=[0])
+    assert [n.name for n in chosen] == ["none in study", "none in longer"]
+
+
+def test_maps_of_predictions_have_no_mean_over_seeds(
+    networks: list[Network], data: ImageData
+) -> None:
+    with pytest.raises(UsageError, match="choose one seed"):
+        explain(networks, data, np.array([0]), rule="one", target="pred")
+    found = explain(networks[:1], data, np.arange(4), rule="four", target="pred")
+    p = found.result.probabilities(networks[0].key)
+    np.testing.assert_allclose(found.sureness("none"), p.amax(1))
+
+
+def test_gates_are_found_to_be_something(networks: list[Network]) -> None:
+    found = gate_findings(networks)
+    assert {one.variant for one in found} == {"series"}
+    assert len(found) == 6
+    for k, one in enumerate(found):
+        left = [read_run(n.folder).extras["gates"] for n in networks[2:]]
+        assert sum(one.findings.values()) == 2
+        assert one.mean == pytest.approx(np.mean([each["mean"][k] for each in left]))
+        words = [str(each["finding"][k]) for each in left]
+        assert all(one.findings[word] == words.count(word) for word in words)
+
+
 def test_maps_are_means_over_seeds(networks: list[Network], data: ImageData) -> None:
     rows = np.array([5, 2, 40])
     found = explain(networks, data, rows, rule="three")
-    assert list(found.names) == ["none", "series"]
+    assert list(found.networks) == ["none", "series"]
     images, labels = images_at(data, rows), torch.from_numpy(data.test.labels[rows])
     each = [
         occlusion_sensitivity(n.load(), images, labels, normalization=(data.mean, data.std))
@@ -173,3 +212,15 @@ def test_measures_stand_beside_their_controls(networks: list[Network], data: Ima
     attention = [name for name in by_variant["series"] if name.startswith("blocks.")]
     assert len(attention) == 6
     assert by_variant["none"]["auc"].control == 0.5
+
+
+def test_measures_are_of_the_maps_that_are_shown(networks: list[Network], data: ImageData) -> None:
+    def named(**options: Any) -> dict[str, float | None]:
+        found = explain(networks[2:3], data, np.arange(6), rule="six", **options)
+        (many,) = measured(networks[2:3], found).values()
+        return {one.name: one.value for one in many}
+
+    first, other = named(), named(fill="noise", score="margin")
+    assert first.keys() == other.keys()
+    for name in ("insertion area", "pointing", "grad-cam ~ occlusion"):
+        assert first[name] != other[name]

@@ -43,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_leaves_all_that_it_should(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == [
-        "config.toml", "environment.json", "manifest.json", "metrics.csv", "model",
+        "config.toml", "environment.json", "extras", "manifest.json", "metrics.csv", "model",
         "predictions.npz", "results.json", "training_batch.npz",
     ]  # fmt: skip
     assert not partial_path(folder).exists()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from foveal.data import Content, ImageData, colourfulness, load_data
+from foveal.data import Content, ImageData, Split, colourfulness, load_data
 from foveal.evaluation import CORRUPTIONS
 from foveal.explanation import gate_maps, occlusion_sensitivity
 from foveal.models import load_model
@@ -102,7 +102,8 @@ def test_without_masks_the_extent_is_measured(tmp_path: Path) -> None:
     left = run.extras["covariates"]
     assert str(left["extent_source"]) == "occlusion"
     assert left["extent"].shape == (10,)
-    assert bool(((left["extent"] > 0) & (left["extent"] <= 1)).all())
+    known = left["extent"][np.isfinite(left["extent"])]
+    assert bool(((known > 0) & (known <= 1)).all())
 
 
 def without_masks() -> Content:
@@ -120,6 +121,28 @@ def test_the_extent_of_a_known_map() -> None:
     images = torch.ones(1, 1, 32, 32)
     result = occlusion_sensitivity(Corner(), images, [0], window=8, stride=8, fill=0.0)
     assert extents(result).tolist() == [8 * 8 / (32 * 32)]
+    flat = occlusion_sensitivity(Corner(), images, [1], window=8, stride=8, fill=1.0)
+    assert bool(np.isnan(extents(flat)).all())
+
+
+def test_a_run_of_four_channels_leaves_what_it_can(tmp_path: Path) -> None:
+    study = Study.open(
+        tmp_path / "study",
+        changed(data=f"{__name__}:four_channels", attention="none", seeds=1, test_size=50),
+    )
+    (run,) = study.run().runs
+    assert "jpeg" not in run.extras["robustness"]["condition"]
+    assert run.extras["occlusion"]["pictures"].shape[-1] == 4
+    assert "covariates" not in run.extras
+
+
+def four_channels() -> Content:
+    found = load_data("scenes", train_size=120, test_size=50)
+    train, test = (
+        Split(np.concatenate((split.images, split.images[..., :1]), axis=-1), split.labels)
+        for split in (found.train, found.test)
+    )
+    return Content(found.classes, train, test)
 
 
 def test_images_are_chosen_by_place_alone() -> None:
@@ -140,6 +163,6 @@ def test_a_plan_knows_how_many_images_go_through(variant: str, data: ImageData) 
     seen: list[int] = []
     job.model.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
     training = Training(job.model, (), None, 0.0)  # type: ignore[arg-type]  # not looked at
-    for name in ("occlusion", "robustness", "covariates"):
+    for name in ("occlusion", "gates", "robustness", "covariates"):
         extras.OF_RUNS[name](job, training)
     assert sum(seen) == forward_passes(config, data)

@@ -23,7 +23,7 @@ HERE = Execution()
 # Small enough for four minutes on two cores, and large enough that every network clearly learns.
 DEMO = StudyConfig(
     data="scenes:clutter=0.25",
-    train_size=3000,
+    train_size=2300,
     test_size=1000,
     epochs=3,
     seeds=3,

@@ -86,8 +86,8 @@ def explain(
         most_different=most_different,
     )
     options: dict[str, Any] = {
-        "window": window or "auto",
-        "stride": stride or "auto",
+        "window": "auto" if window is None else window,
+        "stride": "auto" if stride is None else stride,
         "fill": words(fill),
         "score": score,
         "target": target,
@@ -109,12 +109,19 @@ def explain(
         print_json(content | {"files": [str(path) for path in written]})
         return
     out.print(table(content))
+    if content["gates"]:
+        out.print(gates_table(content))
     if measures:
         out.print(measures_table(content))
     for path in written:
         if path.suffix != ".svg":
             out.print(str(path), soft_wrap=True, markup=False)
     say("[dim]Each figure is there as SVG too.[/]")
+    if not any(path.stem == "robustness" for path in written):
+        say(
+            "[dim]No robustness and no sheets of classes: not every run has left what they need (trained "
+            "with --no-extras, or with other images).[/]"
+        )
 
 
 def words(text: str | None) -> list[str]:
@@ -138,6 +145,9 @@ def table(content: dict[str, Any]) -> Table:
     made.add_column("variant", overflow="fold")
     for name in ("seeds", "right", "p of the class", "largest drop", "right under windows"):
         made.add_column(name, justify="right")
+    several = len(content["fill"]) > 1
+    if several:
+        made.add_column("fills agree", justify="right")
     for variant, own in content["variants"].items():
         made.add_row(
             escape(variant),
@@ -146,6 +156,23 @@ def table(content: dict[str, Any]) -> Table:
             f"{fmean(own['probability']):.2f}",
             f"{fmean(own['largest_drop']):.2f}",
             f"{own['accuracy_under_occlusion']:.0%}",
+            *([f"{own['fill_agreement']:.2f}"] if several else []),
+        )
+    return made
+
+
+def gates_table(content: dict[str, Any]) -> Table:
+    """Return one row a gate: in how many seeds it works, and if not, what it is instead."""
+    made = Table("variant", "gate", "over", "found", box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("mean", "between images", "moved"):
+        made.add_column(name, justify="right")
+    for one in content["gates"]:
+        found = ", ".join(f"{word} {count}" for word, count in one["findings"].items())
+        numbers = (f"{one[name]:.3f}" for name in ("mean", "between_images", "moved"))
+        over = {"channel": "channels", "spatial": "positions"}.get(one["kind"], one["kind"])
+        colour = "yellow" if one["useless"] else "default"
+        made.add_row(
+            escape(one["variant"]), escape(one["gate"]), over, f"[{colour}]{found}[/]", *numbers
         )
     return made
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -24,11 +25,13 @@ from foveal.explanation.lettering import RIGHT, UNITS, WRONG, sureness
 from foveal.records.run import write_json
 from foveal.study.class_sheets import ClassSheets, class_sheets
 from foveal.study.explaining import Explanation, gates_of
+from foveal.study.gate_findings import gate_findings
 from foveal.study.measures import Measured
 from foveal.study.networks import Network
 from foveal.study.robustness_curves import RobustnessCurves, robustness_curves
 
 SCHEMA = 1
+NUMBERS = "explain.json"
 GATED_IMAGES, MOST_SITES, MOST_ROWS = 5, 12, 30  # more no page holds
 
 
@@ -37,6 +40,7 @@ def write_explanation(
 ) -> list[Path]:
     """Write all that there is to show into `folder`, and return the paths."""
     folder.mkdir(parents=True, exist_ok=True)
+    earlier = listed(folder)
     written = save_figure(comparison(found), folder / "comparison")
     sheets = class_sheets(networks)
     if sheets is not None and len(sheets.labels):
@@ -46,53 +50,74 @@ def write_explanation(
         figure = draw_robustness(borne.curves, caption=robustness_caption(borne, found))
         written += save_figure(figure, folder / "robustness")
     for network in first_of_each(networks):
-        if has_gates(network):
-            maps = gates_of(network, found, most=GATED_IMAGES)
+        maps = gates_of(network, found, most=GATED_IMAGES)
+        if maps:
             name = "".join(c if c.isalnum() or c in "-_=." else "-" for c in network.name)
             written += save_figure(gates(maps, network, found), folder / f"gates-{name}")
     found.result.save(folder / "occlusion.npz")
-    write_json(folder / "explain.json", content)
-    return [*written, folder / "occlusion.npz", folder / "explain.json"]
+    written.append(folder / "occlusion.npz")
+    for path in earlier - set(written):  # figures of another choice of networks or images
+        path.unlink(missing_ok=True)
+    write_json(folder / NUMBERS, content | {"files": [path.name for path in written]})
+    return [*written, folder / NUMBERS]
+
+
+def listed(folder: Path) -> set[Path]:
+    """Return what an earlier call has written into the folder, by its own list."""
+    try:
+        names = json.loads((folder / NUMBERS).read_text())["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    return {folder / Path(str(name)).name for name in names}
 
 
 def comparison(found: Explanation) -> Figure:
     """Draw the maps of all variants, a row an image."""
     columns = [
         Column(name, found.maps(name)[:MOST_ROWS], titles(found, name)[:MOST_ROWS])
-        for name in found.names
+        for name in found.networks
     ]
     return draw_comparison(
         found.pictures[:MOST_ROWS],
         columns,
         names=[found.data.classes[label] for label in found.labels[:MOST_ROWS]],
         unit=UNITS[found.result.score],
-        caption=f"{found.result.caption} {spread(found, columns)}",
+        caption=f"{found.result.caption}{fills_in_words(found)} {spread(found, columns)}",
         window=found.result.windows.window,
-        difference=compared(list(found.names)),
+        difference=compared(networks_by_name(found)),
     )
 
 
-def compared(names: list[str]) -> tuple[str, str] | None:
-    """Return whose difference is shown: series and none if both are there, else the last and the first."""
-    if len(names) < 2:
+def networks_by_name(found: Explanation) -> list[Network]:
+    """Return the first network of each variant."""
+    return [many[0] for many in found.networks.values()]
+
+
+def compared(networks: Sequence[Network]) -> tuple[str, str] | None:
+    """Return whose difference is shown, of one cell of a grid alone: there only the variant differs.
+
+    `series` and `none` if both are there, else the last and the first.
+    """
+    here = [network for network in networks if network.cell == networks[0].cell]
+    if len(here) < 2:
         return None
-    last = "series" if "series" in names else names[-1]
-    first = "none" if "none" in names and last != "none" else names[0]
-    return (last, first) if last != first else (names[-1], names[0])
+    kinds = {network.config.attention.partition(":")[0]: network.name for network in here[::-1]}
+    first = kinds.get("none", here[0].name)
+    last = kinds.get("series", here[-1].name)
+    return (last, first) if last != first else (here[-1].name, here[0].name)
 
 
 def titles(found: Explanation, variant: str) -> list[str]:
     """Say of each image what most seeds of a variant predict, how sure, and how far hiding lowers that."""
-    votes, seeds = found.votes(variant), len(found.names[variant])
-    p = found.mean(variant, found.result.probabilities)
-    falls = found.mean(variant, found.result.grid).reshape(len(p), -1).max(1)
+    votes, seeds = found.votes(variant), len(found.networks[variant])
+    p, falls = found.sureness(variant), found.falls(variant)
     lines = []
     for row, label in enumerate(found.labels):
         guess = int(votes[row].argmax())
         mark = RIGHT if guess == label else WRONG
         share = f" {votes[row, guess]}/{seeds}" if seeds > 1 else ""
         first = f"{mark} {found.data.classes[guess]}{share}"
-        lines.append(f"{first}\n{sureness(p[row, label], falls[row])}")
+        lines.append(f"{first}\n{sureness(p[row], falls[row])}")
     return lines
 
 
@@ -101,16 +126,17 @@ def spread(found: Explanation, columns: Sequence[Column]) -> str:
     limit = shared_limit([column.maps for column in columns])
     left = f", the first {MOST_ROWS} of them" if len(found.rows) > MOST_ROWS else ""
     return (
-        f"Images: {found.rule} of {found.data.name}{left}. {seeds_in_words(found.names)} One scale for all "
+        f"Images: {found.rule} of {found.data.name}{left}. {seeds_in_words(found)} One scale for all "
         f"panels, up to the 99th percentile of |value|, {limit:.3g}; the line is at half of it. Above each "
-        "panel: what most seeds predict, the mean probability of the true class, the largest mean drop. "
+        "panel: what most seeds predict and whether that is right, the mean probability of the class that "
+        "the map is about, the largest drop of the mean map. "
         "Grey: hiding changes nothing."
     )
 
 
-def seeds_in_words(names: dict[str, list[str]]) -> str:
+def seeds_in_words(found: Explanation) -> str:
     """Say over which seeds maps are means."""
-    each = {name: [one.rsplit(" ", 1)[1] for one in many] for name, many in names.items()}
+    each = {name: [str(one.seed) for one in many] for name, many in found.networks.items()}
     if len({tuple(seeds) for seeds in each.values()}) == 1:
         seeds = next(iter(each.values()))
         if len(seeds) == 1:
@@ -120,14 +146,32 @@ def seeds_in_words(names: dict[str, list[str]]) -> str:
     return f"Means are over the seeds of each variant ({listed})."
 
 
+def fills_in_words(found: Explanation) -> str:
+    """Say how far the maps of several fills agree."""
+    if len(found.result.fills) < 2:
+        return ""
+    each = ", ".join(f"{name} {fills_agree(found, name):.2f}" for name in found.networks)
+    return f" Maps are means over the fills, whose rank correlation is: {each}."
+
+
+def fills_agree(found: Explanation, variant: str) -> float | None:
+    """Return the rank correlation of the maps of several fills, mean over images and seeds."""
+    if len(found.result.fills) < 2:
+        return None
+    each = [found.result.fill_agreement(one.key) for one in found.networks[variant]]
+    return float(np.nanmean([float(values.nanmean()) for values in each]))
+
+
 def sheet(sheets: ClassSheets, found: Explanation, networks: Sequence[Network]) -> Figure:
     """Draw the mean map of each class."""
-    images = found.data.test.images
-    pictures = np.stack([np.asarray(images[rows]).mean(0) / 255 for rows in sheets.rows])
-    columns = [Column(name, maps, [""] * len(maps)) for name, maps in sheets.maps.items()]
+    images, shown = found.data.test.images, slice(MOST_ROWS)
+    pictures = np.stack([np.asarray(images[rows]).mean(0) / 255 for rows in sheets.rows[shown]])
+    columns = [
+        Column(name, maps[shown], [""] * len(maps[shown])) for name, maps in sheets.maps.items()
+    ]
     named = [
         f"{found.data.classes[k]}\nn = {n}"
-        for k, n in zip(sheets.labels, sheets.counts, strict=True)
+        for k, n in zip(sheets.labels[shown], sheets.counts[shown], strict=True)
     ]
     (h, w), (sy, sx) = sheets.window, sheets.stride
     caption = (
@@ -143,7 +187,7 @@ def sheet(sheets: ClassSheets, found: Explanation, networks: Sequence[Network]) 
         unit=UNITS["prob"],
         caption=caption,
         window=sheets.window,
-        difference=compared(list(sheets.maps)),
+        difference=compared(networks_by_name(found)),
     )
 
 
@@ -154,7 +198,7 @@ def robustness_caption(borne: RobustnessCurves, found: Explanation) -> str:
         "severity 0 are the images as they are. Occlusion hides a window of "
         f"{', '.join(f'{share:.0%}' for share in borne.shares)} of the image; the corruptions are those of "
         "CIFAR-10-C or, above 64 px, ImageNet-C. Lines are means over the seeds, bands their range. "
-        f"{seeds_in_words(found.names)}"
+        f"{seeds_in_words(found)}"
     )
 
 
@@ -194,13 +238,6 @@ def first_of_each(networks: Sequence[Network]) -> list[Network]:
     return list({network.name: network for network in reversed(networks)}.values())[::-1]
 
 
-def has_gates(network: Network) -> bool:
-    """Say whether a network has gates whose maps are known."""
-    from foveal.attention.gate import Gate
-
-    return any(isinstance(module, Gate) for module in network.load().modules())
-
-
 def content_of(
     found: Explanation, networks: Sequence[Network], measures: dict[str, list[Measured]]
 ) -> dict[str, Any]:
@@ -222,7 +259,8 @@ def content_of(
             {"row": int(row), "label": int(label), "class": found.data.classes[label]}
             for row, label in zip(found.rows, found.labels, strict=True)
         ],
-        "variants": {name: variant_content(found, name) for name in found.names},
+        "variants": {name: variant_content(found, name) for name in found.networks},
+        "gates": [asdict(one) for one in gate_findings(networks)],
         "measures": {name: [asdict(one) for one in many] for name, many in measures.items()},
     }
 
@@ -230,14 +268,13 @@ def content_of(
 def variant_content(found: Explanation, variant: str) -> dict[str, Any]:
     """Return what the networks of one variant say, a value an image, means over its seeds."""
     rows = np.arange(len(found.labels))
-    names = found.names[variant]
-    p = found.mean(variant, found.result.probabilities)
-    falls = found.mean(variant, found.result.grid).reshape(len(rows), -1).max(1)
-    under = [found.result.accuracy_under_occlusion(name) for name in names]
+    networks = found.networks[variant]
+    under = [found.result.accuracy_under_occlusion(network.key) for network in networks]
     return {
-        "seeds": [int(name.rsplit(" ", 1)[1]) for name in names],
-        "probability": p[rows, found.labels].tolist(),
-        "right": (found.votes(variant)[rows, found.labels] / len(names)).tolist(),
-        "largest_drop": falls.tolist(),
+        "seeds": [network.seed for network in networks],
+        "probability": found.sureness(variant).tolist(),
+        "right": (found.votes(variant)[rows, found.labels] / len(networks)).tolist(),
+        "largest_drop": found.falls(variant).tolist(),
         "accuracy_under_occlusion": float(np.mean(under)),
+        "fill_agreement": fills_agree(found, variant),
     }

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from foveal.drawing.canvas import Drawing
-from foveal.drawing.overlay import colour_scale, draw_overlay, shared_limit
+from foveal.drawing.overlay import colour_scale, draw_overlay, grey, shared_limit
 
 Array = npt.NDArray[Any]
 
@@ -94,7 +94,7 @@ def subtracted(columns: Sequence[Column], difference: tuple[str, str] | None) ->
 
 def draw_picture(axes: Axes, picture: Array, name: str, window: tuple[int, int] | None) -> None:
     """Draw the image itself, its name beside it, and the window in its corner."""
-    shown = picture if picture.shape[2] == 3 else np.repeat(picture[:, :, :1], 3, axis=2)
+    shown = picture if picture.shape[2] == 3 else np.repeat(grey(picture), 3, axis=2)
     axes.imshow(shown, interpolation="nearest")
     axes.set_ylabel(name, fontsize=8)
     if window is not None:

@@ -36,10 +36,13 @@ def is_flat(values: Array) -> bool:
 
 
 def grey(picture: Array) -> Array:
-    """Return the luma of a picture (H, W, 3) or (H, W, 1) in [0, 1], (H, W, 1)."""
-    if picture.shape[2] == 1:
-        return picture
-    return np.asarray((picture[:, :, :3] @ np.array(LUMA))[:, :, None])
+    """Return the luma of a picture (H, W, 3) in [0, 1], (H, W, 1).
+
+    Channels that are not three have no colours: of (H, W, C) it is their mean.
+    """
+    if picture.shape[2] != len(LUMA):
+        return np.asarray(picture.mean(axis=2, keepdims=True))
+    return np.asarray((picture @ np.array(LUMA))[:, :, None])
 
 
 def overlay(picture: Array, values: Array, *, limit: float) -> Array:

@@ -11,10 +11,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from foveal.attention.gate import Gate
-from foveal.errors import bad_parameter
+from foveal.errors import UsageError, bad_parameter
+from foveal.explanation.checks import check_images
 from foveal.explanation.gates import GateMap, gate_maps
 from foveal.explanation.grad_cam import grad_cam
 from foveal.explanation.occlusion import occlusion_sensitivity
+from foveal.explanation.occlusion_result import OcclusionResult
 from foveal.explanation.ranks import rank_correlation
 from foveal.explanation.windows import Windows
 from foveal.seeding import seeded
@@ -27,7 +29,8 @@ class Agreement:
     """How two maps of the same images agree, by Spearman's rank correlation over the windows.
 
     `correlation` (N,) is one value an image, NaN where a map is flat. `control` (R, N) is the same with
-    the gates redrawn R times and all else as it was, None where no gate takes part.
+    the gates redrawn R times and all else as it was, None where no gate takes part or the gate has
+    nothing to redraw, as SimAM has not.
     """
 
     first: str
@@ -49,8 +52,10 @@ class Agreement:
 def agreement(
     model: nn.Module,
     images: Tensor,
-    labels: Tensor | Sequence[int],
+    labels: Tensor | Sequence[int] | None,
     *,
+    result: OcclusionResult | None = None,
+    name: str | None = None,
     draws: int = DRAWS,
     seed: int = 0,
     **options: object,
@@ -65,26 +70,46 @@ def agreement(
 
     Args:
         model: a network; without gates over positions only Grad-CAM and occlusion are compared.
-        images, labels: as in `occlusion_sensitivity`.
+        images, labels: as in `occlusion_sensitivity`. Grad-CAM is of the classes that the occlusion maps
+            are about.
+        result: a sweep of these images, whose maps are taken as they are; nothing is swept then, and
+            `labels` are not used.
+        name: the name of this model in `result`, if that is of several.
         draws: redrawn gates, R.
         seed: of those draws.
-        options: of `occlusion_sensitivity`.
+        options: of `occlusion_sensitivity`, where there is no `result`.
+
+    Raises:
+        UsageError: the target is `all`, or `result` is not of such images.
     """
     if draws < 1:
         raise bad_parameter("draws", "at least 1", draws)
-    result = occlusion_sensitivity(model, images, labels, **options)  # type: ignore[arg-type]
-    occlusion = result.grid()
-    cam = result.windows.pool(grad_cam(model, images, labels))
+    check_images(images)
+    target = options.get("target") if result is None else result.target
+    if isinstance(target, str) and target == "all":
+        raise UsageError("Maps are compared for one class an image: take another target than all.")
+    if result is None:
+        result = occlusion_sensitivity(model, images, labels, **options)  # type: ignore[arg-type]
+    elif options:
+        raise UsageError(f"With `result` nothing is swept: leave out {', '.join(options)}.")
+    if (result.images, *result.windows.image) != (len(images), *images.shape[2:]):
+        should_be = f"a sweep of images of shape {tuple(images.shape)}"
+        raise bad_parameter("result", should_be, (result.images, "C", *result.windows.image))
+    occlusion = result.grid(name)
+    classes = result.classes(result.of(name)[0, :, 0])
+    assert classes is not None
+    cam = result.windows.pool(grad_cam(model, images, classes))
     found = [Agreement("grad-cam", "occlusion", correlated(cam, occlusion))]
     attention = attention_grids(model, images, result.windows)
     redrawn = [
-        attention_grids(with_fresh_gates(model, seed=seed + k), images, result.windows)
+        redrawn_grids(model, images, result.windows, seed=seed + k)
         for k in range(draws if attention else 0)
     ]
     for site, grid in attention.items():
-        for name, other in (("occlusion", occlusion), ("grad-cam", cam)):
-            control = torch.stack([correlated(draw[site], other) for draw in redrawn])
-            found.append(Agreement(site, name, correlated(grid, other), control))
+        drawn = [each[site] for each in redrawn if site in each]
+        for second, other in (("occlusion", occlusion), ("grad-cam", cam)):
+            control = torch.stack([correlated(one, other) for one in drawn]) if drawn else None
+            found.append(Agreement(site, second, correlated(grid, other), control))
     return tuple(found)
 
 
@@ -97,6 +122,25 @@ def attention_grids(model: nn.Module, images: Tensor, windows: Windows) -> dict[
         for gate in gate_maps(model, images)
         if gate.kind != "channel"
     }
+
+
+def redrawn_grids(
+    model: nn.Module, images: Tensor, windows: Windows, *, seed: int
+) -> dict[str, Tensor]:
+    """Return as `attention_grids` what redrawn gates say, of those in which redrawing changes anything."""
+    fresh = with_fresh_gates(model, seed=seed)
+    grids = attention_grids(fresh, images, windows)
+    return {
+        site: grid
+        for site, grid in grids.items()
+        if differ(model.get_submodule(site), fresh.get_submodule(site))
+    }
+
+
+def differ(first: nn.Module, second: nn.Module) -> bool:
+    """Say whether any parameter differs between two modules of one structure."""
+    pairs = zip(first.parameters(), second.parameters(), strict=True)
+    return any(not torch.equal(a, b) for a, b in pairs)
 
 
 def over_image(gate: GateMap, size: tuple[int, int]) -> Tensor:

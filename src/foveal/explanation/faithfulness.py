@@ -21,6 +21,7 @@ from foveal.explanation.checks import (
     checked_maps,
 )
 from foveal.explanation.fills import blurred, fitting
+from foveal.explanation.inputs import as_taken
 from foveal.modes import evaluating
 
 Counts = npt.NDArray[np.int64]
@@ -80,7 +81,8 @@ def faithfulness(
         fill: what stands where a pixel is deleted or not yet inserted, in the model's input space: a
             number, one a channel, or a tensor broadcastable to the images. By default
             `blurred(images, side / 8)` of the shorter side. Take one that differs from the fill of the map:
-            with the same one a map is judged by what it was made from.
+            with the same one a map is judged by what it was made from. So a map made with the fill
+            `blur` needs another than the default here.
         steps: S, from 1 to H W.
         chunk: images at a time. Besides the model and a blurred copy of the images, if that is the fill,
             memory goes by it alone.
@@ -129,7 +131,6 @@ def curves(
     """Return the probability of the label once the first `counts` (S + 1,) pixels are from `after`."""
     shape = len(maps), len(counts)
     found = np.empty(shape)
-    device = next(model.parameters(), before).device
     for start in range(0, found.size, chunk):
         every = np.arange(start, min(start + chunk, found.size))
         rows, steps = np.divmod(every, len(counts))
@@ -137,8 +138,8 @@ def curves(
         changed = places[rows - rows[0]] < counts[steps][:, None, None]
         mask = torch.from_numpy(changed)[:, None].to(before.device)  # (B, 1, H, W)
         index = torch.from_numpy(rows).to(before.device)
-        inputs = torch.where(mask, after[index], before[index]).to(device)
-        logits = checked_logits(model(inputs), len(rows)).to("cpu", torch.float64)
+        inputs = torch.where(mask, after[index], before[index])
+        logits = checked_logits(model(as_taken(model, inputs)), len(rows)).to("cpu", torch.float64)
         check_known("labels", labels, logits.shape[1])
         check_finite(logits, lambda row: named_row(row, counts, name), first=start)
         own = labels[rows]

@@ -12,17 +12,37 @@ from torch import Tensor
 from foveal.errors import UsageError, bad_parameter, unknown_name
 from foveal.seeding import generator
 
-Normalization = tuple[Sequence[float], Sequence[float]]
+Values = float | Sequence[float] | Tensor
+Normalization = tuple[Values, Values]
 Fill = str | float | Tensor
 
 
 @dataclass(frozen=True)
 class Given:
-    """What a named fill is made from: images (N, C, H, W) as the model takes them, and the window."""
+    """What a named fill is made from: images (N, C, H, W) as the model takes them, and the window.
+
+    `normalization` are mean and std, each (1, C, 1, 1), None if they are not known.
+    """
 
     images: Tensor
-    normalization: Normalization | None
+    normalization: tuple[Tensor, Tensor] | None
     window: tuple[int, int]
+
+    @property
+    def exact(self) -> Tensor:
+        """The images in double precision, on the CPU, as not every device has that."""
+        return self.images.detach().cpu().double()
+
+    @property
+    def standardized(self) -> bool:
+        """Whether the images are normalised by mean and deviation of data, which are then 0 and 1.
+
+        With mean 0 and std 1 they are in image space, and say of the data what they hold themselves.
+        """
+        if self.normalization is None:
+            return False
+        mean, std = self.normalization
+        return bool((mean != 0).any() or (std != 1).any())
 
 
 def from_image_space(given: Given, value: float) -> Tensor:
@@ -32,26 +52,44 @@ def from_image_space(given: Given, value: float) -> Tensor:
             "The fills `black` and `grey` are colours of the image as it was: say how the images were "
             "normalised with normalization=(mean, std), or (0, 1) if they were not."
         )
-    mean, std = (channels(values, given.images) for values in given.normalization)
+    mean, std = given.normalization
     return (value - mean) / std
 
 
-def channels(values: Sequence[float] | float, images: Tensor) -> Tensor:
-    """Return one value a channel, (1, C, 1, 1)."""
-    each = torch.as_tensor(values, dtype=torch.float64).reshape(1, -1, 1, 1)
-    return each.expand(1, images.shape[1], 1, 1)
+def checked_normalization(
+    normalization: Normalization | None, channels: int
+) -> tuple[Tensor, Tensor] | None:
+    """Return mean and std as (1, C, 1, 1) each, refusing what is not one number for all or one a channel."""
+    if normalization is None:
+        return None
+    should_be = f"mean and std above 0, each a number or one for each of {channels} channels"
+    try:
+        mean, std = (
+            torch.as_tensor(values, device="cpu", dtype=torch.float64)
+            .reshape(1, -1, 1, 1)
+            .expand(1, channels, 1, 1)
+            for values in normalization
+        )
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise bad_parameter("normalization", should_be, normalization) from error
+    if not bool((std > 0).all()):
+        raise bad_parameter("normalization", should_be, normalization)
+    return mean, std
 
 
 def mean(given: Given) -> Tensor:
-    """Return the mean of the data the normalisation is of, else that of the images given."""
-    if given.normalization is None:
-        return given.images.double().mean(dim=(0, 2, 3), keepdim=True)
-    return torch.zeros(1, 1, 1, 1, dtype=torch.float64)
+    """Return the mean of the data the normalisation is of, else that of the images given.
+
+    A normalisation by mean 0 and std 1 is of no data.
+    """
+    if given.standardized:
+        return torch.zeros(1, 1, 1, 1, dtype=torch.float64)
+    return given.exact.mean(dim=(0, 2, 3), keepdim=True)
 
 
 def image_mean(given: Given) -> Tensor:
     """Return the mean colour of each image, (N, C, 1, 1)."""
-    return given.images.double().mean(dim=(2, 3), keepdim=True)
+    return given.exact.mean(dim=(2, 3), keepdim=True)
 
 
 def black(given: Given) -> Tensor:
@@ -70,13 +108,15 @@ def blur(given: Given) -> Tensor:
 
 
 def noise(given: Given) -> Tensor:
-    """Return one pattern of Gaussian noise with the mean and deviation of the data, (1, C, H, W)."""
-    images = given.images
-    drawn = torch.randn(images.shape[1:], generator=generator(0, "fill"), dtype=torch.float64)
-    drawn = drawn[None].to(images.device)
-    if given.normalization is not None:
+    """Return one pattern of Gaussian noise with the mean and deviation of the data, (1, C, H, W).
+
+    Of which data is as for `mean`.
+    """
+    shape = (1, *given.images.shape[1:])
+    drawn = torch.randn(shape, generator=generator(0, "fill"), dtype=torch.float64)
+    if given.standardized:
         return drawn
-    deviation = images.double().std(dim=(0, 2, 3), keepdim=True, correction=0)
+    deviation = given.exact.std(dim=(0, 2, 3), keepdim=True, correction=0)
     return mean(given) + drawn * deviation
 
 
@@ -117,8 +157,15 @@ def named_fills(
     normalization: Normalization | None,
     window: tuple[int, int],
 ) -> dict[str, Tensor]:
-    """Return each fill by its name, broadcastable to `images` (N, C, H, W) and of their dtype."""
-    given = Given(images, normalization, window)
+    """Return each fill by its name, broadcastable to `images` (N, C, H, W) and of their dtype.
+
+    With a `normalization` by mean 0 and std 1 the images are taken to be in image space: `black` and
+    `grey` are colours there, `mean` and `noise` follow the images.
+
+    Raises:
+        UsageError: there is no such fill, or a normalisation of another length, whatever the fill.
+    """
+    given = Given(images, checked_normalization(normalization, images.shape[1]), window)
     several = [fill] if isinstance(fill, str | int | float | Tensor) else list(fill)
     found: dict[str, Tensor] = {}
     for one in several:

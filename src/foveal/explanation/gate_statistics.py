@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from foveal.attention.gate import Gate
 from foveal.errors import UsageError
 from foveal.explanation.gates import kind_of, refuse_without_gates, share_of, site_of
+from foveal.explanation.inputs import as_taken
 from foveal.modes import evaluating
 
 STILL = 0.01  # deviations below are too small to matter beside what follows a gate
@@ -79,12 +81,12 @@ class Tally:
 
     def add(self, values: Tensor, start: Tensor | None) -> None:
         """Count the map of a batch (B, ...)."""
-        exact = values.double()
+        exact = values.cpu().double()  # not on the device, which may have no double precision
         self.total += exact.sum(0)
         self.squares += exact.square().sum(0)
-        self.saturated += float(((values < CLOSED) | (values > OPEN)).sum())
+        self.saturated += float(((exact < CLOSED) | (exact > OPEN)).sum())
         if start is not None:
-            self.distance += float((exact - start.double()).abs().sum())
+            self.distance += float((exact - start.cpu().double()).abs().sum())
         self.count += values.numel()
         self.images += len(values)
 
@@ -100,28 +102,31 @@ def gate_statistics(
 
     Args:
         model: a network with gates of foveal.
-        batches: images (B, C, H, W), all of one size, and labels, which are not used.
+        batches: images (B, C, H, W), all of one size, and labels, which are not used. They are brought
+            to the model's device and dtype.
         start: the same network with gates as they were before training. Its gates are asked of the
-            features that the trained network gives them, so that only the gate has changed.
+            features that the trained network gives them, so that only the gate has changed. It is left
+            where it is: a copy is asked.
 
     Raises:
         UsageError: there is no gate, no image, or `start` is another network.
     """
     refuse_without_gates(model)
     tallies: dict[str, Tally] = {}
-    first = dict(start.named_modules()) if start is not None else {}
+    # A copy, as its gates go where the features are.
+    first = dict(copy.deepcopy(start).named_modules()) if start is not None else {}
 
     def tell(name: str, features: Tensor, values: Tensor) -> None:
         at_start = said_at_start(first, name, features) if start is not None else None
         if name not in tallies:
             shape = values.shape[1:]
-            zero = torch.zeros(shape, dtype=torch.float64, device=values.device)
+            zero = torch.zeros(shape, dtype=torch.float64)
             tallies[name] = Tally(zero, zero.clone(), kind_of(values))
         tallies[name].add(values, at_start)
 
     with evaluating(model), telling(model, tell):
         for images, _ in batches:
-            model(images)
+            model(as_taken(model, images))
     if not tallies:
         raise UsageError("Statistics of gates need at least one batch of images.")
     return tuple(
@@ -159,7 +164,7 @@ def said_at_start(modules: dict[str, nn.Module], name: str, features: Tensor) ->
     if not isinstance(gate, Gate):
         raise UsageError(f"`start` should be the same network. Found no gate {name!r} in it.")
     with evaluating(gate):
-        return gate.to(features.device).attention_map(features)
+        return gate.to(features).attention_map(features)
 
 
 def summed(name: str, tally: Tally, share: float, with_start: bool) -> GateStatistics:

@@ -11,6 +11,7 @@ from foveal.attention.gate import Gate
 from foveal.attention.maps import captured_maps
 from foveal.attention.start import IdentityStart
 from foveal.errors import UsageError
+from foveal.explanation.inputs import as_taken
 from foveal.modes import evaluating
 
 AT_SITE = "attention"  # the name of a gate below the module at its site
@@ -64,9 +65,8 @@ def gate_maps(model: nn.Module, images: Tensor) -> tuple[GateMap, ...]:
     blocks.0.relu spatial (1, 1, 32, 32)
     """
     refuse_without_gates(model)
-    like = next(model.parameters(), images)
     with evaluating(model), captured_maps(model) as maps:
-        model(images.to(like.device))
+        model(as_taken(model, images))
     return tuple(
         GateMap(name, site_of(name), values.float().cpu(), share_of(model, name))
         for name, values in maps.items()

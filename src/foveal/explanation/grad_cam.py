@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from foveal.attention.gate import Gate
 from foveal.errors import UsageError, unknown_name
-from foveal.explanation.checks import checked_classes
+from foveal.explanation.checks import check_images, check_known, checked_classes, checked_logits
+from foveal.explanation.gates import AT_SITE
+from foveal.explanation.inputs import as_taken
 from foveal.modes import evaluating
 
 CHUNK = 16
@@ -26,9 +28,9 @@ def grad_cam(
 ) -> Tensor:
     """Return the Grad-CAM of each image for its label, float32 (N, H, W) on the CPU, not normalised.
 
-    Computed by torchcam at `layer`, by default the last convolution that is not a gate's, and brought to
-    the size of the image bilinearly. The model is in eval mode meanwhile; its gradients stay as they
-    were.
+    Computed by torchcam at `layer`, by default the last convolution that is not a gate's and stands
+    below no module named `attention`, and brought to the size of the image bilinearly. The model is in
+    eval mode meanwhile; its gradients stay as they were.
 
     Args:
         model: a network from (N, C, H, W) to logits (N, K).
@@ -38,37 +40,43 @@ def grad_cam(
         chunk: images a pass.
 
     Raises:
-        UsageError: the model has no such layer.
+        UsageError: the model has no such layer, or no such classes.
 
     Source: Selvaraju et al. 2017, "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
     Localization", equations 1 and 2.
     """
     from torchcam.methods import GradCAM
 
+    check_images(images)
     name = last_convolution(model) if layer is None else layer
     if name not in dict(model.named_modules()):
         raise unknown_name("layer", name, dict(model.named_modules()))
-    like = next(model.parameters(), images)
-    classes = checked_classes("labels", labels, len(images)).tolist()
+    classes = checked_classes("labels", labels, len(images))
     found = []
     with evaluating(model), torch.enable_grad(), GradCAM(model, name) as extractor:
         for start in range(0, len(images), chunk):
             # The input asks for gradients, so that a network whose weights are frozen has them too.
-            batch = images[start : start + chunk].to(like.device).detach().requires_grad_()
-            logits = model(batch)
-            (map_,) = extractor(classes[start : start + chunk], logits, normalized=False)
+            batch = as_taken(model, images[start : start + chunk]).detach().requires_grad_()
+            logits = checked_logits(model(batch), len(batch))
+            check_known("labels", classes, logits.shape[1])
+            own = classes[start : start + chunk].tolist()
+            (map_,) = extractor(own, logits, normalized=False)
             found.append(map_.detach().float().cpu())
     maps = torch.cat(found)[:, None]
     return F.interpolate(maps, size=images.shape[2:], mode="bilinear", align_corners=False)[:, 0]
 
 
 def last_convolution(model: nn.Module) -> str:
-    """Return the name of the last convolution that does not belong to a gate."""
+    """Return the name of the last convolution that belongs to no gate, nor to other attention at a site.
+
+    What is inserted without being a gate, as modules of timm are, is known by its name, `attention`.
+    """
     gates = [name for name, module in model.named_modules() if isinstance(module, Gate)]
     names: list[str] = [
         name
         for name, module in model.named_modules()
         if isinstance(module, nn.Conv2d)
+        and AT_SITE not in name.split(".")
         and not any(name.startswith(f"{gate}.") or not gate for gate in gates)
     ]
     if not names:

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
-from foveal.explanation.fills import Normalization
+from foveal.explanation.fills import Normalization, checked_normalization
 from foveal.explanation.windows import Windows
 
 UNITS = {
@@ -25,7 +24,12 @@ RIGHT, WRONG = "\N{CHECK MARK}", "\N{BALLOT X}"
 
 
 def panel_titles(
-    probabilities: Tensor, target: Tensor, fall: Tensor, *, classes: Sequence[str] | None
+    probabilities: Tensor,
+    target: Tensor,
+    fall: Tensor,
+    *,
+    labels: Tensor | None,
+    classes: Sequence[str] | None,
 ) -> list[str]:
     """Say of each image what is predicted, how sure the network is of the target, and how far that falls.
 
@@ -33,15 +37,24 @@ def panel_titles(
         probabilities: (N, K).
         target: the class of each map, (N,).
         fall: the largest drop of each map, (N,).
+        labels: the true classes (N,), by which a prediction is marked right or wrong; None for no mark.
         classes: names; by default numbers.
     """
     rows = []
-    for p, wanted, drop in zip(probabilities, target.tolist(), fall.tolist(), strict=True):
+    true = [None] * len(target) if labels is None else labels.tolist()
+    of_each = zip(probabilities, target.tolist(), fall.tolist(), true, strict=True)
+    for p, wanted, drop, label in of_each:
         guess = int(p.argmax())
-        mark = RIGHT if guess == wanted else WRONG
         sure = sureness(float(p[wanted]), drop)
-        rows.append(f"{mark} {class_name(guess, classes)}\n{sure}")
+        rows.append(f"{mark_of(guess, label)}{class_name(guess, classes)}\n{sure}")
     return rows
+
+
+def mark_of(guess: int, label: int | None) -> str:
+    """Return the mark before a prediction, none where the truth is not known."""
+    if label is None:
+        return ""
+    return f"{RIGHT} " if guess == label else f"{WRONG} "
 
 
 def sureness(probability: float, fall: float) -> str:
@@ -61,14 +74,17 @@ def class_name(label: int, classes: Sequence[str] | None) -> str:
 def pictures_of(images: Tensor, normalization: Normalization | None) -> npt.NDArray[Any]:
     """Return images (N, C, H, W) as pictures (N, H, W, C) in [0, 1].
 
-    Without their normalisation they are stretched to that range if they lie outside it.
+    Without their normalisation they are stretched to that range if they lie outside it, and black if
+    they have one value throughout.
     """
     pixels = images.detach().float().cpu()
-    if normalization is not None:
-        mean, std = (torch.as_tensor(v).reshape(1, -1, 1, 1) for v in normalization)
+    low, high = float(pixels.min()), float(pixels.max())
+    known = checked_normalization(normalization, images.shape[1])
+    if known is not None:
+        mean, std = known
         pixels = pixels * std + mean
-    elif pixels.min() < 0 or pixels.max() > 1:
-        pixels = (pixels - pixels.min()) / (pixels.max() - pixels.min())
+    elif low < 0 or high > 1:
+        pixels = (pixels - low) / ((high - low) or 1)
     return np.asarray(pixels.clamp(0, 1).permute(0, 2, 3, 1).numpy())
 
 

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from foveal.errors import bad_parameter
 from foveal.explanation.checks import check_images, check_known, checked_classes
 from foveal.explanation.fills import Fill, Normalization, named_fills
+from foveal.explanation.inputs import as_taken
 from foveal.explanation.occlusion_result import OcclusionResult
-from foveal.explanation.scores import SCORES
+from foveal.explanation.scores import SCORES, check_score
 from foveal.explanation.sweep import chunk_size, swept
 from foveal.explanation.targets import Target, checked_target
 from foveal.explanation.windows import Size, windows_over
@@ -60,23 +61,25 @@ def occlusion_sensitivity(
 
     Args:
         models: a network from (N, C, H, W) to logits (N, K), or several by name.
-        images: (N, C, H, W), as the models take them.
+        images: (N, C, H, W), as the models take them, but for device and dtype, which are each model's.
         labels: the true classes (N,); needed for `target="label"`.
         window, stride, edge: where the windows lie, see `foveal.explanation.windows.windows_over`. At
             32 px `auto` gives windows of 8 every 4 px, at 224 px of 32 every 16.
         fill: what hides, by selection and not by arithmetic. Colours of image space: `mean` (that of the
             data if `normalization` is given, else of `images`), `black` and `grey` (both need
-            `normalization`), `image-mean`, `blur` (a Gaussian of half a window) and `noise`. A number or
-            a tensor, (C,), (C, H, W) or (N, C, H, W), is taken in the model's input space: 0.0 is
-            Captum's default. Several in a list are swept each, and maps are their mean.
+            `normalization`), `image-mean`, `blur` (a Gaussian of half a window) and `noise` (with mean
+            and deviation of the data, as for `mean`). A number or a tensor, (C,), (C, H, W) or
+            (N, C, H, W), is taken in the model's input space: 0.0 is Captum's default. Several in a list
+            are swept each, and maps are their mean.
         target: what the maps are about: `label`, `pred` (what each model predicts of the plain image), a
             class, a tensor (N,) of classes, or `all`.
         score: `prob`, `logit`, `logprob`, `margin` (to the best other class), or `relative` (the drop of
             the probability as a share of it).
-        chunk: images a forward pass. Results do not depend on it by more than 1e-6, and it is halved
-            where memory runs out. Besides the model a sweep needs no more than twice the chunk's input,
-            and 4 bytes for each logit.
-        normalization: mean and std of each channel by which `images` were normalised.
+        chunk: images a forward pass; `auto` goes by the device of each model. Results do not depend on
+            it by more than 1e-6, and it is halved where memory runs out. Besides the model a sweep needs
+            no more than twice the chunk's input, and 4 bytes for each logit.
+        normalization: mean and std by which `images` were normalised, of each channel or one for all.
+            (0, 1) says that they are in image space: `mean` and `noise` then follow `images`.
         progress: show a bar on stderr.
 
     Raises:
@@ -104,7 +107,7 @@ def occlusion_sensitivity(
     height, width = images.shape[2:]
     windows = windows_over((height, width), window=window, stride=stride, edge=edge)
     fills = named_fills(fill, images, normalization=normalization, window=windows.window)
-    size = chunk_size(images) if chunk == "auto" else checked_chunk(chunk)
+    size = None if chunk == "auto" else checked_chunk(chunk)
     work = len(images) * (windows.count + 1) * len(fills) * len(named)
     if work > MANY:
         warnings.warn(
@@ -114,22 +117,17 @@ def occlusion_sensitivity(
     logits = {}
     with bar(work, shown=progress) as advance:
         for name, model in named.items():
-            like = next(model.parameters(), images)
-            on_device = images.to(like.device)
+            taken = as_taken(model, images)
             with evaluating(model):
-                each = [
-                    swept(
-                        model,
-                        on_device,
-                        windows,
-                        colour.to(like.device),
-                        chunk=size,
-                        expect=lambda classes: refuse_unknown(classes, wanted, true, score),
-                        advance=advance,
-                    )
-                    for colour in fills.values()
-                ]
-            logits[name] = torch.stack(each)
+                logits[name] = swept(
+                    model,
+                    taken,
+                    windows,
+                    [colour.to(taken) for colour in fills.values()],
+                    chunk=chunk_size(taken) if size is None else size,
+                    expect=lambda classes: refuse_unknown(classes, wanted, true, score),
+                    advance=advance,
+                )
     return OcclusionResult(
         logits=logits, windows=windows, fills=tuple(fills), labels=true, target=wanted, score=score
     )
@@ -147,8 +145,7 @@ def refuse_unknown(classes: int, target: Target, labels: Tensor | None, score: s
     for name, given in (("labels", labels), ("target", target)):
         if given is not None and not isinstance(given, str):
             check_known(name, given, classes)
-    if classes == 1 and score != "logit":
-        raise bad_parameter("score", "`logit` for a model with one output", score)
+    check_score(score, classes)
 
 
 @contextmanager

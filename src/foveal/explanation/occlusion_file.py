@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import struct
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +20,19 @@ from foveal.explanation.targets import Target
 from foveal.explanation.windows import Windows
 
 VERSION = 1
+# What NumPy, zip, JSON and the fields raise of bytes that are not as they were written.
+DAMAGED = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    RuntimeError,  # a zip that says it is encrypted, or packed in a way not known
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def write_sweep(
@@ -59,7 +75,8 @@ def read_sweep(path: Path) -> dict[str, Any]:
         FovealError: it is no such file, or of another version.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # Opened here, as NumPy leaves a file open that it cannot read.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             about = json.loads(str(stored["about"]))
             arrays = {n: torch.from_numpy(stored[n]) for n in stored.files if n != "about"}
         if about["version"] != VERSION:
@@ -75,5 +92,5 @@ def read_sweep(path: Path) -> dict[str, Any]:
             "target": arrays["target"] if about["target"] is None else about["target"],
             "score": about["score"],
         }
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except DAMAGED as error:
         raise FovealError(f"{path} holds no result of an occlusion sweep ({error}).") from error

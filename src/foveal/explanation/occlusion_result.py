@@ -13,11 +13,12 @@ from torch import Tensor
 
 from foveal.drawing import Column, draw_comparison
 from foveal.errors import UsageError, bad_parameter, unknown_name
+from foveal.explanation.checks import check_images
 from foveal.explanation.fills import Normalization
 from foveal.explanation.lettering import UNITS, caption_of, class_name, panel_titles, pictures_of
 from foveal.explanation.occlusion_file import read_sweep, write_sweep
 from foveal.explanation.ranks import rank_correlation
-from foveal.explanation.scores import SCORES, drops_of
+from foveal.explanation.scores import SCORES, check_score, drops_of
 from foveal.explanation.targets import Target, classes_of
 from foveal.explanation.windows import Windows
 
@@ -81,6 +82,7 @@ class OcclusionResult:
         if score not in SCORES:
             raise unknown_name("score", score, SCORES)
         logits = self.of(model)
+        check_score(score, logits.shape[-1])
         wanted = self.classes(logits[0, :, 0], target)
         each = [drops_of(logits[k], wanted, score=score) for k in self.places(fill)]
         return self.by_window(torch.stack(each).double().mean(0).float())
@@ -182,12 +184,18 @@ class OcclusionResult:
             difference: names of two models whose difference is a column of its own.
 
         Raises:
-            UsageError: the target is `all`: name one class an image.
+            UsageError: the target is `all`: name one class an image; or `images` are not those of the
+                sweep by their number or size.
         """
         if isinstance(self.target, str) and self.target == "all":
             raise UsageError(
                 "A picture shows one class an image: sweep for another target than all."
             )
+        check_images(images)
+        height, width = self.windows.image
+        if (len(images), *images.shape[2:]) != (self.images, height, width):
+            should_be = f"those of the sweep, of shape ({self.images}, C, {height}, {width})"
+            raise bad_parameter("images", should_be, tuple(images.shape))
         columns = [
             Column(name, self.map(name).numpy(), self.titles(name, classes)) for name in self.models
         ]
@@ -208,7 +216,7 @@ class OcclusionResult:
         target = self.classes(p)
         assert target is not None
         fall = self.grid(model).flatten(1).amax(1)
-        return panel_titles(p, target, fall, classes=classes)
+        return panel_titles(p, target, fall, labels=self.labels, classes=classes)
 
     @property
     def caption(self) -> str:

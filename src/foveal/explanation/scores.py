@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from foveal.errors import bad_parameter
+
 AT_ONCE = 1 << 20  # logits from which scores are computed at once, in double precision
 
 
@@ -36,7 +38,13 @@ SCORES: dict[str, Callable[[Tensor], Tensor]] = {
     "relative": probabilities,
 }
 """The scores of all classes (..., K), from logits (..., K). `relative` is a probability whose drop is
-given as a share of what it was."""
+given as a share of what it was, 0 where that was 0."""
+
+
+def check_score(score: str, outputs: int) -> None:
+    """Refuse a score that holds a class against others where there are none."""
+    if outputs == 1 and score != "logit":
+        raise bad_parameter("score", "`logit` for a model with one output", score)
 
 
 def drops(plain: Tensor, occluded: Tensor, *, score: str) -> Tensor:
@@ -49,7 +57,9 @@ def drops(plain: Tensor, occluded: Tensor, *, score: str) -> Tensor:
     """
     of = SCORES[score]
     before, under = of(plain.double())[:, None], of(occluded.double())
-    return (before - under) / before if score == "relative" else before - under
+    if score != "relative":
+        return before - under
+    return torch.where(before > 0, (before - under) / before, 0.0)
 
 
 def drops_of(logits: Tensor, classes: Tensor | None, *, score: str) -> Tensor:

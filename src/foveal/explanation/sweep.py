@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,10 @@ OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", 
 
 
 def chunk_size(images: Tensor) -> int:
-    """Return how many images go through the network at once; the same on every call, as results are."""
+    """Return how many images go through the network at once, where they are now.
+
+    It is the same on every call, as results are.
+    """
     pixels = PIXELS_AT_ONCE.get(images.device.type, PIXELS_ELSEWHERE)
     return max(FEWEST, pixels // (images.shape[2] * images.shape[3]))
 
@@ -28,32 +31,36 @@ def swept(
     model: nn.Module,
     images: Tensor,
     windows: Windows,
-    fill: Tensor,
+    fills: Sequence[Tensor],
     *,
     chunk: int,
     expect: Callable[[int], None],
     advance: Callable[[int], None],
 ) -> Tensor:
-    """Return the logits of each image as it is and under each window, float32 (N, 1 + P, K), on the CPU.
+    """Return the logits of each image as it is and under each window, float32 (F, N, 1 + P, K), on the CPU.
 
     Besides the model this needs at most twice a chunk of images and the logits: what is hidden is chosen
-    in a copy of the chunk. Where memory runs out, the chunk is halved and the sweep goes on. `expect` is
-    told the number of classes as soon as it is known, `advance` how many images were done.
+    in a copy of the chunk, and logits are written where they stay. Where memory runs out, the chunk is
+    halved and the sweep goes on. `expect` is told the number of classes as soon as it is known,
+    `advance` how many images were done.
 
     Raises:
         FovealError: memory runs out with a single image at a time, or a logit is not finite.
     """
     positions = windows.count + 1
-    total = len(images) * positions
+    of_a_fill = len(images) * positions
+    total = len(fills) * of_a_fill
     logits: Tensor | None = None
     start = 0
     while start < total:
+        place, first = divmod(start, of_a_fill)
         # Chunks of equal size: a small last one would pay for its overhead alone.
-        left = -(-(total - start) // chunk)
-        size = -(-(total - start) // left)
-        rows = torch.arange(start, start + size, device=images.device)
+        left = -(-(of_a_fill - first) // chunk)
+        size = -(-(of_a_fill - first) // left)
+        rows = torch.arange(first, first + size, device=images.device)
+        image, position = rows // positions, rows % positions - 1
         try:
-            found = model(hidden(images, windows, fill, rows // positions, rows % positions - 1))
+            found = model(hidden(images, windows, fills[place], image, position))
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -64,16 +71,16 @@ def swept(
                 ) from error
             chunk = size // 2
             continue
-        found = checked_logits(found, size)
+        found = checked_logits(found, size).float().cpu()
         if logits is None:
             expect(found.shape[1])
             logits = torch.empty(total, found.shape[1])
-        logits[start : start + size] = found.float().cpu()
+        check_finite(found, lambda row: named_row(row, windows), first=first)
+        logits[start : start + size] = found
         start += size
         advance(size)
     assert logits is not None
-    check_finite(logits, lambda row: named_row(row, windows))
-    return logits.view(len(images), positions, -1)
+    return logits.view(len(fills), len(images), positions, -1)
 
 
 def hidden(

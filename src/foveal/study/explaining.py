@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from foveal.attention.gate import Gate
 from foveal.data import ImageData
 from foveal.errors import UsageError, bad_parameter
 from foveal.explanation import GateMap, OcclusionResult, gate_maps, occlusion_sensitivity
@@ -18,23 +19,25 @@ from foveal.records.schema import PREDICTIONS
 from foveal.study.fixed_images import first_of_each_class
 from foveal.study.networks import Network
 from foveal.study.seen import images_at
+from foveal.training.numerics import best_device
 
 Floats = npt.NDArray[np.floating[Any]]
+FEW_CLASSES = 10
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
     """What was asked, and what each network said.
 
-    `rows` (N,) are places in the test set, chosen by `rule`; `result` holds the sweep of every network,
-    under the name `variant seed 0`; `names` has those of each variant.
+    `rows` (N,) are places in the test set, chosen by `rule`; `result` holds the sweep of every network
+    under its key; `networks` has those of each variant, by seed.
     """
 
     data: ImageData
     rows: npt.NDArray[np.int64]
     rule: str
     result: OcclusionResult
-    names: dict[str, list[str]]
+    networks: dict[str, list[Network]]
 
     @property
     def labels(self) -> npt.NDArray[np.int64]:
@@ -47,9 +50,29 @@ class Explanation:
         return np.asarray(self.data.test.images[self.rows]) / 255
 
     def mean(self, variant: str, of: Callable[[str], torch.Tensor]) -> Floats:
-        """Return the mean over the seeds of a variant of what is known of each network."""
-        each = torch.stack([of(name).double() for name in self.names[variant]])
+        """Return the mean over the seeds of a variant of what is known of each network, by key."""
+        each = torch.stack([of(network.key).double() for network in self.networks[variant]])
         return np.asarray(each.mean(0).numpy())
+
+    def targets(self, key: str) -> torch.Tensor:
+        """Return the class that the maps of a network are about, (N,)."""
+        found = self.result.classes(self.result.probabilities(key), self.result.target)
+        assert found is not None
+        return found
+
+    def sureness(self, variant: str) -> Floats:
+        """Return the mean probability of the class that the maps are about, (N,)."""
+
+        def of_target(key: str) -> torch.Tensor:
+            p = self.result.probabilities(key)
+            return p.gather(1, self.targets(key)[:, None])[:, 0]
+
+        return self.mean(variant, of_target)
+
+    def falls(self, variant: str) -> Floats:
+        """Return the largest drop of the mean map of each image, (N,)."""
+        grid = self.mean(variant, self.result.grid)
+        return np.asarray(grid.reshape(len(grid), -1).max(1))
 
     def maps(self, variant: str) -> Floats:
         """Return the mean map of a variant, (N, H, W)."""
@@ -58,7 +81,10 @@ class Explanation:
     def votes(self, variant: str) -> npt.NDArray[np.int64]:
         """Return how many seeds of a variant predict each class, (N, K)."""
         classes = len(self.data.classes)
-        each = [self.result.probabilities(name).argmax(1).numpy() for name in self.names[variant]]
+        each = [
+            self.result.probabilities(network.key).argmax(1).numpy()
+            for network in self.networks[variant]
+        ]
         return sum(
             (np.eye(classes, dtype=np.int64)[one] for one in each),
             np.zeros((len(self.rows), classes), np.int64),
@@ -74,19 +100,33 @@ def explain(
     advance: Callable[[Network], None] = lambda _: None,
     **options: Any,
 ) -> Explanation:
-    """Sweep the images `rows` of the test set with each network; `options` are those of the sweep."""
+    """Sweep the images `rows` of the test set with each network; `options` are those of the sweep.
+
+    Raises:
+        UsageError: maps of several seeds would be of different classes.
+    """
+    by_variant: dict[str, list[Network]] = {}
+    for network in networks:
+        by_variant.setdefault(network.name, []).append(network)
+    if options.get("target") == "pred" and any(len(many) > 1 for many in by_variant.values()):
+        raise UsageError(
+            "Networks of several seeds predict different classes, whose maps have no mean: choose one "
+            "seed, or the target `label`."
+        )
     images, labels = images_at(data, rows), torch.from_numpy(data.test.labels[rows])
     logits: dict[str, torch.Tensor] = {}
-    names: dict[str, list[str]] = {}
+    device = best_device()
     for network in networks:
-        name = f"{network.name} seed {network.seed}"
         result = occlusion_sensitivity(
-            {name: network.load()}, images, labels, normalization=(data.mean, data.std), **options
+            {network.key: network.load().to(device)},
+            images,
+            labels,
+            normalization=(data.mean, data.std),
+            **options,
         )
         logits |= result.logits
-        names.setdefault(network.name, []).append(name)
         advance(network)
-    return Explanation(data, rows, rule, replace(result, logits=logits), names)
+    return Explanation(data, rows, rule, replace(result, logits=logits), by_variant)
 
 
 def chosen_rows(
@@ -103,7 +143,7 @@ def chosen_rows(
         data: the images.
         networks: whose predictions `most_different` looks at.
         images: these places.
-        per_class: the first so many of each class; 1 if nothing is asked for.
+        per_class: the first so many of each class; if nothing is asked for, 1 of up to ten classes.
         most_different: those on which the share of right runs differs most among the variants.
     """
     if sum(bool(way) for way in (images, per_class, most_different)) > 1:
@@ -118,11 +158,12 @@ def chosen_rows(
             f"the {most_different} test images on which the share of right runs differs most among variants"
         )
     each = at_least_one("per_class", 1 if per_class is None else per_class)
-    rows = first_of_each_class(data.test.labels, range(len(data.classes)), each)
+    few = per_class is None and len(data.classes) > FEW_CLASSES
+    classes = range(FEW_CLASSES if few else len(data.classes))
+    rows = first_of_each_class(data.test.labels, classes, each)
     by_class = rows[np.argsort(data.test.labels[rows], kind="stable")]
-    return by_class, f"the first {each} test images of each class" if each > 1 else (
-        "the first test image of each class"
-    )
+    count = f"the first {each} test images" if each > 1 else "the first test image"
+    return by_class, f"{count} of each {f'of the first {FEW_CLASSES} classes' if few else 'class'}"
 
 
 def at_least_one(name: str, value: int) -> int:
@@ -145,5 +186,8 @@ def differing(networks: Sequence[Network], count: int) -> npt.NDArray[np.int64]:
 
 
 def gates_of(network: Network, explanation: Explanation, *, most: int) -> tuple[GateMap, ...]:
-    """Return what the gates of one network say of the first images of an explanation."""
-    return gate_maps(network.load(), images_at(explanation.data, explanation.rows[:most]))
+    """Return what the gates of one network say of the first images; nothing if it has none of ours."""
+    model = network.load()
+    if not any(isinstance(module, Gate) for module in model.modules()):
+        return ()
+    return gate_maps(model, images_at(explanation.data, explanation.rows[:most]))

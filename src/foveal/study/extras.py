@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from foveal.errors import FovealError
 from foveal.records import Design, has_extra, write_extra
 from foveal.study import seen
 from foveal.study.config import RunConfig
@@ -35,7 +36,13 @@ OF_VARIANTS: dict[str, Callable[[RunConfig], Arrays]] = {}
 def leave_with_run(folder: Path, job: Job, training: Training) -> None:
     """Write what each extra finds in a trained network."""
     for name, extra in OF_RUNS.items():
-        arrays = extra(job, training)
+        try:
+            arrays = extra(job, training)
+        except FovealError as error:
+            raise FovealError(
+                f"The training is done and kept, but its {name} cannot be measured ({error}): "
+                "`ablate` finishes the run with --no-extras."
+            ) from error
         if arrays:
             write_extra(folder, name, arrays)
 

@@ -74,17 +74,19 @@ def mean_or_none(values: Sequence[float | None]) -> float | None:
 
 def measures_of(network: Network, found: Explanation) -> dict[str, tuple[float, float | None]]:
     """Return the measures of one network, each with its control."""
-    model, name = network.load(), f"{network.name} seed {network.seed}"
-    images, labels = images_at(found.data, found.rows), torch.from_numpy(found.labels)
+    model, name = network.load(), network.key
+    images, targets = images_at(found.data, found.rows), found.targets(name)
     maps = found.result.map(name).numpy()
     windows = found.result.windows
     noise = random_maps(maps.shape, window=windows.window, stride=windows.stride, seed=network.seed)
-    own, control = (faithfulness(model, images, labels, each) for each in (maps, noise))
+    # What a map was made with must not judge it, and blur is what else would fill.
+    fill = 0.0 if "blur" in found.result.fills else None
+    own, control = (faithfulness(model, images, targets, each, fill=fill) for each in (maps, noise))
     measures: dict[str, tuple[float, float | None]] = {
         "insertion area": (own.insertion_area.mean(), control.insertion_area.mean()),
         "deletion area": (own.deletion_area.mean(), control.deletion_area.mean()),
     }
-    for one in agreement(model, images, labels, **geometry(found)):
+    for one in agreement(model, images, targets, result=found.result, name=name):
         measures[f"{one.first} ~ {one.second}"] = (one.mean, one.control_mean)
     for title, place in localisation(network, model, found, maps).items():
         measures[title] = (place.mean, place.chance)
@@ -100,6 +102,8 @@ def localisation(
         truth = np.asarray(masks[found.rows], dtype=np.bool_)
     else:
         test = found.data.test
+        if test.images.shape[1] % 2 or test.images.shape[2] % 2 or len(found.data.classes) < 2:
+            return {}  # no canvas of four whole cells, or nothing of another class to put beside
         planted = plant(np.asarray(test.images), test.labels, seed=network.seed, rows=found.rows)
         pixels = normalise(torch.from_numpy(planted.images), found.data.mean, found.data.std)
         labels = torch.from_numpy(planted.labels)
@@ -117,11 +121,13 @@ def localisation(
 
 
 def geometry(found: Explanation) -> dict[str, Any]:
-    """Return the options of the sweep that lie in its windows."""
+    """Return the options with which a sweep is made as that of the explanation was."""
     windows = found.result.windows
     return {
         "window": windows.window,
         "stride": windows.stride,
         "edge": windows.edge,
+        "fill": found.result.fills,
+        "score": found.result.score,
         "normalization": (found.data.mean, found.data.std),
     }

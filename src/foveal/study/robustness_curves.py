@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from foveal.drawing import Curve
-from foveal.records.run import read_extras
+from foveal.records.run import Arrays, read_extras
 from foveal.study.networks import Network
 
 
@@ -25,7 +25,7 @@ def robustness_curves(networks: Sequence[Network]) -> RobustnessCurves | None:
     """Return the curves of networks whose runs left them; None where one did not, or on other images."""
     left = [read_extras(network.folder).get("robustness") for network in networks]
     found = [one for one in left if one is not None]
-    if len(found) < len(networks) or len({int(one["images"]) for one in found}) > 1:
+    if len(found) < len(networks) or not all(same_conditions(one, found[0]) for one in found):
         return None
     first = found[0]
     curves: dict[str, dict[str, Curve]] = {}
@@ -38,3 +38,9 @@ def robustness_curves(networks: Sequence[Network]) -> RobustnessCurves | None:
             curves.setdefault(condition, {})[name] = Curve(severity, accuracy)
     shares = first["amount"][first["condition"] == "occlusion"].tolist()
     return RobustnessCurves(curves, int(first["images"]), tuple(shares))
+
+
+def same_conditions(one: Arrays, other: Arrays) -> bool:
+    """Say whether two runs were asked for the same."""
+    names = ("images", "condition", "severity", "amount")
+    return all(np.array_equal(one[name], other[name]) for name in names)

@@ -21,7 +21,7 @@ from foveal.attention.spec import PLAIN
 from foveal.data import ImageData, colourfulness
 from foveal.data.batches import normalise
 from foveal.evaluation import CORRUPTIONS, robustness
-from foveal.evaluation.corruptions import SEVERITIES
+from foveal.evaluation.corruptions import JPEG_MODES, SEVERITIES
 from foveal.evaluation.robustness import SHARES
 from foveal.explanation import (
     GateStatistics,
@@ -32,7 +32,7 @@ from foveal.explanation import (
 )
 from foveal.explanation.windows import windows_over
 from foveal.study.config import RunConfig
-from foveal.study.fixed_images import PICTURED, fixed_images
+from foveal.study.fixed_images import MOST, PICTURED, fixed_images
 from foveal.study.job import Job, make_job, numerics_of
 from foveal.training import Training
 from foveal.training.loop import EVALUATION_BATCH, in_format
@@ -44,6 +44,8 @@ BORNE = 500  # images of the robustness curves
 EXTENDED = 300  # images whose extent is measured by occlusion
 GATED = 1000  # images of the statistics of gates
 HALF = 0.5
+LEAST = 0.02  # of a probability: where no window takes more, a map is noise and has no extent
+PASSES = 15_000  # of one image through the network in a sweep, at most
 
 
 def occlusion(job: Job, training: Training) -> Arrays:
@@ -52,7 +54,7 @@ def occlusion(job: Job, training: Training) -> Arrays:
     `drop` (M, Py, Px) and `predicted` (M, Py, Px) by window, `probability` and `prediction` (M,) of the
     images as they are, `images` (M,) their rows in the test set, and the first of them as `pictures`.
     """
-    rows = fixed_images(job.data.test.labels, len(job.data.classes))
+    rows = fixed(job.data)
     result = looked_at(job, training.model, rows)
     shown = rows[:PICTURED]
     return {
@@ -83,7 +85,7 @@ def gates(job: Job, training: Training) -> Arrays:
     fresh = make_job(job.config, data).model.to(numerics.device)
     test = data.batches("test", batch_size=EVALUATION_BATCH, device=numerics.device)
     batches = islice(in_format(test, numerics), GATED // EVALUATION_BATCH)
-    rows = fixed_images(data.test.labels, len(data.classes))[:PICTURED]
+    rows = fixed(data)[:PICTURED]
     with threads_of(numerics):
         found = gate_statistics(training.model, batches, start=fresh)
         maps = gate_maps(training.model, images_at(data, rows))
@@ -111,6 +113,7 @@ def robust(job: Job, training: Training) -> Arrays:
             np.asarray(data.test.images[:count]),
             data.test.labels[:count],
             normalise=as_trained,
+            kinds=corruptions_of(data),
             fill=torch.tensor(data.mean).view(-1, 1, 1),
             batch_size=EVALUATION_BATCH,
         )
@@ -122,7 +125,7 @@ def covariates(job: Job, training: Training) -> Arrays:
     """Leave what the hypotheses hold gains against: extent and colourfulness of test images.
 
     Only where the network is plain. The extent is that of the scene's mask where there is one; else the
-    share of the image in which the drop reaches half of its largest.
+    share of the image in which the drop reaches half of its largest, NaN where there is hardly any drop.
     """
     if not is_plain(job.config) or job.data.image_shape[0] != 3:
         return {}
@@ -141,6 +144,11 @@ def covariates(job: Job, training: Training) -> Arrays:
     }
 
 
+def corruptions_of(data: ImageData) -> list[str]:
+    """Return the corruptions that these images can have: JPEG knows grey and colour alone."""
+    return [kind for kind in CORRUPTIONS if kind != "jpeg" or data.image_shape[0] in JPEG_MODES]
+
+
 def borne(data: ImageData) -> int:
     """Return on how many test images robustness is measured."""
     return min(BORNE, max(1, len(data.test) // 5))
@@ -149,16 +157,27 @@ def borne(data: ImageData) -> int:
 def extended(data: ImageData) -> int:
     """Return of how many test images the extent is measured, none where the masks are known."""
     known = "area" in data.test.details or data.image_shape[0] != 3
-    return 0 if known else min(EXTENDED, max(1, len(data.test) // 5))
+    return 0 if known else min(EXTENDED, PASSES // positions(data), max(1, len(data.test) // 5))
+
+
+def positions(data: ImageData) -> int:
+    """Return how many times one image goes through a network in a sweep."""
+    height, width = data.image_shape[1:]
+    return windows_over((height, width)).count + 1
+
+
+def fixed(data: ImageData) -> npt.NDArray[np.int64]:
+    """Return the images whose maps a run leaves."""
+    most = min(MOST, PASSES // positions(data))
+    return fixed_images(data.test.labels, len(data.classes), most=most)
 
 
 def forward_passes(config: RunConfig, data: ImageData) -> int:
     """Return how many images all this takes through the network, for a plan of the time."""
-    fixed = len(fixed_images(data.test.labels, len(data.classes)))
-    swept = fixed + (extended(data) if is_plain(config) else 0)
-    conditions = 1 + len(SHARES) + len(CORRUPTIONS) * SEVERITIES
-    height, width = data.image_shape[1:]
-    return swept * (windows_over((height, width)).count + 1) + borne(data) * conditions
+    swept = len(fixed(data)) + (extended(data) if is_plain(config) else 0)
+    gated = 0 if is_plain(config) else min(GATED, len(data.test)) + len(fixed(data)[:PICTURED])
+    conditions = 1 + len(SHARES) + len(corruptions_of(data)) * SEVERITIES
+    return swept * positions(data) + gated + borne(data) * conditions
 
 
 def is_plain(config: RunConfig) -> bool:
@@ -201,9 +220,12 @@ def probability_of_label(result: OcclusionResult) -> npt.NDArray[np.float32]:
 
 
 def extents(result: OcclusionResult) -> npt.NDArray[np.float32]:
-    """Return the share of each image in which the drop reaches half of its largest, (N,)."""
+    """Return the share of each image in which the drop reaches half of its largest, (N,).
+
+    NaN where the largest drop is below 0.02: else the extent would tell of what the network cannot do.
+    """
     maps = result.map().flatten(1)
-    found: npt.NDArray[np.float32] = (
-        (maps >= HALF * maps.amax(1, keepdim=True)).float().mean(1).numpy()
-    )
-    return found
+    largest = maps.amax(1)
+    found = (maps >= HALF * largest[:, None]).float().mean(1)
+    found[largest < LEAST] = torch.nan
+    return np.asarray(found.numpy())
