@@ -151,7 +151,7 @@ def corruptions_of(data: ImageData) -> list[str]:
 
 def borne(data: ImageData) -> int:
     """Return on how many test images robustness is measured."""
-    return min(BORNE, max(1, len(data.test) // 5))
+    return min(BORNE, max(1, len(data.test) // 10))
 
 
 def extended(data: ImageData) -> int:
