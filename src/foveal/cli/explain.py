@@ -163,17 +163,18 @@ def table(content: dict[str, Any]) -> Table:
 
 def gates_table(content: dict[str, Any]) -> Table:
     """Return one row a gate: in how many seeds it works, and if not, what it is instead."""
-    made = Table("variant", "gate", "over", "found", box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("mean", "between images", "moved"):
+    made = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for name in ("variant", "gate at", "over", "found"):
+        made.add_column(name, overflow="fold")
+    for name in ("mean", "by image", "moved"):
         made.add_column(name, justify="right")
     for one in content["gates"]:
         found = ", ".join(f"{word} {count}" for word, count in one["findings"].items())
         numbers = (f"{one[name]:.3f}" for name in ("mean", "between_images", "moved"))
         over = {"channel": "channels", "spatial": "positions"}.get(one["kind"], one["kind"])
         colour = "yellow" if one["useless"] else "default"
-        made.add_row(
-            escape(one["variant"]), escape(one["gate"]), over, f"[{colour}]{found}[/]", *numbers
-        )
+        site = one["gate"].partition(".attention")[0]
+        made.add_row(escape(one["variant"]), escape(site), over, f"[{colour}]{found}[/]", *numbers)
     return made
 
 
