@@ -12,7 +12,7 @@ SOURCE = Path(__file__).parents[1] / "src"
 PACKAGE = SOURCE / "foveal"
 
 # What each room may import; the leaves stand below all of them.
-LEAVES = {"drawing", "errors", "folders", "importing", "lazy", "modes", "seeding"}
+LEAVES = {"atomic", "drawing", "errors", "folders", "importing", "lazy", "modes", "seeding"}
 MAY_IMPORT: dict[str, set[str]] = {
     "attention": set(),
     "models": {"attention"},

@@ -77,13 +77,15 @@ def comparison(found: Explanation) -> Figure:
         Column(name, found.maps(name)[:MOST_ROWS], titles(found, name)[:MOST_ROWS])
         for name in found.networks
     ]
+    limit = shared_limit([column.maps for column in columns])
     return draw_comparison(
         found.pictures[:MOST_ROWS],
         columns,
         names=[found.data.classes[label] for label in found.labels[:MOST_ROWS]],
         unit=UNITS[found.result.score],
-        caption=f"{found.result.caption}{fills_in_words(found)} {spread(found, columns)}",
+        caption=f"{found.result.caption}{fills_in_words(found)} {spread(found, limit)}",
         window=found.result.windows.window,
+        limit=limit,
         difference=compared(networks_by_name(found)),
     )
 
@@ -121,9 +123,8 @@ def titles(found: Explanation, variant: str) -> list[str]:
     return lines
 
 
-def spread(found: Explanation, columns: Sequence[Column]) -> str:
+def spread(found: Explanation, limit: float) -> str:
     """Say of which images, seeds and scale a comparison is."""
-    limit = shared_limit([column.maps for column in columns])
     left = f", the first {MOST_ROWS} of them" if len(found.rows) > MOST_ROWS else ""
     return (
         f"Images: {found.rule} of {found.data.name}{left}. {seeds_in_words(found)} One scale for all "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -77,8 +76,7 @@ def draw_comparison(
     head(grid[0][0], "image")
     bar = scale_beside(figure, grid, colour_scale(limit), extend="both")
     bar.set_label(unit)
-    if caption:
-        figure.supxlabel(wrapped(caption, size[0]), fontsize=7, x=0.01, ha="left")
+    figure.write_below(caption)
     return figure
 
 
@@ -137,9 +135,3 @@ def bare(axes: Axes) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
-
-
-def wrapped(text: str, inches: float) -> str:
-    """Break a caption into lines that fit the figure."""
-    width = max(40, int(inches * 17))
-    return "\n".join(line for part in text.splitlines() for line in textwrap.wrap(part, width))

@@ -7,6 +7,8 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
+from foveal.atomic import written_aside
+
 
 def save_figure(figure: Figure, path: Path) -> list[Path]:
     """Write `path`.png and `path`.svg, each whole or not at all, and return their paths.
@@ -17,11 +19,7 @@ def save_figure(figure: Figure, path: Path) -> list[Path]:
     with matplotlib.rc_context({"svg.hashsalt": path.name, "svg.fonttype": "none"}):
         for suffix, metadata in ((".png", {}), (".svg", {"Date": None})):
             target = path.with_name(path.name + suffix)
-            aside = target.with_name(f".aside-{target.name}")
-            try:
+            with written_aside(target) as aside:
                 figure.savefig(aside, format=suffix[1:], metadata=metadata)
-                aside.replace(target)
-            finally:
-                aside.unlink(missing_ok=True)
             written.append(target)
     return written

@@ -22,7 +22,6 @@ from foveal.drawing.comparison import (
     draw_picture,
     head,
     scale_beside,
-    wrapped,
 )
 
 Array = npt.NDArray[Any]
@@ -80,8 +79,7 @@ def draw_gates(
             draw_channels(axes, site)
     for axes, site in zip(grid[0][1:], sites, strict=True):
         head(axes, site.name)
-    if caption:
-        figure.supxlabel(wrapped(caption, size[0]), fontsize=7, x=0.01, ha="left")
+    figure.write_below(caption)
     return figure
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from foveal.drawing.canvas import Drawing
-from foveal.drawing.comparison import STYLE, wrapped
+from foveal.drawing.comparison import STYLE
 from foveal.drawing.palette import HUES, INK, MARKERS
 
 Array = npt.NDArray[Any]
@@ -62,6 +62,5 @@ def draw_robustness(curves: Mapping[str, Mapping[str, Curve]], *, caption: str =
         axes.set_ylabel("test accuracy, %")
     handles, labels = grid[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper left", ncols=len(labels), frameon=False)
-    if caption:
-        figure.supxlabel(wrapped(caption, 2.6 * ACROSS), fontsize=7, x=0.01, ha="left")
+    figure.write_below(caption)
     return figure

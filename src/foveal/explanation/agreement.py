@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from foveal.attention.gate import Gate
 from foveal.errors import UsageError, bad_parameter
 from foveal.explanation.checks import check_images
-from foveal.explanation.gates import GateMap, gate_maps
+from foveal.explanation.gates import GateMap, gate_maps, has_gates
 from foveal.explanation.grad_cam import grad_cam
 from foveal.explanation.occlusion import occlusion_sensitivity
 from foveal.explanation.occlusion_result import OcclusionResult
@@ -96,9 +96,7 @@ def agreement(
         should_be = f"a sweep of images of shape {tuple(images.shape)}"
         raise bad_parameter("result", should_be, (result.images, "C", *result.windows.image))
     occlusion = result.grid(name)
-    classes = result.classes(result.of(name)[0, :, 0])
-    assert classes is not None
-    cam = result.windows.pool(grad_cam(model, images, classes))
+    cam = result.windows.pool(grad_cam(model, images, result.one_class(name)))
     found = [Agreement("grad-cam", "occlusion", correlated(cam, occlusion))]
     attention = attention_grids(model, images, result.windows)
     redrawn = [
@@ -115,7 +113,7 @@ def agreement(
 
 def attention_grids(model: nn.Module, images: Tensor, windows: Windows) -> dict[str, Tensor]:
     """Return by gate the mean of its map over positions under each window, (N, Py, Px)."""
-    if not any(isinstance(module, Gate) for module in model.modules()):
+    if not has_gates(model):
         return {}
     return {
         gate.name: windows.pool(over_image(gate, windows.image))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,7 @@ from foveal.modes import evaluating
 STILL = 0.01  # deviations below are too small to matter beside what follows a gate
 CLOSED, OPEN = 0.05, 0.95
 MOST = 0.95
+USELESS = frozenset({"off", "constant", "fixed", "saturated"})  # findings of gates to do without
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class GateStatistics:
     @property
     def useless(self) -> bool:
         """Whether the network could do without it."""
-        return self.finding in ("off", "constant", "fixed", "saturated")
+        return self.finding in USELESS
 
 
 @dataclass
@@ -77,7 +78,7 @@ class Tally:
     saturated: float = 0.0
     distance: float = 0.0
     count: int = 0
-    images: int = field(default=0)
+    images: int = 0
 
     def add(self, values: Tensor, start: Tensor | None) -> None:
         """Count the map of a batch (B, ...)."""

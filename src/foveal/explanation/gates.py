@@ -73,9 +73,14 @@ def gate_maps(model: nn.Module, images: Tensor) -> tuple[GateMap, ...]:
     )
 
 
+def has_gates(model: nn.Module) -> bool:
+    """Say whether a model has gates of foveal, whose maps are known."""
+    return any(isinstance(module, Gate) for module in model.modules())
+
+
 def refuse_without_gates(model: nn.Module) -> None:
     """Refuse a model that has nothing to show."""
-    if not any(isinstance(module, Gate) for module in model.modules()):
+    if not has_gates(model):
         raise UsageError(
             "The model has no gate of foveal: insert attention first (modules of timm show no map)."
         )

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from foveal.atomic import written_aside
 from foveal.errors import FovealError
 from foveal.explanation.targets import Target
 from foveal.explanation.windows import Windows
@@ -59,13 +60,8 @@ def write_sweep(
         arrays["labels"] = labels.numpy()
     if isinstance(target, Tensor):
         arrays["target"] = target.numpy()
-    aside = path.with_name(f".aside-{path.name}")
-    try:
-        with aside.open("wb") as file:
-            np.savez_compressed(file, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with written_aside(path) as aside, aside.open("wb") as file:
+        np.savez_compressed(file, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
 
 
 def read_sweep(path: Path) -> dict[str, Any]:

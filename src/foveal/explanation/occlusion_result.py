@@ -99,6 +99,21 @@ class OcclusionResult:
         """Return what the model says of the images as they are, (N, K)."""
         return self.of(model)[0, :, 0].softmax(1)
 
+    def one_class(self, model: str | None = None) -> Tensor:
+        """Return the class that each map of the call is about, int64 (N,).
+
+        Raises:
+            UsageError: the target is `all`.
+        """
+        found = self.classes(self.of(model)[0, :, 0])
+        if found is None:
+            raise UsageError("The target is `all`: there is no one class an image.")
+        return found
+
+    def sureness(self, model: str | None = None) -> Tensor:
+        """Return the probability of that class for the images as they are, (N,)."""
+        return self.probabilities(model).gather(1, self.one_class(model)[:, None])[:, 0]
+
     def predicted(self, model: str | None = None, *, fill: str | None = None) -> Tensor:
         """Return the class predicted under each window, int64 (F, N, Py, Px), or of one fill."""
         found = self.by_window(self.of(model)[self.places(fill), :, 1:].argmax(-1))
@@ -212,9 +227,7 @@ class OcclusionResult:
 
     def titles(self, model: str, classes: Sequence[str] | None) -> list[str]:
         """Say of each image what the model predicts, and how far hiding lowers the score."""
-        p = self.probabilities(model)
-        target = self.classes(p)
-        assert target is not None
+        p, target = self.probabilities(model), self.one_class(model)
         fall = self.grid(model).flatten(1).amax(1)
         return panel_titles(p, target, fall, labels=self.labels, classes=classes)
 

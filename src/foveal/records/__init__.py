@@ -1,7 +1,7 @@
 """What a run and a study leave on disk, written whole or not at all, and read back without torch."""
 
+from foveal.atomic import partial_path, written_aside
 from foveal.records.aside import set_aside
-from foveal.records.atomic import partial_path, written_aside
 from foveal.records.design import Cell, Design, read_design, write_design
 from foveal.records.manifest import is_complete, refuse_damage
 from foveal.records.progress import RunProgress, read_progress, write_progress

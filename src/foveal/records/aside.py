@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-from foveal.records.atomic import PARTIAL
+from foveal.atomic import PARTIAL
 
 DAMAGED = ".damaged"
 

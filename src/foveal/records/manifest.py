@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from foveal.atomic import written_aside
 from foveal.errors import DamagedError
 from foveal.records import schema
-from foveal.records.atomic import written_aside
 
 # What an unfinished run keeps for itself.
 WORKING = frozenset({schema.LOCK, schema.CHECKPOINT, schema.PROGRESS, schema.MANIFEST})

@@ -9,8 +9,8 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from foveal.atomic import written_aside
 from foveal.records import schema
-from foveal.records.atomic import written_aside
 
 SILENCE = 600.0  # seconds after which a run on another machine counts as interrupted
 

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import tomli_w
 
+from foveal.atomic import written_aside
 from foveal.errors import DamagedError, FovealError, UsageError
 from foveal.records import schema
-from foveal.records.atomic import written_aside
 from foveal.records.manifest import damaged, is_complete, refuse_damage, seal
 
 RESULT_KEYS = frozenset(

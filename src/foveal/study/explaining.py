@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from foveal.attention.gate import Gate
 from foveal.data import ImageData
 from foveal.errors import UsageError, bad_parameter
 from foveal.explanation import GateMap, OcclusionResult, gate_maps, occlusion_sensitivity
+from foveal.explanation.gates import has_gates
 from foveal.records.run import read_arrays
 from foveal.records.schema import PREDICTIONS
 from foveal.study.fixed_images import first_of_each_class
@@ -54,20 +54,9 @@ class Explanation:
         each = torch.stack([of(network.key).double() for network in self.networks[variant]])
         return np.asarray(each.mean(0).numpy())
 
-    def targets(self, key: str) -> torch.Tensor:
-        """Return the class that the maps of a network are about, (N,)."""
-        found = self.result.classes(self.result.probabilities(key), self.result.target)
-        assert found is not None
-        return found
-
     def sureness(self, variant: str) -> Floats:
         """Return the mean probability of the class that the maps are about, (N,)."""
-
-        def of_target(key: str) -> torch.Tensor:
-            p = self.result.probabilities(key)
-            return p.gather(1, self.targets(key)[:, None])[:, 0]
-
-        return self.mean(variant, of_target)
+        return self.mean(variant, self.result.sureness)
 
     def falls(self, variant: str) -> Floats:
         """Return the largest drop of the mean map of each image, (N,)."""
@@ -188,6 +177,6 @@ def differing(networks: Sequence[Network], count: int) -> npt.NDArray[np.int64]:
 def gates_of(network: Network, explanation: Explanation, *, most: int) -> tuple[GateMap, ...]:
     """Return what the gates of one network say of the first images; nothing if it has none of ours."""
     model = network.load()
-    if not any(isinstance(module, Gate) for module in model.modules()):
+    if not has_gates(model):
         return ()
     return gate_maps(model, images_at(explanation.data, explanation.rows[:most]))

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from foveal.explanation.gate_statistics import USELESS
 from foveal.records.run import read_extras
 from foveal.study.networks import Network
-
-USELESS = frozenset({"off", "constant", "fixed", "saturated"})
 
 
 @dataclass(frozen=True)

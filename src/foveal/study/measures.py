@@ -75,7 +75,7 @@ def mean_or_none(values: Sequence[float | None]) -> float | None:
 def measures_of(network: Network, found: Explanation) -> dict[str, tuple[float, float | None]]:
     """Return the measures of one network, each with its control."""
     model, name = network.load(), network.key
-    images, targets = images_at(found.data, found.rows), found.targets(name)
+    images, targets = images_at(found.data, found.rows), found.result.one_class(name)
     maps = found.result.map(name).numpy()
     windows = found.result.windows
     noise = random_maps(maps.shape, window=windows.window, stride=windows.stride, seed=network.seed)

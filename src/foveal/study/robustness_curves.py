@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from foveal.drawing import Curve
+from foveal.evaluation import Robustness
 from foveal.records.run import Arrays, read_extras
 from foveal.study.networks import Network
 
@@ -30,14 +32,18 @@ def robustness_curves(networks: Sequence[Network]) -> RobustnessCurves | None:
     first = found[0]
     curves: dict[str, dict[str, Curve]] = {}
     for condition in dict.fromkeys(first["condition"].tolist()):
-        rows = first["condition"] == condition
-        severity = np.append(0, first["severity"][rows])
         for name in dict.fromkeys(network.name for network in networks):
             own = [one for one, n in zip(found, networks, strict=True) if n.name == name]
-            accuracy = np.stack([np.append(one["clean"], one["accuracy"][rows]) for one in own])
-            curves.setdefault(condition, {})[name] = Curve(severity, accuracy)
+            severity, accuracy = zip(*(measured(one).curve(condition) for one in own), strict=True)
+            curves.setdefault(condition, {})[name] = Curve(severity[0], np.stack(accuracy))
     shares = first["amount"][first["condition"] == "occlusion"].tolist()
     return RobustnessCurves(curves, int(first["images"]), tuple(shares))
+
+
+def measured(left: Arrays) -> Robustness:
+    """Return what a run has left as it was measured."""
+    fields: dict[str, Any] = dict(left)
+    return Robustness(**fields)
 
 
 def same_conditions(one: Arrays, other: Arrays) -> bool:

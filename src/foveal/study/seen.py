@@ -16,7 +16,6 @@ import torch
 from torch import Tensor, nn
 
 from foveal.attention import parse_spec
-from foveal.attention.gate import Gate
 from foveal.attention.spec import PLAIN
 from foveal.data import ImageData, colourfulness
 from foveal.data.batches import normalise
@@ -30,6 +29,7 @@ from foveal.explanation import (
     gate_statistics,
     occlusion_sensitivity,
 )
+from foveal.explanation.gates import has_gates
 from foveal.explanation.windows import windows_over
 from foveal.study.config import RunConfig
 from foveal.study.fixed_images import MOST, PICTURED, fixed_images
@@ -62,7 +62,7 @@ def occlusion(job: Job, training: Training) -> Arrays:
         "labels": job.data.test.labels[rows],
         "drop": result.grid().numpy(),
         "predicted": result.predicted()[0].numpy().astype(np.uint16),
-        "probability": probability_of_label(result),
+        "probability": result.sureness().numpy(),
         "prediction": result.probabilities().argmax(1).numpy().astype(np.uint16),
         "pictures": np.asarray(job.data.test.images[shown]),
         "image_size": np.array(result.windows.image),
@@ -79,7 +79,7 @@ def gates(job: Job, training: Training) -> Arrays:
 
     `spatial_k` (P, h, w) and `channels_k` (P, C) are the maps of gate k, where it has such a side.
     """
-    if not any(isinstance(module, Gate) for module in training.model.modules()):
+    if not has_gates(training.model):
         return {}
     data, numerics = job.data, numerics_of(job.config)
     fresh = make_job(job.config, data).model.to(numerics.device)
@@ -208,15 +208,6 @@ def normalised(pixels: Tensor, data: ImageData) -> Tensor:
         torch.tensor(v, device=pixels.device).view(-1, 1, 1) for v in (data.mean, data.std)
     )
     return (pixels - mean) / std
-
-
-def probability_of_label(result: OcclusionResult) -> npt.NDArray[np.float32]:
-    """Return the probability of each image's label, (N,)."""
-    assert result.labels is not None
-    found: npt.NDArray[np.float32] = (
-        result.probabilities().gather(1, result.labels[:, None])[:, 0].numpy()
-    )
-    return found
 
 
 def extents(result: OcclusionResult) -> npt.NDArray[np.float32]:
