@@ -23,7 +23,7 @@ check: $(READY)
 bench: $(READY)
 	@for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
 
-bench-occlusion: $(READY)  ## Occlusion maps against Captum's, interleaved, in about a quarter of an hour.
+bench-occlusion: $(READY)  ## Occlusion maps against Captum's, interleaved, in about twenty minutes.
 	$(BIN)/python benchmarks/bench_occlusion.py
 
 calibration: $(READY)  ## How often verdicts are wrong, by simulation, in a few minutes.

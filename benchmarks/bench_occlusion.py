@@ -73,6 +73,8 @@ ROWS = (
     Row("resnet18", "series", 32, 1, 8, 4),
     # Fewer windows with 64 images: every arm still passes hundreds of them.
     Row("resnet18", "series", 32, 64, 8, 8),
+    Row("convnet", "none", 224, 1, 32, 16),
+    Row("convnet", "series", 224, 1, 32, 16),
     Row("resnet18", "series", 224, 1, 32, 16),
     Row("resnet18", "series", 224, 64, 112, 56),
 )
@@ -259,24 +261,25 @@ def main() -> None:
         print(measure_memory(ROWS[options.row], options.arm))
         return
     chosen = range(len(ROWS)) if options.rows is None else map(int, options.rows.split(","))
-    found = []
+    about = {
+        "command": "make bench-occlusion",
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": f"{processor()}, {torch.get_num_threads()} threads",
+        "torch": torch.__version__,
+        "captum": captum.__version__,
+    }
+    found: list[dict[str, Any]] = []
+    classes = all_classes(options.rounds)
     for k in chosen:
         heavy = ROWS[k].size > 64 or ROWS[k].images > 1
         found.append(measure(ROWS[k], max(3, options.rounds // 3) if heavy else options.rounds))
         Console(stderr=True).print(
             found[-1]["row"], found[-1]["ratio_default"], found[-1]["ratio_best"]
         )
-    classes = all_classes(options.rounds)
+        if options.rows is None:  # row by row: what is measured is kept if a later one is cut off
+            kept = about | {"rows": found, "classes": classes}
+            RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
     print_table(found, classes)
-    if options.rows is None:
-        about = {
-            "command": "make bench-occlusion",
-            "date": datetime.now(UTC).date().isoformat(),
-            "machine": f"{processor()}, {torch.get_num_threads()} threads",
-            "torch": torch.__version__,
-            "captum": captum.__version__,
-        }
-        RESULTS.write_text(json.dumps(about | {"rows": found, "classes": classes}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -23,10 +23,12 @@ from foveal.drawing.comparison import (
     head,
     scale_beside,
 )
+from foveal.drawing.overlay import grey
 
 Array = npt.NDArray[Any]
 
 COLOURS = "cividis"  # even for all eyes
+OPACITY = 0.7  # the image is still told beneath, and the colours of the scale too
 BARS = "#0072b2"
 
 
@@ -48,7 +50,8 @@ def draw_gates(
 ) -> Figure:
     """Draw a row an image and a column a site, and below the weights of the channels.
 
-    All maps over positions share one scale from the smallest to the largest value. The bars are the
+    Maps over positions lie on the grey of the image, and share one scale from the smallest to the
+    largest value. The bars are the
     means over the images by channel, sorted, with a line from the smallest to the largest of the
     images: a gate whose lines are points says the same of every image.
 
@@ -70,7 +73,11 @@ def draw_gates(
         for row, picture in enumerate(pictures):
             draw_picture(grid[row][0], picture, names[row], None)
             for axes, site in zip(grid[row][1:], sites, strict=True):
-                draw_spatial(axes, site, row, scale, (height, width))
+                bare(axes)
+                if site.spatial is None:
+                    axes.set_axis_off()
+                else:
+                    draw_spatial(axes, picture, site.spatial[row], scale)
         bar = scale_beside(figure, grid[: len(pictures)], ScalarMappable(scale, COLOURS))
         bar.set_label("attention over positions")
     if with_bars:
@@ -83,16 +90,14 @@ def draw_gates(
     return figure
 
 
-def draw_spatial(
-    axes: Axes, site: SiteMap, row: int, scale: Normalize, size: tuple[int, int]
-) -> None:
-    """Draw one map over positions, each of its cells over the pixels it stands for."""
-    bare(axes)
-    if site.spatial is None:
-        axes.set_axis_off()
-        return
-    extent = (-0.5, size[1] - 0.5, size[0] - 0.5, -0.5)
-    axes.imshow(site.spatial[row], norm=scale, cmap=COLOURS, interpolation="nearest", extent=extent)
+def draw_spatial(axes: Axes, picture: Array, values: Array, scale: Normalize) -> None:
+    """Draw one map over its picture, each of its cells over the pixels it stands for."""
+    height, width = picture.shape[:2]
+    extent = (-0.5, width - 0.5, height - 0.5, -0.5)
+    axes.imshow(grey(picture), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axes.imshow(
+        values, norm=scale, cmap=COLOURS, alpha=OPACITY, interpolation="nearest", extent=extent
+    )
 
 
 def draw_channels(axes: Axes, site: SiteMap) -> None:
