@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from foveal.explanation import occlusion_sensitivity
 from foveal.models import build_model
-from foveal.training.probe import processor
+from foveal.machine import processor
 
 RESULTS = Path(__file__).parent / "results" / "occlusion.json"
 # Images and perturbations a pass that are tried for Captum, on 16 images where there are more.

@@ -12,7 +12,7 @@ SOURCE = Path(__file__).parents[1] / "src"
 PACKAGE = SOURCE / "foveal"
 
 # What each room may import; the leaves stand below all of them.
-LEAVES = {"atomic", "drawing", "errors", "folders", "importing", "lazy", "modes", "seeding"}
+LEAVES = {"atomic", "drawing", "errors", "folders", "importing", "lazy", "machine", "modes", "seeding"}
 MAY_IMPORT: dict[str, set[str]] = {
     "attention": set(),
     "models": {"attention"},
@@ -21,6 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "records": set(),
     "training": {"evaluation", "records"},
     "explanation": {"attention"},
+    "cost": {"attention"},
     "stats": set(),
     "study": {
         "attention",
@@ -30,6 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "records",
         "training",
         "explanation",
+        "cost",
         "stats",
     },
     "report": {"records", "stats"},

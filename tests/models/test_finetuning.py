@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from foveal.attention.standing import gates_of
 from foveal.errors import UsageError
 from foveal.models import build_model, head_of, trainable_groups
-from foveal.models.tracing import gates_of
 
 HEADS = {
     "convnet": "head.logits",

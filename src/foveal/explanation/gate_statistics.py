@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from foveal.attention.gate import Gate
+from foveal.attention.standing import site_of
 from foveal.errors import UsageError
-from foveal.explanation.gates import kind_of, refuse_without_gates, share_of, site_of
+from foveal.explanation.gates import kind_of, refuse_without_gates, share_of
 from foveal.explanation.inputs import as_taken
 from foveal.modes import evaluating
 

@@ -9,12 +9,11 @@ from torch import Tensor, nn
 
 from foveal.attention.gate import Gate
 from foveal.attention.maps import captured_maps
+from foveal.attention.standing import site_of
 from foveal.attention.start import IdentityStart
 from foveal.errors import UsageError
 from foveal.explanation.inputs import as_taken
 from foveal.modes import evaluating
-
-AT_SITE = "attention"  # the name of a gate below the module at its site
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,16 +90,6 @@ def kind_of(values: Tensor) -> str:
     if values.shape[2:].numel() == 1:
         return "channel"
     return "spatial" if values.shape[1] == 1 else "both"
-
-
-def site_of(name: str) -> str:
-    """Return the module at whose output a gate stands.
-
-    >>> site_of("blocks.0.relu.attention.channel"), site_of("")
-    ('blocks.0.relu', '')
-    """
-    parts = name.split(".")
-    return ".".join(parts[: parts.index(AT_SITE)]) if AT_SITE in parts else name
 
 
 def share_of(model: nn.Module, name: str) -> float:

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from foveal.attention.gate import Gate
+from foveal.attention.standing import GATE
 from foveal.errors import UsageError, unknown_name
 from foveal.explanation.checks import check_images, check_known, checked_classes, checked_logits
-from foveal.explanation.gates import AT_SITE
 from foveal.explanation.inputs import as_taken
 from foveal.modes import evaluating
 
@@ -76,7 +76,7 @@ def last_convolution(model: nn.Module) -> str:
         name
         for name, module in model.named_modules()
         if isinstance(module, nn.Conv2d)
-        and AT_SITE not in name.split(".")
+        and GATE not in name.split(".")
         and not any(name.startswith(f"{gate}.") or not gate for gate in gates)
     ]
     if not names:

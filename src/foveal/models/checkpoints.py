@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from foveal.attention import entry
 from foveal.attention.gate import one_of
+from foveal.attention.standing import GATE
 from foveal.errors import UsageError
-from foveal.models.tracing import GATE
 
 # What each module of a gate is called there, and here.
 GATES = {

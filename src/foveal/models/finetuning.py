@@ -7,8 +7,9 @@ from typing import Any
 
 from torch import nn
 
+from foveal.attention.standing import gates_of, is_gate
 from foveal.errors import UsageError
-from foveal.models.tracing import backbone, gates_of, is_gate
+from foveal.models.tracing import backbone
 
 
 def head_of(model: nn.Module) -> nn.Module:

@@ -14,12 +14,13 @@ from torch.utils.hooks import RemovableHandle
 
 from foveal.attention import create, entry
 from foveal.attention.gate import one_of
+from foveal.attention.standing import GATE, MARK, gate_of
 from foveal.attention.start import IdentityStart
 from foveal.errors import UsageError, bad_parameter
 from foveal.models.finetuning import freeze, parameters_of, without
 from foveal.models.places import in_residual_branches
 from foveal.models.sites import Site, Where, find_sites
-from foveal.models.tracing import GATE, MARK, Node, gate_of, trace
+from foveal.models.tracing import Node, trace
 from foveal.seeding import seeded
 
 WRAPPERS = (

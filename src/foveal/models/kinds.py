@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from foveal.models.tracing import Node, is_gate
+from foveal.attention.standing import is_gate
+from foveal.models.tracing import Node
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, functional.conv2d, torch.conv2d)
 NORMS = (

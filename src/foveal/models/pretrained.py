@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from foveal.attention.gate import one_of
+from foveal.attention.standing import gates_of
 from foveal.errors import FovealError, UsageError
 from foveal.models.checkpoints import (
     GATES,
@@ -22,7 +23,6 @@ from foveal.models.checkpoints import (
     refuse_misfit,
 )
 from foveal.models.finetuning import head_of
-from foveal.models.tracing import gates_of
 
 OWN = "foveal"
 WRAPPINGS = ("state_dict", "model")  # entries under which training scripts keep the state dict

@@ -12,10 +12,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.hooks import RemovableHandle
 
+from foveal.attention.standing import is_gate
 from foveal.modes import evaluating
-
-GATE = "attention"  # the name of a gate below the module at its site
-MARK = "stands_at_a_site"  # and the attribute that tells it from a child that happens to have that name
 
 
 @dataclass
@@ -134,19 +132,3 @@ def backbone(model: nn.Module) -> Iterator[tuple[str, nn.Module, bool]]:
             inside_gates.update(module.modules())
         leaf = is_gate(module) or all(is_gate(child) for child in module.children())
         yield name, module, leaf
-
-
-def gates_of(model: nn.Module) -> dict[str, nn.Module]:
-    """Return the gates that stand in a model by their names, in the order of its modules."""
-    return {name: module for name, module, _ in backbone(model) if is_gate(module)}
-
-
-def is_gate(module: nn.Module) -> bool:
-    """Say whether a module is a gate that stands at a site."""
-    return getattr(module, MARK, False)
-
-
-def gate_of(module: nn.Module) -> nn.Module | None:
-    """Return the gate that stands behind `module`, None where there is none."""
-    child = module._modules.get(GATE)
-    return child if child is not None and is_gate(child) else None

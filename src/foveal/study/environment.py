@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from foveal.training.probe import processor
+from foveal.machine import processor
 
 LIBRARIES = ("torch", "accelerate", "numpy", "datasets", "pillow")
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from foveal.attention.spec import WIDE, parse_spec
+from foveal.attention.standing import GATE
 from foveal.models.build import RESNETS
-from foveal.models.tracing import GATE
 from foveal.records import RunRecord, StudyRecord
 from foveal.records.design import Cell
 

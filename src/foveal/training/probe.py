@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import time
 from typing import TYPE_CHECKING
 
 from foveal.folders import cache_folder
+from foveal.machine import processor
 from foveal.records import written_aside
 
 if TYPE_CHECKING:
@@ -44,18 +44,6 @@ def bfloat16_is_faster(device: str, threads: int) -> bool:
     with written_aside(path) as aside:
         aside.write_text(json.dumps(answer, indent=2) + "\n")
     return ratio > WORTH_IT
-
-
-def processor() -> str:
-    """Return the name of the processor, as far as the system tells."""
-    try:
-        with open("/proc/cpuinfo") as file:  # noqa: PTH123
-            names = [
-                line.partition(":")[2].strip() for line in file if line.startswith("model name")
-            ]
-    except OSError:
-        names = []
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def step_time_ratio(threads: int) -> float:

@@ -1,0 +1,40 @@
+"""A copy of a network to measure on, so that the user's own is never touched."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from foveal.errors import UsageError
+
+
+def copied(model: nn.Module, device: str | torch.device) -> nn.Module:
+    """Return a copy of the model whose parameters and buffers are on `device`.
+
+    On the meta device they have a shape and no values, and nothing is copied. What the model shares, the
+    copy shares too; gradients stay behind.
+
+    Raises:
+        UsageError: the model cannot be copied.
+    """
+    memo: dict[int, object] = {}
+    for parameter in model.parameters():
+        moved = nn.Parameter(on(parameter, device), requires_grad=parameter.requires_grad)
+        memo[id(parameter)] = moved
+    for buffer in model.buffers():
+        memo[id(buffer)] = on(buffer, device)
+    try:
+        return copy.deepcopy(model, memo)
+    except Exception as error:
+        raise UsageError(
+            f"The model cannot be copied ({error}), and is not measured itself, as that would change it."
+        ) from error
+
+
+def on(tensor: Tensor, device: str | torch.device) -> Tensor:
+    """Return a copy of a tensor on a device."""
+    if torch.device(device).type == "meta":
+        return torch.empty_like(tensor, device="meta", requires_grad=False)
+    return tensor.detach().to(device, copy=True)

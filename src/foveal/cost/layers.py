@@ -1,0 +1,132 @@
+"""The rows of the table of layers: modules in the order in which they run, and functions among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from foveal.cost.counting import Tally
+from foveal.cost.frames import Frame, Seen, has_no_parts
+from foveal.cost.passes import Pass
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What one module does by itself, without what is below it; or one function of a module with children.
+
+    Shapes are (N, ...), one an output, and of a shared module those of all its calls. `parameters` counts
+    what is shared once, where it stands first. `kept` is in bytes; `elements` and `uncounted` are by
+    operation, the latter in calls.
+    """
+
+    name: str
+    kind: str
+    depth: int
+    calls: int
+    shapes: tuple[tuple[int, ...], ...]
+    parameters: int
+    kept: int
+    macs: int
+    elements: dict[str, int]
+    uncounted: dict[str, int]
+    is_function: bool = False
+    is_layer: bool = False
+    """Whether a row has an output of its own: a module without children, or a function."""
+    shared_with: str | None = None
+    """The name under which the same module, or a parameter of it, is counted."""
+
+
+def layers_of(model: nn.Module, found: Pass) -> list[Layer]:
+    """Return the rows of a model, each module before what is below it.
+
+    Functions that compute nothing and keep nothing, such as views, have no row. A module that is never
+    called has one, with 0 calls.
+    """
+    rows = rows_by_parent(model, found)
+    return list(below(None, rows))
+
+
+def below(name: str | None, rows: dict[str | None, list[Layer]]) -> Iterator[Layer]:
+    """Yield the rows below a module, each followed by its own."""
+    for row in rows.get(name, []):
+        yield row
+        if not row.is_function:
+            yield from below(row.name, rows)
+
+
+def rows_by_parent(model: nn.Module, found: Pass) -> dict[str | None, list[Layer]]:
+    """Return the rows by the module they stand below, in the order of running; the model's own has none."""
+    order = {frame: place for place, frame in enumerate(found.seen)}
+    unseen = len(order)
+    owners: dict[int, str] = {}
+    rows: dict[str | None, list[tuple[int, Layer]]] = {}
+    for name, module in model.named_modules(remove_duplicate=False):
+        frame = Frame(name)
+        parent = None if not name else name.rpartition(".")[0]
+        row = module_row(name, module, found, owners)
+        rows.setdefault(parent, []).append((order.get(frame, unseen), row))
+    for frame in found.seen:
+        function = function_row(frame, found)
+        if function is not None:
+            rows.setdefault(frame.module, []).append((order[frame], function))
+    return {
+        parent: [row for _, row in sorted(mine, key=lambda pair: pair[0])]
+        for parent, mine in rows.items()
+    }
+
+
+def module_row(name: str, module: nn.Module, found: Pass, owners: dict[int, str]) -> Layer:
+    """Return the row of a module; what stands in `owners` is counted there, under that name."""
+    shared_with = owners.get(id(module))
+    kind = type(module).__name__
+    if shared_with is not None:
+        return Layer(name, kind, depth(name), 0, (), 0, 0, 0, {}, {}, shared_with=shared_with)
+    owners[id(module)] = name or "the model"
+    own = list(module.parameters(recurse=False))
+    fresh = {id(parameter): parameter for parameter in own if id(parameter) not in owners}
+    taken = [owners[id(parameter)] for parameter in own if id(parameter) in owners]
+    owners.update(dict.fromkeys(fresh, name))
+    seen = found.seen.get(Frame(name), Seen())
+    return Layer(
+        name, kind, depth(name), seen.calls, seen.shapes,
+        parameters=sum(parameter.numel() for parameter in fresh.values()),
+        **numbers(Frame(name), found),
+        is_layer=has_no_parts(module),
+        shared_with=taken[0] if taken else None,
+    )  # fmt: skip
+
+
+def function_row(frame: Frame, found: Pass) -> Layer | None:
+    """Return the row of a function, None if it computes nothing and keeps nothing."""
+    counted = numbers(frame, found)
+    if frame.function is None or not any(counted.values()):
+        return None
+    seen = found.seen[frame]
+    deep = depth(frame.module) + 1
+    return Layer(
+        frame.module, frame.function, deep, seen.calls, seen.shapes, 0, **counted,
+        is_function=True, is_layer=True,
+    )  # fmt: skip
+
+
+def numbers(frame: Frame, found: Pass) -> dict[str, Any]:
+    """Return what a frame did and keeps."""
+    tally = found.tallies.get(frame, Tally())
+    return {
+        "kept": found.kept[frame],
+        "macs": tally.macs,
+        "elements": dict(tally.elements),
+        "uncounted": dict(tally.uncounted),
+    }
+
+
+def depth(name: str) -> int:
+    """Return how deep a module stands; the model itself at 0.
+
+    >>> depth(""), depth("blocks"), depth("blocks.0.relu")
+    (0, 1, 3)
+    """
+    return name.count(".") + 1 if name else 0
