@@ -6,8 +6,8 @@ import functools
 from dataclasses import dataclass
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
+from foveal.cost import measure_cost
 from foveal.models import build_model
 
 SIDE = 224
@@ -24,15 +24,12 @@ class Cost:
 @functools.cache
 def cost(network: str, attention: str) -> Cost:
     """Count for one image of 3x224x224, on tensors that have a shape and no values."""
-    with torch.device("meta"), torch.no_grad():
+    with torch.device("meta"):
         model = build_model(
             network, num_classes=1000, image_size=SIDE, stem="imagenet", attention=attention
         )
-        counter = FlopCounterMode(display=False)
-        with counter:
-            model.eval()(torch.empty(1, 3, SIDE, SIDE))
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    return Cost(parameters, counter.get_total_flops() // 2)
+    totals = measure_cost(model, (3, SIDE, SIDE), device="meta", latency=False).totals
+    return Cost(totals.parameters, totals.macs)
 
 
 def added(network: str, attention: str) -> Cost:

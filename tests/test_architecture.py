@@ -12,7 +12,17 @@ SOURCE = Path(__file__).parents[1] / "src"
 PACKAGE = SOURCE / "foveal"
 
 # What each room may import; the leaves stand below all of them.
-LEAVES = {"atomic", "drawing", "errors", "folders", "importing", "lazy", "machine", "modes", "seeding"}
+LEAVES = {
+    "atomic",
+    "drawing",
+    "errors",
+    "folders",
+    "importing",
+    "lazy",
+    "machine",
+    "modes",
+    "seeding",
+}
 MAY_IMPORT: dict[str, set[str]] = {
     "attention": set(),
     "models": {"attention"},

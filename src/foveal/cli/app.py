@@ -15,6 +15,7 @@ from pydantic import ValidationError as PydanticError
 import foveal
 from foveal.cli.ablate import ablate, demo
 from foveal.cli.console import say
+from foveal.cli.cost import cost
 from foveal.cli.doctor import doctor
 from foveal.cli.evaluate import evaluate
 from foveal.cli.explain import explain
@@ -47,6 +48,7 @@ COMMANDS = (
     evaluate,
     explain,
     hypotheses,
+    cost,
     report,
     export,
     list_names,

@@ -9,8 +9,10 @@ from typing import Any
 from foveal.cost.rendering import Table, html_table, markdown_table
 from foveal.cost.report import CostReport
 from foveal.cost.tables import MB, site_table, timing_table
+from foveal.cost.totals import Totals
 
-DEAREST = 3  # gates shown of each network
+FORMS = (",.0f", ",.3f", ",.3f", ",.3f")
+DEAREST = 2  # kinds of gates shown of each network
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,9 @@ class CostComparison:
     def tables(self) -> list[Table]:
         """Return the tables: the sums, the dearest gates of each, the times."""
         found = [sums_table(self.reports)]
-        for name, report in self.reports.items():
-            if report.sites:
-                table = site_table(report.sites, DEAREST)
-                found.append(
-                    Table(f"{name}: {table.title}", table.headings, table.rows, table.note)
-                )
+        sites = {name: report.sites for name, report in self.reports.items() if report.sites}
+        if sites:
+            found.append(site_table(sites, DEAREST))
         if all(report.timings for report in self.reports.values()):
             timings = {name: report.timings for name, report in self.reports.items()}
             plain = next((r.plain for r in self.reports.values() if r.plain is not None), None)
@@ -54,24 +53,25 @@ def sums_table(reports: Mapping[str, CostReport]) -> Table:
     """Return one row a network, and how much that is more than the baseline."""
     rows = []
     for name, report in reports.items():
-        own, plain = report.totals, report.plain.totals if report.plain else None
-        base = (0, 0, 0, 0) if plain is None else four(plain)
-        cells = [with_rise(value, before) for value, before in zip(four(own), base, strict=True)]
-        cells[3] = with_rise(own.kept / MB, base[3] / MB, form=",.3f")
-        rows.append((name, *cells))
+        plain = report.plain
+        before = [0.0] * 4 if plain is None else columns(plain.totals)
+        cells = zip(columns(report.totals), before, FORMS, strict=True)
+        rows.append((name, *(with_rise(value, base, form=form) for value, base, form in cells)))
     missing = sorted({kind for report in reports.values() for kind in report.totals.uncounted})
     batch = next(iter(reports.values())).conditions.batch_size
     return Table(
         f"For a batch of {batch}",
-        ("network", "parameters", "MACs", "element operations", "kept for backward, MB"),
+        ("network", "parameters", "MACs, millions", "elements, millions", "kept, MB"),
         tuple(rows),
-        f"In brackets against the baseline. Not counted: {', '.join(missing) or 'nothing'}.",
+        "In brackets against the baseline. Elements: worked on outside convolutions and matrix products. "
+        f"Kept: for the backward pass. Not counted: {', '.join(missing) or 'nothing'}.",
     )
 
 
-def four(totals: Any) -> tuple[int, int, int, int]:
+def columns(totals: Totals) -> list[float]:
     """Return what the row of a network shows."""
-    return totals.parameters, totals.macs, totals.element_operations, totals.kept
+    millions = totals.macs / 1e6, totals.element_operations / 1e6
+    return [totals.parameters, *millions, totals.kept / MB]
 
 
 def with_rise(value: float, before: float, *, form: str = ",") -> str:

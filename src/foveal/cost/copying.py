@@ -17,7 +17,7 @@ def copied(model: nn.Module, device: str | torch.device) -> nn.Module:
     copy shares too; gradients stay behind.
 
     Raises:
-        UsageError: the model cannot be copied.
+        UsageError: the model cannot be copied, or has no values and should have some.
     """
     memo: dict[int, object] = {}
     for parameter in model.parameters():
@@ -37,4 +37,8 @@ def on(tensor: Tensor, device: str | torch.device) -> Tensor:
     """Return a copy of a tensor on a device."""
     if torch.device(device).type == "meta":
         return torch.empty_like(tensor, device="meta", requires_grad=False)
+    if tensor.is_meta:
+        raise UsageError(
+            'The model is on the meta device and has no values: count with `device="meta"`.'
+        )
     return tensor.detach().to(device, copy=True)

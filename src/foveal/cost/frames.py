@@ -16,6 +16,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from foveal.attention.standing import is_gate
+from foveal.cost.gates import outermost_gates
 
 SWAPPED = {"iadd", "radd", "imul", "rmul", "isub", "rsub", "itruediv", "rtruediv", "rmatmul"}
 
@@ -46,6 +47,14 @@ class Seen:
             self.shapes += tuple(shape for shape in shapes if shape not in self.shapes)
 
 
+@dataclass(frozen=True)
+class Ends:
+    """What a gate took and gave. They are held, for else another storage may come to have their place."""
+
+    input: Tensor
+    output: Tensor
+
+
 class Frames(TorchFunctionMode):
     """Knows at any moment of a forward pass which frame is at work; `seen` is in the order of running.
 
@@ -59,6 +68,8 @@ class Frames(TorchFunctionMode):
         self.whole = {name for module, name in self.names.items() if has_no_parts(module)}
         self.seen: dict[Frame, Seen] = {}
         self.stack: list[Frame] = []
+        self.gates = outermost_gates(model)
+        self.ends: dict[str, Ends] = {}
 
     @property
     def current(self) -> Frame:
@@ -71,10 +82,16 @@ class Frames(TorchFunctionMode):
             self.stack.append(Frame(self.names[module]))
             self.seen.setdefault(self.current, Seen())
 
-    def leave(self, module: nn.Module, _: object, output: object) -> None:
+    def leave(self, module: nn.Module, taken: tuple[object, ...], output: object) -> None:
         """End a call of a module, also of one that raised."""
-        if module in self.names:
-            self.seen[self.stack.pop()].note(output)
+        if module not in self.names:
+            return
+        frame = self.stack.pop()
+        self.seen[frame].note(output)
+        if frame.module in self.gates and taken and isinstance(output, Tensor):
+            # Detached: a tensor held here must not hold its graph.
+            assert isinstance(taken[0], Tensor)
+            self.ends[frame.module] = Ends(taken[0].detach(), output.detach())
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
@@ -120,3 +137,8 @@ def plain(name: str) -> str:
     """
     bare = name.strip("_")
     return bare[1:] if bare in SWAPPED else bare
+
+
+def storage_of(tensor: Tensor) -> int:
+    """Return what tells one storage from another, on any device, while it is there."""
+    return int(tensor.untyped_storage()._cdata)

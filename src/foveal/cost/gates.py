@@ -1,9 +1,6 @@
-"""The gates of a network, and the network without one or all of them."""
+"""The gates of a network, and another module in their place."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from torch import nn
 
@@ -20,19 +17,6 @@ def outermost_gates(model: nn.Module) -> list[str]:
         if not inside and (is_gate(module) or isinstance(module, Gate | CBAM)):
             found.append(name)
     return found
-
-
-@contextmanager
-def without(model: nn.Module, names: list[str]) -> Iterator[None]:
-    """Take gates out of a network for a while: what they weighed passes through."""
-    taken = {name: model.get_submodule(name) for name in names}
-    try:
-        for name in names:
-            put(model, name, nn.Identity())
-        yield
-    finally:
-        for name, gate in taken.items():
-            put(model, name, gate)
 
 
 def put(model: nn.Module, name: str, module: nn.Module) -> None:

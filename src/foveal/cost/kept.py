@@ -1,4 +1,4 @@
-"""The bytes that a forward pass keeps for its backward pass, by the module that keeps them first."""
+"""The bytes that a forward pass keeps for its backward pass: who saves them, and what a gate adds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from foveal.cost.frames import Frame, Frames
+from foveal.cost.frames import Ends, Frame, Frames, storage_of
 
 
 @dataclass(eq=False)
@@ -22,11 +22,19 @@ class Saved:
     frame: Frame
 
 
+@dataclass
+class Storage:
+    """A storage that is kept, and the frames that saved it, the first one first."""
+
+    size: int
+    savers: list[Frame]
+
+
 class Kept:
     """What autograd saves, as long as it does.
 
-    A storage is counted once and whole, however many tensors see it or parts of it, and by the frame
-    that saved it first. Parameters and buffers are there anyway and are not counted.
+    A storage is counted once and whole, however many tensors see it or parts of it. Parameters and
+    buffers are there anyway and are not counted.
     """
 
     def __init__(self, model: nn.Module, frames: Frames) -> None:
@@ -40,21 +48,15 @@ class Kept:
         self.saved.append(weakref.ref(saved))
         return saved
 
-    def by_frame(self) -> Counter[Frame]:
-        """Return the bytes that are kept now."""
-        seen = set(self.known)
-        found: Counter[Frame] = Counter()
+    def storages(self) -> dict[int, Storage]:
+        """Return what is kept now."""
+        found: dict[int, Storage] = {}
         for saved in (one for reference in self.saved if (one := reference()) is not None):
-            storage = storage_of(saved.tensor)
-            if storage not in seen:
-                seen.add(storage)
-                found[saved.frame] += saved.tensor.untyped_storage().nbytes()
+            key = storage_of(saved.tensor)
+            if key not in self.known:
+                size = saved.tensor.untyped_storage().nbytes()
+                found.setdefault(key, Storage(size, [])).savers.append(saved.frame)
         return found
-
-
-def storage_of(tensor: Tensor) -> int:
-    """Return what tells one storage from another, on any device, while it is there."""
-    return int(tensor.untyped_storage()._cdata)
 
 
 @contextmanager
@@ -63,3 +65,33 @@ def keeping(model: nn.Module, frames: Frames) -> Iterator[Kept]:
     kept = Kept(model, frames)
     with saved_tensors_hooks(kept.pack, lambda saved: saved.tensor):
         yield kept
+
+
+def kept_by_frame(storages: dict[int, Storage]) -> Counter[Frame]:
+    """Return the bytes by the frame that saved them first."""
+    found: Counter[Frame] = Counter()
+    for storage in storages.values():
+        found[storage.savers[0]] += storage.size
+    return found
+
+
+def added_by(gate: str, ends: Ends, storages: dict[int, Storage]) -> int:
+    """Return by how many bytes a gate makes the network keep more.
+
+    Without it nothing would be kept that only the gate saves, nor its output; and whoever saved the
+    output would save in its place what the gate weighs.
+    """
+    taken = storage_of(ends.input), storage_of(ends.output)
+    if taken[0] == taken[1]:
+        return 0
+    elsewhere = {
+        key for key, one in storages.items() if not all(within(f, gate) for f in one.savers)
+    }
+    gone = sum(one.size for key, one in storages.items() if key not in elsewhere or key == taken[1])
+    in_its_place = taken[1] in elsewhere and taken[0] not in elsewhere
+    return gone - (ends.input.untyped_storage().nbytes() if in_its_place else 0)
+
+
+def within(frame: Frame, gate: str) -> bool:
+    """Say whether a frame is a gate or a part of it."""
+    return frame.module == gate or frame.module.startswith(f"{gate}.")

@@ -34,7 +34,7 @@ class Layer:
     uncounted: dict[str, int]
     is_function: bool = False
     is_layer: bool = False
-    """Whether a row has an output of its own: a module without children, or a function."""
+    """Whether a row has an output of its own: a module without children that does something, or a function."""
     shared_with: str | None = None
     """The name under which the same module, or a parameter of it, is counted."""
 
@@ -94,7 +94,7 @@ def module_row(name: str, module: nn.Module, found: Pass, owners: dict[int, str]
         name, kind, depth(name), seen.calls, seen.shapes,
         parameters=sum(parameter.numel() for parameter in fresh.values()),
         **numbers(Frame(name), found),
-        is_layer=has_no_parts(module),
+        is_layer=has_no_parts(module) and not isinstance(module, nn.Identity),
         shared_with=taken[0] if taken else None,
     )  # fmt: skip
 

@@ -58,7 +58,7 @@ def measure_cost(
     models = {"model": model}
     names = outermost_gates(model)
     if names and names != [""]:
-        plain = copied(model, "cpu" if device == META else device)
+        plain = copied(model, device)
         for name in names:
             put(plain, name, nn.Identity())
         models[NONE] = plain
@@ -94,7 +94,7 @@ def compare_costs(
             conditions,
             totals_of(model, layers, found, shapes, batch_size),
             tuple(layers),
-            tuple(sites_of(model, layers, found, shapes, **sizes)),  # type: ignore[arg-type]
+            tuple(sites_of(model, layers, found)),
         )
     if latency and device != META:
         timings = time_models(

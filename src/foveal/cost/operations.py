@@ -6,11 +6,12 @@ knows them (it counts two operations for each). All other arithmetic is counted 
 - an operation on each element (add, multiply, ReLU, sigmoid): one an element of the output;
 - a reduction (mean, maximum, sum, norm, and pooling to a fixed size): one an element of the input;
 - pooling by windows: one an element of the output and position of the window;
-- batch norm with its running statistics: one an element; layer and group norm, which take statistics
-  first: two; softmax: two.
+- a norm: one an element with running statistics, two where it takes statistics first; softmax: two;
+- interpolation: one a weighed neighbour.
 
-Views touch nothing and count nothing. What only moves numbers (copies, concatenations, padding), and what
-has no rule, is not counted, and said so by name.
+A bias is not counted where torch adds it in the same operation. Views touch nothing and count nothing.
+What only moves numbers (copies, concatenations, padding), and what has no rule, is not counted, and said so
+by name.
 """
 
 from __future__ import annotations
@@ -28,12 +29,25 @@ Rule = Callable[[tuple[Any, ...], Any], int]
 aten = torch.ops.aten
 # Marked as work on elements by torch, but only moving them; or not marked as views, but being some.
 MOVES = {aten.clone, aten.copy_, aten._to_copy, aten.fill_, aten.fill, aten.zero_}
-VIEWS = {aten._unsafe_view, aten._reshape_alias, aten.lift_fresh}
-ALLOCATIONS = {aten.empty, aten.empty_like, aten.empty_strided, aten.new_empty, aten.empty_permuted}
+VIEWS = {
+    aten._unsafe_view, aten._reshape_alias, aten.lift_fresh, aten.as_strided_, aten.unsafe_split,
+}  # fmt: skip
+ALLOCATIONS = {
+    aten.empty, aten.empty_like, aten.empty_strided, aten.new_empty, aten.empty_permuted,
+    aten.zeros, aten.zeros_like, aten.ones, aten.scalar_tensor,
+}  # fmt: skip
+# Not marked as work on elements by torch, but nothing else.
+EACH = {
+    aten.hardswish, aten.hardswish_, aten._prelu_kernel, aten.log_sigmoid_forward,
+    aten.rrelu_with_noise,
+}  # fmt: skip
+WITH_VECTORS = {aten.mv, aten.dot, aten.vdot}  # products for which flop_counter has no formula
 
 
 def multiply_adds(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> int | None:
     """Return the MACs of an operation, None where torch has no formula of it."""
+    if func._overloadpacket in WITH_VECTORS:
+        return first(args).numel()
     formula = flop_registry.get(func._overloadpacket)
     return None if formula is None else int(formula(*args, **kwargs, out_val=out)) // 2
 
@@ -47,7 +61,7 @@ def elements(func: Any, args: tuple[Any, ...], out: Any) -> int | None:
         return None
     if packet in RULES:
         return RULES[packet](args, out)
-    if torch.Tag.pointwise in func.tags:
+    if packet in EACH or torch.Tag.pointwise in func.tags:
         return first(out).numel()
     if torch.Tag.reduction in func.tags:
         return first(args).numel()
@@ -68,6 +82,12 @@ def of_input(args: tuple[Any, ...], _: Any) -> int:
 def twice_the_input(args: tuple[Any, ...], _: Any) -> int:
     """Count a pass for the statistics and one for the result."""
     return 2 * first(args).numel()
+
+
+def of_norm(args: tuple[Any, ...], _: Any) -> int:
+    """Count a pass for the result, and one for the statistics where they are taken from the batch."""
+    takes_statistics = any(arg is True for arg in args)
+    return first(args).numel() * (2 if takes_statistics else 1)
 
 
 def by_window(dimensions: int) -> Rule:
@@ -94,15 +114,18 @@ RULES: dict[Any, Rule] = {
     aten._adaptive_avg_pool3d: of_input,
     aten.adaptive_max_pool2d: of_input,
     aten.adaptive_max_pool3d: of_input,
-    aten.native_batch_norm: of_input,
-    aten._native_batch_norm_legit: of_input,
-    aten._native_batch_norm_legit_no_training: of_input,
-    aten._batch_norm_no_update: of_input,
-    aten.cudnn_batch_norm: of_input,
+    aten.native_batch_norm: of_norm,
+    aten._native_batch_norm_legit: of_norm,
+    aten._native_batch_norm_legit_no_training: of_norm,
+    aten._batch_norm_no_update: of_norm,
+    aten.cudnn_batch_norm: of_norm,
     aten.native_layer_norm: twice_the_input,
     aten.native_group_norm: twice_the_input,
     aten._softmax: twice_the_input,
+    aten._safe_softmax: twice_the_input,
     aten._log_softmax: twice_the_input,
+    aten.upsample_linear1d: by_corners(2),
+    aten.upsample_trilinear3d: by_corners(8),
     aten.upsample_bilinear2d: by_corners(4),
     aten.upsample_bicubic2d: by_corners(16),
 }

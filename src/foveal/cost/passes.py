@@ -9,12 +9,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
 
 from foveal.cost.copying import copied
 from foveal.cost.counting import Tally, counting
 from foveal.cost.frames import Frame, Frames, Seen
-from foveal.cost.kept import keeping
+from foveal.cost.kept import added_by, keeping, kept_by_frame
 from foveal.errors import FovealError
 
 META = "meta"
@@ -24,12 +23,12 @@ AUTOCAST = {"fp32": None, "bf16": torch.bfloat16}
 
 @dataclass(frozen=True)
 class Pass:
-    """What both passes saw, by frame, and the device on which they ran."""
+    """What both passes saw, by frame, and the device on which they ran; `added` is by gate, in bytes."""
 
     seen: dict[Frame, Seen]
     tallies: dict[Frame, Tally]
     kept: Counter[Frame]
-    output: tuple[tuple[int, ...], ...]
+    added: dict[str, int]
     counted_on: str
 
 
@@ -68,23 +67,16 @@ def passes_on(
     with torch.random.fork_rng(), cast(device, precision):
         mine.eval()
         with torch.no_grad(), frames.watching(), counting(frames) as counter:
-            output = mine(*inputs)
-        kept, trained = kept_by(mine, inputs)
-    shapes_out = tuple(
-        tuple(leaf.shape) for leaf in tree_leaves(output) if isinstance(leaf, Tensor)
-    )
-    return Pass(trained | frames.seen, dict(counter.tallies), kept, shapes_out, device)
-
-
-def kept_by(model: nn.Module, inputs: Sequence[Tensor]) -> tuple[Counter[Frame], dict[Frame, Seen]]:
-    """Return the bytes that a training pass keeps by frame, and what it saw of the frames."""
-    model.train()
-    frames = Frames(model)
-    with torch.enable_grad(), frames.watching(), keeping(model, frames) as kept:
-        output = model(*inputs)  # held while we look: with it goes its graph
-        found = kept.by_frame()
+            mine(*inputs)
+        mine.train()
+        trained = Frames(mine)
+        with torch.enable_grad(), trained.watching(), keeping(mine, trained) as kept:
+            output = mine(*inputs)  # held while we look: with it goes its graph
+            storages = kept.storages()
     del output
-    return found, frames.seen
+    added = {gate: added_by(gate, ends, storages) for gate, ends in trained.ends.items()}
+    seen = trained.seen | frames.seen
+    return Pass(seen, dict(counter.tallies), kept_by_frame(storages), added, device)
 
 
 def inputs_of(shapes: Sequence[Shape], *, batch_size: int, device: str) -> list[Tensor]:

@@ -72,7 +72,7 @@ class CostReport:
         """Return the tables that have rows: layers, sums, gates, times."""
         found = [layer_table(self.layers, depth=depth), totals_table(self.totals, self.peak)]
         if self.sites:
-            found.append(site_table(self.sites))
+            found.append(site_table({self.model: self.sites}))
         if self.timings:
             plain = None if self.plain is None else self.plain.timings
             found.append(timing_table({self.model: self.timings}, plain))

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from torch import nn
 
 from foveal.attention.standing import site_of
-from foveal.cost.copying import copied
-from foveal.cost.gates import outermost_gates, without
+from foveal.cost.gates import outermost_gates
 from foveal.cost.layers import Layer
-from foveal.cost.passes import Pass, Shape, cast, inputs_of, kept_by
+from foveal.cost.passes import Pass
 
 
 @dataclass(frozen=True)
@@ -32,22 +31,11 @@ class SiteCost:
     element_operations: int
 
 
-def sites_of(
-    model: nn.Module, layers: Sequence[Layer], found: Pass, shapes: Sequence[Shape],
-    *, batch_size: int, precision: str,
-) -> list[SiteCost]:  # fmt: skip
+def sites_of(model: nn.Module, layers: Sequence[Layer], found: Pass) -> list[SiteCost]:
     """Return what each gate adds, the one that makes the network keep most first."""
-    names = outermost_gates(model)
-    if not names or names == [""]:
-        return []
-    mine = copied(model, found.counted_on)
-    inputs = inputs_of(shapes, batch_size=batch_size, device=found.counted_on)
-    in_all = sum(found.kept.values())
     sites = []
-    for name in names:
+    for name in outermost_gates(model):
         rows = [row for row in layers if row.name == name or row.name.startswith(f"{name}.")]
-        with without(mine, [name]), cast(found.counted_on, precision):
-            others = sum(kept_by(mine, inputs)[0].values())
         sites.append(
             SiteCost(
                 site=site_of(name),
@@ -55,7 +43,7 @@ def sites_of(
                 kind=rows[0].kind,
                 shape=rows[0].shapes[0] if rows[0].shapes else (),
                 parameters=sum(row.parameters for row in rows),
-                kept=in_all - others,
+                kept=found.added.get(name, 0),
                 macs=sum(row.macs for row in rows),
                 element_operations=sum(sum(row.elements.values()) for row in rows),
             )

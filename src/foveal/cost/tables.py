@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 from foveal.cost.layers import Layer
 from foveal.cost.rendering import Table
@@ -100,26 +100,36 @@ def totals_table(totals: Totals, peak: int | None) -> Table:
     )
 
 
-def site_table(sites: Sequence[SiteCost], most: int | None = None) -> Table:
-    """Return a row a gate, the most expensive first."""
-    rows = tuple(
-        (
-            f"{site.site or 'the model'} {site.kind}",
-            "x".join(map(str, site.shape)),
-            number(site.parameters),
-            f"{site.kept / MB:.3f}",
-            number(site.macs),
-            number(site.element_operations),
-        )
-        for site in sites[:most]
-    )
-    left = len(sites) - len(rows)
-    more = f" {left} more sites are not shown." if left else ""
+def site_table(sites: Mapping[str, Sequence[SiteCost]], most: int | None = None) -> Table:
+    """Return a row for gates that add the same, the most expensive first; `most` rows a network."""
+    rows = []
+    left = 0
+    for name, own in sites.items():
+        alike: dict[tuple[object, ...], list[SiteCost]] = {}
+        for site in own:
+            alike.setdefault(astuple(site)[2:], []).append(site)
+        groups = list(alike.values())[:most]
+        left += len(own) - sum(map(len, groups))
+        for group in groups:
+            first = group[0]
+            more = f" and {len(group) - 1} alike" if len(group) > 1 else ""
+            rows.append(
+                (
+                    f"{name}: " * (len(sites) > 1) + (first.site or "the model") + more,
+                    first.kind,
+                    "x".join(map(str, first.shape)),
+                    number(first.parameters),
+                    f"{first.kept / MB:.3f}",
+                    number(first.macs),
+                    number(first.element_operations),
+                )
+            )
+    hidden = f" {left} cheaper gates are not shown." if left else ""
     return Table(
         "What each gate adds, the most expensive first",
-        ("gate at", "output", "parameters", "kept, MB", "MACs", "elements"),
-        rows,
-        "kept: what the network keeps for backward with the gate, less without it." + more,
+        ("gate at", "kind", "output", "parameters", "kept, MB", "MACs", "elements"),
+        tuple(rows),
+        "kept: what the network keeps for backward with the gate, less without it." + hidden,
     )
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from foveal.errors import FovealError
 from foveal.records import Design, has_extra, write_extra
-from foveal.study import seen
+from foveal.study import costs, seen
 from foveal.study.config import RunConfig
 from foveal.study.design import runs_of
 from foveal.study.job import Job
@@ -29,8 +29,8 @@ OF_RUNS: dict[str, Callable[[Job, Training], Arrays]] = {
     "covariates": seen.covariates,
 }
 """Called after the training of each run; what has nothing to say of a run returns nothing."""
-OF_VARIANTS: dict[str, Callable[[RunConfig], Arrays]] = {}
-"""Called once for each variant in each setting of a study, with the config of its first run."""
+OF_VARIANTS: dict[str, Callable[[RunConfig, Path], Arrays]] = {"cost": costs.cost}
+"""Called once for each variant in each setting of a study, with its first run's config and folder."""
 
 
 def leave_with_run(folder: Path, job: Job, training: Training) -> None:
@@ -53,4 +53,4 @@ def leave_with_study(folder: Path, design: Design) -> None:
         for name, extra in OF_VARIANTS.items():
             title = f"{name}-{run.name}"
             if not has_extra(folder, title):
-                write_extra(folder, title, extra(config))
+                write_extra(folder, title, extra(config, run))

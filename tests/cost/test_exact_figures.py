@@ -1,0 +1,114 @@
+"""The figures of the old study and of one channel gate, exactly; and bytes counted by hand."""
+
+import pytest
+from torch import nn
+
+from foveal.attention import create
+from foveal.cost import measure_cost
+from foveal.cost.passes import passes_on
+from foveal.cost.torchsummary import done_right, old_rows, printed
+from foveal.models import build_model
+
+MB = 2**20
+STATISTICS = 2 * 4 * (32 + 64 + 128)  # mean and deviation of each batch norm, kept in training mode
+
+
+def test_parameters_of_the_convnet() -> None:
+    plain = measure_cost(build_model("convnet"), (3, 32, 32), latency=False)
+    series = measure_cost(build_model("convnet", attention="series"), (3, 32, 32), latency=False)
+    assert plain.totals.parameters == 2_202_122
+    assert series.totals.parameters == 2_205_348
+    assert series.plain is not None
+    assert series.plain.totals == plain.totals
+
+
+def test_kept_of_the_convnet() -> None:
+    found = measure_cost(build_model("convnet"), (3, 32, 32), latency=False).totals
+    assert found.kept - STATISTICS == 647_168  # the 0.647 of 10^6 bytes that the reference measured
+    by_hand = 4 * 3 * 32 * 32  # the image
+    for channels, side in ((32, 32), (64, 16), (128, 8)):
+        whole = channels * side**2
+        by_hand += 4 * whole  # what the norm takes
+        by_hand += 4 * whole  # what the ReLU gives, which the pool takes
+        by_hand += 8 * whole // 4  # the pool's indices
+        by_hand += 4 * whole // 4  # what it gives, which the next layer takes
+    by_hand += 4 * 1024  # what the last ReLU gives
+    assert found.kept == by_hand + STATISTICS
+
+
+def test_the_old_convention_done_right() -> None:
+    assert done_right(old_rows(series=False)) / MB == pytest.approx(1.4377, abs=5e-5)
+    assert done_right(old_rows(series=True)) / MB == pytest.approx(2.79, abs=5e-3)
+    ours = measure_cost(build_model("convnet"), (3, 32, 32), latency=False).totals
+    softmax = 2 * 4 * 10  # the old network ended in one
+    indices = 2 * 4 * sum(c * s**2 // 4 for c, s in ((32, 32), (64, 16), (128, 8)))
+    assert ours.forward_backward + softmax == done_right(old_rows(series=False))
+    assert indices > 0  # our pool gives no indices, so that no such row stands in either
+
+
+def test_what_torchsummary_prints() -> None:
+    assert printed(old_rows(series=False)) == 8 * 87_906_284
+    assert printed(old_rows(series=True)) == 8 * 87_728_876
+    assert f"{printed(old_rows(series=False)) / MB:.2f}" == "670.67"
+    assert f"{printed(old_rows(series=True)) / MB:.2f}" == "669.32"
+
+
+def test_another_tree_prints_the_second_number_too() -> None:
+    flat = [row for row in old_rows(series=True) if row.name != "cbam"]
+    nested = [row for row in old_rows(series=True) if row.name != "channel gate"]
+    assert printed(iter(flat)) == printed(iter(nested))
+
+
+def test_one_channel_gate() -> None:
+    gate = create("channel", 64, reduction=16)
+    found = measure_cost(gate, (64, 16, 16), latency=False).totals
+    pooled_and_weighed = sum(found.elements[name] for name in ("mean", "max", "mul"))
+    assert found.macs == 1024
+    assert pooled_and_weighed == 49_152
+    # The rest is on vectors: bias and ReLU of two times 4, the sum of two times 64, the sigmoid of 64.
+    assert found.element_operations == 49_152 + 8 + 8 + 128 + 64
+
+
+def test_kept_of_three_layers_by_hand() -> None:
+    model = nn.Sequential(nn.Conv2d(2, 4, 3, bias=False), nn.ReLU(), nn.Conv2d(4, 1, (1, 3)))
+    found = measure_cost(model, (2, 7, 9), batch_size=3, latency=False)
+    image, middle = 4 * 3 * 2 * 7 * 9, 4 * 3 * 4 * 5 * 7
+    assert found.totals.kept == image + middle
+    assert [layer.kept for layer in found.layers] == [0, image, middle, 0]
+
+
+@pytest.mark.parametrize("attention", ["none", "parallel", "series"])
+@pytest.mark.parametrize("batch_size", [2, 3])
+def test_meta_counts_what_a_cpu_does(attention: str, batch_size: int) -> None:
+    model = build_model("resnet18", attention=attention, image_size=32)
+    options = {"batch_size": batch_size, "precision": "fp32"}
+    on_meta = passes_on("meta", model, [(3, 33, 47)], **options)  # type: ignore[arg-type]
+    on_cpu = passes_on("cpu", model, [(3, 33, 47)], **options)  # type: ignore[arg-type]
+    assert on_meta.kept == on_cpu.kept
+    assert on_meta.tallies == on_cpu.tallies
+    assert on_meta.added == on_cpu.added
+    assert on_meta.seen == on_cpu.seen
+
+
+def test_meta_counts_the_statistics_of_a_norm_in_eval_mode_too() -> None:
+    class Held(nn.BatchNorm2d):
+        def train(self, mode: bool = True) -> "Held":
+            return super().train(False)
+
+    model = nn.Sequential(nn.Conv2d(3, 6, 1), Held(6))
+    on_meta, on_cpu = (
+        sum(passes_on(d, model, [(3, 5, 7)], batch_size=2, precision="fp32").kept.values())
+        for d in ("meta", "cpu")
+    )
+    assert on_meta - on_cpu == 2 * 4 * 6
+
+
+def test_low_precision_keeps_casts() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3))
+    whole = measure_cost(model, (3, 9, 11), latency=False).totals
+    half = measure_cost(model, (3, 9, 11), precision="bf16", latency=False).totals
+    maps = 3 * 9 * 11 + 8 * 7 * 9
+    weights = sum(layer.weight.numel() for layer in model if isinstance(layer, nn.Conv2d))
+    assert whole.kept == 4 * maps
+    assert half.kept == 2 * (maps + weights)
+    assert half.macs == whole.macs
