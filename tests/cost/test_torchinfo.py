@@ -12,6 +12,9 @@ several vectors, as in CBAM's channel gate, it counts once, where we count every
 has layers below it, as a norm with a gate in it, it counts nothing itself; neither do we, of a norm.
 """
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 import torchinfo
@@ -96,3 +99,23 @@ def test_the_rule_written_out(name: str, difference: int) -> None:
     ours = measure_cost(model, SHAPE, latency=False, device="meta").totals.macs
     theirs = torchinfo.summary(model, (1, *SHAPE), device="meta", verbose=0).total_mult_adds
     assert theirs - ours == difference
+
+
+TABLE = (
+    (Path(__file__).parents[2] / "docs" / "cost.md")
+    .read_text()
+    .partition("## Against torchinfo")[2]
+)
+NAMES = (
+    "alexnet", "vgg11_bn", "squeezenet1_1", "resnet18", "resnext50_32x4d", "densenet121",
+    "shufflenet_v2_x1_0", "mobilenet_v3_small", "efficientnet_b0", "regnet_y_400mf", "convnext_tiny",
+)  # fmt: skip
+ROWS = re.findall(r"^\| [^|]+ \| ([\d,]+) \| ([-\d,]+) \|", TABLE, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("name", "row"), list(zip(NAMES, ROWS, strict=True)))
+def test_the_table_of_the_docs(name: str, row: tuple[str, str]) -> None:
+    model = built(name)
+    ours = measure_cost(model, (3, 224, 224), latency=False, device="meta").totals.macs
+    theirs = torchinfo.summary(model, (1, 3, 224, 224), device="meta", verbose=0).total_mult_adds
+    assert (f"{ours:,}", f"{theirs - ours:,}") == row
