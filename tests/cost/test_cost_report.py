@@ -31,6 +31,10 @@ def test_it_is_json(models: dict[str, nn.Module]) -> None:
         assert 0 < low <= middle <= high
         assert len(timing["over_plain"]) == 3
     assert told["peak"] is None
+    for site in told["sites"]:
+        assert site["inference"]["batch_size"] == 2
+        assert min(site["inference"]["seconds"] + site["training"]["seconds"]) > 0
+    assert "Time of each gate alone" in report.markdown()
 
 
 def test_networks_take_turns(models: dict[str, nn.Module]) -> None:

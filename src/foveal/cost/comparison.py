@@ -8,7 +8,7 @@ from typing import Any
 
 from foveal.cost.rendering import Table, html_table, markdown_table
 from foveal.cost.report import CostReport
-from foveal.cost.tables import MB, site_table, timing_table
+from foveal.cost.tables import MB, gate_timing_table, site_table, timing_table
 from foveal.cost.totals import Totals
 
 FORMS = (",.0f", ",.3f", ",.3f", ",.3f")
@@ -35,6 +35,8 @@ class CostComparison:
             timings = {name: report.timings for name, report in self.reports.items()}
             plain = next((r.plain for r in self.reports.values() if r.plain is not None), None)
             found.append(timing_table(timings, None if plain is None else plain.timings))
+            if sites:
+                found.append(gate_timing_table(sites, DEAREST))
         return found
 
     def markdown(self) -> str:

@@ -15,7 +15,7 @@ from foveal.cost.layers import layers_of
 from foveal.cost.passes import AUTOCAST, META, Shape, run_passes
 from foveal.cost.peak import peak_memory
 from foveal.cost.report import Conditions, CostReport
-from foveal.cost.sites import sites_of
+from foveal.cost.sites import sites_of, timed
 from foveal.cost.timing import time_models
 from foveal.cost.totals import totals_of
 from foveal.errors import UsageError, bad_parameter
@@ -103,7 +103,13 @@ def compare_costs(
         )  # fmt: skip
         for name, model in models.items():
             peak = peak_memory(model, shapes, device=device, **sizes)  # type: ignore[arg-type]
-            reports[name] = replace(reports[name], timings=tuple(timings[name]), peak=peak)
+            sites = timed(
+                model, reports[name].sites, device=device, precision=precision,
+                channels_last=channels_last,
+            )  # fmt: skip
+            reports[name] = replace(
+                reports[name], timings=tuple(timings[name]), peak=peak, sites=tuple(sites)
+            )
     plain = reports.get(NONE)
     if plain is not None:
         reports = {n: r if n == NONE else replace(r, plain=plain) for n, r in reports.items()}

@@ -8,7 +8,13 @@ from typing import Any
 from foveal.cost.layers import Layer
 from foveal.cost.rendering import Table, html_table, markdown_table
 from foveal.cost.sites import SiteCost
-from foveal.cost.tables import layer_table, site_table, timing_table, totals_table
+from foveal.cost.tables import (
+    gate_timing_table,
+    layer_table,
+    site_table,
+    timing_table,
+    totals_table,
+)
 from foveal.cost.timing import Timing
 from foveal.cost.totals import Totals
 
@@ -76,6 +82,8 @@ class CostReport:
         if self.timings:
             plain = None if self.plain is None else self.plain.timings
             found.append(timing_table({self.model: self.timings}, plain))
+            if self.sites:
+                found.append(gate_timing_table({self.model: self.sites}))
         return found
 
     def __str__(self) -> str:

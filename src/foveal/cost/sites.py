@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
@@ -11,6 +11,7 @@ from foveal.attention.standing import site_of
 from foveal.cost.gates import outermost_gates
 from foveal.cost.layers import Layer
 from foveal.cost.passes import Pass
+from foveal.cost.timing import Timing, time_gates
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,9 @@ class SiteCost:
     """What one gate adds for one batch.
 
     `kept` is what the network keeps for its backward pass less what it keeps without this gate, in
-    bytes; a gate that makes others keep less would count negative. `shape` is what the gate weighs.
+    bytes; a gate that makes others keep less would count negative. `shape` is what the gate weighs. The times
+    are those of the gate alone on such maps, None where none were taken: inference, and forward and
+    backward in training.
     """
 
     site: str
@@ -29,6 +32,20 @@ class SiteCost:
     kept: int
     macs: int
     element_operations: int
+    inference: Timing | None = None
+    training: Timing | None = None
+
+    @property
+    def likeness(self) -> tuple[object, ...]:
+        """What gates have in common that add the same."""
+        return (
+            self.kind,
+            self.shape,
+            self.parameters,
+            self.kept,
+            self.macs,
+            self.element_operations,
+        )
 
 
 def sites_of(model: nn.Module, layers: Sequence[Layer], found: Pass) -> list[SiteCost]:
@@ -49,3 +66,19 @@ def sites_of(model: nn.Module, layers: Sequence[Layer], found: Pass) -> list[Sit
             )
         )
     return sorted(sites, key=lambda site: -site.kept)
+
+
+def timed(
+    model: nn.Module, sites: Sequence[SiteCost], *, device: str, precision: str, channels_last: bool
+) -> list[SiteCost]:
+    """Return the gates with the time of each alone; of those that add the same, one is timed for all."""
+    first = {site.likeness: site for site in reversed(sites) if site.shape}  # and so was called
+    arms = {site.gate: (model.get_submodule(site.gate), site.shape) for site in first.values()}
+    times = time_gates(arms, device=device, precision=precision, channels_last=channels_last)
+    found = {likeness: times[site.gate] for likeness, site in first.items()}
+    return [
+        replace(site, inference=both[0], training=both[1])
+        if (both := found.get(site.likeness)) is not None
+        else site
+        for site in sites
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 
 from foveal.cost.layers import Layer
 from foveal.cost.rendering import Table
@@ -105,17 +105,13 @@ def site_table(sites: Mapping[str, Sequence[SiteCost]], most: int | None = None)
     rows = []
     left = 0
     for name, own in sites.items():
-        alike: dict[tuple[object, ...], list[SiteCost]] = {}
-        for site in own:
-            alike.setdefault(astuple(site)[2:], []).append(site)
-        groups = list(alike.values())[:most]
+        groups = groups_of(own)[:most]
         left += len(own) - sum(map(len, groups))
         for group in groups:
             first = group[0]
-            more = f" and {len(group) - 1} alike" if len(group) > 1 else ""
             rows.append(
                 (
-                    f"{name}: " * (len(sites) > 1) + (first.site or "the model") + more,
+                    f"{name}: " * (len(sites) > 1) + group_name(group),
                     first.kind,
                     "x".join(map(str, first.shape)),
                     number(first.parameters),
@@ -133,19 +129,58 @@ def site_table(sites: Mapping[str, Sequence[SiteCost]], most: int | None = None)
     )
 
 
+def gate_timing_table(sites: Mapping[str, Sequence[SiteCost]], most: int | None = None) -> Table:
+    """Return the time of each gate alone, in the order of `site_table`."""
+    rows = [
+        (
+            f"{name}: " * (len(sites) > 1) + group_name(group),
+            str(group[0].inference.batch_size),
+            *(milliseconds(timing) for timing in (group[0].inference, group[0].training) if timing),
+        )
+        for name, own in sites.items()
+        for group in groups_of(own)[:most]
+        if group[0].inference is not None
+    ]
+    return Table(
+        "Time of each gate alone",
+        ("gate at", "batch", "inference, ms", "forward and backward, ms"),
+        tuple(rows),
+        "Median and quartiles over rounds in which all gates take turns.",
+    )
+
+
+def groups_of(sites: Sequence[SiteCost]) -> list[list[SiteCost]]:
+    """Return gates that add the same together, the most expensive first."""
+    alike: dict[tuple[object, ...], list[SiteCost]] = {}
+    for site in sites:
+        alike.setdefault(site.likeness, []).append(site)
+    return list(alike.values())
+
+
+def group_name(group: Sequence[SiteCost]) -> str:
+    """Name gates that add the same by the first."""
+    more = f" and {len(group) - 1} alike" if len(group) > 1 else ""
+    return (group[0].site or "the model") + more
+
+
+def milliseconds(timing: Timing) -> str:
+    """Return median and quartiles."""
+    low, middle, high = (1000 * second for second in timing.quartiles)
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
+
+
 def timing_table(timings: Mapping[str, Sequence[Timing]], plain: Sequence[Timing] | None) -> Table:
     """Return a row a network and kind of work: median and quartiles, and the ratio to the baseline."""
     rows = []
     for name, own in timings.items():
         for k, timing in enumerate(own):
-            low, middle, high = (1000 * second for second in timing.quartiles)
             ratio = "" if plain is None else ratio_text(timing, plain[k])
             rows.append(
                 (
                     name,
                     f"{timing.work}{', compiled' if timing.compiled else ''}",
                     str(timing.batch_size),
-                    f"{middle:.2f} ({low:.2f} to {high:.2f})",
+                    milliseconds(timing),
                     ratio,
                 )
             )

@@ -16,7 +16,7 @@ from torch.utils.benchmark import Timer
 from foveal.cost.copying import copied
 from foveal.cost.passes import Shape, cast, inputs_of
 
-INFERENCE, STEP = "inference", "training step"
+INFERENCE, STEP, BOTH_WAYS = "inference", "training step", "forward and backward"
 FEWEST, MOST = 5, 25  # rounds
 ENOUGH = 1.5  # seconds an arm, after which no further round is begun
 BLOCK = 0.02  # seconds of one measurement, at least
@@ -79,6 +79,45 @@ def time_models(
         for name, seconds in in_turns(arms).items():
             found[name].append(Timing(kind, size, compile_too, tuple(seconds)))
     return found
+
+
+def time_gates(
+    gates: Mapping[str, tuple[nn.Module, Shape]],
+    *,
+    device: str,
+    precision: str,
+    channels_last: bool,
+) -> dict[str, tuple[Timing, Timing]]:
+    """Return the time of each module alone on a map of its shape (N, C, H, W): inference, and both ways."""
+    arms = {}
+    for name, (gate, shape) in gates.items():
+        (maps,) = inputs_of([shape[1:]], batch_size=shape[0], device=device)
+        maps = laid_out(maps) if channels_last else maps
+        mine = copied(gate, device)
+        arms[f"{name}/{INFERENCE}"] = inference(mine, mine, [maps], device, precision)
+        arms[f"{name}/{BOTH_WAYS}"] = both_ways(copied(gate, device), maps, device, precision)
+    taken = in_turns(arms)
+    return {
+        name: (
+            Timing(INFERENCE, shape[0], False, tuple(taken[f"{name}/{INFERENCE}"])),
+            Timing(BOTH_WAYS, shape[0], False, tuple(taken[f"{name}/{BOTH_WAYS}"])),
+        )
+        for name, (_, shape) in gates.items()
+    }
+
+
+def both_ways(model: nn.Module, maps: Tensor, device: str, precision: str) -> Callable[[], None]:
+    """Return a forward and a backward pass, to the maps and all parameters."""
+    model.train()
+    maps = maps.detach().requires_grad_()
+    wanted = [maps, *(p for p in model.parameters() if p.requires_grad)]
+
+    def once() -> None:
+        with cast(device, precision):
+            out = model(maps)
+        torch.autograd.grad(out.sum(), wanted, allow_unused=True)
+
+    return once
 
 
 def laid_out(images: Tensor) -> Tensor:
