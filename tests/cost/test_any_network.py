@@ -1,13 +1,16 @@
 """Networks of all kinds: shared modules, several inputs and outputs, none called, some that raise."""
 
 import copy
+import random
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as hooks_of_all
 
+from foveal.attention import CBAM
 from foveal.cost import Layer, measure_cost
 from foveal.errors import FovealError, UsageError
 from foveal.models import build_model
@@ -213,3 +216,111 @@ def test_products_with_vectors_are_counted() -> None:
             return x @ self.weight
 
     assert measure_cost(Product(), (5,), batch_size=3, latency=False).totals.macs == 15
+
+
+def test_a_layer_shared_by_several_sizes_gives_all_their_numbers() -> None:
+    class Pyramid(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Conv2d(2, 3, 1)
+
+        def forward(self, x: Tensor) -> list[Tensor]:
+            return [self.head(x[..., ::step, ::step]) for step in (1, 2, 4)]
+
+    found = measure_cost(Pyramid(), (2, 8, 8), latency=False)
+    assert found.totals.outputs == 4 * 3 * (64 + 16 + 4)
+    assert rows(found.layers)["head", "Conv2d"].calls == 3
+
+
+def test_attention_by_heads_keeps_what_the_device_keeps() -> None:
+    class Heads(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.project = nn.Linear(8, 24)
+
+        def forward(self, x: Tensor) -> Tensor:
+            q, k, v = self.project(x).chunk(3, -1)
+            return nn.functional.scaled_dot_product_attention(q, k, v)
+
+    found = measure_cost(Heads(), (2, 64, 8), latency=False).totals
+    scores = 4 * 2 * 64 * 64
+    assert found.kept < scores  # the kernel of a CPU never writes the matrix of scores down
+    assert found.macs == 2 * 64 * 8 * 24 + 2 * (2 * 64 * 64 * 8)
+
+
+def test_one_gate_at_two_places() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = nn.Conv2d(3, 8, 3)
+            self.gate = CBAM(8)
+            self.again = self.gate
+            self.last = nn.Conv2d(8, 8, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            out: Tensor = self.again(self.last(self.gate(self.first(x))))
+            return out
+
+    found = measure_cost(Twice(), (3, 9, 11), latency=False)
+    assert found.plain is not None
+    assert found.plain.totals.parameters == 3 * 8 * 9 + 8 + 8 * 8 * 9 + 8
+    (site,) = found.sites
+    assert site.kept == found.totals.kept - found.plain.totals.kept
+
+
+def test_no_mode_of_the_caller_gets_in_the_way() -> None:
+    model = build_model("convnet")
+    outside = measure_cost(model, (3, 32, 32), latency=False).totals
+    with torch.inference_mode():
+        assert measure_cost(model, (3, 32, 32), latency=False).totals == outside
+    with torch.no_grad():
+        assert measure_cost(model, (3, 32, 32)).totals == outside
+
+
+def test_other_dtypes_and_dimensions() -> None:
+    model = nn.Sequential(nn.Conv3d(2, 3, 2), nn.ReLU())
+    found = measure_cost(model, (2, 3, 4, 5))
+    assert found.totals.macs == 2 * 3 * 8 * (2 * 3 * 4)
+    assert len(found.timings) == 2
+    double = measure_cost(model.double(), (2, 3, 4, 5), latency=False).totals
+    assert double.kept == 2 * found.totals.kept
+
+
+def test_a_layer_that_draws_by_other_generators() -> None:
+    class Dropping(nn.Linear):
+        def forward(self, input: Tensor) -> Tensor:  # noqa: A002
+            scale = random.random() + np.random.rand()  # noqa: NPY002
+            return super().forward(input) * scale
+
+    before = random.getstate(), repr(np.random.get_state())  # noqa: NPY002
+    measure_cost(Dropping(2, 2), (2,))
+    assert (random.getstate(), repr(np.random.get_state())) == before  # noqa: NPY002
+
+
+def test_a_result_that_was_put_by_is_no_hindrance() -> None:
+    class Keeping(nn.Linear):
+        def forward(self, input: Tensor) -> Tensor:  # noqa: A002
+            self.last = super().forward(input)
+            return self.last
+
+    model = Keeping(2, 3)
+    model(torch.zeros(1, 2))
+    assert measure_cost(model, (2,), latency=False).totals.macs == 6
+    assert model.last.grad_fn is not None
+
+
+def test_a_norm_over_one_value_says_what_to_do() -> None:
+    model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    with pytest.raises(FovealError, match="`batch_size` of at least 2"):
+        measure_cost(model, (2,), latency=False)
+    assert measure_cost(model, (2,), batch_size=2, latency=False).totals.macs == 12
+
+
+def test_no_gradient_no_training_step_to_time() -> None:
+    class Index(nn.Linear):
+        def forward(self, input: Tensor) -> Tensor:  # noqa: A002
+            return super().forward(input).argmax(1)
+
+    assert measure_cost(Index(2, 3), (2,), latency=False).totals.kept == 0
+    with pytest.raises(UsageError, match="`latency` should be false"):
+        measure_cost(Index(2, 3), (2,))

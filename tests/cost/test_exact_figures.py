@@ -5,7 +5,8 @@ from torch import nn
 
 from foveal.attention import create
 from foveal.cost import measure_cost
-from foveal.cost.passes import passes_on
+from foveal.cost.passes import counted, hold
+from foveal.cost.setting import checked_setting
 from foveal.cost.torchsummary import done_right, old_rows, printed
 from foveal.models import build_model
 
@@ -81,26 +82,15 @@ def test_kept_of_three_layers_by_hand() -> None:
 @pytest.mark.parametrize("batch_size", [2, 3])
 def test_meta_counts_what_a_cpu_does(attention: str, batch_size: int) -> None:
     model = build_model("resnet18", attention=attention, image_size=32)
-    options = {"batch_size": batch_size, "precision": "fp32"}
-    on_meta = passes_on("meta", model, [(3, 33, 47)], **options)  # type: ignore[arg-type]
-    on_cpu = passes_on("cpu", model, [(3, 33, 47)], **options)  # type: ignore[arg-type]
-    assert on_meta.kept == on_cpu.kept
-    assert on_meta.tallies == on_cpu.tallies
-    assert on_meta.added == on_cpu.added
-    assert on_meta.seen == on_cpu.seen
-
-
-def test_meta_counts_the_statistics_of_a_norm_in_eval_mode_too() -> None:
-    class Held(nn.BatchNorm2d):
-        def train(self, mode: bool = True) -> "Held":
-            return super().train(False)
-
-    model = nn.Sequential(nn.Conv2d(3, 6, 1), Held(6))
     on_meta, on_cpu = (
-        sum(passes_on(d, model, [(3, 5, 7)], batch_size=2, precision="fp32").kept.values())
-        for d in ("meta", "cpu")
+        checked_setting(
+            (3, 33, 47), batch_size=batch_size, device=device, precision="fp32", channels_last=False
+        )
+        for device in ("meta", "cpu")
     )
-    assert on_meta - on_cpu == 2 * 4 * 6
+    assert hold(model, on_meta) == hold(model, on_cpu)
+    assert counted(model, on_meta).tallies == counted(model, on_cpu).tallies
+    assert counted(model, on_meta).seen == counted(model, on_cpu).seen
 
 
 def test_low_precision_keeps_casts() -> None:

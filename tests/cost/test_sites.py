@@ -5,7 +5,7 @@ from torch import nn
 
 from foveal.attention import available
 from foveal.cost import measure_cost
-from foveal.cost.gates import outermost_gates, put
+from foveal.cost.gates import outermost_gates, replace_module
 from foveal.models import build_model
 
 
@@ -22,7 +22,7 @@ def test_added_is_the_difference(attention: str, where: str) -> None:
     assert found.plain is not None
     for site in (found.sites[0], found.sites[-1]):
         without = network("resnet18", variant)
-        put(without, site.gate, nn.Identity())
+        replace_module(without, site.gate, nn.Identity())
         less = measure_cost(without, shape, batch_size=2, latency=False)
         assert found.totals.kept - less.totals.kept == site.kept
         assert found.totals.parameters - less.totals.parameters == site.parameters

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
-from cyclopts.types import PositiveInt
+from cyclopts.types import NonNegativeInt, PositiveInt
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table as RichTable
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from foveal.cost.rendering import Table
 
 SCHEMA = 1
+OLD_STUDY = ("convnet", (3, 32, 32), ["none", "series"], 10, 1, "fp32")
 Flag = Parameter(negative="")
 
 
@@ -35,14 +37,15 @@ def cost(
     precision: Literal["fp32", "bf16"] = "fp32",
     latency: Annotated[bool, Flag] = False,
     compiled: Annotated[bool, Flag] = False,
-    depth: int | None = None,
+    depth: NonNegativeInt | None = None,
     explain_torchsummary: Annotated[bool, Flag] = False,
     json: Annotated[bool, Flag] = False,
 ) -> None:
     """Say what attention costs: parameters, operations, memory and, with --latency, time.
 
-    One variant prints the table of its layers, several a row each, against `none`. Of a finished STUDY
-    it prints what the study has stored of its variants, and nothing is measured.
+    For one variant it prints a table of layers, for several a table with a row for each. All are set
+    against `none`, which is measured with them. Of a finished STUDY it prints what that has stored of its
+    variants, and measures nothing.
 
     Parameters
     ----------
@@ -84,18 +87,19 @@ def cost(
 
     names = [name.strip() for name in attention.split(",")]
     shape = shape_of(input_shape)
-    if explain_torchsummary and (model, shape, names) != (
-        "convnet",
-        (3, 32, 32),
-        ["none", "series"],
-    ):
+    asked = (model, shape, names, classes, batch_size, precision)
+    if explain_torchsummary and asked != OLD_STUDY:
         raise UsageError(
-            "The old table is of the ConvNet at 3x32x32: --model convnet --attention none,series."
+            "The old table is of one image of 3x32x32 in the ConvNet: --explain-torchsummary goes with "
+            "--model convnet --attention none,series alone."
         )
+    if device == "meta" and (latency or compiled):
+        raise UsageError("The meta device takes no time: leave --latency or --device meta out.")
     options: dict[str, Any] = {
         "num_classes": classes, "in_channels": shape[0], "image_size": shape[1], "stem": stem,
     }  # fmt: skip
-    models = {name: build_model(model, attention=name, **options) for name in names}
+    measured = dict.fromkeys(["none", *names])  # the baseline, asked for or not
+    models = {name: build_model(model, attention=name, **options) for name in measured}
     with err.status("taking times" if latency or compiled else "counting"):
         found = compare_costs(
             models, shape, batch_size=batch_size, device=device, precision=precision,
@@ -107,7 +111,8 @@ def cost(
         else None
     )
     if json:
-        print_json({"schema": SCHEMA, "model": model, "variants": found.to_dict()})
+        old = {} if table is None else {"torchsummary": asdict(table)}
+        print_json({"schema": SCHEMA, "model": model, "variants": found.to_dict(), **old})
         return
     if table is not None:
         tables = [table]
@@ -117,10 +122,6 @@ def cost(
         tables = found.tables()
     for one in tables:
         show(one)
-    if latency or compiled:
-        under = found.reports[names[0]].conditions
-        out.print(f"[dim]{escape(under.device_name)}, {under.threads} threads, {under.precision}, "
-                  f"{under.memory_format}, torch {under.torch}[/]", soft_wrap=True)  # fmt: skip
 
 
 def show_study(study: Path, *, json: bool) -> None:

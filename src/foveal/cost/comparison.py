@@ -11,6 +11,7 @@ from foveal.cost.report import CostReport
 from foveal.cost.tables import MB, gate_timing_table, site_table, timing_table
 from foveal.cost.totals import Totals
 
+HEADINGS = ("network", "parameters", "MACs, millions", "elements, millions", "kept, MB")
 FORMS = (",.0f", ",.3f", ",.3f", ",.3f")
 DEAREST = 2  # kinds of gates shown of each network
 
@@ -34,7 +35,10 @@ class CostComparison:
         if all(report.timings for report in self.reports.values()):
             timings = {name: report.timings for name, report in self.reports.items()}
             plain = next((r.plain for r in self.reports.values() if r.plain is not None), None)
-            found.append(timing_table(timings, None if plain is None else plain.timings))
+            under = next(iter(self.reports.values())).conditions.text
+            found.append(
+                timing_table(timings, None if plain is None else plain.timings, under=under)
+            )
             if sites:
                 found.append(gate_timing_table(sites, DEAREST))
         return found
@@ -53,19 +57,22 @@ class CostComparison:
 
 def sums_table(reports: Mapping[str, CostReport]) -> Table:
     """Return one row a network, and how much that is more than the baseline."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, report in reports.items():
         plain = report.plain
         before = [0.0] * 4 if plain is None else columns(plain.totals)
         cells = zip(columns(report.totals), before, FORMS, strict=True)
         rows.append((name, *(with_rise(value, base, form=form) for value, base, form in cells)))
+        if report.peak is not None:
+            rows[-1] = (*rows[-1], f"{report.peak / MB:,.1f}")
+    against = "In brackets against none. " if any(r.plain for r in reports.values()) else ""
     missing = sorted({kind for report in reports.values() for kind in report.totals.uncounted})
     batch = next(iter(reports.values())).conditions.batch_size
     return Table(
         f"For a batch of {batch}",
-        ("network", "parameters", "MACs, millions", "elements, millions", "kept, MB"),
+        (*HEADINGS, "peak, MB") if len(rows[0]) > len(HEADINGS) else HEADINGS,
         tuple(rows),
-        "In brackets against the baseline. Elements: worked on outside convolutions and matrix products. "
+        f"{against}Elements: worked on outside convolutions and matrix products. "
         f"Kept: for the backward pass. Not counted: {', '.join(missing) or 'nothing'}.",
     )
 

@@ -20,11 +20,17 @@ def copied(model: nn.Module, device: str | torch.device) -> nn.Module:
         UsageError: the model cannot be copied, or has no values and should have some.
     """
     memo: dict[int, object] = {}
+    for module in model.modules():
+        for value in vars(module).values():
+            if isinstance(value, Tensor) and not value.is_leaf:
+                memo[id(value)] = moved_to(
+                    value, device
+                )  # a result that was put by; it has no graph here
     for parameter in model.parameters():
-        moved = nn.Parameter(on(parameter, device), requires_grad=parameter.requires_grad)
+        moved = nn.Parameter(moved_to(parameter, device), requires_grad=parameter.requires_grad)
         memo[id(parameter)] = moved
     for buffer in model.buffers():
-        memo[id(buffer)] = on(buffer, device)
+        memo[id(buffer)] = moved_to(buffer, device)
     try:
         return copy.deepcopy(model, memo)
     except Exception as error:
@@ -33,7 +39,7 @@ def copied(model: nn.Module, device: str | torch.device) -> nn.Module:
         ) from error
 
 
-def on(tensor: Tensor, device: str | torch.device) -> Tensor:
+def moved_to(tensor: Tensor, device: str | torch.device) -> Tensor:
     """Return a copy of a tensor on a device."""
     if torch.device(device).type == "meta":
         return torch.empty_like(tensor, device="meta", requires_grad=False)

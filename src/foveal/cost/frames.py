@@ -30,17 +30,22 @@ class Frame(NamedTuple):
 
 @dataclass
 class Seen:
-    """What was seen of a frame: how often it ran, and the shapes that it gave, of each call that differs."""
+    """What was seen of a frame: how often it ran, and what it gave.
+
+    `shapes` are those of the first call, and others that a later one gave; `numbers` is how many numbers
+    all calls gave.
+    """
 
     calls: int = 0
     shapes: tuple[tuple[int, ...], ...] = ()
+    numbers: int = 0
 
     def note(self, output: object) -> None:
         """Count a call."""
         self.calls += 1
-        shapes = tuple(
-            tuple(leaf.shape) for leaf in tree_leaves(output) if isinstance(leaf, Tensor)
-        )
+        tensors = [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
+        self.numbers += sum(tensor.numel() for tensor in tensors)
+        shapes = tuple(tuple(tensor.shape) for tensor in tensors)
         if self.calls == 1:
             self.shapes = shapes
         else:
@@ -49,7 +54,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Ends:
-    """What a gate took and gave. They are held, for else another storage may come to have their place."""
+    """What a gate took and gave in one call. Held, for else another storage may come to have their place."""
 
     input: Tensor
     output: Tensor
@@ -69,7 +74,7 @@ class Frames(TorchFunctionMode):
         self.seen: dict[Frame, Seen] = {}
         self.stack: list[Frame] = []
         self.gates = outermost_gates(model)
-        self.ends: dict[str, Ends] = {}
+        self.ends: dict[str, list[Ends]] = {}
 
     @property
     def current(self) -> Frame:
@@ -82,16 +87,18 @@ class Frames(TorchFunctionMode):
             self.stack.append(Frame(self.names[module]))
             self.seen.setdefault(self.current, Seen())
 
-    def leave(self, module: nn.Module, taken: tuple[object, ...], output: object) -> None:
-        """End a call of a module, also of one that raised."""
+    def leave(self, module: nn.Module, *given: Any) -> None:
+        """End a call of a module: what it took and its output; after an error torch leaves keywords out."""
         if module not in self.names:
             return
         frame = self.stack.pop()
+        output = given[-1]
         self.seen[frame].note(output)
+        taken = [leaf for leaf in tree_leaves(given[:-1]) if isinstance(leaf, Tensor)]
         if frame.module in self.gates and taken and isinstance(output, Tensor):
             # Detached: a tensor held here must not hold its graph.
-            assert isinstance(taken[0], Tensor)
-            self.ends[frame.module] = Ends(taken[0].detach(), output.detach())
+            ends = Ends(taken[0].detach(), output.detach())
+            self.ends.setdefault(frame.module, []).append(ends)
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
@@ -114,7 +121,7 @@ class Frames(TorchFunctionMode):
         """Watch what runs in this block. The hooks are those of all modules: the model has none more."""
         hooks = (
             register_module_forward_pre_hook(self.enter),
-            register_module_forward_hook(self.leave, always_call=True),
+            register_module_forward_hook(self.leave, with_kwargs=True, always_call=True),
         )
         try:
             with self:

@@ -19,7 +19,10 @@ def outermost_gates(model: nn.Module) -> list[str]:
     return found
 
 
-def put(model: nn.Module, name: str, module: nn.Module) -> None:
-    """Put a module in the place of another."""
-    parent, _, child = name.rpartition(".")
-    model.get_submodule(parent)._modules[child] = module
+def replace_module(model: nn.Module, name: str, module: nn.Module) -> None:
+    """Put a module in the place of another, wherever that is registered."""
+    old = model.get_submodule(name)
+    for parent in list(model.modules()):
+        for key, child in parent._modules.items():
+            if child is old:
+                parent._modules[key] = module

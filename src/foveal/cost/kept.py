@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -75,21 +75,24 @@ def kept_by_frame(storages: dict[int, Storage]) -> Counter[Frame]:
     return found
 
 
-def added_by(gate: str, ends: Ends, storages: dict[int, Storage]) -> int:
+def added_by(gate: str, calls: Sequence[Ends], storages: dict[int, Storage]) -> int:
     """Return by how many bytes a gate makes the network keep more.
 
     Without it nothing would be kept that only the gate saves, nor its output; and whoever saved the
     output would save in its place what the gate weighs.
     """
-    taken = storage_of(ends.input), storage_of(ends.output)
-    if taken[0] == taken[1]:
-        return 0
     elsewhere = {
         key for key, one in storages.items() if not all(within(f, gate) for f in one.savers)
     }
-    gone = sum(one.size for key, one in storages.items() if key not in elsewhere or key == taken[1])
-    in_its_place = taken[1] in elsewhere and taken[0] not in elsewhere
-    return gone - (ends.input.untyped_storage().nbytes() if in_its_place else 0)
+    gone = {key for key in storages if key not in elsewhere}
+    in_its_place: dict[int, int] = {}
+    for ends in calls:
+        taken, given = storage_of(ends.input), storage_of(ends.output)
+        if taken != given and given in elsewhere:
+            gone.add(given)
+            if taken not in elsewhere:
+                in_its_place[taken] = ends.input.untyped_storage().nbytes()
+    return sum(storages[key].size for key in gone) - sum(in_its_place.values())
 
 
 def within(frame: Frame, gate: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,16 +11,16 @@ from torch import nn
 
 from foveal.cost.counting import Tally
 from foveal.cost.frames import Frame, Seen, has_no_parts
-from foveal.cost.passes import Pass
+from foveal.cost.passes import Counted, Held
 
 
 @dataclass(frozen=True)
 class Layer:
     """What one module does by itself, without what is below it; or one function of a module with children.
 
-    Shapes are (N, ...), one an output, and of a shared module those of all its calls. `parameters` counts
-    what is shared once, where it stands first. `kept` is in bytes; `elements` and `uncounted` are by
-    operation, the latter in calls.
+    Shapes are (N, ...), one an output, and of a shared module those of all its calls; `numbers` is how many
+    numbers all calls give. `parameters` counts what is shared once, where it stands first. `kept` is in
+    bytes; `elements` and `uncounted` are by operation, the latter in calls.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Layer:
     depth: int
     calls: int
     shapes: tuple[tuple[int, ...], ...]
+    numbers: int
     parameters: int
     kept: int
     macs: int
@@ -39,12 +41,23 @@ class Layer:
     """The name under which the same module, or a parameter of it, is counted."""
 
 
-def layers_of(model: nn.Module, found: Pass) -> list[Layer]:
+@dataclass(frozen=True)
+class Found:
+    """What both passes saw and found, by frame; a frame that ran in both as it was in eval mode."""
+
+    seen: dict[Frame, Seen]
+    tallies: dict[Frame, Tally]
+    kept: Counter[Frame]
+
+
+def layers_of(model: nn.Module, done: Counted, held: Held) -> list[Layer]:
     """Return the rows of a model, each module before what is below it.
 
     Functions that compute nothing and keep nothing, such as views, have no row. A module that is never
     called has one, with 0 calls.
     """
+    # What runs in training alone, as a head beside the others does, has a row too, and keeps something.
+    found = Found(held.seen | done.seen, done.tallies, held.kept)
     rows = rows_by_parent(model, found)
     return list(below(None, rows))
 
@@ -57,7 +70,7 @@ def below(name: str | None, rows: dict[str | None, list[Layer]]) -> Iterator[Lay
             yield from below(row.name, rows)
 
 
-def rows_by_parent(model: nn.Module, found: Pass) -> dict[str | None, list[Layer]]:
+def rows_by_parent(model: nn.Module, found: Found) -> dict[str | None, list[Layer]]:
     """Return the rows by the module they stand below, in the order of running; the model's own has none."""
     order = {frame: place for place, frame in enumerate(found.seen)}
     unseen = len(order)
@@ -78,12 +91,12 @@ def rows_by_parent(model: nn.Module, found: Pass) -> dict[str | None, list[Layer
     }
 
 
-def module_row(name: str, module: nn.Module, found: Pass, owners: dict[int, str]) -> Layer:
+def module_row(name: str, module: nn.Module, found: Found, owners: dict[int, str]) -> Layer:
     """Return the row of a module; what stands in `owners` is counted there, under that name."""
     shared_with = owners.get(id(module))
     kind = type(module).__name__
     if shared_with is not None:
-        return Layer(name, kind, depth(name), 0, (), 0, 0, 0, {}, {}, shared_with=shared_with)
+        return Layer(name, kind, depth(name), 0, (), 0, 0, 0, 0, {}, {}, shared_with=shared_with)
     owners[id(module)] = name or "the model"
     own = list(module.parameters(recurse=False))
     fresh = {id(parameter): parameter for parameter in own if id(parameter) not in owners}
@@ -91,7 +104,7 @@ def module_row(name: str, module: nn.Module, found: Pass, owners: dict[int, str]
     owners.update(dict.fromkeys(fresh, name))
     seen = found.seen.get(Frame(name), Seen())
     return Layer(
-        name, kind, depth(name), seen.calls, seen.shapes,
+        name, kind, depth(name), seen.calls, seen.shapes, seen.numbers,
         parameters=sum(parameter.numel() for parameter in fresh.values()),
         **numbers(Frame(name), found),
         is_layer=has_no_parts(module) and not isinstance(module, nn.Identity),
@@ -99,7 +112,7 @@ def module_row(name: str, module: nn.Module, found: Pass, owners: dict[int, str]
     )  # fmt: skip
 
 
-def function_row(frame: Frame, found: Pass) -> Layer | None:
+def function_row(frame: Frame, found: Found) -> Layer | None:
     """Return the row of a function, None if it computes nothing and keeps nothing."""
     counted = numbers(frame, found)
     if frame.function is None or not any(counted.values()):
@@ -107,12 +120,12 @@ def function_row(frame: Frame, found: Pass) -> Layer | None:
     seen = found.seen[frame]
     deep = depth(frame.module) + 1
     return Layer(
-        frame.module, frame.function, deep, seen.calls, seen.shapes, 0, **counted,
+        frame.module, frame.function, deep, seen.calls, seen.shapes, seen.numbers, 0, **counted,
         is_function=True, is_layer=True,
     )  # fmt: skip
 
 
-def numbers(frame: Frame, found: Pass) -> dict[str, Any]:
+def numbers(frame: Frame, found: Found) -> dict[str, Any]:
     """Return what a frame did and keeps."""
     tally = found.tallies.get(frame, Tally())
     return {

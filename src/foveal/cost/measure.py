@@ -10,16 +10,16 @@ from torch import nn
 
 from foveal.cost.comparison import CostComparison
 from foveal.cost.copying import copied
-from foveal.cost.gates import outermost_gates, put
+from foveal.cost.gates import outermost_gates, replace_module
 from foveal.cost.layers import layers_of
-from foveal.cost.passes import AUTOCAST, META, Shape, run_passes
+from foveal.cost.passes import count, hold
 from foveal.cost.peak import peak_memory
 from foveal.cost.report import Conditions, CostReport
+from foveal.cost.setting import META, Setting, Shape, checked_setting, name_of
 from foveal.cost.sites import sites_of, timed
 from foveal.cost.timing import time_models
 from foveal.cost.totals import totals_of
-from foveal.errors import UsageError, bad_parameter
-from foveal.machine import processor
+from foveal.errors import UsageError
 
 NONE = "none"
 
@@ -33,8 +33,10 @@ def measure_cost(
 
     All is measured on copies: parameters, buffers, modes, hooks and generators stay as they are. Multiply-adds
     and element operations are those of a pass in eval mode, the kept bytes those of one in training mode
-    (see `foveal.cost.operations` for what counts as what). The counting runs on the meta device where the
-    network does, and costs next to nothing whatever the size; times are taken on `device`.
+    (see `foveal.cost.operations` for what counts as what). Operations are counted on the meta device where the
+    network runs there, which costs next to nothing whatever the size; what is kept, and times, are taken
+    on `device`. Your own hooks run on the copies too. Tensors that are neither parameters nor buffers of a
+    module count as kept where the graph saves them.
 
     Args:
         model: any network.
@@ -55,20 +57,20 @@ def measure_cost(
     >>> report.totals.parameters, report.totals.macs
     (2205348, 12566400)
     """
+    options = {
+        "batch_size": batch_size, "device": device, "precision": precision, "latency": latency,
+        "compiled": compiled, "channels_last": channels_last,
+    }  # fmt: skip
     models = {"model": model}
-    names = outermost_gates(model)
-    if names and names != [""]:
-        plain = copied(model, device)
-        for name in names:
-            put(plain, name, nn.Identity())
+    plain = without_gates(model)
+    if plain is not None:
         models[NONE] = plain
-    compared = compare_costs(
-        models, input_shape, batch_size=batch_size, device=device, precision=precision,
-        latency=latency, compiled=compiled, channels_last=channels_last,
-    )  # fmt: skip
+    compared = compare_costs(models, input_shape, **options)  # type: ignore[arg-type]
     return replace(compared.reports["model"], model=type(model).__name__)
 
 
+@torch.inference_mode(mode=False)
+@torch.enable_grad()
 def compare_costs(
     models: Mapping[str, nn.Module], input_shape: Shape | Sequence[Shape], *, batch_size: int = 1,
     device: str = "cpu", precision: str = "fp32", latency: bool = True, compiled: bool = False,
@@ -78,66 +80,51 @@ def compare_costs(
 
     The arguments are those of `measure_cost`.
     """
-    shapes = checked(input_shape, batch_size, device, precision)
-    sizes = {"batch_size": batch_size, "precision": precision}
-    reports: dict[str, CostReport] = {}
-    for name, model in models.items():
-        found = run_passes(model, shapes, device=device, **sizes)  # type: ignore[arg-type]
-        layers = layers_of(model, found)
-        conditions = Conditions(
-            tuple(map(tuple, shapes)), batch_size, device, name_of(device), torch.get_num_threads(),
-            precision, "channels_last" if channels_last else "contiguous", found.counted_on,
-            torch.__version__,
-        )  # fmt: skip
-        reports[name] = CostReport(
-            name,
-            conditions,
-            totals_of(model, layers, found, shapes, batch_size),
-            tuple(layers),
-            tuple(sites_of(model, layers, found)),
-        )
-    if latency and device != META:
-        timings = time_models(
-            models, shapes, batch_sizes=sorted({1, batch_size}), device=device,
-            precision=precision, channels_last=channels_last, compiled=compiled,
-        )  # fmt: skip
+    setting = checked_setting(
+        input_shape, batch_size=batch_size, device=device, precision=precision,
+        channels_last=channels_last,
+    )  # fmt: skip
+    if setting.device == META and compiled:
+        raise UsageError("The meta device takes no time: `compiled` should be false.")
+    models = {name: getattr(model, "_orig_mod", model) for name, model in models.items()}
+    reports = {name: counted_report(name, model, setting) for name, model in models.items()}
+    if latency and setting.device != META:
+        timings = time_models(models, setting, compiled=compiled)
         for name, model in models.items():
-            peak = peak_memory(model, shapes, device=device, **sizes)  # type: ignore[arg-type]
-            sites = timed(
-                model, reports[name].sites, device=device, precision=precision,
-                channels_last=channels_last,
-            )  # fmt: skip
-            reports[name] = replace(
-                reports[name], timings=tuple(timings[name]), peak=peak, sites=tuple(sites)
-            )
+            sites = tuple(timed(model, reports[name].sites, setting))
+            reports[name] = replace(reports[name], timings=tuple(timings[name]), sites=sites)
     plain = reports.get(NONE)
     if plain is not None:
         reports = {n: r if n == NONE else replace(r, plain=plain) for n, r in reports.items()}
     return CostComparison(reports)
 
 
-def checked(
-    input_shape: Shape | Sequence[Shape], batch_size: int, device: str, precision: str
-) -> list[Shape]:
-    """Return one shape an input; refuse what cannot be measured."""
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise bad_parameter("batch_size", "a whole number, at least 1", batch_size)
-    if precision not in AUTOCAST:
-        raise bad_parameter("precision", "one of " + ", ".join(map(repr, AUTOCAST)), precision)
-    shapes = list(input_shape)
-    one = all(isinstance(side, int) for side in shapes)
-    inputs: list[Shape] = [shapes] if one else shapes  # type: ignore[list-item, assignment]
-    if not shapes or any(side < 1 for shape in inputs for side in shape):
-        raise bad_parameter("input_shape", "a shape without the batch, as (3, 32, 32)", input_shape)
-    kind = torch.device(device).type
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise bad_parameter("device", "a device of this machine", device)
-    if device == META and precision != "fp32":
-        raise UsageError("The meta device counts in fp32: autocast knows of real devices only.")
-    return inputs
+def counted_report(name: str, model: nn.Module, setting: Setting) -> CostReport:
+    """Return what can be said of a network without a clock."""
+    done, held = count(model, setting), hold(model, setting)
+    layers = layers_of(model, done, held)
+    conditions = Conditions(
+        setting.shapes, setting.batch_size, setting.device, name_of(setting.device),
+        torch.get_num_threads(), setting.precision,
+        "channels_last" if setting.channels_last else "contiguous", done.on, torch.__version__,
+    )  # fmt: skip
+    return CostReport(
+        name,
+        conditions,
+        totals_of(model, layers, setting),
+        tuple(layers),
+        tuple(sites_of(model, layers, held)),
+        peak=peak_memory(model, setting),
+    )
 
 
-def name_of(device: str) -> str:
-    """Return the name of the hardware."""
-    kind = torch.device(device).type
-    return torch.cuda.get_device_name(device) if kind == "cuda" else processor()
+def without_gates(model: nn.Module) -> nn.Module | None:
+    """Return a copy of a network that passes through where gates were, None if there were none."""
+    names = outermost_gates(model)
+    if not names or names == [""]:
+        return None
+    like = next(model.parameters(), None)
+    plain = copied(model, "cpu" if like is None else like.device)
+    for name in names:
+        replace_module(plain, name, nn.Identity())
+    return plain

@@ -29,14 +29,8 @@ def html_table(table: Table) -> str:
     """Return a table in HTML; all text is escaped."""
     head = "".join(f"<th>{escape(cell)}</th>" for cell in table.headings)
     body = "".join(
-        "<tr>" + "".join(f"<td>{spaced(cell)}</td>" for cell in row) + "</tr>" for row in table.rows
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in table.rows
     )
     note = f"<p>{escape(table.note)}</p>" if table.note else ""
     caption = f"<caption>{escape(table.title)}</caption>"
     return f"<table>{caption}<tr>{head}</tr>{body}</table>{note}"
-
-
-def spaced(cell: str) -> str:
-    """Return a cell whose indentation stays."""
-    bare = cell.lstrip(" ")
-    return "&nbsp;" * (len(cell) - len(bare)) + escape(bare)

@@ -33,6 +33,14 @@ class Conditions:
     counted_on: str
     torch: str
 
+    @property
+    def text(self) -> str:
+        """What a time needs beside it."""
+        return (
+            f"{self.device_name}, {self.threads} threads, {self.precision}, {self.memory_format}, "
+            f"torch {self.torch}"
+        )
+
 
 @dataclass(frozen=True)
 class CostReport:
@@ -81,7 +89,9 @@ class CostReport:
             found.append(site_table({self.model: self.sites}))
         if self.timings:
             plain = None if self.plain is None else self.plain.timings
-            found.append(timing_table({self.model: self.timings}, plain))
+            found.append(
+                timing_table({self.model: self.timings}, plain, under=self.conditions.text)
+            )
             if self.sites:
                 found.append(gate_timing_table({self.model: self.sites}))
         return found

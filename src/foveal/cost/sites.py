@@ -10,7 +10,8 @@ from torch import nn
 from foveal.attention.standing import site_of
 from foveal.cost.gates import outermost_gates
 from foveal.cost.layers import Layer
-from foveal.cost.passes import Pass
+from foveal.cost.passes import Held
+from foveal.cost.setting import Setting
 from foveal.cost.timing import Timing, time_gates
 
 
@@ -48,7 +49,7 @@ class SiteCost:
         )
 
 
-def sites_of(model: nn.Module, layers: Sequence[Layer], found: Pass) -> list[SiteCost]:
+def sites_of(model: nn.Module, layers: Sequence[Layer], held: Held) -> list[SiteCost]:
     """Return what each gate adds, the one that makes the network keep most first."""
     sites = []
     for name in outermost_gates(model):
@@ -60,7 +61,7 @@ def sites_of(model: nn.Module, layers: Sequence[Layer], found: Pass) -> list[Sit
                 kind=rows[0].kind,
                 shape=rows[0].shapes[0] if rows[0].shapes else (),
                 parameters=sum(row.parameters for row in rows),
-                kept=found.added.get(name, 0),
+                kept=held.added.get(name, 0),
                 macs=sum(row.macs for row in rows),
                 element_operations=sum(sum(row.elements.values()) for row in rows),
             )
@@ -68,13 +69,11 @@ def sites_of(model: nn.Module, layers: Sequence[Layer], found: Pass) -> list[Sit
     return sorted(sites, key=lambda site: -site.kept)
 
 
-def timed(
-    model: nn.Module, sites: Sequence[SiteCost], *, device: str, precision: str, channels_last: bool
-) -> list[SiteCost]:
+def timed(model: nn.Module, sites: Sequence[SiteCost], setting: Setting) -> list[SiteCost]:
     """Return the gates with the time of each alone; of those that add the same, one is timed for all."""
     first = {site.likeness: site for site in reversed(sites) if site.shape}  # and so was called
     arms = {site.gate: (model.get_submodule(site.gate), site.shape) for site in first.values()}
-    times = time_gates(arms, device=device, precision=precision, channels_last=channels_last)
+    times = time_gates(arms, setting)
     found = {likeness: times[site.gate] for likeness, site in first.items()}
     return [
         replace(site, inference=both[0], training=both[1])

@@ -123,7 +123,7 @@ def site_table(sites: Mapping[str, Sequence[SiteCost]], most: int | None = None)
     hidden = f" {left} cheaper gates are not shown." if left else ""
     return Table(
         "What each gate adds, the most expensive first",
-        ("gate at", "kind", "output", "parameters", "kept, MB", "MACs", "elements"),
+        ("gate at", "kind", "weighs", "parameters", "kept, MB", "MACs", "elements"),
         tuple(rows),
         "kept: what the network keeps for backward with the gate, less without it." + hidden,
     )
@@ -169,7 +169,9 @@ def milliseconds(timing: Timing) -> str:
     return f"{middle:.2f} ({low:.2f} to {high:.2f})"
 
 
-def timing_table(timings: Mapping[str, Sequence[Timing]], plain: Sequence[Timing] | None) -> Table:
+def timing_table(
+    timings: Mapping[str, Sequence[Timing]], plain: Sequence[Timing] | None, *, under: str
+) -> Table:
     """Return a row a network and kind of work: median and quartiles, and the ratio to the baseline."""
     rows = []
     for name, own in timings.items():
@@ -186,10 +188,11 @@ def timing_table(timings: Mapping[str, Sequence[Timing]], plain: Sequence[Timing
             )
     return Table(
         "Time of one batch",
-        ("network", "work", "batch", "ms", "times the plain"),
+        ("network", "work", "batch", "ms", "ratio to none"),
         tuple(rows),
         "Median and quartiles over rounds in which all networks take turns; a training step is forward, "
-        "backward and SGD with momentum.",
+        "backward and SGD with momentum. "
+        f"{under}.",
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from foveal.cost.layers import Layer
-from foveal.cost.passes import Pass, Shape
+from foveal.cost.setting import Setting
 
 FLOAT = 4  # bytes of a float32, in which the old convention counts every output
 
@@ -50,9 +50,7 @@ class Totals:
         return self.input_bytes + self.forward_backward + self.parameter_bytes
 
 
-def totals_of(
-    model: nn.Module, layers: Sequence[Layer], found: Pass, shapes: Sequence[Shape], batch_size: int
-) -> Totals:
+def totals_of(model: nn.Module, layers: Sequence[Layer], setting: Setting) -> Totals:
     """Add up."""
     parameters = list(model.parameters())
     elements: Counter[str] = Counter()
@@ -60,19 +58,15 @@ def totals_of(
     for layer in layers:
         elements.update(layer.elements)
         uncounted.update(layer.uncounted)
+    numbers = setting.batch_size * sum(math.prod(shape) for shape in setting.shapes)
     return Totals(
         parameters=sum(p.numel() for p in parameters),
         trainable=sum(p.numel() for p in parameters if p.requires_grad),
         parameter_bytes=sum(p.numel() * p.element_size() for p in parameters),
-        input_bytes=FLOAT * batch_size * sum(math.prod(shape) for shape in shapes),
-        outputs=FLOAT * sum(outputs_of(layer) for layer in layers if layer.is_layer),
-        kept=sum(found.kept.values()),
-        macs=sum(tally.macs for tally in found.tallies.values()),
+        input_bytes=FLOAT * numbers,
+        outputs=FLOAT * sum(layer.numbers for layer in layers if layer.is_layer),
+        kept=sum(layer.kept for layer in layers),
+        macs=sum(layer.macs for layer in layers),
         elements=dict(elements),
         uncounted=dict(uncounted),
     )
-
-
-def outputs_of(layer: Layer) -> int:
-    """Return how many numbers a layer gives; each call of a shared one as the first."""
-    return layer.calls * sum(math.prod(shape) for shape in layer.shapes)

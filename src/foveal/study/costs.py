@@ -33,7 +33,13 @@ def cost(config: RunConfig, run: Path) -> Arrays:
     """
     model = load_model(run / schema.MODEL)
     shape: Any = model.input_shape
-    report = measure_cost(model, shape, batch_size=config.batch_size, latency=False)
+    report = measure_cost(
+        model,
+        shape,
+        batch_size=config.batch_size,
+        precision="bf16" if config.dtype == "bfloat16" else "fp32",
+        latency=False,
+    )
     totals, sites = report.totals, report.sites
     return {
         "batch_size": np.array(config.batch_size),
@@ -80,10 +86,7 @@ def costs_of(record: StudyRecord) -> list[dict[str, Any]]:
                     "seconds": median(run.results["seconds"] for run in runs),
                     "uncounted": [str(name) for name in own["uncounted"]],
                     "sites": [
-                        {
-                            name: own[f"site_{name}"][k].item()
-                            for name in ("parameters", "kept", "macs", "elements")
-                        }
+                        {name: own[f"site_{name}"][k].item() for name in OF_SITES}
                         | {"site": str(site)}
                         for k, site in enumerate(own["site"])
                     ],
@@ -115,6 +118,7 @@ def costs_table(found: list[dict[str, Any]]) -> Table:
                 f"{one['seconds']:.1f}",
             )
         )
+    batches = " or ".join(map(str, sorted({one["batch_size"] for one in found})))
     missing = sorted({name for one in found for name in one["uncounted"]})
     return Table(
         "What the variants cost",
@@ -128,6 +132,6 @@ def costs_table(found: list[dict[str, Any]]) -> Table:
         ),
         tuple(rows),
         "In brackets against none. Kept: for the backward pass of a batch of "
-        f"{found[0]['batch_size']}. Seconds: median over runs, on the machines they ran on. Not "
+        f"{batches}. Seconds: median over runs, on the machines they ran on. Not "
         f"counted: {', '.join(missing) or 'nothing'}.",
     )

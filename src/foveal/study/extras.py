@@ -52,5 +52,13 @@ def leave_with_study(folder: Path, design: Design) -> None:
     for config, run in runs_of(replace(design, seeds=1), folder):
         for name, extra in OF_VARIANTS.items():
             title = f"{name}-{run.name}"
-            if not has_extra(folder, title):
-                write_extra(folder, title, extra(config, run))
+            if has_extra(folder, title):
+                continue
+            try:
+                arrays = extra(config, run)
+            except FovealError as error:
+                raise FovealError(
+                    f"All runs are done and kept, but the {name} of {config.attention} cannot be measured "
+                    f"({error}): `ablate` finishes the study with --no-extras."
+                ) from error
+            write_extra(folder, title, arrays)
