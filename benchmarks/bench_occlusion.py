@@ -27,8 +27,8 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from foveal.explanation import occlusion_sensitivity
-from foveal.models import build_model
 from foveal.machine import processor
+from foveal.models import build_model
 
 RESULTS = Path(__file__).parent / "results" / "occlusion.json"
 # Images and perturbations a pass that are tried for Captum, on 16 images where there are more.
