@@ -12,6 +12,8 @@ from torch.nn.modules import module as hooks_of_all
 
 from foveal.attention import CBAM
 from foveal.cost import Layer, measure_cost
+from foveal.cost.frames import Frames
+from foveal.cost.kept import keeping
 from foveal.errors import FovealError, UsageError
 from foveal.models import build_model
 
@@ -324,3 +326,15 @@ def test_no_gradient_no_training_step_to_time() -> None:
     assert measure_cost(Index(2, 3), (2,), latency=False).totals.kept == 0
     with pytest.raises(UsageError, match="`latency` should be false"):
         measure_cost(Index(2, 3), (2,))
+
+
+def test_nothing_of_the_graph_stays() -> None:
+    model = nn.Sequential(
+        nn.Linear(4, 8), nn.Sigmoid(), nn.Linear(8, 2)
+    )  # a sigmoid saves its output
+    frames = Frames(model)
+    with frames.watching(), keeping(model, frames) as kept:
+        output = model(torch.zeros(3, 4))
+        assert sum(one.size for one in kept.storages().values()) == 4 * 3 * (4 + 8)
+    del output
+    assert kept.storages() == {}

@@ -44,7 +44,8 @@ class Kept:
 
     def pack(self, tensor: Tensor) -> Saved:
         """Take note of a tensor that the graph saves."""
-        saved = Saved(tensor, self.frames.current)
+        # Detached: an output that is saved would hold the graph that holds it, and neither would ever go.
+        saved = Saved(tensor.detach(), self.frames.current)
         self.saved.append(weakref.ref(saved))
         return saved
 
