@@ -122,8 +122,11 @@ def state(model: nn.Module) -> list[object]:
         *(module.training for module in model.modules()),
         *(list(getattr(m, hook).items()) for m in model.modules() for hook in hooks),
         torch.get_rng_state(),
-        len(hooks_of_all._global_forward_hooks),
-        len(hooks_of_all._global_forward_pre_hooks),
+        *(
+            len(found)
+            for name, found in vars(hooks_of_all).items()
+            if name.startswith("_global_") and isinstance(found, dict)
+        ),
         torch.is_grad_enabled(),
     ]
 

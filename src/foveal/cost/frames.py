@@ -73,7 +73,7 @@ class Frames(TorchFunctionMode):
         self.whole = {name for module, name in self.names.items() if has_no_parts(module)}
         self.seen: dict[Frame, Seen] = {}
         self.stack: list[Frame] = []
-        self.gates = outermost_gates(model)
+        self.gates = [model.get_submodule(name) for name in outermost_gates(model)]
         self.ends: dict[str, list[Ends]] = {}
 
     @property
@@ -87,18 +87,18 @@ class Frames(TorchFunctionMode):
             self.stack.append(Frame(self.names[module]))
             self.seen.setdefault(self.current, Seen())
 
-    def leave(self, module: nn.Module, *given: Any) -> None:
-        """End a call of a module: what it took and its output; after an error torch leaves keywords out."""
-        if module not in self.names:
-            return
-        frame = self.stack.pop()
-        output = given[-1]
-        self.seen[frame].note(output)
-        taken = [leaf for leaf in tree_leaves(given[:-1]) if isinstance(leaf, Tensor)]
-        if frame.module in self.gates and taken and isinstance(output, Tensor):
+    def leave(self, module: nn.Module, _: object, output: object) -> None:
+        """End a call of a module, also of one that raised."""
+        if module in self.names:
+            self.seen[self.stack.pop()].note(output)
+
+    def weighed(self, gate: nn.Module, args: Any, kwargs: Any, output: object) -> None:
+        """Take note of what a gate took and gave."""
+        taken = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        if taken and isinstance(output, Tensor):
             # Detached: a tensor held here must not hold its graph.
             ends = Ends(taken[0].detach(), output.detach())
-            self.ends.setdefault(frame.module, []).append(ends)
+            self.ends.setdefault(self.names[gate], []).append(ends)
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
@@ -118,11 +118,13 @@ class Frames(TorchFunctionMode):
 
     @contextmanager
     def watching(self) -> Iterator[Frames]:
-        """Watch what runs in this block. The hooks are those of all modules: the model has none more."""
-        hooks = (
+        """Watch what runs in this block."""
+        hooks = [
             register_module_forward_pre_hook(self.enter),
-            register_module_forward_hook(self.leave, with_kwargs=True, always_call=True),
-        )
+            register_module_forward_hook(self.leave, always_call=True),
+            # On the copy itself: torch never forgets that a hook of all modules asked for keywords.
+            *(gate.register_forward_hook(self.weighed, with_kwargs=True) for gate in self.gates),
+        ]
         try:
             with self:
                 yield self
