@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from foveal.cost import measure_cost
+from foveal.cost import compare_costs
 from foveal.models import build_model
 
 SIDE = 224
@@ -28,7 +28,8 @@ def cost(network: str, attention: str) -> Cost:
         model = build_model(
             network, num_classes=1000, image_size=SIDE, stem="imagenet", attention=attention
         )
-    totals = measure_cost(model, (3, SIDE, SIDE), device="meta", latency=False).totals
+    compared = compare_costs({attention: model}, (3, SIDE, SIDE), device="meta", latency=False)
+    totals = compared.reports[attention].totals
     return Cost(totals.parameters, totals.macs)
 
 

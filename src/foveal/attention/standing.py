@@ -24,6 +24,11 @@ def gates_of(model: nn.Module) -> dict[str, nn.Module]:
     return {name: module for name, module in model.named_modules() if is_gate(module)}
 
 
+def has_no_parts(module: nn.Module) -> bool:
+    """Say whether a module has no children but gates, which are no part of what it does itself."""
+    return all(is_gate(child) for child in module.children())
+
+
 def site_of(name: str) -> str:
     """Return the module at whose output a gate stands.
 

@@ -23,9 +23,8 @@ def copied(model: nn.Module, device: str | torch.device) -> nn.Module:
     for module in model.modules():
         for value in vars(module).values():
             if isinstance(value, Tensor) and not value.is_leaf:
-                memo[id(value)] = moved_to(
-                    value, device
-                )  # a result that was put by; it has no graph here
+                # A result that was put by: deepcopy refuses its graph.
+                memo[id(value)] = moved_to(value, device)
     for parameter in model.parameters():
         moved = nn.Parameter(moved_to(parameter, device), requires_grad=parameter.requires_grad)
         memo[id(parameter)] = moved

@@ -15,7 +15,7 @@ from torch.nn.modules.module import (
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
-from foveal.attention.standing import is_gate
+from foveal.attention.standing import has_no_parts
 from foveal.cost.gates import outermost_gates
 
 SWAPPED = {"iadd", "radd", "imul", "rmul", "isub", "rsub", "itruediv", "rtruediv", "rmatmul"}
@@ -131,11 +131,6 @@ class Frames(TorchFunctionMode):
         finally:
             for hook in hooks:
                 hook.remove()
-
-
-def has_no_parts(module: nn.Module) -> bool:
-    """Say whether a module has no children but gates, which are no part of what it does itself."""
-    return all(is_gate(child) for child in module.children())
 
 
 def plain(name: str) -> str:

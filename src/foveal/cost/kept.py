@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from foveal.cost.frames import Ends, Frame, Frames, storage_of
+from foveal.cost.gates import is_within
 
 
 @dataclass(eq=False)
@@ -83,7 +84,9 @@ def added_by(gate: str, calls: Sequence[Ends], storages: dict[int, Storage]) -> 
     output would save in its place what the gate weighs.
     """
     elsewhere = {
-        key for key, one in storages.items() if not all(within(f, gate) for f in one.savers)
+        key
+        for key, one in storages.items()
+        if not all(is_within(frame.module, gate) for frame in one.savers)
     }
     gone = {key for key in storages if key not in elsewhere}
     in_its_place: dict[int, int] = {}
@@ -94,8 +97,3 @@ def added_by(gate: str, calls: Sequence[Ends], storages: dict[int, Storage]) -> 
             if taken not in elsewhere:
                 in_its_place[taken] = ends.input.untyped_storage().nbytes()
     return sum(storages[key].size for key in gone) - sum(in_its_place.values())
-
-
-def within(frame: Frame, gate: str) -> bool:
-    """Say whether a frame is a gate or a part of it."""
-    return frame.module == gate or frame.module.startswith(f"{gate}.")

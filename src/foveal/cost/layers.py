@@ -9,8 +9,9 @@ from typing import Any
 
 from torch import nn
 
+from foveal.attention.standing import has_no_parts
 from foveal.cost.counting import Tally
-from foveal.cost.frames import Frame, Seen, has_no_parts
+from foveal.cost.frames import Frame, Seen
 from foveal.cost.passes import Counted, Held
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
+from foveal.attention.spec import NONE
 from foveal.cost.comparison import CostComparison
 from foveal.cost.copying import copied
 from foveal.cost.gates import outermost_gates, replace_module
@@ -20,8 +21,6 @@ from foveal.cost.sites import sites_of, timed
 from foveal.cost.timing import time_models
 from foveal.cost.totals import totals_of
 from foveal.errors import UsageError
-
-NONE = "none"
 
 
 def measure_cost(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from foveal.attention.standing import site_of
-from foveal.cost.gates import outermost_gates
+from foveal.cost.gates import is_within, outermost_gates
 from foveal.cost.layers import Layer
 from foveal.cost.passes import Held
 from foveal.cost.setting import Setting
@@ -53,7 +53,7 @@ def sites_of(model: nn.Module, layers: Sequence[Layer], held: Held) -> list[Site
     """Return what each gate adds, the one that makes the network keep most first."""
     sites = []
     for name in outermost_gates(model):
-        rows = [row for row in layers if row.name == name or row.name.startswith(f"{name}.")]
+        rows = [row for row in layers if is_within(row.name, name)]
         sites.append(
             SiteCost(
                 site=site_of(name),

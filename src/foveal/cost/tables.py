@@ -31,7 +31,7 @@ def layer_table(layers: Sequence[Layer], *, depth: int | None = None) -> Table:
                 NBSP * 2 * layer.depth + said,
                 shape_text(layer),
                 number(layer.parameters),
-                number(layer.kept / MB, ".3f") if layer.kept else "",
+                number(layer.kept / MB, ".3f"),
                 number(layer.macs),
                 number(sum(layer.elements.values())),
             )

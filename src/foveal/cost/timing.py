@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import product
 from typing import TypeVar
 
 import numpy as np
 import torch
-import torch._dynamo.config as dynamo_config
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 from torch.utils.benchmark import Timer
@@ -20,9 +20,8 @@ from foveal.errors import UsageError
 
 INFERENCE, STEP, BOTH_WAYS = "inference", "training step", "forward and backward"
 FEWEST, MOST = 5, 25  # rounds
-ENOUGH = (
-    1.5  # seconds an arm, the timer's own warm-up with them, after which no further round is begun
-)
+# Seconds an arm, the timer's own warm-up with them, after which no further round is begun.
+ENOUGH = 1.5
 BLOCK = 0.02  # seconds of one measurement, at least
 LARGE = 1000
 Key = TypeVar("Key", bound=Hashable)
@@ -76,12 +75,20 @@ def time_models(
             mine, inputs = setting.at(batch_size=size).prepared(model)
             run = torch.compile(mine, dynamic=False) if compile_too else mine
             arms[name] = make(mine, run, inputs, setting)
-        # Many networks share code that is compiled anew for each: more than torch allows by default.
-        with dynamo_config.patch(recompile_limit=LARGE, fail_on_recompile_limit_hit=True):
+        with many_compilations() if compile_too else nullcontext():
             seconds = in_turns(arms, setting)
         for name, own in seconds.items():
             found[name].append(Timing(kind, size, compile_too, tuple(own)))
     return found
+
+
+def many_compilations() -> AbstractContextManager[object]:
+    """Let torch compile the code that many networks share anew for each, and say so where it does not."""
+    from torch._dynamo import config  # a second to import, and few ask for it
+
+    more: AbstractContextManager[object]
+    more = config.patch(recompile_limit=LARGE, fail_on_recompile_limit_hit=True)
+    return more
 
 
 def inference(

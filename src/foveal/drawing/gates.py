@@ -51,9 +51,8 @@ def draw_gates(
     """Draw a row an image and a column a site, and below the weights of the channels.
 
     Maps over positions lie on the grey of the image, and share one scale from the smallest to the
-    largest value. The bars are the
-    means over the images by channel, sorted, with a line from the smallest to the largest of the
-    images: a gate whose lines are points says the same of every image.
+    largest value. The bars are the means over the images by channel, sorted, with a line from the
+    smallest to the largest of the images: a gate whose lines are points says the same of every image.
 
     Args:
         pictures: (N, H, W, C) in [0, 1].

@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.hooks import RemovableHandle
 
-from foveal.attention.standing import is_gate
+from foveal.attention.standing import has_no_parts, is_gate
 from foveal.modes import evaluating
 
 
@@ -130,5 +130,5 @@ def backbone(model: nn.Module) -> Iterator[tuple[str, nn.Module, bool]]:
             continue
         if is_gate(module):
             inside_gates.update(module.modules())
-        leaf = is_gate(module) or all(is_gate(child) for child in module.children())
+        leaf = is_gate(module) or has_no_parts(module)
         yield name, module, leaf

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from foveal.cost import measure_cost
+from foveal.attention.spec import NONE
+from foveal.cost import compare_costs
 from foveal.cost.comparison import with_rise
 from foveal.cost.rendering import Table
 from foveal.cost.tables import MB
@@ -21,7 +22,6 @@ from foveal.study.config import RunConfig
 
 COST = "cost"
 OF_SITES = ("parameters", "kept", "macs", "elements")
-BASELINE = "none"
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 
@@ -33,13 +33,14 @@ def cost(config: RunConfig, run: Path) -> Arrays:
     """
     model = load_model(run / schema.MODEL)
     shape: Any = model.input_shape
-    report = measure_cost(
-        model,
+    compared = compare_costs(
+        {config.attention: model},
         shape,
         batch_size=config.batch_size,
         precision="bf16" if config.dtype == "bfloat16" else "fp32",
         latency=False,
     )
+    report = compared.reports[config.attention]
     totals, sites = report.totals, report.sites
     return {
         "batch_size": np.array(config.batch_size),
@@ -104,9 +105,7 @@ def costs_table(found: list[dict[str, Any]]) -> Table:
     """Return one row a variant, against `none` of the same cell."""
     rows = []
     for one in found:
-        plain = next(
-            (o for o in found if o["cell"] == one["cell"] and o["variant"] == BASELINE), None
-        )
+        plain = next((o for o in found if o["cell"] == one["cell"] and o["variant"] == NONE), None)
         before = {} if plain is None else plain
         rows.append(
             (
