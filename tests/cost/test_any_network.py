@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as hooks_of_all
 
-from foveal.attention import CBAM
-from foveal.cost import Layer, measure_cost
+from foveal.attention import CBAM, create
+from foveal.cost import Layer, compare_costs, measure_cost
 from foveal.cost.frames import Frames
 from foveal.cost.kept import keeping
 from foveal.errors import FovealError, UsageError
@@ -158,6 +158,21 @@ def test_a_model_that_raises_is_named_and_nothing_stays() -> None:
     with pytest.raises(FovealError, match=r"Raising cannot take \(2, 3, 8, 9\): .*running_mean"):
         measure_cost(model, (3, 8, 9), batch_size=2)
     assert same(before, state(model))
+
+
+def test_a_network_that_works_with_its_gate_has_no_baseline() -> None:
+    class Reading(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.gate = create("channel", 8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            out: Tensor = self.gate(x) * len(self.gate.pools)
+            return out
+
+    with pytest.raises(FovealError, match=r"Without its gates Reading .*compare_costs"):
+        measure_cost(Reading(), (8, 5, 6), latency=False)
+    assert compare_costs({"model": Reading()}, (8, 5, 6), latency=False)
 
 
 def test_a_model_that_cannot_be_copied() -> None:

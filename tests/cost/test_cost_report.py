@@ -73,6 +73,7 @@ def test_tables_are_text_and_escaped() -> None:
     report = measure_cost(nn.Sequential(Odd(2, 3)), (2,), latency=False)
     assert "<b>" not in report._repr_html_()
     assert "&lt;b&gt;" in report._repr_html_()
+    assert '<td style="text-align: right">9</td>' in report._repr_html_()
     assert r"\|odd\|" in report.markdown()
     lengths = {line.count(" | ") for line in report.markdown().splitlines() if "odd" in line}
     assert lengths == {5}

@@ -11,7 +11,7 @@ from torch import nn
 from foveal.attention.spec import NONE
 from foveal.cost.comparison import CostComparison
 from foveal.cost.copying import copied
-from foveal.cost.gates import outermost_gates, replace_module
+from foveal.cost.gates import GatePassedBy, outermost_gates, replace_module
 from foveal.cost.layers import layers_of
 from foveal.cost.passes import count, hold
 from foveal.cost.peak import peak_memory
@@ -125,5 +125,5 @@ def without_gates(model: nn.Module) -> nn.Module | None:
     like = next(model.parameters(), None)
     plain = copied(model, "cpu" if like is None else like.device)
     for name in names:
-        replace_module(plain, name, nn.Identity())
+        replace_module(plain, name, GatePassedBy())
     return plain

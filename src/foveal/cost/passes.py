@@ -11,6 +11,7 @@ from torch import nn
 from foveal.cost.copying import copied
 from foveal.cost.counting import Tally, counting
 from foveal.cost.frames import Frame, Frames, Seen
+from foveal.cost.gates import GatePassedBy
 from foveal.cost.kept import added_by, keeping, kept_by_frame
 from foveal.cost.setting import META, Setting
 from foveal.errors import FovealError
@@ -92,7 +93,12 @@ def failure(model: nn.Module, setting: Setting, error: Exception) -> FovealError
         return error
     sizes = [(setting.batch_size, *shape) for shape in setting.shapes]
     inputs = " and ".join(f"({', '.join(map(str, size))})" for size in sizes)
-    said = " ".join(str(error).split())
+    said = " ".join(str(error).split()) or type(error).__name__
     if "more than 1 value per channel" in said:
         said += " Take a `batch_size` of at least 2."
-    return FovealError(f"{type(model).__name__} cannot take {inputs}: {said}")
+    taken = f"{type(model).__name__} cannot take {inputs}: {said}"
+    if any(isinstance(module, GatePassedBy) for module in model.modules()):
+        taken = (
+            f'Without its gates {taken} Measure it alone: `compare_costs({{"model": model}}, ...)`.'
+        )
+    return FovealError(taken)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -27,10 +28,26 @@ def markdown_table(table: Table) -> str:
 
 def html_table(table: Table) -> str:
     """Return a table in HTML; all text is escaped."""
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in table.headings)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in table.rows
-    )
+    rows = "".join(html_row("td", row) for row in table.rows)
     note = f"<p>{escape(table.note)}</p>" if table.note else ""
     caption = f"<caption>{escape(table.title)}</caption>"
-    return f"<table>{caption}<tr>{head}</tr>{body}</table>{note}"
+    return f"<table>{caption}{html_row('th', table.headings)}{rows}</table>{note}"
+
+
+def html_row(tag: str, cells: Sequence[str]) -> str:
+    """Return a row of cells, words to the left and numbers to the right.
+
+    Each cell says so itself: the styles of notebooks and themes of sites align all cells to one side.
+
+    >>> html_row("td", ("a", "1"))
+    '<tr><td style="text-align: left">a</td><td style="text-align: right">1</td></tr>'
+    """
+    sides = ["left", *["right"] * (len(cells) - 1)]
+    return (
+        "<tr>"
+        + "".join(
+            f'<{tag} style="text-align: {side}">{escape(cell)}</{tag}>'
+            for side, cell in zip(sides, cells, strict=True)
+        )
+        + "</tr>"
+    )
