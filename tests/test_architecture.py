@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": set(),
     "evaluation": set(),
     "records": set(),
-    "training": {"evaluation", "records"},
+    "training": {"attention", "evaluation", "records"},
     "explanation": {"attention"},
     "cost": {"attention"},
     "stats": set(),

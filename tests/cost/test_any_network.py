@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as hooks_of_all
 
-from foveal.attention import CBAM, create
+from foveal.attention import CBAM, ChannelAttention
 from foveal.cost import Layer, compare_costs, measure_cost
 from foveal.cost.frames import Frames
 from foveal.cost.kept import keeping
@@ -164,7 +164,7 @@ def test_a_network_that_works_with_its_gate_has_no_baseline() -> None:
     class Reading(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.gate = create("channel", 8)
+            self.gate = ChannelAttention(8)
 
         def forward(self, x: Tensor) -> Tensor:
             out: Tensor = self.gate(x) * len(self.gate.pools)

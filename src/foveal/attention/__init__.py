@@ -9,6 +9,7 @@ from foveal.attention.cbam import CBAM
 from foveal.attention.channel import ChannelAttention
 from foveal.attention.coordinate import CoordinateAttention
 from foveal.attention.eca import EfficientChannelAttention
+from foveal.attention.fast.switch import fast_gates
 from foveal.attention.gate import Gate
 from foveal.attention.maps import captured_maps
 from foveal.attention.registry import available, create, entry, preset, register
@@ -36,6 +37,7 @@ __all__ = [
     "captured_maps",
     "create",
     "entry",
+    "fast_gates",
     "parse_spec",
     "preset",
     "register",

@@ -10,7 +10,9 @@ from torch import Tensor
 
 from foveal.attention.bam_branches import ChannelBranch, SpatialBranch
 from foveal.attention.channel import ChannelAttention
-from foveal.attention.gate import Gate, one_of
+from foveal.attention.fast.switch import has_hooks, takes_fast_path
+from foveal.attention.fast.weighing import weighed_jointly
+from foveal.attention.gate import GATES, Gate, one_of
 from foveal.attention.registry import preset, register
 from foveal.attention.spatial import SpatialAttention
 from foveal.errors import bad_parameter
@@ -20,6 +22,7 @@ COMBINATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "product": torch.mul,
     "max": torch.maximum,
 }
+JOINED = {"sum", "product"}  # those that the fast path has
 
 
 @register(
@@ -92,6 +95,18 @@ class BAM(Gate):
     def logits(self, x: Tensor) -> Tensor:
         """Return Mc(F) + Ms(F), or what `combine` says, (N, C, H, W)."""
         return COMBINATIONS[self.combine](self.channel.logits(x), self.spatial.logits(x))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return F'."""
+        if self.gate != "sigmoid" or self.combine not in JOINED or not takes_fast_path(x):
+            return super().forward(x)
+        channel, spatial = self.channel.logits(x), self.spatial.logits(x)
+        if has_hooks(self.tap):  # the map is computed for those who ask for it only
+            map_ = GATES[self.gate](COMBINATIONS[self.combine](channel, spatial))
+            tapped = self.tap(map_)
+            if tapped is not map_:
+                return torch.addcmul(x, x, tapped.to(x.dtype))
+        return weighed_jointly(x, channel, spatial, product=self.combine == "product")
 
     def extra_repr(self) -> str:
         """Name the combination."""

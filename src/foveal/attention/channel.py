@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from foveal.attention.gate import Gate, reduced_width
-from foveal.attention.pooling import pool_names, pool_positions
+from foveal.attention.gate import reduced_width
+from foveal.attention.pooled import PooledGate
+from foveal.attention.pooling import pool_names
 from foveal.attention.registry import register
 
 
@@ -17,7 +18,7 @@ from foveal.attention.registry import register
         ("width of the MLP", "floor(C/r), at least 1", "C/r"),
     ),
 )
-class ChannelAttention(Gate):
+class ChannelAttention(PooledGate):
     """Weigh each channel by what a small network says of its pooled values.
 
     Mc(F) = sigma(MLP(AvgPool(F)) + MLP(MaxPool(F))), F' = Mc(F) (x) F
@@ -39,6 +40,8 @@ class ChannelAttention(Gate):
     Source: Woo et al. 2018, "CBAM: Convolutional Block Attention Module", equation 2.
     """
 
+    over = "positions"
+
     def __init__(
         self,
         channels: int,
@@ -55,9 +58,8 @@ class ChannelAttention(Gate):
         self.reduce = nn.Linear(channels, width, bias=bias)
         self.expand = nn.Linear(width, channels, bias=bias)
 
-    def logits(self, x: Tensor) -> Tensor:
+    def logits_of(self, pooled: Tensor) -> Tensor:
         """Return Mc(F) before sigma, (N, C, 1, 1)."""
-        pooled = pool_positions(x, self.pools)  # (N, P, C)
         each: Tensor = self.expand(self.reduce(pooled).relu())
         return each.sum(1)[:, :, None, None]
 

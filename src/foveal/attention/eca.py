@@ -6,12 +6,13 @@ import math
 
 from torch import Tensor, nn
 
-from foveal.attention.gate import Gate, at_least_one, odd
+from foveal.attention.gate import at_least_one, odd
+from foveal.attention.pooled import PooledGate
 from foveal.attention.registry import register
 
 
 @register("eca", where="residual")
-class EfficientChannelAttention(Gate):
+class EfficientChannelAttention(PooledGate):
     """Weigh each channel by its average and those of the channels beside it.
 
     w = sigma(C1D_k(z)), z = AvgPool(F), F' = w (x) F, with k = |log2(C) / gamma + b / gamma|_odd
@@ -30,15 +31,17 @@ class EfficientChannelAttention(Gate):
     Networks", equations 9 and 12.
     """
 
+    over = "positions"
+
     def __init__(self, channels: int, *, kernel_size: int | None = None) -> None:
         super().__init__()
         at_least_one("channels", channels)
         k = neighbours(channels) if kernel_size is None else odd("kernel_size", kernel_size)
         self.conv = nn.Conv1d(1, 1, k, padding=k // 2, bias=False)
 
-    def logits(self, x: Tensor) -> Tensor:
+    def logits_of(self, pooled: Tensor) -> Tensor:
         """Return w before sigma, (N, C, 1, 1)."""
-        out: Tensor = self.conv(x.mean((2, 3))[:, None])  # (N, 1, C)
+        out: Tensor = self.conv(pooled)  # (N, 1, C)
         return out[:, 0, :, None, None]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from foveal.attention.gate import Gate, reduced_width
+from foveal.attention.gate import reduced_width
+from foveal.attention.pooled import PooledGate
 from foveal.attention.registry import register
 
 
@@ -13,7 +14,7 @@ from foveal.attention.registry import register
     where="residual",
     deviations=(("width of the bottleneck", "floor(C/r), at least 1", "C/r"),),
 )
-class SqueezeExcitation(Gate):
+class SqueezeExcitation(PooledGate):
     """Weigh each channel by what a small network says of its average.
 
     s = sigma(W2 relu(W1 z)), z = AvgPool(F), F' = s (x) F
@@ -32,13 +33,15 @@ class SqueezeExcitation(Gate):
     Source: Hu et al. 2018, "Squeeze-and-Excitation Networks", equations 2 to 4.
     """
 
+    over = "positions"
+
     def __init__(self, channels: int, *, reduction: int = 16, bias: bool = False) -> None:
         super().__init__()
         width = reduced_width(channels, reduction)
         self.reduce = nn.Linear(channels, width, bias=bias)
         self.expand = nn.Linear(width, channels, bias=bias)
 
-    def logits(self, x: Tensor) -> Tensor:
+    def logits_of(self, pooled: Tensor) -> Tensor:
         """Return s before sigma, (N, C, 1, 1)."""
-        out: Tensor = self.expand(self.reduce(x.mean((2, 3))).relu())
+        out: Tensor = self.expand(self.reduce(pooled[:, 0]).relu())
         return out[:, :, None, None]

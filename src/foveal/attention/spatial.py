@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from foveal.attention.gate import Gate, at_least_one, odd
+from foveal.attention.gate import at_least_one, odd
 from foveal.attention.norms import Norm2d
-from foveal.attention.pooling import pool_channels, pool_names
+from foveal.attention.pooled import PooledGate
+from foveal.attention.pooling import pool_names
 from foveal.attention.registry import register
 
 
@@ -18,7 +19,7 @@ from foveal.attention.registry import register
         ("bias of the convolution", "no (yes with norm=false)", "not said"),
     ),
 )
-class SpatialAttention(Gate):
+class SpatialAttention(PooledGate):
     """Weigh each position by what one convolution says of the values pooled over channels.
 
     Ms(F) = sigma(norm(conv([AvgPool(F); MaxPool(F)]))), F' = Ms(F) (x) F
@@ -41,6 +42,8 @@ class SpatialAttention(Gate):
     Source: Woo et al. 2018, "CBAM: Convolutional Block Attention Module", equation 3.
     """
 
+    over = "channels"
+
     def __init__(
         self,
         channels: int,
@@ -56,20 +59,20 @@ class SpatialAttention(Gate):
         super().__init__(gate=gate)
         at_least_one("channels", channels)
         reach = odd("kernel_size", kernel_size) // 2 * at_least_one("dilation", dilation)
-        self.planes = pool_names("planes", planes)
+        self.pools = pool_names("planes", planes)
         self.conv = nn.Conv2d(
-            len(self.planes), 1, kernel_size, padding=reach, dilation=dilation, bias=not norm
+            len(self.pools), 1, kernel_size, padding=reach, dilation=dilation, bias=not norm
         )
         self.norm: nn.Module = nn.Identity()
         if norm:
             self.norm = Norm2d(1, momentum=norm_momentum)
             nn.init.constant_(self.norm.weight, norm_scale)
 
-    def logits(self, x: Tensor) -> Tensor:
+    def logits_of(self, pooled: Tensor) -> Tensor:
         """Return Ms(F) before sigma, (N, 1, H, W)."""
-        out: Tensor = self.norm(self.conv(pool_channels(x, self.planes)))
+        out: Tensor = self.norm(self.conv(pooled))
         return out
 
     def extra_repr(self) -> str:
         """Name the planes."""
-        return f"planes={'+'.join(self.planes)!r}"
+        return f"planes={'+'.join(self.pools)!r}"

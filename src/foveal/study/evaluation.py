@@ -13,7 +13,7 @@ from foveal.study.config import RunConfig
 from foveal.study.job import numerics_of
 from foveal.study.setting import images_of, read_data
 from foveal.training.loop import EVALUATION_BATCH, in_format
-from foveal.training.numerics import precision, threads_of
+from foveal.training.numerics import arithmetic_of, precision
 
 OTHER = {"data_checksum": "", "train_size": None, "test_size": None}
 
@@ -28,6 +28,6 @@ def evaluate_run(folder: Path, *, source: str | None = None) -> Evaluation:
     model, data = load_model(folder / schema.MODEL), read_data(images_of(config))
     numerics = numerics_of(config)
     model.to(numerics.device)
-    with threads_of(numerics), precision(numerics):
+    with arithmetic_of(numerics), precision(numerics):
         batches = data.batches("test", batch_size=EVALUATION_BATCH, device=numerics.device)
         return evaluate(model, in_format(batches, numerics))

@@ -16,7 +16,7 @@ from foveal.evaluation import predict
 from foveal.study.config import RunConfig
 from foveal.study.job import make_job, numerics_of, parameter_groups
 from foveal.training.loop import EVALUATION_BATCH, Loop, in_format, one_step, prepare
-from foveal.training.numerics import precision, threads_of
+from foveal.training.numerics import arithmetic_of, precision
 
 WARM_UP = 3
 ROUNDS = 9
@@ -41,7 +41,7 @@ def measure_speeds(configs: Sequence[RunConfig], data: ImageData) -> dict[str, S
     images: dict[str, list[float]] = {variant: [] for variant in loops}
     numerics = next(iter(loops.values())).numerics
     start = time.monotonic()
-    with threads_of(numerics), torch.random.fork_rng():
+    with arithmetic_of(numerics), torch.random.fork_rng():
         for turn in range(WARM_UP + ROUNDS):
             if turn >= FEWEST and time.monotonic() - start > ENOUGH:
                 break

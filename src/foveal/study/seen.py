@@ -36,7 +36,7 @@ from foveal.study.fixed_images import MOST, PICTURED, fixed_images
 from foveal.study.job import Job, make_job, numerics_of
 from foveal.training import Training
 from foveal.training.loop import EVALUATION_BATCH, in_format
-from foveal.training.numerics import precision, threads_of, torch_memory_format
+from foveal.training.numerics import arithmetic_of, precision, torch_memory_format
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -86,7 +86,7 @@ def gates(job: Job, training: Training) -> Arrays:
     test = data.batches("test", batch_size=EVALUATION_BATCH, device=numerics.device)
     batches = islice(in_format(test, numerics), GATED // EVALUATION_BATCH)
     rows = fixed(data)[:PICTURED]
-    with threads_of(numerics):
+    with arithmetic_of(numerics):
         found = gate_statistics(training.model, batches, start=fresh)
         maps = gate_maps(training.model, images_at(data, rows))
     names = [field.name for field in fields(GateStatistics) if field.name != "images"]
@@ -107,7 +107,7 @@ def robust(job: Job, training: Training) -> Arrays:
     def as_trained(pixels: Tensor) -> Tensor:
         return normalised(pixels, data).contiguous(memory_format=torch_memory_format(numerics))
 
-    with threads_of(numerics), precision(numerics):
+    with arithmetic_of(numerics), precision(numerics):
         found = robustness(
             training.model,
             np.asarray(data.test.images[:count]),
@@ -188,7 +188,7 @@ def is_plain(config: RunConfig) -> bool:
 def looked_at(job: Job, model: nn.Module, rows: npt.NDArray[np.int64]) -> OcclusionResult:
     """Sweep windows over images of the test set, for their labels."""
     data = job.data
-    with threads_of(numerics_of(job.config)):
+    with arithmetic_of(numerics_of(job.config)):
         return occlusion_sensitivity(
             model,
             images_at(data, rows),

@@ -19,7 +19,13 @@ from foveal.modes import hold_frozen_norms
 from foveal.seeding import stream_seed
 from foveal.training.checkpoint import State, load_checkpoint, save_checkpoint
 from foveal.training.history import Epoch
-from foveal.training.numerics import Numerics, precision, resolve, threads_of, torch_memory_format
+from foveal.training.numerics import (
+    Numerics,
+    arithmetic_of,
+    precision,
+    resolve,
+    torch_memory_format,
+)
 from foveal.training.recipe import Recipe, make_optimizer, make_schedule
 
 Batches = Iterator[tuple[Tensor, Tensor]]
@@ -90,7 +96,7 @@ def train(
     resuming = checkpoint is not None and checkpoint.exists()
     history = load_checkpoint(checkpoint, loop.state) if checkpoint and resuming else []
     predictions: Predictions | None = None
-    with threads_of(numerics), torch.random.fork_rng():
+    with arithmetic_of(numerics), torch.random.fork_rng():
         for epoch in range(len(history), loop.recipe.epochs):
             row, predictions = one_epoch(loop, epoch, on_step)
             history.append(row)

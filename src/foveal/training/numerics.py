@@ -1,4 +1,4 @@
-"""What moves the last bits of a result: threads, dtype, memory format, device.
+"""What moves the last bits of a result: threads, dtype, memory format, device, how gates compute.
 
 They are resolved once, when a run or a study is created, and written into its config. No later
 probe, machine load or executor changes them.
@@ -35,6 +35,8 @@ class Numerics(BaseModel):
     """What is computed in; `auto` takes bfloat16 where a probe finds it faster."""
     memory_format: Literal["auto", "channels_last", "contiguous"] = AUTO
     """How feature maps lie in memory."""
+    gates: Literal["auto", "fast", "plain"] = AUTO
+    """Whether gates take their fast path; `auto` takes it where the machine has it."""
 
 
 def resolve(numerics: Numerics) -> Numerics:
@@ -52,7 +54,26 @@ def resolve(numerics: Numerics) -> Numerics:
     if dtype == AUTO:
         dtype = "bfloat16" if bfloat16_is_faster(device, threads) else "float32"
     memory_format = "channels_last" if numerics.memory_format == AUTO else numerics.memory_format
-    return Numerics(device=device, threads=threads, dtype=dtype, memory_format=memory_format)
+    return Numerics(
+        device=device, threads=threads, dtype=dtype, memory_format=memory_format,
+        gates=resolved_gates(numerics.gates, device),
+    )  # fmt: skip
+
+
+def resolved_gates(gates: str, device: str) -> Literal["fast", "plain"]:
+    """Return how gates compute on this machine.
+
+    Raises:
+        UsageError: the fast path is asked for and is not to be had.
+    """
+    if gates == "plain" or (gates == AUTO and device != "cpu"):
+        return "plain"
+    from foveal.attention.fast.switch import why_not_fast
+
+    reason = "it is for the CPU" if device != "cpu" else why_not_fast()
+    if gates == "fast" and reason is not None:
+        raise bad_parameter("gates", f"`plain` or `auto` here ({reason})", gates)
+    return "fast" if reason is None else "plain"
 
 
 def cores() -> int:
@@ -97,14 +118,21 @@ def torch_memory_format(numerics: Numerics) -> torch.memory_format:
 
 
 @contextmanager
-def threads_of(numerics: Numerics) -> Iterator[None]:
-    """Compute with the threads of resolved `numerics` inside."""
+def arithmetic_of(numerics: Numerics) -> Iterator[None]:
+    """Compute with the threads and the path of gates of resolved `numerics` inside.
+
+    Raises:
+        UsageError: the fast path was settled on a machine that has it, and this one has not.
+    """
     import torch
+
+    from foveal.attention import fast_gates
 
     before = torch.get_num_threads()
     torch.set_num_threads(numerics.threads)
     try:
-        yield
+        with fast_gates(numerics.gates == "fast"):
+            yield
     finally:
         torch.set_num_threads(before)
 

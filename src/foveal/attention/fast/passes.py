@@ -1,0 +1,171 @@
+"""The passes over feature maps, on tensors; each in both memory formats.
+
+A map is `x` (N, C, H, W); `by_channel` and what is per channel is (N, C), what is per position (N, P) with
+P = H W. All that is small is float64 for float64, else float32.
+"""
+
+from __future__ import annotations
+
+from ctypes import CDLL, c_int, c_int64, c_void_p
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from foveal.attention.fast.building import library
+
+NAMES = {torch.float32: "float32", torch.float64: "float64", torch.bfloat16: "bfloat16"}
+
+
+class Pooled(NamedTuple):
+    """Mean and greatest values, and the first place of the greatest (int32); the latter where asked for."""
+
+    mean: Tensor
+    greatest: Tensor | None
+    place: Tensor | None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a map lies: rows of values side by side, of the channels of a position or the reverse."""
+
+    images: int
+    channels: int
+    positions: int
+    channels_inside: bool
+    format: torch.memory_format
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and their length."""
+        if self.channels_inside:
+            return self.positions, self.channels
+        return self.channels, self.positions
+
+    def rows_columns(
+        self, by_channel: Tensor | None, by_position: Tensor | None
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Return which is one value a row, and which one a column."""
+        return (by_position, by_channel) if self.channels_inside else (by_channel, by_position)
+
+
+def layout_of(x: Tensor) -> Layout | None:
+    """Return how a map lies, None where it is neither of the two formats."""
+    n, c, h, w = x.shape
+    if x.is_contiguous():
+        return Layout(n, c, h * w, channels_inside=False, format=torch.contiguous_format)
+    if x.is_contiguous(memory_format=torch.channels_last):
+        return Layout(n, c, h * w, channels_inside=True, format=torch.channels_last)
+    return None
+
+
+def small_dtype(x: Tensor) -> torch.dtype:
+    """Return the dtype of sums and weights."""
+    return torch.float64 if x.dtype == torch.float64 else torch.float32
+
+
+def alike(g: Tensor, dtype: torch.dtype, lies: Layout) -> Tensor:
+    """Return a gradient as the map lies whose gradient it is."""
+    return g.to(dtype).contiguous(memory_format=lies.format)
+
+
+def pool(
+    x: Tensor, lies: Layout, *, positions: bool, greatest: bool, by_channel: Tensor | None = None
+) -> Pooled:
+    """Pool x * by_channel over positions, giving (N, C), or over channels, giving (N, P)."""
+    size = (lies.images, lies.channels if positions else lies.positions)
+    mean = x.new_empty(size, dtype=small_dtype(x))
+    most = torch.empty_like(mean) if greatest else None
+    place = x.new_empty(size, dtype=torch.int32) if greatest else None
+    along_rows = positions != lies.channels_inside
+    name = "reduce_rows" if along_rows else "reduce_columns"
+    run(name, x, lies, x, *lies.rows_columns(by_channel, None), mean, most, place)
+    return Pooled(mean, most, place)
+
+
+def scale(x: Tensor, lies: Layout, by_channel: Tensor | None, by_position: Tensor | None) -> Tensor:
+    """Return (x * by_channel) * by_position."""
+    y = torch.empty_like(x)
+    run("scale", x, lies, x, *lies.rows_columns(by_channel, by_position), lies.channels_inside, y)
+    return y
+
+
+def dot(
+    g: Tensor, x: Tensor, lies: Layout, *, positions: bool, weights: Tensor | None = None,
+    shift: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """Sum x * (g * weights + shift) over positions, giving (N, C), or over channels, giving (N, P).
+
+    Weights and shift are one value for each that is summed over.
+    """
+    size = (lies.images, lies.channels if positions else lies.positions)
+    sums = x.new_empty(size, dtype=small_dtype(x))
+    along_rows = positions != lies.channels_inside
+    run("dot_rows" if along_rows else "dot_columns", x, lies, g, x, weights, shift, sums)
+    return sums
+
+
+class Terms(NamedTuple):
+    """What a gradient is scaled by, what is added to it everywhere, and what at single places."""
+
+    scale: Tensor | None = None
+    shift: Tensor | None = None
+    peak: Tensor | None = None
+    place: Tensor | None = None
+
+    def whole(self) -> Terms:
+        """Return the same side by side in memory, with no place where there is no peak."""
+        scale, shift, peak, place = (None if part is None else part.contiguous() for part in self)
+        return Terms(scale, shift, peak, None if peak is None else place)
+
+
+def spread(g: Tensor, lies: Layout, channel: Terms, position: Terms) -> Tensor:
+    """Return (g * position.scale + position.shift) * channel.scale + channel.shift, and the peaks.
+
+    A peak of a channel lies at the position of its place, that of a position at the channel.
+    """
+    y = torch.empty_like(g)
+    rows, columns = (position, channel) if lies.channels_inside else (channel, position)
+    run(
+        "spread", g, lies, g, rows.scale, columns.scale, rows.shift, columns.shift,
+        lies.channels_inside, rows.peak, rows.place, columns.peak, columns.place, y,
+    )  # fmt: skip
+    return y
+
+
+def joint(x: Tensor, lies: Layout, channel: Tensor, position: Tensor, *, product: bool) -> Tensor:
+    """Return x + x sigma(channel + position), or sigma of their product."""
+    y = torch.empty_like(x)
+    run("joint", x, lies, x, *lies.rows_columns(channel, position), product, y)
+    return y
+
+
+def joint_backward(
+    g: Tensor, x: Tensor, lies: Layout, channel: Tensor, position: Tensor, *, product: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the gradients of `joint`: of x as a factor, of `channel` and of `position`."""
+    y, of_channel, of_position = torch.empty_like(g), *map(torch.empty_like, (channel, position))
+    run(
+        "joint_backward", g, lies, g, x, *lies.rows_columns(channel, position), product, y,
+        *lies.rows_columns(of_channel, of_position),
+    )  # fmt: skip
+    return y, of_channel, of_position
+
+
+def run(name: str, like: Tensor, lies: Layout, *arguments: Tensor | bool | None) -> None:
+    """Call a pass. The tensors must live until it returns, which those of the caller do."""
+    passes = library()
+    assert isinstance(passes, CDLL)
+    function = getattr(passes, f"{name}_{NAMES[like.dtype]}")
+    sizes = map(c_int64, (lies.images, *lies.shape))
+    function(c_int(torch.get_num_threads()), *sizes, *map(as_argument, arguments))
+
+
+def as_argument(value: Tensor | bool | None) -> c_void_p | c_int:
+    """Return a flag as an int and a tensor as its address."""
+    if isinstance(value, bool):
+        return c_int(value)
+    if value is None:
+        return c_void_p(None)
+    return c_void_p(value.data_ptr())

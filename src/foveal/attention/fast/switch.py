@@ -1,0 +1,82 @@
+"""Whether gates take the fast path: where it can be taken, and is not switched off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import _get_current_dispatch_mode
+
+from foveal.attention.fast.building import library
+from foveal.attention.fast.passes import NAMES, layout_of
+from foveal.errors import UsageError
+
+_wanted = True
+
+
+def why_not_fast() -> str | None:
+    """Return why this machine has no fast gates, None where it has them."""
+    found = library()
+    return found if isinstance(found, str) else None
+
+
+@contextmanager
+def fast_gates(wanted: bool) -> Iterator[None]:
+    """Let gates take the fast path inside, where they can, or the plain one everywhere.
+
+    Both compute the same up to rounding. The fast one is taken by default, on the CPU, for float32, float64
+    and bfloat16, in eager mode; it has no second derivatives.
+
+    Raises:
+        UsageError: the fast path is wanted on a machine that has none.
+
+    >>> from foveal.attention import create
+    >>> gate = create("series", 8)
+    >>> with fast_gates(False):
+    ...     out = gate(torch.ones(2, 8, 5, 4))
+    """
+    global _wanted
+    reason = why_not_fast() if wanted else None
+    if reason is not None:
+        raise UsageError(f"Fast gates are not to be had here, since {reason}: take the plain ones.")
+    before, _wanted = _wanted, wanted
+    try:
+        yield
+    finally:
+        _wanted = before
+
+
+def takes_fast_path(x: Tensor, *modules: nn.Module) -> bool:
+    """Say whether a map may take the fast path through modules that are not called on the way."""
+    return (
+        _wanted
+        and type(x) is Tensor
+        and x.device.type == "cpu"
+        and x.dtype in NAMES
+        and x.dim() == 4
+        and x.numel() > 0
+        and layout_of(x) is not None
+        and not traced()
+        and not any(map(has_hooks, modules))
+        and why_not_fast() is None
+    )
+
+
+def traced() -> bool:
+    """Say whether somebody takes note of the operations, who would not see what a pass does."""
+    return bool(
+        torch.compiler.is_compiling()
+        or torch._C._get_tracing_state() is not None
+        or torch._C._functorch.peek_interpreter_stack() is not None
+        or _get_current_dispatch_mode() is not None
+    )
+
+
+def has_hooks(module: nn.Module) -> bool:
+    """Say whether a module has hooks, which run only if it is called."""
+    return bool(
+        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
+        or module._backward_pre_hooks
+    )  # fmt: skip

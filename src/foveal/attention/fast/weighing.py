@@ -1,0 +1,75 @@
+"""Whole gates on the fast path, given what computes their maps from pools."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from foveal.attention.fast.functions import (
+    Joint,
+    PoolChannels,
+    PoolPositions,
+    PoolWeighed,
+    Weigh,
+)
+from foveal.attention.fast.passes import small_dtype
+
+MapOf = Callable[[Tensor], Tensor]
+POOLS = {"avg", "max"}  # those that passes take
+
+
+def weighed_by_channel(x: Tensor, pools: tuple[str, ...], map_of: MapOf) -> Tensor:
+    """Weigh x by a map (N, C, 1, 1) of what it is pooled to over positions, (N, pools, C)."""
+    mean, greatest, x, own, _ = apply(PoolPositions, x, "max" in pools)
+    weights = small(map_of(chosen(pools, mean, greatest, x)), x, x.shape[1])
+    out: Tensor = apply(Weigh, x, weights, own, None, False)
+    return out
+
+
+def weighed_by_position(x: Tensor, pools: tuple[str, ...], map_of: MapOf) -> Tensor:
+    """Weigh x by a map (N, 1, H, W) of what it is pooled to over channels, (N, pools, H, W)."""
+    mean, greatest, x, own = apply(PoolChannels, x, "max" in pools)
+    planes = chosen(pools, mean, greatest, x).reshape(len(x), -1, *x.shape[2:])
+    out: Tensor = apply(Weigh, x, small(map_of(planes), x, mean.shape[1]), own, None, True)
+    return out
+
+
+def weighed_in_series(
+    x: Tensor, pools: tuple[str, ...], channel: MapOf, planes: tuple[str, ...], spatial: MapOf
+) -> Tensor:
+    """Weigh x by channel, and what that gives by position, without writing it."""
+    mean, greatest, x, own, behind = apply(PoolPositions, x, "max" in pools)
+    by_channel = small(channel(chosen(pools, mean, greatest, x)), x, x.shape[1])
+    mean, greatest, x, own = apply(PoolWeighed, x, by_channel, own, behind, "max" in planes)
+    pooled = chosen(planes, mean, greatest, x).reshape(len(x), -1, *x.shape[2:])
+    by_position = small(spatial(pooled), x, mean.shape[1])
+    out: Tensor = apply(Weigh, x, by_position, own, by_channel.detach(), True)
+    return out
+
+
+def weighed_jointly(x: Tensor, channel: Tensor, spatial: Tensor, *, product: bool) -> Tensor:
+    """Return x + x sigma(channel + spatial), or of their product, from logits (N, C, 1, 1) and (N, 1, H, W)."""
+    by_channel = small(channel, x, x.shape[1])
+    by_position = small(spatial, x, x.shape[2] * x.shape[3])
+    out: Tensor = apply(Joint, x, by_channel, by_position, product)
+    return out
+
+
+def apply(function: type[torch.autograd.Function], *arguments: Any) -> Any:
+    """Call a function of autograd; torch gives its `apply` no type."""
+    return function.apply(*arguments)  # type: ignore[no-untyped-call]
+
+
+def chosen(names: tuple[str, ...], mean: Tensor, greatest: Tensor | None, x: Tensor) -> Tensor:
+    """Return the pools in the order of their names, (N, pools, ...), in the dtype of the map."""
+    pools = {"avg": mean, "max": greatest}
+    return torch.stack([pool for name in names if (pool := pools[name]) is not None], 1).to(x.dtype)
+
+
+def small(weights: Tensor, x: Tensor, size: int) -> Tensor:
+    """Return weights as passes take them, (N, size), rounded to the dtype of the map first."""
+    rounded = weights.to(x.dtype).to(small_dtype(x)).flatten(1)
+    return rounded.expand(x.shape[0], size).contiguous()

@@ -1,0 +1,229 @@
+"""The fast path of gates gives what the plain one does."""
+
+import copy
+import ctypes
+import shutil
+from collections.abc import Callable
+
+import pytest
+import torch
+from gate_contract import BEFORE_NORM, SHAPES, distinct_names, features, randomised
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+
+from foveal.attention import CBAM, Gate, available, captured_maps, create, fast_gates
+from foveal.attention.fast import building
+from foveal.attention.fast.switch import why_not_fast
+from foveal.errors import UsageError
+
+pytestmark = pytest.mark.skipif(
+    why_not_fast() is not None, reason=f"no fast gates here: {why_not_fast()}"
+)
+FORMATS = [torch.contiguous_format, torch.channels_last]
+POOLED = ["channel", "spatial", "series", "cbam-official", "se", "eca", "parallel", "bam-official"]
+
+
+def computed(gate: nn.Module, x: Tensor, g: Tensor, *, fast: bool) -> dict[str, Tensor]:
+    """Return the output and all gradients on one of the paths."""
+    gate.zero_grad()
+    taken = x.clone(memory_format=torch.preserve_format).requires_grad_()
+    with fast_gates(fast):
+        out = gate(taken)
+    out.backward(g)
+    assert taken.grad is not None
+    grads = {n: p.grad.clone() for n, p in gate.named_parameters() if p.grad is not None}
+    return {"output": out.detach(), "input": taken.grad} | grads
+
+
+def relative(found: Tensor, expected: Tensor) -> float:
+    return float((found - expected).norm() / expected.norm().clamp_min(1e-30))
+
+
+def agree(name: str, gate: nn.Module, x: Tensor) -> None:
+    """Hold both paths to each other, or to float64 where rounding alone is more than that."""
+    g = torch.randn(x.shape, generator=torch.Generator().manual_seed(2))
+    fast, plain = computed(gate, x, g, fast=True), computed(gate, x, g, fast=False)
+    exact = computed(copy.deepcopy(gate).double(), x.double(), g.double(), fast=False)
+    assert fast.keys() == plain.keys()
+    for key in plain.keys() - BEFORE_NORM.get(name, set()):  # those are rounding alone
+        limit = 1e-6 if key == "output" else 1e-5
+        close = relative(fast[key], plain[key]) < limit
+        assert close or relative(fast[key], exact[key]) <= 3 * relative(plain[key], exact[key]), key
+    last = torch.channels_last
+    if not x.is_contiguous():
+        assert fast["output"].is_contiguous(memory_format=last)
+        assert fast["input"].is_contiguous(memory_format=last)
+
+
+@pytest.mark.parametrize("memory_format", FORMATS)
+@pytest.mark.parametrize("name", distinct_names())
+def test_it_agrees_with_the_plain_path(name: str, memory_format: torch.memory_format) -> None:
+    for shape in SHAPES:
+        x = features(*shape).contiguous(memory_format=memory_format)
+        agree(name, randomised(name, shape[1]).eval(), x)
+
+
+@given(
+    st.sampled_from(POOLED), st.sampled_from(FORMATS), st.integers(2, 12), st.integers(2, 70),
+    st.integers(1, 9), st.integers(2, 40), st.booleans(), st.integers(0, 2**20),
+)  # fmt: skip
+@settings(max_examples=60, deadline=None)
+def test_it_agrees_on_any_shape(
+    name: str,
+    memory_format: torch.memory_format,
+    n: int,
+    c: int,
+    h: int,
+    w: int,
+    relu: bool,
+    seed: int,
+) -> None:
+    x = torch.randn((n, c, h, w), generator=torch.Generator().manual_seed(seed))
+    x = (x.relu() if relu else x).contiguous(memory_format=memory_format)
+    agree(name, randomised(name, c).eval(), x)
+
+
+@pytest.mark.parametrize("memory_format", FORMATS)
+@pytest.mark.parametrize("name", POOLED)
+def test_gradients_are_those_of_finite_differences(
+    name: str, memory_format: torch.memory_format
+) -> None:
+    gate = randomised(name, 6).double().eval()
+    x = features(2, 6, 5, 4).double().contiguous(memory_format=memory_format).requires_grad_()
+    with fast_gates(True):
+        assert torch.autograd.gradcheck(gate, (x,))
+
+
+@pytest.mark.parametrize("name", ["channel", "spatial", "series"])
+def test_of_equal_maxima_the_same_one_gets_the_gradient(name: str) -> None:
+    gate = randomised(name, 8).eval()
+    for memory_format in FORMATS:
+        x = torch.randint(0, 3, (2, 8, 6, 5), generator=torch.Generator().manual_seed(0)).float()
+        agree(name, gate, x.contiguous(memory_format=memory_format))
+        agree(name, gate, torch.zeros(2, 8, 6, 5).contiguous(memory_format=memory_format))
+
+
+@pytest.mark.parametrize("name", POOLED)
+def test_bfloat16_is_within_its_rounding(name: str) -> None:
+    gate = randomised(name, 12).eval()
+    for memory_format in FORMATS:
+        x = features(3, 12, 7, 6).contiguous(memory_format=memory_format)
+        exact = computed(gate, x, torch.ones_like(x), fast=False)
+        low = x.bfloat16().requires_grad_()
+        with fast_gates(True), torch.autocast("cpu", dtype=torch.bfloat16):
+            out = gate(low)
+        out.sum().backward()
+        assert out.dtype == torch.bfloat16
+        assert low.grad is not None
+        assert relative(out.detach().float(), exact["output"]) < 0.02
+        assert relative(low.grad.float(), exact["input"]) < 0.03
+
+
+@pytest.mark.parametrize("name", POOLED)
+def test_what_is_no_number_stays_none(name: str) -> None:
+    x = features(2, 8, 5, 4)
+    x[1, 3, 2, 1] = torch.nan
+    with fast_gates(True):
+        out = randomised(name, 8).eval()(x)
+    assert out[0].isfinite().all()
+    assert out[1].isnan().any()
+
+
+@pytest.mark.parametrize("name", ["channel", "spatial", "series", "se", "eca"])
+def test_of_the_size_of_the_map_only_the_input_is_kept(name: str) -> None:
+    gate, x = create(name, 16), features(4, 16, 12, 10).requires_grad_()
+    kept: set[int] = set()
+
+    def keep(tensor: Tensor) -> Tensor:
+        if tensor.untyped_storage().nbytes() >= x.untyped_storage().nbytes():
+            kept.add(tensor.untyped_storage().data_ptr())
+        return tensor
+
+    with fast_gates(True), saved_tensors_hooks(keep, lambda tensor: tensor):
+        out = gate(x)
+    assert kept == {x.untyped_storage().data_ptr()}
+    assert out.shape == x.shape
+
+
+def test_hooks_of_the_gates_within_are_called() -> None:
+    gate, x = CBAM(8), features(2, 8, 5, 4)
+    seen: list[int] = []
+    gate.channel.register_forward_hook(lambda *_: seen.append(1))
+    expected = gate.eval()(x)
+    assert seen == [1]
+    gate.channel._forward_hooks.clear()
+    torch.testing.assert_close(gate(x), expected, rtol=1e-6, atol=1e-7)
+
+
+def test_pools_alone_have_gradients() -> None:
+    for name in ("channel", "spatial"):
+        gate = create(name, 6).double().eval()
+        assert isinstance(gate, Gate)
+        found: list[Tensor] = []
+        for wanted in (True, False):
+            x = features(2, 6, 5, 4).double().requires_grad_()
+            taken: list[Tensor] = []
+            handle = gate.tap.register_forward_hook(lambda _m, _i, out, to=taken: to.append(out))
+            with fast_gates(wanted):
+                gate(x)
+            handle.remove()
+            found += torch.autograd.grad(taken[0].pow(2).sum(), x)
+        torch.testing.assert_close(*found)
+
+
+def test_a_map_that_is_captured_changes_nothing() -> None:
+    gate, x = randomised("parallel", 8).eval(), features(2, 8, 5, 4)
+    with fast_gates(True):
+        plain = gate(x)
+        with captured_maps(gate) as maps:
+            assert torch.equal(gate(x), plain)
+    assert maps[""].shape == x.shape
+
+
+def test_threads_do_not_change_a_bit() -> None:
+    gate, x = randomised("series", 16).eval(), features(3, 16, 9, 7)
+    before, found = torch.get_num_threads(), []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        with fast_gates(True):
+            found.append(gate(x))
+    torch.set_num_threads(before)
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[0], found[2])
+
+
+@pytest.fixture
+def no_library(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> Callable[[], None]:
+    """Forget the library and the cache folder; both are back after the test."""
+    monkeypatch.setenv("FOVEAL_CACHE", str(tmp_path))
+    building.library.cache_clear()
+    return building.library.cache_clear
+
+
+def test_without_a_compiler_gates_are_plain(
+    no_library: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, x = create("series", 8).eval(), features(2, 8, 5, 4)
+    with fast_gates(False):
+        plain = gate(x)
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    try:
+        assert torch.equal(gate(x), plain)
+        with pytest.raises(UsageError, match="no C compiler"), fast_gates(True):
+            pass
+    finally:
+        no_library()
+
+
+def test_it_is_built_again_where_the_cache_is_gone(no_library: Callable[[], None]) -> None:
+    try:
+        assert isinstance(building.library(), ctypes.CDLL)
+        assert building.built_path().exists()
+    finally:
+        no_library()
+
+
+def test_all_pooled_names_are_there() -> None:
+    assert set(POOLED) <= set(available())
