@@ -53,12 +53,12 @@ def takes_fast_path(x: Tensor, *modules: nn.Module) -> bool:
     return (
         _wanted
         and type(x) is Tensor
+        and not traced()  # before anything that a watch would see is asked of the map
         and x.device.type == "cpu"
         and x.dtype in NAMES
         and x.dim() == 4
         and x.numel() > 0
         and layout_of(x) is not None
-        and not traced()
         and not any(map(has_hooks, modules))
         and why_not_fast() is None
     )
