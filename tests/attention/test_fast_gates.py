@@ -3,7 +3,8 @@
 import copy
 import ctypes
 import shutil
-from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -195,34 +196,29 @@ def test_threads_do_not_change_a_bit() -> None:
 
 
 @pytest.fixture
-def no_library(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> Callable[[], None]:
+def no_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Forget the library and the cache folder; both are back after the test."""
     monkeypatch.setenv("FOVEAL_CACHE", str(tmp_path))
     building.library.cache_clear()
-    return building.library.cache_clear
+    yield
+    building.library.cache_clear()
 
 
-def test_without_a_compiler_gates_are_plain(
-    no_library: Callable[[], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("no_library")
+def test_without_a_compiler_gates_are_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     gate, x = create("series", 8).eval(), features(2, 8, 5, 4)
     with fast_gates(False):
         plain = gate(x)
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
-    try:
-        assert torch.equal(gate(x), plain)
-        with pytest.raises(UsageError, match="no C compiler"), fast_gates(True):
-            pass
-    finally:
-        no_library()
+    assert torch.equal(gate(x), plain)
+    with pytest.raises(UsageError, match="no C compiler"), fast_gates(True):
+        pass
 
 
-def test_it_is_built_again_where_the_cache_is_gone(no_library: Callable[[], None]) -> None:
-    try:
-        assert isinstance(building.library(), ctypes.CDLL)
-        assert building.built_path().exists()
-    finally:
-        no_library()
+@pytest.mark.usefixtures("no_library")
+def test_it_is_built_again_where_the_cache_is_gone() -> None:
+    assert isinstance(building.library(), ctypes.CDLL)
+    assert building.built_path().exists()
 
 
 def test_all_pooled_names_are_there() -> None:

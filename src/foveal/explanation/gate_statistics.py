@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from foveal.attention.fast.switch import fast_gates
 from foveal.attention.gate import Gate
 from foveal.attention.standing import site_of
 from foveal.errors import UsageError
@@ -126,7 +127,8 @@ def gate_statistics(
             tallies[name] = Tally(zero, zero.clone(), kind_of(values))
         tallies[name].add(values, at_start)
 
-    with evaluating(model), telling(model, tell):
+    # Plain, as the gates of the start are: only so is a gate that has not moved found at the same place.
+    with evaluating(model), fast_gates(False), telling(model, tell):
         for images, _ in batches:
             model(as_taken(model, images))
     if not tallies:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from foveal.attention.fast.switch import fast_gates
 from foveal.attention.gate import Gate
 from foveal.attention.maps import captured_maps
 from foveal.attention.standing import site_of
@@ -64,7 +65,7 @@ def gate_maps(model: nn.Module, images: Tensor) -> tuple[GateMap, ...]:
     blocks.0.relu spatial (1, 1, 32, 32)
     """
     refuse_without_gates(model)
-    with evaluating(model), captured_maps(model) as maps:
+    with evaluating(model), fast_gates(False), captured_maps(model) as maps:
         model(as_taken(model, images))
     return tuple(
         GateMap(name, site_of(name), values.float().cpu(), share_of(model, name))

@@ -30,19 +30,19 @@ COMPILERS = ("cc", "gcc", "clang")
 @cache
 def library() -> ctypes.CDLL | str:
     """Return the compiled passes, or why there are none."""
-    compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
     if os.name != "posix":
         return "they are built on Linux and macOS only"
     path = built_path()
     try:
         if not path.exists():
+            compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
             if compiler is None:
                 return "there is no C compiler"
             build(compiler, path)
         return ctypes.CDLL(str(path))
     except subprocess.CalledProcessError as error:
         lines = error.stderr.strip().splitlines() or ["without a word"]
-        return f"{compiler} failed: {lines[0]}"
+        return f"{error.cmd[0]} failed: {lines[0]}"
     except OSError as error:  # also where the library of threads is not there to be found
         return str(error)
 

@@ -19,6 +19,7 @@ from torch.autograd.function import once_differentiable
 
 from foveal.attention.fast.passes import (
     Layout,
+    Pooled,
     Terms,
     alike,
     dot,
@@ -40,10 +41,8 @@ class PoolPositions(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, greatest: bool) -> tuple[Grad, ...]:
         """Return mean and greatest (N, C), the map, and slots for its weights and for `PoolWeighed`."""
-        ctx.lies, ctx.size, ctx.dtype = lies(x), x.shape, x.dtype
-        pooled = pool(x, ctx.lies, positions=True, greatest=greatest)
+        pooled = begun(ctx, x, positions=True, greatest=greatest)
         ctx.save_for_backward(pooled.place)
-        ctx.set_materialize_grads(False)
         n, c, p = ctx.lies.images, ctx.lies.channels, ctx.lies.positions
         return pooled.mean, pooled.greatest, x.view_as(x), slot(x, n, c), slot(x, n, 4, p)
 
@@ -65,10 +64,8 @@ class PoolChannels(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, greatest: bool) -> tuple[Grad, ...]:
         """Return mean and greatest (N, P), the map, and a slot for its weights."""
-        ctx.lies, ctx.size, ctx.dtype = lies(x), x.shape, x.dtype
-        pooled = pool(x, ctx.lies, positions=False, greatest=greatest)
+        pooled = begun(ctx, x, positions=False, greatest=greatest)
         ctx.save_for_backward(pooled.place)
-        ctx.set_materialize_grads(False)
         return pooled.mean, pooled.greatest, x.view_as(x), slot(x, *pooled.mean.shape)
 
     @staticmethod
@@ -88,10 +85,8 @@ class PoolWeighed(torch.autograd.Function):
         ctx: Any, x: Tensor, by_channel: Tensor, _own: Tensor, _behind: Tensor, greatest: bool
     ) -> tuple[Grad, ...]:
         """Return mean and greatest (N, P), the map, and a slot for its weights."""
-        ctx.lies, ctx.size, ctx.dtype = lies(x), x.shape, x.dtype
-        pooled = pool(x, ctx.lies, positions=False, greatest=greatest, by_channel=by_channel)
+        pooled = begun(ctx, x, positions=False, greatest=greatest, by_channel=by_channel)
         ctx.save_for_backward(x, by_channel, pooled.place)
-        ctx.set_materialize_grads(False)
         return pooled.mean, pooled.greatest, x.view_as(x), slot(x, *pooled.mean.shape)
 
     @staticmethod
@@ -157,6 +152,15 @@ class Joint(torch.autograd.Function):
         x, channel, position = ctx.saved_tensors
         g = alike(g, x.dtype, ctx.lies)
         return *joint_backward(g, x, ctx.lies, channel, position, product=ctx.product), None
+
+
+def begun(
+    ctx: Any, x: Tensor, *, positions: bool, greatest: bool, by_channel: Tensor | None = None
+) -> Pooled:
+    """Pool a map and remember of it what its gradient needs; what nobody used has no gradient."""
+    ctx.lies, ctx.size, ctx.dtype = lies(x), x.shape, x.dtype
+    ctx.set_materialize_grads(False)
+    return pool(x, ctx.lies, positions=positions, greatest=greatest, by_channel=by_channel)
 
 
 def lies(x: Tensor) -> Layout:
