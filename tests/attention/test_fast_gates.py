@@ -42,16 +42,42 @@ def relative(found: Tensor, expected: Tensor) -> float:
     return float((found - expected).norm() / expected.norm().clamp_min(1e-30))
 
 
+def nudged(values: Tensor, generator: torch.Generator) -> Tensor:
+    """Return float64 values, each off by at most one rounding of float32."""
+    off = 2 * torch.rand(values.shape, generator=generator, dtype=torch.float64) - 1
+    return values * (1 + off.to(values.device) * 2**-23)
+
+
+def unavoidable(
+    gate: nn.Module, x: Tensor, g: Tensor, exact: dict[str, Tensor]
+) -> dict[str, float]:
+    """Return how far rounding what comes in moves what comes out: a sum that cancels magnifies it."""
+    generator = torch.Generator().manual_seed(3)
+    worst = dict.fromkeys(exact, 0.0)
+    for _ in range(5):
+        other = copy.deepcopy(gate)
+        with torch.no_grad():
+            for parameter in other.parameters():
+                parameter.copy_(nudged(parameter, generator))
+        found = computed(other, nudged(x, generator), nudged(g, generator), fast=False)
+        worst = {key: max(old, relative(found[key], exact[key])) for key, old in worst.items()}
+    return worst
+
+
 def agree(name: str, gate: nn.Module, x: Tensor) -> None:
     """Hold both paths to each other, or to float64 where rounding alone is more than that."""
     g = torch.randn(x.shape, generator=torch.Generator().manual_seed(2))
     fast, plain = computed(gate, x, g, fast=True), computed(gate, x, g, fast=False)
-    exact = computed(copy.deepcopy(gate).double(), x.double(), g.double(), fast=False)
+    double = copy.deepcopy(gate).double()
+    exact = computed(double, x.double(), g.double(), fast=False)
     assert fast.keys() == plain.keys()
-    for key in plain.keys() - BEFORE_NORM.get(name, set()):  # those are rounding alone
-        limit = 1e-6 if key == "output" else 1e-5
-        close = relative(fast[key], plain[key]) < limit
-        assert close or relative(fast[key], exact[key]) <= 3 * relative(plain[key], exact[key]), key
+    limits = {key: 1e-6 if key == "output" else 1e-5 for key in plain}
+    far = {key for key, limit in limits.items() if relative(fast[key], plain[key]) >= limit}
+    far -= BEFORE_NORM.get(name, set())  # those are rounding alone
+    floor = unavoidable(double, x.double(), g.double(), exact) if far else {}
+    for key in far:
+        limit = 3 * max(relative(plain[key], exact[key]), floor[key])
+        assert relative(fast[key], exact[key]) <= limit, key
     last = torch.channels_last
     if not x.is_contiguous():
         assert fast["output"].is_contiguous(memory_format=last)

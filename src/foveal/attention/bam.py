@@ -11,8 +11,8 @@ from torch import Tensor
 from foveal.attention.bam_branches import ChannelBranch, SpatialBranch
 from foveal.attention.channel import ChannelAttention
 from foveal.attention.fast.switch import has_hooks, takes_fast_path
-from foveal.attention.fast.weighing import weighed_jointly
-from foveal.attention.gate import GATES, Gate, one_of
+from foveal.attention.fast.weighing import POOLS, weighed_jointly
+from foveal.attention.gate import Gate, one_of
 from foveal.attention.registry import preset, register
 from foveal.attention.spatial import SpatialAttention
 from foveal.errors import bad_parameter
@@ -98,15 +98,22 @@ class BAM(Gate):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return F'."""
-        if self.gate != "sigmoid" or self.combine not in JOINED or not takes_fast_path(x):
+        channel, spatial = self.channel, self.spatial
+        if not isinstance(spatial, SpatialBranch) or not self.is_fast(x, spatial):
             return super().forward(x)
-        channel, spatial = self.channel.logits(x), self.spatial.logits(x)
-        if has_hooks(self.tap):  # the map is computed for those who ask for it only
-            map_ = GATES[self.gate](COMBINATIONS[self.combine](channel, spatial))
-            tapped = self.tap(map_)
-            if tapped is not map_:
-                return torch.addcmul(x, x, tapped.to(x.dtype))
-        return weighed_jointly(x, channel, spatial, product=self.combine == "product")
+        return weighed_jointly(
+            x, channel.pools, channel.logits_of, spatial.reduce, spatial.logits_of,
+            product=self.combine == "product", tap=self.tap if has_hooks(self.tap) else None,
+        )  # fmt: skip
+
+    def is_fast(self, x: Tensor, spatial: SpatialBranch) -> bool:
+        """Say whether `x` takes the fast path, on which f0 of the spatial branch is not called."""
+        return (
+            self.gate == "sigmoid"
+            and self.combine in JOINED
+            and POOLS.issuperset(self.channel.pools)
+            and takes_fast_path(x, spatial.reduce)
+        )
 
     def extra_repr(self) -> str:
         """Name the combination."""

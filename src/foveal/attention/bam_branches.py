@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from foveal.attention.convolution import PlaneConv2d
 from foveal.attention.gate import at_least_one, odd, reduced_width
 from foveal.attention.norms import Norm1d, Norm2d
 from foveal.attention.pooling import pool_names, pool_positions
@@ -34,7 +35,11 @@ class ChannelBranch(nn.Module):
 
     def logits(self, x: Tensor) -> Tensor:
         """Return Mc(F) before sigma."""
-        each = [self.mlp(pooled) for pooled in pool_positions(x, self.pools).unbind(1)]
+        return self.logits_of(pool_positions(x, self.pools))
+
+    def logits_of(self, pooled: Tensor) -> Tensor:
+        """Return the same of the pooled values (N, pools, C)."""
+        each = [self.mlp(pool) for pool in pooled.unbind(1)]
         out: Tensor = sum(each[1:], each[0])
         if not self.hidden:
             out = self.norm(out)
@@ -67,20 +72,27 @@ class SpatialBranch(nn.Module):
     ) -> None:
         super().__init__()
         width = reduced_width(channels, reduction)
-        reach = odd("kernel_size", kernel_size) // 2 * at_least_one("dilation", dilation)
+        odd("kernel_size", kernel_size)
+        at_least_one("dilation", dilation)
         self.reduce = nn.Conv2d(channels, width, 1)
         self.context = nn.ModuleList(
-            nn.Conv2d(width, width, kernel_size, padding=reach, dilation=dilation) for _ in range(2)
+            PlaneConv2d(width, width, kernel_size, dilation=dilation) for _ in range(2)
         )
         self.norms = nn.ModuleList(
             Norm2d(width) if norm == "hidden" else nn.Identity() for _ in range(3)
         )
-        self.project = nn.Conv2d(width, 1, 1)
+        self.project = PlaneConv2d(width, 1, 1)
         self.norm = Norm2d(1) if norm == "end" else nn.Identity()
 
     def logits(self, x: Tensor) -> Tensor:
         """Return Ms(F) before sigma."""
-        for conv, norm in zip([self.reduce, *self.context], self.norms, strict=True):
+        return self.logits_of(self.reduce(x))
+
+    def logits_of(self, reduced: Tensor) -> Tensor:
+        """Return the same of f0(F) before its norm (N, C/r, H, W)."""
+        first, *norms = self.norms
+        x: Tensor = first(reduced).relu()
+        for conv, norm in zip(self.context, norms, strict=True):
             x = norm(conv(x)).relu()
         out: Tensor = self.norm(self.project(x))
         return out

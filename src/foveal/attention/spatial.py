@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from foveal.attention.convolution import PlaneConv2d
 from foveal.attention.gate import at_least_one, odd
 from foveal.attention.norms import Norm2d
 from foveal.attention.pooled import PooledGate
@@ -58,11 +59,10 @@ class SpatialAttention(PooledGate):
     ) -> None:
         super().__init__(gate=gate)
         at_least_one("channels", channels)
-        reach = odd("kernel_size", kernel_size) // 2 * at_least_one("dilation", dilation)
+        odd("kernel_size", kernel_size)
+        at_least_one("dilation", dilation)
         self.pools = pool_names("planes", planes)
-        self.conv = nn.Conv2d(
-            len(self.pools), 1, kernel_size, padding=reach, dilation=dilation, bias=not norm
-        )
+        self.conv = PlaneConv2d(len(self.pools), 1, kernel_size, dilation=dilation, bias=not norm)
         self.norm: nn.Module = nn.Identity()
         if norm:
             self.norm = Norm2d(1, momentum=norm_momentum)

@@ -22,8 +22,16 @@ from foveal.folders import cache_folder
 from foveal.machine import processor
 
 HERE = Path(__file__).parent
-SOURCES = ("gates.c", "passes.h")
-OPTIONS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fopenmp", "-fPIC")
+SOURCES = ("gates.c", "passes.h", "planes.h")
+OPTIONS = (
+    "-O3",
+    "-march=native",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fopenmp",
+    "-fPIC",
+    "-Wno-psabi",
+)
 COMPILERS = ("cc", "gcc", "clang")
 
 

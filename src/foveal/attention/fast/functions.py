@@ -24,7 +24,8 @@ from foveal.attention.fast.passes import (
     alike,
     dot,
     joint,
-    joint_backward,
+    joint_dots,
+    joint_spread,
     layout_of,
     pool,
     scale,
@@ -40,22 +41,24 @@ class PoolPositions(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, greatest: bool) -> tuple[Grad, ...]:
-        """Return mean and greatest (N, C), the map, and slots for its weights and for `PoolWeighed`."""
+        """Return mean and greatest (N, C), the map, and slots for its weights and four for `PoolWeighed`."""
         pooled = begun(ctx, x, positions=True, greatest=greatest)
         ctx.save_for_backward(pooled.place)
         n, c, p = ctx.lies.images, ctx.lies.channels, ctx.lies.positions
-        return pooled.mean, pooled.greatest, x.view_as(x), slot(x, n, c), slot(x, n, 4, p)
+        behind = (slot(x, n, p) for _ in Terms._fields)
+        return pooled.mean, pooled.greatest, x.view_as(x), slot(x, n, c), *behind
 
     @staticmethod
     @once_differentiable
     def backward(
-        ctx: Any, mean: Grad, greatest: Grad, g: Grad, weights: Grad, behind: Grad
+        ctx: Any, mean: Grad, greatest: Grad, g: Grad, weights: Grad, *behind: Grad
     ) -> tuple[Grad, ...]:
         """Write the gradient of the input."""
         (place,) = ctx.saved_tensors
         channel = Terms(weights, shared(mean, ctx.lies.positions), greatest, place)
-        position = Terms() if behind is None else unpacked(behind)
-        return spread(present(ctx, g), ctx.lies, channel.whole(), position), None
+        scale, shift, peak, at = behind
+        position = Terms(scale, shift, peak, None if at is None else at.int())
+        return spread(present(ctx, g), ctx.lies, channel.whole(), position.whole()), None
 
 
 class PoolChannels(torch.autograd.Function):
@@ -82,7 +85,7 @@ class PoolWeighed(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, by_channel: Tensor, _own: Tensor, _behind: Tensor, greatest: bool
+        ctx: Any, x: Tensor, greatest: bool, by_channel: Tensor, _own: Tensor, *_behind: Tensor
     ) -> tuple[Grad, ...]:
         """Return mean and greatest (N, P), the map, and a slot for its weights."""
         pooled = begun(ctx, x, positions=False, greatest=greatest, by_channel=by_channel)
@@ -95,15 +98,18 @@ class PoolWeighed(torch.autograd.Function):
         """Return the gradient as it came, that of the weights by channel, and what goes through the slots."""
         x, by_channel, place = ctx.saved_tensors
         g, shift = present(ctx, g), shared(mean, ctx.lies.channels)
-        of_weights = None
-        if ctx.needs_input_grad[1]:
+        of_weights, peak, at = None, None, None
+        if ctx.needs_input_grad[2]:
             of_weights = dot(g, x, ctx.lies, positions=True, weights=weights, shift=shift)
-            if greatest is not None:
-                at = place.long()
-                values = x.flatten(2).gather(1, at[:, None])[:, 0].to(greatest.dtype)
-                of_weights.scatter_add_(1, at, values * greatest)
-        peak = None if greatest is None else greatest * by_channel.gather(1, place.long())
-        return g, of_weights, by_channel, packed(weights, shift, peak, place, like=by_channel), None
+        if greatest is not None:
+            channels = place.long()
+            peak, at = (
+                greatest * by_channel.gather(1, channels),
+                place.to(greatest.dtype),
+            )  # exact to 2**24
+            if of_weights is not None:
+                of_weights.scatter_add_(1, channels, at_channels(x, channels) * greatest)
+        return g, None, of_weights, by_channel, weights, shift, peak, at
 
 
 class Weigh(torch.autograd.Function):
@@ -135,12 +141,86 @@ class Weigh(torch.autograd.Function):
         return g, of_weights, weights, None, None
 
 
+class PoolForJoint(torch.autograd.Function):
+    """Pool each channel: the first step of BAM, before `Project` and `Joint`."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, greatest: bool, product: bool, width: int) -> tuple[Grad, ...]:
+        """Return mean and greatest (N, C), the map, and slots for both logits and for what `Project` adds."""
+        pooled = begun(ctx, x, positions=True, greatest=greatest)
+        ctx.save_for_backward(pooled.place)
+        ctx.product = product
+        n, c, p = ctx.lies.images, ctx.lies.channels, ctx.lies.positions
+        slots = slot(x, n, c), slot(x, n, p), slot(x, n, width, p), slot(x, width, c)
+        return pooled.mean, pooled.greatest, x.view_as(x), *slots
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any, mean: Grad, greatest: Grad, g: Grad, channel: Grad, position: Grad,
+        planes: Grad, weight: Grad,
+    ) -> tuple[Grad, ...]:  # fmt: skip
+        """Write the gradient of the input."""
+        (place,), lies, g = ctx.saved_tensors, ctx.lies, present(ctx, g)
+        if channel is None or position is None:  # the map was weighed otherwise, and g is whole
+            channel = torch.full((lies.images, lies.channels), -torch.inf, dtype=small_dtype(g))
+            position, ctx.product = channel.new_zeros((lies.images, lies.positions)), False
+        out = joint_spread(
+            g, lies, channel.contiguous(), position.contiguous(), product=ctx.product,
+            shift=shared(mean, lies.positions), planes=planes, weight=weight,
+        )  # fmt: skip
+        if greatest is not None:
+            flat = out.flatten(2) if out.is_contiguous() else out.permute(0, 2, 3, 1).flatten(1, 2)
+            dim = 2 if out.is_contiguous() else 1
+            flat.scatter_add_(
+                dim, place.long().unsqueeze(dim), greatest.to(out.dtype).unsqueeze(dim)
+            )
+        return out, None, None, None
+
+
+class Project(torch.autograd.Function):
+    """A convolution of one position, C to W channels, of a map that `PoolForJoint` gave."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Grad, _planes: Tensor, _weight: Tensor
+    ) -> Tensor:
+        """Return (N, W, P) from weights (W, C)."""
+        ctx.lies = lies(x)
+        ctx.save_for_backward(x, weight)
+        rows = rows_of(x, ctx.lies)
+        if ctx.lies.channels_inside:
+            out = (rows @ weight.t().to(x.dtype)).view(len(x), -1, len(weight)).transpose(1, 2)
+        else:
+            out = weight.to(x.dtype) @ rows
+        return out if bias is None else out + bias.to(x.dtype)[:, None]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, g: Tensor) -> tuple[Grad, ...]:
+        """Return the gradients of weights and bias, and what the map's is made of through the slots."""
+        x, weight = ctx.saved_tensors
+        of_weight, of_bias, rows = None, None, rows_of(x, ctx.lies)
+        if ctx.needs_input_grad[1]:
+            if ctx.lies.channels_inside:
+                of_weight = g.transpose(0, 1).flatten(1).to(x.dtype) @ rows
+            else:
+                of_weight = (g @ rows.transpose(1, 2)).sum(0)
+        if ctx.needs_input_grad[2]:
+            of_bias = g.sum((0, 2))
+        small = small_dtype(x)
+        return None, of_weight, of_bias, g.to(small), weight.to(small)
+
+
 class Joint(torch.autograd.Function):
     """x + x sigma(channel + position), or of their product: the last step of BAM."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, channel: Tensor, position: Tensor, product: bool) -> Tensor:
-        """Weigh by the logits of both branches, which are computed once more for the gradient."""
+    def forward(
+        ctx: Any, x: Tensor, channel: Tensor, position: Tensor, _own: Tensor, _other: Tensor,
+        product: bool,
+    ) -> Tensor:  # fmt: skip
+        """Weigh by the logits of both branches, of which weights are computed once more for the gradient."""
         ctx.lies, ctx.product = lies(x), product
         ctx.save_for_backward(x, channel, position)
         return joint(x, ctx.lies, channel, position, product=product)
@@ -148,10 +228,11 @@ class Joint(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, g: Tensor) -> tuple[Grad, ...]:
-        """Return the gradients of the input as a factor and of the logits."""
+        """Return the gradient as it came, those of the logits, and the logits through the slots."""
         x, channel, position = ctx.saved_tensors
         g = alike(g, x.dtype, ctx.lies)
-        return *joint_backward(g, x, ctx.lies, channel, position, product=ctx.product), None
+        dots = joint_dots(g, x, ctx.lies, channel, position, product=ctx.product)
+        return g, *dots, channel, position, None
 
 
 def begun(
@@ -187,17 +268,14 @@ def shared(of_mean: Grad, count: int) -> Grad:
     return None if of_mean is None else of_mean / count
 
 
-def packed(scale: Grad, shift: Grad, peak: Grad, place: Grad, *, like: Tensor) -> Grad:
-    """Return terms as one tensor (N, 4, P), for a slot; float32 tells channels apart up to 2**24."""
-    parts = [scale, shift, peak, None if peak is None else place]
-    there = [part for part in parts if part is not None]
-    if not there:
-        return None
-    none = torch.zeros_like(there[0])
-    return torch.stack([none if part is None else part.to(like.dtype) for part in parts], 1)
+def rows_of(x: Tensor, lies: Layout) -> Tensor:
+    """Return a map as a matrix: (N P, C) where channels lie inside, else one for each image (N, C, P)."""
+    if lies.channels_inside:
+        return x.permute(0, 2, 3, 1).reshape(-1, lies.channels)
+    return x.flatten(2)
 
 
-def unpacked(terms: Tensor) -> Terms:
-    """Return the terms of `packed`."""
-    scale, shift, peak, place = terms.unbind(1)
-    return Terms(scale, shift, peak, place.int()).whole()
+def at_channels(x: Tensor, channels: Tensor) -> Tensor:
+    """Return the value of each position at its channel (N, P)."""
+    n, _, h, w = x.shape
+    return x.gather(1, channels.view(n, 1, h, w)).view(n, h * w)

@@ -33,58 +33,104 @@ static inline uint16_t narrowed(float value) {
     return (uint16_t)(value != value ? 0x7fc0 : rounded);
 }
 
-/* 1 / (1 + exp(-v)) without a call, so that a loop over it is vectorised; within 2 ulp.
+#define JOINED_(a, b) a##_##b
+#define JOINED(a, b) JOINED_(a, b)
+#define NAME(f) JOINED(f, TYPE)
+#define RUNNING NAME(running)
+
+/* As many values as there are lanes, whatever the width of the machine's own vectors. */
+typedef uint16_t vector_of_uint16 __attribute__((vector_size(LANES * sizeof(uint16_t))));
+typedef uint32_t vector_of_uint32 __attribute__((vector_size(LANES * sizeof(uint32_t))));
+typedef int32_t vector_of_int32 __attribute__((vector_size(LANES * sizeof(int32_t))));
+typedef int64_t vector_of_int64 __attribute__((vector_size(LANES * sizeof(int64_t))));
+typedef float vector_of_float __attribute__((vector_size(LANES * sizeof(float))));
+typedef double vector_of_double __attribute__((vector_size(LANES * sizeof(double))));
+
+static inline vector_of_float chosen(vector_of_int32 condition, vector_of_float yes, vector_of_float no)
+{
+    return (vector_of_float)((condition & (vector_of_int32)yes) | (~condition & (vector_of_int32)no));
+}
+
+/* bfloat16 is the upper half of float; to the nearest, ties to even, and what is no number stays none. */
+static inline vector_of_float widened_all(vector_of_uint16 low)
+{
+    return (vector_of_float)(__builtin_convertvector(low, vector_of_uint32) << 16);
+}
+
+static inline vector_of_uint16 narrowed_all(vector_of_float values)
+{
+    const vector_of_uint32 bits = (vector_of_uint32)values, rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+    const vector_of_uint32 none = (vector_of_uint32)(values != values);
+    return __builtin_convertvector((none & 0x7fc0) | (~none & rounded), vector_of_uint16);
+}
+
+/* 1 / (1 + exp(-v)) without a call, within 2 ulp.
    exp(r) for |r| <= ln(2)/2 by its Taylor polynomial, which is exact to rounding from degree 7 on. */
-static inline float sigmoid_float(float v) {
-    float z = -v;
-    z = z > 87.0f ? 87.0f : z;
-    z = z < -87.0f ? -87.0f : z;
-    float shifted = z * 1.44269504f + 12582912.0f; /* 1.5 * 2^23: the fraction is rounded away */
-    float n = shifted - 12582912.0f;
-    float r = z - n * 0.693359375f + n * 2.12194440e-4f; /* ln(2) in two parts */
-    float p = 1.98412698e-4f;
-    p = p * r + 1.38888889e-3f;
+static inline vector_of_float sigmoids_float(vector_of_float v)
+{
+    const vector_of_float limit = (vector_of_float){0} + 87.0f;
+    vector_of_float z = chosen(-v > limit, limit, -v);
+    z = chosen(z < -limit, -limit, z);
+    const vector_of_float shifted = z * 1.44269504f + 12582912.0f; /* 1.5 * 2^23: the fraction is rounded away */
+    const vector_of_float n = shifted - 12582912.0f;
+    const vector_of_float r = z - n * 0.693359375f + n * 2.12194440e-4f; /* ln(2) in two parts */
+    vector_of_float p = r * 1.98412698e-4f + 1.38888889e-3f;
     p = p * r + 8.33333333e-3f;
     p = p * r + 4.16666667e-2f;
     p = p * r + 1.66666667e-1f;
     p = p * r + 0.5f;
     p = p * r + 1.0f;
     p = p * r + 1.0f;
-    int32_t power;
-    memcpy(&power, &shifted, sizeof power);
-    power = (int32_t)((uint32_t)(power + 127) << 23);
-    float scale;
-    memcpy(&scale, &power, sizeof scale);
-    float out = 1.0f / (1.0f + p * scale);
-    return v != v ? v : out;
+    const vector_of_float scale = (vector_of_float)(((vector_of_uint32)shifted + 127) << 23);
+    return chosen(v != v, v, 1.0f / (1.0f + p * scale));
 }
 
-static inline double sigmoid_double(double v) { return 1.0 / (1.0 + exp(-v)); }
-
-#define JOINED_(a, b) a##_##b
-#define JOINED(a, b) JOINED_(a, b)
-#define NAME(f) JOINED(f, TYPE)
+static inline vector_of_double sigmoids_double(vector_of_double v)
+{
+    for (int l = 0; l < LANES; l++) v[l] = 1.0 / (1.0 + exp(-v[l]));
+    return v;
+}
 
 #define TYPE float32
 #define T float
 #define A float
+#define I int32_t
+#define VECTOR_OF_T vector_of_float
+#define LANE_VALUES vector_of_float
+#define LANE_PLACES vector_of_int32
 #define LOAD(v) (v)
 #define STORE(v) (v)
-#define SIGMOID sigmoid_float
+#define WIDENED(raw) (raw)
+#define NARROWED(values) (values)
+#define SIGMOIDS sigmoids_float
+#define WITH_PLANES
 #include "passes.h"
 
 #define TYPE float64
 #define T double
 #define A double
+#define I int64_t
+#define VECTOR_OF_T vector_of_double
+#define LANE_VALUES vector_of_double
+#define LANE_PLACES vector_of_int64
 #define LOAD(v) (v)
 #define STORE(v) (v)
-#define SIGMOID sigmoid_double
+#define WIDENED(raw) (raw)
+#define NARROWED(values) (values)
+#define SIGMOIDS sigmoids_double
+#define WITH_PLANES
 #include "passes.h"
 
 #define TYPE bfloat16
 #define T uint16_t
 #define A float
+#define I int32_t
+#define VECTOR_OF_T vector_of_uint16
+#define LANE_VALUES vector_of_float
+#define LANE_PLACES vector_of_int32
 #define LOAD(v) widened(v)
 #define STORE(v) narrowed(v)
-#define SIGMOID sigmoid_float
+#define WIDENED(raw) widened_all(raw)
+#define NARROWED(values) narrowed_all(values)
+#define SIGMOIDS sigmoids_float
 #include "passes.h"

@@ -18,52 +18,122 @@
 #define ROW_OF(map, o) ((map) + (n * outer + (o)) * inner)
 #define WEIGHT(of, at) ((of) ? (of)[at] : (A)1)
 
+typedef struct {
+    LANE_VALUES sum, most;
+    LANE_PLACES where;
+} RUNNING;
+
+/* Sixteen values, or the first `count` of them and zeros. */
+static inline LANE_VALUES NAME(load)(const T *from, int64_t count)
+{
+    VECTOR_OF_T raw = {0};
+    if (count >= LANES)
+        memcpy(&raw, from, sizeof raw);
+    else
+        memcpy(&raw, from, (size_t)count * sizeof(T));
+    return WIDENED(raw);
+}
+
+static inline LANE_VALUES NAME(weights)(const A *from, int64_t count)
+{
+    LANE_VALUES weights = {0};
+    if (count >= LANES)
+        memcpy(&weights, from, sizeof weights);
+    else
+        memcpy(&weights, from, (size_t)count * sizeof(A));
+    return weights;
+}
+
+static inline void NAME(store)(T *to, LANE_VALUES values, int64_t count)
+{
+    const VECTOR_OF_T raw = NARROWED(values);
+    if (count >= LANES)
+        memcpy(to, &raw, sizeof raw);
+    else
+        memcpy(to, &raw, (size_t)count * sizeof(T));
+}
+
+static inline A NAME(total)(LANE_VALUES values)
+{
+    A sum[LANES];
+    memcpy(sum, &values, sizeof sum);
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; l++) sum[l] += sum[l + half];
+    return sum[0];
+}
+
+static inline RUNNING NAME(nothing)(void)
+{
+    return (RUNNING){(LANE_VALUES){0}, (LANE_VALUES){0} - INFINITY, (LANE_PLACES){0}};
+}
+
+/* Take in values; one that is no number shows in the sum alone. */
+static inline void NAME(take)(RUNNING *running, LANE_VALUES values, LANE_PLACES at)
+{
+    const LANE_PLACES better = values > running->most;
+    running->sum += values;
+    running->most = (LANE_VALUES)((better & (LANE_PLACES)values) | (~better & (LANE_PLACES)running->most));
+    running->where = (better & at) | (~better & running->where);
+}
+
+/* The greatest of `count` values `step` apart and its first place; the first that is no number is greatest. */
+static void NAME(search)(
+    const T *x, int64_t step, int64_t count, const A *weights, A own, A *best, I *first)
+{
+    *best = -INFINITY;
+    *first = 0;
+    for (int64_t at = 0; at < count; at++) {
+        const A v = LOAD(x[at * step]) * WEIGHT(weights, at) * own;
+        if (v > *best || v != v) {
+            *best = v;
+            *first = (I)at;
+            if (v != v) return;
+        }
+    }
+}
+
 /* Mean and greatest of each row of x * rows * columns, and the first place of the greatest: (images, outer). */
 void NAME(reduce_rows)(
     int threads, int64_t images, int64_t outer, int64_t inner, const T *x, const A *rows, const A *columns,
     A *mean, A *greatest, int32_t *place)
 {
+    LANE_PLACES lane;
+    for (int l = 0; l < LANES; l++) lane[l] = l;
     FOR_PARTS(outer) {
         PART(outer)
         const A *weights = columns ? columns + n * inner : NULL;
         for (int64_t o = from; o < to; o++) {
             const T *row = ROW_OF(x, o);
             const A own = WEIGHT(rows, n * outer + o);
-            A sum[LANES], most[LANES];
-            int32_t where[LANES];
-            for (int l = 0; l < LANES; l++) sum[l] = 0, most[l] = -INFINITY, where[l] = 0;
+            RUNNING running = NAME(nothing)();
             int64_t i = 0;
-#define STEP(l, weight)                                                                          \
-    A v = LOAD(row[i + l]) * (weight) * own;                                                     \
-    int better = (v > most[l]) | (v != v);                                                       \
-    sum[l] += v;                                                                                 \
-    most[l] = better ? v : most[l];                                                              \
-    where[l] = better ? (int32_t)(i + l) : where[l];
             if (weights)
                 for (; i + LANES <= inner; i += LANES)
-                    for (int l = 0; l < LANES; l++) { STEP(l, weights[i + l]) }
+                    NAME(take)(&running, NAME(load)(row + i, LANES) * NAME(weights)(weights + i, LANES) * own, lane + (I)i);
             else
                 for (; i + LANES <= inner; i += LANES)
-                    for (int l = 0; l < LANES; l++) { STEP(l, 1) }
-            for (int l = 0; i + l < inner; l++) { STEP(l, WEIGHT(weights, i + l)) }
-#undef STEP
-            A total = 0, best = -INFINITY;
-            int64_t first = inner;
-            for (int l = 0; l < LANES; l++) {
-                total += sum[l];
-                if (l >= inner) continue; /* a lane that has seen nothing */
-                int nan = most[l] != most[l], had = best != best;
-                if ((nan && !had) || (!had && most[l] > best) ||
-                    ((nan == had) && (nan || most[l] == best) && where[l] < first)) {
-                    best = most[l];
-                    first = where[l];
-                }
+                    NAME(take)(&running, NAME(load)(row + i, LANES) * own, lane + (I)i);
+            A sum = NAME(total)(running.sum), most[LANES];
+            I first[LANES];
+            memcpy(most, &running.most, sizeof most);
+            for (int half = LANES / 2; half > 0; half /= 2)
+                for (int l = 0; l < half; l++) most[l] = most[l] > most[l + half] ? most[l] : most[l + half];
+            const LANE_PLACES equal = running.most == most[0];
+            const LANE_PLACES found = (equal & running.where) | (~equal & (I)INT32_MAX);
+            memcpy(first, &found, sizeof first);
+            for (int half = LANES / 2; half > 0; half /= 2)
+                for (int l = 0; l < half; l++)
+                    first[l] = first[l] < first[l + half] ? first[l] : first[l + half];
+            for (; i < inner; i++) {
+                const A v = LOAD(row[i]) * WEIGHT(weights, i) * own;
+                sum += v;
+                if (v > most[0]) most[0] = v, first[0] = (I)i;
             }
-            mean[n * outer + o] = total / (A)inner;
-            if (greatest) {
-                greatest[n * outer + o] = best;
-                place[n * outer + o] = (int32_t)first;
-            }
+            mean[n * outer + o] = sum / (A)inner;
+            if (!greatest) continue;
+            if (sum != sum) NAME(search)(row, 1, inner, weights, own, most, first);
+            greatest[n * outer + o] = most[0];
+            place[n * outer + o] = (int32_t)first[0];
         }
     }
 }
@@ -75,36 +145,33 @@ void NAME(reduce_columns)(
 {
     FOR_PARTS(inner) {
         PART(inner)
-        for (int64_t start = from; start < to; start += BLOCK) {
-            const int64_t width = to - start < BLOCK ? to - start : BLOCK;
-            A total[BLOCK], sum[BLOCK], most[BLOCK], weights[BLOCK];
-            int32_t where[BLOCK];
-            for (int64_t k = 0; k < width; k++) {
-                total[k] = 0, sum[k] = 0, most[k] = -INFINITY, where[k] = 0;
-                weights[k] = WEIGHT(columns, n * inner + start + k);
-            }
+        const A *own = rows ? rows + n * outer : NULL;
+        for (int64_t start = from; start < to; start += LANES) {
+            const int64_t count = to - start < LANES ? to - start : LANES;
+            const LANE_VALUES weights =
+                columns ? NAME(weights)(columns + n * inner + start, count) : (LANE_VALUES){0} + 1;
+            LANE_VALUES total = {0};
+            RUNNING running = NAME(nothing)();
             for (int64_t group = 0; group < outer; group += GROUP) {
                 const int64_t end = group + GROUP < outer ? group + GROUP : outer;
                 for (int64_t o = group; o < end; o++) {
-                    const T *row = ROW_OF(x, o) + start;
-                    const A own = WEIGHT(rows, n * outer + o);
-                    for (int64_t k = 0; k < width; k++) {
-                        A v = LOAD(row[k]) * weights[k] * own;
-                        int better = (v > most[k]) | (v != v);
-                        sum[k] += v;
-                        most[k] = better ? v : most[k];
-                        where[k] = better ? (int32_t)o : where[k];
-                    }
+                    const LANE_VALUES values = NAME(load)(ROW_OF(x, o) + start, count) * weights;
+                    NAME(take)(&running, values * WEIGHT(own, o), (LANE_PLACES){0} + (I)o);
                 }
-                for (int64_t k = 0; k < width; k++) total[k] += sum[k], sum[k] = 0;
+                total += running.sum;
+                running.sum = (LANE_VALUES){0};
             }
-            A *means = mean + n * inner + start;
-            for (int64_t k = 0; k < width; k++) means[k] = total[k] / (A)outer;
-            if (greatest)
-                for (int64_t k = 0; k < width; k++) {
-                    greatest[n * inner + start + k] = most[k];
-                    place[n * inner + start + k] = where[k];
-                }
+            for (int64_t k = 0; k < count; k++) {
+                const int64_t at = n * inner + start + k;
+                mean[at] = total[k] / (A)outer;
+                if (!greatest) continue;
+                A most = running.most[k];
+                I first = running.where[k];
+                if (total[k] != total[k])
+                    NAME(search)(ROW_OF(x, 0) + start + k, inner, outer, own, weights[k], &most, &first);
+                greatest[at] = most;
+                place[at] = (int32_t)first;
+            }
         }
     }
 }
@@ -169,21 +236,20 @@ void NAME(dot_columns)(
 {
     FOR_PARTS(inner) {
         PART(inner)
-        for (int64_t start = from; start < to; start += BLOCK) {
-            const int64_t width = to - start < BLOCK ? to - start : BLOCK;
-            A total[BLOCK], sum[BLOCK];
-            for (int64_t k = 0; k < width; k++) total[k] = 0, sum[k] = 0;
+        for (int64_t start = from; start < to; start += LANES) {
+            const int64_t count = to - start < LANES ? to - start : LANES;
+            LANE_VALUES total = {0};
             for (int64_t group = 0; group < outer; group += GROUP) {
                 const int64_t end = group + GROUP < outer ? group + GROUP : outer;
+                LANE_VALUES sum = {0};
                 for (int64_t o = group; o < end; o++) {
-                    const T *row = ROW_OF(x, o) + start, *given = ROW_OF(g, o) + start;
                     const A own = WEIGHT(rows, n * outer + o), more = shift ? shift[n * outer + o] : 0;
-                    for (int64_t k = 0; k < width; k++)
-                        sum[k] += LOAD(row[k]) * (LOAD(given[k]) * own + more);
+                    const LANE_VALUES given = NAME(load)(ROW_OF(g, o) + start, count) * own + more;
+                    sum += NAME(load)(ROW_OF(x, o) + start, count) * given;
                 }
-                for (int64_t k = 0; k < width; k++) total[k] += sum[k], sum[k] = 0;
+                total += sum;
             }
-            for (int64_t k = 0; k < width; k++) sums[n * inner + start + k] = total[k];
+            memcpy(sums + n * inner + start, &total, (size_t)count * sizeof(A));
         }
     }
 }
@@ -234,6 +300,12 @@ void NAME(spread)(
     }
 }
 
+/* sigmoid(rows + columns), or of their product, of sixteen columns. */
+static inline LANE_VALUES NAME(gates)(A own, LANE_VALUES columns, int product)
+{
+    return SIGMOIDS(product ? columns * own : columns + own);
+}
+
 /* y = x + x * sigmoid(rows + columns), or of their product where `product`. */
 void NAME(joint)(
     int threads, int64_t images, int64_t outer, int64_t inner, const T *x, const A *rows, const A *columns,
@@ -241,65 +313,72 @@ void NAME(joint)(
 {
     FOR_PARTS(outer) {
         PART(outer)
-        const A *weights = columns + n * inner;
-        for (int64_t o = from; o < to; o++) {
-            const T *row = ROW_OF(x, o);
-            T *out = ROW_OF(y, o);
-            const A own = rows[n * outer + o];
-            if (product)
-                for (int64_t i = 0; i < inner; i++) {
-                    const A v = LOAD(row[i]);
-                    out[i] = STORE(v + v * SIGMOID(own * weights[i]));
-                }
-            else
-                for (int64_t i = 0; i < inner; i++) {
-                    const A v = LOAD(row[i]);
-                    out[i] = STORE(v + v * SIGMOID(own + weights[i]));
-                }
+        for (int64_t o = from; o < to; o++)
+            for (int64_t i = 0; i < inner; i += LANES) {
+                const LANE_VALUES values = NAME(load)(ROW_OF(x, o) + i, inner - i);
+                const LANE_VALUES others = NAME(weights)(columns + n * inner + i, inner - i);
+                const LANE_VALUES s = NAME(gates)(rows[n * outer + o], others, product);
+                NAME(store)(ROW_OF(y, o) + i, values + values * s, inner - i);
+            }
+    }
+}
+
+/* With h = g * x * sigmoid'(.), the sums of h (times the other logit where `product`) over each row and each
+   column: the gradients of the logits. Rows are summed a group of columns at a time. */
+void NAME(joint_dots)(
+    int threads, int64_t images, int64_t outer, int64_t inner, const T *g, const T *x, const A *rows,
+    const A *columns, int product, A *row_sums, A *column_sums)
+{
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t n = 0; n < images; n++) {
+        A *across = row_sums + n * outer;
+        for (int64_t start = 0; start < inner; start += LANES) {
+            const int64_t count = inner - start < LANES ? inner - start : LANES;
+            const LANE_VALUES others = NAME(weights)(columns + n * inner + start, count);
+            LANE_VALUES down = {0};
+            for (int64_t o = 0; o < outer; o++) {
+                const A own = rows[n * outer + o];
+                const LANE_VALUES s = NAME(gates)(own, others, product);
+                const LANE_VALUES values = NAME(load)(ROW_OF(x, o) + start, count);
+                const LANE_VALUES h = NAME(load)(ROW_OF(g, o) + start, count) * values * s * (1 - s);
+                down += product ? h * own : h;
+                across[o] = (start ? across[o] : 0) + NAME(total)(product ? h * others : h);
+            }
+            memcpy(column_sums + n * inner + start, &down, (size_t)count * sizeof(A));
         }
     }
 }
 
-/* Its gradient: y = g * (1 + sigmoid(.)), and with h = g * x * sigmoid'(.) the sums of h (times the other
-   weight where `product`) over each row and over each column. One part an image: columns are sums of rows. */
-void NAME(joint_backward)(
-    int threads, int64_t images, int64_t outer, int64_t inner, const T *g, const T *x, const A *rows,
-    const A *columns, int product, T *y, A *row_sums, A *column_sums)
+/* y = g * (1 + sigmoid(.)) + row_shift + column_shift + sum over k of left[k] * right[k], one value a row and one
+   a column; of these, one is the same for all images (`left_images` or `right_images` is 0). */
+void NAME(joint_spread)(
+    int threads, int64_t images, int64_t outer, int64_t inner, const T *g, const A *rows, const A *columns,
+    int product, const A *row_shift, const A *column_shift, int64_t ranks, const A *left, int left_images,
+    const A *right, int right_images, T *y)
 {
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t n = 0; n < images; n++) {
-        const A *weights = columns + n * inner;
-        A *down = column_sums + n * inner;
-        for (int64_t i = 0; i < inner; i++) down[i] = 0;
-        for (int64_t o = 0; o < outer; o++) {
-            const T *row = ROW_OF(x, o), *given = ROW_OF(g, o);
-            T *out = ROW_OF(y, o);
-            const A own = rows[n * outer + o];
-            A sum[LANES];
-            for (int l = 0; l < LANES; l++) sum[l] = 0;
-            int64_t i = 0;
-#define STEP(l, logit, of_column, of_row)                                                        \
-    A s = SIGMOID(logit), d = LOAD(given[i + l]);                                                \
-    A h = d * LOAD(row[i + l]) * s * (1 - s);                                                    \
-    out[i + l] = STORE(d + d * s);                                                               \
-    sum[l] += h * (of_row);                                                                      \
-    down[i + l] += h * (of_column);
-            if (product) {
-                for (; i + LANES <= inner; i += LANES)
-                    for (int l = 0; l < LANES; l++) { STEP(l, own * weights[i + l], own, weights[i + l]) }
-                for (int l = 0; i + l < inner; l++) { STEP(l, own * weights[i + l], own, weights[i + l]) }
-            } else {
-                for (; i + LANES <= inner; i += LANES)
-                    for (int l = 0; l < LANES; l++) { STEP(l, own + weights[i + l], 1, 1) }
-                for (int l = 0; i + l < inner; l++) { STEP(l, own + weights[i + l], 1, 1) }
+    FOR_PARTS(outer) {
+        PART(outer)
+        const A *own = left + (left_images ? n * ranks * outer : 0);
+        const A *others = right + (right_images ? n * ranks * inner : 0);
+        for (int64_t o = from; o < to; o++)
+            for (int64_t i = 0; i < inner; i += LANES) {
+                const int64_t count = inner - i < LANES ? inner - i : LANES;
+                const LANE_VALUES given = NAME(load)(ROW_OF(g, o) + i, count);
+                const LANE_VALUES logits = NAME(weights)(columns + n * inner + i, count);
+                LANE_VALUES sum = given + given * NAME(gates)(rows[n * outer + o], logits, product);
+                if (row_shift) sum += row_shift[n * outer + o];
+                if (column_shift) sum += NAME(weights)(column_shift + n * inner + i, count);
+                for (int64_t k = 0; k < ranks; k++)
+                    sum += own[k * outer + o] * NAME(weights)(others + k * inner + i, count);
+                NAME(store)(ROW_OF(y, o) + i, sum, count);
             }
-#undef STEP
-            A total = 0;
-            for (int l = 0; l < LANES; l++) total += sum[l];
-            row_sums[n * outer + o] = total;
-        }
     }
 }
+
+#ifdef WITH_PLANES
+#include "planes.h"
+#undef WITH_PLANES
+#endif
 
 #undef FOR_PARTS
 #undef PART
@@ -310,4 +389,10 @@ void NAME(joint_backward)(
 #undef A
 #undef LOAD
 #undef STORE
-#undef SIGMOID
+#undef SIGMOIDS
+#undef NARROWED
+#undef I
+#undef VECTOR_OF_T
+#undef WIDENED
+#undef LANE_VALUES
+#undef LANE_PLACES

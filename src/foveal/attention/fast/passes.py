@@ -141,29 +141,51 @@ def joint(x: Tensor, lies: Layout, channel: Tensor, position: Tensor, *, product
     return y
 
 
-def joint_backward(
+def joint_dots(
     g: Tensor, x: Tensor, lies: Layout, channel: Tensor, position: Tensor, *, product: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the gradients of `joint`: of x as a factor, of `channel` and of `position`."""
-    y, of_channel, of_position = torch.empty_like(g), *map(torch.empty_like, (channel, position))
+) -> tuple[Tensor, Tensor]:
+    """Return the gradients of `channel` and of `position` in `joint`."""
+    of_channel, of_position = map(torch.empty_like, (channel, position))
+    logits = lies.rows_columns(channel, position)
+    run("joint_dots", g, lies, g, x, *logits, product, *lies.rows_columns(of_channel, of_position))
+    return of_channel, of_position
+
+
+def joint_spread(
+    g: Tensor, lies: Layout, channel: Tensor, position: Tensor, *, product: bool,
+    shift: Tensor | None, planes: Tensor | None, weight: Tensor | None,
+) -> Tensor:  # fmt: skip
+    """Return g * (1 + sigma(.)) + shift (N, C) + weight (W, C) transposed times planes (N, W, P)."""
+    y = torch.empty_like(g)
+    ranks = c_int64(0)
+    if planes is not None and weight is not None:
+        planes, weight, ranks = planes.contiguous(), weight.contiguous(), c_int64(len(weight))
+    left, right = lies.rows_columns(weight, planes)
     run(
-        "joint_backward", g, lies, g, x, *lies.rows_columns(channel, position), product, y,
-        *lies.rows_columns(of_channel, of_position),
+        "joint_spread", g, lies, g, *lies.rows_columns(channel, position), product,
+        *lies.rows_columns(shift, None), ranks, left, lies.channels_inside,
+        right, not lies.channels_inside, y,
     )  # fmt: skip
-    return y, of_channel, of_position
+    return y
 
 
-def run(name: str, like: Tensor, lies: Layout, *arguments: Tensor | bool | None) -> None:
+def run(name: str, like: Tensor, lies: Layout, *arguments: Tensor | c_int64 | bool | None) -> None:
+    """Call a pass over a map."""
+    call(name, like.dtype, *map(c_int64, (lies.images, *lies.shape)), *arguments)
+
+
+def call(name: str, dtype: torch.dtype, *arguments: Tensor | c_int64 | bool | None) -> None:
     """Call a pass. The tensors must live until it returns, which those of the caller do."""
     passes = library()
     assert isinstance(passes, CDLL)
-    function = getattr(passes, f"{name}_{NAMES[like.dtype]}")
-    sizes = map(c_int64, (lies.images, *lies.shape))
-    function(c_int(torch.get_num_threads()), *sizes, *map(as_argument, arguments))
+    function = getattr(passes, f"{name}_{NAMES[dtype]}")
+    function(c_int(torch.get_num_threads()), *map(as_argument, arguments))
 
 
-def as_argument(value: Tensor | bool | None) -> c_void_p | c_int:
-    """Return a flag as an int and a tensor as its address."""
+def as_argument(value: Tensor | c_int64 | bool | None) -> c_void_p | c_int | c_int64:
+    """Return a flag as an int, a tensor as its address, and what is one already as it is."""
+    if isinstance(value, c_int64):
+        return value
     if isinstance(value, bool):
         return c_int(value)
     if value is None:

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from foveal.attention.fast.functions import (
     Joint,
     PoolChannels,
+    PoolForJoint,
     PoolPositions,
     PoolWeighed,
+    Project,
     Weigh,
 )
 from foveal.attention.fast.passes import small_dtype
@@ -23,7 +25,7 @@ POOLS = {"avg", "max"}  # those that passes take
 
 def weighed_by_channel(x: Tensor, pools: tuple[str, ...], map_of: MapOf) -> Tensor:
     """Weigh x by a map (N, C, 1, 1) of what it is pooled to over positions, (N, pools, C)."""
-    mean, greatest, x, own, _ = apply(PoolPositions, x, "max" in pools)
+    mean, greatest, x, own, *_ = apply(PoolPositions, x, "max" in pools)
     weights = small(map_of(chosen(pools, mean, greatest, x)), x, x.shape[1])
     out: Tensor = apply(Weigh, x, weights, own, None, False)
     return out
@@ -41,20 +43,44 @@ def weighed_in_series(
     x: Tensor, pools: tuple[str, ...], channel: MapOf, planes: tuple[str, ...], spatial: MapOf
 ) -> Tensor:
     """Weigh x by channel, and what that gives by position, without writing it."""
-    mean, greatest, x, own, behind = apply(PoolPositions, x, "max" in pools)
+    mean, greatest, x, own, *behind = apply(PoolPositions, x, "max" in pools)
     by_channel = small(channel(chosen(pools, mean, greatest, x)), x, x.shape[1])
-    mean, greatest, x, own = apply(PoolWeighed, x, by_channel, own, behind, "max" in planes)
+    mean, greatest, x, own = apply(PoolWeighed, x, "max" in planes, by_channel, own, *behind)
     pooled = chosen(planes, mean, greatest, x).reshape(len(x), -1, *x.shape[2:])
     by_position = small(spatial(pooled), x, mean.shape[1])
     out: Tensor = apply(Weigh, x, by_position, own, by_channel.detach(), True)
     return out
 
 
-def weighed_jointly(x: Tensor, channel: Tensor, spatial: Tensor, *, product: bool) -> Tensor:
-    """Return x + x sigma(channel + spatial), or of their product, from logits (N, C, 1, 1) and (N, 1, H, W)."""
-    by_channel = small(channel, x, x.shape[1])
-    by_position = small(spatial, x, x.shape[2] * x.shape[3])
-    out: Tensor = apply(Joint, x, by_channel, by_position, product)
+def weighed_jointly(
+    x: Tensor,
+    pools: tuple[str, ...],
+    channel: MapOf,
+    reduce: nn.Conv2d,
+    spatial: MapOf,
+    *,
+    product: bool,
+    tap: MapOf | None,
+) -> Tensor:
+    """Return x + x sigma(channel + spatial), or of their product.
+
+    `channel` gives logits (N, C, 1, 1) of pools, `spatial` gives logits (N, 1, H, W) of `reduce(x)`. The map
+    is computed only for a `tap`, which may return another in its place.
+    """
+    weight = reduce.weight.flatten(1)
+    mean, greatest, x, of_channel, of_position, *slots = apply(
+        PoolForJoint, x, "max" in pools, product, len(weight)
+    )
+    of_pools = channel(chosen(pools, mean, greatest, x))
+    of_planes = spatial(apply(Project, x, weight, reduce.bias, *slots).unflatten(2, x.shape[2:]))
+    if tap is not None:
+        map_ = (of_pools * of_planes if product else of_pools + of_planes).sigmoid()
+        tapped = tap(map_)
+        if tapped is not map_:
+            return torch.addcmul(x, x, tapped.to(x.dtype))
+    by_channel = small(of_pools, x, x.shape[1])
+    by_position = small(of_planes, x, x.shape[2] * x.shape[3])
+    out: Tensor = apply(Joint, x, by_channel, by_position, of_channel, of_position, product)
     return out
 
 
