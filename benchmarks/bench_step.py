@@ -1,36 +1,38 @@
-"""How much longer is a training step with attention? The ConvNet, each variant against `none`.
-
-All arms take turns in one process, so what disturbs the machine disturbs them alike; what is printed are
-medians with quartiles, and the ratio of medians.
-"""
+"""How much longer is a training step with attention? Ours, timm's and the reference's, against `none`."""
 
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
+from typing import Any
 
-import numpy as np
 import torch
 from rich.console import Console
-from rich.table import Table
 from torch import nn
 
+import rivals
 from foveal.models import build_model
 from foveal.training import Numerics, resolve
-from foveal.training.numerics import precision, threads_of, torch_memory_format
+from foveal.training.numerics import arithmetic_of, precision, torch_memory_format
+from results import keep
+from side_by_side import Times, interleaved, keep_pages, quartiles, ratios, times_table
 
-VARIANTS = ("none", "channel", "spatial", "parallel", "series")
+OURS = ("channel", "spatial", "parallel", "series")
+RIVALS = {"series": ("timm/cbam", "reference-cbam"), "parallel": ("reference-bam",)}
+ROWS = (("convnet", 256), ("resnet18", 64))
 
 
-def stepper(variant: str, numerics: Numerics, batch_size: int) -> Callable[[], None]:
-    """Return a function that takes one training step."""
-    model = build_model("convnet", attention=variant).train()
+def stepper(
+    model_name: str, attention: str, numerics: Numerics, batch_size: int
+) -> Callable[[], None]:
+    """Return a function that takes one training step on images of 32 pixels."""
     layout = torch_memory_format(numerics)
+    model = build_model(model_name, attention=attention).train().to(numerics.device)
     model.to(memory_format=layout)  # type: ignore[call-overload]
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, fused=True)
-    images = torch.randn(batch_size, 3, 32, 32).contiguous(memory_format=layout)
-    labels = torch.randint(10, (batch_size,))
+    images = torch.randn(batch_size, 3, 32, 32, device=numerics.device)
+    images = images.contiguous(memory_format=layout)
+    labels = torch.randint(10, (batch_size,), device=numerics.device)
 
     def step() -> None:
         with precision(numerics):
@@ -42,37 +44,50 @@ def stepper(variant: str, numerics: Numerics, batch_size: int) -> Callable[[], N
     return step
 
 
-def measure(steps: dict[str, Callable[[], None]], rounds: int) -> dict[str, list[float]]:
-    """Return the milliseconds of each arm's steps, one a round, after a round to warm up."""
-    taken: dict[str, list[float]] = {name: [] for name in steps}
-    for turn in range(rounds + 1):
-        for name, step in steps.items():
-            start = time.perf_counter()
-            step()
-            if turn:
-                taken[name].append(1000 * (time.perf_counter() - start))
-    return taken
+def added(taken: Times) -> dict[str, float]:
+    """Return the time that ours adds to `none` over the time that each rival adds."""
+    of_none = ratios(taken, "none")
+    return {
+        f"{ours} / {rival}": round((of_none[ours] - 1) / (of_none[rival] - 1), 3)
+        for ours, rivals_ in RIVALS.items()
+        for rival in rivals_
+        if rival in taken
+    }
 
 
 def main() -> None:
-    """Print one table a dtype."""
+    """Print one table a network and dtype, and keep them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--batch-size", type=int, default=256)
+    parser.add_argument("--models", default=",".join(name for name, _ in ROWS))
+    parser.add_argument("--dtypes", default="float32,bfloat16")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     options = parser.parse_args()
-    for dtype in ("float32", "bfloat16"):
-        numerics = resolve(Numerics.model_validate({"device": "cpu", "dtype": dtype}))
-        with threads_of(numerics):
-            steps = {name: stepper(name, numerics, options.batch_size) for name in VARIANTS}
-            taken = measure(steps, options.rounds)
-        title = f"{dtype}, {numerics.threads} threads, batch {options.batch_size}"
-        table = Table("variant", "ms", "quartiles", "of none", title=title)
-        base = float(np.median(taken["none"]))
-        for name, times in taken.items():
-            low, middle, high = np.percentile(times, [25, 50, 75])
-            quartiles = f"{low:.1f} to {high:.1f}"
-            table.add_row(name, f"{middle:.1f}", quartiles, f"{middle / base:.2f}")
-        Console().print(table)
+    keep_pages()
+    others = [name for names in RIVALS.values() for name in names]
+    if not rivals.has_timm():
+        others = [name for name in others if not name.startswith("timm/")]
+    rows: list[dict[str, Any]] = []
+    for model, batch_size in ROWS:
+        for dtype in options.dtypes.split(","):
+            if model not in options.models.split(","):
+                continue
+            numerics = resolve(Numerics(device=options.device, dtype=dtype))
+            names = ("none", *OURS, *others)
+            with arithmetic_of(numerics):
+                steps = {name: stepper(model, name, numerics, batch_size) for name in names}
+                taken = interleaved(steps, options.rounds, device=options.device)
+            about = {"model": model, "batch_size": batch_size, **numerics.model_dump()}
+            title = f"{model}, batch {batch_size}, {dtype}, {numerics.threads} threads, gates {numerics.gates}"
+            Console().print(times_table(title, taken, "none"))
+            Console().print("time added, ours over theirs:", added(taken))
+            rows.append(
+                about
+                | {"quartiles_ms": {name: quartiles(times) for name, times in taken.items()}}
+                | {"of_none": ratios(taken, "none"), "added_over_theirs": added(taken)}
+            )
+            if options.models == parser.get_default("models"):
+                keep("step", rows, device=options.device)
 
 
 if __name__ == "__main__":

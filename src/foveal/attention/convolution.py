@@ -8,13 +8,14 @@ from foveal.attention.fast.passes import small_dtype
 from foveal.attention.fast.planes import Convolve
 from foveal.attention.fast.switch import takes_fast_path
 
-FEW = 16  # pairs of an input and an output plane; with more of them a library is as fast
+FEW = 64  # pairs of an input and an output plane; with more of them a library is as fast
 
 
 class PlaneConv2d(nn.Conv2d):
     """A convolution with an odd kernel that keeps height and width, fast also from two planes to one.
 
-    Where it can be, it is computed by passes of our own (see `fast_gates`), in float32 for bfloat16 too.
+    Where it can be, it is computed by passes of our own (see `fast_gates`): in float32 for bfloat16 too, and
+    what comes out has the dtype of the weights.
 
     Shape: (N, in_channels, H, W) to (N, out_channels, H, W).
     """
@@ -42,4 +43,4 @@ class PlaneConv2d(nn.Conv2d):
         out: Tensor = Convolve.apply(  # type: ignore[no-untyped-call]
             input.to(dtype), self.weight.to(dtype), bias, self.dilation[0]
         )
-        return out.to(input.dtype)
+        return out.to(self.weight.dtype)

@@ -18,15 +18,18 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from foveal.attention.fast.passes import (
+    SUM,
     Layout,
     Pooled,
     Terms,
     alike,
     dot,
+    joined,
     joint,
     joint_dots,
     joint_spread,
     layout_of,
+    peaks,
     pool,
     scale,
     small_dtype,
@@ -98,17 +101,11 @@ class PoolWeighed(torch.autograd.Function):
         """Return the gradient as it came, that of the weights by channel, and what goes through the slots."""
         x, by_channel, place = ctx.saved_tensors
         g, shift = present(ctx, g), shared(mean, ctx.lies.channels)
-        of_weights, peak, at = None, None, None
-        if ctx.needs_input_grad[2]:
-            of_weights = dot(g, x, ctx.lies, positions=True, weights=weights, shift=shift)
+        of_weights = dot(g, x, ctx.lies, positions=True, weights=weights, shift=shift)
+        peak, at = None, None
         if greatest is not None:
-            channels = place.long()
-            peak, at = (
-                greatest * by_channel.gather(1, channels),
-                place.to(greatest.dtype),
-            )  # exact to 2**24
-            if of_weights is not None:
-                of_weights.scatter_add_(1, channels, at_channels(x, channels) * greatest)
+            peak = peaks(x, ctx.lies, by_channel, place, greatest, of_weights)
+            at = place.to(peak.dtype)  # exact to 2**24
         return g, None, of_weights, by_channel, weights, shift, peak, at
 
 
@@ -145,28 +142,30 @@ class PoolForJoint(torch.autograd.Function):
     """Pool each channel: the first step of BAM, before `Project` and `Joint`."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, greatest: bool, product: bool, width: int) -> tuple[Grad, ...]:
-        """Return mean and greatest (N, C), the map, and slots for both logits and for what `Project` adds."""
+    def forward(ctx: Any, x: Tensor, greatest: bool, width: int) -> tuple[Grad, ...]:
+        """Return mean and greatest (N, C), the map, and slots for what `joined` gives and `Project` adds."""
         pooled = begun(ctx, x, positions=True, greatest=greatest)
         ctx.save_for_backward(pooled.place)
-        ctx.product = product
         n, c, p = ctx.lies.images, ctx.lies.channels, ctx.lies.positions
-        slots = slot(x, n, c), slot(x, n, p), slot(x, n, width, p), slot(x, width, c)
+        slots = slot(x, n, c), slot(x, n, p), slot(x), slot(x, n, width, p), slot(x, width, c)
         return pooled.mean, pooled.greatest, x.view_as(x), *slots
 
     @staticmethod
     @once_differentiable
     def backward(
         ctx: Any, mean: Grad, greatest: Grad, g: Grad, channel: Grad, position: Grad,
-        planes: Grad, weight: Grad,
+        how: Grad, planes: Grad, weight: Grad,
     ) -> tuple[Grad, ...]:  # fmt: skip
         """Write the gradient of the input."""
         (place,), lies, g = ctx.saved_tensors, ctx.lies, present(ctx, g)
-        if channel is None or position is None:  # the map was weighed otherwise, and g is whole
+        if channel is None or position is None or how is None:  # weighed otherwise: g is whole
             channel = torch.full((lies.images, lies.channels), -torch.inf, dtype=small_dtype(g))
-            position, ctx.product = channel.new_zeros((lies.images, lies.positions)), False
+            position, how = (
+                channel.new_zeros((lies.images, lies.positions)),
+                channel.new_tensor(SUM),
+            )
         out = joint_spread(
-            g, lies, channel.contiguous(), position.contiguous(), product=ctx.product,
+            g, lies, channel.contiguous(), position.contiguous(), int(how),
             shift=shared(mean, lies.positions), planes=planes, weight=weight,
         )  # fmt: skip
         if greatest is not None:
@@ -175,7 +174,7 @@ class PoolForJoint(torch.autograd.Function):
             flat.scatter_add_(
                 dim, place.long().unsqueeze(dim), greatest.to(out.dtype).unsqueeze(dim)
             )
-        return out, None, None, None
+        return out, None, None
 
 
 class Project(torch.autograd.Function):
@@ -188,12 +187,12 @@ class Project(torch.autograd.Function):
         """Return (N, W, P) from weights (W, C)."""
         ctx.lies = lies(x)
         ctx.save_for_backward(x, weight)
-        rows = rows_of(x, ctx.lies)
+        rows, weight = rows_of(x, ctx.lies), weight.to(x.dtype)
         if ctx.lies.channels_inside:
-            out = (rows @ weight.t().to(x.dtype)).view(len(x), -1, len(weight)).transpose(1, 2)
+            out = (rows @ weight.t()).view(len(x), -1, len(weight)).transpose(1, 2)
         else:
-            out = weight.to(x.dtype) @ rows
-        return out if bias is None else out + bias.to(x.dtype)[:, None]
+            out = weight @ rows
+        return out if bias is None else out.add_(bias.to(x.dtype)[:, None])
 
     @staticmethod
     @once_differentiable
@@ -217,22 +216,22 @@ class Joint(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, channel: Tensor, position: Tensor, _own: Tensor, _other: Tensor,
-        product: bool,
-    ) -> Tensor:  # fmt: skip
+        ctx: Any, x: Tensor, channel: Tensor, position: Tensor, product: bool, *_slots: Tensor
+    ) -> Tensor:
         """Weigh by the logits of both branches, of which weights are computed once more for the gradient."""
-        ctx.lies, ctx.product = lies(x), product
+        ctx.lies = lies(x)
+        channel, position, ctx.how = joined(channel, position, product=product)
         ctx.save_for_backward(x, channel, position)
-        return joint(x, ctx.lies, channel, position, product=product)
+        return joint(x, ctx.lies, channel, position, ctx.how)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, g: Tensor) -> tuple[Grad, ...]:
-        """Return the gradient as it came, those of the logits, and the logits through the slots."""
+        """Return the gradient as it came, those of the logits, and through the slots what `joined` gave."""
         x, channel, position = ctx.saved_tensors
         g = alike(g, x.dtype, ctx.lies)
-        dots = joint_dots(g, x, ctx.lies, channel, position, product=ctx.product)
-        return g, *dots, channel, position, None
+        dots = joint_dots(g, x, ctx.lies, channel, position, ctx.how)
+        return g, *dots, None, channel, position, channel.new_tensor(ctx.how)
 
 
 def begun(
@@ -273,9 +272,3 @@ def rows_of(x: Tensor, lies: Layout) -> Tensor:
     if lies.channels_inside:
         return x.permute(0, 2, 3, 1).reshape(-1, lies.channels)
     return x.flatten(2)
-
-
-def at_channels(x: Tensor, channels: Tensor) -> Tensor:
-    """Return the value of each position at its channel (N, P)."""
-    n, _, h, w = x.shape
-    return x.gather(1, channels.view(n, 1, h, w)).view(n, h * w)

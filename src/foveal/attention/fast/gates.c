@@ -16,7 +16,10 @@
 #define LANES 16  /* partial results of a reduction along a row: independent, so they are computed at once */
 #define BLOCK 64  /* columns that are reduced together down the rows: they stay in the first cache */
 #define GROUP 32  /* rows whose sum is taken before it is added to the whole, for the sake of rounding */
+#define TOGETHER 8 /* images of which the gradient of a convolution is summed at once */
 #define SPLIT 8   /* parts of one image where there are fewer images than this */
+
+enum { SUM, PRODUCT, FACTORS }; /* how the two logits of a joint gate are given, and what is made of them */
 
 static inline float widened(uint16_t low) {
     uint32_t bits = (uint32_t)low << 16;
@@ -45,6 +48,15 @@ typedef int32_t vector_of_int32 __attribute__((vector_size(LANES * sizeof(int32_
 typedef int64_t vector_of_int64 __attribute__((vector_size(LANES * sizeof(int64_t))));
 typedef float vector_of_float __attribute__((vector_size(LANES * sizeof(float))));
 typedef double vector_of_double __attribute__((vector_size(LANES * sizeof(double))));
+
+/* A vector with its lanes exchanged, each with that `away`: four of these fold all lanes into each. */
+#define EXCHANGED(a) \
+    0 ^ a, 1 ^ a, 2 ^ a, 3 ^ a, 4 ^ a, 5 ^ a, 6 ^ a, 7 ^ a, 8 ^ a, 9 ^ a, 10 ^ a, 11 ^ a, 12 ^ a, 13 ^ a, 14 ^ a, 15 ^ a
+#ifdef __clang__
+#define EXCHANGE(v, away) __builtin_shufflevector(v, v, EXCHANGED(away))
+#else
+#define EXCHANGE(v, away) __builtin_shuffle(v, (LANE_PLACES){EXCHANGED(away)})
+#endif
 
 static inline vector_of_float chosen(vector_of_int32 condition, vector_of_float yes, vector_of_float no)
 {
@@ -82,7 +94,7 @@ static inline vector_of_float sigmoids_float(vector_of_float v)
     p = p * r + 1.0f;
     p = p * r + 1.0f;
     const vector_of_float scale = (vector_of_float)(((vector_of_uint32)shifted + 127) << 23);
-    return chosen(v != v, v, 1.0f / (1.0f + p * scale));
+    return 1.0f / (1.0f + p * scale); /* where v is no number, neither is p */
 }
 
 static inline vector_of_double sigmoids_double(vector_of_double v)

@@ -53,13 +53,25 @@ static inline void NAME(store)(T *to, LANE_VALUES values, int64_t count)
         memcpy(to, &raw, (size_t)count * sizeof(T));
 }
 
-static inline A NAME(total)(LANE_VALUES values)
+static inline A NAME(total)(LANE_VALUES sum)
 {
-    A sum[LANES];
-    memcpy(sum, &values, sizeof sum);
-    for (int half = LANES / 2; half > 0; half /= 2)
-        for (int l = 0; l < half; l++) sum[l] += sum[l + half];
+    sum += EXCHANGE(sum, 8);
+    sum += EXCHANGE(sum, 4);
+    sum += EXCHANGE(sum, 2);
+    sum += EXCHANGE(sum, 1);
     return sum[0];
+}
+
+static inline LANE_VALUES NAME(greater)(LANE_VALUES one, LANE_VALUES other)
+{
+    const LANE_PLACES first = one > other;
+    return (LANE_VALUES)((first & (LANE_PLACES)one) | (~first & (LANE_PLACES)other));
+}
+
+static inline LANE_PLACES NAME(earlier)(LANE_PLACES one, LANE_PLACES other)
+{
+    const LANE_PLACES first = one < other;
+    return (first & one) | (~first & other);
 }
 
 static inline RUNNING NAME(nothing)(void)
@@ -113,27 +125,29 @@ void NAME(reduce_rows)(
             else
                 for (; i + LANES <= inner; i += LANES)
                     NAME(take)(&running, NAME(load)(row + i, LANES) * own, lane + (I)i);
-            A sum = NAME(total)(running.sum), most[LANES];
-            I first[LANES];
-            memcpy(most, &running.most, sizeof most);
-            for (int half = LANES / 2; half > 0; half /= 2)
-                for (int l = 0; l < half; l++) most[l] = most[l] > most[l + half] ? most[l] : most[l + half];
-            const LANE_PLACES equal = running.most == most[0];
-            const LANE_PLACES found = (equal & running.where) | (~equal & (I)INT32_MAX);
-            memcpy(first, &found, sizeof first);
-            for (int half = LANES / 2; half > 0; half /= 2)
-                for (int l = 0; l < half; l++)
-                    first[l] = first[l] < first[l + half] ? first[l] : first[l + half];
+            LANE_VALUES all = running.most;
+            all = NAME(greater)(all, EXCHANGE(all, 8));
+            all = NAME(greater)(all, EXCHANGE(all, 4));
+            all = NAME(greater)(all, EXCHANGE(all, 2));
+            all = NAME(greater)(all, EXCHANGE(all, 1));
+            const LANE_PLACES equal = running.most == all;
+            LANE_PLACES found = (equal & running.where) | (~equal & (I)INT32_MAX);
+            found = NAME(earlier)(found, EXCHANGE(found, 8));
+            found = NAME(earlier)(found, EXCHANGE(found, 4));
+            found = NAME(earlier)(found, EXCHANGE(found, 2));
+            found = NAME(earlier)(found, EXCHANGE(found, 1));
+            A sum = NAME(total)(running.sum), most = all[0];
+            I first = found[0];
             for (; i < inner; i++) {
                 const A v = LOAD(row[i]) * WEIGHT(weights, i) * own;
                 sum += v;
-                if (v > most[0]) most[0] = v, first[0] = (I)i;
+                if (v > most) most = v, first = (I)i;
             }
             mean[n * outer + o] = sum / (A)inner;
             if (!greatest) continue;
-            if (sum != sum) NAME(search)(row, 1, inner, weights, own, most, first);
-            greatest[n * outer + o] = most[0];
-            place[n * outer + o] = (int32_t)first[0];
+            if (sum != sum) NAME(search)(row, 1, inner, weights, own, &most, &first);
+            greatest[n * outer + o] = most;
+            place[n * outer + o] = (int32_t)first;
         }
     }
 }
@@ -254,6 +268,23 @@ void NAME(dot_columns)(
     }
 }
 
+/* What the greatest of each position, pooled from a map weighed by channel, hands on of its gradient: to the
+   map, `peak` (images, positions), and to the weights, added to `sums` (images, channels). */
+void NAME(peaks)(
+    int threads, int64_t images, int64_t outer, int64_t inner, const T *x, int channels_inside,
+    const A *by_channel, const int32_t *place, const A *given, A *peak, A *sums)
+{
+    const int64_t channels = channels_inside ? inner : outer, positions = channels_inside ? outer : inner;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t n = 0; n < images; n++)
+        for (int64_t p = 0; p < positions; p++) {
+            const int64_t at = n * positions + p, c = place[at];
+            const A value = LOAD(x[n * outer * inner + (channels_inside ? p * inner + c : c * inner + p)]);
+            peak[at] = given[at] * by_channel[n * channels + c];
+            sums[n * channels + c] += given[at] * value;
+        }
+}
+
 /* The gradient of a map behind its two weights and its two means: y = (g * rows + row_shift) * columns +
    column_shift where `columns_last`, else (g * columns + column_shift) * rows + row_shift. What goes to single
    places, the greatest of each row (`row_peak` at `row_place`) and of each column, is added at the end. */
@@ -300,16 +331,18 @@ void NAME(spread)(
     }
 }
 
-/* sigmoid(rows + columns), or of their product, of sixteen columns. */
-static inline LANE_VALUES NAME(gates)(A own, LANE_VALUES columns, int product)
+/* sigmoid(rows + columns) of sixteen columns where `how` is SUM, of their product where it is PRODUCT; where it
+   is FACTORS, they are exp(-rows) and exp(-columns), and it is that of the sum, far sooner. */
+static inline LANE_VALUES NAME(gates)(A own, LANE_VALUES columns, int how)
 {
-    return SIGMOIDS(product ? columns * own : columns + own);
+    if (how == FACTORS) return 1 / (1 + columns * own);
+    return SIGMOIDS(how == PRODUCT ? columns * own : columns + own);
 }
 
-/* y = x + x * sigmoid(rows + columns), or of their product where `product`. */
+/* y = x + x * sigmoid(.), see `gates`. */
 void NAME(joint)(
     int threads, int64_t images, int64_t outer, int64_t inner, const T *x, const A *rows, const A *columns,
-    int product, T *y)
+    int how, T *y)
 {
     FOR_PARTS(outer) {
         PART(outer)
@@ -317,34 +350,36 @@ void NAME(joint)(
             for (int64_t i = 0; i < inner; i += LANES) {
                 const LANE_VALUES values = NAME(load)(ROW_OF(x, o) + i, inner - i);
                 const LANE_VALUES others = NAME(weights)(columns + n * inner + i, inner - i);
-                const LANE_VALUES s = NAME(gates)(rows[n * outer + o], others, product);
+                const LANE_VALUES s = NAME(gates)(rows[n * outer + o], others, how);
                 NAME(store)(ROW_OF(y, o) + i, values + values * s, inner - i);
             }
     }
 }
 
-/* With h = g * x * sigmoid'(.), the sums of h (times the other logit where `product`) over each row and each
-   column: the gradients of the logits. Rows are summed a group of columns at a time. */
+/* With h = g * x * sigmoid'(.), the sums of h (times the other logit for PRODUCT) over each row and each
+   column: the gradients of the logits. One part an image: columns are sums of rows. */
 void NAME(joint_dots)(
     int threads, int64_t images, int64_t outer, int64_t inner, const T *g, const T *x, const A *rows,
-    const A *columns, int product, A *row_sums, A *column_sums)
+    const A *columns, int how, A *row_sums, A *column_sums)
 {
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t n = 0; n < images; n++) {
-        A *across = row_sums + n * outer;
-        for (int64_t start = 0; start < inner; start += LANES) {
-            const int64_t count = inner - start < LANES ? inner - start : LANES;
-            const LANE_VALUES others = NAME(weights)(columns + n * inner + start, count);
-            LANE_VALUES down = {0};
-            for (int64_t o = 0; o < outer; o++) {
-                const A own = rows[n * outer + o];
-                const LANE_VALUES s = NAME(gates)(own, others, product);
-                const LANE_VALUES values = NAME(load)(ROW_OF(x, o) + start, count);
-                const LANE_VALUES h = NAME(load)(ROW_OF(g, o) + start, count) * values * s * (1 - s);
-                down += product ? h * own : h;
-                across[o] = (start ? across[o] : 0) + NAME(total)(product ? h * others : h);
+        A *down = column_sums + n * inner;
+        memset(down, 0, (size_t)inner * sizeof(A));
+        for (int64_t o = 0; o < outer; o++) {
+            const A own = rows[n * outer + o];
+            LANE_VALUES across = {0};
+            for (int64_t i = 0; i < inner; i += LANES) {
+                const int64_t count = inner - i < LANES ? inner - i : LANES;
+                const LANE_VALUES others = NAME(weights)(columns + n * inner + i, count);
+                const LANE_VALUES s = NAME(gates)(own, others, how);
+                const LANE_VALUES values = NAME(load)(ROW_OF(x, o) + i, count);
+                const LANE_VALUES h = NAME(load)(ROW_OF(g, o) + i, count) * values * (s - s * s);
+                across += how == PRODUCT ? h * others : h;
+                const LANE_VALUES below = NAME(weights)(down + i, count) + (how == PRODUCT ? h * own : h);
+                memcpy(down + i, &below, (size_t)count * sizeof(A));
             }
-            memcpy(column_sums + n * inner + start, &down, (size_t)count * sizeof(A));
+            row_sums[n * outer + o] = NAME(total)(across);
         }
     }
 }
@@ -353,23 +388,23 @@ void NAME(joint_dots)(
    a column; of these, one is the same for all images (`left_images` or `right_images` is 0). */
 void NAME(joint_spread)(
     int threads, int64_t images, int64_t outer, int64_t inner, const T *g, const A *rows, const A *columns,
-    int product, const A *row_shift, const A *column_shift, int64_t ranks, const A *left, int left_images,
+    int how, const A *row_shift, const A *column_shift, int64_t ranks, const A *left, int left_images,
     const A *right, int right_images, T *y)
 {
     FOR_PARTS(outer) {
         PART(outer)
-        const A *own = left + (left_images ? n * ranks * outer : 0);
-        const A *others = right + (right_images ? n * ranks * inner : 0);
+        const A *left_of = left + (left_images ? n * ranks * outer : 0);
+        const A *right_of = right + (right_images ? n * ranks * inner : 0);
         for (int64_t o = from; o < to; o++)
             for (int64_t i = 0; i < inner; i += LANES) {
                 const int64_t count = inner - i < LANES ? inner - i : LANES;
                 const LANE_VALUES given = NAME(load)(ROW_OF(g, o) + i, count);
-                const LANE_VALUES logits = NAME(weights)(columns + n * inner + i, count);
-                LANE_VALUES sum = given + given * NAME(gates)(rows[n * outer + o], logits, product);
+                const LANE_VALUES others = NAME(weights)(columns + n * inner + i, count);
+                LANE_VALUES sum = given + given * NAME(gates)(rows[n * outer + o], others, how);
                 if (row_shift) sum += row_shift[n * outer + o];
                 if (column_shift) sum += NAME(weights)(column_shift + n * inner + i, count);
                 for (int64_t k = 0; k < ranks; k++)
-                    sum += own[k * outer + o] * NAME(weights)(others + k * inner + i, count);
+                    sum += left_of[k * outer + o] * NAME(weights)(right_of + k * inner + i, count);
                 NAME(store)(ROW_OF(y, o) + i, sum, count);
             }
     }

@@ -18,6 +18,9 @@ from foveal.attention.fast.building import library
 NAMES = {torch.float32: "float32", torch.float64: "float64", torch.bfloat16: "bfloat16"}
 
 
+Argument = Tensor | c_int | c_int64 | bool | None
+
+
 class Pooled(NamedTuple):
     """Mean and greatest values, and the first place of the greatest (int32); the latter where asked for."""
 
@@ -134,25 +137,54 @@ def spread(g: Tensor, lies: Layout, channel: Terms, position: Terms) -> Tensor:
     return y
 
 
-def joint(x: Tensor, lies: Layout, channel: Tensor, position: Tensor, *, product: bool) -> Tensor:
-    """Return x + x sigma(channel + position), or sigma of their product."""
+def peaks(
+    x: Tensor, lies: Layout, by_channel: Tensor, place: Tensor, given: Tensor, sums: Tensor
+) -> Tensor:
+    """Return the gradient of each position's greatest in the map; add that of the weights to `sums` (N, C)."""
+    given = given.contiguous()
+    peak = torch.empty_like(given)
+    run("peaks", x, lies, x, lies.channels_inside, by_channel, place, given, peak, sums)
+    return peak
+
+
+SUM, PRODUCT, FACTORS = range(3)  # as in gates.c
+EXPONENT = (
+    40  # up to which the exponentials of two logits, and their product, are numbers in float32
+)
+
+
+def joined(channel: Tensor, position: Tensor, *, product: bool) -> tuple[Tensor, Tensor, int]:
+    """Return what passes take for the logits (N, C) and (N, P), and what it is.
+
+    Of a sum they take exp(-logits), which are fewer than their sums, unless one is too large for that.
+    """
+    if product:
+        return channel, position, PRODUCT
+    if channel.abs().max() <= EXPONENT and position.abs().max() <= EXPONENT:
+        return channel.neg().exp_(), position.neg().exp_(), FACTORS
+    return channel, position, SUM
+
+
+def joint(x: Tensor, lies: Layout, channel: Tensor, position: Tensor, how: int) -> Tensor:
+    """Return x + x sigma(.) of what `joined` gave."""
     y = torch.empty_like(x)
-    run("joint", x, lies, x, *lies.rows_columns(channel, position), product, y)
+    run("joint", x, lies, x, *lies.rows_columns(channel, position), c_int(how), y)
     return y
 
 
 def joint_dots(
-    g: Tensor, x: Tensor, lies: Layout, channel: Tensor, position: Tensor, *, product: bool
+    g: Tensor, x: Tensor, lies: Layout, channel: Tensor, position: Tensor, how: int
 ) -> tuple[Tensor, Tensor]:
-    """Return the gradients of `channel` and of `position` in `joint`."""
+    """Return the gradients of both logits in `joint`."""
     of_channel, of_position = map(torch.empty_like, (channel, position))
     logits = lies.rows_columns(channel, position)
-    run("joint_dots", g, lies, g, x, *logits, product, *lies.rows_columns(of_channel, of_position))
+    sums = lies.rows_columns(of_channel, of_position)
+    run("joint_dots", g, lies, g, x, *logits, c_int(how), *sums)
     return of_channel, of_position
 
 
 def joint_spread(
-    g: Tensor, lies: Layout, channel: Tensor, position: Tensor, *, product: bool,
+    g: Tensor, lies: Layout, channel: Tensor, position: Tensor, how: int, *,
     shift: Tensor | None, planes: Tensor | None, weight: Tensor | None,
 ) -> Tensor:  # fmt: skip
     """Return g * (1 + sigma(.)) + shift (N, C) + weight (W, C) transposed times planes (N, W, P)."""
@@ -162,19 +194,19 @@ def joint_spread(
         planes, weight, ranks = planes.contiguous(), weight.contiguous(), c_int64(len(weight))
     left, right = lies.rows_columns(weight, planes)
     run(
-        "joint_spread", g, lies, g, *lies.rows_columns(channel, position), product,
+        "joint_spread", g, lies, g, *lies.rows_columns(channel, position), c_int(how),
         *lies.rows_columns(shift, None), ranks, left, lies.channels_inside,
         right, not lies.channels_inside, y,
     )  # fmt: skip
     return y
 
 
-def run(name: str, like: Tensor, lies: Layout, *arguments: Tensor | c_int64 | bool | None) -> None:
+def run(name: str, like: Tensor, lies: Layout, *arguments: Argument) -> None:
     """Call a pass over a map."""
     call(name, like.dtype, *map(c_int64, (lies.images, *lies.shape)), *arguments)
 
 
-def call(name: str, dtype: torch.dtype, *arguments: Tensor | c_int64 | bool | None) -> None:
+def call(name: str, dtype: torch.dtype, *arguments: Argument) -> None:
     """Call a pass. The tensors must live until it returns, which those of the caller do."""
     passes = library()
     assert isinstance(passes, CDLL)
@@ -182,9 +214,9 @@ def call(name: str, dtype: torch.dtype, *arguments: Tensor | c_int64 | bool | No
     function(c_int(torch.get_num_threads()), *map(as_argument, arguments))
 
 
-def as_argument(value: Tensor | c_int64 | bool | None) -> c_void_p | c_int | c_int64:
-    """Return a flag as an int, a tensor as its address, and what is one already as it is."""
-    if isinstance(value, c_int64):
+def as_argument(value: Argument) -> c_void_p | c_int | c_int64:
+    """Return a flag as an int, a tensor as its address, and a number as it is."""
+    if isinstance(value, c_int | c_int64):
         return value
     if isinstance(value, bool):
         return c_int(value)

@@ -11,6 +11,22 @@
 
 #define AWAY(tap) (dilation * ((tap) / kernel * pitch + (tap) % kernel))
 
+/* Planes with zeros around them. */
+void NAME(pad)(
+    int threads, int64_t planes, int64_t height, int64_t width, int64_t reach, const A *x, A *padded)
+{
+    const int64_t pitch = width + reach, plane = (height + 2 * reach + 1) * pitch;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t job = 0; job < planes; job++) {
+        A *to = padded + job * plane;
+        memset(to, 0, (size_t)(plane + (job == planes - 1 ? BLOCK : 0)) * sizeof(A));
+        for (int64_t row = 0; row < height; row++)
+            memcpy(
+                to + (row + reach) * pitch + reach, x + (job * height + row) * width,
+                (size_t)width * sizeof(A));
+    }
+}
+
 /* y[o] = bias[o] + sum over i of weight[o][i] * x[i]: (images, outputs, height, width), not padded. */
 void NAME(convolve)(
     int threads, int64_t images, int64_t inputs, int64_t outputs, int64_t height, int64_t width, int64_t kernel,
@@ -45,23 +61,33 @@ void NAME(convolve)(
     }
 }
 
-/* The gradient of each weight, an image at a time: (images, outputs, inputs, kernel, kernel). */
+/* The gradient of each weight, TOGETHER images at a time: (groups, outputs, inputs, kernel, kernel). */
 void NAME(correlate)(
     int threads, int64_t images, int64_t inputs, int64_t outputs, int64_t height, int64_t width, int64_t kernel,
     int64_t dilation, const A *padded, const A *given, A *sums)
 {
     PLANES
-    const int64_t taps = kernel * kernel;
+    const int64_t taps = kernel * kernel, groups = (images + TOGETHER - 1) / TOGETHER;
+    /* Behind the last value of a plane come zeros, as a rule more than are read too many. */
+    const int is_wide = (2 * reach + 1) * pitch + reach >= LANES;
 #pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t job = 0; job < images * outputs * inputs; job++) {
-        const int64_t i = job % inputs, place = job / inputs, n = place / outputs;
-        const A *g = given + place * plane + reach * pitch + reach, *x = padded + (n * inputs + i) * plane;
+    for (int64_t job = 0; job < groups * outputs * inputs; job++) {
+        const int64_t i = job % inputs, o = job / inputs % outputs, first = job / inputs / outputs * TOGETHER;
+        const int64_t last = first + TOGETHER < images ? first + TOGETHER : images;
         for (int64_t tap = 0; tap < taps; tap++) {
-            const A *from = x + AWAY(tap);
-            LANE_VALUES sum = {0};
-            int64_t at = 0;
-            for (; at + LANES <= length; at += LANES) sum += NAME(weights)(g + at, LANES) * NAME(weights)(from + at, LANES);
-            if (at < length) sum += NAME(weights)(g + at, length - at) * NAME(weights)(from + at, length - at);
+            LANE_VALUES parts[BLOCK / LANES] = {0}; /* four sums that do not wait for each other */
+            for (int64_t n = first; n < last; n++) {
+                const A *g = given + (n * outputs + o) * plane + reach * pitch + reach;
+                const A *x = padded + (n * inputs + i) * plane + AWAY(tap);
+                int64_t at = 0;
+                for (; at + BLOCK <= length; at += BLOCK)
+                    for (int k = 0; k < BLOCK / LANES; k++)
+                        parts[k] += NAME(weights)(g + at + k * LANES, LANES) * NAME(weights)(x + at + k * LANES, LANES);
+                for (; at < length; at += LANES)
+                    parts[0] += NAME(weights)(g + at, is_wide ? LANES : length - at) *
+                                NAME(weights)(x + at, is_wide ? LANES : length - at);
+            }
+            const LANE_VALUES sum = (parts[0] + parts[1]) + (parts[2] + parts[3]);
             sums[job * taps + tap] = NAME(total)(sum);
         }
     }

@@ -11,7 +11,8 @@ from torch.autograd.function import once_differentiable
 
 from foveal.attention.fast.passes import call
 
-SLACK = 64  # values that a pass may read behind the last plane
+TOGETHER = 8  # as in gates.c: images of which a pass sums the gradient of a weight
+SLACK = 64  # BLOCK of gates.c: values that a pass may read behind the last plane
 
 Grad = Tensor | None
 
@@ -44,13 +45,12 @@ class Convolve(torch.autograd.Function):
 
 def padding(x: Tensor, weight: Tensor, dilation: int) -> Tensor:
     """Return planes with the zeros around them that the passes count on."""
+    x = x.contiguous()
     n, c, h, w = x.shape
     reach = weight.shape[-1] // 2 * dilation
-    size = (n, c, h + 2 * reach + 1, w + reach)
-    count = size[0] * size[1] * size[2] * size[3]
-    flat = x.new_zeros(count + SLACK)
-    flat[:count].view(size)[:, :, reach : reach + h, reach:] = x
-    return flat
+    padded = x.new_empty(n * c * (h + 2 * reach + 1) * (w + reach) + SLACK)
+    call("pad", x.dtype, *map(c_int64, (n * c, h, w, reach)), x, padded)
+    return padded
 
 
 def convolve(padded: Tensor, size: torch.Size, weight: Tensor, bias: Grad, dilation: int) -> Tensor:
@@ -65,7 +65,7 @@ def correlate(
     padded: Tensor, size: torch.Size, given: Tensor, weight: Tensor, dilation: int
 ) -> Tensor:
     """Return the gradient of the weight from padded planes and the padded gradient."""
-    sums = padded.new_empty((size[0], *weight.shape))
+    sums = padded.new_empty((-(-size[0] // TOGETHER), *weight.shape))
     call("correlate", padded.dtype, *sizes(size, weight, dilation), padded, given, sums)
     return sums.sum(0)
 

@@ -68,11 +68,11 @@ def weighed_jointly(
     is computed only for a `tap`, which may return another in its place.
     """
     weight = reduce.weight.flatten(1)
-    mean, greatest, x, of_channel, of_position, *slots = apply(
-        PoolForJoint, x, "max" in pools, product, len(weight)
-    )
+    mean, greatest, x, *slots = apply(PoolForJoint, x, "max" in pools, len(weight))
     of_pools = channel(chosen(pools, mean, greatest, x))
-    of_planes = spatial(apply(Project, x, weight, reduce.bias, *slots).unflatten(2, x.shape[2:]))
+    of_planes = spatial(
+        apply(Project, x, weight, reduce.bias, *slots[3:]).unflatten(2, x.shape[2:])
+    )
     if tap is not None:
         map_ = (of_pools * of_planes if product else of_pools + of_planes).sigmoid()
         tapped = tap(map_)
@@ -80,7 +80,7 @@ def weighed_jointly(
             return torch.addcmul(x, x, tapped.to(x.dtype))
     by_channel = small(of_pools, x, x.shape[1])
     by_position = small(of_planes, x, x.shape[2] * x.shape[3])
-    out: Tensor = apply(Joint, x, by_channel, by_position, of_channel, of_position, product)
+    out: Tensor = apply(Joint, x, by_channel, by_position, product, *slots[:3])
     return out
 
 

@@ -1,0 +1,97 @@
+"""What ours is measured against: CBAM and BAM as their reference code computes them, and timm's.
+
+The renderings follow the operations of the authors' code one by one, with its intermediate tensors of the
+size of the map: that is what they are here for. Importing this registers them as attention of their names.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from foveal.attention.registry import register
+
+
+class ReferenceChannel(nn.Module):
+    """Two pools by kernels of the whole map, one MLP, and weights expanded to the map."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        width = max(channels // 16, 1)
+        self.mlp = nn.Sequential(
+            nn.Flatten(), nn.Linear(channels, width), nn.ReLU(), nn.Linear(width, channels)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        size = x.shape[2:]
+        logits = self.mlp(F.avg_pool2d(x, size)) + self.mlp(F.max_pool2d(x, size))
+        return x * logits.sigmoid()[:, :, None, None].expand_as(x)
+
+
+class ReferenceSpatial(nn.Module):
+    """Greatest and mean of channels as two planes, a convolution, a batch norm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(2, 1, 7, padding=3, bias=False)
+        self.norm = nn.BatchNorm2d(1, momentum=0.01)
+
+    def forward(self, x: Tensor) -> Tensor:
+        planes = torch.cat((x.max(1)[0].unsqueeze(1), x.mean(1).unsqueeze(1)), dim=1)
+        return x * self.norm(self.conv(planes)).sigmoid()
+
+
+@register("reference-cbam", where="residual")
+class ReferenceCBAM(nn.Sequential):
+    """One after the other."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(ReferenceChannel(channels), ReferenceSpatial())
+
+
+@register("reference-bam", where="stage")
+class ReferenceBAM(nn.Module):
+    """Both branches expanded to the map, and their product."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        width = max(channels // 16, 1)
+        self.channel = nn.Sequential(
+            nn.Flatten(), nn.Linear(channels, width), nn.BatchNorm1d(width), nn.ReLU(),
+            nn.Linear(width, channels),
+        )  # fmt: skip
+        layers: list[nn.Module] = [nn.Conv2d(channels, width, 1)]
+        for _ in range(2):
+            layers += [nn.BatchNorm2d(width), nn.ReLU()]
+            layers += [nn.Conv2d(width, width, 3, padding=4, dilation=4)]
+        self.spatial = nn.Sequential(
+            *layers, nn.BatchNorm2d(width), nn.ReLU(), nn.Conv2d(width, 1, 1)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        channel = self.channel(F.avg_pool2d(x, x.shape[2:]))[:, :, None, None].expand_as(x)
+        spatial = self.spatial(x).expand_as(x)
+        return (1 + torch.sigmoid(channel * spatial)) * x
+
+
+def has_timm() -> bool:
+    """Say whether timm can be imported.
+
+    It imports torchvision, which where torch has no CUDA may lack its compiled part, and needs no more of
+    it here than the schemas of two operators.
+    """
+    try:
+        import timm.layers
+    except RuntimeError:
+        operators = torch.library.Library("torchvision", "FRAGMENT")
+        for name in ("nms", "qnms"):
+            operators.define(name + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        KEPT.append(operators)
+        import timm.layers  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+KEPT: list[torch.library.Library] = []  # operators live as long as what defined them
