@@ -7,7 +7,7 @@ DOCS_READY := $(VENV)/.docs-ready
 # torch first and by its exact version: a range lets pip take a build of several gigabytes.
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: demo test check bench bench-occlusion calibration docs clean
+.PHONY: demo test check bench bench-gates bench-occlusion bench-step bench-study bench-train calibration docs clean
 
 demo: $(READY)  ## Compare five variants on rendered scenes, offline, in under four minutes.
 	$(BIN)/foveal demo --out runs/demo
@@ -20,8 +20,19 @@ check: $(READY)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-bench: $(READY)
-	@for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
+bench: bench-gates bench-step bench-train bench-study bench-occlusion
+
+bench-gates: $(READY)  ## A series gate alone: ours, timm's, the reference's, compiled too, over the floor.
+	$(BIN)/python benchmarks/bench_gates.py
+
+bench-step: $(READY)  ## A training step by variant against `none`, beside timm's and the reference's gates.
+	$(BIN)/python benchmarks/bench_step.py
+
+bench-train: $(READY)  ## Images a second against a plain loop, and whether both learn alike.
+	$(BIN)/python benchmarks/bench_train.py
+
+bench-study: $(READY)  ## Runs an hour of the five-variant study against plain loops.
+	$(BIN)/python benchmarks/bench_study.py
 
 bench-occlusion: $(READY)  ## Occlusion maps against Captum's, interleaved, in about twenty minutes.
 	$(BIN)/python benchmarks/bench_occlusion.py

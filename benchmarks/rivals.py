@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from foveal.attention.registry import register
 
 
+@register("reference-channel", where="residual")
 class ReferenceChannel(nn.Module):
     """Two pools by kernels of the whole map, one MLP, and weights expanded to the map."""
 
@@ -29,10 +30,11 @@ class ReferenceChannel(nn.Module):
         return x * logits.sigmoid()[:, :, None, None].expand_as(x)
 
 
+@register("reference-spatial", where="residual")
 class ReferenceSpatial(nn.Module):
     """Greatest and mean of channels as two planes, a convolution, a batch norm."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int) -> None:  # noqa: ARG002
         super().__init__()
         self.conv = nn.Conv2d(2, 1, 7, padding=3, bias=False)
         self.norm = nn.BatchNorm2d(1, momentum=0.01)
@@ -47,7 +49,7 @@ class ReferenceCBAM(nn.Sequential):
     """One after the other."""
 
     def __init__(self, channels: int) -> None:
-        super().__init__(ReferenceChannel(channels), ReferenceSpatial())
+        super().__init__(ReferenceChannel(channels), ReferenceSpatial(channels))
 
 
 @register("reference-bam", where="stage")

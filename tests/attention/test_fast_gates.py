@@ -16,6 +16,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from foveal.attention import CBAM, Gate, available, captured_maps, create, fast_gates
 from foveal.attention.fast import building
+from foveal.attention.fast.passes import dot, joined, joint, joint_dots, layout_of, pool
 from foveal.attention.fast.switch import why_not_fast
 from foveal.errors import UsageError
 
@@ -158,7 +159,9 @@ def test_what_is_no_number_stays_none(name: str) -> None:
     assert out[1].isnan().any()
 
 
-@pytest.mark.parametrize("name", ["channel", "spatial", "series", "se", "eca"])
+@pytest.mark.parametrize(
+    "name", ["channel", "spatial", "series", "se", "eca", "parallel", "bam-official"]
+)
 def test_of_the_size_of_the_map_only_the_input_is_kept(name: str) -> None:
     gate, x = create(name, 16), features(4, 16, 12, 10).requires_grad_()
     kept: set[int] = set()
@@ -209,16 +212,53 @@ def test_a_map_that_is_captured_changes_nothing() -> None:
     assert maps[""].shape == x.shape
 
 
-def test_threads_do_not_change_a_bit() -> None:
-    gate, x = randomised("series", 16).eval(), features(3, 16, 9, 7)
+@pytest.mark.parametrize("memory_format", FORMATS)
+def test_a_map_that_is_replaced_is_the_one_that_weighs(memory_format: torch.memory_format) -> None:
+    for name in ("parallel", "bam-official"):
+        gate = randomised(name, 8).eval()
+        assert isinstance(gate, Gate)
+        gate.tap.register_forward_hook(lambda _m, _i, map_: map_.square())
+        agree(name, gate, features(2, 8, 5, 4).contiguous(memory_format=memory_format))
+
+
+@pytest.mark.parametrize("memory_format", FORMATS)
+@pytest.mark.parametrize("size", [1.0, 30.0, 60.0, 1000.0])
+def test_logits_of_any_size_weigh_alike(size: float, memory_format: torch.memory_format) -> None:
+    x = features(3, 21, 6, 7).contiguous(memory_format=memory_format)
+    source = torch.Generator().manual_seed(0)
+    channel = size * torch.randn(3, 21, generator=source)
+    position = size * torch.randn(3, 42, generator=source)
+    for product in (False, True):
+        logits = [channel[:, :, None, None], position.view(3, 1, 6, 7)]
+        exact = [value.double() for value in logits]
+        joined_ = exact[0] * exact[1] if product else exact[0] + exact[1]
+        lies = layout_of(x)
+        assert lies is not None
+        out = joint(x, lies, *joined(channel, position, product=product))
+        expected = x.double() * (1 + joined_.sigmoid())
+        error = (out.double() - expected).abs().max() / expected.abs().max()
+        assert error < (
+            1e-6 if size <= 30 else 1e-5
+        )  # of so large logits the sum itself is rounded
+
+
+@pytest.mark.parametrize("memory_format", FORMATS)
+def test_threads_do_not_change_a_bit(memory_format: torch.memory_format) -> None:
+    x = features(11, 24, 9, 7).contiguous(memory_format=memory_format)
+    lies, g = layout_of(x), x.flip(0)
+    assert lies is not None
+    channel, position = x.mean((2, 3)), x.mean(1).flatten(1)
     before, found = torch.get_num_threads(), []
     for threads in (1, 2, 3):
         torch.set_num_threads(threads)
-        with fast_gates(True):
-            found.append(gate(x))
+        pools = [pool(x, lies, positions=positions, greatest=True) for positions in (True, False)]
+        sums = [dot(g, x, lies, positions=positions) for positions in (True, False)]
+        how = joined(channel, position, product=False)
+        found.append([*sums, joint(x, lies, *how), *joint_dots(g, x, lies, *how)])
+        found[-1] += [part for pooled in pools for part in pooled if part is not None]
     torch.set_num_threads(before)
-    assert torch.equal(found[0], found[1])
-    assert torch.equal(found[0], found[2])
+    for other in found[1:]:
+        assert all(map(torch.equal, found[0], other))
 
 
 @pytest.fixture
