@@ -81,14 +81,17 @@ def main() -> None:
     """Print one table a shape and dtype, and keep them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
+    parser.add_argument(
+        "--no-compile", action="store_true", help="leave torch.compile out; nothing is kept then"
+    )
     options = parser.parse_args()
     keep_pages()
     rows = []
     for shape in SHAPES:
         for dtype in (torch.float32, torch.bfloat16):
             rows.append(measured(shape, dtype, options.rounds, compiled=not options.no_compile))
-            keep("gates", rows)
+            if not options.no_compile:
+                keep("gates", rows)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,11 @@ difference of the maps, and the memory that each arm needs besides the model, in
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +25,9 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from foveal.explanation import occlusion_sensitivity
-from foveal.machine import processor
 from foveal.models import build_model
+from results import keep
 
-RESULTS = Path(__file__).parent / "results" / "occlusion.json"
 # Images and perturbations a pass that are tried for Captum, on 16 images where there are more.
 SETTINGS = (
     (1, 8), (1, 13), (1, 16), (1, 25), (1, 49), (4, 4), (4, 8), (8, 4), (8, 8), (16, 1), (16, 4), (32, 2),
@@ -261,13 +258,6 @@ def main() -> None:
         print(measure_memory(ROWS[options.row], options.arm))
         return
     chosen = range(len(ROWS)) if options.rows is None else map(int, options.rows.split(","))
-    about = {
-        "command": "make bench-occlusion",
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": f"{processor()}, {torch.get_num_threads()} threads",
-        "torch": torch.__version__,
-        "captum": captum.__version__,
-    }
     found: list[dict[str, Any]] = []
     classes = all_classes(options.rounds)
     for k in chosen:
@@ -277,8 +267,7 @@ def main() -> None:
             found[-1]["row"], found[-1]["ratio_default"], found[-1]["ratio_best"]
         )
         if options.rows is None:  # row by row: what is measured is kept if a later one is cut off
-            kept = about | {"rows": found, "classes": classes}
-            RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
+            keep("occlusion", found, captum=captum.__version__, classes=classes)
     print_table(found, classes)
 
 

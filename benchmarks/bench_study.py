@@ -7,7 +7,6 @@ evaluate it, from starting the process to its end. Ours is `foveal ablate` witho
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -17,7 +16,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench_train import LOOPS
+import loops
+from bench_train import trained
 from results import keep
 from side_by_side import quartiles
 
@@ -29,14 +29,8 @@ def study(data: str, images: int, epochs: int, workers: int) -> float:
     """Return the runs an hour of our study."""
     with tempfile.TemporaryDirectory() as folder:
         call = [sys.executable, "-m", "foveal", "ablate", "--data", data, "--model", "convnet"]
-        call += [
-            "--attention",
-            ",".join(OURS),
-            "--train-size",
-            str(images),
-            "--epochs",
-            str(epochs),
-        ]
+        call += ["--attention", ",".join(OURS), "--epochs", str(epochs)]
+        call += ["--train-size", str(images)]
         call += ["--batch-size", "128", "--seeds", "1", "--no-extras", "--workers", str(workers)]
         call += ["--threads", "1"] if workers > 1 else []
         start = time.perf_counter()
@@ -50,18 +44,14 @@ def plain(data: str, images: int, epochs: int) -> float:
     """Return the runs an hour of plain loops, one after the other."""
     start = time.perf_counter()
     for attention in THEIRS:
-        call = [sys.executable, str(LOOPS), "plain", "--attention", attention, "--data", data]
-        call += ["--images", str(images), "--epochs", str(epochs)]
-        subprocess.run(call, check=True, capture_output=True)
+        trained("plain", attention, data, images=images, epochs=epochs)
     return 3600 * len(THEIRS) / (time.perf_counter() - start)
 
 
 def main() -> None:
     """Print the table and keep it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--data", default=os.environ.get("FOVEAL_DATA", "../shared/data") + "/cifar10"
-    )
+    parser.add_argument("--data", default=loops.CIFAR10)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--images", type=int, default=10000)
     parser.add_argument("--epochs", type=int, default=2)

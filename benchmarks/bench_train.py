@@ -12,19 +12,18 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+import loops
 from foveal.cli.allocator import SETTINGS
 from foveal.stats import compare
 from results import keep
 from side_by_side import quartiles
 
-LOOPS = Path(__file__).with_name("loops.py")
 ARMS = (
     ("plain", "none"), ("eager", "none"), ("foveal", "none"),
     ("plain", "reference-cbam"), ("eager", "reference-cbam"), ("foveal", "series"),
@@ -34,7 +33,7 @@ MARGIN = 0.015
 
 def trained(loop: str, attention: str, data: str, **options: int) -> dict[str, float]:
     """Train in a process of its own; return speed, accuracy and seconds."""
-    call = [sys.executable, str(LOOPS), loop, "--attention", attention, "--data", data]
+    call = [sys.executable, loops.__file__, loop, "--attention", attention, "--data", data]
     for name, value in options.items():
         call += [f"--{name.replace('_', '-')}", str(value)]
     environment = os.environ | (SETTINGS if loop == "foveal" else {})
@@ -91,9 +90,7 @@ def equal_learning(data: str, seeds: int, images: int, epochs: int) -> dict[str,
 def main() -> None:
     """Print and keep both."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--data", default=os.environ.get("FOVEAL_DATA", "../shared/data") + "/cifar10"
-    )
+    parser.add_argument("--data", default=loops.CIFAR10)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--images", type=int, default=10000)
     parser.add_argument(

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from PIL import Image
@@ -26,6 +28,8 @@ from foveal.training import Recipe, train
 
 Batches = Iterator[tuple[Tensor, Tensor]]
 BATCH = 128
+FOLDER = os.environ.get("FOVEAL_DATA")
+CIFAR10 = str(Path(FOLDER) / "cifar10") if FOLDER else "cifar10"  # else from the hub
 
 
 class Pictures(Dataset[tuple[Tensor, int]]):
@@ -120,7 +124,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("loop", choices=("plain", "eager", "foveal"))
     parser.add_argument("--attention", default="none")
-    parser.add_argument("--data", required=True)
+    parser.add_argument("--data", default=CIFAR10)
     parser.add_argument("--images", type=int, default=10000)
     parser.add_argument("--test-images", type=int)
     parser.add_argument("--epochs", type=int, default=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ def machine(device: str) -> str:
 def keep(name: str, rows: list[dict[str, Any]], *, device: str = "cpu", **more: Any) -> Path:
     """Write rows to `results/NAME.json` and return the path."""
     about = {
-        "command": f"make bench-{name}",
+        "command": " ".join(["python", f"benchmarks/bench_{name}.py", *sys.argv[1:]]),
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine(device),
         "torch": torch.__version__,

@@ -46,7 +46,7 @@ def relative(found: Tensor, expected: Tensor) -> float:
 def nudged(values: Tensor, generator: torch.Generator) -> Tensor:
     """Return float64 values, each off by at most one rounding of float32."""
     off = 2 * torch.rand(values.shape, generator=generator, dtype=torch.float64) - 1
-    return values * (1 + off.to(values.device) * 2**-23)
+    return values * (1 + off * 2**-23)
 
 
 def unavoidable(
@@ -242,8 +242,20 @@ def test_logits_of_any_size_weigh_alike(size: float, memory_format: torch.memory
         )  # of so large logits the sum itself is rounded
 
 
+def test_threads_do_not_change_a_bit() -> None:
+    gate, x = randomised("series", 16).eval(), features(3, 16, 9, 7)
+    before, found = torch.get_num_threads(), []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        with fast_gates(True):
+            found.append(gate(x))
+    torch.set_num_threads(before)
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[0], found[2])
+
+
 @pytest.mark.parametrize("memory_format", FORMATS)
-def test_threads_do_not_change_a_bit(memory_format: torch.memory_format) -> None:
+def test_threads_do_not_change_a_bit_of_a_pass(memory_format: torch.memory_format) -> None:
     x = features(11, 24, 9, 7).contiguous(memory_format=memory_format)
     lies, g = layout_of(x), x.flip(0)
     assert lies is not None

@@ -160,10 +160,8 @@ class PoolForJoint(torch.autograd.Function):
         (place,), lies, g = ctx.saved_tensors, ctx.lies, present(ctx, g)
         if channel is None or position is None or how is None:  # weighed otherwise: g is whole
             channel = torch.full((lies.images, lies.channels), -torch.inf, dtype=small_dtype(g))
-            position, how = (
-                channel.new_zeros((lies.images, lies.positions)),
-                channel.new_tensor(SUM),
-            )
+            position = channel.new_zeros((lies.images, lies.positions))
+            how = channel.new_tensor(SUM)
         out = joint_spread(
             g, lies, channel.contiguous(), position.contiguous(), int(how),
             shift=shared(mean, lies.positions), planes=planes, weight=weight,

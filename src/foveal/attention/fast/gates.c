@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define LANES 16  /* partial results of a reduction along a row: independent, so they are computed at once */
-#define BLOCK 64  /* columns that are reduced together down the rows: they stay in the first cache */
+#define BLOCK 64  /* columns of which a part of an image has a multiple; values of a convolution summed at once */
 #define GROUP 32  /* rows whose sum is taken before it is added to the whole, for the sake of rounding */
 #define TOGETHER 8 /* images of which the gradient of a convolution is summed at once */
 #define SPLIT 8   /* parts of one image where there are fewer images than this */
@@ -58,10 +58,16 @@ typedef double vector_of_double __attribute__((vector_size(LANES * sizeof(double
 #define EXCHANGE(v, away) __builtin_shuffle(v, (LANE_PLACES){EXCHANGED(away)})
 #endif
 
-static inline vector_of_float chosen(vector_of_int32 condition, vector_of_float yes, vector_of_float no)
-{
-    return (vector_of_float)((condition & (vector_of_int32)yes) | (~condition & (vector_of_int32)no));
-}
+/* Of each lane one value or the other, where `condition` is what a comparison of vectors gives. */
+#define CHOSEN(type, condition, yes, no) \
+    ((type)(((condition) & (__typeof__(condition))(yes)) | (~(condition) & (__typeof__(condition))(no))))
+
+/* Copy as many values as there are lanes, or the first `count`; the former is one move of the machine. */
+#define COPY_LANES(to, from, count)                                \
+    if ((count) >= LANES)                                          \
+        memcpy(to, from, LANES * sizeof *(from));                  \
+    else                                                           \
+        memcpy(to, from, (size_t)(count) * sizeof *(from))
 
 /* bfloat16 is the upper half of float; to the nearest, ties to even, and what is no number stays none. */
 static inline vector_of_float widened_all(vector_of_uint16 low)
@@ -81,8 +87,8 @@ static inline vector_of_uint16 narrowed_all(vector_of_float values)
 static inline vector_of_float sigmoids_float(vector_of_float v)
 {
     const vector_of_float limit = (vector_of_float){0} + 87.0f;
-    vector_of_float z = chosen(-v > limit, limit, -v);
-    z = chosen(z < -limit, -limit, z);
+    vector_of_float z = CHOSEN(vector_of_float, -v > limit, limit, -v);
+    z = CHOSEN(vector_of_float, z < -limit, -limit, z);
     const vector_of_float shifted = z * 1.44269504f + 12582912.0f; /* 1.5 * 2^23: the fraction is rounded away */
     const vector_of_float n = shifted - 12582912.0f;
     const vector_of_float r = z - n * 0.693359375f + n * 2.12194440e-4f; /* ln(2) in two parts */

@@ -27,30 +27,21 @@ typedef struct {
 static inline LANE_VALUES NAME(load)(const T *from, int64_t count)
 {
     VECTOR_OF_T raw = {0};
-    if (count >= LANES)
-        memcpy(&raw, from, sizeof raw);
-    else
-        memcpy(&raw, from, (size_t)count * sizeof(T));
+    COPY_LANES(&raw, from, count);
     return WIDENED(raw);
 }
 
 static inline LANE_VALUES NAME(weights)(const A *from, int64_t count)
 {
     LANE_VALUES weights = {0};
-    if (count >= LANES)
-        memcpy(&weights, from, sizeof weights);
-    else
-        memcpy(&weights, from, (size_t)count * sizeof(A));
+    COPY_LANES(&weights, from, count);
     return weights;
 }
 
 static inline void NAME(store)(T *to, LANE_VALUES values, int64_t count)
 {
     const VECTOR_OF_T raw = NARROWED(values);
-    if (count >= LANES)
-        memcpy(to, &raw, sizeof raw);
-    else
-        memcpy(to, &raw, (size_t)count * sizeof(T));
+    COPY_LANES(to, (const T *)&raw, count);
 }
 
 static inline A NAME(total)(LANE_VALUES sum)
@@ -64,14 +55,12 @@ static inline A NAME(total)(LANE_VALUES sum)
 
 static inline LANE_VALUES NAME(greater)(LANE_VALUES one, LANE_VALUES other)
 {
-    const LANE_PLACES first = one > other;
-    return (LANE_VALUES)((first & (LANE_PLACES)one) | (~first & (LANE_PLACES)other));
+    return CHOSEN(LANE_VALUES, one > other, one, other);
 }
 
 static inline LANE_PLACES NAME(earlier)(LANE_PLACES one, LANE_PLACES other)
 {
-    const LANE_PLACES first = one < other;
-    return (first & one) | (~first & other);
+    return CHOSEN(LANE_PLACES, one < other, one, other);
 }
 
 static inline RUNNING NAME(nothing)(void)
@@ -84,8 +73,8 @@ static inline void NAME(take)(RUNNING *running, LANE_VALUES values, LANE_PLACES 
 {
     const LANE_PLACES better = values > running->most;
     running->sum += values;
-    running->most = (LANE_VALUES)((better & (LANE_PLACES)values) | (~better & (LANE_PLACES)running->most));
-    running->where = (better & at) | (~better & running->where);
+    running->most = CHOSEN(LANE_VALUES, better, values, running->most);
+    running->where = CHOSEN(LANE_PLACES, better, at, running->where);
 }
 
 /* The greatest of `count` values `step` apart and its first place; the first that is no number is greatest. */
@@ -130,8 +119,8 @@ void NAME(reduce_rows)(
             all = NAME(greater)(all, EXCHANGE(all, 4));
             all = NAME(greater)(all, EXCHANGE(all, 2));
             all = NAME(greater)(all, EXCHANGE(all, 1));
-            const LANE_PLACES equal = running.most == all;
-            LANE_PLACES found = (equal & running.where) | (~equal & (I)INT32_MAX);
+            const LANE_PLACES none = (LANE_PLACES){0} + (I)INT32_MAX;
+            LANE_PLACES found = CHOSEN(LANE_PLACES, running.most == all, running.where, none);
             found = NAME(earlier)(found, EXCHANGE(found, 8));
             found = NAME(earlier)(found, EXCHANGE(found, 4));
             found = NAME(earlier)(found, EXCHANGE(found, 2));

@@ -1,5 +1,5 @@
 /* Convolutions from few planes to few, as gates have them, for values of type A; included once a type by
-   gates.c. A library's convolution is made for many channels, and with one or two takes ten times as long.
+   gates.c. A library's convolution is made for many channels, and slow with one or two.
 
    Planes come padded: row y of a plane of `height` x `width` lies at (y + reach) * (width + reach) + reach,
    with zeros everywhere else up to (height + 2 * reach + 1) * (width + reach), where the next plane begins.

@@ -68,11 +68,12 @@ def weighed_jointly(
     is computed only for a `tap`, which may return another in its place.
     """
     weight = reduce.weight.flatten(1)
-    mean, greatest, x, *slots = apply(PoolForJoint, x, "max" in pools, len(weight))
-    of_pools = channel(chosen(pools, mean, greatest, x))
-    of_planes = spatial(
-        apply(Project, x, weight, reduce.bias, *slots[3:]).unflatten(2, x.shape[2:])
+    mean, greatest, x, *of_joint, of_reduced, of_weight = apply(
+        PoolForJoint, x, "max" in pools, len(weight)
     )
+    of_pools = channel(chosen(pools, mean, greatest, x))
+    reduced = apply(Project, x, weight, reduce.bias, of_reduced, of_weight)
+    of_planes = spatial(reduced.unflatten(2, x.shape[2:]))
     if tap is not None:
         map_ = (of_pools * of_planes if product else of_pools + of_planes).sigmoid()
         tapped = tap(map_)
@@ -80,7 +81,7 @@ def weighed_jointly(
             return torch.addcmul(x, x, tapped.to(x.dtype))
     by_channel = small(of_pools, x, x.shape[1])
     by_position = small(of_planes, x, x.shape[2] * x.shape[3])
-    out: Tensor = apply(Joint, x, by_channel, by_position, product, *slots[:3])
+    out: Tensor = apply(Joint, x, by_channel, by_position, product, *of_joint)
     return out
 
 
