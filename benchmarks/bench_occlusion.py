@@ -1,13 +1,15 @@
 """Occlusion maps: ours against Captum's, at Captum's default and at the best setting found for it.
 
 The default passes one image at a time. The best is searched over images and perturbations a pass. All
-arms take turns in one process; printed are medians with quartiles and ratios of medians, the largest
+arms take turns in one process, with the settings of memory that `foveal explain` starts itself with, since
+else the state of the heap decides; printed are medians with quartiles and ratios of medians, the largest
 difference of the maps, and the memory that each arm needs besides the model, in a process of its own.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -24,9 +26,11 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
+from foveal.cli import allocator
 from foveal.explanation import occlusion_sensitivity
 from foveal.models import build_model
 from results import keep
+from side_by_side import keep_pages
 
 # Images and perturbations a pass that are tried for Captum, on 16 images where there are more.
 SETTINGS = (
@@ -200,7 +204,8 @@ def all_classes(rounds: int) -> dict[str, Any]:
 def peak(row: Row, arm: str) -> float:
     """Return the MB that an arm needs at most besides what was there before, in a process of its own."""
     call = [sys.executable, __file__, "--arm", arm, "--row", str(ROWS.index(row))]
-    done = subprocess.run(call, check=True, capture_output=True, text=True)
+    as_ever = {name: value for name, value in os.environ.items() if name not in allocator.SETTINGS}
+    done = subprocess.run(call, check=True, capture_output=True, text=True, env=as_ever)
     return float(done.stdout)
 
 
@@ -257,6 +262,7 @@ def main() -> None:
     if options.arm:
         print(measure_memory(ROWS[options.row], options.arm))
         return
+    keep_pages()
     chosen = range(len(ROWS)) if options.rows is None else map(int, options.rows.split(","))
     found: list[dict[str, Any]] = []
     classes = all_classes(options.rounds)

@@ -1,6 +1,6 @@
 """Keep the memory of large feature maps between steps instead of giving it back to the system.
 
-The C library returns large blocks and has them paged in again at the next step. Its thresholds are
+The C library returns large blocks and has them paged in again at the next step or batch. Its thresholds are
 read when a process starts, so the command starts itself again, once, with them set.
 """
 
@@ -15,12 +15,12 @@ SETTINGS = {
     "MALLOC_TRIM_THRESHOLD_": str(16 << 30),
     "OMP_WAIT_POLICY": "PASSIVE",
 }
-TRAINS = frozenset({"demo", "plan", "train", "ablate"})
+COMPUTES = frozenset({"demo", "plan", "train", "ablate", "evaluate", "explain"})
 
 
 def keep_pages(arguments: Sequence[str]) -> None:
-    """Start this command again with the settings, where it trains and the C library knows them."""
-    wanted = TRAINS.intersection(arguments[:3]) and "--help" not in arguments
+    """Start this command again with the settings, where it computes and the C library knows them."""
+    wanted = COMPUTES.intersection(arguments[:3]) and "--help" not in arguments
     if not wanted or not sys.platform.startswith("linux") or SETTINGS.keys() & os.environ.keys():
         return
     os.execve(  # noqa: S606

@@ -124,9 +124,7 @@ def occlusion_sensitivity(
                     taken,
                     windows,
                     [colour.to(taken) for colour in fills.values()],
-                    chunk=chunk_size(taken, len(images) * (windows.count + 1))
-                    if size is None
-                    else size,
+                    chunk=chunk_size(taken) if size is None else size,
                     expect=lambda classes: refuse_unknown(classes, wanted, true, score),
                     advance=advance,
                 )

@@ -18,15 +18,13 @@ FEWEST = 4  # fewer images leave the cores idle between the layers, however larg
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
 
 
-def chunk_size(images: Tensor, total: int) -> int:
-    """Return how many of `total` copies of images go through the network at once.
+def chunk_size(images: Tensor) -> int:
+    """Return how many copies of images go through the network at once.
 
-    The same on every call, since results are: it is measured once for all, and not by a clock here. On a
-    CPU three passes of a third of a short sweep are faster than one, for a ResNet also than two.
+    The same on every call, since results are: it is measured once for all, and not by a clock here.
     """
     pixels = PIXELS_AT_ONCE.get(images.device.type, PIXELS_ELSEWHERE)
-    most = max(FEWEST, pixels // (images.shape[2] * images.shape[3]))
-    return min(most, -(-total // 3)) if images.device.type == "cpu" else most
+    return max(FEWEST, pixels // (images.shape[2] * images.shape[3]))
 
 
 def swept(
