@@ -14,7 +14,7 @@ from foveal.explanation.windows import Windows
 # How much a pass takes at once: on a CPU what the caches hold, elsewhere what keeps an accelerator busy.
 PIXELS_AT_ONCE = {"cpu": 50 * 32 * 32}
 PIXELS_ELSEWHERE = 1024 * 32 * 32
-FEWEST = 4  # fewer images leave the cores idle between the layers, however large the images are
+FEWEST = 16  # fewer images leave the cores idle between the layers, however large the images are
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
 
 
