@@ -2,6 +2,7 @@
 
 from foveal.atomic import partial_path, written_aside
 from foveal.records.aside import set_aside
+from foveal.records.costs import costs_of
 from foveal.records.design import Cell, Design, read_design, write_design
 from foveal.records.manifest import is_complete, refuse_damage
 from foveal.records.progress import RunProgress, read_progress, write_progress
@@ -22,6 +23,7 @@ __all__ = [
     "RunProgress",
     "RunRecord",
     "StudyRecord",
+    "costs_of",
     "has_extra",
     "is_complete",
     "partial_path",
