@@ -25,6 +25,7 @@ from foveal.report.arms import BASELINE, Arm, arms_of, rates
 from foveal.report.costs import cost_context
 from foveal.report.images import data_uri
 from foveal.report.missing import missing_pieces
+from foveal.report.robustness import robustness_context
 
 IMAGES_SHOWN = 32
 
@@ -134,6 +135,7 @@ def shown(arms: Sequence[Arm], *, label: str = "") -> dict[str, Any]:
         "class_plot": figures.class_accuracy(arms),
         "batch": training_batch(arms[0]),
         "seed_of_batch": first.results["seed"],
+        "robustness": robustness_context(arms),
     }
 
 
