@@ -10,6 +10,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 from cards import write_cards  # noqa: E402  # found in this folder
+from speed_parts import write_speed_parts  # noqa: E402
 from study_parts import write_study_parts  # noqa: E402
 
 import foveal  # noqa: E402
@@ -38,3 +39,4 @@ os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"
 
 write_cards(HERE / "_generated")
 write_study_parts(HERE / "_generated")
+write_speed_parts(HERE / "_generated")

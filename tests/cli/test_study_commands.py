@@ -12,6 +12,7 @@ import pytest
 from foveal.cli import main
 from foveal.cli.live import duration
 from foveal.cli.output import AblateOutput
+from foveal.training.numerics import cores
 
 SMALL = [
     "--train-size", "100", "--test-size", "50", "--batch-size", "50",
@@ -98,6 +99,15 @@ def test_plan(capsys: pytest.CaptureFixture[str]) -> None:
     assert "sd 0.4 points from run to run (given)" in out
 
 
+def test_a_plan_takes_as_many_workers_as_there_are_cores_for_the_threads(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    content = json.loads(
+        printed(capsys, "plan", *SHORT, "--workers", "0", "--threads", "1", "--json")
+    )
+    assert content["workers"] == cores()
+
+
 def test_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = str(tmp_path / "study")
     command = ["ablate", *SHORT, "--seeds", "1", "--out", folder]
@@ -123,7 +133,7 @@ def test_a_damaged_run_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--workers", "0"], "Parameter `workers` should be greater than or equal to 1"),
+        (["--workers", "-1"], "Parameter `workers` should be greater than or equal to 0"),
         (["--workers", "2", "--ray", "local"], "Parameter `workers` should be left out with `ray`"),
         (["--shard", "3/2"], "Parameter `shard` should be i/n"),
         (["--grid.modell", "convnet"], "Did you mean 'model'"),

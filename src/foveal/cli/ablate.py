@@ -54,8 +54,12 @@ def ablate(
     from foveal.errors import FovealError
     from foveal.report import comparisons, report
     from foveal.study.design import part_of
+    from foveal.study.settling import stored_design
     from foveal.study.study import Study, failure
+    from foveal.study.workers import best_workers
 
+    workers = execution.workers or best_workers(config, stored_design(out_folder))
+    execution = execution.model_copy(update={"workers": workers})
     executor = executor_of(execution)
     part_of([], execution.shard)  # a typo should not leave a study behind
     study = Study.open(out_folder, config, at_a_time=execution.at_a_time)

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from foveal.cli.console import err, out, print_json
-from foveal.errors import UsageError
+from foveal.errors import FovealError, UsageError
 
 if TYPE_CHECKING:
     from foveal.cost.rendering import Table
@@ -126,10 +126,15 @@ def cost(
 
 def show_study(study: Path, *, json: bool) -> None:
     """Print what a study has stored of the cost of its variants."""
-    from foveal.records import read_study
-    from foveal.study.costs import costs_of, costs_table
+    from foveal.records import costs_of, read_study
+    from foveal.study.costs import costs_table
 
     found = costs_of(read_study(study))
+    if not found:
+        raise FovealError(
+            f"{study} has stored no cost: `foveal ablate` leaves it when all runs are complete, "
+            "unless it is called with --no-extras."
+        )
     if json:
         print_json({"schema": SCHEMA, "study": str(study), "variants": found})
         return

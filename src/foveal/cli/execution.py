@@ -19,8 +19,8 @@ class Execution(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    workers: int = Field(default=1, ge=1)
-    """Runs at a time on this machine, a process each."""
+    workers: int = Field(default=1, ge=0)
+    """Runs at a time on this machine, a process each; 0 takes what a probe of the machine finds best."""
     ray: str | None = None
     """Do the runs on a Ray cluster: local, auto or host:port."""
     gpus_per_run: float | None = Field(default=None, ge=0)

@@ -22,13 +22,14 @@ from foveal.drawing import (
 )
 from foveal.explanation import GateMap
 from foveal.explanation.lettering import RIGHT, UNITS, WRONG, sureness
+from foveal.records import RobustnessCurves
 from foveal.records.run import write_json
 from foveal.study.class_sheets import ClassSheets, class_sheets
 from foveal.study.explaining import Explanation, gates_of
 from foveal.study.gate_findings import gate_findings
 from foveal.study.measures import Measured
 from foveal.study.networks import Network
-from foveal.study.robustness_curves import RobustnessCurves, robustness_curves
+from foveal.study.robustness_curves import robustness_curves
 
 SCHEMA = 1
 NUMBERS = "explain.json"

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from cyclopts.types import PositiveFloat, PositiveInt
+from cyclopts.types import NonNegativeInt, PositiveFloat
 from rich.markup import escape
 
 from foveal.cli.console import err, out, print_json
@@ -25,7 +25,7 @@ def plan(
     config: Annotated[StudyConfig, Parameter(name="*")] = DEFAULT,
     sd: PositiveFloat | None = None,
     detect: PositiveFloat | None = None,
-    workers: PositiveInt = 1,
+    workers: NonNegativeInt = 1,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Say what a study will take and what it can see, before anything is trained.
@@ -39,12 +39,14 @@ def plan(
     detect
         A difference that the study should show, in points; by default the margin.
     workers
-        Runs at a time on this machine.
+        Runs at a time on this machine; 0 takes what a probe of the machine finds best.
     json
         Print one JSON object on stdout.
     """
     from foveal.study.planning import plan as make
+    from foveal.study.workers import best_workers
 
+    workers = workers or best_workers(config, None)
     with err.status("Taking a few steps of each variant"):
         planned = make(config, sd=sd, detect=detect, workers=workers)
     if json:

@@ -2,9 +2,11 @@
 
 from foveal.atomic import partial_path, written_aside
 from foveal.records.aside import set_aside
+from foveal.records.costs import costs_of
 from foveal.records.design import Cell, Design, read_design, write_design
 from foveal.records.manifest import is_complete, refuse_damage
 from foveal.records.progress import RunProgress, read_progress, write_progress
+from foveal.records.robustness import RobustnessCurves, curves_of
 from foveal.records.run import RunRecord, has_extra, read_extras, read_run, write_extra, write_run
 from foveal.records.schema import SCHEMA
 from foveal.records.study import (
@@ -19,9 +21,12 @@ __all__ = [
     "SCHEMA",
     "Cell",
     "Design",
+    "RobustnessCurves",
     "RunProgress",
     "RunRecord",
     "StudyRecord",
+    "costs_of",
+    "curves_of",
     "has_extra",
     "is_complete",
     "partial_path",

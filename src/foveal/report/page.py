@@ -22,8 +22,10 @@ from foveal.records import (
 )
 from foveal.report import curves, figures, words
 from foveal.report.arms import BASELINE, Arm, arms_of, rates
+from foveal.report.costs import cost_context
 from foveal.report.images import data_uri
 from foveal.report.missing import missing_pieces
+from foveal.report.robustness import robustness_context
 
 IMAGES_SHOWN = 32
 
@@ -57,7 +59,7 @@ def context_of(folder: Path) -> dict[str, Any]:
             "single": True,
             "missing": [],
             "config": as_text(run.config),
-            "parts": [shown([arm])],
+            "parts": [shown([arm]) | {"cost": None}],
             **made([run]),
         }
     raise UsageError(f"{folder} is neither a study nor a finished run.")
@@ -80,7 +82,8 @@ def study_context(study: StudyRecord) -> dict[str, Any]:
         "missing": [*dict.fromkeys(missing), *study.notes],
         "config": as_text(config_of(study.design)),
         "parts": [
-            shown(mine, label=label_of(part)) for part, mine in zip(parts, arms, strict=True)
+            shown(mine, label=label_of(part)) | {"cost": cost_context(part, mine)}
+            for part, mine in zip(parts, arms, strict=True)
         ],
         **made(study.runs),
     }
@@ -132,6 +135,7 @@ def shown(arms: Sequence[Arm], *, label: str = "") -> dict[str, Any]:
         "class_plot": figures.class_accuracy(arms),
         "batch": training_batch(arms[0]),
         "seed_of_batch": first.results["seed"],
+        "robustness": robustness_context(arms),
     }
 
 

@@ -53,6 +53,20 @@ def points(fraction: float) -> str:
     return true_minus(f"{100 * fraction:+.2f}")
 
 
+def rise(value: float, before: float) -> str:
+    """Write by how many percent a value is above another; nothing where they are equal.
+
+    >>> rise(110, 100), rise(2205348, 2202122), rise(1, 1)
+    ('+10.0 %', '+0.15 %', '')
+    """
+    if not before or value == before:
+        return ""
+    percent_more = 100 * (value / before - 1)
+    return true_minus(
+        f"{percent_more:+.1f} %" if abs(percent_more) >= 1 else f"{percent_more:+.2g} %"
+    )
+
+
 def interval(ends: tuple[float, float]) -> str:
     """Write an interval of differences in points.
 

@@ -1,10 +1,9 @@
-"""What each variant of a study costs, left in its record and read back."""
+"""What each variant of a study costs: left in its record, and shown as a table."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -15,13 +14,10 @@ from foveal.cost import compare_costs
 from foveal.cost.comparison import with_rise
 from foveal.cost.rendering import Table
 from foveal.cost.tables import MB
-from foveal.errors import FovealError
 from foveal.models import load_model
-from foveal.records import StudyRecord, schema
+from foveal.records import schema
 from foveal.study.config import RunConfig
 
-COST = "cost"
-OF_SITES = ("parameters", "kept", "macs", "elements")
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 
@@ -56,49 +52,6 @@ def cost(config: RunConfig, run: Path) -> Arrays:
         "site_macs": np.array([site.macs for site in sites], dtype=np.int64),
         "site_elements": np.array([site.element_operations for site in sites], dtype=np.int64),
     }
-
-
-def costs_of(record: StudyRecord) -> list[dict[str, Any]]:
-    """Return the cost of each variant in each cell of a study; per image, but for the kept bytes.
-
-    `seconds` is the median training time of its runs, on whatever machines they ran.
-
-    Raises:
-        FovealError: the study has stored none.
-    """
-    found = []
-    for part in record.parts():
-        for variant in part.variants:
-            runs = part.runs_of(variant)
-            stored = [record.extras.get(f"{COST}-{run.folder.name}") for run in runs]
-            own = next((one for one in stored if one is not None), None)
-            if own is None:
-                continue
-            batch = int(own["batch_size"])
-            found.append(
-                {
-                    "cell": part.cell.label if part.cell else "",
-                    "variant": variant,
-                    "batch_size": batch,
-                    "parameters": int(own["parameters"]),
-                    "macs": int(own["macs"]) // batch,
-                    "element_operations": int(own["element_operations"]) // batch,
-                    "kept": int(own["kept"]),
-                    "seconds": median(run.results["seconds"] for run in runs),
-                    "uncounted": [str(name) for name in own["uncounted"]],
-                    "sites": [
-                        {name: own[f"site_{name}"][k].item() for name in OF_SITES}
-                        | {"site": str(site)}
-                        for k, site in enumerate(own["site"])
-                    ],
-                }
-            )
-    if not found:
-        raise FovealError(
-            f"{record.folder} has stored no cost: `foveal ablate` leaves it when all runs are complete, "
-            "unless it is called with --no-extras."
-        )
-    return found
 
 
 def costs_table(found: list[dict[str, Any]]) -> Table:

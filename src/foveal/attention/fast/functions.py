@@ -31,6 +31,7 @@ from foveal.attention.fast.passes import (
     layout_of,
     peaks,
     pool,
+    project,
     scale,
     small_dtype,
     spread,
@@ -182,31 +183,23 @@ class Project(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Grad, _planes: Tensor, _weight: Tensor
     ) -> Tensor:
-        """Return (N, W, P) from weights (W, C)."""
+        """Return (N, W, P) from weights (W, C), in their dtype."""
         ctx.lies = lies(x)
         ctx.save_for_backward(x, weight)
-        rows, weight = rows_of(x, ctx.lies), weight.to(x.dtype)
-        if ctx.lies.channels_inside:
-            out = (rows @ weight.t()).view(len(x), -1, len(weight)).transpose(1, 2)
-        else:
-            out = weight @ rows
-        return out if bias is None else out.add_(bias.to(x.dtype)[:, None])
+        out = project(x, ctx.lies, weight, positions=False)
+        out = out if bias is None else out.add_(bias[:, None])
+        return out.to(weight.dtype)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, g: Tensor) -> tuple[Grad, ...]:
         """Return the gradients of weights and bias, and what the map's is made of through the slots."""
         x, weight = ctx.saved_tensors
-        of_weight, of_bias, rows = None, None, rows_of(x, ctx.lies)
+        g, of_weight = g.to(small_dtype(x)), None
         if ctx.needs_input_grad[1]:
-            if ctx.lies.channels_inside:
-                of_weight = g.transpose(0, 1).flatten(1).to(x.dtype) @ rows
-            else:
-                of_weight = (g @ rows.transpose(1, 2)).sum(0)
-        if ctx.needs_input_grad[2]:
-            of_bias = g.sum((0, 2))
-        small = small_dtype(x)
-        return None, of_weight, of_bias, g.to(small), weight.to(small)
+            of_weight = project(x, ctx.lies, g, positions=True).sum(0)
+        of_bias = g.sum((0, 2)) if ctx.needs_input_grad[2] else None
+        return None, of_weight, of_bias, g, weight.to(g.dtype)
 
 
 class Joint(torch.autograd.Function):
@@ -263,10 +256,3 @@ def present(ctx: Any, g: Grad) -> Tensor:
 def shared(of_mean: Grad, count: int) -> Grad:
     """Return the gradient of each value in a mean."""
     return None if of_mean is None else of_mean / count
-
-
-def rows_of(x: Tensor, lies: Layout) -> Tensor:
-    """Return a map as a matrix: (N P, C) where channels lie inside, else one for each image (N, C, P)."""
-    if lies.channels_inside:
-        return x.permute(0, 2, 3, 1).reshape(-1, lies.channels)
-    return x.flatten(2)

@@ -320,6 +320,62 @@ void NAME(spread)(
     }
 }
 
+/* For each of `ranks` vectors the sum along each row of x times it: (images, ranks, outer). The vectors are
+   those of each image, or the same for all where `of_images` is 0. */
+void NAME(project_rows)(
+    int threads, int64_t images, int64_t outer, int64_t inner, const T *x, int64_t ranks, const A *vectors,
+    int of_images, A *sums)
+{
+    FOR_PARTS(outer) {
+        PART(outer)
+        const A *of = vectors + (of_images ? n * ranks * inner : 0);
+        for (int64_t o = from; o < to; o++)
+            for (int64_t rank = 0; rank < ranks; rank += PAIR) {
+                const int64_t other = rank + 1 < ranks ? inner : 0;
+                LANE_VALUES sum[PAIR] = {0};
+                for (int64_t i = 0; i < inner; i += LANES) {
+                    const LANE_VALUES values = NAME(load)(ROW_OF(x, o) + i, inner - i);
+                    sum[0] += values * NAME(weights)(of + rank * inner + i, inner - i);
+                    sum[1] += values * NAME(weights)(of + rank * inner + other + i, inner - i);
+                }
+                A *to_rank = sums + (n * ranks + rank) * outer + o;
+                to_rank[0] = NAME(total)(sum[0]);
+                if (other) to_rank[outer] = NAME(total)(sum[1]);
+            }
+    }
+}
+
+/* The same down each column: (images, ranks, inner). */
+void NAME(project_columns)(
+    int threads, int64_t images, int64_t outer, int64_t inner, const T *x, int64_t ranks, const A *vectors,
+    int of_images, A *sums)
+{
+    FOR_PARTS(inner) {
+        PART(inner)
+        const A *of = vectors + (of_images ? n * ranks * outer : 0);
+        for (int64_t start = from; start < to; start += LANES) {
+            const int64_t count = to - start < LANES ? to - start : LANES;
+            for (int64_t rank = 0; rank < ranks; rank += PAIR) {
+                const A *one = of + rank * outer, *other = rank + 1 < ranks ? one + outer : one;
+                LANE_VALUES total[PAIR] = {0};
+                for (int64_t group = 0; group < outer; group += GROUP) {
+                    const int64_t end = group + GROUP < outer ? group + GROUP : outer;
+                    LANE_VALUES sum[PAIR] = {0};
+                    for (int64_t o = group; o < end; o++) {
+                        const LANE_VALUES values = NAME(load)(ROW_OF(x, o) + start, count);
+                        sum[0] += values * one[o];
+                        sum[1] += values * other[o];
+                    }
+                    for (int k = 0; k < PAIR; k++) total[k] += sum[k];
+                }
+                A *to_rank = sums + (n * ranks + rank) * inner + start;
+                memcpy(to_rank, &total[0], (size_t)count * sizeof(A));
+                if (other != one) memcpy(to_rank + inner, &total[1], (size_t)count * sizeof(A));
+            }
+        }
+    }
+}
+
 /* sigmoid(rows + columns) of sixteen columns where `how` is SUM, of their product where it is PRODUCT; where it
    is FACTORS, they are exp(-rows) and exp(-columns), and it is that of the sum, far sooner. */
 static inline LANE_VALUES NAME(gates)(A own, LANE_VALUES columns, int how)

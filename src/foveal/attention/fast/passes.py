@@ -109,6 +109,21 @@ def dot(
     return sums
 
 
+def project(x: Tensor, lies: Layout, vectors: Tensor, *, positions: bool) -> Tensor:
+    """Sum x times each of W vectors over positions, giving (N, W, C), or over channels, giving (N, W, P).
+
+    The vectors are (W, ...), or (N, W, ...) with some for each image.
+    """
+    vectors = vectors.to(small_dtype(x)).contiguous()
+    ranks = vectors.shape[-2]
+    size = (lies.images, ranks, lies.channels if positions else lies.positions)
+    sums = vectors.new_empty(size)
+    along_rows = positions != lies.channels_inside
+    name = "project_rows" if along_rows else "project_columns"
+    run(name, x, lies, x, c_int64(ranks), vectors, vectors.dim() == 3, sums)
+    return sums
+
+
 class Terms(NamedTuple):
     """What a gradient is scaled by, what is added to it everywhere, and what at single places."""
 

@@ -1,0 +1,51 @@
+"""What each variant of a study costs, as its record holds it."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Any, Final
+
+import numpy as np
+
+from foveal.records.study import StudyRecord
+
+COST: Final = "cost"
+OF_SITES: Final = ("parameters", "kept", "macs", "elements")
+
+
+def costs_of(study: StudyRecord) -> list[dict[str, Any]]:
+    """Return the cost of each variant in each cell of a study; per image, but for the kept bytes.
+
+    `seconds` is the median time of its runs, and `epoch_seconds` that of training through one epoch, on
+    whatever machines they ran. What has stored none is left out.
+    """
+    found = []
+    for part in study.parts():
+        for variant in part.variants:
+            runs = part.runs_of(variant)
+            stored = [study.extras.get(f"{COST}-{run.folder.name}") for run in runs]
+            own = next((one for one in stored if one is not None), None)
+            if own is None:
+                continue
+            batch = int(own["batch_size"])
+            epochs = np.concatenate([run.metrics["time_seconds"] for run in runs])
+            found.append(
+                {
+                    "cell": part.cell.label if part.cell else "",
+                    "variant": variant,
+                    "batch_size": batch,
+                    "parameters": int(own["parameters"]),
+                    "macs": int(own["macs"]) // batch,
+                    "element_operations": int(own["element_operations"]) // batch,
+                    "kept": int(own["kept"]),
+                    "seconds": median(run.results["seconds"] for run in runs),
+                    "epoch_seconds": float(np.median(epochs)),
+                    "uncounted": [str(name) for name in own["uncounted"]],
+                    "sites": [
+                        {name: own[f"site_{name}"][k].item() for name in OF_SITES}
+                        | {"site": str(site)}
+                        for k, site in enumerate(own["site"])
+                    ],
+                }
+            )
+    return found
