@@ -102,9 +102,7 @@ def test_plan(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_plan_takes_as_many_workers_as_there_are_cores_for_the_threads(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    content = json.loads(
-        printed(capsys, "plan", *SHORT, "--workers", "0", "--threads", "1", "--json")
-    )
+    content = json.loads(printed(capsys, "plan", *SHORT, "--workers", "0", "--json"))
     assert content["workers"] == cores()
 
 
