@@ -58,7 +58,7 @@ def added(taken: Times) -> dict[str, float]:
 def main() -> None:
     """Print one table a network and dtype, and keep them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--models", default=",".join(name for name, _ in ROWS))
     parser.add_argument("--dtypes", default="float32,bfloat16")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))

@@ -9,6 +9,7 @@
     const int64_t reach = kernel / 2 * dilation, pitch = width + reach;                          \
     const int64_t plane = (height + 2 * reach + 1) * pitch, length = (height - 1) * pitch + width;
 
+#define MOST_TAPS 9 /* weights whose gradients are summed by one read of the gradient */
 #define AWAY(tap) (dilation * ((tap) / kernel * pitch + (tap) % kernel))
 
 /* Planes with zeros around them. */
@@ -61,6 +62,35 @@ void NAME(convolve)(
     }
 }
 
+/* The gradients of `some` weights from `tap` on of one pair of planes: g is read once for all of them. */
+static inline __attribute__((always_inline)) void NAME(correlate_some)(
+    const int some, int64_t tap, int64_t images, int64_t g_step, int64_t x_step, int64_t length, int64_t pitch,
+    int64_t kernel, int64_t dilation, int is_wide, const A *given, const A *padded, A *sums)
+{
+    LANE_VALUES parts[MOST_TAPS][2]; /* of each weight two sums that do not wait for each other */
+    int64_t away[MOST_TAPS];
+    for (int t = 0; t < some; t++) {
+        parts[t][0] = parts[t][1] = (LANE_VALUES){0};
+        away[t] = AWAY(tap + t);
+    }
+    for (int64_t n = 0; n < images; n++) {
+        const A *g = given + n * g_step, *x = padded + n * x_step;
+        int64_t at = 0;
+        for (; at + 2 * LANES <= length; at += 2 * LANES)
+            for (int k = 0; k < 2; k++) {
+                const LANE_VALUES own = NAME(weights)(g + at + k * LANES, LANES);
+                for (int t = 0; t < some; t++)
+                    parts[t][k] += own * NAME(weights)(x + away[t] + at + k * LANES, LANES);
+            }
+        for (; at < length; at += LANES) {
+            const int64_t count = is_wide ? LANES : length - at;
+            const LANE_VALUES own = NAME(weights)(g + at, count);
+            for (int t = 0; t < some; t++) parts[t][0] += own * NAME(weights)(x + away[t] + at, count);
+        }
+    }
+    for (int t = 0; t < some; t++) sums[tap + t] = NAME(total)(parts[t][0] + parts[t][1]);
+}
+
 /* The gradient of each weight, TOGETHER images at a time: (groups, outputs, inputs, kernel, kernel). */
 void NAME(correlate)(
     int threads, int64_t images, int64_t inputs, int64_t outputs, int64_t height, int64_t width, int64_t kernel,
@@ -73,25 +103,25 @@ void NAME(correlate)(
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t job = 0; job < groups * outputs * inputs; job++) {
         const int64_t i = job % inputs, o = job / inputs % outputs, first = job / inputs / outputs * TOGETHER;
-        const int64_t last = first + TOGETHER < images ? first + TOGETHER : images;
-        for (int64_t tap = 0; tap < taps; tap++) {
-            LANE_VALUES parts[BLOCK / LANES] = {0}; /* four sums that do not wait for each other */
-            for (int64_t n = first; n < last; n++) {
-                const A *g = given + (n * outputs + o) * plane + reach * pitch + reach;
-                const A *x = padded + (n * inputs + i) * plane + AWAY(tap);
-                int64_t at = 0;
-                for (; at + BLOCK <= length; at += BLOCK)
-                    for (int k = 0; k < BLOCK / LANES; k++)
-                        parts[k] += NAME(weights)(g + at + k * LANES, LANES) * NAME(weights)(x + at + k * LANES, LANES);
-                for (; at < length; at += LANES)
-                    parts[0] += NAME(weights)(g + at, is_wide ? LANES : length - at) *
-                                NAME(weights)(x + at, is_wide ? LANES : length - at);
-            }
-            const LANE_VALUES sum = (parts[0] + parts[1]) + (parts[2] + parts[3]);
-            sums[job * taps + tap] = NAME(total)(sum);
+        const int64_t own = first + TOGETHER < images ? TOGETHER : images - first;
+        const A *g = given + (first * outputs + o) * plane + reach * pitch + reach;
+        const A *x = padded + (first * inputs + i) * plane;
+        A *to = sums + job * taps;
+#define SOME(some)                                                                                            \
+    for (int64_t tap = 0; tap < taps; tap += some)                                                            \
+        NAME(correlate_some)(                                                                                 \
+            some, tap, own, outputs * plane, inputs * plane, length, pitch, kernel, dilation, is_wide, g, x, to)
+        if (kernel == 3) {
+            SOME(9);
+        } else if (kernel == 7) {
+            SOME(7);
+        } else {
+            SOME(1);
         }
+#undef SOME
     }
 }
 
 #undef PLANES
+#undef MOST_TAPS
 #undef AWAY
