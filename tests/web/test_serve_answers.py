@@ -1,6 +1,8 @@
 """What the page says is what the networks say: asked directly, on the same pixels."""
 
+import asyncio
 import json
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from foveal.report import report
 from foveal.study.networks import networks_of
 from foveal.study.seen import images_at
 from foveal.web.app import KEPT_IMAGES
+from foveal.web.looking import looked_at, sweeping
 from foveal.web.networks import Served, first_of_each, served_from
 from foveal.web.worker import Worker
 from web.conftest import VARIANTS, client_of
@@ -308,6 +311,42 @@ def test_data_of_one_channel(served: Served, worker: Worker) -> None:
     sent = upload(client, encoded(grey))
     assert (picture(sent["picture"]) == grey).all()
     assert len(sweep(client, sent["token"])) > 1
+
+
+class Counting(nn.Module):
+    """Answers as a network does, and counts how often."""
+
+    def __init__(self, model: nn.Module, asked: list[int]) -> None:
+        super().__init__()
+        self.model, self.asked = model, asked
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.asked.append(len(x))
+        logits: torch.Tensor = self.model(x)
+        return logits
+
+
+def test_a_sweep_ends_where_nobody_listens_any_more(served: Served, worker: Worker) -> None:
+    asked: list[int] = []
+    variants = tuple(replace(v, model=Counting(v.model, asked)) for v in served.variants)
+    counted = replace(served, variants=variants)
+
+    async def passes(*, most: int) -> int:
+        looked = looked_at(served.data.test.images[ROW], counted)
+        asked.clear()
+        events = sweeping(looked, counted, worker, window=4, fill="mean", target=0)
+        async with aclosing(events):
+            async for _ in events:
+                most -= 1
+                if most == 0:
+                    break
+        await worker.do(lambda: None)  # what was begun has ended
+        assert (looked.sweep is None) is (most == 0)
+        return len(asked)
+
+    whole = asyncio.run(passes(most=1000))
+    assert whole > 2 * len(VARIANTS)
+    assert asyncio.run(passes(most=1)) < whole
 
 
 class Unsteady(nn.Module):

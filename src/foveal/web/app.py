@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
@@ -58,19 +59,22 @@ class State:
     kept: Kept[Looked]
 
 
-def state_of(request: Request) -> State:
+async def state_of(request: Request) -> State:
     """Return what all requests share."""
     state: State = request.app.state.shared
     return state
 
 
-def image_of(token: str, request: Request) -> Looked:
+Shared = Annotated[State, Depends(state_of)]
+
+
+async def image_of(token: str, shared: Shared) -> Looked:
     """Return the image that a token stands for.
 
     Raises:
         RefusedError: there is no such image, or not any more.
     """
-    looked = state_of(request).kept.get(token)
+    looked = shared.kept.get(token)
     if looked is None:
         raise RefusedError(
             f"The image is not kept any more, as the last {KEPT_IMAGES} are: choose it again.",
@@ -79,7 +83,6 @@ def image_of(token: str, request: Request) -> Looked:
     return looked
 
 
-Shared = Annotated[State, Depends(state_of)]
 Chosen = Annotated[Looked, Depends(image_of)]
 
 
@@ -237,11 +240,12 @@ def target_of(text: str, looked: Looked, served: Served) -> int:
     return whole_number("target", text, range(len(served.data.classes)))
 
 
-async def lines(events: AsyncIterator[Json]) -> AsyncIterator[str]:
+async def lines(events: AsyncGenerator[Json, None]) -> AsyncIterator[str]:
     """Write each event as a line; what goes wrong on the way is the last one."""
     try:
-        async for event in events:
-            yield json.dumps(event, allow_nan=False) + "\n"
+        async with aclosing(events):
+            async for event in events:
+                yield json.dumps(event, allow_nan=False) + "\n"
     except FovealError as error:
         yield json.dumps(said(error)) + "\n"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -146,7 +146,7 @@ def gate(one: GateMap, image: Pixels, ends: tuple[float, float] | None) -> Json:
 
 async def sweeping(
     looked: Looked, served: Served, worker: Worker, *, window: int, fill: str, target: int
-) -> AsyncIterator[Json]:
+) -> AsyncGenerator[Json, None]:
     """Yield how far the sweep is, variant after variant, and at the end the maps of all of them.
 
     Where nobody listens any more, the sweep ends with the passes that it is at.
