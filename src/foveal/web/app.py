@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
@@ -52,10 +55,15 @@ router = APIRouter()
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """What all requests share."""
+    """What all requests share.
+
+    The report takes seconds and no torch: it has a thread of its own, so that images need not wait for it,
+    and only one, as matplotlib's settings are those of the whole process.
+    """
 
     served: Served
     worker: Worker
+    reporter: ThreadPoolExecutor
     kept: Kept[Looked]
 
 
@@ -89,7 +97,8 @@ Chosen = Annotated[Looked, Depends(image_of)]
 def page_app(served: Served, worker: Worker, *, port: int) -> ASGIApp:
     """Return the application that serves the page of these networks on a port of this machine."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.shared = State(served, worker, Kept(most=KEPT_IMAGES))
+    reporter = ThreadPoolExecutor(1, thread_name_prefix="foveal-report")
+    app.state.shared = State(served, worker, reporter, Kept(most=KEPT_IMAGES))
     app.include_router(router)
     app.add_exception_handler(FovealError, refusal)
     app.add_exception_handler(HTTPException, unknown_address)
@@ -123,9 +132,15 @@ def part_of_page(name: str) -> str:
 @router.get("/report")
 async def report_page(shared: Shared) -> Response:
     """Return the report of the study or the run as its records are now; nothing is written."""
-    folder = shared.served.folder
-    html = await shared.worker.do(lambda: report.render(report.context_of(folder)))
+    html = await asyncio.get_running_loop().run_in_executor(
+        shared.reporter, report_of, shared.served.folder
+    )
     return Response(html, media_type="text/html", headers={POLICY: report_policy(html)})
+
+
+def report_of(folder: Path) -> str:
+    """Return the report of a folder without writing it there."""
+    return report.render(report.context_of(folder))
 
 
 @router.get("/api/about")
