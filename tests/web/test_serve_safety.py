@@ -245,7 +245,7 @@ def test_what_fails_inside_is_told_in_the_terminal_alone(served: Served, worker:
     assert answer.headers["content-security-policy"] == PAGE_POLICY
 
 
-def test_a_body_without_end_is_read_to_the_limit_and_no_further(
+def test_a_body_of_any_length_is_read_to_the_limit_and_no_further(
     served: Served, worker: Worker
 ) -> None:
     part, asked, sent = bytes(1_000_000), 0, []
@@ -253,7 +253,7 @@ def test_a_body_without_end_is_read_to_the_limit_and_no_further(
     async def receive() -> Message:
         nonlocal asked
         asked += 1
-        return {"type": "http.request", "body": part, "more_body": True}
+        return {"type": "http.request", "body": part, "more_body": asked < 30}
 
     async def send(message: Message) -> None:
         sent.append(message)
