@@ -16,11 +16,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, StreamingResponse
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
-from foveal.errors import FovealError, UsageError
+from foveal.errors import FovealError
 from foveal.report import page as report
+from foveal.web.failures import HANDLERS, said
 from foveal.web.gallery import examples
 from foveal.web.kept import Kept
 from foveal.web.looking import (
@@ -44,11 +44,6 @@ from foveal.web.worker import Worker
 KEPT_IMAGES = 16
 JSON = "application/json"
 LONGEST_JSON = 1000  # bytes: it holds one number
-
-SAID = {
-    404: "There is nothing at this address: the page is at /.",
-    405: "This address takes no such request: the page is at /.",
-}
 
 router = APIRouter()
 
@@ -100,9 +95,8 @@ def page_app(served: Served, worker: Worker, *, port: int) -> ASGIApp:
     reporter = ThreadPoolExecutor(1, thread_name_prefix="foveal-report")
     app.state.shared = State(served, worker, reporter, Kept(most=KEPT_IMAGES))
     app.include_router(router)
-    app.add_exception_handler(FovealError, refusal)
-    app.add_exception_handler(HTTPException, unknown_address)
-    app.add_exception_handler(Exception, failure)
+    for kind, handler in HANDLERS.items():
+        app.add_exception_handler(kind, handler)
     return guarded(app, port=port)
 
 
@@ -263,26 +257,3 @@ async def lines(events: AsyncGenerator[Json, None]) -> AsyncIterator[str]:
                 yield json.dumps(event, allow_nan=False) + "\n"
     except FovealError as error:
         yield json.dumps(said(error)) + "\n"
-
-
-def said(error: Exception) -> dict[str, str]:
-    """Return what an error says, as every answer to an error does."""
-    return {"message": " ".join(str(error).split())}
-
-
-async def refusal(_: Request, error: Exception) -> JSONResponse:
-    """Answer what cannot be served: the client's mistake, or ours where a network fails."""
-    status = getattr(error, "status", 400 if isinstance(error, UsageError) else 500)
-    return JSONResponse(said(error), status)
-
-
-async def unknown_address(_: Request, error: Exception) -> JSONResponse:
-    """Answer a request for what there is not."""
-    status = getattr(error, "status_code", NOT_FOUND)
-    return JSONResponse({"message": SAID.get(status, SAID[NOT_FOUND])}, status)
-
-
-async def failure(_: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
-    """Answer where something is wrong with the page itself; the terminal says what."""
-    message = "The page has failed at this: the terminal in which it was started says why."
-    return JSONResponse({"message": message}, 500)

@@ -95,7 +95,7 @@ async def body_of(request: Request, *, most: int) -> bytes:
         RefusedError: it is larger, by what it says of itself or by what came.
     """
     too_large = RefusedError(
-        f"The file should have at most {most // 1_000_000} MB: make the image smaller, or choose another.",
+        f"The file should have at most {in_words(most)}: make the image smaller, or choose another.",
         status=TOO_LARGE,
     )
     declared = request.headers.get("content-length", "")
@@ -108,6 +108,15 @@ async def body_of(request: Request, *, most: int) -> bytes:
             raise too_large
         parts.append(part)
     return b"".join(parts)
+
+
+def in_words(count: int) -> str:
+    """Return a number of bytes as people say it.
+
+    >>> in_words(10_000_000), in_words(1000)
+    ('10 MB', '1000 bytes')
+    """
+    return f"{count / 1e6:g} MB" if count >= 1e6 else f"{count} bytes"
 
 
 class Policy(HTMLParser):
