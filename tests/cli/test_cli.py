@@ -35,7 +35,8 @@ def test_help_does_not_wait_for_torch() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "train", "ablate", "evaluate", "report", "export", "list", "doctor"]
+    "command",
+    ["demo", "train", "ablate", "evaluate", "report", "serve", "export", "list", "doctor"],
 )
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help"]) == 0

@@ -6,6 +6,7 @@ import itertools
 import math
 import weakref
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -335,6 +336,27 @@ def test_every_forward_is_counted_once(most: int, chunk: int) -> None:
 def test_the_bar_is_for_the_eyes_only(capsys: pytest.CaptureFixture[str]) -> None:
     occlusion_sensitivity(AnySize(), some_images(2, 3, 16, 16), [0, 1], progress=True)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("most", [6, 1000])
+def test_a_listener_hears_of_every_pass_and_can_end_the_sweep(most: int) -> None:
+    heard: list[tuple[int, int]] = []
+
+    def listen(done: int, total: int) -> None:
+        heard.append((done, total))
+        if len(heard) == most:
+            raise InterruptedError
+
+    models, images = {"a": AnySize(), "b": AnySize()}, some_images(2, 3, 16, 16)
+    total = 2 * 2 * 2 * (windows_over((16, 16)).count + 1)
+    with nullcontext() if most > total else pytest.raises(InterruptedError):
+        occlusion_sensitivity(
+            models, images, [0, 1], fill=["mean", "noise"], chunk=7, progress=listen
+        )
+    done = [count for count, of in heard if of == total]
+    assert len(done) == len(heard) <= most
+    assert all(0 < after - before <= 7 for before, after in itertools.pairwise([0, *done]))
+    assert (done[-1] == total) is (most > total)
 
 
 class OnMeta(nn.Module):

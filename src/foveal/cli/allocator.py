@@ -15,7 +15,7 @@ SETTINGS = {
     "MALLOC_TRIM_THRESHOLD_": str(16 << 30),
     "OMP_WAIT_POLICY": "PASSIVE",
 }
-COMPUTES = frozenset({"demo", "plan", "train", "ablate", "evaluate", "explain"})
+COMPUTES = frozenset({"demo", "plan", "train", "ablate", "evaluate", "explain", "serve"})
 
 
 def keep_pages(arguments: Sequence[str]) -> None:

@@ -24,6 +24,7 @@ from foveal.cli.hypotheses import hypotheses
 from foveal.cli.listing import list_names
 from foveal.cli.plan import plan
 from foveal.cli.report import report
+from foveal.cli.serve import serve
 from foveal.cli.status import status
 from foveal.cli.train import train
 from foveal.errors import FovealError, UsageError
@@ -50,6 +51,7 @@ COMMANDS = (
     hypotheses,
     cost,
     report,
+    serve,
     export,
     list_names,
     doctor,

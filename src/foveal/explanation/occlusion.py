@@ -50,7 +50,7 @@ def occlusion_sensitivity(
     score: str = "prob",
     chunk: str | int = "auto",
     normalization: Normalization | None = None,
-    progress: bool = False,
+    progress: bool | Callable[[int, int], None] = False,
 ) -> OcclusionResult:
     """Hide a window at every place of every image, and keep what each model then says.
 
@@ -80,7 +80,8 @@ def occlusion_sensitivity(
             no more than twice the chunk's input, and 4 bytes for each logit.
         normalization: mean and std by which `images` were normalised, of each channel or one for all.
             (0, 1) says that they are in image space: `mean` and `noise` then follow `images`.
-        progress: show a bar on stderr.
+        progress: show a bar on stderr, or a function that is told how many forward passes of one image
+            are done, and of how many; what it raises ends the sweep.
 
     Raises:
         UsageError: a parameter is wrong, `labels` are missing or out of range.
@@ -115,7 +116,7 @@ def occlusion_sensitivity(
             stacklevel=3,
         )
     logits = {}
-    with bar(work, shown=progress) as advance:
+    with counted(work, progress) as advance:
         for name, model in named.items():
             taken = as_taken(model, images)
             with evaluating(model):
@@ -149,14 +150,31 @@ def refuse_unknown(classes: int, target: Target, labels: Tensor | None, score: s
 
 
 @contextmanager
-def bar(total: int, *, shown: bool) -> Iterator[Callable[[int], None]]:
-    """Give a function that counts what is done, and show it where asked to."""
-    if not shown:
+def counted(
+    total: int, progress: bool | Callable[[int, int], None]
+) -> Iterator[Callable[[int], None]]:
+    """Give a function that counts what is done, and show it or tell of it where asked to."""
+    if callable(progress):
+        yield telling(progress, total)
+        return
+    if not progress:
         yield lambda _: None
         return
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("occlusion", total=total)
-        yield lambda done: progress.advance(task, done)
+    with Progress(console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task("occlusion", total=total)
+        yield lambda done: shown.advance(task, done)
+
+
+def telling(listener: Callable[[int, int], None], total: int) -> Callable[[int], None]:
+    """Return a function that adds up what is done and tells the listener."""
+    done = 0
+
+    def advance(more: int) -> None:
+        nonlocal done
+        done += more
+        listener(done, total)
+
+    return advance
