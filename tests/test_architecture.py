@@ -17,11 +17,13 @@ LEAVES = {
     "drawing",
     "errors",
     "folders",
+    "folding",
     "importing",
     "lazy",
     "machine",
     "modes",
     "seeding",
+    "tables",
 }
 MAY_IMPORT: dict[str, set[str]] = {
     "attention": set(),
@@ -44,7 +46,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "cost",
         "stats",
     },
-    "report": {"records", "stats"},
+    "hypotheses": {"records", "stats"},
+    "report": {"records", "stats", "hypotheses"},
 }
 ANYTHING = {"cli", "web", "__main__", "__init__"}
 SHUT = {"web": {"cli"}}  # who may import a room that nobody else may

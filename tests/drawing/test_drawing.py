@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Rectangle, StepPatch
 from PIL import Image
 
 from foveal.drawing import (
@@ -127,10 +127,15 @@ def test_gates_over_positions_and_channels() -> None:
     ]
     figure = draw_gates(PICTURES, sites, names=["a", "b", "c"], caption="Gates.")
     assert len(figure.axes) == 4 * 3 + 1
-    bars = figure.axes[10].patches
-    assert sites[0].channels is not None
-    heights = [bar.get_height() for bar in bars if isinstance(bar, Rectangle)]
-    np.testing.assert_allclose(heights, np.sort(sites[0].channels.mean(0))[::-1])
+    channels = sites[0].channels
+    assert channels is not None
+    means, spread = (
+        one.get_data() for one in figure.axes[10].patches if isinstance(one, StepPatch)
+    )
+    order = np.argsort(-channels.mean(0))
+    np.testing.assert_allclose(means[0], channels.mean(0)[order])
+    np.testing.assert_allclose(spread[0], channels.max(0)[order])
+    np.testing.assert_allclose(spread[2], channels.min(0)[order])
     only = draw_gates(PICTURES, sites[1:], names=["a", "b", "c"])
     assert len(only.axes) == 2
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from foveal.drawing.lettering import RIGHT, WRONG
 from foveal.explanation import OcclusionResult
-from foveal.explanation.lettering import RIGHT, WRONG, panel_titles, pictures_of
+from foveal.explanation.lettering import panel_titles, pictures_of
 from foveal.explanation.windows import windows_over
 
 LABELS = torch.tensor([0, 1, 2])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from foveal.hypotheses import Finding, hypotheses_of
 from foveal.records import (
     Cell,
     Design,
@@ -19,7 +20,6 @@ from foveal.records import (
     write_run,
 )
 from foveal.study.design import run_config, run_name
-from foveal.study.hypotheses import Finding, hypotheses_of
 
 IMAGES = 1000
 SIZES = 0.25, 0.4, 0.55

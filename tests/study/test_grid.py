@@ -58,7 +58,7 @@ def test_all_comparisons_share_the_error_rate(folder: Path) -> None:
 
 
 def test_the_page_has_a_section_a_cell(folder: Path) -> None:
-    html = report(folder).read_text()
+    html = report(folder).page.read_text()
     assert "Does attention help in 4 settings?" in html
     assert html.count('<h2 id="result') == 4
     assert "learning_rate=0.05, data=scenes:clutter=0.25" in html

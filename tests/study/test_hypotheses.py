@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from foveal.study.hypotheses import hypotheses_of
-from foveal.study.hypothesis_effects import Effect, answer_of
+from foveal.hypotheses import hypotheses_of
+from foveal.hypotheses.effects import Effect, answer_of
 from study.simulated_records import IMAGES, SIZES, simulated, small_objects, without
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from foveal.data import scenes_data
+from foveal.hypotheses import hypotheses_of
+from foveal.hypotheses.evidence import SCENES
 from foveal.records import StudyRecord
-from foveal.study.hypotheses import hypotheses_of
-from foveal.study.hypothesis_evidence import SCENES
 from study.simulated_records import IMAGES, SIZES, simulated, small_objects
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from foveal.study.hypotheses import hypotheses_of
+from foveal.hypotheses import hypotheses_of
 from study.simulated_records import SIZES, simulated, small_objects, without
 
 

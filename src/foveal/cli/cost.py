@@ -16,7 +16,7 @@ from foveal.cli.console import err, out, print_json
 from foveal.errors import FovealError, UsageError
 
 if TYPE_CHECKING:
-    from foveal.cost.rendering import Table
+    from foveal.tables import Table
 
 SCHEMA = 1
 OLD_STUDY = ("convnet", (3, 32, 32), ["none", "series"], 10, 1, "fp32")

@@ -20,11 +20,11 @@ from foveal.drawing import (
     save_figure,
     shared_limit,
 )
+from foveal.drawing.lettering import UNITS, mark_of, sureness
 from foveal.explanation import GateMap
-from foveal.explanation.lettering import RIGHT, UNITS, WRONG, sureness
-from foveal.records import RobustnessCurves
+from foveal.records import ClassSheets, RobustnessCurves
 from foveal.records.run import write_json
-from foveal.study.class_sheets import ClassSheets, class_sheets
+from foveal.study.class_sheets import class_sheets
 from foveal.study.explaining import Explanation, gates_of
 from foveal.study.gate_findings import gate_findings
 from foveal.study.measures import Measured
@@ -117,9 +117,8 @@ def titles(found: Explanation, variant: str) -> list[str]:
     lines = []
     for row, label in enumerate(found.labels):
         guess = int(votes[row].argmax())
-        mark = RIGHT if guess == label else WRONG
         share = f" {votes[row, guess]}/{seeds}" if seeds > 1 else ""
-        first = f"{mark} {found.data.classes[guess]}{share}"
+        first = f"{mark_of(guess, int(label))}{found.data.classes[guess]}{share}"
         lines.append(f"{first}\n{sureness(p[row], falls[row])}")
     return lines
 
@@ -218,7 +217,7 @@ def gates(maps: Sequence[GateMap], network: Network, found: Explanation) -> Figu
     caption = (
         f"Gates of {network.name}, seed {network.seed}{left}, on test images of {found.data.name}. Above, "
         "attention over positions (of a gate over both, its mean over channels). Below, attention over "
-        "channels, sorted by its mean over the images; lines go from the smallest to the largest image."
+        "channels, sorted by its mean over the images; a band goes from the smallest to the largest image."
     )
     return draw_gates(
         found.pictures[:shown],

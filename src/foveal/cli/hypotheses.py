@@ -17,9 +17,9 @@ from foveal.cli.output import Interval, Output, interval
 from foveal.cli.tables import percent
 
 if TYPE_CHECKING:
+    from foveal.hypotheses import Finding
+    from foveal.hypotheses.effects import Effect
     from foveal.records import StudyRecord
-    from foveal.study.hypotheses import Finding
-    from foveal.study.hypothesis_effects import Effect
 
 NO_ANSWER = "[dim]no answer[/]"
 COLOURS = {"supported": "green", "contradicted": "red", "undecided": "yellow"}
@@ -96,8 +96,8 @@ def hypotheses(study: Path, *, json: Annotated[bool, Parameter(negative="")] = F
     json
         Print one JSON object on stdout.
     """
+    from foveal.hypotheses import hypotheses_of
     from foveal.records import read_study
-    from foveal.study.hypotheses import hypotheses_of
 
     record = read_study(study)
     found = hypotheses_of(record)

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from foveal.cost.layers import Layer
-from foveal.cost.rendering import Table, html_table, markdown_table
 from foveal.cost.sites import SiteCost
 from foveal.cost.tables import (
     gate_timing_table,
@@ -17,6 +16,7 @@ from foveal.cost.tables import (
 )
 from foveal.cost.timing import Timing
 from foveal.cost.totals import Totals
+from foveal.tables import Table, html_table, markdown_table
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from foveal.cost.layers import Layer
-from foveal.cost.rendering import Table
 from foveal.cost.sites import SiteCost
 from foveal.cost.timing import Timing
 from foveal.cost.totals import Totals
+from foveal.tables import Table
 
 MB = 2**20
 NBSP = "\N{NO-BREAK SPACE}"

@@ -24,6 +24,7 @@ from foveal.drawing.comparison import (
     scale_beside,
 )
 from foveal.drawing.overlay import grey
+from foveal.drawing.palette import INK
 
 Array = npt.NDArray[Any]
 
@@ -51,8 +52,8 @@ def draw_gates(
     """Draw a row an image and a column a site, and below the weights of the channels.
 
     Maps over positions lie on the grey of the image, and share one scale from the smallest to the
-    largest value. The bars are the means over the images by channel, sorted, with a line from the
-    smallest to the largest of the images: a gate whose lines are points says the same of every image.
+    largest value. The bars are the means over the images by channel, sorted, with a band from the
+    smallest to the largest of the images: a gate whose band has no height says the same of every image.
 
     Args:
         pictures: (N, H, W, C) in [0, 1].
@@ -106,10 +107,10 @@ def draw_channels(axes: Axes, site: SiteMap) -> None:
         return
     means = site.channels.mean(0)
     order = np.argsort(-means, kind="stable")
-    at = np.arange(len(means))
-    axes.bar(at, means[order], width=1.0, color=BARS, alpha=0.55, linewidth=0)
+    edges = np.arange(len(means) + 1) - 0.5
+    axes.stairs(means[order], edges, fill=True, color=BARS, alpha=0.55, linewidth=0)
     low, high = site.channels.min(0)[order], site.channels.max(0)[order]
-    axes.vlines(at, low, high, color="black", linewidth=0.5)
+    axes.stairs(high, edges, baseline=low, fill=True, color=INK, alpha=0.6, linewidth=0)
     axes.set_ylim(0, max(1.0, float(high.max())))
     axes.set_xlim(-0.5, len(means) - 0.5)
     axes.set_xticks([])

@@ -27,19 +27,27 @@ class Curve:
 
 
 @matplotlib.rc_context(STYLE)
-def draw_robustness(curves: Mapping[str, Mapping[str, Curve]], *, caption: str = "") -> Figure:
+def draw_robustness(
+    curves: Mapping[str, Mapping[str, Curve]],
+    *,
+    looks: Mapping[str, Mapping[str, str]] | None = None,
+    caption: str = "",
+) -> Figure:
     """Draw the mean over the seeds of each variant, and as a band the range of the seeds.
 
     Args:
         curves: by condition, then by variant.
+        looks: `color` and `marker` of each variant; by default they follow the order.
         caption: stands below the figure.
     """
+    variants = list(next(iter(curves.values())))
+    looks = looks or {name: in_order(place) for place, name in enumerate(variants)}
     down = -(-len(curves) // ACROSS)
     figure = Drawing(2.6 * ACROSS, 2.1 * down + 0.8)
     grid = figure.subplots(down, ACROSS, squeeze=False, sharey=True).ravel()
     for axes, (condition, by_variant) in zip(grid, curves.items(), strict=False):
-        for place, (variant, curve) in enumerate(by_variant.items()):
-            colour = INK if place == 0 else HUES[(place - 1) % len(HUES)]
+        for variant, curve in by_variant.items():
+            colour = looks[variant]["color"]
             mean, low, high = (100 * part for part in (
                 curve.accuracy.mean(0), curve.accuracy.min(0), curve.accuracy.max(0),
             ))  # fmt: skip
@@ -48,7 +56,7 @@ def draw_robustness(curves: Mapping[str, Mapping[str, Curve]], *, caption: str =
                 curve.severity,
                 mean,
                 color=colour,
-                marker=MARKERS[place % len(MARKERS)],
+                marker=looks[variant]["marker"],
                 markersize=3,
                 linewidth=1.2,
                 label=variant,
@@ -61,6 +69,12 @@ def draw_robustness(curves: Mapping[str, Mapping[str, Curve]], *, caption: str =
     for axes in grid[::ACROSS]:
         axes.set_ylabel("test accuracy, %")
     handles, labels = grid[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=len(labels), frameon=False)
+    figure.legend(handles, labels, loc="outside upper left", ncols=ACROSS, frameon=False)
     figure.write_below(caption)
     return figure
+
+
+def in_order(place: int) -> dict[str, str]:
+    """Return colour and marker by place; the first is drawn in ink."""
+    colour = INK if place == 0 else HUES[(place - 1) % len(HUES)]
+    return {"color": colour, "marker": MARKERS[place % len(MARKERS)]}

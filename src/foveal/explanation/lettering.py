@@ -9,18 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from foveal.drawing.lettering import mark_of, sureness
 from foveal.explanation.fills import Normalization, checked_normalization
 from foveal.explanation.windows import Windows
 
-UNITS = {
-    "prob": "drop of the probability of the class",
-    "logit": "drop of the logit of the class",
-    "logprob": "drop of the log-probability of the class",
-    "margin": "drop of the margin of the class",
-    "relative": "drop of the probability, as a share of it",
-}
 RULES = {"label": "the true label", "pred": "each network's own prediction"}
-RIGHT, WRONG = "\N{CHECK MARK}", "\N{BALLOT X}"
 
 
 def panel_titles(
@@ -48,22 +41,6 @@ def panel_titles(
         sure = sureness(float(p[wanted]), drop)
         rows.append(f"{mark_of(guess, label)}{class_name(guess, classes)}\n{sure}")
     return rows
-
-
-def mark_of(guess: int, label: int | None) -> str:
-    """Return the mark before a prediction, none where the truth is not known."""
-    if label is None:
-        return ""
-    return f"{RIGHT} " if guess == label else f"{WRONG} "
-
-
-def sureness(probability: float, fall: float) -> str:
-    """Say how sure a network is, and how far hiding lowers that.
-
-    >>> sureness(0.5, -0.001)
-    'p 0.50, drop 0.00'
-    """
-    return f"p {probability:.2f}, drop {round(fall, 2) + 0.0:.2f}"
 
 
 def class_name(label: int, classes: Sequence[str] | None) -> str:

@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from foveal.drawing import Column, draw_comparison
+from foveal.drawing.lettering import UNITS
 from foveal.errors import UsageError, bad_parameter, unknown_name
 from foveal.explanation.checks import check_images
 from foveal.explanation.fills import Normalization
-from foveal.explanation.lettering import UNITS, caption_of, class_name, panel_titles, pictures_of
+from foveal.explanation.lettering import caption_of, class_name, panel_titles, pictures_of
 from foveal.explanation.occlusion_file import read_sweep, write_sweep
 from foveal.explanation.ranks import rank_correlation
 from foveal.explanation.scores import SCORES, check_score, drops_of

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from foveal.errors import bad_parameter
+from foveal.folding import covering, fold
 
 EDGES = ("clip", "shift", "center", "drop")
 Size = str | int | float | tuple[int, int]
@@ -46,7 +47,7 @@ class Windows:
     def covering(self) -> tuple[Tensor, Tensor]:
         """Return which rows each row of windows covers, bool (Py, H), and which columns, (Px, W)."""
         vertical, horizontal = (
-            covered(starts, window, side)
+            torch.from_numpy(covering(starts, window, side))
             for starts, window, side in zip(self.starts, self.window, self.image, strict=True)
         )
         return vertical, horizontal
@@ -69,9 +70,8 @@ class Windows:
         A pixel takes the mean over the windows that cover it, as in Captum, and NaN where none does,
         which `drop` and `center` leave at the border.
         """
-        rows, columns = (axis.double() for axis in self.covering())
-        total = rows.T @ grid.double() @ columns
-        return total / (rows.sum(0)[:, None] * columns.sum(0))
+        spread = fold(grid.double().numpy(), self.starts, window=self.window, image=self.image)
+        return torch.from_numpy(spread)
 
     def pool(self, maps: Tensor) -> Tensor:
         """Return the mean of maps (..., H, W) under each window, (..., Py, Px)."""
@@ -162,10 +162,3 @@ def first_pixels(side: int, window: int, stride: int, *, edge: str) -> list[int]
     if left and edge == "shift":
         starts.append(side - window)
     return starts
-
-
-def covered(starts: list[int], window: int, side: int) -> Tensor:
-    """Return which pixels of a side each window covers, bool (P, side)."""
-    first = torch.tensor(starts)[:, None]
-    pixel = torch.arange(side)
-    return (pixel >= first) & (pixel < first + window)
