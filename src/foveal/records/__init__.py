@@ -4,7 +4,9 @@ from foveal.atomic import partial_path, written_aside
 from foveal.records.aside import set_aside
 from foveal.records.costs import costs_of
 from foveal.records.design import Cell, Design, read_design, write_design
+from foveal.records.gates import GateFinding, gate_findings_of
 from foveal.records.manifest import is_complete, refuse_damage
+from foveal.records.occlusion import ClassSheets, Sweeps, class_sheets_of, sweeps_of
 from foveal.records.progress import RunProgress, read_progress, write_progress
 from foveal.records.robustness import RobustnessCurves, curves_of
 from foveal.records.run import RunRecord, has_extra, read_extras, read_run, write_extra, write_run
@@ -20,13 +22,18 @@ from foveal.records.study import (
 __all__ = [
     "SCHEMA",
     "Cell",
+    "ClassSheets",
     "Design",
+    "GateFinding",
     "RobustnessCurves",
     "RunProgress",
     "RunRecord",
     "StudyRecord",
+    "Sweeps",
+    "class_sheets_of",
     "costs_of",
     "curves_of",
+    "gate_findings_of",
     "has_extra",
     "is_complete",
     "partial_path",
@@ -38,6 +45,7 @@ __all__ = [
     "refuse_damage",
     "results_rows",
     "set_aside",
+    "sweeps_of",
     "write_design",
     "write_extra",
     "write_notes",

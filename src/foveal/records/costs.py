@@ -16,8 +16,10 @@ OF_SITES: Final = ("parameters", "kept", "macs", "elements")
 def costs_of(study: StudyRecord) -> list[dict[str, Any]]:
     """Return the cost of each variant in each cell of a study; per image, but for the kept bytes.
 
-    `seconds` is the median time of its runs, and `epoch_seconds` that of training through one epoch, on
-    whatever machines they ran. What has stored none is left out.
+    `layers` are rows of text about the parts of the network, for one batch.
+
+    `seconds` is the median time of its runs, `training_seconds` that of their training alone, and
+    `epoch_seconds` that of one epoch of it, on whatever machines they ran. What has stored none is left out.
     """
     found = []
     for part in study.parts():
@@ -40,6 +42,12 @@ def costs_of(study: StudyRecord) -> list[dict[str, Any]]:
                     "kept": int(own["kept"]),
                     "seconds": median(run.results["seconds"] for run in runs),
                     "epoch_seconds": float(np.median(epochs)),
+                    "training_seconds": median(
+                        float(run.metrics["time_seconds"].sum()) for run in runs
+                    ),
+                    "layers": [list(map(str, row)) for row in own.get("layers", ())],
+                    "layer_headings": [str(name) for name in own.get("layer_headings", ())],
+                    "torchsummary": own["torchsummary"].tolist() if "torchsummary" in own else None,
                     "uncounted": [str(name) for name in own["uncounted"]],
                     "sites": [
                         {name: own[f"site_{name}"][k].item() for name in OF_SITES}

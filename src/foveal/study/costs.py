@@ -12,20 +12,27 @@ import numpy.typing as npt
 from foveal.attention.spec import NONE
 from foveal.cost import compare_costs
 from foveal.cost.comparison import with_rise
-from foveal.cost.rendering import Table
-from foveal.cost.tables import MB
+from foveal.cost.tables import MB, layer_table
+from foveal.cost.torchsummary import done_right, old_rows, printed
 from foveal.models import load_model
 from foveal.records import schema
 from foveal.study.config import RunConfig
+from foveal.tables import Table
 
 Arrays = Mapping[str, npt.NDArray[Any]]
+SERIES = "series"
+OLD_SHAPE = (3, 32, 32)
+SHOWN_DEPTH = 2  # of the parts within parts that a table of the network has a row for
 
 
 def cost(config: RunConfig, run: Path) -> Arrays:
     """Leave the cost of the network of a run, for one batch of its training.
 
     Scalars for the batch, and by gate (G,), the dearest first: `site`, `site_parameters`, `site_kept`,
-    `site_macs`, `site_elements`. `kept` is in bytes; `uncounted` are names of operations.
+    `site_macs`, `site_elements`. `kept` is in bytes; `uncounted` are names of operations. `layers` is the
+    table of the network's parts as text, a row a part under `layer_headings`. Where the old study printed
+    the memory of such a network, `torchsummary` has what its tool printed and what its convention gives
+    when done right, in bytes for one image.
     """
     model = load_model(run / schema.MODEL)
     shape: Any = model.input_shape
@@ -38,7 +45,11 @@ def cost(config: RunConfig, run: Path) -> Arrays:
     )
     report = compared.reports[config.attention]
     totals, sites = report.totals, report.sites
+    layers = layer_table(report.layers, depth=SHOWN_DEPTH)
     return {
+        "layer_headings": np.array(layers.headings),
+        "layers": np.array(layers.rows),
+        **as_printed_once(config, tuple(shape)),
         "batch_size": np.array(config.batch_size),
         "parameters": np.array(totals.parameters),
         "macs": np.array(totals.macs),
@@ -51,6 +62,19 @@ def cost(config: RunConfig, run: Path) -> Arrays:
         "site_kept": np.array([site.kept for site in sites], dtype=np.int64),
         "site_macs": np.array([site.macs for site in sites], dtype=np.int64),
         "site_elements": np.array([site.element_operations for site in sites], dtype=np.int64),
+    }
+
+
+def as_printed_once(config: RunConfig, shape: tuple[int, ...]) -> Arrays:
+    """Return what the tool of the old study printed of its ConvNet with and without CBAM."""
+    is_old = config.model == "convnet" and shape == OLD_SHAPE
+    if not is_old or config.attention not in (NONE, SERIES):
+        return {}
+    series = config.attention == SERIES
+    return {
+        "torchsummary": np.array(
+            [printed(old_rows(series=series)), done_right(old_rows(series=series))]
+        )
     }
 
 

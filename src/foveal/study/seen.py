@@ -25,10 +25,13 @@ from foveal.evaluation.robustness import SHARES
 from foveal.explanation import (
     GateStatistics,
     OcclusionResult,
+    agreement,
     gate_maps,
     gate_statistics,
     occlusion_sensitivity,
 )
+from foveal.explanation.agreement import DRAWS
+from foveal.explanation.gate_statistics import USELESS
 from foveal.explanation.gates import has_gates
 from foveal.explanation.windows import windows_over
 from foveal.study.config import RunConfig
@@ -53,10 +56,13 @@ def occlusion(job: Job, training: Training) -> Arrays:
 
     `drop` (M, Py, Px) and `predicted` (M, Py, Px) by window, `probability` and `prediction` (M,) of the
     images as they are, `images` (M,) their rows in the test set, and the first of them as `pictures`.
+    `starts_down` (Py,) and `starts_across` (Px,) say where the windows begin. How far occlusion, Grad-CAM
+    and attention over positions agree on these images stands beside it, see `agreements`.
     """
     rows = fixed(job.data)
     result = looked_at(job, training.model, rows)
     shown = rows[:PICTURED]
+    down, across = result.windows.starts
     return {
         "images": rows,
         "labels": job.data.test.labels[rows],
@@ -69,8 +75,29 @@ def occlusion(job: Job, training: Training) -> Arrays:
         "window": np.array(result.windows.window),
         "stride": np.array(result.windows.stride),
         "edge": np.array(result.windows.edge),
+        "starts_down": np.array(down),
+        "starts_across": np.array(across),
         "fill": np.array(result.fills[0]),
         "score": np.array(result.score),
+        **agreements(job, training.model, rows, result),
+    }
+
+
+def agreements(
+    job: Job, model: nn.Module, rows: npt.NDArray[np.int64], result: OcclusionResult
+) -> Arrays:
+    """Return how maps of images of the test set agree, (A,): a rank correlation a pair, and its control.
+
+    `agreement_of` (A, 2) names the pair, and the control, that of gates drawn anew, is NaN where there is
+    none.
+    """
+    with arithmetic_of(numerics_of(job.config)):
+        found = agreement(model, images_at(job.data, rows), None, result=result)
+    controls = [one.control_mean for one in found]
+    return {
+        "agreement_of": np.array([(one.first, one.second) for one in found]),
+        "agreement": np.array([one.mean for one in found]),
+        "agreement_control": np.array([np.nan if c is None else c for c in controls]),
     }
 
 
@@ -91,6 +118,7 @@ def gates(job: Job, training: Training) -> Arrays:
         maps = gate_maps(training.model, images_at(data, rows))
     names = [field.name for field in fields(GateStatistics) if field.name != "images"]
     left = {name: np.array([getattr(one, name) for one in found]) for name in (*names, "finding")}
+    left["useless"] = np.array([one.finding in USELESS for one in found])
     for k, one in enumerate(maps):
         if one.kind != "channel":
             left[f"spatial_{k}"] = one.spatial.numpy().astype(np.float16)
@@ -175,9 +203,10 @@ def fixed(data: ImageData) -> npt.NDArray[np.int64]:
 def forward_passes(config: RunConfig, data: ImageData) -> int:
     """Return how many images all this takes through the network, for a plan of the time."""
     swept = len(fixed(data)) + (extended(data) if is_plain(config) else 0)
+    compared = len(fixed(data)) * (1 if is_plain(config) else 2 + DRAWS)  # Grad-CAM, gates
     gated = 0 if is_plain(config) else min(GATED, len(data.test)) + len(fixed(data)[:PICTURED])
     conditions = 1 + len(SHARES) + len(corruptions_of(data)) * SEVERITIES
-    return swept * positions(data) + gated + borne(data) * conditions
+    return swept * positions(data) + compared + gated + borne(data) * conditions
 
 
 def is_plain(config: RunConfig) -> bool:
