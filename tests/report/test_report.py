@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import re
 import shutil
@@ -13,13 +15,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from foveal.errors import FovealError, UsageError
 from foveal.records import Design, write_design, write_run
 from foveal.records.manifest import seal
 from foveal.records.run import write_config
 from foveal.report import report
-from foveal.report.words import ABSENT
+from foveal.report.words import ABSENT, short
 from foveal.stats import compare_variants
 
 ACCURACIES = {
@@ -40,6 +43,7 @@ def write_fake_run(
     classes: Sequence[str] = ("cat", "dog", "frog"),
     epochs: int = 2,
     side: int = 4,
+    learning_rate: float = 0.1,
 ) -> Path:
     random = np.random.default_rng(seed)
     size = len(classes)
@@ -58,7 +62,7 @@ def write_fake_run(
     folder.mkdir(parents=True)
     write_config(
         folder,
-        {"seed": seed, "model": "convnet", "attention": variant, "learning_rate": 0.1},
+        {"seed": seed, "model": "convnet", "attention": variant, "learning_rate": learning_rate},
     )
     write_run(
         folder,
@@ -133,6 +137,7 @@ class Page(HTMLParser):
     def __init__(self, html: str) -> None:
         super().__init__(convert_charrefs=True)
         self.open: list[str] = []
+        self.tags: list[str] = []
         self.attributes: list[tuple[str, str, str]] = []
         self.rows: list[list[str]] = []
         self.text = ""
@@ -142,6 +147,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.attributes += [(tag, name, value or "") for name, value in attrs]
+        self.tags.append(tag)
         if tag not in VOID:
             self.open.append(tag)
         if tag == "tr":
@@ -156,7 +162,7 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if "style" in self.open:
+        if {"style", "script"} & set(self.open):
             return
         self.text += data
         if {"td", "th"} & set(self.open):
@@ -170,7 +176,7 @@ class Page(HTMLParser):
 
 
 def page_of(folder: Path) -> Page:
-    return Page(report(folder).read_text(encoding="utf-8"))
+    return Page(report(folder, only_page=True).page.read_text(encoding="utf-8"))
 
 
 def signed(fraction: float) -> str:
@@ -184,18 +190,18 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def html(study: Path) -> str:
-    return report(study).read_text(encoding="utf-8")
+    return report(study).page.read_text(encoding="utf-8")
 
 
 def test_stands_at_the_top_of_the_study(study: Path, html: str) -> None:
-    assert report(study) == study / "report.html"
+    assert report(study).page == study / "report.html"
     assert (study / "report.html").read_text(encoding="utf-8") == html
     assert len(html) < 500_000
 
 
 def test_is_the_same_from_a_copy_of_the_records(study: Path, html: str, tmp_path: Path) -> None:
     copy = shutil.copytree(study, tmp_path / "elsewhere", ignore=shutil.ignore_patterns("*.html"))
-    assert report(copy).read_text(encoding="utf-8") == html
+    assert report(copy, only_page=True).page.read_text(encoding="utf-8") == html
 
 
 def test_needs_no_torch_nor_the_users_matplotlib_settings(
@@ -212,13 +218,16 @@ def test_needs_no_torch_nor_the_users_matplotlib_settings(
 
 def test_table_has_the_numbers_of_the_statistics(html: str) -> None:
     page = Page(html)
-    assert page.row("none", "3")[2:6] == ["71.00 ± 1.00", ABSENT, ABSENT, "baseline"]
+    assert page.row("none", "3")[3:6] == [ABSENT, ABSENT, "baseline"]
     for found in compare_variants(ACCURACIES, margin=0.01):
-        low, high = found.interval
+        values = 100 * np.array(ACCURACIES[found.variant])
+        mean, sem = values.mean(), scipy.stats.sem(values)
+        around = scipy.stats.t.interval(0.95, 2, loc=mean, scale=sem)
+        both = found.interval, found.equivalence_interval
         assert page.row(found.variant, "3")[2:] == [
-            f"{100 * found.mean:.2f} ± {100 * found.sd:.2f}",
+            f"{mean:.2f} ± {values.std(ddof=1):.2f}{around[0]:.2f} to {around[1]:.2f}",
             signed(found.difference),
-            f"[{signed(low)}, {signed(high)}]",
+            "".join(f"[{signed(low)}, {signed(high)}]" for low, high in both),
             found.verdict,
             "2,202,122",
             "11.0",
@@ -238,11 +247,25 @@ def test_sentences_come_first(html: str) -> None:
 
 def test_every_svg_is_xml_and_ids_are_unique(html: str) -> None:
     pictures = re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL)
-    assert len(pictures) == 1 + 2 + 3 + 3 + 1  # forest, curves, one a variant, confusion, classes
+    curves, matrices = (
+        2 + 3 + 3,
+        3 + 2 + 3,
+    )  # together, by variant, by seed; share, difference, count
+    assert len(pictures) == 1 + curves + matrices + 1  # forest, classes
     for picture in pictures:
         assert ET.fromstring(picture).attrib["aria-label"]
     ids = Page(html).values("id")
     assert len(ids) == len(set(ids))
+
+
+def test_a_pointer_is_told_the_numbers(html: str) -> None:
+    better = compare_variants(ACCURACIES, margin=0.01)[0]
+    low, high = map(signed, better.interval)
+    forest = next(p for p in re.findall(r"<svg.*?</svg>", html, re.DOTALL) if "Difference to" in p)
+    told = [title.text for title in ET.fromstring(forest).iter("{http://www.w3.org/2000/svg}title")]
+    assert told[0] == (
+        f"channel: {signed(better.difference)} points, 97.5 % interval [{low}, {high}]"
+    )
 
 
 def test_nothing_is_fetched(html: str) -> None:
@@ -251,9 +274,19 @@ def test_nothing_is_fetched(html: str) -> None:
     assert addresses
     assert all(address.startswith(("data:image/png;base64,", "#")) for address in addresses)
     assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", html))
-    assert {tag for tag, _, _ in page.attributes} & {"script", "link", "iframe", "object"} == set()
+    assert {tag for tag, _, _ in page.attributes} & {"link", "iframe", "object", "base"} == set()
     outside = re.findall(r"https?://[^\"<\s]*", html)
     assert set(outside) == {"http://www.w3.org/2000/svg"}
+
+
+def test_the_policy_knows_the_script_and_nothing_else(html: str) -> None:
+    scripts = re.findall(r"<script>(.*?)</script>", html, flags=re.DOTALL)
+    assert len(scripts) == 1
+    known = base64.b64encode(hashlib.sha256(scripts[0].encode()).digest()).decode()
+    policy = next(v for _, name, v in Page(html).attributes if name == "content" and "-src" in v)
+    assert f"script-src 'sha256-{known}';" in policy
+    assert "default-src 'none'" in policy
+    assert all("src" not in tag for tag in re.findall(r"<script[^>]*>", html))
 
 
 def test_tables_and_images_can_be_read_aloud(html: str) -> None:
@@ -268,16 +301,14 @@ def test_names_are_text(tmp_path: Path, hostile: str) -> None:
     classes = (hostile, "日本", "_hidden", "\x07bell\n")
     folder = write_fake_study(tmp_path / "s", {"none": [0.5], "channel": [0.6]}, classes=classes)
     page = page_of(folder)
-    assert "script" not in {tag for tag, _, _ in page.attributes}
+    assert page.tags.count("script") == 2  # the page's own and its numbers
     assert page.row(hostile)
     assert "\N{REPLACEMENT CHARACTER}bell\N{REPLACEMENT CHARACTER}" in page.text
     assert "日本" in page.text
     pictures = re.findall(r"<svg.*?</svg>", (folder / "report.html").read_text(), re.DOTALL)
     texts = [text.text or "" for picture in pictures for text in ET.fromstring(picture).iter(
         "{http://www.w3.org/2000/svg}text")]  # fmt: skip
-    assert any(
-        text and hostile.startswith(text.rstrip("\N{HORIZONTAL ELLIPSIS}")) for text in texts
-    )
+    assert any(text and text in {short(hostile, longest) for longest in (12, 16)} for text in texts)
 
 
 def test_one_run_gets_a_page_without_verdict(tmp_path: Path) -> None:
@@ -352,7 +383,9 @@ def test_class_accuracy_and_confusion_are_those_of_the_records(tmp_path: Path) -
             confusions.append(stored["confusion"])
     cat = [100 * confusion[0, 0] / confusion[0].sum() for confusion in confusions]
     page = page_of(folder)
-    assert page.row("cat") == ["cat", f"{np.mean(cat):.1f}{min(cat):.1f} to {max(cat):.1f}"]
+    mean, sem = np.mean(cat), scipy.stats.sem(cat)
+    low, high = np.clip(scipy.stats.t.interval(0.95, 2, loc=mean, scale=sem), 0, 100)
+    assert page.row("cat") == ["cat", f"{mean:.1f}{low:.1f} to {high:.1f}"]
     total = np.sum(confusions, axis=0)
     share = 100 * total[1, 2] / total[1].sum()
     assert f">{share:.0f}</text>" in (folder / "report.html").read_text()

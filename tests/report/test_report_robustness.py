@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from test_report import TWO, page_of, write_fake_study
 
-from foveal.records import curves_of, is_complete, read_study, write_extra
+from foveal.records import curves_of, is_complete, write_extra
 from foveal.records.manifest import seal
-from foveal.report.arms import arms_of
-from foveal.report.robustness import robustness_context
+from foveal.report import report
 
 TEXT = "{http://www.w3.org/2000/svg}text"
 
@@ -59,10 +58,9 @@ def test_of_other_images_or_without_a_run_there_are_none() -> None:
 
 
 def test_the_page_has_every_condition_and_variant(study: Path) -> None:
-    record = read_study(study)
-    context = robustness_context(arms_of(record))
-    assert context is not None
-    words = {element.text for element in ET.fromstring(context["plot"]).iter(TEXT)}
+    report(study)
+    drawn = ET.parse(study / "figures" / "robustness.svg")
+    words = {element.text for element in drawn.iter(TEXT)}
     assert {"occlusion", "blur", "none", "channel"} <= words
     page = page_of(study)
     assert page.row("as they are") == ["as they are", "71.0", "80.5"]

@@ -267,7 +267,7 @@ def test_the_report_is_that_of_the_folder_and_nothing_is_written(
     before = sorted(study.rglob("*"))
     html = client.get("/report").text
     assert sorted(study.rglob("*")) == before
-    page = report(study)
+    page = report(study, only_page=True).page
     assert html == page.read_text(encoding="utf-8")
     page.unlink()
 

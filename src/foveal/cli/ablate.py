@@ -77,7 +77,7 @@ def ablate(
             say(outcome_line(outcome, len(outcomes), missing))
     failed = [outcome for outcome in outcomes if outcome.error]
     record = study.record()
-    page = report(out_folder) if record.runs else None
+    page = report(out_folder, only_page=True).page if record.runs else None
     found = [(part, comparisons(part)) for part in record.parts()]
     if json:
         from foveal.cli.output import ablate_output

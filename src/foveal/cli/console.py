@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,8 +15,12 @@ from foveal.study.config import RunConfig
 from foveal.study.progress import Progress
 from foveal.training.history import Epoch
 
+WIDTH = 100  # where the output goes into a file or a pipe; a terminal has its own
+
 err = Console(stderr=True, highlight=False)
 out = Console(highlight=False)
+if not out.is_terminal and "COLUMNS" not in os.environ:
+    out.width = WIDTH
 
 
 def say(text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
@@ -18,12 +18,20 @@ COLOURS = {"better": "green", "worse": "red", "equivalent": "cyan", "undecided":
 
 
 def study_table(part: StudyRecord, found: list[Comparison]) -> Table:
-    """Return one row a variant: accuracy, difference to `none` with its interval, and the verdict."""
-    heading = f"{percent(found[0].level)} % interval" if found else "interval"
+    """Return one row a variant: accuracy, difference to `none` with its interval, verdict, cost.
+
+    Time of training and kept memory stand there where they are stored, as multiples of those of `none`.
+    """
+    from foveal.records import costs_of
+
+    heading = f"{percent(found[0].level)} %\ninterval" if found else "interval"
     data = part.runs[0].results["data"] if part.runs else "no images yet"
     title = f"Test accuracy on {data}, final epoch"
     if part.cell and part.cell.label:
         title += f": {part.cell.label}"
+    costs = {cost["variant"]: cost for cost in costs_of(part)}
+    if "none" in costs:
+        title += "; time and memory as multiples of none's"
     table = Table(
         title=escape(title),
         title_justify="left",
@@ -32,16 +40,30 @@ def study_table(part: StudyRecord, found: list[Comparison]) -> Table:
         collapse_padding=True,
     )
     table.add_column("variant", overflow="fold")
-    for name in ("seeds", "accuracy", "sd", "difference"):
+    for name in ("seeds", "accuracy\nin %", "diff. to\nnone"):
         table.add_column(name, justify="right")
     table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
+    if "none" in costs:
+        table.add_column("time", justify="right", no_wrap=True)
+        table.add_column("memory", justify="right", no_wrap=True)
     by_variant = {comparison.variant: comparison for comparison in found}
     for variant in part.variants:
         accuracies = [run.results["test_accuracy"] for run in part.runs_of(variant)]
         if accuracies:
-            table.add_row(*row(variant, accuracies, by_variant.get(variant)))
+            cells = row(variant, accuracies, by_variant.get(variant))
+            table.add_row(*cells, *times_none(costs, variant))
     return table
+
+
+def times_none(costs: dict[str, dict[str, Any]], variant: str) -> list[str]:
+    """Return time of training and kept memory as multiples of those of `none`."""
+    if "none" not in costs:
+        return []
+    if variant not in costs:
+        return ["", ""]
+    names = "training_seconds", "kept"
+    return [f"{costs[variant][name] / costs['none'][name]:.2f}" for name in names]
 
 
 def percent(level: float) -> str:
@@ -55,9 +77,10 @@ def percent(level: float) -> str:
 
 def row(variant: str, accuracies: list[float], comparison: Comparison | None) -> list[str]:
     """Return the cells of one variant."""
-    spread = f"{100 * statistics.stdev(accuracies):.2f}" if len(accuracies) > 1 else ""
-    mean = f"{statistics.fmean(accuracies):.2%}"
-    cells = [escape(variant), str(len(accuracies)), mean, spread]
+    mean = f"{100 * statistics.fmean(accuracies):.2f}"
+    if len(accuracies) > 1:
+        mean += f" ± {100 * statistics.stdev(accuracies):.2f}"
+    cells = [escape(variant), str(len(accuracies)), mean]
     if comparison is None:
         return [*cells, "", "", ""]
     low, high = (100 * end for end in comparison.interval)

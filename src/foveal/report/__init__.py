@@ -1,6 +1,6 @@
-"""Figures and one HTML page from records alone: no torch, no retraining, no network."""
+"""A page, tables and figures from records alone: no torch, no retraining, no network."""
 
 from foveal.report.arms import comparisons
-from foveal.report.page import report
+from foveal.report.files import Report, compare, report
 
-__all__ = ["comparisons", "report"]
+__all__ = ["Report", "compare", "comparisons", "report"]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from foveal.records import StudyRecord
 from foveal.report.arms import BASELINE, Arm
+from foveal.report.words import count
 from foveal.stats import FEWEST_SEEDS
 
 
@@ -27,12 +28,12 @@ def missing_runs(study: StudyRecord, arms: Sequence[Arm]) -> list[str]:
     sentences = []
     if fewer:
         sentences.append(
-            f"The study is not finished. It was planned for {planned} seeds; fewer have: "
+            f"The study is not finished. It was planned for {count(planned, 'seed')}; fewer have: "
             f"{', '.join(fewer)}. The command that started it trains the rest."
         )
     if more:
         sentences.append(
-            f"The study was planned for {planned} seeds; more have: {', '.join(more)}. Whoever "
+            f"The study was planned for {count(planned, 'seed')}; more have: {', '.join(more)}. Whoever "
             "adds seeds after a look at the result raises the chance of a false alarm above what "
             "the level of the intervals says."
         )

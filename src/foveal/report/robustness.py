@@ -2,47 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from matplotlib.figure import Figure
 
 from foveal.drawing import draw_robustness
-from foveal.records import curves_of
-from foveal.report.arms import Arm
-from foveal.report.svg import house_style, to_svg
+from foveal.records import RobustnessCurves, curves_of
+from foveal.report.blocks import Fold, Note, Picture, Section, Table
+from foveal.report.part import Part
+from foveal.report.svg import house_style, look
+from foveal.report.words import told_apart
+from foveal.tables import Table as TextTable
 
 
-def robustness_context(arms: Sequence[Arm]) -> dict[str, Any] | None:
-    """Collect what the page shows; None where a run left nothing, or the runs saw other images."""
-    found = curves_of(
-        [(arm.variant, run.extras.get("robustness")) for arm in arms for run in arm.runs]
-    )
+def robustness_section(part: Part) -> Section:
+    """Return the curves by condition, and what is left at the highest severity."""
+    name, title = f"robustness{part.suffix}", part.titled("On images that get worse")
+    found = curves_of(part.left("robustness"))
     if found is None:
-        return None
-    last = [
-        (
-            condition,
-            [100 * curve.accuracy[:, -1].mean() for curve in by_variant.values()],
-        )
-        for condition, by_variant in found.curves.items()
+        return Section(name, title, (Note(missing(part)),))
+    shares = ", ".join(f"{100 * share:g} %" for share in found.shares)
+    seeds = "" if not part.several else " Lines are means over the seeds, bands their range."
+    picture = Picture(
+        name=name,
+        figure=plot(part, found),
+        description="Test accuracy by severity, a panel a condition and a line a variant.",
+        caption=f"Accuracy on the first {found.images} test images, the same for all; severity 0 are the "
+        f"images as they are. Occlusion hides a window of {shares} of the image; the corruptions are those of "
+        f"CIFAR-10-C or, above 64 px, ImageNet-C.{seeds}",
+    )
+    return Section(
+        name, title, (picture, Fold("At the highest severity", (worst_table(part, found),)))
+    )
+
+
+def missing(part: Part) -> str:
+    """Say what is missing, and how to get it."""
+    what = (
+        "This run has left no robustness."
+        if part.single
+        else "A run has left no robustness, or that of other images than the rest."
+    )
+    return f"{what} A run leaves it when it is trained without --no-extras."
+
+
+def worst_table(part: Part, found: RobustnessCurves) -> Table:
+    """Return the accuracy of each variant at the highest severity of each condition."""
+    clean = [
+        f"{100 * c.accuracy[:, 0].mean():.1f}" for c in next(iter(found.curves.values())).values()
     ]
-    return {
-        "images": found.images,
-        "shares": [f"{100 * share:g} %" for share in found.shares],
-        "worst": last,
-        "clean": [
-            100 * curve.accuracy[:, 0].mean()
-            for curve in next(iter(found.curves.values())).values()
-        ],
-        "variants": [arm.variant for arm in arms],
-        "plot": plot(found.curves),
-    }
+    rows = [("as they are", *clean)]
+    for condition, by_variant in found.curves.items():
+        worst = [f"{100 * curve.accuracy[:, -1].mean():.1f}" for curve in by_variant.values()]
+        rows.append((condition, *worst))
+    headings = ("condition", *(arm.variant for arm in part.arms))
+    note = "Test accuracy in %" + (", mean over the seeds." if part.several else ".")
+    table = TextTable("Accuracy at the highest severity", headings, tuple(rows), note)
+    return Table(f"robustness{part.suffix}", table)
 
 
 @house_style()
-def plot(curves: Any) -> str:
-    """Draw a panel a condition and a line a variant."""
-    return to_svg(
-        draw_robustness(curves),
-        name="robustness",
-        description="Test accuracy by severity, a panel a condition and a line a variant.",
+def plot(part: Part, found: RobustnessCurves) -> Figure:
+    """Draw a panel a condition and a line a variant, each looking as in every other figure."""
+    looks = {arm.variant: look(arm) for arm in part.arms}
+    names = told_apart(looks, 24)
+    return draw_robustness(
+        {
+            condition: {names[variant]: curve for variant, curve in by_variant.items()}
+            for condition, by_variant in found.curves.items()
+        },
+        looks={names[variant]: own for variant, own in looks.items()},
     )

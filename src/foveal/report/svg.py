@@ -6,18 +6,22 @@ import io
 import re
 import warnings
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
 import matplotlib
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
+from foveal.drawing.canvas import DPI
 from foveal.drawing.palette import HUES, INK, MARKERS
 from foveal.report.arms import Arm
+from foveal.report.words import printable
 
 MUTED: Final = "#5b6470"
 RULE: Final = "#d5dae0"
+HINT: Final = "hint: "
 
 # A page sets these variables for light and dark; a figure on its own keeps the colours given here.
 CSS_NAMES: Final = {
@@ -57,6 +61,7 @@ STYLE: Final[dict[Any, Any]] = {
 SVG = "{http://www.w3.org/2000/svg}"
 XLINK = "{http://www.w3.org/1999/xlink}"
 DROPPED = re.compile(r"\s*font-family:[^;]*;?")
+VARIABLE = re.compile(r"var\(--[\w-]+, (#\w+)\)")
 REFERENCE = re.compile(r"#([\w.-]+)")
 
 
@@ -83,6 +88,12 @@ def look(arm: Arm) -> dict[str, Any]:
     """Return colour and marker of a variant; the baseline is drawn in ink."""
     colour = INK if arm.place == 0 else HUES[(arm.place - 1) % len(HUES)]
     return {"color": colour, "marker": MARKERS[arm.place % len(MARKERS)]}
+
+
+def hint(artists: Artist | Sequence[Artist], text: str) -> None:
+    """Give what was drawn a text that is shown where the pointer rests on it."""
+    for artist in [artists] if isinstance(artists, Artist) else artists:
+        artist.set_gid(HINT + printable(text))
 
 
 def to_svg(figure: Figure, *, name: str, description: str) -> str:
@@ -119,6 +130,23 @@ def to_svg(figure: Figure, *, name: str, description: str) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
+def without_theme(svg: str) -> str:
+    """Return a figure that stands in no page, with the colours themselves.
+
+    >>> without_theme("fill: none; stroke: var(--ink, #1b1f24)")
+    'fill: none; stroke: #1b1f24'
+    """
+    return VARIABLE.sub(r"\1", svg)
+
+
+def to_png(figure: Figure) -> bytes:
+    """Return the figure as a PNG, on white, the same whenever the figure is."""
+    buffer = io.BytesIO()
+    metadata = {"Software": None}
+    figure.savefig(buffer, format="png", dpi=DPI, facecolor="white", metadata=metadata)
+    return buffer.getvalue()
+
+
 def drop(parent: ET.Element, tag: str) -> None:
     """Remove the children of one kind."""
     for child in parent.findall(tag):
@@ -129,8 +157,13 @@ def simplify(element: ET.Element, pointed_at: set[str]) -> None:
     """Leave of one element what a page needs of it, without namespaces."""
     element.tag = element.tag.removeprefix(SVG)
     attributes = element.attrib
-    if attributes.get("id") not in pointed_at:
+    name = attributes.get("id", "")
+    if name not in pointed_at:
         attributes.pop("id", None)
+    if name.startswith(HINT):
+        shown = ET.Element("title")
+        shown.text = name.removeprefix(HINT)
+        element.insert(0, shown)
     if f"{XLINK}href" in attributes:
         attributes["href"] = "".join(attributes.pop(f"{XLINK}href").split())
     if attributes.get("transform", "").startswith("rotate(-0 "):
@@ -140,7 +173,7 @@ def simplify(element: ET.Element, pointed_at: set[str]) -> None:
     if "style" in attributes:
         attributes["style"] = themed(DROPPED.sub("", attributes["style"]))
     element.tail = None
-    if element.tag != "text":
+    if element.tag not in ("text", "title"):
         element.text = None
 
 

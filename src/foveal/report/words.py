@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
-
-from foveal.stats import Comparison
 
 ABSENT = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
@@ -104,6 +102,15 @@ def listed(values: Sequence[object]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
 
 
+def count(number: int, word: str) -> str:
+    """Write how many there are.
+
+    >>> count(1, "seed"), count(3, "seed")
+    ('1 seed', '3 seeds')
+    """
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
 def printable(text: str) -> str:
     r"""Put a visible mark where a character cannot be shown in a page, nor stand in XML.
 
@@ -114,11 +121,26 @@ def printable(text: str) -> str:
 
 
 def short(text: str, longest: int = 16) -> str:
-    """Cut a name to what a figure has room for."""
-    return text if len(text) <= longest else text[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    """Cut a name in its middle to what a figure has room for: variants differ at their ends.
+
+    >>> short("series:reduction=16", 12)
+    'series…on=16'
+    """
+    if len(text) <= longest:
+        return text
+    head = longest // 2
+    return f"{text[:head]}\N{HORIZONTAL ELLIPSIS}{text[head + 1 - longest :]}"
 
 
-def against(comparison: Comparison) -> str:
-    """Return the word between a verdict and the baseline: better than, equivalent to."""
-    words = {"better": "than", "worse": "than", "equivalent": "to", "undecided": "against"}
-    return words[comparison.verdict]
+def told_apart(names: Iterable[str], longest: int) -> dict[str, str]:
+    """Return the short form of each name, with a number where two would be alike.
+
+    >>> told_apart(["a:long=1:b", "a:wide=1:b"], 5)
+    {'a:long=1:b': 'a:…:b', 'a:wide=1:b': 'a:…:b (2)'}
+    """
+    found: dict[str, str] = {}
+    for name in names:
+        cut = short(name, longest)
+        count = sum(short(other, longest) == cut for other in found)
+        found[name] = f"{cut} ({count + 1})" if count else cut
+    return found

@@ -19,7 +19,8 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.types import ASGIApp
 
 from foveal.errors import FovealError
-from foveal.report import page as report
+from foveal.report.content import content_of
+from foveal.report.page import page_of
 from foveal.web.failures import HANDLERS, said
 from foveal.web.gallery import examples
 from foveal.web.kept import Kept
@@ -134,7 +135,7 @@ async def report_page(shared: Shared) -> Response:
 
 def report_of(folder: Path) -> str:
     """Return the report of a folder without writing it there."""
-    return report.render(report.context_of(folder))
+    return page_of(content_of(folder))
 
 
 @router.get("/api/about")

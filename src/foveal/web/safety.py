@@ -141,4 +141,6 @@ def report_policy(html: str) -> str:
     nothing in it could speak to the server.
     """
     own = Policy(html).found or "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-    return f"{' '.join(own.split()).rstrip('; ')}; sandbox allow-scripts; {ALONE}"
+    stated = [part.strip() for part in f"{own}; sandbox allow-scripts; {ALONE}".split(";")]
+    first = {part.split()[0]: part for part in reversed(stated) if part}  # a second one is ignored
+    return "; ".join(reversed(first.values()))

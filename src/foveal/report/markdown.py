@@ -1,0 +1,98 @@
+"""What a report says in Markdown, to be pasted elsewhere."""
+
+from __future__ import annotations
+
+from foveal.report.blocks import (
+    Block,
+    Code,
+    Facts,
+    Fold,
+    Heading,
+    Note,
+    Picture,
+    Section,
+    Table,
+    Text,
+    Tiles,
+)
+from foveal.report.content import Content
+from foveal.report.result import extent, sentence
+from foveal.report.words import percent
+from foveal.tables import in_markdown, markdown_table
+
+
+def markdown_of(content: Content, *, figures: str) -> str:
+    """Return the report in Markdown; its pictures are in the folder `figures`."""
+    lines = [f"# {in_markdown(content.title)}", *lead(content)]
+    lines += [f"> {in_markdown(note)}" for note in content.notes]
+    for section in content.sections:
+        lines += section_lines(section, figures)
+    return "\n\n".join(lines) + "\n"
+
+
+def lead(content: Content) -> list[str]:
+    """Return the verdicts."""
+    first = content.parts[0]
+    if content.single:
+        accuracy = percent(float(first.arms[0].results("test_accuracy")[0]))
+        return [
+            f"This run, with seed {first.arms[0].seeds[0]}, ended at a test accuracy of {accuracy} %. One run "
+            "says nothing about the method."
+        ]
+    lines = []
+    for part in content.parts:
+        lines += [f"**{in_markdown(part.label)}**"] if part.label else []
+        lines.append(extent(part).text)
+        verdicts = []
+        for one in part.comparisons:
+            said, numbers = sentence(one)
+            verdicts.append(
+                f"- **{in_markdown(one.variant)}** is {one.verdict} {in_markdown(said)} {numbers}."
+            )
+        lines += ["\n".join(verdicts)] if verdicts else []
+    return lines
+
+
+def section_lines(section: Section, figures: str) -> list[str]:
+    """Return a section."""
+    return [
+        f"## {in_markdown(section.title)}",
+        *(t for b in section.blocks for t in block_lines(b, figures)),
+    ]
+
+
+def block_lines(block: Block, figures: str) -> list[str]:
+    """Return the paragraphs of one block; images of a batch and numbers for a script are for a page."""
+    match block:
+        case Table(table=table):
+            return [markdown_table(table)]
+        case Picture():
+            said = f"![{in_markdown(block.description)}]({figures}/{block.name}.png)"
+            return [said, *([in_markdown(block.caption)] if block.caption else [])]
+        case Tiles(pictures=pictures):
+            return ["\n".join(line for one in pictures for line in block_lines(one, figures))]
+        case Fold(summary=summary, blocks=blocks):
+            inside = [line for one in blocks for line in block_lines(one, figures)]
+            return [f"### {in_markdown(summary)}", *inside]
+        case _:
+            return words_of(block)
+
+
+def words_of(block: Block) -> list[str]:
+    """Return the paragraphs of a block of words."""
+    match block:
+        case Text(text=text):
+            return [in_markdown(text)]
+        case Note(text=text):
+            return [f"> {in_markdown(text)}"]
+        case Heading(text=text):
+            return [f"### {in_markdown(text)}"]
+        case Code(text=text):
+            return [f"```\n{text}\n```"]
+        case Facts(title=title, rows=rows):
+            return [
+                f"### {title}",
+                "\n".join(f"- {in_markdown(a)}: {in_markdown(b)}" for a, b in rows),
+            ]
+        case _:
+            return []
