@@ -9,8 +9,9 @@ import pytest
 from test_report import TWO, page_of, write_fake_study
 
 from foveal.records import costs_of, read_study, write_extra
-from foveal.report import report
+from foveal.report.content import content_of
 
+TEXT = "{http://www.w3.org/2000/svg}text"
 COST: dict[str, dict[str, Any]] = {
     "none": {"parameters": 1000, "macs": 64_000, "element_operations": 6400, "kept": 2**21},
     "channel": {"parameters": 1010, "macs": 64_000, "element_operations": 9600, "kept": 3 * 2**20},
@@ -55,9 +56,8 @@ def test_numbers_are_those_stored_beside_their_rise(study: Path) -> None:
 
 
 def test_the_plot_has_every_variant_over_time_and_memory(study: Path) -> None:
-    report(study)
-    drawn = ET.parse(study / "figures" / "gain-against-cost.svg")
-    words = {element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")}
+    drawn = next(one for one in content_of(study).pictures if one.name == "gain-against-cost")
+    words = {element.text for element in ET.fromstring(drawn.svg).iter(TEXT)}
     assert {"none", "channel", "training time, times that of none"} <= words
     assert {"kept memory, times that of none", "points of accuracy over none"} <= words
 

@@ -86,7 +86,7 @@ def test_names_are_text_in_every_format(tmp_path: Path) -> None:
 
 
 def test_figures_of_an_earlier_report_do_not_stay(tmp_path: Path) -> None:
-    folder = write_fake_study(tmp_path / "s", TWO)
+    folder = write_fake_study(tmp_path / "s", {"none": [0.7], "channel": [0.8]})
     report(folder)
     assert (folder / "figures" / "confusion-1.png").is_file()
     for run in (folder / "runs").glob("1-*"):
@@ -141,7 +141,8 @@ def test_what_cannot_be_compared_is_refused(study: Path, tmp_path: Path) -> None
     assert not list(study.glob("compare-*"))
 
 
-def test_the_command_says_where_all_is(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_says_where_all_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = write_fake_run(tmp_path / "run")
     assert main(["report", str(study), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["report"] == str(study / "report.html")
     assert main(["report", str(study)]) == 0

@@ -190,11 +190,11 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def html(study: Path) -> str:
-    return report(study).page.read_text(encoding="utf-8")
+    return report(study, only_page=True).page.read_text(encoding="utf-8")
 
 
 def test_stands_at_the_top_of_the_study(study: Path, html: str) -> None:
-    assert report(study).page == study / "report.html"
+    assert report(study, only_page=True).page == study / "report.html"
     assert (study / "report.html").read_text(encoding="utf-8") == html
     assert len(html) < 500_000
 
@@ -209,7 +209,7 @@ def test_needs_no_torch_nor_the_users_matplotlib_settings(
 ) -> None:
     (tmp_path / "matplotlibrc").write_text("font.size: 30\naxes.grid: True\nsvg.fonttype: path\n")
     code = "import sys; from pathlib import Path; from foveal.report import report; "
-    code += "report(Path(sys.argv[1])); assert 'torch' not in sys.modules"
+    code += "report(Path(sys.argv[1]), only_page=True); assert 'torch' not in sys.modules"
     copy = shutil.copytree(study, tmp_path / "copy", ignore=shutil.ignore_patterns("*.html"))
     settings = {**os.environ, "MATPLOTLIBRC": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code, str(copy)], env=settings, check=True)

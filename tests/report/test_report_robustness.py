@@ -10,7 +10,7 @@ from test_report import TWO, page_of, write_fake_study
 
 from foveal.records import curves_of, is_complete, write_extra
 from foveal.records.manifest import seal
-from foveal.report import report
+from foveal.report.content import content_of
 
 TEXT = "{http://www.w3.org/2000/svg}text"
 
@@ -58,9 +58,8 @@ def test_of_other_images_or_without_a_run_there_are_none() -> None:
 
 
 def test_the_page_has_every_condition_and_variant(study: Path) -> None:
-    report(study)
-    drawn = ET.parse(study / "figures" / "robustness.svg")
-    words = {element.text for element in drawn.iter(TEXT)}
+    drawn = next(one for one in content_of(study).pictures if one.name == "robustness")
+    words = {element.text for element in ET.fromstring(drawn.svg).iter(TEXT)}
     assert {"occlusion", "blur", "none", "channel"} <= words
     page = page_of(study)
     assert page.row("as they are") == ["as they are", "71.0", "80.5"]

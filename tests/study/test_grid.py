@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from foveal.errors import UsageError
 from foveal.records import read_study, write_design
-from foveal.report import comparisons, report
+from foveal.report import comparisons
+from foveal.report.content import content_of
 from foveal.study import RunConfig, Study, StudyConfig
 from study.small_study import SMALL, changed, rows
 
@@ -58,10 +59,11 @@ def test_all_comparisons_share_the_error_rate(folder: Path) -> None:
 
 
 def test_the_page_has_a_section_a_cell(folder: Path) -> None:
-    html = report(folder).page.read_text()
-    assert "Does attention help in 4 settings?" in html
-    assert html.count('<h2 id="result') == 4
-    assert "learning_rate=0.05, data=scenes:clutter=0.25" in html
+    content = content_of(folder)
+    assert content.title == "Does attention help in 4 settings?"
+    results = [one.title for one in content.sections if one.name.startswith("result")]
+    assert len(results) == 4
+    assert "Result: learning_rate=0.05, data=scenes:clutter=0.25" in results
 
 
 def test_a_cell_may_be_added_and_trains_only_what_is_new(folder: Path) -> None:
