@@ -61,8 +61,12 @@ def gated() -> Arrays:
 
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
-    folder = write_fake_study(tmp_path / "study", TWO)
-    for place, values in enumerate(TWO.values()):
+    return with_looks(write_fake_study(tmp_path / "study", TWO), TWO)
+
+
+def with_looks(folder: Path, accuracies: dict[str, list[float]]) -> Path:
+    """Leave with each run of a study what extras would."""
+    for place, values in enumerate(accuracies.values()):
         for seed in range(len(values)):
             run = folder / "runs" / f"{place}-{seed}"
             write_extra(run, "occlusion", swept(10 * place + seed, gates=place > 0))

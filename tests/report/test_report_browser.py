@@ -5,12 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from test_looks import gated, swept
+from test_looks import with_looks
 from test_report import ACCURACIES, write_fake_study
 
 from browser import chromium
-from foveal.records import write_extra
-from foveal.records.manifest import seal
 from foveal.report import Report, report
 
 if TYPE_CHECKING:
@@ -29,13 +27,7 @@ def browser() -> "Iterator[Browser]":
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("browser") / "study"
     write_fake_study(folder, ACCURACIES, classes=("cat", HOSTILE, "frog"))
-    for place, values in enumerate(ACCURACIES.values()):
-        for seed in range(len(values)):
-            run = folder / "runs" / f"{place}-{seed}"
-            write_extra(run, "occlusion", swept(10 * place + seed, gates=place > 0))
-            if place:
-                write_extra(run, "gates", gated())
-            seal(run)
+    with_looks(folder, ACCURACIES)
     return report(folder, only_page=True).page.as_uri()
 
 

@@ -17,10 +17,12 @@ from foveal.drawing import (
     draw_comparison,
     draw_gates,
     draw_robustness,
+    evenly,
     save_figure,
     shared_limit,
+    telling_pair,
 )
-from foveal.drawing.lettering import UNITS, mark_of, sureness
+from foveal.drawing.lettering import UNITS, panel_title
 from foveal.explanation import GateMap
 from foveal.records import ClassSheets, RobustnessCurves
 from foveal.records.run import write_json
@@ -104,10 +106,8 @@ def compared(networks: Sequence[Network]) -> tuple[str, str] | None:
     here = [network for network in networks if network.cell == networks[0].cell]
     if len(here) < 2:
         return None
-    kinds = {network.config.attention.partition(":")[0]: network.name for network in here[::-1]}
-    first = kinds.get("none", here[0].name)
-    last = kinds.get("series", here[-1].name)
-    return (last, first) if last != first else (here[-1].name, here[0].name)
+    first, second = telling_pair([network.config.attention for network in here])
+    return here[first].name, here[second].name
 
 
 def titles(found: Explanation, variant: str) -> list[str]:
@@ -117,9 +117,17 @@ def titles(found: Explanation, variant: str) -> list[str]:
     lines = []
     for row, label in enumerate(found.labels):
         guess = int(votes[row].argmax())
-        share = f" {votes[row, guess]}/{seeds}" if seeds > 1 else ""
-        first = f"{mark_of(guess, int(label))}{found.data.classes[guess]}{share}"
-        lines.append(f"{first}\n{sureness(p[row], falls[row])}")
+        lines.append(
+            panel_title(
+                guess,
+                int(label),
+                found.data.classes[guess],
+                probability=p[row],
+                fall=falls[row],
+                votes=int(votes[row, guess]),
+                seeds=seeds,
+            )
+        )
     return lines
 
 
@@ -208,9 +216,7 @@ def gates(maps: Sequence[GateMap], network: Network, found: Explanation) -> Figu
     by_site: dict[str, list[GateMap]] = {}
     for one in maps:
         by_site.setdefault(one.site, []).append(one)
-    names = list(by_site)
-    if len(names) > MOST_SITES:
-        names = [names[round(k)] for k in np.linspace(0, len(names) - 1, MOST_SITES)]
+    names = evenly(list(by_site), MOST_SITES)
     sites = [site_map(name, by_site[name]) for name in names]
     shown = len(maps[0].values)
     left = f", {len(names)} of its {len(by_site)} sites" if len(names) < len(by_site) else ""

@@ -80,6 +80,18 @@ def draw_comparison(
     return figure
 
 
+def telling_pair(variants: Sequence[str]) -> tuple[int, int]:
+    """Return the places of the two whose difference is shown: `series` less `none`, else last less first.
+
+    >>> telling_pair(["none", "channel", "series:reduction=8", "parallel"])
+    (2, 0)
+    """
+    kinds = [variant.partition(":")[0] for variant in variants]
+    first = kinds.index("none") if "none" in kinds else 0
+    last = kinds.index("series") if "series" in kinds else len(kinds) - 1
+    return (last, first) if last != first else (len(kinds) - 1, 0)
+
+
 def subtracted(columns: Sequence[Column], difference: tuple[str, str] | None) -> list[Column]:
     """Return the column that shows by how much one network's maps differ from another's."""
     if difference is None:

@@ -90,6 +90,17 @@ def draw_gates(
     return figure
 
 
+def evenly(names: Sequence[str], most: int) -> list[str]:
+    """Return at most so many names, spread evenly, with the first and the last.
+
+    >>> evenly("abcde", 3)
+    ['a', 'c', 'e']
+    """
+    if len(names) <= most:
+        return list(names)
+    return [names[round(k)] for k in np.linspace(0, len(names) - 1, most)]
+
+
 def draw_spatial(axes: Axes, picture: Array, values: Array, scale: Normalize) -> None:
     """Draw one map over its picture, each of its cells over the pixels it stands for."""
     height, width = picture.shape[:2]

@@ -21,6 +21,25 @@ def mark_of(guess: int, label: int | None) -> str:
     return f"{RIGHT} " if guess == label else f"{WRONG} "
 
 
+def panel_title(
+    guess: int,
+    label: int | None,
+    name: str,
+    *,
+    probability: float,
+    fall: float,
+    votes: int = 1,
+    seeds: int = 1,
+) -> str:
+    r"""Say what is predicted, by how many of several seeds, and below it how sure that is.
+
+    >>> panel_title(3, 3, "cat", probability=0.5, fall=0.2, votes=2, seeds=3)
+    '✓ cat 2/3\np 0.50, drop 0.20'
+    """
+    share = f" {votes}/{seeds}" if seeds > 1 else ""
+    return f"{mark_of(guess, label)}{name}{share}\n{sureness(probability, fall)}"
+
+
 def sureness(probability: float, fall: float) -> str:
     """Say how sure a network is, and how far hiding lowers that.
 

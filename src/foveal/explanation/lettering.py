@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from foveal.drawing.lettering import mark_of, sureness
+from foveal.drawing.lettering import panel_title
 from foveal.explanation.fills import Normalization, checked_normalization
 from foveal.explanation.windows import Windows
 
@@ -38,8 +38,8 @@ def panel_titles(
     of_each = zip(probabilities, target.tolist(), fall.tolist(), true, strict=True)
     for p, wanted, drop, label in of_each:
         guess = int(p.argmax())
-        sure = sureness(float(p[wanted]), drop)
-        rows.append(f"{mark_of(guess, label)}{class_name(guess, classes)}\n{sure}")
+        name, sure = class_name(guess, classes), float(p[wanted])
+        rows.append(panel_title(guess, label, name, probability=sure, fall=drop))
     return rows
 
 

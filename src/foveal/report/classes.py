@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from foveal.report.arms import Arm
 from foveal.report.blocks import Block, Fold, Picture, Section, Table
+from foveal.report.confusion import MOST_CLASSES_IN_PLOT
 from foveal.report.part import Part
 from foveal.report.svg import MUTED, RULE, blank, hint, house_style, look
 from foveal.report.words import percent, short
 from foveal.stats import mean_interval
 from foveal.tables import Table as TextTable
-
-MOST_CLASSES_IN_PLOT: Final = 20
 
 
 def classes_section(part: Part) -> Section:

@@ -13,7 +13,7 @@ from foveal.report.arms import BASELINE, Arm
 from foveal.report.blocks import Block, Fold, Heading, Note, Picture, Section, Table, Text
 from foveal.report.part import Part
 from foveal.report.svg import MUTED, RULE, blank, hint, house_style, look
-from foveal.report.words import points, rise, short
+from foveal.report.words import points, short, with_rise
 from foveal.tables import Table as TextTable
 
 MB: Final = 2**20
@@ -89,11 +89,10 @@ def cost_table(costs: Mapping[str, Cost]) -> TextTable:
 
 def cells(cost: Cost, plain: Cost) -> list[str]:
     """Return each number of a row, and below it by how much it is above the baseline's."""
-    found = []
-    for name, _, form, unit in COLUMNS:
-        more = rise(cost[name], plain[name]) if plain else ""
-        found.append(form.format(cost[name] / unit) + (f"\n{more}" if more else ""))
-    return found
+    return [
+        with_rise(form.format(cost[name] / unit), cost[name], plain.get(name, 0))
+        for name, _, form, unit in COLUMNS
+    ]
 
 
 def dearest_table(costs: Mapping[str, Cost]) -> TextTable:

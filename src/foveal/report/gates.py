@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from foveal.drawing import SiteMap, draw_gates
+from foveal.drawing import SiteMap, draw_gates, evenly
 from foveal.records import gate_findings_of
 from foveal.records.run import Arrays
 from foveal.report.arms import Arm
@@ -89,11 +89,8 @@ def sites_of(left: Arrays) -> list[SiteMap]:
         for side in ("spatial", "channels"):
             if f"{side}_{k}" in left:
                 by_site.setdefault(site, {}).setdefault(side, k)
-    names = list(by_site)
-    if len(names) > MOST_SITES:
-        names = [names[round(k)] for k in np.linspace(0, len(names) - 1, MOST_SITES)]
     found = []
-    for name in names:
+    for name in evenly(list(by_site), MOST_SITES):
         maps = {
             side: np.asarray(left[f"{side}_{k}"][:IMAGES], dtype=np.float64)
             for side, k in by_site[name].items()

@@ -9,19 +9,18 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from foveal.drawing import Column, draw_comparison, shared_limit
-from foveal.drawing.lettering import UNITS, mark_of, sureness
+from foveal.drawing import Column, draw_comparison, shared_limit, telling_pair
+from foveal.drawing.lettering import UNITS, panel_title
 from foveal.records import ClassSheets, Sweeps, class_sheets_of, sweeps_of
-from foveal.report.arms import BASELINE
 from foveal.report.blocks import Block, Fold, Heading, Note, Picture, Section, Table, Text, Tiles
 from foveal.report.images import blocks_of, in_blocks
+from foveal.report.missing import nothing_left
 from foveal.report.part import Part
 from foveal.report.svg import house_style
 from foveal.report.words import ABSENT, short, told_apart
 from foveal.tables import Table as TextTable
 
 Array = npt.NDArray[Any]
-FAVOURITE: Final = "series"
 MOST_SHEETS: Final = 20
 
 
@@ -31,15 +30,16 @@ def looks_section(part: Part) -> Section:
     name = f"looks{part.suffix}"
     sweeps = sweeps_of(part.left("occlusion"))
     if sweeps is None:
-        return Section(name, title, (Note(missing(part)),))
+        return Section(name, title, (Note(nothing_left(part, "occlusion maps", "those", "them")),))
     shown = len(sweeps.pictures)
     maps = {variant: sweeps.maps(variant, shown) for variant in sweeps.runs}
     limit = shared_limit(maps.values())
     difference = compared(list(maps))
+    titles = {variant: titles_of(part, sweeps, variant) for variant in maps}
     pictures = tuple(
         Picture(
             name=f"occlusion-{sweeps.rows[row]}{part.suffix}",
-            figure=of_image(part, sweeps, maps, row, limit=limit, difference=difference),
+            figure=of_image(part, sweeps, maps, titles, row, limit=limit, difference=difference),
             description=described(part, sweeps, row),
             of={"class": part.classes[sweeps.labels[row]]},
         )
@@ -52,16 +52,6 @@ def looks_section(part: Part) -> Section:
         *agreement(part),
     ]
     return Section(name, title, tuple(blocks))
-
-
-def missing(part: Part) -> str:
-    """Say what is missing, and how to get it."""
-    what = (
-        "This run has left no occlusion maps."
-        if part.single
-        else "A run has left no occlusion maps, or those of other images than the rest."
-    )
-    return f"{what} A run leaves them when it is trained without --no-extras."
 
 
 def explained(part: Part, sweeps: Sweeps, limit: float) -> str:
@@ -90,17 +80,15 @@ def compared(variants: Sequence[str]) -> tuple[str, str] | None:
     """
     if len(variants) < 2:
         return None
-    first = BASELINE if BASELINE in variants else variants[0]
-    named = [variant for variant in variants if variant.partition(":")[0] == FAVOURITE]
-    last = named[0] if named else variants[-1]
-    return (last, first) if last != first else (variants[-1], variants[0])
+    first, second = telling_pair(variants)
+    return variants[first], variants[second]
 
 
-@house_style()
 def of_image(
     part: Part,
     sweeps: Sweeps,
     maps: dict[str, Array],
+    titles: dict[str, list[str]],
     row: int,
     *,
     limit: float,
@@ -108,19 +96,39 @@ def of_image(
 ) -> Figure:
     """Draw one image and the maps of all variants."""
     picture = sweeps.pictures[row] / 255
+    block, window = blocks_of(picture), sweeps.size("window")
+    return side_by_side(
+        sweeps,
+        picture,
+        {variant: values[row] for variant, values in maps.items()},
+        name=short(part.classes[sweeps.labels[row]], 16),
+        titles={variant: own[row] for variant, own in titles.items()},
+        window=(max(1, window[0] // block), max(1, window[1] // block)),
+        limit=limit,
+        difference=difference,
+    )
+
+
+@house_style()
+def side_by_side(
+    sweeps: Sweeps,
+    picture: Array,
+    maps: dict[str, Array],
+    *,
+    name: str,
+    titles: dict[str, str],
+    difference: tuple[str, str] | None,
+    limit: float,
+    window: tuple[int, int] | None = None,
+) -> Figure:
+    """Draw a picture and beside it a map (H, W) of each variant."""
     named = told_apart(maps, 18)
-    columns = [
-        Column(named[variant], fewer(values[row])[None], [title(part, sweeps, variant, row)])
-        for variant, values in maps.items()
-    ]
-    block = blocks_of(picture)
-    window = sweeps.size("window")
     return draw_comparison(
         fewer(picture)[None],
-        columns,
-        names=[short(part.classes[sweeps.labels[row]], 16)],
+        [Column(named[v], fewer(own)[None], [titles.get(v, "")]) for v, own in maps.items()],
+        names=[name],
         unit="\nof the ".join(UNITS[sweeps.score].rsplit(" of the ", 1)),
-        window=(max(1, window[0] // block), max(1, window[1] // block)),
+        window=window,
         limit=limit,
         difference=None if difference is None else (named[difference[0]], named[difference[1]]),
     )
@@ -131,13 +139,22 @@ def fewer(values: Array) -> Array:
     return in_blocks(values, blocks_of(values))
 
 
-def title(part: Part, sweeps: Sweeps, variant: str, row: int) -> str:
-    """Say what most seeds of a variant predict, how sure they are, and how far hiding lowers that."""
-    guess, votes = sweeps.guesses(variant)[row]
-    seeds, label = len(sweeps.runs[variant]), int(sweeps.labels[row])
-    share = f" {votes}/{seeds}" if seeds > 1 else ""
-    sure = sureness(float(sweeps.sureness(variant)[row]), float(sweeps.falls(variant)[row]))
-    return f"{mark_of(guess, label)}{short(part.classes[guess], 14)}{share}\n{sure}"
+def titles_of(part: Part, sweeps: Sweeps, variant: str) -> list[str]:
+    """Say of each picture what most seeds of a variant predict, how sure, and how far hiding lowers that."""
+    seeds, guesses = len(sweeps.runs[variant]), sweeps.guesses(variant)
+    p, falls = sweeps.sureness(variant), sweeps.falls(variant)
+    return [
+        panel_title(
+            guess,
+            int(sweeps.labels[row]),
+            short(part.classes[guess], 14),
+            probability=float(p[row]),
+            fall=float(falls[row]),
+            votes=votes,
+            seeds=seeds,
+        )
+        for row, (guess, votes) in enumerate(guesses[: len(sweeps.pictures)])
+    ]
 
 
 def described(part: Part, sweeps: Sweeps, row: int) -> str:
@@ -178,7 +195,6 @@ def sheets(part: Part, sweeps: Sweeps, difference: tuple[str, str] | None) -> li
     return [Fold("Class by class", (Text(said), Tiles(pictures, size="wide")))]
 
 
-@house_style()
 def sheet(
     part: Part,
     sweeps: Sweeps,
@@ -191,18 +207,15 @@ def sheet(
     """Draw the mean maps of one class beside the first of its images."""
     label, count = int(found.labels[place]), int(found.counts[place])
     pictured = [k for k, row in enumerate(sweeps.labels[: len(sweeps.pictures)]) if row == label]
-    picture = (
-        sweeps.pictures[pictured[0]] / 255 if pictured else np.ones((*sweeps.size("image_size"), 3))
-    )
-    named = told_apart(found.maps, 18)
-    columns = [Column(named[v], fewer(m[place])[None], [""]) for v, m in found.maps.items()]
-    return draw_comparison(
-        fewer(picture)[None],
-        columns,
-        names=[f"{short(part.classes[label], 14)}\nn = {count}"],
-        unit="\nof the ".join(UNITS[sweeps.score].rsplit(" of the ", 1)),
+    white = np.ones((*sweeps.size("image_size"), 3))
+    return side_by_side(
+        sweeps,
+        sweeps.pictures[pictured[0]] / 255 if pictured else white,
+        {variant: own[place] for variant, own in found.maps.items()},
+        name=f"{short(part.classes[label], 14)}\nn = {count}",
+        titles={},
         limit=limit,
-        difference=None if difference is None else (named[difference[0]], named[difference[1]]),
+        difference=difference,
     )
 
 

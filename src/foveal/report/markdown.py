@@ -42,7 +42,7 @@ def lead(content: Content) -> list[str]:
     lines = []
     for part in content.parts:
         lines += [f"**{in_markdown(part.label)}**"] if part.label else []
-        lines.append(extent(part).text)
+        lines.append(extent(part))
         verdicts = []
         for one in part.comparisons:
             said, numbers = sentence(one)

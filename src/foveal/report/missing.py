@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from foveal.records import StudyRecord
 from foveal.report.arms import BASELINE, Arm
+from foveal.report.part import Part
 from foveal.report.words import count
 from foveal.stats import FEWEST_SEEDS
 
@@ -65,3 +66,13 @@ def differing_data(arms: Sequence[Arm]) -> list[str]:
     if len(checksums) > 1:
         return ["The runs did not all read the same data: their checksums differ, see below."]
     return []
+
+
+def nothing_left(part: Part, what: str, those: str, them: str) -> str:
+    """Say that runs have not left what a section shows, and how to get it; the last two are its pronouns."""
+    found = (
+        f"This run has left no {what}."
+        if part.single
+        else f"A run has left no {what}, or {those} of other images than the rest."
+    )
+    return f"{found} A run leaves {them} when it is trained without --no-extras."

@@ -40,7 +40,7 @@ def page_of(content: Content) -> str:
         "svg": budget.svg,
         "data": budget.data,
         "sentence": sentence,
-        "extent": lambda part: extent(part).text,
+        "extent": extent,
     }
     script = files("foveal.report").joinpath("templates", "report.js").read_text("utf-8")
     return environment.get_template("report.html.j2").render(

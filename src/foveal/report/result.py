@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from foveal.drawing.palette import INK
 from foveal.report.arms import BASELINE, Arm
-from foveal.report.blocks import Block, Heading, Picture, Section, Table, Text
+from foveal.report.blocks import Block, Heading, Picture, Section, Table
+from foveal.report.costs import MB
 from foveal.report.part import Part
 from foveal.report.svg import RULE, blank, hint, house_style, look
 from foveal.report.words import (
@@ -21,16 +22,14 @@ from foveal.report.words import (
     mean_and_sd,
     percent,
     points,
-    rise,
     short,
     true_minus,
+    with_rise,
 )
 from foveal.report.words import seconds as in_seconds
 from foveal.stats import Comparison, mean_interval
 from foveal.stats.power import MOST_SEEDS
 from foveal.tables import Table as TextTable
-
-MB = 2**20
 
 
 def result_section(part: Part) -> Section:
@@ -114,19 +113,11 @@ def difference_cells(arm: Arm) -> list[str]:
 
 def cost_cells(costs: dict[str, dict[str, Any]], variant: str) -> list[str]:
     """Return the time of training and the kept bytes, each with its rise over the baseline."""
-    own, plain = costs.get(variant), costs.get(BASELINE)
+    own, plain = costs.get(variant), costs.get(BASELINE, {})
     if own is None:
         return [ABSENT, ABSENT]
-    return [
-        with_rise(f"{own['training_seconds']:,.1f}", own, plain, "training_seconds"),
-        with_rise(f"{own['kept'] / MB:,.1f}", own, plain, "kept"),
-    ]
-
-
-def with_rise(text: str, own: dict[str, Any], plain: dict[str, Any] | None, name: str) -> str:
-    """Write below a number by how much it is above that of the baseline."""
-    more = rise(own[name], plain[name]) if plain else ""
-    return f"{text}\n{more}" if more else text
+    shown = {"training_seconds": own["training_seconds"], "kept": own["kept"] / MB}
+    return [with_rise(f"{v:,.1f}", own[name], plain.get(name, 0)) for name, v in shown.items()]
 
 
 def result_note(part: Part, *, with_costs: bool) -> str:
@@ -271,13 +262,13 @@ def sentence(comparison: Comparison) -> tuple[str, str]:
     return said, numbers
 
 
-def extent(part: Part) -> Text:
+def extent(part: Part) -> str:
     """Return of how many runs and images a part is."""
     runs = sum(len(arm.runs) for arm in part.arms)
     lengths = sorted({run.results["epochs"] for arm in part.arms for run in arm.runs})
     epochs = " or ".join(map(str, lengths))
     images = len(part.arms[0].runs[0].predictions["labels"])
-    return Text(
+    return (
         f"{count(len(part.arms), 'variant')}, {count(runs, 'run')} of {epochs} "
         f"epoch{'s' if lengths != [1] else ''}, {images:,} test images."
     )

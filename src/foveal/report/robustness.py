@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from foveal.drawing import draw_robustness
 from foveal.records import RobustnessCurves, curves_of
 from foveal.report.blocks import Fold, Note, Picture, Section, Table
+from foveal.report.missing import nothing_left
 from foveal.report.part import Part
 from foveal.report.svg import house_style, look
 from foveal.report.words import told_apart
@@ -18,7 +19,7 @@ def robustness_section(part: Part) -> Section:
     name, title = f"robustness{part.suffix}", part.titled("On images that get worse")
     found = curves_of(part.left("robustness"))
     if found is None:
-        return Section(name, title, (Note(missing(part)),))
+        return Section(name, title, (Note(nothing_left(part, "robustness", "that", "it")),))
     shares = ", ".join(f"{100 * share:g} %" for share in found.shares)
     seeds = "" if not part.several else " Lines are means over the seeds, bands their range."
     picture = Picture(
@@ -32,16 +33,6 @@ def robustness_section(part: Part) -> Section:
     return Section(
         name, title, (picture, Fold("At the highest severity", (worst_table(part, found),)))
     )
-
-
-def missing(part: Part) -> str:
-    """Say what is missing, and how to get it."""
-    what = (
-        "This run has left no robustness."
-        if part.single
-        else "A run has left no robustness, or that of other images than the rest."
-    )
-    return f"{what} A run leaves it when it is trained without --no-extras."
 
 
 def worst_table(part: Part, found: RobustnessCurves) -> Table:

@@ -65,6 +65,16 @@ def rise(value: float, before: float) -> str:
     )
 
 
+def with_rise(text: str, value: float, before: float) -> str:
+    r"""Write below a number by how many percent it is above another; nothing where they are equal.
+
+    >>> with_rise("110", 110, 100)
+    '110\n+10.0 %'
+    """
+    more = rise(value, before)
+    return f"{text}\n{more}" if more else text
+
+
 def interval(ends: tuple[float, float]) -> str:
     """Write an interval of differences in points.
 
