@@ -13,7 +13,6 @@ from collections.abc import Sequence
 SETTINGS = {
     "MALLOC_MMAP_THRESHOLD_": str(8 << 30),
     "MALLOC_TRIM_THRESHOLD_": str(16 << 30),
-    "OMP_WAIT_POLICY": "PASSIVE",
 }
 COMPUTES = frozenset({"demo", "plan", "train", "ablate", "evaluate", "explain", "serve"})
 
