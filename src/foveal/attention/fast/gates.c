@@ -8,6 +8,9 @@
    No header of torch is needed. Threads are those of OpenMP that the process has already. The order of
    every sum is fixed, whatever the number of threads. */
 
+#ifdef __AVX512BF16__
+#include <immintrin.h>
+#endif
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -53,10 +56,17 @@ typedef double vector_of_double __attribute__((vector_size(LANES * sizeof(double
 /* A vector with its lanes exchanged, each with that `away`: four of these fold all lanes into each. */
 #define EXCHANGED(a) \
     0 ^ a, 1 ^ a, 2 ^ a, 3 ^ a, 4 ^ a, 5 ^ a, 6 ^ a, 7 ^ a, 8 ^ a, 9 ^ a, 10 ^ a, 11 ^ a, 12 ^ a, 13 ^ a, 14 ^ a, 15 ^ a
+/* Of two vectors the lower (`by` 0) or the upper (`by` = `half`) half of each 2 * `half` lanes, in turns. */
+#define HALF_OF(lane, half, by) (((lane) & (half) ? LANES : 0) + ((lane) & ~(half)) + (by))
+#define HALVES_(half, by, at) \
+    HALF_OF(at, half, by), HALF_OF(at + 1, half, by), HALF_OF(at + 2, half, by), HALF_OF(at + 3, half, by)
+#define HALVES(half, by) HALVES_(half, by, 0), HALVES_(half, by, 4), HALVES_(half, by, 8), HALVES_(half, by, 12)
 #ifdef __clang__
 #define EXCHANGE(v, away) __builtin_shufflevector(v, v, EXCHANGED(away))
+#define JOIN(one, other, half, by) __builtin_shufflevector(one, other, HALVES(half, by))
 #else
 #define EXCHANGE(v, away) __builtin_shuffle(v, (LANE_PLACES){EXCHANGED(away)})
+#define JOIN(one, other, half, by) __builtin_shuffle(one, other, (LANE_PLACES){HALVES(half, by)})
 #endif
 
 /* Of each lane one value or the other, where `condition` is what a comparison of vectors gives. */
@@ -78,9 +88,13 @@ static inline vector_of_float widened_all(vector_of_uint16 low)
 
 static inline vector_of_uint16 narrowed_all(vector_of_float values)
 {
+#ifdef __AVX512BF16__ /* one instruction, which takes what is below the smallest normal number for zero */
+    return (vector_of_uint16)_mm512_cvtneps_pbh((__m512)values);
+#else
     const vector_of_uint32 bits = (vector_of_uint32)values, rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
     const vector_of_uint32 none = (vector_of_uint32)(values != values);
     return __builtin_convertvector((none & 0x7fc0) | (~none & rounded), vector_of_uint16);
+#endif
 }
 
 /* 1 / (1 + exp(-v)) without a call, within 2 ulp.

@@ -53,14 +53,33 @@ static inline A NAME(total)(LANE_VALUES sum)
     return sum[0];
 }
 
-static inline LANE_VALUES NAME(greater)(LANE_VALUES one, LANE_VALUES other)
+/* The totals of sixteen vectors, one a lane, each in the order of `total`; `parts` is used up. */
+static inline LANE_VALUES NAME(totals)(LANE_VALUES *parts)
 {
-    return CHOSEN(LANE_VALUES, one > other, one, other);
+#define FOLD(half)                                                                               \
+    for (int k = 0; k < half; k++)                                                               \
+        parts[k] = JOIN(parts[k], parts[k + half], half, 0) + JOIN(parts[k], parts[k + half], half, half);
+    FOLD(8) FOLD(4) FOLD(2) FOLD(1)
+#undef FOLD
+    return parts[0];
 }
 
-static inline LANE_PLACES NAME(earlier)(LANE_PLACES one, LANE_PLACES other)
+/* The greatest of all lanes of sixteen vectors, one a lane, and of equal ones the first place; both are used up. */
+static inline RUNNING NAME(tops)(LANE_VALUES *most, LANE_PLACES *where)
 {
-    return CHOSEN(LANE_PLACES, one < other, one, other);
+#define FOLD(half)                                                                               \
+    for (int k = 0; k < half; k++) {                                                             \
+        const LANE_VALUES one = JOIN(most[k], most[k + half], half, 0);                          \
+        const LANE_VALUES other = JOIN(most[k], most[k + half], half, half);                     \
+        const LANE_PLACES at = JOIN(where[k], where[k + half], half, 0);                         \
+        const LANE_PLACES there = JOIN(where[k], where[k + half], half, half);                   \
+        const LANE_PLACES better = (other > one) | ((other == one) & (there < at));              \
+        most[k] = CHOSEN(LANE_VALUES, better, other, one);                                       \
+        where[k] = CHOSEN(LANE_PLACES, better, there, at);                                       \
+    }
+    FOLD(8) FOLD(4) FOLD(2) FOLD(1)
+#undef FOLD
+    return (RUNNING){(LANE_VALUES){0}, most[0], where[0]};
 }
 
 static inline RUNNING NAME(nothing)(void)
@@ -75,6 +94,19 @@ static inline void NAME(take)(RUNNING *running, LANE_VALUES values, LANE_PLACES 
     running->sum += values;
     running->most = CHOSEN(LANE_VALUES, better, values, running->most);
     running->where = CHOSEN(LANE_PLACES, better, at, running->where);
+}
+
+/* Take in the last values of a row, fewer than there are lanes; the lanes behind its `end` stay as they are. */
+static inline void NAME(take_some)(
+    RUNNING *running, const T *row, const A *weights, A own, LANE_PLACES at, I end)
+{
+    const int64_t count = end - at[0];
+    LANE_VALUES values = NAME(load)(row, count);
+    if (weights) values *= NAME(weights)(weights, count);
+    const LANE_PLACES behind = at >= end;
+    const LANE_VALUES before = running->sum;
+    NAME(take)(running, CHOSEN(LANE_VALUES, behind, (LANE_VALUES){0} - INFINITY, values * own), at);
+    running->sum = CHOSEN(LANE_VALUES, behind, before, running->sum);
 }
 
 /* The greatest of `count` values `step` apart and its first place; the first that is no number is greatest. */
@@ -103,40 +135,37 @@ void NAME(reduce_rows)(
     FOR_PARTS(outer) {
         PART(outer)
         const A *weights = columns ? columns + n * inner : NULL;
-        for (int64_t o = from; o < to; o++) {
-            const T *row = ROW_OF(x, o);
-            const A own = WEIGHT(rows, n * outer + o);
-            RUNNING running = NAME(nothing)();
-            int64_t i = 0;
-            if (weights)
-                for (; i + LANES <= inner; i += LANES)
-                    NAME(take)(&running, NAME(load)(row + i, LANES) * NAME(weights)(weights + i, LANES) * own, lane + (I)i);
-            else
-                for (; i + LANES <= inner; i += LANES)
-                    NAME(take)(&running, NAME(load)(row + i, LANES) * own, lane + (I)i);
-            LANE_VALUES all = running.most;
-            all = NAME(greater)(all, EXCHANGE(all, 8));
-            all = NAME(greater)(all, EXCHANGE(all, 4));
-            all = NAME(greater)(all, EXCHANGE(all, 2));
-            all = NAME(greater)(all, EXCHANGE(all, 1));
-            const LANE_PLACES none = (LANE_PLACES){0} + (I)INT32_MAX;
-            LANE_PLACES found = CHOSEN(LANE_PLACES, running.most == all, running.where, none);
-            found = NAME(earlier)(found, EXCHANGE(found, 8));
-            found = NAME(earlier)(found, EXCHANGE(found, 4));
-            found = NAME(earlier)(found, EXCHANGE(found, 2));
-            found = NAME(earlier)(found, EXCHANGE(found, 1));
-            A sum = NAME(total)(running.sum), most = all[0];
-            I first = found[0];
-            for (; i < inner; i++) {
-                const A v = LOAD(row[i]) * WEIGHT(weights, i) * own;
-                sum += v;
-                if (v > most) most = v, first = (I)i;
+        for (int64_t first = from; first < to; first += LANES) {
+            const int64_t some = to - first < LANES ? to - first : LANES;
+            LANE_VALUES sums[LANES] = {0}, most[LANES] = {0};
+            LANE_PLACES where[LANES] = {0};
+            for (int64_t r = 0; r < some; r++) {
+                const T *row = ROW_OF(x, first + r);
+                const A own = WEIGHT(rows, n * outer + first + r);
+                RUNNING running = NAME(nothing)();
+                int64_t i = 0;
+                for (; i + LANES <= inner; i += LANES) {
+                    LANE_VALUES values = NAME(load)(row + i, LANES);
+                    if (weights) values *= NAME(weights)(weights + i, LANES);
+                    NAME(take)(&running, values * own, lane + (I)i);
+                }
+                const A *last = weights ? weights + i : NULL;
+                if (i < inner) NAME(take_some)(&running, row + i, last, own, lane + (I)i, (I)inner);
+                sums[r] = running.sum, most[r] = running.most, where[r] = running.where;
             }
-            mean[n * outer + o] = sum / (A)inner;
+            const LANE_VALUES sum = NAME(totals)(sums), means = sum / (A)inner;
+            memcpy(mean + n * outer + first, &means, (size_t)some * sizeof(A));
             if (!greatest) continue;
-            if (sum != sum) NAME(search)(row, 1, inner, weights, own, &most, &first);
-            greatest[n * outer + o] = most;
-            place[n * outer + o] = (int32_t)first;
+            const RUNNING top = NAME(tops)(most, where);
+            for (int64_t r = 0; r < some; r++) {
+                const int64_t to_row = n * outer + first + r;
+                A best = top.most[r];
+                I at = top.where[r];
+                if (sum[r] != sum[r])
+                    NAME(search)(ROW_OF(x, first + r), 1, inner, weights, WEIGHT(rows, to_row), &best, &at);
+                greatest[to_row] = best;
+                place[to_row] = (int32_t)at;
+            }
         }
     }
 }
@@ -209,25 +238,21 @@ void NAME(dot_rows)(
     FOR_PARTS(outer) {
         PART(outer)
         const A *weights = columns ? columns + n * inner : NULL, *shifts = shift ? shift + n * inner : NULL;
-        for (int64_t o = from; o < to; o++) {
-            const T *row = ROW_OF(x, o), *given = ROW_OF(g, o);
-            A sum[LANES];
-            for (int l = 0; l < LANES; l++) sum[l] = 0;
-            int64_t i = 0;
-#define STEP(l, weight, more) sum[l] += LOAD(row[i + l]) * (LOAD(given[i + l]) * (weight) + (more));
-#define STEPS(weight, more)                                                                      \
-    for (; i + LANES <= inner; i += LANES)                                                       \
-        for (int l = 0; l < LANES; l++) STEP(l, weight, more)
-            if (weights && shifts) STEPS(weights[i + l], shifts[i + l])
-            else if (weights) STEPS(weights[i + l], 0)
-            else if (shifts) STEPS(1, shifts[i + l])
-            else STEPS(1, 0)
-            for (int l = 0; i + l < inner; l++) STEP(l, WEIGHT(weights, i + l), shifts ? shifts[i + l] : 0)
-#undef STEPS
-#undef STEP
-            A total = 0;
-            for (int l = 0; l < LANES; l++) total += sum[l];
-            sums[n * outer + o] = total;
+        for (int64_t first = from; first < to; first += LANES) {
+            const int64_t some = to - first < LANES ? to - first : LANES;
+            LANE_VALUES parts[LANES] = {0};
+            for (int64_t r = 0; r < some; r++) {
+                LANE_VALUES sum = {0};
+                for (int64_t i = 0; i < inner; i += LANES) {
+                    LANE_VALUES given = NAME(load)(ROW_OF(g, first + r) + i, inner - i);
+                    if (weights) given *= NAME(weights)(weights + i, inner - i);
+                    if (shifts) given += NAME(weights)(shifts + i, inner - i);
+                    sum += NAME(load)(ROW_OF(x, first + r) + i, inner - i) * given;
+                }
+                parts[r] = sum;
+            }
+            const LANE_VALUES all = NAME(totals)(parts);
+            memcpy(sums + n * outer + first, &all, (size_t)some * sizeof(A));
         }
     }
 }
@@ -329,18 +354,24 @@ void NAME(project_rows)(
     FOR_PARTS(outer) {
         PART(outer)
         const A *of = vectors + (of_images ? n * ranks * inner : 0);
-        for (int64_t o = from; o < to; o++)
+        for (int64_t first = from; first < to; first += LANES)
             for (int64_t rank = 0; rank < ranks; rank += PAIR) {
-                const int64_t other = rank + 1 < ranks ? inner : 0;
-                LANE_VALUES sum[PAIR] = {0};
-                for (int64_t i = 0; i < inner; i += LANES) {
-                    const LANE_VALUES values = NAME(load)(ROW_OF(x, o) + i, inner - i);
-                    sum[0] += values * NAME(weights)(of + rank * inner + i, inner - i);
-                    sum[1] += values * NAME(weights)(of + rank * inner + other + i, inner - i);
+                const int64_t some = to - first < LANES ? to - first : LANES, other = rank + 1 < ranks ? inner : 0;
+                LANE_VALUES parts[PAIR][LANES] = {0};
+                for (int64_t r = 0; r < some; r++) {
+                    LANE_VALUES sum[PAIR] = {0};
+                    for (int64_t i = 0; i < inner; i += LANES) {
+                        const LANE_VALUES values = NAME(load)(ROW_OF(x, first + r) + i, inner - i);
+                        sum[0] += values * NAME(weights)(of + rank * inner + i, inner - i);
+                        sum[1] += values * NAME(weights)(of + rank * inner + other + i, inner - i);
+                    }
+                    parts[0][r] = sum[0], parts[1][r] = sum[1];
                 }
-                A *to_rank = sums + (n * ranks + rank) * outer + o;
-                to_rank[0] = NAME(total)(sum[0]);
-                if (other) to_rank[outer] = NAME(total)(sum[1]);
+                A *to_rank = sums + (n * ranks + rank) * outer + first;
+                for (int k = 0; k < PAIR && rank + k < ranks; k++) {
+                    const LANE_VALUES all = NAME(totals)(parts[k]);
+                    memcpy(to_rank + k * outer, &all, (size_t)some * sizeof(A));
+                }
             }
     }
 }
@@ -401,36 +432,96 @@ void NAME(joint)(
     }
 }
 
+/* Take as many columns at once as there are, but for what is rare one vector of them. */
+#define JOINT_BLOCK                                                                              \
+    if (how == FACTORS && i + 4 * LANES <= inner) {                                              \
+        SOME(4, FACTORS);                                                                        \
+    } else if (how == FACTORS && i + 2 * LANES <= inner) {                                       \
+        SOME(2, FACTORS);                                                                        \
+    } else {                                                                                     \
+        SOME(1, how);                                                                            \
+    }
+
 /* With h = g * x * sigmoid'(.), the sums of h (times the other logit for PRODUCT) over each row and each
-   column: the gradients of the logits. One part an image: columns are sums of rows. */
+   column: the gradients of the logits. Here of `wide` vectors of columns of an image, one of which may end
+   after `count`; their sums stay where they are computed, and those of rows are added to what is there. */
+static inline __attribute__((always_inline)) void NAME(joint_dots_some)(
+    const int wide, int64_t count, int64_t outer, int64_t inner, const T *g, const T *x, const A *rows,
+    const A *columns, const int how, A *row_sums, A *column_sums)
+{
+    if (wide > 1) count = LANES; /* of each vector: known here, so that nothing is asked of each */
+    LANE_VALUES down[BLOCK / LANES] = {0}, others[BLOCK / LANES];
+    for (int k = 0; k < wide; k++) others[k] = NAME(weights)(columns + k * LANES, count);
+    for (int64_t first = 0; first < outer; first += LANES) {
+        const int64_t some = outer - first < LANES ? outer - first : LANES;
+        LANE_VALUES parts[LANES] = {0};
+        for (int64_t r = 0; r < some; r++) {
+            const T *given = g + (first + r) * inner, *row = x + (first + r) * inner;
+            const A own = rows[first + r];
+            LANE_VALUES across = {0};
+            for (int k = 0; k < wide; k++) {
+                const LANE_VALUES s = NAME(gates)(own, others[k], how);
+                const LANE_VALUES values = NAME(load)(row + k * LANES, count);
+                const LANE_VALUES h = NAME(load)(given + k * LANES, count) * values * (s - s * s);
+                across += how == PRODUCT ? h * others[k] : h;
+                down[k] += how == PRODUCT ? h * own : h;
+            }
+            parts[r] = across;
+        }
+        const LANE_VALUES all = NAME(totals)(parts) + NAME(weights)(row_sums + first, some);
+        memcpy(row_sums + first, &all, (size_t)some * sizeof(A));
+    }
+    for (int k = 0; k < wide; k++)
+        memcpy(column_sums + k * LANES, &down[k], (size_t)(count < LANES ? count : LANES) * sizeof(A));
+}
+
 void NAME(joint_dots)(
     int threads, int64_t images, int64_t outer, int64_t inner, const T *g, const T *x, const A *rows,
     const A *columns, int how, A *row_sums, A *column_sums)
 {
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t n = 0; n < images; n++) {
-        A *down = column_sums + n * inner;
-        memset(down, 0, (size_t)inner * sizeof(A));
-        for (int64_t o = 0; o < outer; o++) {
-            const A own = rows[n * outer + o];
-            LANE_VALUES across = {0};
-            for (int64_t i = 0; i < inner; i += LANES) {
-                const int64_t count = inner - i < LANES ? inner - i : LANES;
-                const LANE_VALUES others = NAME(weights)(columns + n * inner + i, count);
-                const LANE_VALUES s = NAME(gates)(own, others, how);
-                const LANE_VALUES values = NAME(load)(ROW_OF(x, o) + i, count);
-                const LANE_VALUES h = NAME(load)(ROW_OF(g, o) + i, count) * values * (s - s * s);
-                across += how == PRODUCT ? h * others : h;
-                const LANE_VALUES below = NAME(weights)(down + i, count) + (how == PRODUCT ? h * own : h);
-                memcpy(down + i, &below, (size_t)count * sizeof(A));
-            }
-            row_sums[n * outer + o] = NAME(total)(across);
+        memset(row_sums + n * outer, 0, (size_t)outer * sizeof(A));
+        for (int64_t i = 0; i < inner;) {
+#define SOME(wide, how)                                                                                       \
+    NAME(joint_dots_some)(                                                                                    \
+        wide, inner - i, outer, inner, ROW_OF(g, 0) + i, ROW_OF(x, 0) + i, rows + n * outer,                  \
+        columns + n * inner + i, how, row_sums + n * outer, column_sums + n * inner + i),                     \
+        i += wide * LANES
+            JOINT_BLOCK
+#undef SOME
         }
     }
 }
 
 /* y = g * (1 + sigmoid(.)) + row_shift + column_shift + sum over k of left[k] * right[k], one value a row and one
-   a column; of these, one is the same for all images (`left_images` or `right_images` is 0). */
+   a column; of these, one is the same for all images (`left_images` or `right_images` is 0). Here of `wide`
+   vectors of columns of some rows of an image. */
+static inline __attribute__((always_inline)) void NAME(joint_spread_some)(
+    const int wide, int64_t count, int64_t from, int64_t to, int64_t outer, int64_t inner, const T *g,
+    const A *rows, const A *columns, const int how, const A *row_shift, const A *column_shift, int64_t ranks,
+    const A *left, const A *right, T *y)
+{
+    if (wide > 1) count = LANES;
+    LANE_VALUES others[BLOCK / LANES], shifts[BLOCK / LANES] = {0};
+    for (int k = 0; k < wide; k++) {
+        others[k] = NAME(weights)(columns + k * LANES, count);
+        if (column_shift) shifts[k] = NAME(weights)(column_shift + k * LANES, count);
+    }
+    for (int64_t o = from; o < to; o++) {
+        LANE_VALUES sum[BLOCK / LANES];
+        for (int k = 0; k < wide; k++) {
+            const LANE_VALUES given = NAME(load)(g + o * inner + k * LANES, count);
+            sum[k] = given + given * NAME(gates)(rows[o], others[k], how) + shifts[k];
+            if (row_shift) sum[k] += row_shift[o];
+        }
+        for (int64_t rank = 0; rank < ranks; rank++)
+            for (int k = 0; k < wide; k++)
+                sum[k] += left[rank * outer + o] * NAME(weights)(right + rank * inner + k * LANES, count);
+        for (int k = 0; k < wide; k++) NAME(store)(y + o * inner + k * LANES, sum[k], count);
+    }
+}
+
 void NAME(joint_spread)(
     int threads, int64_t images, int64_t outer, int64_t inner, const T *g, const A *rows, const A *columns,
     int how, const A *row_shift, const A *column_shift, int64_t ranks, const A *left, int left_images,
@@ -440,18 +531,16 @@ void NAME(joint_spread)(
         PART(outer)
         const A *left_of = left + (left_images ? n * ranks * outer : 0);
         const A *right_of = right + (right_images ? n * ranks * inner : 0);
-        for (int64_t o = from; o < to; o++)
-            for (int64_t i = 0; i < inner; i += LANES) {
-                const int64_t count = inner - i < LANES ? inner - i : LANES;
-                const LANE_VALUES given = NAME(load)(ROW_OF(g, o) + i, count);
-                const LANE_VALUES others = NAME(weights)(columns + n * inner + i, count);
-                LANE_VALUES sum = given + given * NAME(gates)(rows[n * outer + o], others, how);
-                if (row_shift) sum += row_shift[n * outer + o];
-                if (column_shift) sum += NAME(weights)(column_shift + n * inner + i, count);
-                for (int64_t k = 0; k < ranks; k++)
-                    sum += left_of[k * outer + o] * NAME(weights)(right_of + k * inner + i, count);
-                NAME(store)(ROW_OF(y, o) + i, sum, count);
-            }
+        for (int64_t i = 0; i < inner;) {
+#define SOME(wide, how)                                                                                       \
+    NAME(joint_spread_some)(                                                                                  \
+        wide, inner - i, from, to, outer, inner, ROW_OF(g, 0) + i, rows + n * outer, columns + n * inner + i, \
+        how, row_shift ? row_shift + n * outer : NULL, column_shift ? column_shift + n * inner + i : NULL,    \
+        ranks, left_of, right_of + i, ROW_OF(y, 0) + i),                                                      \
+        i += wide * LANES
+            JOINT_BLOCK
+#undef SOME
+        }
     }
 }
 
@@ -461,6 +550,7 @@ void NAME(joint_spread)(
 #endif
 
 #undef FOR_PARTS
+#undef JOINT_BLOCK
 #undef PART
 #undef ROW_OF
 #undef WEIGHT

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -26,7 +27,8 @@ POOLS = {"avg", "max"}  # those that passes take
 def weighed_by_channel(x: Tensor, pools: tuple[str, ...], map_of: MapOf) -> Tensor:
     """Weigh x by a map (N, C, 1, 1) of what it is pooled to over positions, (N, pools, C)."""
     mean, greatest, x, own, *_ = apply(PoolPositions, x, "max" in pools)
-    weights = small(map_of(chosen(pools, mean, greatest, x)), x, x.shape[1])
+    with of_small(x) as dtype:
+        weights = small(map_of(chosen(pools, mean, greatest, dtype)), x, x.shape[1])
     out: Tensor = apply(Weigh, x, weights, own, None, False)
     return out
 
@@ -34,8 +36,10 @@ def weighed_by_channel(x: Tensor, pools: tuple[str, ...], map_of: MapOf) -> Tens
 def weighed_by_position(x: Tensor, pools: tuple[str, ...], map_of: MapOf) -> Tensor:
     """Weigh x by a map (N, 1, H, W) of what it is pooled to over channels, (N, pools, H, W)."""
     mean, greatest, x, own = apply(PoolChannels, x, "max" in pools)
-    planes = chosen(pools, mean, greatest, x).reshape(len(x), -1, *x.shape[2:])
-    out: Tensor = apply(Weigh, x, small(map_of(planes), x, mean.shape[1]), own, None, True)
+    with of_small(x) as dtype:
+        planes = chosen(pools, mean, greatest, dtype).reshape(len(x), -1, *x.shape[2:])
+        weights = small(map_of(planes), x, mean.shape[1])
+    out: Tensor = apply(Weigh, x, weights, own, None, True)
     return out
 
 
@@ -44,10 +48,12 @@ def weighed_in_series(
 ) -> Tensor:
     """Weigh x by channel, and what that gives by position, without writing it."""
     mean, greatest, x, own, *behind = apply(PoolPositions, x, "max" in pools)
-    by_channel = small(channel(chosen(pools, mean, greatest, x)), x, x.shape[1])
+    with of_small(x) as dtype:
+        by_channel = small(channel(chosen(pools, mean, greatest, dtype)), x, x.shape[1])
     mean, greatest, x, own = apply(PoolWeighed, x, "max" in planes, by_channel, own, *behind)
-    pooled = chosen(planes, mean, greatest, x).reshape(len(x), -1, *x.shape[2:])
-    by_position = small(spatial(pooled), x, mean.shape[1])
+    with of_small(x) as dtype:
+        pooled = chosen(planes, mean, greatest, dtype).reshape(len(x), -1, *x.shape[2:])
+        by_position = small(spatial(pooled), x, mean.shape[1])
     out: Tensor = apply(Weigh, x, by_position, own, by_channel.detach(), True)
     return out
 
@@ -71,9 +77,10 @@ def weighed_jointly(
     mean, greatest, x, *of_joint, of_reduced, of_weight = apply(
         PoolForJoint, x, "max" in pools, len(weight)
     )
-    of_pools = channel(chosen(pools, mean, greatest, x))
-    reduced = apply(Project, x, weight, reduce.bias, of_reduced, of_weight)
-    of_planes = spatial(reduced.unflatten(2, x.shape[2:]))
+    with of_small(x) as dtype:
+        of_pools = channel(chosen(pools, mean, greatest, dtype))
+        reduced = apply(Project, x, weight, reduce.bias, of_reduced, of_weight)
+        of_planes = spatial(reduced.unflatten(2, x.shape[2:]))
     if tap is not None:
         map_ = (of_pools * of_planes if product else of_pools + of_planes).sigmoid()
         tapped = tap(map_)
@@ -90,13 +97,27 @@ def apply(function: type[torch.autograd.Function], *arguments: Any) -> Any:
     return function.apply(*arguments)  # type: ignore[no-untyped-call]
 
 
-def chosen(names: tuple[str, ...], mean: Tensor, greatest: Tensor | None, x: Tensor) -> Tensor:
-    """Return the pools in the order of their names, (N, pools, ...), in the dtype of the map."""
+@contextmanager
+def of_small(x: Tensor) -> Iterator[torch.dtype]:
+    """Give the dtype of what is computed from pools of a map: under autocast that of its sums, else its own.
+
+    Of so few values autocast would make more casts than it saves, and the passes take float32 anyway.
+    """
+    if not torch.is_autocast_enabled("cpu"):
+        yield x.dtype
+        return
+    with torch.autocast("cpu", enabled=False):
+        yield small_dtype(x)
+
+
+def chosen(
+    names: tuple[str, ...], mean: Tensor, greatest: Tensor | None, dtype: torch.dtype
+) -> Tensor:
+    """Return the pools in the order of their names, (N, pools, ...)."""
     pools = {"avg": mean, "max": greatest}
-    return torch.stack([pool for name in names if (pool := pools[name]) is not None], 1).to(x.dtype)
+    return torch.stack([pool for name in names if (pool := pools[name]) is not None], 1).to(dtype)
 
 
 def small(weights: Tensor, x: Tensor, size: int) -> Tensor:
-    """Return weights as passes take them, (N, size), rounded to the dtype of the map first."""
-    rounded = weights.to(x.dtype).to(small_dtype(x)).flatten(1)
-    return rounded.expand(x.shape[0], size).contiguous()
+    """Return weights as passes take them, (N, size)."""
+    return weights.to(small_dtype(x)).flatten(1).expand(x.shape[0], size).contiguous()
