@@ -58,6 +58,7 @@ def measured(
     gates = {name: create(of, shape[1]) for name, of in names.items()}
     arms = {name: passer(gate, x, g, fast=name == "ours") for name, gate in gates.items()}
     if compiled:
+        torch.compiler.reset()  # else later shapes are not compiled: torch gives up after eight
         for name in names.keys() - {"ours"}:
             module = torch.compile(create(names[name], shape[1]))
             arms[f"{name}, compiled"] = passer(module, x, g, fast=False)

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from torch import Tensor, nn
 
 from foveal.errors import bad_parameter
+from foveal.models.pooling import MaxPool2x2
 
 WIDTHS = (32, 64, 128)
 HIDDEN = 1024
@@ -65,6 +66,6 @@ def block(fan_in: int, width: int) -> nn.Sequential:
             conv=nn.Conv2d(fan_in, width, 3, padding=1),
             norm=nn.BatchNorm2d(width),
             relu=nn.ReLU(),
-            pool=nn.MaxPool2d(2),
+            pool=MaxPool2x2(),
         )
     )

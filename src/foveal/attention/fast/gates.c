@@ -46,6 +46,7 @@ static inline uint16_t narrowed(float value) {
 #define RUNNING NAME(running)
 
 /* As many values as there are lanes, whatever the width of the machine's own vectors. */
+typedef uint8_t vector_of_uint8 __attribute__((vector_size(LANES * sizeof(uint8_t))));
 typedef uint16_t vector_of_uint16 __attribute__((vector_size(LANES * sizeof(uint16_t))));
 typedef uint32_t vector_of_uint32 __attribute__((vector_size(LANES * sizeof(uint32_t))));
 typedef int32_t vector_of_int32 __attribute__((vector_size(LANES * sizeof(int32_t))));
@@ -80,10 +81,25 @@ typedef double vector_of_double __attribute__((vector_size(LANES * sizeof(double
     else                                                           \
         memcpy(to, from, (size_t)(count) * sizeof *(from))
 
+/* Do the same with `count` values, as many as there are lanes or what is left: with a number that the compiler
+   knows, values go from memory into lanes without a detour. */
+#define WITH_COUNT(left, ...)                                      \
+    if ((left) >= LANES) {                                         \
+        const int64_t count = LANES;                               \
+        __VA_ARGS__                                                \
+    } else {                                                       \
+        const int64_t count = left;                                \
+        __VA_ARGS__                                                \
+    }
+
 /* bfloat16 is the upper half of float; to the nearest, ties to even, and what is no number stays none. */
 static inline vector_of_float widened_all(vector_of_uint16 low)
 {
+#ifdef __AVX512BF16__ /* GCC 12 takes the detour over memory */
+    return (vector_of_float)_mm512_slli_epi32(_mm512_cvtepu16_epi32((__m256i)low), 16);
+#else
     return (vector_of_float)(__builtin_convertvector(low, vector_of_uint32) << 16);
+#endif
 }
 
 static inline vector_of_uint16 narrowed_all(vector_of_float values)

@@ -178,33 +178,33 @@ void NAME(reduce_columns)(
     FOR_PARTS(inner) {
         PART(inner)
         const A *own = rows ? rows + n * outer : NULL;
-        for (int64_t start = from; start < to; start += LANES) {
-            const int64_t count = to - start < LANES ? to - start : LANES;
-            const LANE_VALUES weights =
-                columns ? NAME(weights)(columns + n * inner + start, count) : (LANE_VALUES){0} + 1;
-            LANE_VALUES total = {0};
-            RUNNING running = NAME(nothing)();
-            for (int64_t group = 0; group < outer; group += GROUP) {
-                const int64_t end = group + GROUP < outer ? group + GROUP : outer;
-                for (int64_t o = group; o < end; o++) {
-                    const LANE_VALUES values = NAME(load)(ROW_OF(x, o) + start, count) * weights;
-                    NAME(take)(&running, values * WEIGHT(own, o), (LANE_PLACES){0} + (I)o);
+        for (int64_t start = from; start < to; start += LANES)
+            WITH_COUNT(to - start, {
+                const LANE_VALUES weights =
+                    columns ? NAME(weights)(columns + n * inner + start, count) : (LANE_VALUES){0} + 1;
+                LANE_VALUES total = {0};
+                RUNNING running = NAME(nothing)();
+                for (int64_t group = 0; group < outer; group += GROUP) {
+                    const int64_t end = group + GROUP < outer ? group + GROUP : outer;
+                    for (int64_t o = group; o < end; o++) {
+                        const LANE_VALUES values = NAME(load)(ROW_OF(x, o) + start, count) * weights;
+                        NAME(take)(&running, values * WEIGHT(own, o), (LANE_PLACES){0} + (I)o);
+                    }
+                    total += running.sum;
+                    running.sum = (LANE_VALUES){0};
                 }
-                total += running.sum;
-                running.sum = (LANE_VALUES){0};
-            }
-            for (int64_t k = 0; k < count; k++) {
-                const int64_t at = n * inner + start + k;
-                mean[at] = total[k] / (A)outer;
-                if (!greatest) continue;
-                A most = running.most[k];
-                I first = running.where[k];
-                if (total[k] != total[k])
-                    NAME(search)(ROW_OF(x, 0) + start + k, inner, outer, own, weights[k], &most, &first);
-                greatest[at] = most;
-                place[at] = (int32_t)first;
-            }
-        }
+                for (int64_t k = 0; k < count; k++) {
+                    const int64_t at = n * inner + start + k;
+                    mean[at] = total[k] / (A)outer;
+                    if (!greatest) continue;
+                    A most = running.most[k];
+                    I first = running.where[k];
+                    if (total[k] != total[k])
+                        NAME(search)(ROW_OF(x, 0) + start + k, inner, outer, own, weights[k], &most, &first);
+                    greatest[at] = most;
+                    place[at] = (int32_t)first;
+                }
+            })
     }
 }
 
@@ -243,12 +243,13 @@ void NAME(dot_rows)(
             LANE_VALUES parts[LANES] = {0};
             for (int64_t r = 0; r < some; r++) {
                 LANE_VALUES sum = {0};
-                for (int64_t i = 0; i < inner; i += LANES) {
-                    LANE_VALUES given = NAME(load)(ROW_OF(g, first + r) + i, inner - i);
-                    if (weights) given *= NAME(weights)(weights + i, inner - i);
-                    if (shifts) given += NAME(weights)(shifts + i, inner - i);
-                    sum += NAME(load)(ROW_OF(x, first + r) + i, inner - i) * given;
-                }
+                for (int64_t i = 0; i < inner; i += LANES)
+                    WITH_COUNT(inner - i, {
+                        LANE_VALUES given = NAME(load)(ROW_OF(g, first + r) + i, count);
+                        if (weights) given *= NAME(weights)(weights + i, count);
+                        if (shifts) given += NAME(weights)(shifts + i, count);
+                        sum += NAME(load)(ROW_OF(x, first + r) + i, count) * given;
+                    })
                 parts[r] = sum;
             }
             const LANE_VALUES all = NAME(totals)(parts);
@@ -264,21 +265,21 @@ void NAME(dot_columns)(
 {
     FOR_PARTS(inner) {
         PART(inner)
-        for (int64_t start = from; start < to; start += LANES) {
-            const int64_t count = to - start < LANES ? to - start : LANES;
-            LANE_VALUES total = {0};
-            for (int64_t group = 0; group < outer; group += GROUP) {
-                const int64_t end = group + GROUP < outer ? group + GROUP : outer;
-                LANE_VALUES sum = {0};
-                for (int64_t o = group; o < end; o++) {
-                    const A own = WEIGHT(rows, n * outer + o), more = shift ? shift[n * outer + o] : 0;
-                    const LANE_VALUES given = NAME(load)(ROW_OF(g, o) + start, count) * own + more;
-                    sum += NAME(load)(ROW_OF(x, o) + start, count) * given;
+        for (int64_t start = from; start < to; start += LANES)
+            WITH_COUNT(to - start, {
+                LANE_VALUES total = {0};
+                for (int64_t group = 0; group < outer; group += GROUP) {
+                    const int64_t end = group + GROUP < outer ? group + GROUP : outer;
+                    LANE_VALUES sum = {0};
+                    for (int64_t o = group; o < end; o++) {
+                        const A own = WEIGHT(rows, n * outer + o), more = shift ? shift[n * outer + o] : 0;
+                        const LANE_VALUES given = NAME(load)(ROW_OF(g, o) + start, count) * own + more;
+                        sum += NAME(load)(ROW_OF(x, o) + start, count) * given;
+                    }
+                    total += sum;
                 }
-                total += sum;
-            }
-            memcpy(sums + n * inner + start, &total, (size_t)count * sizeof(A));
-        }
+                memcpy(sums + n * inner + start, &total, (size_t)count * sizeof(A));
+            })
     }
 }
 
@@ -360,11 +361,12 @@ void NAME(project_rows)(
                 LANE_VALUES parts[PAIR][LANES] = {0};
                 for (int64_t r = 0; r < some; r++) {
                     LANE_VALUES sum[PAIR] = {0};
-                    for (int64_t i = 0; i < inner; i += LANES) {
-                        const LANE_VALUES values = NAME(load)(ROW_OF(x, first + r) + i, inner - i);
-                        sum[0] += values * NAME(weights)(of + rank * inner + i, inner - i);
-                        sum[1] += values * NAME(weights)(of + rank * inner + other + i, inner - i);
-                    }
+                    for (int64_t i = 0; i < inner; i += LANES)
+                        WITH_COUNT(inner - i, {
+                            const LANE_VALUES values = NAME(load)(ROW_OF(x, first + r) + i, count);
+                            sum[0] += values * NAME(weights)(of + rank * inner + i, count);
+                            sum[1] += values * NAME(weights)(of + rank * inner + other + i, count);
+                        })
                     parts[0][r] = sum[0], parts[1][r] = sum[1];
                 }
                 A *to_rank = sums + (n * ranks + rank) * outer + first;
@@ -384,26 +386,26 @@ void NAME(project_columns)(
     FOR_PARTS(inner) {
         PART(inner)
         const A *of = vectors + (of_images ? n * ranks * outer : 0);
-        for (int64_t start = from; start < to; start += LANES) {
-            const int64_t count = to - start < LANES ? to - start : LANES;
-            for (int64_t rank = 0; rank < ranks; rank += PAIR) {
-                const A *one = of + rank * outer, *other = rank + 1 < ranks ? one + outer : one;
-                LANE_VALUES total[PAIR] = {0};
-                for (int64_t group = 0; group < outer; group += GROUP) {
-                    const int64_t end = group + GROUP < outer ? group + GROUP : outer;
-                    LANE_VALUES sum[PAIR] = {0};
-                    for (int64_t o = group; o < end; o++) {
-                        const LANE_VALUES values = NAME(load)(ROW_OF(x, o) + start, count);
-                        sum[0] += values * one[o];
-                        sum[1] += values * other[o];
+        for (int64_t start = from; start < to; start += LANES)
+            WITH_COUNT(to - start, {
+                for (int64_t rank = 0; rank < ranks; rank += PAIR) {
+                    const A *one = of + rank * outer, *other = rank + 1 < ranks ? one + outer : one;
+                    LANE_VALUES total[PAIR] = {0};
+                    for (int64_t group = 0; group < outer; group += GROUP) {
+                        const int64_t end = group + GROUP < outer ? group + GROUP : outer;
+                        LANE_VALUES sum[PAIR] = {0};
+                        for (int64_t o = group; o < end; o++) {
+                            const LANE_VALUES values = NAME(load)(ROW_OF(x, o) + start, count);
+                            sum[0] += values * one[o];
+                            sum[1] += values * other[o];
+                        }
+                        for (int k = 0; k < PAIR; k++) total[k] += sum[k];
                     }
-                    for (int k = 0; k < PAIR; k++) total[k] += sum[k];
+                    A *to_rank = sums + (n * ranks + rank) * inner + start;
+                    memcpy(to_rank, &total[0], (size_t)count * sizeof(A));
+                    if (other != one) memcpy(to_rank + inner, &total[1], (size_t)count * sizeof(A));
                 }
-                A *to_rank = sums + (n * ranks + rank) * inner + start;
-                memcpy(to_rank, &total[0], (size_t)count * sizeof(A));
-                if (other != one) memcpy(to_rank + inner, &total[1], (size_t)count * sizeof(A));
-            }
-        }
+            })
     }
 }
 
@@ -423,12 +425,13 @@ void NAME(joint)(
     FOR_PARTS(outer) {
         PART(outer)
         for (int64_t o = from; o < to; o++)
-            for (int64_t i = 0; i < inner; i += LANES) {
-                const LANE_VALUES values = NAME(load)(ROW_OF(x, o) + i, inner - i);
-                const LANE_VALUES others = NAME(weights)(columns + n * inner + i, inner - i);
-                const LANE_VALUES s = NAME(gates)(rows[n * outer + o], others, how);
-                NAME(store)(ROW_OF(y, o) + i, values + values * s, inner - i);
-            }
+            for (int64_t i = 0; i < inner; i += LANES)
+                WITH_COUNT(inner - i, {
+                    const LANE_VALUES values = NAME(load)(ROW_OF(x, o) + i, count);
+                    const LANE_VALUES others = NAME(weights)(columns + n * inner + i, count);
+                    const LANE_VALUES s = NAME(gates)(rows[n * outer + o], others, how);
+                    NAME(store)(ROW_OF(y, o) + i, values + values * s, count);
+                })
     }
 }
 
@@ -544,6 +547,7 @@ void NAME(joint_spread)(
     }
 }
 
+#include "windows.h"
 #ifdef WITH_PLANES
 #include "planes.h"
 #undef WITH_PLANES

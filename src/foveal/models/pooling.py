@@ -1,0 +1,31 @@
+"""Max pooling as the ConvNet has it behind each block, where a gate has just written the map."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from foveal.attention.fast.switch import takes_fast_path
+from foveal.attention.fast.windows import GreatestOfWindows
+
+
+class MaxPool2x2(nn.MaxPool2d):
+    """Max pooling of 2 x 2 windows.
+
+    Where it can be, it is computed by passes of our own (see `fast_gates`), to the same values and gradients
+    bit for bit. They keep one byte a window for the backward pass, not the map and a place of eight bytes: so
+    what a gate writes in front of it is kept by nobody.
+
+    Shape: (N, C, H, W) to (N, C, H // 2, W // 2).
+    """
+
+    def __init__(self) -> None:
+        super().__init__(2)
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # the name torch gives it
+        """Return the greatest of each window."""
+        lies_well = input.is_contiguous(memory_format=torch.channels_last)
+        if not takes_fast_path(input) or not lies_well or min(input.shape[2:]) < 2:
+            return super().forward(input)
+        out: Tensor = GreatestOfWindows.apply(input)  # type: ignore[no-untyped-call]
+        return out
