@@ -63,7 +63,7 @@ def test_what_is_no_number_is_greatest(dtype: torch.dtype) -> None:
 
 def test_gradients_are_those_of_finite_differences() -> None:
     x = torch.randn(2, 3, 5, 4, dtype=torch.float64).contiguous(memory_format=LAST)
-    assert torch.autograd.gradcheck(GreatestOfWindows.apply, (x.requires_grad_(),))  # type: ignore[no-untyped-call]
+    assert torch.autograd.gradcheck(GreatestOfWindows.apply, (x.requires_grad_(),))
 
 
 def test_others_are_left_to_torch() -> None:

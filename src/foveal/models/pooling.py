@@ -26,6 +26,7 @@ class MaxPool2x2(nn.MaxPool2d):
         """Return the greatest of each window."""
         lies_well = input.is_contiguous(memory_format=torch.channels_last)
         if not takes_fast_path(input) or not lies_well or min(input.shape[2:]) < 2:
-            return super().forward(input)
+            plain: Tensor = super().forward(input)
+            return plain
         out: Tensor = GreatestOfWindows.apply(input)  # type: ignore[no-untyped-call]
         return out
