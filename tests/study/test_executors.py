@@ -61,6 +61,7 @@ def test_a_worker_that_is_killed_costs_a_new_start_only(unbroken: Path, tmp_path
     ]
     worker.kill()
     assert [outcome.error for outcome in outcomes] == [""] * 3
+    study.record()  # closes the table, which is not written again after every run
     assert rows(tmp_path / "study") == rows(unbroken)
 
 
