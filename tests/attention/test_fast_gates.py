@@ -151,6 +151,15 @@ def test_bfloat16_is_within_its_rounding(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", POOLED)
+def test_weights_in_bfloat16_are_taken_under_autocast(name: str) -> None:
+    gate, x = randomised(name, 12).eval(), features(3, 12, 7, 6)
+    exact = computed(gate, x, torch.ones_like(x), fast=False)["output"]
+    with fast_gates(True), torch.autocast("cpu", dtype=torch.bfloat16):
+        out = gate.bfloat16()(x.bfloat16())
+    assert relative(out.detach().float(), exact) < 0.02
+
+
+@pytest.mark.parametrize("name", POOLED)
 def test_what_is_no_number_stays_none(name: str) -> None:
     x = features(2, 8, 5, 4)
     x[1, 3, 2, 1] = torch.nan

@@ -55,9 +55,10 @@ def test_it_is_that_of_torch(
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_what_is_no_number_is_greatest(dtype: torch.dtype) -> None:
+def test_what_is_no_number_is_greatest_and_what_is_tiny_stays(dtype: torch.dtype) -> None:
     x = torch.randn((2, 20, 6, 5), generator=torch.Generator().manual_seed(0)).to(dtype)
     x[0, ::3, ::2, 1], x[1, ::4], x[0, 1, 2] = torch.nan, -torch.inf, torch.inf
+    x[1, 1::4] = torch.tensor(1e-39).to(dtype)  # below the smallest normal number
     same(x.contiguous(memory_format=LAST))
 
 
@@ -83,6 +84,7 @@ def kept(attention: str, *, fast: bool) -> int:
     """Return the bytes that a ConvNet keeps for the backward pass of a batch."""
     model = build_model("convnet", attention=attention)
     model.to(memory_format=LAST)  # type: ignore[call-overload]
+    # `foveal.cost` counts maps that lie contiguous, of which the pooling is torch's
     images = torch.randn(8, 3, 32, 32).contiguous(memory_format=LAST)
     known = {tensor.untyped_storage().data_ptr() for tensor in model.state_dict().values()}
     storages: dict[int, int] = {}

@@ -102,7 +102,7 @@ class BAM(Gate):
         if not isinstance(spatial, SpatialBranch) or not self.is_fast(x, spatial):
             return super().forward(x)
         return weighed_jointly(
-            x, channel.pools, channel.logits_of, spatial.reduce, spatial.logits_of,
+            self, x, channel.pools, channel.logits_of, spatial.reduce, spatial.logits_of,
             product=self.combine == "product", tap=self.tap if has_hooks(self.tap) else None,
         )  # fmt: skip
 

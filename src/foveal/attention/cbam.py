@@ -81,7 +81,12 @@ class CBAM(nn.Module):
         """Return F''."""
         if self.is_fast(x):
             return weighed_in_series(
-                x, self.channel.pools, self.channel.map_of, self.spatial.pools, self.spatial.map_of
+                self,
+                x,
+                self.channel.pools,
+                self.channel.map_of,
+                self.spatial.pools,
+                self.spatial.map_of,
             )
         first, second = self.channel, self.spatial
         if self.order == "spatial-first":

@@ -46,4 +46,4 @@ class PooledGate(Gate):
         if not (self.has_fast_pools and takes_fast_path(x)):
             return super().forward(x)
         weighed = weighed_by_channel if self.over == "positions" else weighed_by_position
-        return weighed(x, self.pools, self.map_of)
+        return weighed(self, x, self.pools, self.map_of)

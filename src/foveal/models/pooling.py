@@ -24,9 +24,13 @@ class MaxPool2x2(nn.MaxPool2d):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # the name torch gives it
         """Return the greatest of each window."""
-        lies_well = input.is_contiguous(memory_format=torch.channels_last)
-        if not takes_fast_path(input) or not lies_well or min(input.shape[2:]) < 2:
-            plain: Tensor = super().forward(input)
-            return plain
-        out: Tensor = GreatestOfWindows.apply(input)  # type: ignore[no-untyped-call]
+        if takes_fast_path(input) and lies_in_windows(input):
+            out: Tensor = GreatestOfWindows.apply(input)  # type: ignore[no-untyped-call]
+        else:
+            out = super().forward(input)
         return out
+
+
+def lies_in_windows(x: Tensor) -> bool:
+    """Say whether a map lies channels last and has a window."""
+    return min(x.shape[2:]) >= 2 and x.is_contiguous(memory_format=torch.channels_last)

@@ -113,6 +113,17 @@ static inline vector_of_uint16 narrowed_all(vector_of_float values)
 #endif
 }
 
+/* The same of values that were bfloat16 before, exactly: nothing is rounded, and nothing too small. */
+static inline vector_of_uint16 narrowed_back(vector_of_float values)
+{
+    const vector_of_uint32 bits = (vector_of_uint32)values >> 16;
+#ifdef __AVX512BF16__
+    return (vector_of_uint16)_mm512_cvtepi32_epi16((__m512i)bits);
+#else
+    return __builtin_convertvector(bits, vector_of_uint16);
+#endif
+}
+
 /* 1 / (1 + exp(-v)) without a call, within 2 ulp.
    exp(r) for |r| <= ln(2)/2 by its Taylor polynomial, which is exact to rounding from degree 7 on. */
 static inline vector_of_float sigmoids_float(vector_of_float v)
@@ -151,6 +162,7 @@ static inline vector_of_double sigmoids_double(vector_of_double v)
 #define STORE(v) (v)
 #define WIDENED(raw) (raw)
 #define NARROWED(values) (values)
+#define NARROWED_BACK(values) (values)
 #define SIGMOIDS sigmoids_float
 #define WITH_PLANES
 #include "passes.h"
@@ -166,6 +178,7 @@ static inline vector_of_double sigmoids_double(vector_of_double v)
 #define STORE(v) (v)
 #define WIDENED(raw) (raw)
 #define NARROWED(values) (values)
+#define NARROWED_BACK(values) (values)
 #define SIGMOIDS sigmoids_double
 #define WITH_PLANES
 #include "passes.h"
@@ -181,5 +194,6 @@ static inline vector_of_double sigmoids_double(vector_of_double v)
 #define STORE(v) narrowed(v)
 #define WIDENED(raw) widened_all(raw)
 #define NARROWED(values) narrowed_all(values)
+#define NARROWED_BACK(values) narrowed_back(values)
 #define SIGMOIDS sigmoids_float
 #include "passes.h"

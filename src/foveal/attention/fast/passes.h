@@ -565,6 +565,7 @@ void NAME(joint_spread)(
 #undef STORE
 #undef SIGMOIDS
 #undef NARROWED
+#undef NARROWED_BACK
 #undef I
 #undef VECTOR_OF_T
 #undef WIDENED

@@ -24,19 +24,21 @@ MapOf = Callable[[Tensor], Tensor]
 POOLS = {"avg", "max"}  # those that passes take
 
 
-def weighed_by_channel(x: Tensor, pools: tuple[str, ...], map_of: MapOf) -> Tensor:
+def weighed_by_channel(gate: nn.Module, x: Tensor, pools: tuple[str, ...], map_of: MapOf) -> Tensor:
     """Weigh x by a map (N, C, 1, 1) of what it is pooled to over positions, (N, pools, C)."""
     mean, greatest, x, own, *_ = apply(PoolPositions, x, "max" in pools)
-    with of_small(x) as dtype:
+    with of_small(gate, x) as dtype:
         weights = small(map_of(chosen(pools, mean, greatest, dtype)), x, x.shape[1])
     out: Tensor = apply(Weigh, x, weights, own, None, False)
     return out
 
 
-def weighed_by_position(x: Tensor, pools: tuple[str, ...], map_of: MapOf) -> Tensor:
+def weighed_by_position(
+    gate: nn.Module, x: Tensor, pools: tuple[str, ...], map_of: MapOf
+) -> Tensor:
     """Weigh x by a map (N, 1, H, W) of what it is pooled to over channels, (N, pools, H, W)."""
     mean, greatest, x, own = apply(PoolChannels, x, "max" in pools)
-    with of_small(x) as dtype:
+    with of_small(gate, x) as dtype:
         planes = chosen(pools, mean, greatest, dtype).reshape(len(x), -1, *x.shape[2:])
         weights = small(map_of(planes), x, mean.shape[1])
     out: Tensor = apply(Weigh, x, weights, own, None, True)
@@ -44,14 +46,19 @@ def weighed_by_position(x: Tensor, pools: tuple[str, ...], map_of: MapOf) -> Ten
 
 
 def weighed_in_series(
-    x: Tensor, pools: tuple[str, ...], channel: MapOf, planes: tuple[str, ...], spatial: MapOf
+    gate: nn.Module,
+    x: Tensor,
+    pools: tuple[str, ...],
+    channel: MapOf,
+    planes: tuple[str, ...],
+    spatial: MapOf,
 ) -> Tensor:
     """Weigh x by channel, and what that gives by position, without writing it."""
     mean, greatest, x, own, *behind = apply(PoolPositions, x, "max" in pools)
-    with of_small(x) as dtype:
+    with of_small(gate, x) as dtype:
         by_channel = small(channel(chosen(pools, mean, greatest, dtype)), x, x.shape[1])
     mean, greatest, x, own = apply(PoolWeighed, x, "max" in planes, by_channel, own, *behind)
-    with of_small(x) as dtype:
+    with of_small(gate, x) as dtype:
         pooled = chosen(planes, mean, greatest, dtype).reshape(len(x), -1, *x.shape[2:])
         by_position = small(spatial(pooled), x, mean.shape[1])
     out: Tensor = apply(Weigh, x, by_position, own, by_channel.detach(), True)
@@ -59,6 +66,7 @@ def weighed_in_series(
 
 
 def weighed_jointly(
+    gate: nn.Module,
     x: Tensor,
     pools: tuple[str, ...],
     channel: MapOf,
@@ -77,7 +85,7 @@ def weighed_jointly(
     mean, greatest, x, *of_joint, of_reduced, of_weight = apply(
         PoolForJoint, x, "max" in pools, len(weight)
     )
-    with of_small(x) as dtype:
+    with of_small(gate, x) as dtype:
         of_pools = channel(chosen(pools, mean, greatest, dtype))
         reduced = apply(Project, x, weight, reduce.bias, of_reduced, of_weight)
         of_planes = spatial(reduced.unflatten(2, x.shape[2:]))
@@ -98,16 +106,18 @@ def apply(function: type[torch.autograd.Function], *arguments: Any) -> Any:
 
 
 @contextmanager
-def of_small(x: Tensor) -> Iterator[torch.dtype]:
-    """Give the dtype of what is computed from pools of a map: under autocast that of its sums, else its own.
+def of_small(gate: nn.Module, x: Tensor) -> Iterator[torch.dtype]:
+    """Give the dtype of what a gate computes from pools of a map: that of sums under autocast, else its own.
 
-    Of so few values autocast would make more casts than it saves, and the passes take float32 anyway.
+    Of so few values autocast would make more casts than it saves, and the passes take float32 anyway. A gate
+    whose weights are of another dtype needs its casts.
     """
-    if not torch.is_autocast_enabled("cpu"):
+    dtype = small_dtype(x)
+    if not torch.is_autocast_enabled("cpu") or any(w.dtype != dtype for w in gate.parameters()):
         yield x.dtype
         return
     with torch.autocast("cpu", enabled=False):
-        yield small_dtype(x)
+        yield dtype
 
 
 def chosen(

@@ -26,7 +26,8 @@ void NAME(greatest_of_windows)(
                         most = CHOSEN(LANE_VALUES, better, values, most);
                         where = CHOSEN(LANE_PLACES, better, (LANE_PLACES){0} + k, where);
                     }
-                    NAME(store)(y + to, most, count);
+                    const VECTOR_OF_T raw = NARROWED_BACK(most);
+                    COPY_LANES(y + to, (const T *)&raw, count);
                     const vector_of_uint8 places = __builtin_convertvector(where, vector_of_uint8);
                     COPY_LANES(which + to, (const uint8_t *)&places, count);
                 })
@@ -58,8 +59,8 @@ void NAME(spread_to_windows)(
                     const LANE_VALUES given = NAME(load)(g + from, count);
                     for (int k = 0; k < WINDOW; k++) {
                         const LANE_PLACES is_it = where == (LANE_PLACES){0} + (I)(row % WINDOW * WINDOW + k);
-                        const LANE_VALUES values = CHOSEN(LANE_VALUES, is_it, given, (LANE_VALUES){0});
-                        NAME(store)(to + (column * WINDOW + k) * channels + c, values, count);
+                        const VECTOR_OF_T raw = NARROWED_BACK(CHOSEN(LANE_VALUES, is_it, given, (LANE_VALUES){0}));
+                        COPY_LANES(to + (column * WINDOW + k) * channels + c, (const T *)&raw, count);
                     }
                 })
     }

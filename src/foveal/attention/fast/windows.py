@@ -19,8 +19,8 @@ class GreatestOfWindows(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor) -> Tensor:
         """Return (N, C, H // 2, W // 2), channels last."""
         n, c, h, w = ctx.size = x.shape
-        last = torch.channels_last
-        y = torch.empty((n, c, h // 2, w // 2), dtype=x.dtype, memory_format=last)
+        size = (n, c, h // 2, w // 2)
+        y = torch.empty(size, dtype=x.dtype, memory_format=torch.channels_last)
         which = torch.empty(y.numel(), dtype=torch.uint8)
         call("greatest_of_windows", x.dtype, *map(c_int64, (n, h, w, c)), x, y, which)
         ctx.save_for_backward(which)
