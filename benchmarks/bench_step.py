@@ -11,6 +11,7 @@ from rich.console import Console
 from torch import nn
 
 import rivals
+from foveal.attention import fast_gates
 from foveal.models import build_model
 from foveal.training import Numerics, resolve
 from foveal.training.numerics import arithmetic_of, precision, torch_memory_format
@@ -19,6 +20,7 @@ from side_by_side import Times, interleaved, keep_pages, quartiles, ratios, time
 
 OURS = ("channel", "spatial", "parallel", "series")
 RIVALS = {"series": ("timm/cbam", "reference-cbam"), "parallel": ("reference-bam",)}
+PLAIN = "none plain"  # the network without gates as torch computes it
 ROWS = (("convnet", 256), ("resnet18", 64))
 
 
@@ -42,6 +44,16 @@ def stepper(
         optimizer.zero_grad(set_to_none=True)
 
     return step
+
+
+def plainly(step: Callable[[], None]) -> Callable[[], None]:
+    """Return the same step without any pass of ours."""
+
+    def plain_step() -> None:
+        with fast_gates(False):
+            step()
+
+    return plain_step
 
 
 def added(taken: Times) -> dict[str, float]:
@@ -80,6 +92,7 @@ def main() -> None:
             names = ("none", *OURS, *others)
             with arithmetic_of(numerics):
                 steps = {name: stepper(model, name, numerics, batch_size) for name in names}
+                steps[PLAIN] = plainly(stepper(model, "none", numerics, batch_size))
                 taken = interleaved(steps, options.rounds, device=options.device)
             about = {"model": model, "batch_size": batch_size, **numerics.model_dump()}
             title = f"{model}, batch {batch_size}, {dtype}, {numerics.threads} threads, gates {numerics.gates}"

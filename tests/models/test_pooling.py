@@ -102,5 +102,8 @@ def kept(attention: str, *, fast: bool) -> int:
 
 
 def test_what_a_gate_writes_in_front_of_it_is_not_kept() -> None:
-    assert kept("series", fast=True) < 1.1 * kept("none", fast=True)
-    assert kept("none", fast=True) < 0.9 * kept("none", fast=False)
+    none, series = kept("none", fast=True), kept("series", fast=True)
+    inputs_of_gates = 4 * 8 * (32 * 32**2 + 64 * 16**2 + 128 * 8**2)  # bytes, float32
+    assert series - none < 1.2 * inputs_of_gates  # the rest is small: pools, planes, weights
+    assert none < 0.6 * kept("none", fast=False)
+    assert series < 0.75 * kept("series", fast=False)

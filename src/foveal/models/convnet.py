@@ -7,6 +7,7 @@ from collections import OrderedDict
 from torch import Tensor, nn
 
 from foveal.errors import bad_parameter
+from foveal.models.normed import ReLU, normed_relu
 from foveal.models.pooling import MaxPool2x2
 
 WIDTHS = (32, 64, 128)
@@ -43,7 +44,7 @@ class ConvNet(nn.Module):
         self.input_shape = (in_channels, image_size, image_size)
         before = (in_channels, *widths)
         self.blocks = nn.Sequential(
-            *(block(fan_in, width) for fan_in, width in zip(before, widths, strict=False))
+            *(Block(fan_in, width) for fan_in, width in zip(before, widths, strict=False))
         )
         self.head = nn.Sequential(
             OrderedDict(
@@ -59,13 +60,17 @@ class ConvNet(nn.Module):
         return out
 
 
-def block(fan_in: int, width: int) -> nn.Sequential:
-    """Return one convolutional block, which halves height and width."""
-    return nn.Sequential(
-        OrderedDict(
-            conv=nn.Conv2d(fan_in, width, 3, padding=1),
-            norm=nn.BatchNorm2d(width),
-            relu=nn.ReLU(),
-            pool=MaxPool2x2(),
-        )
-    )
+class Block(nn.Module):
+    """conv3x3 - batch norm - ReLU - max pool 2. (N, C, H, W) to (N, width, H // 2, W // 2)."""
+
+    def __init__(self, fan_in: int, width: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(fan_in, width, 3, padding=1)
+        self.norm = nn.BatchNorm2d(width)
+        self.relu = ReLU()
+        self.pool = MaxPool2x2()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the pooled map."""
+        out: Tensor = self.pool(normed_relu(self.norm, self.relu, self.conv(x)))
+        return out

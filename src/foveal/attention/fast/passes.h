@@ -547,6 +547,7 @@ void NAME(joint_spread)(
     }
 }
 
+#include "norms.h"
 #include "windows.h"
 #ifdef WITH_PLANES
 #include "planes.h"

@@ -6,7 +6,7 @@ P = H W. All that is small is float64 for float64, else float32.
 
 from __future__ import annotations
 
-from ctypes import CDLL, c_int, c_int64, c_void_p
+from ctypes import CDLL, c_double, c_int, c_int64, c_void_p
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from foveal.attention.fast.building import library
 NAMES = {torch.float32: "float32", torch.float64: "float64", torch.bfloat16: "bfloat16"}
 
 
-Argument = Tensor | c_int | c_int64 | bool | None
+Argument = Tensor | c_double | c_int | c_int64 | bool | None
 
 
 class Pooled(NamedTuple):
@@ -229,9 +229,9 @@ def call(name: str, dtype: torch.dtype, *arguments: Argument) -> None:
     function(c_int(torch.get_num_threads()), *map(as_argument, arguments))
 
 
-def as_argument(value: Argument) -> c_void_p | c_int | c_int64:
+def as_argument(value: Argument) -> c_void_p | c_double | c_int | c_int64:
     """Return a flag as an int, a tensor as its address, and a number as it is."""
-    if isinstance(value, c_int | c_int64):
+    if isinstance(value, c_double | c_int | c_int64):
         return value
     if isinstance(value, bool):
         return c_int(value)
