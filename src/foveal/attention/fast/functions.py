@@ -29,7 +29,6 @@ from foveal.attention.fast.passes import (
     joint_dots,
     joint_spread,
     layout_of,
-    peaks,
     pool,
     project,
     scale,
@@ -102,11 +101,11 @@ class PoolWeighed(torch.autograd.Function):
         """Return the gradient as it came, that of the weights by channel, and what goes through the slots."""
         x, by_channel, place = ctx.saved_tensors
         g, shift = present(ctx, g), shared(mean, ctx.lies.channels)
-        of_weights = dot(g, x, ctx.lies, positions=True, weights=weights, shift=shift)
-        peak, at = None, None
-        if greatest is not None:
-            peak = peaks(x, ctx.lies, by_channel, place, greatest, of_weights)
-            at = place.to(peak.dtype)  # exact to 2**24
+        peak = None if greatest is None else greatest.contiguous()
+        of_weights = dot(
+            g, x, ctx.lies, positions=True, weights=weights, shift=shift, peak=peak, place=place
+        )
+        at = None if peak is None else place.to(peak.dtype)  # exact to 2**24
         return g, None, of_weights, by_channel, weights, shift, peak, at
 
 

@@ -20,6 +20,7 @@
 #define BLOCK 64  /* columns of which a part of an image has a multiple; values of a convolution summed at once */
 #define GROUP 32  /* rows whose sum is taken before it is added to the whole, for the sake of rounding */
 #define PAIR 2    /* vectors whose sums with a map are taken at once, by one read of it */
+#define WIDE 4    /* vectors of columns whose sums and weights stay in registers */
 #define TOGETHER 8 /* images of which the gradient of a convolution is summed at once */
 #define SPLIT 8   /* parts of one image where there are fewer images than this */
 

@@ -3,7 +3,6 @@
    one batch, so the rows are cut into strips, always as many: what each sums up is added in their order. */
 
 #define STRIPS 64
-#define WIDE 4 /* vectors of channels whose sums and factors stay in registers */
 
 #define FOR_STRIPS                                                                               \
     const int64_t share = (rows + STRIPS - 1) / STRIPS;                                          \
@@ -11,26 +10,6 @@
     for (int64_t strip = 0; strip < STRIPS; strip++)
 
 #define STRIP const int64_t from = strip * share, end = from + share < rows ? from + share : rows;
-
-/* Do something for all channels, from `c` on for `wide` vectors of `count` at a time: numbers that the compiler
-   knows, but for a last vector that is not full. */
-#define FOR_CHANNELS(...)                                                                        \
-    for (int64_t c = 0, done = 0; c < channels; c += done)                                       \
-        if (channels - c >= WIDE * LANES) {                                                      \
-            enum { wide = WIDE };                                                                \
-            const int64_t count = LANES;                                                         \
-            done = wide * LANES;                                                                 \
-            __VA_ARGS__                                                                          \
-        } else if (channels - c >= WIDE / 2 * LANES) {                                           \
-            enum { wide = WIDE / 2 };                                                            \
-            const int64_t count = LANES;                                                         \
-            done = wide * LANES;                                                                 \
-            __VA_ARGS__                                                                          \
-        } else {                                                                                 \
-            enum { wide = 1 };                                                                   \
-            done = LANES;                                                                        \
-            WITH_COUNT(channels - c, __VA_ARGS__)                                                \
-        }
 
 /* Sums over each strip and channel, (STRIPS, 2, channels): of x - about and its square, or where there is a g, of g
    and g * (x - about), g taken for zero where (x - about) * scale + bias is not above it. */
@@ -41,7 +20,7 @@ static void NAME(norm_sums)(
     FOR_STRIPS {
         STRIP
         A *to = sums + strip * 2 * channels;
-        FOR_CHANNELS({
+        FOR_COLUMNS(0, channels, {
             LANE_VALUES middle[wide], factor[wide], more[wide], total[2][wide] = {0};
             for (int k = 0; k < wide; k++) {
                 const int64_t at = c + k * LANES;
@@ -89,7 +68,7 @@ void NAME(norm_relu)(
 {
     FOR_STRIPS {
         STRIP
-        FOR_CHANNELS({
+        FOR_COLUMNS(0, channels, {
             LANE_VALUES middle[wide], factor[wide], more[wide];
             for (int k = 0; k < wide; k++) {
                 const int64_t at = c + k * LANES;
@@ -161,7 +140,7 @@ void NAME(norm_relu_backward)(
     }
     FOR_STRIPS {
         STRIP
-        FOR_CHANNELS({
+        FOR_COLUMNS(0, channels, {
             LANE_VALUES middle[wide], factor[wide], more[wide], back[wide], all[wide];
             for (int k = 0; k < wide; k++) {
                 const int64_t at = c + k * LANES;
@@ -181,8 +160,6 @@ void NAME(norm_relu_backward)(
     }
 }
 
-#undef FOR_CHANNELS
 #undef FOR_STRIPS
 #undef STRIP
 #undef STRIPS
-#undef WIDE

@@ -15,6 +15,26 @@
     int64_t to = from + share < (length) ? from + share : (length);                              \
     if (from >= to) continue;
 
+/* Do something for columns, from `c` on for `wide` vectors of `count` at a time: numbers that the compiler knows, but
+   for a last vector that is not full. Sums of several vectors do not wait for each other. */
+#define FOR_COLUMNS(first, last, ...)                                                            \
+    for (int64_t c = first, done = 0; c < (last); c += done)                                     \
+        if ((last) - c >= WIDE * LANES) {                                                        \
+            enum { wide = WIDE };                                                                \
+            const int64_t count = LANES;                                                         \
+            done = wide * LANES;                                                                 \
+            __VA_ARGS__                                                                          \
+        } else if ((last) - c >= WIDE / 2 * LANES) {                                             \
+            enum { wide = WIDE / 2 };                                                            \
+            const int64_t count = LANES;                                                         \
+            done = wide * LANES;                                                                 \
+            __VA_ARGS__                                                                          \
+        } else {                                                                                 \
+            enum { wide = 1 };                                                                   \
+            done = LANES;                                                                        \
+            WITH_COUNT((last) - c, __VA_ARGS__)                                                  \
+        }
+
 #define ROW_OF(map, o) ((map) + (n * outer + (o)) * inner)
 #define WEIGHT(of, at) ((of) ? (of)[at] : (A)1)
 
@@ -36,6 +56,13 @@ static inline LANE_VALUES NAME(weights)(const A *from, int64_t count)
     LANE_VALUES weights = {0};
     COPY_LANES(&weights, from, count);
     return weights;
+}
+
+static inline LANE_PLACES NAME(places)(const int32_t *from, int64_t count)
+{
+    vector_of_int32 places = {0};
+    COPY_LANES(&places, from, count);
+    return __builtin_convertvector(places, LANE_PLACES);
 }
 
 static inline void NAME(store)(T *to, LANE_VALUES values, int64_t count)
@@ -177,34 +204,35 @@ void NAME(reduce_columns)(
 {
     FOR_PARTS(inner) {
         PART(inner)
-        const A *own = rows ? rows + n * outer : NULL;
-        for (int64_t start = from; start < to; start += LANES)
-            WITH_COUNT(to - start, {
-                const LANE_VALUES weights =
-                    columns ? NAME(weights)(columns + n * inner + start, count) : (LANE_VALUES){0} + 1;
-                LANE_VALUES total = {0};
-                RUNNING running = NAME(nothing)();
-                for (int64_t group = 0; group < outer; group += GROUP) {
-                    const int64_t end = group + GROUP < outer ? group + GROUP : outer;
-                    for (int64_t o = group; o < end; o++) {
-                        const LANE_VALUES values = NAME(load)(ROW_OF(x, o) + start, count) * weights;
-                        NAME(take)(&running, values * WEIGHT(own, o), (LANE_PLACES){0} + (I)o);
+        const A *own = rows ? rows + n * outer : NULL, *of = columns ? columns + n * inner : NULL;
+        FOR_COLUMNS(from, to, {
+            LANE_VALUES weights[wide], total[wide] = {0};
+            RUNNING running[wide];
+            for (int k = 0; k < wide; k++) {
+                weights[k] = of ? NAME(weights)(of + c + k * LANES, count) : (LANE_VALUES){0} + 1;
+                running[k] = NAME(nothing)();
+            }
+            for (int64_t group = 0; group < outer; group += GROUP) {
+                const int64_t end = group + GROUP < outer ? group + GROUP : outer;
+                for (int64_t o = group; o < end; o++)
+                    for (int k = 0; k < wide; k++) {
+                        const LANE_VALUES values = NAME(load)(ROW_OF(x, o) + c + k * LANES, count) * weights[k];
+                        NAME(take)(&running[k], values * WEIGHT(own, o), (LANE_PLACES){0} + (I)o);
                     }
-                    total += running.sum;
-                    running.sum = (LANE_VALUES){0};
-                }
-                for (int64_t k = 0; k < count; k++) {
-                    const int64_t at = n * inner + start + k;
-                    mean[at] = total[k] / (A)outer;
-                    if (!greatest) continue;
-                    A most = running.most[k];
-                    I first = running.where[k];
-                    if (total[k] != total[k])
-                        NAME(search)(ROW_OF(x, 0) + start + k, inner, outer, own, weights[k], &most, &first);
-                    greatest[at] = most;
-                    place[at] = (int32_t)first;
-                }
-            })
+                for (int k = 0; k < wide; k++) total[k] += running[k].sum, running[k].sum = (LANE_VALUES){0};
+            }
+            for (int64_t j = 0; j < wide * count; j++) {
+                const int64_t k = j / LANES, l = j % LANES, at = n * inner + c + j;
+                mean[at] = total[k][l] / (A)outer;
+                if (!greatest) continue;
+                A most = running[k].most[l];
+                I first = running[k].where[l];
+                if (total[k][l] != total[k][l])
+                    NAME(search)(ROW_OF(x, 0) + c + j, inner, outer, own, weights[k][l], &most, &first);
+                greatest[at] = most;
+                place[at] = (int32_t)first;
+            }
+        })
     }
 }
 
@@ -220,24 +248,28 @@ void NAME(scale)(
             const T *row = ROW_OF(x, o);
             T *out = ROW_OF(y, o);
             const A own = WEIGHT(rows, n * outer + o);
-            if (!weights)
-                for (int64_t i = 0; i < inner; i++) out[i] = STORE(LOAD(row[i]) * own);
-            else if (columns_first)
-                for (int64_t i = 0; i < inner; i++) out[i] = STORE(LOAD(row[i]) * weights[i] * own);
-            else
-                for (int64_t i = 0; i < inner; i++) out[i] = STORE(LOAD(row[i]) * own * weights[i]);
+            for (int64_t i = 0; i < inner; i += LANES)
+                WITH_COUNT(inner - i, {
+                    LANE_VALUES values = NAME(load)(row + i, count);
+                    if (!columns_first) values *= own;
+                    if (weights) values *= NAME(weights)(weights + i, count);
+                    if (columns_first) values *= own;
+                    NAME(store)(out + i, values, count);
+                })
         }
     }
 }
 
-/* Sum over each row of g * x * columns + shift * x, `shift` one value a column: (images, outer). */
+/* Sum over each row of (g * columns + shift) * x, and of `given` * x in the one row that is the `place` of a column:
+   (images, outer). All but the maps are one value a column. */
 void NAME(dot_rows)(
     int threads, int64_t images, int64_t outer, int64_t inner, const T *g, const T *x, const A *columns,
-    const A *shift, A *sums)
+    const A *shift, const A *given, const int32_t *place, A *sums)
 {
     FOR_PARTS(outer) {
         PART(outer)
         const A *weights = columns ? columns + n * inner : NULL, *shifts = shift ? shift + n * inner : NULL;
+        const A *peaks = given ? given + n * inner : NULL;
         for (int64_t first = from; first < to; first += LANES) {
             const int64_t some = to - first < LANES ? to - first : LANES;
             LANE_VALUES parts[LANES] = {0};
@@ -245,10 +277,14 @@ void NAME(dot_rows)(
                 LANE_VALUES sum = {0};
                 for (int64_t i = 0; i < inner; i += LANES)
                     WITH_COUNT(inner - i, {
-                        LANE_VALUES given = NAME(load)(ROW_OF(g, first + r) + i, count);
-                        if (weights) given *= NAME(weights)(weights + i, count);
-                        if (shifts) given += NAME(weights)(shifts + i, count);
-                        sum += NAME(load)(ROW_OF(x, first + r) + i, count) * given;
+                        LANE_VALUES by = NAME(load)(ROW_OF(g, first + r) + i, count);
+                        if (weights) by *= NAME(weights)(weights + i, count);
+                        if (shifts) by += NAME(weights)(shifts + i, count);
+                        if (peaks) {
+                            const LANE_PLACES here = NAME(places)(place + n * inner + i, count) == (I)(first + r);
+                            by += CHOSEN(LANE_VALUES, here, NAME(weights)(peaks + i, count), (LANE_VALUES){0});
+                        }
+                        sum += NAME(load)(ROW_OF(x, first + r) + i, count) * by;
                     })
                 parts[r] = sum;
             }
@@ -258,56 +294,47 @@ void NAME(dot_rows)(
     }
 }
 
-/* Sum over each column of g * x * rows + shift * x, `shift` one value a row: (images, inner). */
+/* The same over each column, all but the maps being one value a row: (images, inner). */
 void NAME(dot_columns)(
     int threads, int64_t images, int64_t outer, int64_t inner, const T *g, const T *x, const A *rows,
-    const A *shift, A *sums)
+    const A *shift, const A *given, const int32_t *place, A *sums)
 {
+    LANE_PLACES lane;
+    for (int l = 0; l < LANES; l++) lane[l] = l;
     FOR_PARTS(inner) {
         PART(inner)
-        for (int64_t start = from; start < to; start += LANES)
-            WITH_COUNT(to - start, {
-                LANE_VALUES total = {0};
-                for (int64_t group = 0; group < outer; group += GROUP) {
-                    const int64_t end = group + GROUP < outer ? group + GROUP : outer;
-                    LANE_VALUES sum = {0};
-                    for (int64_t o = group; o < end; o++) {
-                        const A own = WEIGHT(rows, n * outer + o), more = shift ? shift[n * outer + o] : 0;
-                        const LANE_VALUES given = NAME(load)(ROW_OF(g, o) + start, count) * own + more;
-                        sum += NAME(load)(ROW_OF(x, o) + start, count) * given;
+        FOR_COLUMNS(from, to, {
+            LANE_VALUES total[wide] = {0};
+            for (int64_t group = 0; group < outer; group += GROUP) {
+                const int64_t end = group + GROUP < outer ? group + GROUP : outer;
+                LANE_VALUES sum[wide] = {0};
+                for (int64_t o = group; o < end; o++) {
+                    const A own = WEIGHT(rows, n * outer + o), more = shift ? shift[n * outer + o] : 0;
+                    const LANE_VALUES peak = (LANE_VALUES){0} + (given ? given[n * outer + o] : 0);
+                    const LANE_PLACES to_place = lane - (I)(given ? place[n * outer + o] - c : -1);
+                    for (int k = 0; k < wide; k++) {
+                        LANE_VALUES by = NAME(load)(ROW_OF(g, o) + c + k * LANES, count) * own + more;
+                        by += CHOSEN(LANE_VALUES, to_place == -k * LANES, peak, (LANE_VALUES){0});
+                        sum[k] += NAME(load)(ROW_OF(x, o) + c + k * LANES, count) * by;
                     }
-                    total += sum;
                 }
-                memcpy(sums + n * inner + start, &total, (size_t)count * sizeof(A));
-            })
+                for (int k = 0; k < wide; k++) total[k] += sum[k];
+            }
+            for (int k = 0; k < wide; k++) COPY_LANES(sums + n * inner + c + k * LANES, (const A *)&total[k], count);
+        })
     }
 }
 
-/* What the greatest of each position, pooled from a map weighed by channel, hands on of its gradient: to the
-   map, `peak` (images, positions), and to the weights, added to `sums` (images, channels). */
-void NAME(peaks)(
-    int threads, int64_t images, int64_t outer, int64_t inner, const T *x, int channels_inside,
-    const A *by_channel, const int32_t *place, const A *given, A *peak, A *sums)
-{
-    const int64_t channels = channels_inside ? inner : outer, positions = channels_inside ? outer : inner;
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t n = 0; n < images; n++)
-        for (int64_t p = 0; p < positions; p++) {
-            const int64_t at = n * positions + p, c = place[at];
-            const A value = LOAD(x[n * outer * inner + (channels_inside ? p * inner + c : c * inner + p)]);
-            peak[at] = given[at] * by_channel[n * channels + c];
-            sums[n * channels + c] += given[at] * value;
-        }
-}
-
 /* The gradient of a map behind its two weights and its two means: y = (g * rows + row_shift) * columns +
-   column_shift where `columns_last`, else (g * columns + column_shift) * rows + row_shift. What goes to single
-   places, the greatest of each row (`row_peak` at `row_place`) and of each column, is added at the end. */
+   column_shift where `columns_last`, else (g * columns + column_shift) * rows + row_shift. What goes to single places,
+   the greatest of each row (`row_peak` at `row_place`) and of each column, is added where the shift is. */
 void NAME(spread)(
     int threads, int64_t images, int64_t outer, int64_t inner, const T *g, const A *rows, const A *columns,
     const A *row_shift, const A *column_shift, int columns_last, const A *row_peak, const int32_t *row_place,
     const A *column_peak, const int32_t *column_place, T *y)
 {
+    LANE_PLACES lane;
+    for (int l = 0; l < LANES; l++) lane[l] = l;
     FOR_PARTS(outer) {
         PART(outer)
         const A *weights = columns ? columns + n * inner : NULL;
@@ -316,32 +343,26 @@ void NAME(spread)(
             const T *given = ROW_OF(g, o);
             T *out = ROW_OF(y, o);
             const A own = WEIGHT(rows, n * outer + o), more = row_shift ? row_shift[n * outer + o] : 0;
-            if (!weights && !shifts)
-                for (int64_t i = 0; i < inner; i++) out[i] = STORE(LOAD(given[i]) * own + more);
-            else if (!weights)
-                for (int64_t i = 0; i < inner; i++) out[i] = STORE(LOAD(given[i]) * own + more + shifts[i]);
-            else if (!shifts)
-                for (int64_t i = 0; i < inner; i++)
-                    out[i] = STORE(
-                        columns_last ? (LOAD(given[i]) * own + more) * weights[i]
-                                     : LOAD(given[i]) * weights[i] * own + more);
-            else if (columns_last)
-                for (int64_t i = 0; i < inner; i++)
-                    out[i] = STORE((LOAD(given[i]) * own + more) * weights[i] + shifts[i]);
-            else
-                for (int64_t i = 0; i < inner; i++)
-                    out[i] = STORE((LOAD(given[i]) * weights[i] + shifts[i]) * own + more);
-            if (row_peak) {
-                T *at = out + row_place[n * outer + o];
-                *at = STORE(LOAD(*at) + row_peak[n * outer + o]);
-            }
+            const LANE_VALUES peak = (LANE_VALUES){0} + (row_peak ? row_peak[n * outer + o] : 0);
+            const I place = row_peak ? (I)row_place[n * outer + o] : -1;
+            for (int64_t i = 0; i < inner; i += LANES)
+                WITH_COUNT(inner - i, {
+                    const LANE_VALUES at_place =
+                        CHOSEN(LANE_VALUES, lane + (I)i == place, peak, (LANE_VALUES){0}) + more;
+                    LANE_VALUES values = NAME(load)(given + i, count);
+                    if (columns_last) values = values * own + at_place;
+                    if (weights) values *= NAME(weights)(weights + i, count);
+                    if (shifts) values += NAME(weights)(shifts + i, count);
+                    if (!columns_last) values = values * own + at_place;
+                    NAME(store)(out + i, values, count);
+                })
         }
         if (column_peak)
             for (int64_t i = 0; i < inner; i++) {
                 const int64_t o = column_place[n * inner + i];
                 if (o < from || o >= to) continue;
                 T *at = ROW_OF(y, o) + i;
-                *at = STORE(LOAD(*at) + column_peak[n * inner + i]);
+                *at = STORE(LOAD(*at) + column_peak[n * inner + i] * (columns_last ? 1 : WEIGHT(rows, n * outer + o)));
             }
     }
 }
@@ -554,6 +575,7 @@ void NAME(joint_spread)(
 #undef WITH_PLANES
 #endif
 
+#undef FOR_COLUMNS
 #undef FOR_PARTS
 #undef JOINT_BLOCK
 #undef PART

@@ -96,16 +96,17 @@ def scale(x: Tensor, lies: Layout, by_channel: Tensor | None, by_position: Tenso
 
 def dot(
     g: Tensor, x: Tensor, lies: Layout, *, positions: bool, weights: Tensor | None = None,
-    shift: Tensor | None = None,
+    shift: Tensor | None = None, peak: Tensor | None = None, place: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """Sum x * (g * weights + shift) over positions, giving (N, C), or over channels, giving (N, P).
 
-    Weights and shift are one value for each that is summed over.
+    Weights and shift are one value for each that is summed over; so is a peak, which counts at its place alone.
     """
     size = (lies.images, lies.channels if positions else lies.positions)
     sums = x.new_empty(size, dtype=small_dtype(x))
     along_rows = positions != lies.channels_inside
-    run("dot_rows" if along_rows else "dot_columns", x, lies, g, x, weights, shift, sums)
+    name = "dot_rows" if along_rows else "dot_columns"
+    run(name, x, lies, g, x, weights, shift, peak, place, sums)
     return sums
 
 
@@ -139,9 +140,9 @@ class Terms(NamedTuple):
 
 
 def spread(g: Tensor, lies: Layout, channel: Terms, position: Terms) -> Tensor:
-    """Return (g * position.scale + position.shift) * channel.scale + channel.shift, and the peaks.
+    """Return (g * position.scale + position.shift) * channel.scale + channel.shift.
 
-    A peak of a channel lies at the position of its place, that of a position at the channel.
+    A peak is a shift at one place alone: of a channel at a position, of a position at a channel.
     """
     y = torch.empty_like(g)
     rows, columns = (position, channel) if lies.channels_inside else (channel, position)
@@ -150,16 +151,6 @@ def spread(g: Tensor, lies: Layout, channel: Terms, position: Terms) -> Tensor:
         lies.channels_inside, rows.peak, rows.place, columns.peak, columns.place, y,
     )  # fmt: skip
     return y
-
-
-def peaks(
-    x: Tensor, lies: Layout, by_channel: Tensor, place: Tensor, given: Tensor, sums: Tensor
-) -> Tensor:
-    """Return the gradient of each position's greatest in the map; add that of the weights to `sums` (N, C)."""
-    given = given.contiguous()
-    peak = torch.empty_like(given)
-    run("peaks", x, lies, x, lies.channels_inside, by_channel, place, given, peak, sums)
-    return peak
 
 
 SUM, PRODUCT, FACTORS = range(3)  # as in gates.c
