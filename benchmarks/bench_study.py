@@ -33,15 +33,8 @@ def study(data: str, images: int, epochs: int, workers: int, seeds: int) -> floa
         call = [sys.executable, "-m", "foveal", "ablate", "--data", data, "--model", "convnet"]
         call += ["--attention", ",".join(OURS), "--epochs", str(epochs)]
         call += ["--train-size", str(images)]
-        call += [
-            "--batch-size",
-            "128",
-            "--seeds",
-            str(seeds),
-            "--no-extras",
-            "--workers",
-            str(workers),
-        ]
+        call += ["--batch-size", "128", "--seeds", str(seeds)]
+        call += ["--no-extras", "--workers", str(workers)]
         call += ["--threads", "1"] if workers > 1 else []
         start = time.perf_counter()
         subprocess.run(

@@ -6,9 +6,8 @@ import sys
 from foveal.cli import main
 from foveal.cli.allocator import keep_pages
 
-OBJECTS = (
-    50_000  # between two searches for garbage: what is imported stays, and is searched in vain
-)
+# New objects before the next search for garbage: what is imported stays, and is searched in vain.
+OBJECTS = 50_000
 
 
 def start() -> int:
@@ -16,7 +15,7 @@ def start() -> int:
     keep_pages(sys.argv[1:])
     gc.set_threshold(OBJECTS)
     code = main()
-    gc.freeze()  # what is left ends with the process: to search it takes a second
+    gc.freeze()  # what is left ends with the process, and need not be searched
     return code
 
 

@@ -173,6 +173,8 @@ def test_the_rest_is_left_to_torch() -> None:
             normed_relu(a_norm(3), ReLU(), torch.ones(1, 3, 1, 1))
         with pytest.raises(RuntimeError):
             normed_relu(a_norm(4), ReLU(), x)
+        with pytest.raises(RuntimeError, match="not on the expected device"):
+            normed_relu(a_norm(3).to("meta"), ReLU(), x)
 
 
 def test_a_gate_behind_the_relu_sees_its_output() -> None:

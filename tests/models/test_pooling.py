@@ -107,3 +107,4 @@ def test_what_a_gate_writes_in_front_of_it_is_not_kept() -> None:
     assert series - none < 1.2 * inputs_of_gates  # the rest is small: pools, planes, weights
     assert none < 0.6 * kept("none", fast=False)
     assert series < 0.75 * kept("series", fast=False)
+    assert series < kept("none", fast=False)

@@ -1,4 +1,4 @@
-"""Batch norm and the ReLU behind it, as our own networks call them."""
+"""Batch norm and the ReLU behind it, as the ConvNet calls them."""
 
 from __future__ import annotations
 
@@ -50,6 +50,11 @@ def passes_know(norm: nn.BatchNorm2d, x: Tensor) -> bool:
         and x.numel() > x.shape[1]  # one value has no variance
         and x.is_contiguous(memory_format=torch.channels_last)
         and norm.momentum is not None
-        and all(value is not None and value.dtype == small_dtype(x) for value in values)
-        and (norm.training or not torch.is_grad_enabled())
+        and all(value is not None and fits(value, x) for value in values)
+        and (norm.training or not torch.is_grad_enabled())  # else the gradient is another one
     )
+
+
+def fits(value: Tensor, x: Tensor) -> bool:
+    """Say whether a pass over a map may read a value a channel: what lies elsewhere has no address here."""
+    return value.dtype == small_dtype(x) and value.device == x.device

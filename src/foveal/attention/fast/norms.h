@@ -86,7 +86,8 @@ void NAME(norm_relu)(
 }
 
 /* The same about the mean of the batch, `scale` being weight / sqrt(variance + eps). Mean and inverse deviation are
-   given back; the running ones move by `momentum` to mean and unbiased variance. `work` is (2 * STRIPS, channels). */
+   given back; the running ones move by `momentum` to mean and unbiased variance. `work` is (2 * STRIPS + 1,
+   channels). */
 void NAME(norm_relu_forward)(
     int threads, int64_t rows, int64_t channels, const T *x, const A *weight, const A *bias, double eps, double momentum,
     A *running_mean, A *running_variance, A *work, A *mean, A *inverse, T *y)
@@ -97,7 +98,7 @@ void NAME(norm_relu_forward)(
     for (int64_t strip = 0; strip < some; strip++)
         for (int64_t c = 0; c < channels; c++) mean[c] += LOAD(x[strip * share * channels + c]) * (1 / (A)some);
     NAME(norm_sums)(threads, rows, channels, NULL, x, mean, NULL, NULL, work);
-    A *scale = work; /* each is written when what it takes the place of was read */
+    A *scale = work + 2 * STRIPS * channels;
     for (int64_t start = 0; start < channels; start += LANES) {
         const int64_t count = channels - start < LANES ? channels - start : LANES;
         const vector_of_double away = NAME(over_strips)(work + start, channels, count) / (double)rows;
@@ -116,7 +117,7 @@ void NAME(norm_relu_forward)(
     NAME(norm_relu)(threads, rows, channels, x, mean, scale, bias, y);
 }
 
-/* Its gradients; that of the map only where there is a y. `work` is (2 * STRIPS + 1, channels). */
+/* Its gradients; that of the map only where there is a y. `work` is as large. */
 void NAME(norm_relu_backward)(
     int threads, int64_t rows, int64_t channels, const T *g, const T *x, const A *weight, const A *bias, const A *mean,
     const A *inverse, A *work, A *of_weight, A *of_bias, T *y)
