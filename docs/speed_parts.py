@@ -33,21 +33,19 @@ def measured_with(found: Found) -> str:
 
 
 def steps(found: Found) -> Iterator[str]:
-    """Yield a training step by variant, as a multiple of that of `none`."""
-    names = list(found["rows"][0]["of_none"])
-    head = ("network, batch, dtype", "`none`, ms", *(f"`{name}`" for name in names[1:]))
-    rows = [
+    """Yield a training step by network and dtype, and with each gate as a multiple of that of `none`."""
+    arms = found["rows"]
+    head = ("", *(f"{arm['model']}, {arm['batch_size']}, {arm['dtype']}" for arm in arms))
+    rows = [("`none`", *(f"{arm['quartiles_ms']['none'][1]:.0f} ms" for arm in arms))]
+    rows += [
         (
-            f"{row['model']}, {row['batch_size']}, {row['dtype']}",
-            f"{row['quartiles_ms']['none'][1]:.0f}",
-            *(
-                f"{row['of_none'][name]:.2f}" if name in row["of_none"] else ""
-                for name in names[1:]
-            ),
+            f"`{name}`",
+            *(f"{arm['of_none'][name]:.2f}" if name in arm["of_none"] else "" for arm in arms),
         )
-        for row in found["rows"]
+        for name in arms[0]["of_none"]
+        if name != "none"
     ]
-    yield from table(head, rows, numbers=len(names))
+    yield from table(head, rows, numbers=len(arms))
 
 
 def gates(found: Found) -> Iterator[str]:
