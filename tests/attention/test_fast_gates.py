@@ -5,6 +5,7 @@ import ctypes
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -197,20 +198,24 @@ def test_hooks_of_the_gates_within_are_called() -> None:
     torch.testing.assert_close(gate(x), expected, rtol=1e-6, atol=1e-7)
 
 
-def test_pools_alone_have_gradients() -> None:
-    for name in ("channel", "spatial"):
-        gate = create(name, 6).double().eval()
-        assert isinstance(gate, Gate)
-        found: list[Tensor] = []
-        for wanted in (True, False):
-            x = features(2, 6, 5, 4).double().requires_grad_()
-            taken: list[Tensor] = []
-            handle = gate.tap.register_forward_hook(lambda _m, _i, out, to=taken: to.append(out))
-            with fast_gates(wanted):
-                gate(x)
-            handle.remove()
-            found += torch.autograd.grad(taken[0].pow(2).sum(), x)
-        torch.testing.assert_close(*found)
+@pytest.mark.parametrize(
+    ("name", "within"),
+    [("channel", ""), ("spatial", ""), ("series", "channel"), ("series", "spatial")],
+)
+def test_a_map_alone_has_gradients(name: str, within: str) -> None:
+    gate = create(name, 6).double().eval()
+    inner = gate.get_submodule(within)
+    assert isinstance(inner, Gate)
+    found: list[Tensor] = []
+    for wanted in (True, False):
+        x = features(2, 6, 5, 4).double().requires_grad_()
+        taken: list[Tensor] = []
+        handle = inner.tap.register_forward_hook(lambda _m, _i, out, to=taken: to.append(out))
+        with fast_gates(wanted):
+            gate(x)
+        handle.remove()
+        found += torch.autograd.grad(taken[0].pow(2).sum(), x)
+    torch.testing.assert_close(*found)
 
 
 def test_a_map_that_is_captured_changes_nothing() -> None:
@@ -229,6 +234,64 @@ def test_a_map_that_is_replaced_is_the_one_that_weighs(memory_format: torch.memo
         assert isinstance(gate, Gate)
         gate.tap.register_forward_hook(lambda _m, _i, map_: map_.square())
         agree(name, gate, features(2, 8, 5, 4).contiguous(memory_format=memory_format))
+
+
+@pytest.mark.parametrize("memory_format", FORMATS)
+@pytest.mark.parametrize("within", ["channel", "spatial"])
+def test_a_map_that_is_replaced_within_a_series_weighs(
+    within: str, memory_format: torch.memory_format
+) -> None:
+    gate = randomised("series", 8).eval()
+    inner = gate.get_submodule(within)
+    assert isinstance(inner, Gate)
+    inner.tap.register_forward_hook(lambda _m, _i, map_: map_.square())
+    agree("series", gate, features(2, 8, 5, 4).contiguous(memory_format=memory_format))
+
+
+VARIANTS: list[tuple[dict[str, Any], bool]] = [
+    ({}, True), ({"norm": False}, True), ({"bias": False, "pools": "max"}, True),
+    ({"planes": "max+avg", "kernel_size": 3, "dilation": 2}, True),
+    ({"planes": "avg", "reduction": 1}, True), ({"gate": "hardsigmoid"}, False),
+    ({"pools": "avg+lse"}, False), ({"planes": "avg+avg"}, False), ({"order": "spatial-first"}, False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize(("options", "whole"), VARIANTS)
+def test_a_series_of_any_kind_agrees(options: dict[str, Any], whole: bool, training: bool) -> None:
+    gate, x, g = CBAM(24, **options).train(training), features(5, 24, 7, 6), features(5, 24, 7, 6)
+    x = x.contiguous(memory_format=torch.channels_last)
+    both = [copy.deepcopy(gate).double() for _ in range(2)]
+    found, asked = (
+        computed(one, x.double(), g.double(), fast=fast) | dict(one.named_buffers())
+        for one, fast in zip(both, (True, False), strict=True)
+    )
+    assert found.keys() == asked.keys()
+    for key, value in asked.items():
+        torch.testing.assert_close(found[key], value, rtol=1e-9, atol=1e-9, msg=key)
+    with fast_gates(True):
+        out = gate(x)
+    assert (type(out.grad_fn).__name__ == "WeighInSeriesBackward") == whole
+
+
+def test_a_wide_series_agrees() -> None:
+    x = features(3, 512, 5, 4).contiguous(memory_format=torch.channels_last)
+    agree("series", randomised("series", 512).eval(), x)
+
+
+def test_a_series_calls_what_somebody_waits_for_or_does_not_know() -> None:
+    x = features(2, 8, 5, 4)
+    for within in ("channel", "spatial", "channel.expand", "spatial.conv", "spatial.norm"):
+        gate = CBAM(8)
+        seen: list[int] = []
+        gate.get_submodule(within).register_forward_hook(lambda *_, to=seen: to.append(1))
+        with fast_gates(True):
+            gate(x)
+        assert seen == [1]
+    gate = CBAM(8)
+    gate.channel.reduce = nn.Sequential(gate.channel.reduce, nn.Dropout(0.0))  # type: ignore[assignment]
+    with fast_gates(True):
+        assert type(gate(x).grad_fn).__name__ != "WeighInSeriesBackward"
 
 
 @pytest.mark.parametrize("memory_format", FORMATS)
@@ -273,7 +336,7 @@ def test_threads_do_not_change_a_bit_of_a_pass(memory_format: torch.memory_forma
     before, found = torch.get_num_threads(), []
     for threads in (1, 2, 3):
         torch.set_num_threads(threads)
-        pools = [pool(x, lies, positions=positions, greatest=True) for positions in (True, False)]
+        pools = [pool(x, lies, ("avg", "max"), positions=positions) for positions in (True, False)]
         sums = [dot(g, x, lies, positions=positions) for positions in (True, False)]
         how = joined(channel, position, product=False)
         found.append([*sums, joint(x, lies, *how), *joint_dots(g, x, lies, *how)])

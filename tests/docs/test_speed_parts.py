@@ -34,7 +34,7 @@ KEPT: dict[str, dict[str, Any]] = {
     "train": {"rows": [LOOP], "learning": LEARNING}, "study": {"rows": [STUDY]},
 }  # fmt: skip
 SAID = {
-    "step": ["| convnet, 8, float32 | 2 | 1.25 |"],
+    "step": ["|  | convnet, 8, float32 |", "| `none` | 2 ms |", "| `series` | 1.25 |"],
     "gates": ["| 2x8x4x4, float32 | 2.0 | 1.50 | 3.25 |"],
     "train": [
         "| plain | `none` | 1,000 (900 to 1,100) | 1.00 |",

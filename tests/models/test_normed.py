@@ -12,7 +12,7 @@ from foveal.attention import fast_gates
 from foveal.attention.fast.norms import NormReLU
 from foveal.attention.fast.switch import why_not_fast
 from foveal.models import build_model
-from foveal.models.normed import ReLU, normed_relu
+from foveal.models.normed import ReLU, conv_norm_relu, normed_relu
 from foveal.modes import hold_frozen_norms
 
 pytestmark = pytest.mark.skipif(
@@ -130,7 +130,7 @@ def test_gradients_are_those_of_finite_differences() -> None:
     norm = a_norm(3, dtype=torch.float64)
     running = (norm.running_mean, norm.running_var)
     assert torch.autograd.gradcheck(
-        lambda *given: NormReLU.apply(*given, *running, 0.1, 1e-5),  # type: ignore[no-untyped-call]
+        lambda *given: NormReLU.apply(given[0], None, *given[1:], *running, 0.1, 1e-5),  # type: ignore[no-untyped-call]
         (x, norm.weight, norm.bias),
     )
 
@@ -187,3 +187,43 @@ def test_a_gate_behind_the_relu_sees_its_output() -> None:
         model(torch.randn(4, 3, 32, 32).contiguous(memory_format=LAST))
     assert type(seen[0].grad_fn).__name__ == FAST
     assert seen[0].min() == 0 < seen[0].max()
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_bias_in_front_of_the_norm_goes_with_its_mean(training: bool) -> None:
+    torch.manual_seed(0)
+    conv = nn.Conv2d(3, 20, 3, padding=1).double()
+    images = torch.randn(4, 3, 9, 7, dtype=torch.float64).contiguous(memory_format=LAST)
+    g = torch.randn(4, 20, 9, 7, dtype=torch.float64)
+    found: list[dict[str, Tensor]] = []
+    for fast in (True, False):
+        norm = a_norm(20, dtype=torch.float64).train(training)
+        with fast_gates(fast):
+            out = conv_norm_relu(conv, norm, ReLU(), images)
+        of_weight, of_bias = torch.autograd.grad(out, list(conv.parameters()), g)
+        gradients = {"of the weight": of_weight, "of the bias": of_bias}
+        found.append({"out": out.detach(), **gradients, **dict(norm.named_buffers())})
+        assert (type(out.grad_fn).__name__ == FAST) == (fast and training)
+    for name, value in found[1].items():
+        torch.testing.assert_close(found[0][name], value, rtol=1e-9, atol=1e-9, msg=name)
+    assert (found[0]["of the bias"] == 0).all() == training
+
+
+def test_a_convolution_that_somebody_waits_for_is_called() -> None:
+    conv = nn.Conv2d(3, 20, 3, padding=1)
+    seen: list[Tensor] = []
+    conv.register_forward_hook(lambda _m, _i, out: seen.append(out))
+    images = torch.randn(4, 3, 9, 7).contiguous(memory_format=LAST)
+    with fast_gates(True):
+        out = conv_norm_relu(conv, a_norm(20), ReLU(), images)
+    assert type(out.grad_fn).__name__ == FAST
+    torch.testing.assert_close(seen[0], conv._conv_forward(images, conv.weight, conv.bias))
+
+
+def test_what_is_added_is_added_where_torch_norms() -> None:
+    x, added = torch.randn(2, 20, 6, 5), torch.randn(20)
+    asked = a_norm(20)(x + added[:, None, None]).relu()
+    for given_map in (x, x.contiguous(memory_format=LAST)):
+        with fast_gates(True):
+            found = normed_relu(a_norm(20), ReLU(), given_map, added=added)
+        torch.testing.assert_close(found, asked, rtol=1e-5, atol=1e-5)

@@ -11,7 +11,7 @@ from torch import Tensor
 from foveal.attention.bam_branches import ChannelBranch, SpatialBranch
 from foveal.attention.channel import ChannelAttention
 from foveal.attention.fast.switch import has_hooks, takes_fast_path
-from foveal.attention.fast.weighing import POOLS, weighed_jointly
+from foveal.attention.fast.weighing import passes_take, weighed_jointly
 from foveal.attention.gate import Gate, one_of
 from foveal.attention.registry import preset, register
 from foveal.attention.spatial import SpatialAttention
@@ -111,7 +111,7 @@ class BAM(Gate):
         return (
             self.gate == "sigmoid"
             and self.combine in JOINED
-            and POOLS.issuperset(self.channel.pools)
+            and passes_take(self.channel.pools)
             and takes_fast_path(x, spatial.reduce)
         )
 

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from foveal.attention.convolution import PlaneConv2d
 from foveal.attention.gate import at_least_one, odd, reduced_width
+from foveal.attention.mlp import summed_mlp
 from foveal.attention.norms import Norm1d, Norm2d
 from foveal.attention.pooling import pool_names, pool_positions
 
@@ -39,19 +40,12 @@ class ChannelBranch(nn.Module):
 
     def logits_of(self, pooled: Tensor) -> Tensor:
         """Return the same of the pooled values (N, pools, C)."""
-        each = [self.mlp(pool) for pool in pooled.unbind(1)]
-        out: Tensor = sum(each[1:], each[0])
-        if not self.hidden:
-            out = self.norm(out)
-        return out[:, :, None, None]
-
-    def mlp(self, pooled: Tensor) -> Tensor:
-        """Return MLP of one pool, (N, C)."""
-        hidden = self.reduce(pooled)
         if self.hidden:
-            hidden = self.norm(hidden)
-        out: Tensor = self.expand(hidden.relu())
-        return out
+            each = [self.expand(self.norm(self.reduce(pool)).relu()) for pool in pooled.unbind(1)]
+            out: Tensor = sum(each[1:], each[0])
+        else:
+            out = self.norm(summed_mlp(self.reduce, self.expand, pooled))
+        return out[:, :, None, None]
 
 
 class SpatialBranch(nn.Module):

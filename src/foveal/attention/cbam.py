@@ -5,10 +5,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from foveal.attention.channel import ChannelAttention
-from foveal.attention.fast.switch import takes_fast_path
-from foveal.attention.fast.weighing import weighed_in_series
 from foveal.attention.gate import one_of
 from foveal.attention.registry import preset, register
+from foveal.attention.series import runs_in_series, weighed_in_series
 from foveal.attention.spatial import SpatialAttention
 
 ORDERS = ("channel-first", "spatial-first")
@@ -80,14 +79,7 @@ class CBAM(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return F''."""
         if self.is_fast(x):
-            return weighed_in_series(
-                self,
-                x,
-                self.channel.pools,
-                self.channel.map_of,
-                self.spatial.pools,
-                self.spatial.map_of,
-            )
+            return weighed_in_series(self.channel, self.spatial, x)
         first, second = self.channel, self.spatial
         if self.order == "spatial-first":
             first, second = second, first  # type: ignore[assignment]
@@ -95,13 +87,8 @@ class CBAM(nn.Module):
         return out
 
     def is_fast(self, x: Tensor) -> bool:
-        """Say whether `x` takes the fast path, on which the two gates are not called as modules."""
-        return (
-            self.order == "channel-first"
-            and self.channel.has_fast_pools
-            and self.spatial.has_fast_pools
-            and takes_fast_path(x, self.channel, self.spatial)
-        )
+        """Say whether `x` takes the fast path, on which none of the modules within is called."""
+        return self.order == "channel-first" and runs_in_series(self.channel, self.spatial, x)
 
     def extra_repr(self) -> str:
         """Name the order."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from foveal.attention.gate import reduced_width
+from foveal.attention.mlp import summed_mlp
 from foveal.attention.pooled import PooledGate
 from foveal.attention.pooling import pool_names
 from foveal.attention.registry import register
@@ -60,8 +61,7 @@ class ChannelAttention(PooledGate):
 
     def logits_of(self, pooled: Tensor) -> Tensor:
         """Return Mc(F) before sigma, (N, C, 1, 1)."""
-        each: Tensor = self.expand(self.reduce(pooled).relu())
-        return each.sum(1)[:, :, None, None]
+        return summed_mlp(self.reduce, self.expand, pooled)[:, :, None, None]
 
     def extra_repr(self) -> str:
         """Name the pools."""

@@ -7,7 +7,7 @@ from typing import Literal
 from torch import Tensor
 
 from foveal.attention.fast.switch import takes_fast_path
-from foveal.attention.fast.weighing import POOLS, weighed_by_channel, weighed_by_position
+from foveal.attention.fast.weighing import passes_take, weighed_by_channel, weighed_by_position
 from foveal.attention.gate import GATES, Gate
 from foveal.attention.pooling import pool_channels, pool_positions
 
@@ -36,14 +36,9 @@ class PooledGate(Gate):
         pool = pool_positions if self.over == "positions" else pool_channels
         return self.logits_of(pool(x, self.pools))
 
-    @property
-    def has_fast_pools(self) -> bool:
-        """Whether the fast path takes all its pools."""
-        return POOLS.issuperset(self.pools)
-
     def forward(self, x: Tensor) -> Tensor:
         """Return F'."""
-        if not (self.has_fast_pools and takes_fast_path(x)):
+        if not (passes_take(self.pools) and takes_fast_path(x)):
             return super().forward(x)
         weighed = weighed_by_channel if self.over == "positions" else weighed_by_position
         return weighed(self, x, self.pools, self.map_of)

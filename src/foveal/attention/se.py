@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from foveal.attention.gate import reduced_width
+from foveal.attention.mlp import summed_mlp
 from foveal.attention.pooled import PooledGate
 from foveal.attention.registry import register
 
@@ -43,5 +44,4 @@ class SqueezeExcitation(PooledGate):
 
     def logits_of(self, pooled: Tensor) -> Tensor:
         """Return s before sigma, (N, C, 1, 1)."""
-        out: Tensor = self.expand(self.reduce(pooled[:, 0]).relu())
-        return out[:, :, None, None]
+        return summed_mlp(self.reduce, self.expand, pooled)[:, :, None, None]

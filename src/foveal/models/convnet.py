@@ -7,7 +7,7 @@ from collections import OrderedDict
 from torch import Tensor, nn
 
 from foveal.errors import bad_parameter
-from foveal.models.normed import ReLU, normed_relu
+from foveal.models.normed import ReLU, conv_norm_relu
 from foveal.models.pooling import MaxPool2x2
 
 WIDTHS = (32, 64, 128)
@@ -72,5 +72,5 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the pooled map."""
-        out: Tensor = self.pool(normed_relu(self.norm, self.relu, self.conv(x)))
+        out: Tensor = self.pool(conv_norm_relu(self.conv, self.norm, self.relu, x))
         return out

@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from foveal.attention.fast.norms import NormReLU, norm_relu
-from foveal.attention.fast.passes import small_dtype
+from foveal.attention.fast.norms import NormReLU, norm_relu, passes_know
 from foveal.attention.fast.switch import takes_fast_path
 
 
@@ -18,15 +17,29 @@ class ReLU(nn.ReLU):
         return input if rectified else super().forward(input)
 
 
-def normed_relu(norm: nn.BatchNorm2d, relu: ReLU, x: Tensor) -> Tensor:
-    """Return `relu(norm(x))`, (N, C, H, W).
+def conv_norm_relu(conv: nn.Conv2d, norm: nn.BatchNorm2d, relu: ReLU, x: Tensor) -> Tensor:
+    """Return `relu(norm(conv(x)))`, (N, C, H, W).
 
-    Where it can be, both are computed together by passes of our own (see `fast_gates`), to the same up to
+    In training a bias of the convolution goes with the mean that the norm takes away. Where the norm is
+    computed by passes (see `normed_relu`) it is left out, and its gradient is zero, where it is else the
+    rounding of a sum over the map. In the way are hooks of the convolution.
+    """
+    if not (norm.training and type(conv) is nn.Conv2d and by_passes(norm, x, conv)):
+        return normed_relu(norm, relu, conv(x))
+    return normed_relu(norm, relu, conv._conv_forward(x, conv.weight, None), added=conv.bias)
+
+
+def normed_relu(
+    norm: nn.BatchNorm2d, relu: ReLU, x: Tensor, *, added: Tensor | None = None
+) -> Tensor:
+    """Return `relu(norm(x + added))`, (N, C, H, W), with one value added to each channel.
+
+    Where it can be, all is computed together by passes of our own (see `fast_gates`), to the same up to
     rounding; the map between them is then never written. In the way are hooks of the norm, and a gradient
     through fixed statistics.
     """
-    if not (takes_fast_path(x, norm) and passes_know(norm, x)):
-        out: Tensor = relu(norm(x))
+    if not (by_passes(norm, x) and passes_know(norm, x, added)):
+        out: Tensor = relu(norm(x if added is None else x + added[:, None, None]))
         return out
     mean, variance = norm.running_mean, norm.running_var
     assert mean is not None
@@ -34,27 +47,21 @@ def normed_relu(norm: nn.BatchNorm2d, relu: ReLU, x: Tensor) -> Tensor:
     if norm.training:
         assert norm.num_batches_tracked is not None
         norm.num_batches_tracked.add_(1)
-        out = NormReLU.apply(x, norm.weight, norm.bias, mean, variance, norm.momentum, norm.eps)  # type: ignore[no-untyped-call]
+        out = NormReLU.apply(  # type: ignore[no-untyped-call]
+            x, added, norm.weight, norm.bias, mean, variance, norm.momentum, norm.eps
+        )
     else:
+        mean = mean if added is None else mean - added
         out = norm_relu(x, mean, norm.weight * (variance + norm.eps).rsqrt(), norm.bias)
     rectified: Tensor = relu(out, rectified=True)
     return rectified
 
 
-def passes_know(norm: nn.BatchNorm2d, x: Tensor) -> bool:
-    """Say whether there are passes for this norm and this map; the rest is torch's, and its errors."""
-    values = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+def by_passes(norm: nn.BatchNorm2d, x: Tensor, *modules: nn.Module) -> bool:
+    """Say whether a map may be normed by passes, and `modules` before that be left uncalled."""
     return (
         type(norm) is nn.BatchNorm2d
-        and x.shape[1] == norm.num_features
-        and x.numel() > x.shape[1]  # one value has no variance
+        and takes_fast_path(x, norm, *modules)
         and x.is_contiguous(memory_format=torch.channels_last)
-        and norm.momentum is not None
-        and all(value is not None and fits(value, x) for value in values)
         and (norm.training or not torch.is_grad_enabled())  # else the gradient is another one
     )
-
-
-def fits(value: Tensor, x: Tensor) -> bool:
-    """Say whether a pass over a map may read a value a channel: what lies elsewhere has no address here."""
-    return value.dtype == small_dtype(x) and value.device == x.device

@@ -22,7 +22,7 @@ from foveal.folders import cache_folder
 from foveal.machine import processor
 
 HERE = Path(__file__).parent
-SOURCES = ("gates.c", "passes.h", "norms.h", "planes.h", "windows.h")
+SOURCES = ("gates.c", "passes.h", "norms.h", "planes.h", "mlp.h", "windows.h")
 OPTIONS = (
     "-O3",
     "-march=native",

@@ -20,7 +20,6 @@ from torch.autograd.function import once_differentiable
 from foveal.attention.fast.passes import (
     SUM,
     Layout,
-    Pooled,
     Terms,
     alike,
     dot,
@@ -40,73 +39,37 @@ Grad = Tensor | None
 
 
 class PoolPositions(torch.autograd.Function):
-    """Pool each channel: the first step of channel attention, and of CBAM."""
+    """Pool each channel: the first step of channel attention."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, greatest: bool) -> tuple[Grad, ...]:
-        """Return mean and greatest (N, C), the map, and slots for its weights and four for `PoolWeighed`."""
-        pooled = begun(ctx, x, positions=True, greatest=greatest)
-        ctx.save_for_backward(pooled.place)
-        n, c, p = ctx.lies.images, ctx.lies.channels, ctx.lies.positions
-        behind = (slot(x, n, p) for _ in Terms._fields)
-        return pooled.mean, pooled.greatest, x.view_as(x), slot(x, n, c), *behind
+    def forward(ctx: Any, x: Tensor, pools: tuple[str, ...]) -> tuple[Grad, ...]:
+        """Return the pools (pools, N, C), the map, and a slot for its weights."""
+        pooled = begun(ctx, x, pools, positions=True)
+        return pooled, x.view_as(x), slot(x, *pooled.shape[1:])
 
     @staticmethod
     @once_differentiable
-    def backward(
-        ctx: Any, mean: Grad, greatest: Grad, g: Grad, weights: Grad, *behind: Grad
-    ) -> tuple[Grad, ...]:
+    def backward(ctx: Any, pools: Grad, g: Grad, weights: Grad) -> tuple[Grad, ...]:
         """Write the gradient of the input."""
-        (place,) = ctx.saved_tensors
-        channel = Terms(weights, shared(mean, ctx.lies.positions), greatest, place)
-        scale, shift, peak, at = behind
-        position = Terms(scale, shift, peak, None if at is None else at.int())
-        return spread(present(ctx, g), ctx.lies, channel.whole(), position.whole()), None
+        channel = Terms(weights, *of_pools(ctx, pools))
+        return spread(present(ctx, g), ctx.lies, channel.whole(), Terms()), None
 
 
 class PoolChannels(torch.autograd.Function):
     """Pool each position: the first step of spatial attention."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, greatest: bool) -> tuple[Grad, ...]:
-        """Return mean and greatest (N, P), the map, and a slot for its weights."""
-        pooled = begun(ctx, x, positions=False, greatest=greatest)
-        ctx.save_for_backward(pooled.place)
-        return pooled.mean, pooled.greatest, x.view_as(x), slot(x, *pooled.mean.shape)
+    def forward(ctx: Any, x: Tensor, pools: tuple[str, ...]) -> tuple[Grad, ...]:
+        """Return the pools (pools, N, P), the map, and a slot for its weights."""
+        pooled = begun(ctx, x, pools, positions=False)
+        return pooled, x.view_as(x), slot(x, *pooled.shape[1:])
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, mean: Grad, greatest: Grad, g: Grad, weights: Grad) -> tuple[Grad, ...]:
+    def backward(ctx: Any, pools: Grad, g: Grad, weights: Grad) -> tuple[Grad, ...]:
         """Write the gradient of the input."""
-        (place,) = ctx.saved_tensors
-        position = Terms(weights, shared(mean, ctx.lies.channels), greatest, place)
+        position = Terms(weights, *of_pools(ctx, pools))
         return spread(present(ctx, g), ctx.lies, Terms(), position.whole()), None
-
-
-class PoolWeighed(torch.autograd.Function):
-    """Pool each position of a map that `PoolPositions` gave, weighed by channel: CBAM between its gates."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, greatest: bool, by_channel: Tensor, _own: Tensor, *_behind: Tensor
-    ) -> tuple[Grad, ...]:
-        """Return mean and greatest (N, P), the map, and a slot for its weights."""
-        pooled = begun(ctx, x, positions=False, greatest=greatest, by_channel=by_channel)
-        ctx.save_for_backward(x, by_channel, pooled.place)
-        return pooled.mean, pooled.greatest, x.view_as(x), slot(x, *pooled.mean.shape)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, mean: Grad, greatest: Grad, g: Grad, weights: Grad) -> tuple[Grad, ...]:
-        """Return the gradient as it came, that of the weights by channel, and what goes through the slots."""
-        x, by_channel, place = ctx.saved_tensors
-        g, shift = present(ctx, g), shared(mean, ctx.lies.channels)
-        peak = None if greatest is None else greatest.contiguous()
-        of_weights = dot(
-            g, x, ctx.lies, positions=True, weights=weights, shift=shift, peak=peak, place=place
-        )
-        at = None if peak is None else place.to(peak.dtype)  # exact to 2**24
-        return g, None, of_weights, by_channel, weights, shift, peak, at
 
 
 class Weigh(torch.autograd.Function):
@@ -118,55 +81,54 @@ class Weigh(torch.autograd.Function):
         x: Tensor,
         weights: Tensor,
         _own: Tensor,
-        by_channel: Tensor | None,
         positions: bool,
     ) -> Tensor:
-        """Weigh by position (and before that by `by_channel`), or by channel."""
+        """Weigh by position, or by channel."""
         ctx.lies, ctx.positions = lies(x), positions
-        ctx.save_for_backward(x, weights, by_channel)
-        return scale(x, ctx.lies, *((by_channel, weights) if positions else (weights, None)))
+        ctx.save_for_backward(x, weights)
+        return scale(x, ctx.lies, *((None, weights) if positions else (weights, None)))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, g: Tensor) -> tuple[Grad, ...]:
         """Return the gradient as it came, that of the weights, and the weights through the slot."""
-        x, weights, by_channel = ctx.saved_tensors
+        x, weights = ctx.saved_tensors
         g = alike(g, x.dtype, ctx.lies)
         of_weights = None
         if ctx.needs_input_grad[1]:
-            of_weights = dot(g, x, ctx.lies, positions=not ctx.positions, weights=by_channel)
-        return g, of_weights, weights, None, None
+            of_weights = dot(g, x, ctx.lies, positions=not ctx.positions)
+        return g, of_weights, weights, None
 
 
 class PoolForJoint(torch.autograd.Function):
     """Pool each channel: the first step of BAM, before `Project` and `Joint`."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, greatest: bool, width: int) -> tuple[Grad, ...]:
-        """Return mean and greatest (N, C), the map, and slots for what `joined` gives and `Project` adds."""
-        pooled = begun(ctx, x, positions=True, greatest=greatest)
-        ctx.save_for_backward(pooled.place)
+    def forward(ctx: Any, x: Tensor, pools: tuple[str, ...], width: int) -> tuple[Grad, ...]:
+        """Return the pools (pools, N, C), the map, and slots for what `joined` gives and `Project` adds."""
+        pooled = begun(ctx, x, pools, positions=True)
         n, c, p = ctx.lies.images, ctx.lies.channels, ctx.lies.positions
         slots = slot(x, n, c), slot(x, n, p), slot(x), slot(x, n, width, p), slot(x, width, c)
-        return pooled.mean, pooled.greatest, x.view_as(x), *slots
+        return pooled, x.view_as(x), *slots
 
     @staticmethod
     @once_differentiable
     def backward(
-        ctx: Any, mean: Grad, greatest: Grad, g: Grad, channel: Grad, position: Grad,
-        how: Grad, planes: Grad, weight: Grad,
+        ctx: Any, pools: Grad, g: Grad, channel: Grad, position: Grad, how: Grad, planes: Grad,
+        weight: Grad,
     ) -> tuple[Grad, ...]:  # fmt: skip
         """Write the gradient of the input."""
-        (place,), lies, g = ctx.saved_tensors, ctx.lies, present(ctx, g)
+        lies, g = ctx.lies, present(ctx, g)
+        shift, greatest, place = of_pools(ctx, pools)
         if channel is None or position is None or how is None:  # weighed otherwise: g is whole
             channel = torch.full((lies.images, lies.channels), -torch.inf, dtype=small_dtype(g))
             position = channel.new_zeros((lies.images, lies.positions))
             how = channel.new_tensor(SUM)
         out = joint_spread(
             g, lies, channel.contiguous(), position.contiguous(), int(how),
-            shift=shared(mean, lies.positions), planes=planes, weight=weight,
+            shift=shift, planes=planes, weight=weight,
         )  # fmt: skip
-        if greatest is not None:
+        if greatest is not None and place is not None:
             flat = out.flatten(2) if out.is_contiguous() else out.permute(0, 2, 3, 1).flatten(1, 2)
             dim = 2 if out.is_contiguous() else 1
             flat.scatter_add_(
@@ -224,13 +186,28 @@ class Joint(torch.autograd.Function):
         return g, *dots, None, channel, position, channel.new_tensor(ctx.how)
 
 
-def begun(
-    ctx: Any, x: Tensor, *, positions: bool, greatest: bool, by_channel: Tensor | None = None
-) -> Pooled:
+def begun(ctx: Any, x: Tensor, pools: tuple[str, ...], *, positions: bool) -> Tensor:
     """Pool a map and remember of it what its gradient needs; what nobody used has no gradient."""
-    ctx.lies, ctx.size, ctx.dtype = lies(x), x.shape, x.dtype
+    ctx.lies, ctx.size, ctx.dtype, ctx.pools = lies(x), x.shape, x.dtype, pools
+    ctx.shared_by = ctx.lies.positions if positions else ctx.lies.channels
     ctx.set_materialize_grads(False)
-    return pool(x, ctx.lies, positions=positions, greatest=greatest, by_channel=by_channel)
+    pooled = pool(x, ctx.lies, pools, positions=positions)
+    ctx.save_for_backward(pooled.place)
+    return pooled.values
+
+
+def of_pools(ctx: Any, g: Grad) -> tuple[Grad, Grad, Grad]:
+    """Return what the gradient of pools adds to the map's everywhere, what at single places, and at which."""
+    if g is None:
+        return None, None, None
+    shift, peak = each_of(g.contiguous(), ctx.pools, ctx.shared_by)
+    return shift, peak, None if peak is None else ctx.saved_tensors[0]
+
+
+def each_of(g: Tensor, pools: tuple[str, ...], count: int) -> tuple[Grad, Grad]:
+    """Return the gradient of each of `count` values in a mean, and that of the greatest, of that of pools."""
+    each = dict(zip(pools, g.unbind(), strict=True))
+    return each["avg"] / count if "avg" in each else None, each.get("max")
 
 
 def lies(x: Tensor) -> Layout:
@@ -250,8 +227,3 @@ def present(ctx: Any, g: Grad) -> Tensor:
     if g is None:
         g = torch.zeros(ctx.size, dtype=ctx.dtype)
     return alike(g, ctx.dtype, ctx.lies)
-
-
-def shared(of_mean: Grad, count: int) -> Grad:
-    """Return the gradient of each value in a mean."""
-    return None if of_mean is None else of_mean / count

@@ -165,7 +165,7 @@ static inline vector_of_double sigmoids_double(vector_of_double v)
 #define NARROWED(values) (values)
 #define NARROWED_BACK(values) (values)
 #define SIGMOIDS sigmoids_float
-#define WITH_PLANES
+#define WITH_SMALL
 #include "passes.h"
 
 #define TYPE float64
@@ -181,7 +181,7 @@ static inline vector_of_double sigmoids_double(vector_of_double v)
 #define NARROWED(values) (values)
 #define NARROWED_BACK(values) (values)
 #define SIGMOIDS sigmoids_double
-#define WITH_PLANES
+#define WITH_SMALL
 #include "passes.h"
 
 #define TYPE bfloat16

@@ -85,12 +85,26 @@ void NAME(norm_relu)(
     }
 }
 
+/* Mean, inverse deviation and running values of a channel: from a value `about` which its `count` values are `away` on
+   average, with the average `square` of that. The running mean is that of the values and what is to be `added`. */
+static inline void NAME(settle)(
+    double added, double about, double away, double square, double count, double eps, double momentum, A *running_mean,
+    A *running_variance, A *mean, A *inverse)
+{
+    const double exact = square - away * away, variance = exact < 0 ? 0 : exact;
+    const double middle = about + away, unbiased = variance * count / (count - 1);
+    *running_mean += (A)(momentum * (middle + added - *running_mean));
+    *running_variance += (A)(momentum * (unbiased - *running_variance));
+    *mean = (A)middle;
+    *inverse = (A)(1 / sqrt(variance + eps));
+}
+
 /* The same about the mean of the batch, `scale` being weight / sqrt(variance + eps). Mean and inverse deviation are
-   given back; the running ones move by `momentum` to mean and unbiased variance. `work` is (2 * STRIPS + 1,
-   channels). */
+   given back; the running ones move by `momentum` to mean and unbiased variance. What is `added` to all values of a
+   channel, NULL for nothing, shows in its running mean alone. `work` is (2 * STRIPS + 1, channels). */
 void NAME(norm_relu_forward)(
-    int threads, int64_t rows, int64_t channels, const T *x, const A *weight, const A *bias, double eps, double momentum,
-    A *running_mean, A *running_variance, A *work, A *mean, A *inverse, T *y)
+    int threads, int64_t rows, int64_t channels, const T *x, const A *added, const A *weight, const A *bias, double eps,
+    double momentum, A *running_mean, A *running_variance, A *work, A *mean, A *inverse, T *y)
 {
     const int64_t share = (rows + STRIPS - 1) / STRIPS, some = (rows + share - 1) / share;
     /* Sums of squares lose no digit about a value near the mean: that of the first row of each strip. */
@@ -105,12 +119,9 @@ void NAME(norm_relu_forward)(
         const vector_of_double square = NAME(over_strips)(work + channels + start, channels, count) / (double)rows;
         for (int64_t k = 0; k < count; k++) {
             const int64_t c = start + k;
-            const double exact = square[k] - away[k] * away[k], variance = exact < 0 ? 0 : exact;
-            const double middle = mean[c] + away[k], unbiased = variance * (double)rows / (double)(rows - 1);
-            running_mean[c] += (A)(momentum * (middle - running_mean[c]));
-            running_variance[c] += (A)(momentum * (unbiased - running_variance[c]));
-            mean[c] = (A)middle;
-            inverse[c] = (A)(1 / sqrt(variance + eps));
+            NAME(settle)(
+                added ? added[c] : 0, mean[c], away[k], square[k], (double)rows, eps, momentum, running_mean + c,
+                running_variance + c, mean + c, inverse + c);
             scale[c] = inverse[c] * weight[c];
         }
     }

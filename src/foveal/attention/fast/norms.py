@@ -8,10 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from foveal.attention.fast.passes import call
+from foveal.attention.fast.passes import call, small_dtype
 
 STRIPS = 64  # as in norms.h
+
+Grad = Tensor | None
 
 
 class NormReLU(torch.autograd.Function):
@@ -23,13 +26,17 @@ class NormReLU(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, running_mean: Tensor,
+        ctx: Any, x: Tensor, added: Grad, weight: Tensor, bias: Tensor, running_mean: Tensor,
         running_variance: Tensor, momentum: float, eps: float,
     ) -> Tensor:  # fmt: skip
-        """Return relu((x - mean) / sqrt(variance + eps) * weight + bias); the running ones (C,) follow."""
+        """Return relu((x - mean) / sqrt(variance + eps) * weight + bias); the running ones (C,) follow.
+
+        What is `added` to x, (C,), goes with the mean: it shows in the running one alone, and its gradient
+        is zero.
+        """
         y, mean, inverse = torch.empty_like(x), torch.empty_like(weight), torch.empty_like(weight)
         call(
-            "norm_relu_forward", x.dtype, *rows_of(x), x, weight, bias, c_double(eps),
+            "norm_relu_forward", x.dtype, *rows_of(x), x, added, weight, bias, c_double(eps),
             c_double(momentum), running_mean, running_variance, room_for(weight), mean, inverse, y,
         )  # fmt: skip
         ctx.save_for_backward(x, weight, bias, mean, inverse)
@@ -37,8 +44,8 @@ class NormReLU(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradients of map, weight and bias."""
+    def backward(ctx: Any, g: Tensor) -> tuple[Grad, ...]:
+        """Return the gradients of map, what was added, weight and bias."""
         x, weight, bias, mean, inverse = ctx.saved_tensors
         g = g.to(x.dtype).contiguous(memory_format=torch.channels_last)
         y = torch.empty_like(x) if ctx.needs_input_grad[0] else None
@@ -47,7 +54,8 @@ class NormReLU(torch.autograd.Function):
             "norm_relu_backward", x.dtype, *rows_of(x), g, x, weight, bias, mean, inverse,
             room_for(weight), of_weight, of_bias, y,
         )  # fmt: skip
-        return y, of_weight, of_bias, None, None, None, None
+        of_added = torch.zeros_like(mean) if ctx.needs_input_grad[1] else None
+        return y, of_added, of_weight, of_bias, None, None, None, None
 
 
 def norm_relu(x: Tensor, mean: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
@@ -65,3 +73,23 @@ def rows_of(x: Tensor) -> tuple[c_int64, c_int64]:
 def room_for(values: Tensor) -> Tensor:
     """Return where strips put their sums, with a row to spare."""
     return values.new_empty((2 * STRIPS + 1, len(values)))
+
+
+def passes_know(norm: _BatchNorm, x: Tensor, *others: Tensor | None) -> bool:
+    """Say whether passes may norm a map (N, C, H, W) as this norm does, also by `others` of a value a channel.
+
+    The rest is torch's, and its errors.
+    """
+    values = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+    return (
+        x.shape[1] == norm.num_features
+        and x.numel() > x.shape[1]  # one value has no variance
+        and norm.momentum is not None
+        and all(value is not None and fits(value, x) for value in values)
+        and all(fits(other, x) for other in others if other is not None)
+    )
+
+
+def fits(value: Tensor, x: Tensor) -> bool:
+    """Say whether a pass over a map may read a value a channel: what lies elsewhere has no address here."""
+    return value.dtype == small_dtype(x) and value.device == x.device

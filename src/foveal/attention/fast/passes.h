@@ -35,6 +35,19 @@
             WITH_COUNT((last) - c, __VA_ARGS__)                                                  \
         }
 
+/* Do something with rows of so many values. Rows of channels are often short: where the compiler knows how short, what
+   is one value a column stays in registers from row to row. */
+#define WITH_LENGTH(length, ...)                                                                 \
+    if (length == 2 * LANES) {                                                                   \
+        enum { length = 2 * LANES };                                                             \
+        __VA_ARGS__                                                                              \
+    } else if (length == 4 * LANES) {                                                            \
+        enum { length = 4 * LANES };                                                             \
+        __VA_ARGS__                                                                              \
+    } else {                                                                                     \
+        __VA_ARGS__                                                                              \
+    }
+
 #define ROW_OF(map, o) ((map) + (n * outer + (o)) * inner)
 #define WEIGHT(of, at) ((of) ? (of)[at] : (A)1)
 
@@ -56,6 +69,12 @@ static inline LANE_VALUES NAME(weights)(const A *from, int64_t count)
     LANE_VALUES weights = {0};
     COPY_LANES(&weights, from, count);
     return weights;
+}
+
+/* The same from `at` on, or `value` in all lanes where there are none. */
+static inline LANE_VALUES NAME(weights_or)(const A *from, int64_t at, int64_t count, A value)
+{
+    return from ? NAME(weights)(from + at, count) : (LANE_VALUES){0} + value;
 }
 
 static inline LANE_PLACES NAME(places)(const int32_t *from, int64_t count)
@@ -166,32 +185,38 @@ void NAME(reduce_rows)(
             const int64_t some = to - first < LANES ? to - first : LANES;
             LANE_VALUES sums[LANES] = {0}, most[LANES] = {0};
             LANE_PLACES where[LANES] = {0};
-            for (int64_t r = 0; r < some; r++) {
-                const T *row = ROW_OF(x, first + r);
-                const A own = WEIGHT(rows, n * outer + first + r);
-                RUNNING running = NAME(nothing)();
-                int64_t i = 0;
-                for (; i + LANES <= inner; i += LANES) {
-                    LANE_VALUES values = NAME(load)(row + i, LANES);
-                    if (weights) values *= NAME(weights)(weights + i, LANES);
-                    NAME(take)(&running, values * own, lane + (I)i);
+            WITH_LENGTH(inner, {
+                for (int64_t r = 0; r < some; r++) {
+                    const T *row = ROW_OF(x, first + r);
+                    const A own = WEIGHT(rows, n * outer + first + r);
+                    RUNNING running = NAME(nothing)();
+                    int64_t i = 0;
+                    for (; i + LANES <= inner; i += LANES) {
+                        const LANE_VALUES by = NAME(weights_or)(weights, i, LANES, 1);
+                        NAME(take)(&running, NAME(load)(row + i, LANES) * by * own, lane + (I)i);
+                    }
+                    const A *last = weights ? weights + i : NULL;
+                    if (i < inner) NAME(take_some)(&running, row + i, last, own, lane + (I)i, (I)inner);
+                    sums[r] = running.sum, most[r] = running.most, where[r] = running.where;
                 }
-                const A *last = weights ? weights + i : NULL;
-                if (i < inner) NAME(take_some)(&running, row + i, last, own, lane + (I)i, (I)inner);
-                sums[r] = running.sum, most[r] = running.most, where[r] = running.where;
-            }
+            })
             const LANE_VALUES sum = NAME(totals)(sums), means = sum / (A)inner;
-            memcpy(mean + n * outer + first, &means, (size_t)some * sizeof(A));
+            const int64_t to_rows = n * outer + first;
+            COPY_LANES(mean + to_rows, (const A *)&means, some);
             if (!greatest) continue;
             const RUNNING top = NAME(tops)(most, where);
+            const vector_of_int32 places = __builtin_convertvector(top.where, vector_of_int32);
+            COPY_LANES(greatest + to_rows, (const A *)&top.most, some);
+            COPY_LANES(place + to_rows, (const int32_t *)&places, some);
+            const A all = NAME(total)(sum);
+            if (all == all) continue;
             for (int64_t r = 0; r < some; r++) {
-                const int64_t to_row = n * outer + first + r;
                 A best = top.most[r];
                 I at = top.where[r];
                 if (sum[r] != sum[r])
-                    NAME(search)(ROW_OF(x, first + r), 1, inner, weights, WEIGHT(rows, to_row), &best, &at);
-                greatest[to_row] = best;
-                place[to_row] = (int32_t)at;
+                    NAME(search)(ROW_OF(x, first + r), 1, inner, weights, WEIGHT(rows, to_rows + r), &best, &at);
+                greatest[to_rows + r] = best;
+                place[to_rows + r] = (int32_t)at;
             }
         }
     }
@@ -221,16 +246,24 @@ void NAME(reduce_columns)(
                     }
                 for (int k = 0; k < wide; k++) total[k] += running[k].sum, running[k].sum = (LANE_VALUES){0};
             }
-            for (int64_t j = 0; j < wide * count; j++) {
-                const int64_t k = j / LANES, l = j % LANES, at = n * inner + c + j;
-                mean[at] = total[k][l] / (A)outer;
+            for (int k = 0; k < wide; k++) {
+                const int64_t to_columns = n * inner + c + k * LANES;
+                const LANE_VALUES means = total[k] / (A)outer;
+                COPY_LANES(mean + to_columns, (const A *)&means, count);
                 if (!greatest) continue;
-                A most = running[k].most[l];
-                I first = running[k].where[l];
-                if (total[k][l] != total[k][l])
-                    NAME(search)(ROW_OF(x, 0) + c + j, inner, outer, own, weights[k][l], &most, &first);
-                greatest[at] = most;
-                place[at] = (int32_t)first;
+                const vector_of_int32 places = __builtin_convertvector(running[k].where, vector_of_int32);
+                COPY_LANES(greatest + to_columns, (const A *)&running[k].most, count);
+                COPY_LANES(place + to_columns, (const int32_t *)&places, count);
+                const A all = NAME(total)(total[k]);
+                if (all == all) continue;
+                for (int64_t l = 0; l < count; l++) {
+                    A most = running[k].most[l];
+                    I first = running[k].where[l];
+                    if (total[k][l] != total[k][l])
+                        NAME(search)(ROW_OF(x, 0) + c + k * LANES + l, inner, outer, own, weights[k][l], &most, &first);
+                    greatest[to_columns + l] = most;
+                    place[to_columns + l] = (int32_t)first;
+                }
             }
         })
     }
@@ -244,19 +277,19 @@ void NAME(scale)(
     FOR_PARTS(outer) {
         PART(outer)
         const A *weights = columns ? columns + n * inner : NULL;
-        for (int64_t o = from; o < to; o++) {
-            const T *row = ROW_OF(x, o);
-            T *out = ROW_OF(y, o);
-            const A own = WEIGHT(rows, n * outer + o);
-            for (int64_t i = 0; i < inner; i += LANES)
-                WITH_COUNT(inner - i, {
-                    LANE_VALUES values = NAME(load)(row + i, count);
-                    if (!columns_first) values *= own;
-                    if (weights) values *= NAME(weights)(weights + i, count);
-                    if (columns_first) values *= own;
-                    NAME(store)(out + i, values, count);
-                })
-        }
+        WITH_LENGTH(inner, {
+            for (int64_t o = from; o < to; o++) {
+                const T *row = ROW_OF(x, o);
+                T *out = ROW_OF(y, o);
+                const A own = WEIGHT(rows, n * outer + o);
+                for (int64_t i = 0; i < inner; i += LANES)
+                    WITH_COUNT(inner - i, {
+                        const LANE_VALUES by = NAME(weights_or)(weights, i, count, 1);
+                        const LANE_VALUES values = NAME(load)(row + i, count);
+                        NAME(store)(out + i, columns_first ? values * by * own : values * own * by, count);
+                    })
+            }
+        })
     }
 }
 
@@ -273,23 +306,24 @@ void NAME(dot_rows)(
         for (int64_t first = from; first < to; first += LANES) {
             const int64_t some = to - first < LANES ? to - first : LANES;
             LANE_VALUES parts[LANES] = {0};
-            for (int64_t r = 0; r < some; r++) {
-                LANE_VALUES sum = {0};
-                for (int64_t i = 0; i < inner; i += LANES)
-                    WITH_COUNT(inner - i, {
-                        LANE_VALUES by = NAME(load)(ROW_OF(g, first + r) + i, count);
-                        if (weights) by *= NAME(weights)(weights + i, count);
-                        if (shifts) by += NAME(weights)(shifts + i, count);
-                        if (peaks) {
-                            const LANE_PLACES here = NAME(places)(place + n * inner + i, count) == (I)(first + r);
-                            by += CHOSEN(LANE_VALUES, here, NAME(weights)(peaks + i, count), (LANE_VALUES){0});
-                        }
-                        sum += NAME(load)(ROW_OF(x, first + r) + i, count) * by;
-                    })
-                parts[r] = sum;
-            }
+            WITH_LENGTH(inner, {
+                for (int64_t r = 0; r < some; r++) {
+                    LANE_VALUES sum = {0};
+                    for (int64_t i = 0; i < inner; i += LANES)
+                        WITH_COUNT(inner - i, {
+                            LANE_VALUES by = NAME(load)(ROW_OF(g, first + r) + i, count);
+                            by = by * NAME(weights_or)(weights, i, count, 1) + NAME(weights_or)(shifts, i, count, 0);
+                            if (peaks) {
+                                const LANE_PLACES here = NAME(places)(place + n * inner + i, count) == (I)(first + r);
+                                by += CHOSEN(LANE_VALUES, here, NAME(weights)(peaks + i, count), (LANE_VALUES){0});
+                            }
+                            sum += NAME(load)(ROW_OF(x, first + r) + i, count) * by;
+                        })
+                    parts[r] = sum;
+                }
+            })
             const LANE_VALUES all = NAME(totals)(parts);
-            memcpy(sums + n * outer + first, &all, (size_t)some * sizeof(A));
+            COPY_LANES(sums + n * outer + first, (const A *)&all, some);
         }
     }
 }
@@ -339,24 +373,26 @@ void NAME(spread)(
         PART(outer)
         const A *weights = columns ? columns + n * inner : NULL;
         const A *shifts = column_shift ? column_shift + n * inner : NULL;
-        for (int64_t o = from; o < to; o++) {
-            const T *given = ROW_OF(g, o);
-            T *out = ROW_OF(y, o);
-            const A own = WEIGHT(rows, n * outer + o), more = row_shift ? row_shift[n * outer + o] : 0;
-            const LANE_VALUES peak = (LANE_VALUES){0} + (row_peak ? row_peak[n * outer + o] : 0);
-            const I place = row_peak ? (I)row_place[n * outer + o] : -1;
-            for (int64_t i = 0; i < inner; i += LANES)
-                WITH_COUNT(inner - i, {
-                    const LANE_VALUES at_place =
-                        CHOSEN(LANE_VALUES, lane + (I)i == place, peak, (LANE_VALUES){0}) + more;
-                    LANE_VALUES values = NAME(load)(given + i, count);
-                    if (columns_last) values = values * own + at_place;
-                    if (weights) values *= NAME(weights)(weights + i, count);
-                    if (shifts) values += NAME(weights)(shifts + i, count);
-                    if (!columns_last) values = values * own + at_place;
-                    NAME(store)(out + i, values, count);
-                })
-        }
+        WITH_LENGTH(inner, {
+            for (int64_t o = from; o < to; o++) {
+                const T *given = ROW_OF(g, o);
+                T *out = ROW_OF(y, o);
+                const A own = WEIGHT(rows, n * outer + o), more = row_shift ? row_shift[n * outer + o] : 0;
+                const LANE_VALUES peak = (LANE_VALUES){0} + (row_peak ? row_peak[n * outer + o] : 0);
+                const I place = row_peak ? (I)row_place[n * outer + o] : -1;
+                for (int64_t i = 0; i < inner; i += LANES)
+                    WITH_COUNT(inner - i, {
+                        const LANE_VALUES at_place =
+                            CHOSEN(LANE_VALUES, lane + (I)i == place, peak, (LANE_VALUES){0}) + more;
+                        const LANE_VALUES by = NAME(weights_or)(weights, i, count, 1);
+                        const LANE_VALUES plus = NAME(weights_or)(shifts, i, count, 0);
+                        LANE_VALUES values = NAME(load)(given + i, count);
+                        if (columns_last) values = (values * own + at_place) * by + plus;
+                        else values = (values * by + plus) * own + at_place;
+                        NAME(store)(out + i, values, count);
+                    })
+            }
+        })
         if (column_peak)
             for (int64_t i = 0; i < inner; i++) {
                 const int64_t o = column_place[n * inner + i];
@@ -393,7 +429,7 @@ void NAME(project_rows)(
                 A *to_rank = sums + (n * ranks + rank) * outer + first;
                 for (int k = 0; k < PAIR && rank + k < ranks; k++) {
                     const LANE_VALUES all = NAME(totals)(parts[k]);
-                    memcpy(to_rank + k * outer, &all, (size_t)some * sizeof(A));
+                    COPY_LANES(to_rank + k * outer, (const A *)&all, some);
                 }
             }
     }
@@ -493,10 +529,10 @@ static inline __attribute__((always_inline)) void NAME(joint_dots_some)(
             parts[r] = across;
         }
         const LANE_VALUES all = NAME(totals)(parts) + NAME(weights)(row_sums + first, some);
-        memcpy(row_sums + first, &all, (size_t)some * sizeof(A));
+        COPY_LANES(row_sums + first, (const A *)&all, some);
     }
     for (int k = 0; k < wide; k++)
-        memcpy(column_sums + k * LANES, &down[k], (size_t)(count < LANES ? count : LANES) * sizeof(A));
+        COPY_LANES(column_sums + k * LANES, (const A *)&down[k], count);
 }
 
 void NAME(joint_dots)(
@@ -570,9 +606,10 @@ void NAME(joint_spread)(
 
 #include "norms.h"
 #include "windows.h"
-#ifdef WITH_PLANES
+#ifdef WITH_SMALL
 #include "planes.h"
-#undef WITH_PLANES
+#include "mlp.h"
+#undef WITH_SMALL
 #endif
 
 #undef FOR_COLUMNS
@@ -581,6 +618,7 @@ void NAME(joint_spread)(
 #undef PART
 #undef ROW_OF
 #undef WEIGHT
+#undef WITH_LENGTH
 #undef TYPE
 #undef T
 #undef A

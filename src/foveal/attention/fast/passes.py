@@ -17,15 +17,15 @@ from foveal.attention.fast.building import library
 
 NAMES = {torch.float32: "float32", torch.float64: "float64", torch.bfloat16: "bfloat16"}
 
+NOTHING = c_void_p(None)
 
 Argument = Tensor | c_double | c_int | c_int64 | bool | None
 
 
 class Pooled(NamedTuple):
-    """Mean and greatest values, and the first place of the greatest (int32); the latter where asked for."""
+    """Values of each pool, (pools, N, ...), and the first place of the greatest, int32, where that is one."""
 
-    mean: Tensor
-    greatest: Tensor | None
+    values: Tensor
     place: Tensor | None
 
 
@@ -74,17 +74,26 @@ def alike(g: Tensor, dtype: torch.dtype, lies: Layout) -> Tensor:
 
 
 def pool(
-    x: Tensor, lies: Layout, *, positions: bool, greatest: bool, by_channel: Tensor | None = None
+    x: Tensor,
+    lies: Layout,
+    names: tuple[str, ...],
+    *,
+    positions: bool,
+    by_channel: Tensor | None = None,
 ) -> Pooled:
-    """Pool x * by_channel over positions, giving (N, C), or over channels, giving (N, P)."""
+    """Pool x * by_channel over positions, giving (pools, N, C), or over channels, giving (pools, N, P).
+
+    The names are avg and max, each once at most.
+    """
     size = (lies.images, lies.channels if positions else lies.positions)
-    mean = x.new_empty(size, dtype=small_dtype(x))
-    most = torch.empty_like(mean) if greatest else None
-    place = x.new_empty(size, dtype=torch.int32) if greatest else None
+    values = x.new_empty((len(names), *size), dtype=small_dtype(x))
+    pools = dict(zip(names, values.unbind(), strict=True))
+    mean = pools["avg"] if "avg" in names else values.new_empty(size)  # the pass takes it anyway
+    place = x.new_empty(size, dtype=torch.int32) if "max" in names else None
     along_rows = positions != lies.channels_inside
     name = "reduce_rows" if along_rows else "reduce_columns"
-    run(name, x, lies, x, *lies.rows_columns(by_channel, None), mean, most, place)
-    return Pooled(mean, most, place)
+    run(name, x, lies, x, *lies.rows_columns(by_channel, None), mean, pools.get("max"), place)
+    return Pooled(values, place)
 
 
 def scale(x: Tensor, lies: Layout, by_channel: Tensor | None, by_position: Tensor | None) -> Tensor:
@@ -221,11 +230,9 @@ def call(name: str, dtype: torch.dtype, *arguments: Argument) -> None:
 
 
 def as_argument(value: Argument) -> c_void_p | c_double | c_int | c_int64:
-    """Return a flag as an int, a tensor as its address, and a number as it is."""
-    if isinstance(value, c_double | c_int | c_int64):
-        return value
-    if isinstance(value, bool):
-        return c_int(value)
+    """Return a tensor as its address, a flag as an int, and a number as it is."""
+    if isinstance(value, Tensor):
+        return c_void_p(value.data_ptr())
     if value is None:
-        return c_void_p(None)
-    return c_void_p(value.data_ptr())
+        return NOTHING
+    return c_int(value) if isinstance(value, bool) else value

@@ -1,5 +1,6 @@
-/* Convolutions from few planes to few, as gates have them, for values of type A; included once a type by
-   gates.c. A library's convolution is made for many channels, and slow with one or two.
+/* Convolutions from few planes to few, as gates have them, and their batch norm, for values of type A; included once a
+   type by gates.c. A library's convolution is made for many channels, and slow with one or two; its norm takes one
+   thread a channel.
 
    Planes come padded: row y of a plane of `height` x `width` lies at (y + reach) * (width + reach) + reach,
    with zeros everywhere else up to (height + 2 * reach + 1) * (width + reach), where the next plane begins.
@@ -12,32 +13,34 @@
 #define MOST_TAPS 9 /* weights whose gradients are summed by one read of the gradient */
 #define AWAY(tap) (dilation * ((tap) / kernel * pitch + (tap) % kernel))
 
-/* Planes with zeros around them. */
+/* Planes with zeros around them. They come at a distance of `next_image` and `next_plane`. */
 void NAME(pad)(
-    int threads, int64_t planes, int64_t height, int64_t width, int64_t reach, const A *x, A *padded)
+    int threads, int64_t images, int64_t inputs, int64_t height, int64_t width, int64_t reach, int64_t next_image,
+    int64_t next_plane, const A *x, A *padded)
 {
-    const int64_t pitch = width + reach, plane = (height + 2 * reach + 1) * pitch;
+    const int64_t pitch = width + reach, plane = (height + 2 * reach + 1) * pitch, planes = images * inputs;
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t job = 0; job < planes; job++) {
+        const A *from = x + job / inputs * next_image + job % inputs * next_plane;
         A *to = padded + job * plane;
         memset(to, 0, (size_t)(plane + (job == planes - 1 ? BLOCK : 0)) * sizeof(A));
         for (int64_t row = 0; row < height; row++)
-            memcpy(
-                to + (row + reach) * pitch + reach, x + (job * height + row) * width,
-                (size_t)width * sizeof(A));
+            memcpy(to + (row + reach) * pitch + reach, from + row * width, (size_t)width * sizeof(A));
     }
 }
 
-/* y[o] = bias[o] + sum over i of weight[o][i] * x[i]: (images, outputs, height, width), not padded. */
+/* y[o] = bias[o] + sum over i of weight[o][i] * x[i]: (images, outputs, height, width), not padded, at a distance of
+   `next_image` and `next_plane`. */
 void NAME(convolve)(
     int threads, int64_t images, int64_t inputs, int64_t outputs, int64_t height, int64_t width, int64_t kernel,
-    int64_t dilation, const A *padded, const A *weight, const A *bias, A *y)
+    int64_t dilation, const A *padded, const A *weight, const A *bias, int64_t next_image, int64_t next_plane, A *y)
 {
     PLANES
     const int64_t taps = kernel * kernel;
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t job = 0; job < images * outputs; job++) {
         const int64_t n = job / outputs, o = job % outputs;
+        A *to = y + n * next_image + o * next_plane;
         for (int64_t start = 0; start < length; start += BLOCK) {
             LANE_VALUES sums[BLOCK / LANES];
             for (int part = 0; part < BLOCK / LANES; part++) sums[part] = (LANE_VALUES){0} + (bias ? bias[o] : 0);
@@ -55,7 +58,7 @@ void NAME(convolve)(
                 const int64_t right = row * pitch + width < end ? row * pitch + width : end;
                 if (left < right)
                     memcpy(
-                        y + (job * height + row) * width + left - row * pitch, values + left - start,
+                        to + row * width + left - row * pitch, values + left - start,
                         (size_t)(right - left) * sizeof(A));
             }
         }
@@ -119,6 +122,75 @@ void NAME(correlate)(
             SOME(1);
         }
 #undef SOME
+    }
+}
+
+/* Sums over a plane of x - about and its square, or where there is a g, of g and g * (x - about). */
+static inline void NAME(plane_sums)(int64_t positions, const A *g, const A *x, A about, A *sum, A *product)
+{
+    LANE_VALUES all[2] = {0};
+    for (int64_t i = 0; i < positions; i += LANES)
+        WITH_COUNT(positions - i, {
+            LANE_VALUES away = NAME(weights)(x + i, count) - about;
+            if (count < LANES) /* what is behind the end counts for nothing */
+                for (int64_t l = count; l < LANES; l++) away[l] = 0;
+            const LANE_VALUES with = g ? NAME(weights)(g + i, count) : away;
+            all[0] += with;
+            all[1] += with * away;
+        })
+    *sum = NAME(total)(all[0]);
+    *product = NAME(total)(all[1]);
+}
+
+/* Batch norm of (images, channels, positions). Mean and inverse deviation of each channel are given back; the running
+   ones move by `momentum` to mean and unbiased variance. `work` is (2, images, channels). */
+void NAME(norm_planes)(
+    int threads, int64_t images, int64_t channels, int64_t positions, const A *x, const A *weight, const A *bias,
+    double eps, double momentum, A *running_mean, A *running_variance, A *work, A *mean, A *inverse, A *y)
+{
+    const int64_t planes = images * channels, count = images * positions;
+    for (int64_t c = 0; c < channels; c++) mean[c] = 0;
+    for (int64_t job = 0; job < planes; job++) mean[job % channels] += x[job * positions] * (1 / (A)images);
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t job = 0; job < planes; job++)
+        NAME(plane_sums)(positions, NULL, x + job * positions, mean[job % channels], work + job, work + planes + job);
+    for (int64_t c = 0; c < channels; c++) {
+        double away = 0, square = 0;
+        for (int64_t job = c; job < planes; job += channels) away += work[job], square += work[planes + job];
+        NAME(settle)(
+            0, mean[c], away / (double)count, square / (double)count, (double)count, eps, momentum, running_mean + c,
+            running_variance + c, mean + c, inverse + c);
+    }
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t job = 0; job < planes; job++) {
+        const int64_t c = job % channels, end = (job + 1) * positions;
+        const A scale = inverse[c] * weight[c];
+        for (int64_t i = job * positions; i < end; i++) y[i] = (x[i] - mean[c]) * scale + bias[c];
+    }
+}
+
+/* Its gradients. `work` is as large. */
+void NAME(norm_planes_backward)(
+    int threads, int64_t images, int64_t channels, int64_t positions, const A *g, const A *x, const A *weight,
+    const A *mean, const A *inverse, A *work, A *of_weight, A *of_bias, A *y)
+{
+    const int64_t planes = images * channels, count = images * positions;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t job = 0; job < planes; job++)
+        NAME(plane_sums)(
+            positions, g + job * positions, x + job * positions, mean[job % channels], work + job, work + planes + job);
+    for (int64_t c = 0; c < channels; c++) {
+        double given = 0, product = 0;
+        for (int64_t job = c; job < planes; job += channels) given += work[job], product += work[planes + job];
+        of_bias[c] = (A)given;
+        of_weight[c] = (A)(product * inverse[c]);
+    }
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t job = 0; job < planes; job++) {
+        const int64_t c = job % channels, end = (job + 1) * positions;
+        const A scale = inverse[c] * weight[c], back = -scale * inverse[c] * of_weight[c] / (A)count;
+        const A all = -scale * of_bias[c] / (A)count;
+        for (int64_t i = job * positions; i < end; i++) y[i] = g[i] * scale + ((x[i] - mean[c]) * back + all);
     }
 }
 

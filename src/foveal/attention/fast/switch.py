@@ -50,15 +50,18 @@ def fast_gates(wanted: bool) -> Iterator[None]:
 
 def takes_fast_path(x: Tensor, *modules: nn.Module) -> bool:
     """Say whether a map may take the fast path through modules that are not called on the way."""
+    return may_take_passes(x, *modules) and x.dim() == 4 and layout_of(x) is not None
+
+
+def may_take_passes(x: Tensor, *modules: nn.Module) -> bool:
+    """Say the same of anything else, however it lies."""
     return (
         _wanted
         and type(x) is Tensor
         and not traced()  # before anything that a watch would see is asked of the map
         and x.device.type == "cpu"
         and x.dtype in NAMES
-        and x.dim() == 4
         and x.numel() > 0
-        and layout_of(x) is not None
         and not any(map(has_hooks, modules))
         and why_not_fast() is None
     )

@@ -14,22 +14,25 @@ from foveal.attention.fast.functions import (
     PoolChannels,
     PoolForJoint,
     PoolPositions,
-    PoolWeighed,
     Project,
     Weigh,
 )
 from foveal.attention.fast.passes import small_dtype
 
 MapOf = Callable[[Tensor], Tensor]
-POOLS = {"avg", "max"}  # those that passes take
+
+
+def passes_take(pools: tuple[str, ...]) -> bool:
+    """Say whether there are passes for these pools."""
+    return {"avg", "max"}.issuperset(pools) and len(set(pools)) == len(pools)
 
 
 def weighed_by_channel(gate: nn.Module, x: Tensor, pools: tuple[str, ...], map_of: MapOf) -> Tensor:
     """Weigh x by a map (N, C, 1, 1) of what it is pooled to over positions, (N, pools, C)."""
-    mean, greatest, x, own, *_ = apply(PoolPositions, x, "max" in pools)
     with of_small(gate, x) as dtype:
-        weights = small(map_of(chosen(pools, mean, greatest, dtype)), x, x.shape[1])
-    out: Tensor = apply(Weigh, x, weights, own, None, False)
+        pooled, x, own = apply(PoolPositions, x, pools)
+        weights = small(map_of(by_image(pooled, dtype)), x, x.shape[1])
+        out: Tensor = apply(Weigh, x, weights, own, False)
     return out
 
 
@@ -37,31 +40,11 @@ def weighed_by_position(
     gate: nn.Module, x: Tensor, pools: tuple[str, ...], map_of: MapOf
 ) -> Tensor:
     """Weigh x by a map (N, 1, H, W) of what it is pooled to over channels, (N, pools, H, W)."""
-    mean, greatest, x, own = apply(PoolChannels, x, "max" in pools)
     with of_small(gate, x) as dtype:
-        planes = chosen(pools, mean, greatest, dtype).reshape(len(x), -1, *x.shape[2:])
-        weights = small(map_of(planes), x, mean.shape[1])
-    out: Tensor = apply(Weigh, x, weights, own, None, True)
-    return out
-
-
-def weighed_in_series(
-    gate: nn.Module,
-    x: Tensor,
-    pools: tuple[str, ...],
-    channel: MapOf,
-    planes: tuple[str, ...],
-    spatial: MapOf,
-) -> Tensor:
-    """Weigh x by channel, and what that gives by position, without writing it."""
-    mean, greatest, x, own, *behind = apply(PoolPositions, x, "max" in pools)
-    with of_small(gate, x) as dtype:
-        by_channel = small(channel(chosen(pools, mean, greatest, dtype)), x, x.shape[1])
-    mean, greatest, x, own = apply(PoolWeighed, x, "max" in planes, by_channel, own, *behind)
-    with of_small(gate, x) as dtype:
-        pooled = chosen(planes, mean, greatest, dtype).reshape(len(x), -1, *x.shape[2:])
-        by_position = small(spatial(pooled), x, mean.shape[1])
-    out: Tensor = apply(Weigh, x, by_position, own, by_channel.detach(), True)
+        pooled, x, own = apply(PoolChannels, x, pools)
+        planes = by_image(pooled, dtype).view(len(x), -1, *x.shape[2:])
+        weights = small(map_of(planes), x, pooled.shape[2])
+        out: Tensor = apply(Weigh, x, weights, own, True)
     return out
 
 
@@ -82,11 +65,9 @@ def weighed_jointly(
     is computed only for a `tap`, which may return another in its place.
     """
     weight = reduce.weight.flatten(1)
-    mean, greatest, x, *of_joint, of_reduced, of_weight = apply(
-        PoolForJoint, x, "max" in pools, len(weight)
-    )
     with of_small(gate, x) as dtype:
-        of_pools = channel(chosen(pools, mean, greatest, dtype))
+        pooled, x, *of_joint, of_reduced, of_weight = apply(PoolForJoint, x, pools, len(weight))
+        of_pools = channel(by_image(pooled, dtype))
         reduced = apply(Project, x, weight, reduce.bias, of_reduced, of_weight)
         of_planes = spatial(reduced.unflatten(2, x.shape[2:]))
     if tap is not None:
@@ -120,12 +101,9 @@ def of_small(gate: nn.Module, x: Tensor) -> Iterator[torch.dtype]:
         yield dtype
 
 
-def chosen(
-    names: tuple[str, ...], mean: Tensor, greatest: Tensor | None, dtype: torch.dtype
-) -> Tensor:
-    """Return the pools in the order of their names, (N, pools, ...)."""
-    pools = {"avg": mean, "max": greatest}
-    return torch.stack([pool for name in names if (pool := pools[name]) is not None], 1).to(dtype)
+def by_image(pooled: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return what was pooled, (pools, N, ...), as gates take it, (N, pools, ...), without moving it."""
+    return pooled.to(dtype).transpose(0, 1)
 
 
 def small(weights: Tensor, x: Tensor, size: int) -> Tensor:

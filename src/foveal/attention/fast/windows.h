@@ -49,20 +49,22 @@ void NAME(spread_to_windows)(
             continue;
         }
         memset(to + columns * WINDOW * channels, 0, (size_t)((width - columns * WINDOW) * channels) * sizeof(T));
-        for (int64_t column = 0; column < columns; column++)
-            for (int64_t c = 0; c < channels; c += LANES)
-                WITH_COUNT(channels - c, {
-                    const int64_t from = (first + column) * channels + c;
-                    vector_of_uint8 places = {0};
-                    COPY_LANES(&places, which + from, count);
-                    const LANE_PLACES where = __builtin_convertvector(places, LANE_PLACES);
-                    const LANE_VALUES given = NAME(load)(g + from, count);
-                    for (int k = 0; k < WINDOW; k++) {
-                        const LANE_PLACES is_it = where == (LANE_PLACES){0} + (I)(row % WINDOW * WINDOW + k);
-                        const VECTOR_OF_T raw = NARROWED_BACK(CHOSEN(LANE_VALUES, is_it, given, (LANE_VALUES){0}));
-                        COPY_LANES(to + (column * WINDOW + k) * channels + c, (const T *)&raw, count);
-                    }
-                })
+        WITH_LENGTH(channels, {
+            for (int64_t column = 0; column < columns; column++)
+                for (int64_t c = 0; c < channels; c += LANES)
+                    WITH_COUNT(channels - c, {
+                        const int64_t from = (first + column) * channels + c;
+                        vector_of_uint8 places = {0};
+                        COPY_LANES(&places, which + from, count);
+                        const LANE_PLACES where = __builtin_convertvector(places, LANE_PLACES);
+                        const LANE_VALUES given = NAME(load)(g + from, count);
+                        for (int k = 0; k < WINDOW; k++) {
+                            const LANE_PLACES is_it = where == (LANE_PLACES){0} + (I)(row % WINDOW * WINDOW + k);
+                            const VECTOR_OF_T raw = NARROWED_BACK(CHOSEN(LANE_VALUES, is_it, given, (LANE_VALUES){0}));
+                            COPY_LANES(to + (column * WINDOW + k) * channels + c, (const T *)&raw, count);
+                        }
+                    })
+        })
     }
 }
 
