@@ -274,6 +274,22 @@ def test_a_series_of_any_kind_agrees(options: dict[str, Any], whole: bool, train
     assert (type(out.grad_fn).__name__ == "WeighInSeriesBackward") == whole
 
 
+def test_weights_of_a_kind_of_their_own_are_left_to_torch() -> None:
+    class Kind(Tensor):
+        """A tensor whose values may lie anywhere."""
+
+    gate, x = CBAM(8), features(2, 8, 5, 4)
+    asked = gate.eval()(x)
+    for layer in (gate.channel.expand, gate.spatial.conv):
+        weight = layer.weight
+        layer.weight = nn.Parameter(weight.detach().as_subclass(Kind))
+        with fast_gates(True):
+            out = gate(x)
+        assert "WeighInSeries" not in type(out.grad_fn).__name__
+        torch.testing.assert_close(out.as_subclass(Tensor), asked, rtol=1e-5, atol=1e-6)
+        layer.weight = weight
+
+
 def test_a_wide_series_agrees() -> None:
     x = features(3, 512, 5, 4).contiguous(memory_format=torch.channels_last)
     agree("series", randomised("series", 512).eval(), x)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from foveal.attention.fast.passes import small_dtype
 from foveal.attention.fast.planes import Convolve
-from foveal.attention.fast.switch import may_take_passes
+from foveal.attention.fast.switch import has_address, may_take_passes
 
 FEW = 64  # pairs of an input and an output plane; with more of them a library is as fast
 
@@ -37,7 +37,8 @@ class PlaneConv2d(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # the name torch gives it
         """Return the planes convolved."""
         few = self.in_channels * self.out_channels <= FEW
-        if not (few and input.dim() == 4 and may_take_passes(input)):
+        readable = may_take_passes(input) and has_address(self.weight, input)
+        if not (few and input.dim() == 4 and readable):
             return super().forward(input)
         dtype = small_dtype(input)
         bias = None if self.bias is None else self.bias.to(dtype)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from foveal.attention.fast.mlp import SummedMLP
 from foveal.attention.fast.passes import small_dtype
-from foveal.attention.fast.switch import may_take_passes
+from foveal.attention.fast.switch import has_address, may_take_passes
 
 
 def summed_mlp(reduce: nn.Linear, expand: nn.Linear, pooled: Tensor) -> Tensor:
@@ -33,7 +33,5 @@ def passes_know(reduce: nn.Linear, expand: nn.Linear, pooled: Tensor) -> bool:
         and pooled.shape[2] == reduce.in_features == expand.out_features
         and reduce.out_features == expand.in_features
         and pooled.dtype == small_dtype(pooled)
-        and all(
-            v.dtype == pooled.dtype and v.device == pooled.device for v in values if v is not None
-        )
+        and all(v.dtype == pooled.dtype and has_address(v, pooled) for v in values if v is not None)
     )

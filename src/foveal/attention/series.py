@@ -10,7 +10,7 @@ from foveal.attention.channel import ChannelAttention
 from foveal.attention.convolution import PlaneConv2d
 from foveal.attention.fast.passes import small_dtype
 from foveal.attention.fast.series import Norm, Settings, WeighInSeries
-from foveal.attention.fast.switch import has_hooks, takes_fast_path
+from foveal.attention.fast.switch import has_address, has_hooks, takes_fast_path
 from foveal.attention.fast.weighing import passes_take
 from foveal.attention.norms import Norm2d
 from foveal.attention.spatial import SpatialAttention
@@ -28,7 +28,7 @@ def runs_in_series(channel: ChannelAttention, spatial: SpatialAttention, x: Tens
         and all(type(layer) is kind for layer, kind in zip(layers, KINDS, strict=False))
         and takes_fast_path(x, channel, spatial, *layers)
         and x.shape[1] == channel.reduce.in_features
-        and all(value.device == x.device for value in weights_of(layers) if value is not None)
+        and all(has_address(value, x) for value in weights_of(layers) if value is not None)
         and (isinstance(spatial.norm, nn.Identity) or knows(spatial.norm, x))
     )
 
@@ -39,7 +39,7 @@ def knows(norm: nn.Module, x: Tensor) -> bool:
     if not isinstance(mean, Tensor) or not isinstance(variance, Tensor) or norm.momentum is None:
         return False
     kept = mean.dtype == variance.dtype == small_dtype(x) or not norm.training
-    return kept and mean.device == variance.device == x.device
+    return kept and has_address(mean, x) and has_address(variance, x)
 
 
 def weighed_in_series(channel: ChannelAttention, spatial: SpatialAttention, x: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from foveal.attention.fast.passes import call, small_dtype
+from foveal.attention.fast.switch import has_address
 
 STRIPS = 64  # as in norms.h
 
@@ -91,5 +92,5 @@ def passes_know(norm: _BatchNorm, x: Tensor, *others: Tensor | None) -> bool:
 
 
 def fits(value: Tensor, x: Tensor) -> bool:
-    """Say whether a pass over a map may read a value a channel: what lies elsewhere has no address here."""
-    return value.dtype == small_dtype(x) and value.device == x.device
+    """Say whether a pass over a map may read a value a channel."""
+    return value.dtype == small_dtype(x) and has_address(value, x)

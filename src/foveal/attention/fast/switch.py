@@ -67,6 +67,11 @@ def may_take_passes(x: Tensor, *modules: nn.Module) -> bool:
     )
 
 
+def has_address(value: Tensor, x: Tensor) -> bool:
+    """Say whether a pass over `x` may read a value: an ordinary tensor on the same device."""
+    return type(value) in (Tensor, nn.Parameter) and value.device == x.device
+
+
 def traced() -> bool:
     """Say whether somebody takes note of the operations, who would not see what a pass does."""
     return bool(
