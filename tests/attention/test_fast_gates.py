@@ -15,10 +15,20 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from foveal.attention import CBAM, Gate, available, captured_maps, create, fast_gates
+from foveal.attention import (
+    CBAM,
+    ChannelAttention,
+    Gate,
+    available,
+    captured_maps,
+    create,
+    fast_gates,
+)
+from foveal.attention.convolution import PlaneConv2d
 from foveal.attention.fast import building
 from foveal.attention.fast.passes import dot, joined, joint, joint_dots, layout_of, pool
 from foveal.attention.fast.switch import why_not_fast
+from foveal.attention.norms import Norm2d
 from foveal.errors import UsageError
 
 pytestmark = pytest.mark.skipif(
@@ -272,6 +282,77 @@ def test_a_series_of_any_kind_agrees(options: dict[str, Any], whole: bool, train
     with fast_gates(True):
         out = gate(x)
     assert (type(out.grad_fn).__name__ == "WeighInSeriesBackward") == whole
+
+
+@pytest.mark.parametrize("within", ["channel", "spatial"])
+@pytest.mark.parametrize("how", ["another", "in place", "backward"])
+def test_the_norm_of_a_series_learns_once_of_a_map_that_somebody_changes(
+    within: str, how: str
+) -> None:
+    found: list[dict[str, Tensor]] = []
+    for fast in (True, False):
+        gate = randomised("series", 8).train()
+        inner = gate.get_submodule(within)
+        assert isinstance(inner, Gate)
+        if how == "another":
+            inner.tap.register_forward_hook(lambda _m, _i, map_: map_.square())
+        elif how == "in place":
+            inner.tap.register_forward_hook(lambda _m, _i, map_: map_.zero_())
+        else:
+            inner.tap.register_full_backward_hook(lambda *_: None)
+        with fast_gates(fast), torch.set_grad_enabled(how == "backward"):
+            found.append({"out": gate(features(2, 8, 5, 4)).detach(), **dict(gate.named_buffers())})
+    for key, value in found[1].items():
+        torch.testing.assert_close(found[0][key], value, rtol=1e-5, atol=1e-6, msg=key)
+
+
+def test_gradients_under_autocast_are_those_outside_of_it() -> None:
+    gate, x = randomised("series", 512).eval(), features(2, 512, 5, 4)
+    found: list[Tensor] = []
+    for inside in (True, False):
+        taken = x.clone().requires_grad_()
+        with fast_gates(True), torch.autocast("cpu", dtype=torch.bfloat16):
+            out = gate(taken)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=inside):
+            found += torch.autograd.grad(out.sum(), taken)
+    assert torch.equal(*found)
+
+
+def test_what_does_not_fit_is_left_to_torch() -> None:
+    x = features(2, 8, 5, 4)
+    broken = CBAM(8)
+    broken.channel.expand = nn.Linear(1, 9)
+    planes = CBAM(8)
+    planes.spatial.conv = PlaneConv2d(3, 1, 7)
+    with fast_gates(True):
+        for gate in (broken, planes, CBAM(8).double()):
+            with pytest.raises(RuntimeError):
+                gate(x)
+        plain = CBAM(8)
+        plain.spatial.norm = Norm2d(1, affine=False)
+        out = plain(x)
+        assert type(out.grad_fn).__name__ != "WeighInSeriesBackward"
+        assert plain.spatial.norm.num_batches_tracked == 1
+
+
+def test_whatever_stands_in_the_place_of_a_part_is_called() -> None:
+    class Shut(ChannelAttention):
+        """A gate that lets nothing through."""
+
+        def logits_of(self, pooled: Tensor) -> Tensor:
+            return torch.full((len(pooled), pooled.shape[2], 1, 1), -torch.inf)
+
+    seen: list[int] = []
+    x = features(2, 8, 5, 4)
+    derived, other, none = CBAM(8), CBAM(8), CBAM(8, norm=False)
+    derived.channel = Shut(8)
+    other.channel = create("eca", 8)  # type: ignore[assignment]
+    none.spatial.norm.register_forward_hook(lambda *_: seen.append(1))
+    with fast_gates(True):
+        assert not derived(x).any()
+        assert other(x).isfinite().all()
+        none(x)
+    assert seen == [1]
 
 
 def test_weights_of_a_kind_of_their_own_are_left_to_torch() -> None:

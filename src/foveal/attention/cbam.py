@@ -87,7 +87,7 @@ class CBAM(nn.Module):
         return out
 
     def is_fast(self, x: Tensor) -> bool:
-        """Say whether `x` takes the fast path, on which none of the modules within is called."""
+        """Say whether `x` takes the fast path, on which of the modules within only taps are called."""
         return self.order == "channel-first" and runs_in_series(self.channel, self.spatial, x)
 
     def extra_repr(self) -> str:

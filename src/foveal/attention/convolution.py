@@ -37,8 +37,8 @@ class PlaneConv2d(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # the name torch gives it
         """Return the planes convolved."""
         few = self.in_channels * self.out_channels <= FEW
-        readable = may_take_passes(input) and has_address(self.weight, input)
-        if not (few and input.dim() == 4 and readable):
+        fits = input.dim() == 4 and input.shape[1] == self.in_channels
+        if not (few and fits and may_take_passes(input) and self.is_readable_beside(input)):
             return super().forward(input)
         dtype = small_dtype(input)
         bias = None if self.bias is None else self.bias.to(dtype)
@@ -46,3 +46,7 @@ class PlaneConv2d(nn.Conv2d):
             input.to(dtype), self.weight.to(dtype), bias, self.dilation[0]
         )
         return out.to(self.weight.dtype)
+
+    def is_readable_beside(self, x: Tensor) -> bool:
+        """Say whether passes over `x` may read the weights."""
+        return all(has_address(value, x) for value in self.parameters(recurse=False))

@@ -4,74 +4,106 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from foveal.attention.channel import ChannelAttention
 from foveal.attention.convolution import PlaneConv2d
 from foveal.attention.fast.passes import small_dtype
 from foveal.attention.fast.series import Norm, Settings, WeighInSeries
-from foveal.attention.fast.switch import has_address, has_hooks, takes_fast_path
+from foveal.attention.fast.switch import has_address, takes_fast_path
 from foveal.attention.fast.weighing import passes_take
 from foveal.attention.norms import Norm2d
 from foveal.attention.spatial import SpatialAttention
 
-KINDS = (nn.Linear, nn.Linear, PlaneConv2d, Norm2d)  # of `layers_of`; no child of them
+KINDS = (nn.Linear, nn.Linear, PlaneConv2d, Norm2d)  # of `layers_of`; nothing derived from them
 
 
 def runs_in_series(channel: ChannelAttention, spatial: SpatialAttention, x: Tensor) -> bool:
     """Say whether `weighed_in_series` knows the gates, and nobody hangs on them or what is within."""
+    if not (type(channel) is ChannelAttention and type(spatial) is SpatialAttention):
+        return False
     layers = layers_of(channel, spatial)
     return (
         channel.gate == spatial.gate == "sigmoid"
         and passes_take(channel.pools)
         and passes_take(spatial.pools)
         and all(type(layer) is kind for layer, kind in zip(layers, KINDS, strict=False))
-        and takes_fast_path(x, channel, spatial, *layers)
-        and x.shape[1] == channel.reduce.in_features
-        and all(has_address(value, x) for value in weights_of(layers) if value is not None)
-        and (isinstance(spatial.norm, nn.Identity) or knows(spatial.norm, x))
+        and takes_fast_path(x, channel, spatial, spatial.norm, *layers)
+        and can_be_shown(channel.tap)
+        and can_be_shown(spatial.tap)
+        and all(is_known(value, x) for value in weights_of(layers) if value is not None)
+        and fit(channel, spatial, x)
+        and (type(spatial.norm) is nn.Identity or knows(spatial.norm, x))
     )
 
 
-def knows(norm: nn.Module, x: Tensor) -> bool:
+def can_be_shown(tap: nn.Module) -> bool:
+    """Say whether a tap only shows what comes out of it: it has no hooks but those that see that."""
+    others = tap._forward_pre_hooks or tap._backward_hooks or tap._backward_pre_hooks
+    return type(tap) is nn.Identity and not others and "forward" not in vars(tap)
+
+
+def is_known(value: Tensor, x: Tensor) -> bool:
+    """Say whether passes over `x` may read a weight, and torch would take it beside `x`."""
+    return has_address(value, x) and (value.dtype == x.dtype or torch.is_autocast_enabled("cpu"))
+
+
+def fit(channel: ChannelAttention, spatial: SpatialAttention, x: Tensor) -> bool:
+    """Say whether weights have the shapes that `x` asks for; where not, torch says what is wrong."""
+    width, channels = channel.reduce.weight.shape
+    layers = layers_of(channel, spatial)
+    return (
+        channels == x.shape[1]
+        and channel.expand.weight.shape == (channels, width)
+        and spatial.conv.weight.shape[:2] == (1, len(spatial.pools))
+        and all(layer.bias is None or len(layer.bias) == len(layer.weight) for layer in layers)
+    )
+
+
+def knows(norm: Any, x: Tensor) -> bool:
     """Say whether there are passes for a norm of a plane of `x`."""
-    mean, variance = norm.running_mean, norm.running_var
-    if not isinstance(mean, Tensor) or not isinstance(variance, Tensor) or norm.momentum is None:
-        return False
-    kept = mean.dtype == variance.dtype == small_dtype(x) or not norm.training
-    return kept and has_address(mean, x) and has_address(variance, x)
+    values = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+    return (
+        norm.num_features == 1
+        and norm.momentum is not None
+        and bool(norm.track_running_stats)
+        and all(isinstance(value, Tensor) and has_address(value, x) for value in values)
+        and bool(not norm.training or norm.running_mean.dtype == small_dtype(x))
+    )
 
 
 def weighed_in_series(channel: ChannelAttention, spatial: SpatialAttention, x: Tensor) -> Tensor:
     """Return Ms(F') (x) F' with F' = Mc(F) (x) F, (N, C, H, W)."""
     dtype = small_dtype(x)
+    weights = weights_of(layers_of(channel, spatial))
+    small = [None if weight is None else weight.to(dtype) for weight in weights]
+    shown = bool(channel.tap._forward_hooks or spatial.tap._forward_hooks)
+    before = [buffer.clone() for buffer in spatial.norm.buffers()] if shown else []
     norm = settled(spatial.norm, x) if isinstance(spatial.norm, Norm2d) else None
     settings = Settings(channel.pools, spatial.pools, spatial.conv.dilation[0], norm)
-    weights = weights_of(layers_of(channel, spatial))
-    small = (None if weight is None else weight.to(dtype) for weight in weights)
     out: Tensor
     out, by_channel, by_position = WeighInSeries.apply(x, settings, *small)  # type: ignore[no-untyped-call]
-    if has_hooks(channel.tap) or has_hooks(spatial.tap):
-        return tapped(channel, spatial, x, out, by_channel, by_position)
-    return out
-
-
-def tapped(
-    channel: ChannelAttention, spatial: SpatialAttention, x: Tensor, out: Tensor, by_channel: Tensor,
-    by_position: Tensor,
-) -> Tensor:  # fmt: skip
-    """Show both maps to those who wait for them; where one comes back as another, weigh by that."""
-    of_channels = by_channel[:, :, None, None]
-    weighing = channel.tap(of_channels)
-    if weighing is not of_channels:
+    if not shown:
+        return out
+    weighing = seen_by(channel.tap, by_channel[:, :, None, None])
+    if weighing is not None:
+        with torch.no_grad():  # the norm is to learn of one map, and that is another one
+            for buffer, value in zip(spatial.norm.buffers(), before, strict=True):
+                buffer.copy_(value)
         other: Tensor = spatial(x * weighing.to(x.dtype))
         return other
-    of_positions = by_position.view(len(x), 1, *x.shape[2:])
-    weighing = spatial.tap(of_positions)
-    if weighing is not of_positions:
-        weighed: Tensor = x * of_channels.to(x.dtype) * weighing.to(x.dtype)
-        return weighed
+    weighing = seen_by(spatial.tap, by_position.view(len(x), 1, *x.shape[2:]))
+    if weighing is not None:
+        out = x * by_channel[:, :, None, None].to(x.dtype) * weighing.to(x.dtype)
     return out
+
+
+def seen_by(tap: nn.Module, map_: Tensor) -> Tensor | None:
+    """Show a map to those who wait for it; return what comes back, None where that is the same."""
+    before = map_.detach().clone()
+    back: Tensor = tap(map_)
+    return None if back is map_ and torch.equal(back, before) else back
 
 
 def settled(norm: Norm2d, x: Tensor) -> Norm:
@@ -87,13 +119,13 @@ def settled(norm: Norm2d, x: Tensor) -> Norm:
     return Norm(mean.to(dtype), variance.to(dtype), momentum, norm.eps, fixed)
 
 
-def layers_of(channel: ChannelAttention, spatial: SpatialAttention) -> tuple[nn.Module, ...]:
+def layers_of(channel: ChannelAttention, spatial: SpatialAttention) -> tuple[Any, ...]:
     """Return the layers with weights, in the order of computation; a norm that is none is left out."""
     layers = (channel.reduce, channel.expand, spatial.conv)
-    return layers if isinstance(spatial.norm, nn.Identity) else (*layers, spatial.norm)
+    return layers if type(spatial.norm) is nn.Identity else (*layers, spatial.norm)
 
 
-def weights_of(layers: tuple[nn.Module, ...]) -> list[Tensor | None]:
+def weights_of(layers: tuple[Any, ...]) -> list[Tensor | None]:
     """Return weight and bias of each of the four layers, None where there is none."""
     found: list[Any] = [value for layer in layers for value in (layer.weight, layer.bias)]
     return found + [None] * (2 * len(KINDS) - len(found))

@@ -24,7 +24,8 @@ def conv_norm_relu(conv: nn.Conv2d, norm: nn.BatchNorm2d, relu: ReLU, x: Tensor)
     computed by passes (see `normed_relu`) it is left out, and its gradient is zero, where it is else the
     rounding of a sum over the map. In the way are hooks of the convolution.
     """
-    if not (norm.training and type(conv) is nn.Conv2d and by_passes(norm, x, conv)):
+    is_known = norm.training and type(conv) is nn.Conv2d and by_passes(norm, x, conv)
+    if not is_known or x.is_contiguous():  # then what comes out is contiguous too
         return normed_relu(norm, relu, conv(x))
     return normed_relu(norm, relu, conv._conv_forward(x, conv.weight, None), added=conv.bias)
 

@@ -70,7 +70,7 @@ void NAME(mlp_backward)(
             const A v = NAME(product)(channels, g + n * channels, turned + r * channels);
             for (int64_t k = 0; k < pools; k++) {
                 const int64_t at = (k * images + n) * width + r;
-                given[at] = hidden[at] > 0 ? v : 0;
+                given[at] = hidden[at] <= 0 ? 0 : v; /* what is no number stays none */
             }
         }
         for (int64_t k = 0; k < pools; k++) {

@@ -63,10 +63,11 @@ def summed_mlp_backward(
 ) -> tuple[Tensor, ...]:
     """Return the gradients of pools, weights and biases, in the order of the arguments."""
     if reduce.numel() > FEW:
-        given = (g @ expand) * (hidden > 0)
-        rows = given.flatten(0, 1)
-        of_weights = (rows.t() @ pooled.flatten(0, 1), rows.sum(0), g.t() @ total)
-        return given @ reduce, *of_weights, g.sum(0).mul_(len(pooled))
+        with torch.autocast("cpu", enabled=False):
+            given = torch.where(hidden <= 0, 0.0, g @ expand)
+            rows = given.flatten(0, 1)
+            of_weights = (rows.t() @ pooled.flatten(0, 1), rows.sum(0), g.t() @ total)
+            return given @ reduce, *of_weights, g.sum(0).mul_(len(pooled))
     (width, channels), new = reduce.shape, reduce.new_empty
     reduce, expand = reduce.contiguous(), expand.contiguous()
     shapes = (pooled.shape, (width, channels), (width,), (channels, width), (channels,))

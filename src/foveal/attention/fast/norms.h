@@ -99,7 +99,7 @@ static inline void NAME(settle)(
     *inverse = (A)(1 / sqrt(variance + eps));
 }
 
-/* The same about the mean of the batch, `scale` being weight / sqrt(variance + eps). Mean and inverse deviation are
+/* `norm_relu` about the mean of the batch, `scale` being weight / sqrt(variance + eps). Mean and inverse deviation are
    given back; the running ones move by `momentum` to mean and unbiased variance. What is `added` to all values of a
    channel, NULL for nothing, shows in its running mean alone. `work` is (2 * STRIPS + 1, channels). */
 void NAME(norm_relu_forward)(

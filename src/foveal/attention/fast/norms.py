@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.autograd.graph import increment_version
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from foveal.attention.fast.passes import call, small_dtype
@@ -40,6 +41,7 @@ class NormReLU(torch.autograd.Function):
             "norm_relu_forward", x.dtype, *rows_of(x), x, added, weight, bias, c_double(eps),
             c_double(momentum), running_mean, running_variance, room_for(weight), mean, inverse, y,
         )  # fmt: skip
+        increment_version((running_mean, running_variance))
         ctx.save_for_backward(x, weight, bias, mean, inverse)
         return y
 
@@ -77,7 +79,7 @@ def room_for(values: Tensor) -> Tensor:
 
 
 def passes_know(norm: _BatchNorm, x: Tensor, *others: Tensor | None) -> bool:
-    """Say whether passes may norm a map (N, C, H, W) as this norm does, also by `others` of a value a channel.
+    """Say whether passes may norm a map (N, C, H, W) as this norm does; `others` have a value a channel too.
 
     The rest is torch's, and its errors.
     """
@@ -86,6 +88,7 @@ def passes_know(norm: _BatchNorm, x: Tensor, *others: Tensor | None) -> bool:
         x.shape[1] == norm.num_features
         and x.numel() > x.shape[1]  # one value has no variance
         and norm.momentum is not None
+        and norm.track_running_stats
         and all(value is not None and fits(value, x) for value in values)
         and all(fits(other, x) for other in others if other is not None)
     )

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.autograd.graph import increment_version
 
 from foveal.attention.fast.passes import call
 
@@ -89,6 +90,7 @@ def normed(
         "norm_planes", x.dtype, *planes_of(x), x, weight, bias, c_double(eps), c_double(momentum),
         running_mean, running_variance, work_for(x), mean, inverse, y,
     )  # fmt: skip
+    increment_version((running_mean, running_variance))
     return y, mean, inverse
 
 

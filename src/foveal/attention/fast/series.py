@@ -1,7 +1,7 @@
 """Channel and spatial attention in series, as one function of the map and the weights.
 
-Between the passes over the map lie many small steps. What autograd and the calls of modules take for each
-would be a fifth of what the gate costs.
+Between the passes over the map lie many small steps, and what autograd and the calls of modules take for
+each would be as much as the passes over a small map.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ class WeighInSeries(torch.autograd.Function):
         logits, *hidden = summed_mlp(channels.values, reduce, reduce_bias, expand, expand_bias)
         by_channel = logits.sigmoid_()
         planes = pool(x, layout, settings.planes, positions=False, by_channel=by_channel)
-        in_planes = planes.values.transpose(0, 1).view(len(x), -1, *x.shape[2:])
-        raw, padded = convolved(in_planes, kernel, kernel_bias, settings.dilation)
+        stacked = planes.values.transpose(0, 1).view(len(x), -1, *x.shape[2:])
+        raw, padded = convolved(stacked, kernel, kernel_bias, settings.dilation)
         logits, *moments = normed_by(settings.norm, raw, norm_weight, norm_bias)
         by_position = logits.sigmoid().flatten(1)
         ctx.layout, ctx.settings = layout, settings
@@ -88,9 +88,9 @@ class WeighInSeries(torch.autograd.Function):
         of_kernel = convolved_backward(
             of_raw, padded, kernel, settings.dilation, by_image.shape, by_image
         )
-        of_kernel_bias = of_raw.sum().view(1) if ctx.needs_input_grad[7] else None
+        of_kernel_bias = summed(of_raw) if ctx.needs_input_grad[7] else None
         shift, peak = each_of(of_planes.flatten(2), settings.planes, layout.channels)
-        position = Terms(by_position, shift, peak, None if peak is None else plane_place)
+        position = Terms(by_position, shift, peak, plane_place)
         of_channel = dot(g, x, layout, positions=True, weights=by_position, shift=shift,
                          peak=peak, place=position.place)  # fmt: skip
         of_channel = of_channel if of_channels is None else of_channel.add_(of_channels)
@@ -99,8 +99,7 @@ class WeighInSeries(torch.autograd.Function):
         found: list[Grad] = [None, None, *of_mlp, of_kernel, of_kernel_bias, *of_norm]
         if ctx.needs_input_grad[0]:
             shift, peak = each_of(of_pools, settings.pools, layout.positions)
-            channel = Terms(by_channel, shift, peak, None if peak is None else place)
-            found[0] = spread(g, layout, channel, position)
+            found[0] = spread(g, layout, Terms(by_channel, shift, peak, place), position)
         wanted = zip(found, ctx.needs_input_grad, strict=True)
         return tuple(value if needed else None for value, needed in wanted)
 
@@ -126,4 +125,9 @@ def normed_by_backward(
     mean, inverse = moments
     if not norm.fixed:
         return normed_backward(g, x, weight, mean, inverse)
-    return g * (inverse * weight), ((x - mean) * inverse * g).sum().view(1), g.sum().view(1)
+    return g * (inverse * weight), summed((x - mean) * inverse * g), summed(g)
+
+
+def summed(g: Tensor) -> Tensor:
+    """Sum one plane an image, image by image: torch's order of one long sum hangs on the threads."""
+    return g.flatten(1).sum(1).sum(0, keepdim=True)

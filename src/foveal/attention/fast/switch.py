@@ -54,7 +54,7 @@ def takes_fast_path(x: Tensor, *modules: nn.Module) -> bool:
 
 
 def may_take_passes(x: Tensor, *modules: nn.Module) -> bool:
-    """Say the same of anything else, however it lies."""
+    """Say the same of a tensor of any shape, however it lies."""
     return (
         _wanted
         and type(x) is Tensor
@@ -69,7 +69,11 @@ def may_take_passes(x: Tensor, *modules: nn.Module) -> bool:
 
 def has_address(value: Tensor, x: Tensor) -> bool:
     """Say whether a pass over `x` may read a value: an ordinary tensor on the same device."""
-    return type(value) in (Tensor, nn.Parameter) and value.device == x.device
+    return (
+        type(value) in (Tensor, nn.Parameter)
+        and value.device == x.device
+        and (value.dim() != 1 or value.is_contiguous())
+    )
 
 
 def traced() -> bool:
@@ -83,8 +87,8 @@ def traced() -> bool:
 
 
 def has_hooks(module: nn.Module) -> bool:
-    """Say whether a module has hooks, which run only if it is called."""
+    """Say whether a module has hooks, or a `forward` put in its place, which run only if it is called."""
     return bool(
         module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
-        or module._backward_pre_hooks
+        or module._backward_pre_hooks or "forward" in vars(module)
     )  # fmt: skip
