@@ -26,7 +26,7 @@ from rich.table import Table
 
 import foveal
 from foveal import stats
-from foveal.report.svg import HUES, blank, house_style, to_svg
+from foveal.plotting.svg import HUES, blank, house_style, to_svg
 from foveal.stats.verdict import FALSE_ALARMS_LOOKING_AGAIN, decide
 
 ROOT = Path(__file__).parents[1]

@@ -14,7 +14,7 @@ from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 
-from foveal.report.svg import INK, MUTED, RULE, blank, house_style, to_svg
+from foveal.plotting.svg import INK, MUTED, RULE, blank, house_style, to_svg
 
 FONT = 12  # px, as every length here
 LINE = 16

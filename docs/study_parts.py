@@ -12,8 +12,8 @@ from typing import Any
 from pydantic import BaseModel
 from tables import table, write_lines
 
-from foveal.cli import output
-from foveal.study.notes import ANCHORS, FAR_BELOW
+from foveal.analysis.caveats import ANCHORS, FAR_BELOW
+from foveal.cli import json_schema
 
 CALIBRATION = Path(__file__).parents[1] / "benchmarks" / "results" / "calibration.json"
 PLAIN_TYPES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
@@ -25,7 +25,7 @@ def write_study_parts(folder: Path) -> None:
     write_lines(folder / "calibration.md", calibration(found))
     write_lines(folder / "looking-again.md", looking_again(found))
     write_lines(folder / "anchors.md", anchors())
-    write_lines(folder / "ablate-json.md", schema(output.AblateOutput))
+    write_lines(folder / "ablate-json.md", schema(json_schema.AblateOutput))
 
 
 def calibration(found: dict[str, Any]) -> Iterator[str]:

@@ -4,7 +4,9 @@ import json
 
 import pytest
 import torch
-from gate_contract import (
+from torch import Tensor, nn
+
+from attention.gate_contract import (
     CHECKS,
     HAS_COMPILER,
     SLOW_CHECKS,
@@ -13,8 +15,6 @@ from gate_contract import (
     features,
     randomised,
 )
-from torch import Tensor, nn
-
 from foveal.attention import Gate, available, captured_maps, create, entry, register, registry
 from foveal.attention.gate import at_least_one
 from foveal.cli import main

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from numpy_oracles import (
+from torch import nn
+
+from attention.numpy_oracles import (
     Array,
     Weights,
     channel_logits,
@@ -16,8 +18,6 @@ from numpy_oracles import (
     sigmoid,
     spatial_logits,
 )
-from torch import nn
-
 from foveal.attention import BAM, CBAM, ChannelAttention, SpatialAttention, create
 
 

@@ -2,8 +2,17 @@
 
 import numpy as np
 import pytest
-from numpy_oracles import Array, features, linear, norm, randomise, relu, sigmoid, spatial_logits
 
+from attention.numpy_oracles import (
+    Array,
+    features,
+    linear,
+    norm,
+    randomise,
+    relu,
+    sigmoid,
+    spatial_logits,
+)
 from foveal.attention import create
 
 

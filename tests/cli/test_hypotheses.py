@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from analysis.simulated_records import SIZES, simulated, written
 from foveal.cli import main
 from foveal.cli.hypotheses import HypothesesOutput
 from foveal.records import write_notes
-from study.simulated_records import SIZES, simulated, written
 
 SMALL = [
     "--train-size", "64", "--test-size", "40", "--epochs", "1", "--batch-size", "32", "--seeds", "1",

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from foveal.cli import main
-from foveal.cli.live import duration
-from foveal.cli.output import AblateOutput
+from foveal.cli.json_schema import AblateOutput
+from foveal.cli.live_status import duration
 from foveal.training.numerics import cores
 
 SMALL = [

@@ -12,8 +12,8 @@ from torch.nn.modules import module as hooks_of_all
 
 from foveal.attention import CBAM, ChannelAttention
 from foveal.cost import Layer, compare_costs, measure_cost
-from foveal.cost.frames import Frames
-from foveal.cost.kept import keeping
+from foveal.cost.attribution import Frames
+from foveal.cost.saved_tensors import keeping
 from foveal.errors import FovealError, UsageError
 from foveal.models import build_model
 

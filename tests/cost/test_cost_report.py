@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from foveal.cost import compare_costs, measure_cost
-from foveal.cost.tables import layer_table
+from foveal.cost.cost_tables import layer_table
 from foveal.models import build_model
 
 

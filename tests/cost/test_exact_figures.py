@@ -5,8 +5,8 @@ from torch import nn
 
 from foveal.attention import create, fast_gates
 from foveal.cost import measure_cost
-from foveal.cost.passes import counted, hold
-from foveal.cost.setting import checked_setting
+from foveal.cost.conditions import checked_setting
+from foveal.cost.profiling import counted, hold
 from foveal.cost.torchsummary import done_right, old_rows, printed
 from foveal.models import build_model
 

@@ -5,7 +5,7 @@ from torch import nn
 
 from foveal.attention import available
 from foveal.cost import measure_cost
-from foveal.cost.gates import outermost_gates, replace_module
+from foveal.cost.ablation import outermost_gates, replace_module
 from foveal.models import build_model
 
 

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from image_folders import random_images
 
+from data.image_folders import random_images
 from foveal.data import load_data
-from foveal.data.archives import Archive, find_archive, read_archive
-from foveal.data.cifar_layouts import LAYOUTS, LENGTH, MD5, Layout
-from foveal.data.content import Content
-from foveal.data.unpickling import load_plain
+from foveal.data.cifar.archives import Archive, find_archive, read_archive
+from foveal.data.cifar.layouts import LAYOUTS, LENGTH, MD5, Layout
+from foveal.data.cifar.plain_pickle import load_plain
+from foveal.data.decoded import Content
 from foveal.errors import FovealError, UsageError
 
 IDS = [layout.folder for layout in LAYOUTS]

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from image_folders import random_images
 
+from data.image_folders import random_images
 from foveal.data import Augmentation, ImageData, Split
 from foveal.data.batches import Draws, augment, draw, normalise
 from foveal.errors import UsageError

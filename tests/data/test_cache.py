@@ -10,14 +10,14 @@ from threading import Barrier
 import numpy as np
 import platformdirs
 import pytest
-from image_folders import random_images, unchanged, write_folder
 
+from data.image_folders import random_images, unchanged, write_folder
+from foveal.cache_folder import cache_folder
 from foveal.data import load_data
-from foveal.data.cache import cached, content_key
-from foveal.data.content import Content, arrays
 from foveal.data.dataset import Split
+from foveal.data.decoded import Content, arrays
+from foveal.data.decoded_cache import cached, content_key
 from foveal.errors import FovealError
-from foveal.folders import cache_folder
 
 KEY = "k" * 32
 

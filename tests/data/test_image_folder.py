@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 import torchvision
 import torchvision.transforms.functional as transforms
-from image_folders import Images, encode, random_images, real, unchanged, where
 from PIL import Image
 
+from data.image_folders import Images, encode, random_images, real, unchanged, where
 from foveal.data import ImageData, load_data
-from foveal.data.decoding import decode_image
-from foveal.data.image_folder import find_image_folder
+from foveal.data.image_decoding import decode_image
+from foveal.data.sources.image_folder import find_image_folder
 from foveal.errors import FovealError, UsageError
 
 Pictures = Mapping[str, Image.Image]

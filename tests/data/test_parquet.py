@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from image_folders import CLASSES, encode, features, random_images, write_folder, write_shard
 from PIL import Image
 
-from foveal.data.content import Content
-from foveal.data.hub import hub_files, open_hub, read_hub
-from foveal.data.parquet import find_shards, read_parquet
+from data.image_folders import CLASSES, encode, features, random_images, write_folder, write_shard
+from foveal.data.decoded import Content
+from foveal.data.sources.hub import hub_files, open_hub, read_hub
+from foveal.data.sources.parquet import find_shards, read_parquet
 from foveal.errors import FovealError, UsageError
 
 

@@ -11,9 +11,9 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import RidgeClassifier
 
 from foveal.data.dataset import Split
-from foveal.data.scenes import CLASSES, render, scenes_data
-from foveal.data.scenes_chance import GOLDEN, Plane, mix
-from foveal.data.scenes_shapes import CROSS, SHAPES, polygon, unit_shape
+from foveal.data.scenes.generation import CLASSES, render, scenes_data
+from foveal.data.scenes.rng import GOLDEN, Plane, mix
+from foveal.data.scenes.shapes import CROSS, SHAPES, polygon, unit_shape
 from foveal.errors import UsageError
 
 LUMA = np.array([0.299, 0.587, 0.114])

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from image_folders import CLASSES, random_images, real, where, write_folder
 
 import foveal.data
+from data.image_folders import CLASSES, random_images, real, where, write_folder
 from foveal.data import Augmentation, ImageData, load_data, scenes_data
-from foveal.data.channels import channel_statistics
+from foveal.data.channel_statistics import channel_statistics
 from foveal.errors import FovealError, UsageError
 
 

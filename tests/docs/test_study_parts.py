@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from foveal.cli.output import AblateOutput, ComparisonOutput, McNemarOutput, RunOutput
+from foveal.cli.json_schema import AblateOutput, ComparisonOutput, McNemarOutput, RunOutput
 
 ROOT = Path(__file__).parents[2]
 FOUND = json.loads((ROOT / "benchmarks" / "results" / "calibration.json").read_text())

@@ -13,11 +13,11 @@ import numpy.typing as npt
 import pytest
 import torch
 from PIL import Image
-from random_pictures import pictures, seeded
 from scipy import integrate, stats
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
+from evaluation.random_pictures import pictures, seeded
 from foveal.errors import UsageError
 from foveal.evaluation import CORRUPTIONS, corrupt
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from foveal.errors import FovealError, UsageError
 from foveal.evaluation import CORRUPTIONS, Robustness, corrupt, evaluate, robustness
-from foveal.evaluation.hiding import occlude
+from foveal.evaluation.random_occlusion import occlude
 from foveal.seeding import generator
 
 CLASSES = 4

@@ -12,7 +12,7 @@ from foveal.attention import create
 from foveal.errors import UsageError
 from foveal.explanation import agreement, gate_maps, grad_cam, occlusion_sensitivity
 from foveal.explanation.agreement import over_image
-from foveal.explanation.ranks import rank_correlation
+from foveal.explanation.rank_correlation import rank_correlation
 from foveal.models import build_model
 
 

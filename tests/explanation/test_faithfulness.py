@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from foveal.errors import FovealError, UsageError
 from foveal.explanation import faithfulness, random_maps
-from foveal.explanation.fills import blurred
+from foveal.explanation.occlusion.fills import blurred
 
 
 class RegionSum(nn.Module):

@@ -7,12 +7,12 @@ import numpy.typing as npt
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
-from small_networks import AnySize, LinearModel, some_images
 from torch import Tensor, nn
 
+from explanation.small_networks import AnySize, LinearModel, some_images
 from foveal.errors import UsageError
 from foveal.explanation import occlusion_sensitivity
-from foveal.explanation.fills import blurred
+from foveal.explanation.occlusion.fills import blurred
 
 
 def smoothed(images: Tensor, sigma: float) -> npt.NDArray[np.float64]:

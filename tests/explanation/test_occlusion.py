@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 import torch
 from captum.attr import Occlusion
-from small_networks import CLASSES, AnySize, LinearModel, some_images
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from explanation.small_networks import CLASSES, AnySize, LinearModel, some_images
 from foveal.attention import available
 from foveal.errors import FovealError, UsageError
 from foveal.explanation import PRESETS, occlusion_sensitivity
-from foveal.explanation.scores import drops
-from foveal.explanation.sweep import swept
-from foveal.explanation.windows import windows_over
+from foveal.explanation.occlusion.scores import drops
+from foveal.explanation.occlusion.sweep import swept
+from foveal.explanation.occlusion.windows import windows_over
 from foveal.models import ConvNet, build_model
 
 

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foveal.explanation.windows import EDGES, auto_window, windows_over
+from foveal.explanation.occlusion.windows import EDGES, auto_window, windows_over
 
 sides = st.integers(3, 20)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from foveal.attention.standing import gates_of
+from foveal.attention.inserted import gates_of
 from foveal.errors import UsageError
 from foveal.models import build_model, head_of, trainable_groups
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_report import TWO, page_of, write_fake_study
 
 from foveal.records import costs_of, read_study, write_extra
-from foveal.report.content import content_of
+from foveal.report.document import content_of
+from report.test_report import TWO, page_of, write_fake_study
 
 TEXT = "{http://www.w3.org/2000/svg}text"
 COST: dict[str, dict[str, Any]] = {

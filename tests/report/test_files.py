@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from test_report import ACCURACIES, TWO, Page, page_of, write_fake_run, write_fake_study
 
 from foveal.cli.app import main
 from foveal.errors import UsageError
 from foveal.report import Report, compare, report
-from foveal.tables import Table, csv_table, latex_table, markdown_table
+from foveal.text_tables import Table, csv_table, latex_table, markdown_table
+from report.test_report import ACCURACIES, TWO, Page, page_of, write_fake_run, write_fake_study
 
 
 def everything(folder: Path) -> dict[str, bytes]:

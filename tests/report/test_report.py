@@ -22,7 +22,7 @@ from foveal.records import Design, write_design, write_run
 from foveal.records.manifest import seal
 from foveal.records.run import write_config
 from foveal.report import report
-from foveal.report.words import ABSENT, short
+from foveal.report.formatting import ABSENT, short
 from foveal.stats import compare_variants
 
 ACCURACIES = {

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from test_looks import with_looks
-from test_report import ACCURACIES, write_fake_study
 
 from browser import chromium
 from foveal.report import Report, report
+from report.test_occlusion_section import with_looks
+from report.test_report import ACCURACIES, write_fake_study
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

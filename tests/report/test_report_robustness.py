@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_report import TWO, page_of, write_fake_study
 
 from foveal.records import curves_of, is_complete, write_extra
 from foveal.records.manifest import seal
-from foveal.report.content import content_of
+from foveal.report.document import content_of
+from report.test_report import TWO, page_of, write_fake_study
 
 TEXT = "{http://www.w3.org/2000/svg}text"
 

@@ -5,19 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_costs import stored
-from test_looks import gated, swept
-from test_report import TWO, page_of, write_fake_run, write_fake_study
-from test_report_robustness import left as robust
 
 from foveal.errors import UsageError
 from foveal.records import Cell, read_design, write_design, write_extra
 from foveal.records.manifest import seal
 from foveal.report import compare, report
-from foveal.report.content import content_of
-from foveal.report.looks import compared
-from foveal.report.page import Budget
-from foveal.report.words import told_apart
+from foveal.report.document import content_of
+from foveal.report.formatting import told_apart
+from foveal.report.html_page import Budget
+from foveal.report.sections.occlusion import compared
+from report.test_costs import stored
+from report.test_occlusion_section import gated, swept
+from report.test_report import TWO, page_of, write_fake_run, write_fake_study
+from report.test_report_robustness import left as robust
 
 LONG = ("none", "series:reduction=16", "series:reduction=32")
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
-from test_report import page_of, write_fake_study
 
-from foveal.cli.tables import study_table
+from foveal.cli.study_tables import study_table
 from foveal.records import read_study, write_extra
 from foveal.report import comparisons
+from report.test_report import page_of, write_fake_study
 
 VARIANTS = ("none", "channel", "spatial", "parallel:where=residual", "series:order=spatial-first")
 

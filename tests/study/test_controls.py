@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from foveal.analysis.caveats import notes_of
 from foveal.errors import UsageError
 from foveal.records import Cell, Design, read_design, read_run, read_study
 from foveal.records.run import RunRecord
 from foveal.records.study import StudyRecord
 from foveal.study import Study, StudyConfig
 from foveal.study.controls import all_variants, scaled_epochs, timed_like
-from foveal.study.notes import notes_of
-from foveal.study.settling import settled
+from foveal.study.resolved_design import settled
 from study.small_study import changed
 
 

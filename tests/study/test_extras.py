@@ -7,7 +7,7 @@ import pytest
 
 from foveal.records import read_extras, read_run, read_study
 from foveal.study import RunConfig, Study, extras
-from foveal.study.job import Job
+from foveal.study.training_job import Job
 from foveal.training import Training
 from study.small_study import changed
 

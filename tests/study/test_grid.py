@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from foveal.errors import UsageError
 from foveal.records import read_study, write_design
 from foveal.report import comparisons
-from foveal.report.content import content_of
+from foveal.report.document import content_of
 from foveal.study import RunConfig, Study, StudyConfig
 from study.small_study import SMALL, changed, rows
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from foveal.attention.standing import gates_of
+from foveal.attention.inserted import gates_of
 from foveal.data import ImageData
 from foveal.models import build_model, head_of, trainable_groups
-from foveal.modes import hold_frozen_norms
+from foveal.module_modes import hold_frozen_norms
 from foveal.training import Numerics, Recipe, Training, train
 from foveal.training.recipe import make_optimizer, make_schedule
 

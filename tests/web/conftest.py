@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 from foveal.study import Study
 from foveal.training import Numerics, resolve
 from foveal.web.app import page_app
-from foveal.web.networks import Served, served_from
+from foveal.web.loaded_study import Served, served_from
 from foveal.web.worker import Worker
 from study.small_study import changed
 

@@ -15,18 +15,18 @@ from PIL import Image
 from starlette.testclient import TestClient
 from torch import nn
 
-from foveal.data.decoding import centre_square
-from foveal.drawing import shared_limit
-from foveal.drawing.overlay import overlay
+from foveal.data.image_decoding import centre_square
 from foveal.errors import UsageError
 from foveal.explanation import OcclusionResult, gate_maps, grad_cam, occlusion_sensitivity
+from foveal.plotting import shared_limit
+from foveal.plotting.overlay import overlay
 from foveal.records import is_complete, read_run
 from foveal.report import report
-from foveal.study.networks import networks_of
-from foveal.study.seen import images_at
+from foveal.study.run_extras import images_at
+from foveal.study.trained_runs import networks_of
 from foveal.web.app import KEPT_IMAGES
-from foveal.web.looking import looked_at, sweeping
-from foveal.web.networks import Served, first_of_each, served_from
+from foveal.web.image_view import looked_at, sweeping
+from foveal.web.loaded_study import Served, first_of_each, served_from
 from foveal.web.worker import Worker
 from web.conftest import VARIANTS, client_of
 from web.requests import encoded, example, picture, sweep, upload

@@ -14,7 +14,7 @@ import uvicorn
 
 from browser import chromium
 from foveal.web.app import page_app
-from foveal.web.networks import Served
+from foveal.web.loaded_study import Served
 from foveal.web.server import config_of, listening
 from foveal.web.worker import Worker
 from web.conftest import VARIANTS

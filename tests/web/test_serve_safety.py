@@ -15,7 +15,7 @@ from starlette.types import Message, Scope
 from torch import nn
 
 from foveal.web.app import page_app
-from foveal.web.networks import Served
+from foveal.web.loaded_study import Served
 from foveal.web.safety import PAGE_POLICY, report_policy
 from foveal.web.uploads import MOST_BYTES
 from foveal.web.worker import Worker

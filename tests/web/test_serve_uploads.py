@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from foveal.web.refusals import RefusedError
+from foveal.web.errors import RefusedError
 from foveal.web.uploads import FORMATS, MOST_BYTES, MOST_PIXELS, pixels_of
 from web.requests import BYTES, encoded, picture, upload
 

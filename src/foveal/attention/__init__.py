@@ -9,16 +9,16 @@ from foveal.attention.cbam import CBAM
 from foveal.attention.channel import ChannelAttention
 from foveal.attention.coordinate import CoordinateAttention
 from foveal.attention.eca import EfficientChannelAttention
-from foveal.attention.fast.switch import fast_gates
 from foveal.attention.gate import Gate
-from foveal.attention.maps import captured_maps
+from foveal.attention.map_capture import captured_maps
 from foveal.attention.registry import available, create, entry, preset, register
 from foveal.attention.scse import ConcurrentSqueezeExcitation
 from foveal.attention.se import SqueezeExcitation
 from foveal.attention.simam import SimAM
 from foveal.attention.spatial import SpatialAttention
-from foveal.attention.spec import Spec, parse_spec
 from foveal.attention.triplet import TripletAttention
+from foveal.attention.variant_spec import Spec, parse_spec
+from foveal.kernels.dispatch import fast_gates
 
 __all__ = [
     "BAM",

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from foveal.attention.bam_branches import ChannelBranch, SpatialBranch
 from foveal.attention.channel import ChannelAttention
-from foveal.attention.fast.switch import has_hooks, takes_fast_path
-from foveal.attention.fast.weighing import passes_take, weighed_jointly
 from foveal.attention.gate import Gate, one_of
 from foveal.attention.registry import preset, register
 from foveal.attention.spatial import SpatialAttention
 from foveal.errors import bad_parameter
+from foveal.kernels.dispatch import has_hooks, takes_fast_path
+from foveal.kernels.gate_ops import passes_take, weighed_jointly
 
 COMBINATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "sum": torch.add,

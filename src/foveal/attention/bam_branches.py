@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from foveal.attention.convolution import PlaneConv2d
+from foveal.attention.batch_norm import Norm1d, Norm2d
 from foveal.attention.gate import at_least_one, odd, reduced_width
 from foveal.attention.mlp import summed_mlp
-from foveal.attention.norms import Norm1d, Norm2d
 from foveal.attention.pooling import pool_names, pool_positions
+from foveal.attention.small_conv import PlaneConv2d
 
 
 class ChannelBranch(nn.Module):

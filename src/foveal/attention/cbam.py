@@ -5,9 +5,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from foveal.attention.channel import ChannelAttention
+from foveal.attention.fused_cbam import runs_in_series, weighed_in_series
 from foveal.attention.gate import one_of
 from foveal.attention.registry import preset, register
-from foveal.attention.series import runs_in_series, weighed_in_series
 from foveal.attention.spatial import SpatialAttention
 
 ORDERS = ("channel-first", "spatial-first")

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from foveal.attention.batch_norm import Norm2d
 from foveal.attention.gate import Gate, reduced_width
-from foveal.attention.norms import Norm2d
 from foveal.attention.registry import register
 
 

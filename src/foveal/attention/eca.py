@@ -7,7 +7,7 @@ import math
 from torch import Tensor, nn
 
 from foveal.attention.gate import at_least_one, odd
-from foveal.attention.pooled import PooledGate
+from foveal.attention.pooled_gate import PooledGate
 from foveal.attention.registry import register
 
 

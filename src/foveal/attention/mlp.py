@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from foveal.attention.fast.mlp import SummedMLP
-from foveal.attention.fast.passes import small_dtype
-from foveal.attention.fast.switch import has_address, may_take_passes
+from foveal.kernels.bindings import small_dtype
+from foveal.kernels.channel_mlp import SummedMLP
+from foveal.kernels.dispatch import has_address, may_take_passes
 
 
 def summed_mlp(reduce: nn.Linear, expand: nn.Linear, pooled: Tensor) -> Tensor:

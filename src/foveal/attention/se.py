@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from foveal.attention.gate import reduced_width
 from foveal.attention.mlp import summed_mlp
-from foveal.attention.pooled import PooledGate
+from foveal.attention.pooled_gate import PooledGate
 from foveal.attention.registry import register
 
 

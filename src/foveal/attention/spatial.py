@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from foveal.attention.convolution import PlaneConv2d
+from foveal.attention.batch_norm import Norm2d
 from foveal.attention.gate import at_least_one, odd
-from foveal.attention.norms import Norm2d
-from foveal.attention.pooled import PooledGate
+from foveal.attention.pooled_gate import PooledGate
 from foveal.attention.pooling import pool_names
 from foveal.attention.registry import register
+from foveal.attention.small_conv import PlaneConv2d
 
 
 @register(

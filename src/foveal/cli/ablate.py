@@ -10,8 +10,8 @@ from rich.markup import escape
 
 from foveal.cli.console import out, print_json, say
 from foveal.cli.execution import Execution, executor_of
-from foveal.cli.live import watching
-from foveal.cli.tables import part_lines, study_lines, study_table
+from foveal.cli.live_status import watching
+from foveal.cli.study_tables import part_lines, study_lines, study_table
 from foveal.study.config import StudyConfig
 
 if TYPE_CHECKING:
@@ -54,9 +54,9 @@ def ablate(
     from foveal.errors import FovealError
     from foveal.report import comparisons, report
     from foveal.study.design import part_of
-    from foveal.study.settling import stored_design
+    from foveal.study.resolved_design import stored_design
     from foveal.study.study import Study, failure
-    from foveal.study.workers import best_workers
+    from foveal.study.worker_count import best_workers
 
     workers = execution.workers or best_workers(config, stored_design(out_folder))
     execution = execution.model_copy(update={"workers": workers})
@@ -80,7 +80,7 @@ def ablate(
     page = report(out_folder, only_page=True).page if record.runs else None
     found = [(part, comparisons(part)) for part in record.parts()]
     if json:
-        from foveal.cli.output import ablate_output
+        from foveal.cli.json_schema import ablate_output
 
         compared = [(part.cell.label, one) for part, many in found for one in many if part.cell]
         print_json(

@@ -21,7 +21,7 @@ from foveal.cli.evaluate import evaluate
 from foveal.cli.explain import explain
 from foveal.cli.export import export
 from foveal.cli.hypotheses import hypotheses
-from foveal.cli.listing import list_names
+from foveal.cli.list_names import list_names
 from foveal.cli.plan import plan
 from foveal.cli.report import report
 from foveal.cli.serve import serve

@@ -16,7 +16,7 @@ from foveal.cli.console import err, out, print_json
 from foveal.errors import FovealError, UsageError
 
 if TYPE_CHECKING:
-    from foveal.tables import Table
+    from foveal.text_tables import Table
 
 SCHEMA = 1
 OLD_STUDY = ("convnet", (3, 32, 32), ["none", "series"], 10, 1, "fp32")
@@ -127,7 +127,7 @@ def cost(
 def show_study(study: Path, *, json: bool) -> None:
     """Print what a study has stored of the cost of its variants."""
     from foveal.records import costs_of, read_study
-    from foveal.study.costs import costs_table
+    from foveal.study.variant_costs import costs_table
 
     found = costs_of(read_study(study))
     if not found:

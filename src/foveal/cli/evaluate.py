@@ -29,7 +29,7 @@ def evaluate(
         Print one JSON object on stdout.
     """
     from foveal.records import read_run
-    from foveal.study.evaluation import evaluate_run
+    from foveal.study.run_evaluation import evaluate_run
 
     measured = evaluate_run(run, source=data)
     classes = read_run(run).results["classes"]

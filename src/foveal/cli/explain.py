@@ -68,11 +68,11 @@ def explain(
     json
         Print one JSON object on stdout.
     """
-    from foveal.cli.explain_files import content_of, write_explanation
-    from foveal.study.explaining import chosen_rows
-    from foveal.study.explaining import explain as explained
-    from foveal.study.measures import measured
-    from foveal.study.networks import images_for, networks_of
+    from foveal.cli.explanation_files import content_of, write_explanation
+    from foveal.study.explanations import chosen_rows
+    from foveal.study.explanations import explain as explained
+    from foveal.study.map_metrics import measured
+    from foveal.study.trained_runs import images_for, networks_of
 
     networks = networks_of(
         runs_or_studies, variants=words(variants), seeds=[number("seeds", n) for n in words(seeds)]

@@ -13,12 +13,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from foveal.cli.console import out, print_json
-from foveal.cli.output import Interval, Output, interval
-from foveal.cli.tables import percent
+from foveal.cli.json_schema import Interval, Output, interval
+from foveal.cli.study_tables import percent
 
 if TYPE_CHECKING:
-    from foveal.hypotheses import Finding
-    from foveal.hypotheses.effects import Effect
+    from foveal.analysis.hypotheses import Finding
+    from foveal.analysis.hypotheses.effects import Effect
     from foveal.records import StudyRecord
 
 NO_ANSWER = "[dim]no answer[/]"
@@ -96,7 +96,7 @@ def hypotheses(study: Path, *, json: Annotated[bool, Parameter(negative="")] = F
     json
         Print one JSON object on stdout.
     """
-    from foveal.hypotheses import hypotheses_of
+    from foveal.analysis.hypotheses import hypotheses_of
     from foveal.records import read_study
 
     record = read_study(study)

@@ -10,8 +10,8 @@ from cyclopts.types import NonNegativeInt, PositiveFloat
 from rich.markup import escape
 
 from foveal.cli.console import err, out, print_json
-from foveal.cli.live import duration
-from foveal.cli.tables import percent
+from foveal.cli.live_status import duration
+from foveal.cli.study_tables import percent
 from foveal.study.config import StudyConfig
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def plan(
         Print one JSON object on stdout.
     """
     from foveal.study.planning import plan as make
-    from foveal.study.workers import best_workers
+    from foveal.study.worker_count import best_workers
 
     workers = workers or best_workers(config, None)
     with err.status("Taking a few steps of each variant"):

@@ -47,7 +47,7 @@ def serve(
     from foveal.cli.explain import words
     from foveal.training import Numerics, resolve
     from foveal.web.app import page_app
-    from foveal.web.networks import served_from
+    from foveal.web.loaded_study import served_from
     from foveal.web.server import listening, serve_on
     from foveal.web.worker import Worker
 

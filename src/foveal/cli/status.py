@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from foveal.cli.console import out, print_json
-from foveal.cli.live import states_table, summary
+from foveal.cli.live_status import states_table, summary
 
 
 def status(study: Path, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:

@@ -45,7 +45,7 @@ def train(
     json
         Print one JSON object on stdout.
     """
-    from foveal.study.notes import weights_sentence
+    from foveal.analysis.caveats import weights_sentence
     from foveal.study.runner import run
 
     with LiveProgress() as progress:

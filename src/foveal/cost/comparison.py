@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from foveal.cost.cost_tables import MB, gate_timing_table, site_table, timing_table
 from foveal.cost.report import CostReport
-from foveal.cost.tables import MB, gate_timing_table, site_table, timing_table
 from foveal.cost.totals import Totals
-from foveal.tables import Table, html_table, markdown_table
+from foveal.text_tables import Table, html_table, markdown_table
 
 HEADINGS = ("network", "parameters", "MACs, millions", "elements, millions", "kept, MB")
 FORMS = (",.0f", ",.3f", ",.3f", ",.3f")

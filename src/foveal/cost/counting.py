@@ -11,7 +11,7 @@ from typing import Any
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from foveal.cost.frames import Frame, Frames
+from foveal.cost.attribution import Frame, Frames
 from foveal.cost.operations import elements, multiply_adds
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from torch import nn
 
-from foveal.attention.standing import has_no_parts
+from foveal.attention.inserted import has_no_parts
+from foveal.cost.attribution import Frame, Seen
 from foveal.cost.counting import Tally
-from foveal.cost.frames import Frame, Seen
-from foveal.cost.passes import Counted, Held
+from foveal.cost.profiling import Counted, Held
 
 
 @dataclass(frozen=True)

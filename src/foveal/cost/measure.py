@@ -8,15 +8,15 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from foveal.attention.spec import NONE
+from foveal.attention.variant_spec import NONE
+from foveal.cost.ablation import GatePassedBy, outermost_gates, replace_module
 from foveal.cost.comparison import CostComparison
+from foveal.cost.conditions import META, Setting, Shape, checked_setting, name_of
 from foveal.cost.copying import copied
-from foveal.cost.gates import GatePassedBy, outermost_gates, replace_module
 from foveal.cost.layers import layers_of
-from foveal.cost.passes import count, hold
 from foveal.cost.peak import peak_memory
+from foveal.cost.profiling import count, hold
 from foveal.cost.report import Conditions, CostReport
-from foveal.cost.setting import META, Setting, Shape, checked_setting, name_of
 from foveal.cost.sites import sites_of, timed
 from foveal.cost.timing import time_models
 from foveal.cost.totals import totals_of

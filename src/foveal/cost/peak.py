@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from foveal.cost.setting import Setting
+from foveal.cost.conditions import Setting
 from foveal.cost.timing import training_step
 
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from foveal.cost.layers import Layer
-from foveal.cost.sites import SiteCost
-from foveal.cost.tables import (
+from foveal.cost.cost_tables import (
     gate_timing_table,
     layer_table,
     site_table,
     timing_table,
     totals_table,
 )
+from foveal.cost.layers import Layer
+from foveal.cost.sites import SiteCost
 from foveal.cost.timing import Timing
 from foveal.cost.totals import Totals
-from foveal.tables import Table, html_table, markdown_table
+from foveal.text_tables import Table, html_table, markdown_table
 
 
 @dataclass(frozen=True)

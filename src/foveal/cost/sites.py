@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
-from foveal.attention.standing import site_of
-from foveal.cost.gates import is_within, outermost_gates
+from foveal.attention.inserted import site_of
+from foveal.cost.ablation import is_within, outermost_gates
+from foveal.cost.conditions import Setting
 from foveal.cost.layers import Layer
-from foveal.cost.passes import Held
-from foveal.cost.setting import Setting
+from foveal.cost.profiling import Held
 from foveal.cost.timing import Timing, time_gates
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 from torch.utils.benchmark import Timer
 
-from foveal.cost.setting import Setting, Shape
+from foveal.cost.conditions import Setting, Shape
 from foveal.errors import UsageError
 
 INFERENCE, STEP, BOTH_WAYS = "inference", "training step", "forward and backward"

@@ -15,9 +15,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from foveal.cost.cost_tables import MB
 from foveal.cost.report import CostReport
-from foveal.cost.tables import MB
-from foveal.tables import Table
+from foveal.text_tables import Table
 
 BLOCKS = ((32, 32), (64, 16), (128, 8))  # channels and side of the feature map of each block
 HEAD = (1024, 1024, 10, 10)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from foveal.cost.conditions import Setting
 from foveal.cost.layers import Layer
-from foveal.cost.setting import Setting
 
 FLOAT = 4  # bytes of a float32, in which the old convention counts every output
 

@@ -1,12 +1,12 @@
 """Images to train and test on: sources, the decoded cache, augmentation by batch."""
 
 from foveal.data.batches import Augmentation
-from foveal.data.colourfulness import colourfulness
-from foveal.data.content import Content
+from foveal.data.colorfulness import colourfulness
 from foveal.data.dataset import ImageData, Split
+from foveal.data.decoded import Content
 from foveal.data.loading import load_data
-from foveal.data.scenes import scenes_data
-from foveal.data.sources import data_names, is_import_path
+from foveal.data.scenes.generation import scenes_data
+from foveal.data.sources.lookup import data_names, is_import_path
 
 __all__ = [
     "Augmentation",

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from foveal.data.batches import Augmentation
-from foveal.data.channels import channel_statistics
+from foveal.data.channel_statistics import channel_statistics
 from foveal.data.dataset import ImageData
-from foveal.data.scenes import scenes_data
-from foveal.data.sources import find_source
+from foveal.data.scenes.generation import scenes_data
+from foveal.data.sources.lookup import find_source
 from foveal.data.subsets import check_sizes, hold_out, subset
 from foveal.errors import UsageError, bad_parameter, unknown_name
 
@@ -45,7 +45,7 @@ def load_data(
 
     `train_size` and `test_size` choose fixed random images, the same for every run; `validation`
     holds out that many further training images. `mean` and `std` are measured on the training
-    images that are left. What is decoded is kept in the cache folder, see `foveal.data.cache`.
+    images that are left. What is decoded is kept in the cache folder, see `foveal.data.decoded_cache`.
 
     Raises UsageError for what cannot be asked for, FovealError for a damaged file or no network.
     """

@@ -18,8 +18,8 @@ from foveal.evaluation.corruptions import (
     check_channels,
     corrupt,
 )
-from foveal.evaluation.hiding import occlude
-from foveal.modes import evaluating
+from foveal.evaluation.random_occlusion import occlude
+from foveal.module_modes import evaluating
 from foveal.seeding import generator
 
 OCCLUSION = "occlusion"

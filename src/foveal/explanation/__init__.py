@@ -5,10 +5,10 @@ from foveal.explanation.faithfulness import Faithfulness, faithfulness
 from foveal.explanation.gate_statistics import GateStatistics, gate_statistics
 from foveal.explanation.gates import GateMap, gate_maps
 from foveal.explanation.grad_cam import grad_cam
-from foveal.explanation.localisation import Localisation, localise, masks_of_boxes
-from foveal.explanation.occlusion import PRESETS, occlusion_sensitivity
-from foveal.explanation.occlusion_result import OcclusionResult
-from foveal.explanation.planting import Planted, plant
+from foveal.explanation.grid_pointing import Planted, plant
+from foveal.explanation.localization import Localisation, localise, masks_of_boxes
+from foveal.explanation.occlusion.result import OcclusionResult
+from foveal.explanation.occlusion.sensitivity import PRESETS, occlusion_sensitivity
 from foveal.explanation.random_maps import random_maps
 
 __all__ = [

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from foveal.attention.gate import Gate
 from foveal.errors import UsageError, bad_parameter
-from foveal.explanation.checks import check_images
 from foveal.explanation.gates import GateMap, gate_maps, has_gates
 from foveal.explanation.grad_cam import grad_cam
-from foveal.explanation.occlusion import occlusion_sensitivity
-from foveal.explanation.occlusion_result import OcclusionResult
-from foveal.explanation.ranks import rank_correlation
-from foveal.explanation.windows import Windows
+from foveal.explanation.input_validation import check_images
+from foveal.explanation.occlusion.result import OcclusionResult
+from foveal.explanation.occlusion.sensitivity import occlusion_sensitivity
+from foveal.explanation.occlusion.windows import Windows
+from foveal.explanation.rank_correlation import rank_correlation
 from foveal.seeding import seeded
 
 DRAWS = 5

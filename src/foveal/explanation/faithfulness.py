@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from foveal.errors import bad_parameter
-from foveal.explanation.checks import (
+from foveal.explanation.input_validation import (
     Numbers,
     check_finite,
     check_images,
@@ -20,9 +20,9 @@ from foveal.explanation.checks import (
     checked_logits,
     checked_maps,
 )
-from foveal.explanation.fills import blurred, fitting
 from foveal.explanation.inputs import as_taken
-from foveal.modes import evaluating
+from foveal.explanation.occlusion.fills import blurred, fitting
+from foveal.module_modes import evaluating
 
 Counts = npt.NDArray[np.int64]
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from foveal.attention.fast.switch import fast_gates
 from foveal.attention.gate import Gate
-from foveal.attention.standing import site_of
+from foveal.attention.inserted import site_of
 from foveal.errors import UsageError
 from foveal.explanation.gates import kind_of, refuse_without_gates, share_of
 from foveal.explanation.inputs import as_taken
-from foveal.modes import evaluating
+from foveal.kernels.dispatch import fast_gates
+from foveal.module_modes import evaluating
 
 STILL = 0.01  # deviations below are too small to matter beside what follows a gate
 CLOSED, OPEN = 0.05, 0.95

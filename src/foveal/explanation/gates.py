@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from foveal.attention.fast.switch import fast_gates
 from foveal.attention.gate import Gate
-from foveal.attention.maps import captured_maps
-from foveal.attention.standing import site_of
-from foveal.attention.start import IdentityStart
+from foveal.attention.identity_start import IdentityStart
+from foveal.attention.inserted import site_of
+from foveal.attention.map_capture import captured_maps
 from foveal.errors import UsageError
 from foveal.explanation.inputs import as_taken
-from foveal.modes import evaluating
+from foveal.kernels.dispatch import fast_gates
+from foveal.module_modes import evaluating
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,11 +9,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from foveal.attention.gate import Gate
-from foveal.attention.standing import GATE
+from foveal.attention.inserted import GATE
 from foveal.errors import UsageError, unknown_name
-from foveal.explanation.checks import check_images, check_known, checked_classes, checked_logits
+from foveal.explanation.input_validation import (
+    check_images,
+    check_known,
+    checked_classes,
+    checked_logits,
+)
 from foveal.explanation.inputs import as_taken
-from foveal.modes import evaluating
+from foveal.module_modes import evaluating
 
 CHUNK = 16
 

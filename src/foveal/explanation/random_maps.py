@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from foveal.explanation.checks import Numbers
-from foveal.explanation.windows import windows_over
+from foveal.explanation.input_validation import Numbers
+from foveal.explanation.occlusion.windows import windows_over
 from foveal.seeding import generator
 
 

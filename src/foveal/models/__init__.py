@@ -1,14 +1,14 @@
 """Plain networks, and attention put into any of them."""
 
 from foveal.models.build import build_model, model_names, place_of
-from foveal.models.checkpoints import ImportedState, LoadReport, import_state, load_state
 from foveal.models.convnet import ConvNet
 from foveal.models.finetuning import head_of, trainable_groups
 from foveal.models.insertion import Insertion, insert
 from foveal.models.pretrained import load_pretrained, pretrained_checksum
 from foveal.models.resnet import ResNet, resnet18, resnet34, resnet50, resnet101
-from foveal.models.saved import AttentionModel, load_model, save_model
+from foveal.models.serialization import AttentionModel, load_model, save_model
 from foveal.models.sites import Site
+from foveal.models.state_dict_conversion import ImportedState, LoadReport, import_state, load_state
 
 __all__ = [
     "AttentionModel",

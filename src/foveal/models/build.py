@@ -11,14 +11,14 @@ import torch
 from torch import nn
 
 from foveal.attention import parse_spec
-from foveal.attention.spec import NONE, PLAIN, WIDE, Spec
+from foveal.attention.variant_spec import NONE, PLAIN, WIDE, Spec
 from foveal.errors import UsageError, unknown_name
-from foveal.importing import imported
 from foveal.models.convnet import ConvNet
 from foveal.models.insertion import insert
+from foveal.models.parameter_matching import widening_for
 from foveal.models.resnet import resnet18, resnet34, resnet50, resnet101
-from foveal.models.widening import widening_for
 from foveal.seeding import seeded
+from foveal.user_imports import imported
 
 SMALL_IMAGES = 64  # pixels a side under which a ResNet has the stem of CIFAR
 RESNETS = {"resnet18": resnet18, "resnet34": resnet34, "resnet50": resnet50, "resnet101": resnet101}

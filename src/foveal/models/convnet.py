@@ -7,7 +7,7 @@ from collections import OrderedDict
 from torch import Tensor, nn
 
 from foveal.errors import bad_parameter
-from foveal.models.normed import ReLU, conv_norm_relu
+from foveal.models.fused_layers import ReLU, conv_norm_relu
 from foveal.models.pooling import MaxPool2x2
 
 WIDTHS = (32, 64, 128)

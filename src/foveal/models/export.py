@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from foveal.errors import FovealError, UsageError
 from foveal.models.insertion import example_of
-from foveal.modes import evaluating
+from foveal.module_modes import evaluating
 
 TOLERANCE = 1e-4  # of the largest logit: another runtime sums in another order
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from foveal.attention.standing import gates_of, is_gate
+from foveal.attention.inserted import gates_of, is_gate
 from foveal.errors import UsageError
 from foveal.models.tracing import backbone
 

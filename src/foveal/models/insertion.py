@@ -14,11 +14,11 @@ from torch.utils.hooks import RemovableHandle
 
 from foveal.attention import create, entry
 from foveal.attention.gate import one_of
-from foveal.attention.standing import GATE, MARK, gate_of
-from foveal.attention.start import IdentityStart
+from foveal.attention.identity_start import IdentityStart
+from foveal.attention.inserted import GATE, MARK, gate_of
 from foveal.errors import UsageError, bad_parameter
 from foveal.models.finetuning import freeze, parameters_of, without
-from foveal.models.places import in_residual_branches
+from foveal.models.placement import in_residual_branches
 from foveal.models.sites import Site, Where, find_sites
 from foveal.models.tracing import Node, trace
 from foveal.seeding import seeded
@@ -71,7 +71,7 @@ class Insertion:
 
         With `freeze_backbone` the backbone's parameters stop asking for gradients and have no group.
         Its batch norms still follow the data in training mode: `foveal.training.train` holds them by
-        `foveal.modes.hold_frozen_norms`, and so can a loop of your own, after each `model.train()`.
+        `foveal.module_modes.hold_frozen_norms`, and so can a loop of your own, after each `model.train()`.
         """
         gates = self.gate_parameters
         backbone = without(self.model.parameters(), gates)

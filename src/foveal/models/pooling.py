@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from foveal.attention.fast.switch import takes_fast_path
-from foveal.attention.fast.windows import GreatestOfWindows
+from foveal.kernels.dispatch import takes_fast_path
+from foveal.kernels.max_pool import GreatestOfWindows
 
 
 class MaxPool2x2(nn.MaxPool2d):

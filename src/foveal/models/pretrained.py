@@ -12,9 +12,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from foveal.attention.gate import one_of
-from foveal.attention.standing import gates_of
+from foveal.attention.inserted import gates_of
 from foveal.errors import FovealError, UsageError
-from foveal.models.checkpoints import (
+from foveal.models.finetuning import head_of
+from foveal.models.state_dict_conversion import (
     GATES,
     LoadReport,
     account,
@@ -22,7 +23,6 @@ from foveal.models.checkpoints import (
     put,
     refuse_misfit,
 )
-from foveal.models.finetuning import head_of
 
 OWN = "foveal"
 WRAPPINGS = ("state_dict", "model")  # entries under which training scripts keep the state dict

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from torch import nn
 
 from foveal.errors import UsageError
-from foveal.models.kinds import is_map, is_norm
-from foveal.models.places import PLACES
+from foveal.models.node_kinds import is_map, is_norm
+from foveal.models.placement import PLACES
 from foveal.models.tracing import Node
 
 Where = str | Callable[[str, nn.Module], bool]

@@ -12,8 +12,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.hooks import RemovableHandle
 
-from foveal.attention.standing import has_no_parts, is_gate
-from foveal.modes import evaluating
+from foveal.attention.inserted import has_no_parts, is_gate
+from foveal.module_modes import evaluating
 
 
 @dataclass

@@ -1,14 +1,14 @@
 """What a run and a study leave on disk, written whole or not at all, and read back without torch."""
 
+from foveal.analysis.costs import costs_of
+from foveal.analysis.gate_findings import GateFinding, gate_findings_of
+from foveal.analysis.occlusion import ClassSheets, Sweeps, class_sheets_of, sweeps_of
+from foveal.analysis.robustness import RobustnessCurves, curves_of
 from foveal.atomic import partial_path, written_aside
-from foveal.records.aside import set_aside
-from foveal.records.costs import costs_of
 from foveal.records.design import Cell, Design, read_design, write_design
-from foveal.records.gates import GateFinding, gate_findings_of
 from foveal.records.manifest import is_complete, refuse_damage
-from foveal.records.occlusion import ClassSheets, Sweeps, class_sheets_of, sweeps_of
 from foveal.records.progress import RunProgress, read_progress, write_progress
-from foveal.records.robustness import RobustnessCurves, curves_of
+from foveal.records.quarantine import set_aside
 from foveal.records.run import RunRecord, has_extra, read_extras, read_run, write_extra, write_run
 from foveal.records.schema import SCHEMA
 from foveal.records.study import (

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from foveal.records import schema
-from foveal.records.aside import is_aside
 from foveal.records.design import Cell, Design, read_design
 from foveal.records.manifest import is_complete
+from foveal.records.quarantine import is_aside
 from foveal.records.run import Arrays, RunRecord, read_extras, read_run, write_json, write_table
 
 # Equal on every machine and in every order of running; what is not stands behind them, and says so.

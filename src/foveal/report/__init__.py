@@ -1,6 +1,6 @@
 """A page, tables and figures from records alone: no torch, no retraining, no network."""
 
-from foveal.report.arms import comparisons
-from foveal.report.files import Report, compare, report
+from foveal.analysis.variant_runs import comparisons
+from foveal.report.report_files import Report, compare, report
 
 __all__ = ["Report", "compare", "comparisons", "report"]

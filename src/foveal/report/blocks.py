@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from matplotlib.figure import Figure
 
-from foveal.report.svg import house_style, to_svg
-from foveal.tables import Table as TextTable
+from foveal.plotting.svg import house_style, to_svg
+from foveal.text_tables import Table as TextTable
 
 
 @dataclass(frozen=True)

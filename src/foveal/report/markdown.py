@@ -15,10 +15,10 @@ from foveal.report.blocks import (
     Text,
     Tiles,
 )
-from foveal.report.content import Content
-from foveal.report.result import extent, sentence
-from foveal.report.words import percent
-from foveal.tables import in_markdown, markdown_table
+from foveal.report.document import Content
+from foveal.report.formatting import percent
+from foveal.report.sections.results import extent, sentence
+from foveal.text_tables import in_markdown, markdown_table
 
 
 def markdown_of(content: Content, *, figures: str) -> str:

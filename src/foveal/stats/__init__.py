@@ -2,9 +2,9 @@
 
 from foveal.stats.bootstrap import Bootstrap, two_way_bootstrap
 from foveal.stats.comparison import FEWEST_SEEDS, Comparison, Verdict
+from foveal.stats.confidence_interval import mean_interval
 from foveal.stats.equivalence import Equivalence, equivalence
 from foveal.stats.mcnemar import McNemar, mcnemar
-from foveal.stats.mean import mean_interval
 from foveal.stats.power import detectable_difference, power, seeds_needed
 from foveal.stats.slope import Slope, two_way_slope
 from foveal.stats.variance import VarianceSplit, variance_split

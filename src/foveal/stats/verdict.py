@@ -21,7 +21,7 @@ from foveal.errors import bad_parameter
 from foveal.stats.comparison import FEWEST_SEEDS, Comparison, Verdict
 from foveal.stats.correctness import BoolArray
 from foveal.stats.equivalence import equivalence
-from foveal.stats.images import beside, check_runs
+from foveal.stats.image_uncertainty import beside, check_runs
 from foveal.stats.power import MOST_SEEDS, detectable_difference, seeds_needed
 
 # The share of studies without any difference that show one to whoever looks after each seed from 3 to

@@ -9,12 +9,12 @@ from foveal.study.config import RunConfig, StudyConfig
 from foveal.study.progress import Progress
 
 if TYPE_CHECKING:
-    from foveal.study.evaluation import evaluate_run as evaluate_run
     from foveal.study.executors import in_process as in_process
     from foveal.study.executors import local_pool as local_pool
     from foveal.study.executors import ray_cluster as ray_cluster
     from foveal.study.planning import Plan as Plan
     from foveal.study.planning import plan as plan
+    from foveal.study.run_evaluation import evaluate_run as evaluate_run
     from foveal.study.runner import run as run
     from foveal.study.study import Study as Study
 
@@ -36,7 +36,7 @@ __getattr__ = lazily(
     {
         "Plan": "planning",
         "Study": "study",
-        "evaluate_run": "evaluation",
+        "evaluate_run": "run_evaluation",
         "in_process": "executors",
         "local_pool": "executors",
         "plan": "planning",

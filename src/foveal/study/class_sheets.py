@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from foveal.records import ClassSheets, class_sheets_of, sweeps_of
 from foveal.records.run import read_extras
-from foveal.study.networks import Network
+from foveal.study.trained_runs import Network
 
 
 def class_sheets(networks: Sequence[Network]) -> ClassSheets | None:

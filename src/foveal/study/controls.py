@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from foveal.attention import parse_spec
-from foveal.attention.spec import PLAIN, SAME_TIME, WIDE
+from foveal.attention.variant_spec import PLAIN, SAME_TIME, WIDE
 from foveal.errors import UsageError
 from foveal.study.config import StudyConfig
 

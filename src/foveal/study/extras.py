@@ -15,21 +15,21 @@ import numpy.typing as npt
 
 from foveal.errors import FovealError
 from foveal.records import Design, has_extra, write_extra
-from foveal.study import costs, seen
+from foveal.study import run_extras, variant_costs
 from foveal.study.config import RunConfig
 from foveal.study.design import runs_of
-from foveal.study.job import Job
+from foveal.study.training_job import Job
 from foveal.training import Training
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 OF_RUNS: dict[str, Callable[[Job, Training], Arrays]] = {
-    "occlusion": seen.occlusion,
-    "gates": seen.gates,
-    "robustness": seen.robust,
-    "covariates": seen.covariates,
+    "occlusion": run_extras.occlusion,
+    "gates": run_extras.gates,
+    "robustness": run_extras.robust,
+    "covariates": run_extras.covariates,
 }
 """Called after the training of each run; what has nothing to say of a run returns nothing."""
-OF_VARIANTS: dict[str, Callable[[RunConfig, Path], Arrays]] = {"cost": costs.cost}
+OF_VARIANTS: dict[str, Callable[[RunConfig, Path], Arrays]] = {"cost": variant_costs.cost}
 """Called once for each variant in each setting of a study, with its first run's config and folder."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from foveal.records import GateFinding, gate_findings_of
 from foveal.records.run import read_extras
-from foveal.study.networks import Network
+from foveal.study.trained_runs import Network
 
 
 def gate_findings(networks: Sequence[Network]) -> list[GateFinding]:

@@ -11,10 +11,10 @@ from foveal.records import Cell, Design
 from foveal.stats import FEWEST_SEEDS, detectable_difference, seeds_needed
 from foveal.study.config import RunConfig, Setting, StudyConfig
 from foveal.study.design import run_config, settings_of
-from foveal.study.probe import Speed, measure_speeds
-from foveal.study.seen import forward_passes
-from foveal.study.setting import images_of, read_data
-from foveal.study.settling import settled
+from foveal.study.resolved_config import images_of, read_data
+from foveal.study.resolved_design import settled
+from foveal.study.run_extras import forward_passes
+from foveal.study.step_timing import Speed, measure_speeds
 
 ALPHA = 0.05
 # Run-to-run standard deviations of test accuracy, in points, that others and we have met.

@@ -19,15 +19,15 @@ from foveal.records.run import read_config, write_config
 from foveal.study import extras
 from foveal.study.config import RunConfig, as_record, differences
 from foveal.study.environment import environment
-from foveal.study.job import Job, first_images, make_job, per_image, work
 from foveal.study.progress import Progress
-from foveal.study.setting import (
+from foveal.study.resolved_config import (
     images_of,
     read_data,
     with_checksums,
     with_full_paths,
     with_numerics,
 )
+from foveal.study.training_job import Job, first_images, make_job, per_image, work
 from foveal.training import Training
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from foveal.analysis.caveats import notes_of
 from foveal.errors import DamagedError, FovealError
 from foveal.records import (
     Design,
@@ -24,13 +25,12 @@ from foveal.records import (
     write_notes,
     write_results,
 )
-from foveal.records.aside import is_aside
+from foveal.records.quarantine import is_aside
 from foveal.study import extras
 from foveal.study.config import RunConfig, StudyConfig
 from foveal.study.design import part_of, runs_of
 from foveal.study.executors import Executor, Outcome, Task, in_process
-from foveal.study.notes import notes_of
-from foveal.study.settling import grown, settled, stored_design
+from foveal.study.resolved_design import grown, settled, stored_design
 
 Run = tuple[RunConfig, Path]
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from foveal.errors import FovealError
 from foveal.evaluation import Evaluation, Predictions, measure, predict
-from foveal.modes import hold_frozen_norms
+from foveal.module_modes import hold_frozen_norms
 from foveal.seeding import stream_seed
 from foveal.training.checkpoint import State, load_checkpoint, save_checkpoint
 from foveal.training.history import Epoch

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from foveal.errors import bad_parameter
-from foveal.training.probe import bfloat16_is_faster
+from foveal.training.hardware_probe import bfloat16_is_faster
 
 if TYPE_CHECKING:
     import torch
@@ -68,7 +68,7 @@ def resolved_gates(gates: str, device: str) -> Literal["fast", "plain"]:
     """
     if gates == "plain" or (gates == AUTO and device != "cpu"):
         return "plain"
-    from foveal.attention.fast.switch import why_not_fast
+    from foveal.kernels.dispatch import why_not_fast
 
     reason = "it is for the CPU" if device != "cpu" else why_not_fast()
     if gates == "fast" and reason is not None:

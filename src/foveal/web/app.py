@@ -19,12 +19,14 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.types import ASGIApp
 
 from foveal.errors import FovealError
-from foveal.report.content import content_of
-from foveal.report.page import page_of
+from foveal.plotting.png_images import scales
+from foveal.report.document import content_of
+from foveal.report.html_page import page_of
+from foveal.web.errors import NOT_FOUND, RefusedError, one_of, whole_number
 from foveal.web.failures import HANDLERS, said
 from foveal.web.gallery import examples
-from foveal.web.kept import Kept
-from foveal.web.looking import (
+from foveal.web.image_cache import Kept
+from foveal.web.image_view import (
     FILL_NAMES,
     Json,
     Looked,
@@ -35,9 +37,7 @@ from foveal.web.looking import (
     usual_window,
     window_choices,
 )
-from foveal.web.networks import Served
-from foveal.web.pictures import scales
-from foveal.web.refusals import NOT_FOUND, RefusedError, one_of, whole_number
+from foveal.web.loaded_study import Served
 from foveal.web.safety import POLICY, body_of, guarded, report_policy
 from foveal.web.uploads import MOST_BYTES, MOST_PIXELS, pixels_of
 from foveal.web.worker import Worker

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from foveal.errors import FovealError, UsageError
-from foveal.web.refusals import BAD_REQUEST, NOT_FOUND
+from foveal.web.errors import BAD_REQUEST, NOT_FOUND
 
 FAILED = 500
 SAID = {

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from foveal.web.networks import Served
-from foveal.web.pictures import data_uri, thumbnail
-from foveal.web.refusals import whole_number
+from foveal.plotting.png_images import data_uri, thumbnail
+from foveal.web.errors import whole_number
+from foveal.web.loaded_study import Served
 
 ON_A_PAGE = 12
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from foveal.web.refusals import FORBIDDEN, TOO_LARGE, RefusedError
+from foveal.web.errors import FORBIDDEN, TOO_LARGE, RefusedError
 
 HOST = "127.0.0.1"
 NAMES = (HOST, "localhost")

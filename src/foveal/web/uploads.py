@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from foveal.data.decoding import TOO_DEEP, in_colour
-from foveal.web.refusals import TOO_LARGE, RefusedError
+from foveal.data.image_decoding import TOO_DEEP, in_colour
+from foveal.web.errors import TOO_LARGE, RefusedError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 NAMED = "PNG, JPEG, WebP, BMP or GIF"

@@ -12,8 +12,8 @@ from foveal.errors import DamagedError, FovealError
 from foveal.records import partial_path, set_aside
 from foveal.study.config import Images, RunConfig
 from foveal.study.progress import Progress
+from foveal.study.resolved_config import images_of, read_data
 from foveal.study.runner import run
-from foveal.study.setting import images_of, read_data
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Analysis of finished runs: aggregates, caveats, hypotheses and stored extras, without torch."""

@@ -1,0 +1,1 @@
+"""The original CIFAR archives: layouts, file formats and checksums."""

@@ -1,0 +1,1 @@
+"""`scenes`: a synthetic data set of ten shapes on cluttered backgrounds, rendered on demand."""

@@ -1,0 +1,38 @@
+"""Run a network over images and keep its logits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from foveal.module_modes import evaluating
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Logits (N, K) in float32 and labels (N,), both on the CPU, in the order of the images."""
+
+    logits: Tensor
+    labels: Tensor
+
+    @property
+    def loss(self) -> float:
+        """Mean cross-entropy, without label smoothing."""
+        return float(nn.functional.cross_entropy(self.logits.double(), self.labels))
+
+    @property
+    def accuracy(self) -> float:
+        """Share of images whose highest logit is that of their label."""
+        return float((self.logits.argmax(1) == self.labels).double().mean())
+
+
+@torch.no_grad()
+def predict(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> Predictions:
+    """Return what the model says of every image, in eval mode; its own mode is put back."""
+    with evaluating(model):
+        pairs = [(model(images).float(), labels) for images, labels in batches]
+    logits, labels = zip(*pairs, strict=True)
+    return Predictions(torch.cat(logits).cpu(), torch.cat(labels).cpu())

@@ -1,0 +1,1 @@
+"""Occlusion sensitivity: windows, fills, the sweep, scores and results."""

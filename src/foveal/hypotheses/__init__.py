@@ -1,5 +1,0 @@
-"""Old observations of where attention helps, held against the records of a study; no torch."""
-
-from foveal.hypotheses.findings import Finding, hypotheses_of
-
-__all__ = ["Finding", "hypotheses_of"]

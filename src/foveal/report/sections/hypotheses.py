@@ -1,0 +1,52 @@
+"""Whether attention helps most where it is said to: the old observations, held against this study."""
+
+from __future__ import annotations
+
+import math
+
+from foveal.analysis.hypotheses import Finding, hypotheses_of
+from foveal.records import StudyRecord
+from foveal.report.blocks import Block, Section, Table, Text
+from foveal.report.formatting import ABSENT, interval, level, points, true_minus
+from foveal.text_tables import Table as TextTable
+
+
+def hypotheses_section(study: StudyRecord) -> Section:
+    """Return the answer to each hypothesis in a sentence, and the table of all effects."""
+    found = hypotheses_of(study)
+    blocks: list[Block] = [Text(sentence(one), quiet=False) for one in found]
+    if any(one.effects for one in found):
+        blocks.append(effects_table(found))
+    return Section("hypotheses", "Where is attention said to help?", tuple(blocks))
+
+
+def sentence(finding: Finding) -> str:
+    """Return a claim and what the study says of it."""
+    claim = finding.hypothesis.claim
+    reason = true_minus(finding.reason).replace("`", "")
+    return f"{claim[0].upper()}{claim[1:]}: {finding.answer or 'no answer'}; {reason}."
+
+
+def effects_table(found: list[Finding]) -> Table:
+    """Return one row a variant: how its gain changes with the property of the images."""
+    rows = []
+    for one in found:
+        for effect in one.effects:
+            ends = ABSENT if math.isnan(effect.interval[0]) else interval(effect.interval)
+            answer = (one.answer or "no answer") if effect.variant == one.variant else ""
+            rows.append((one.hypothesis.claim, effect.variant, points(effect.change), ends, answer))
+    headings = (
+        "hypothesis",
+        "variant",
+        "change of the gain, points",
+        f"{level(found[0].level)} interval",
+        "answer",
+    )
+    note = (
+        "From the lower to the upper end of the property; support is a fall with the object's size, a rise "
+        "with colours. Rows without an answer stand for comparison: a change that other variants and controls "
+        "share is no merit of this one."
+    )
+    words = ("variant", "answer")
+    table = TextTable("Change of the gain over none", headings, tuple(rows), note, words=words)
+    return Table("hypotheses", table)

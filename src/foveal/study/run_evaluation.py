@@ -1,0 +1,33 @@
+"""Evaluate the weights that a finished run has left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from foveal.errors import UsageError
+from foveal.evaluation import Evaluation, evaluate
+from foveal.models import load_model
+from foveal.records import is_complete, schema
+from foveal.records.run import read_config
+from foveal.study.config import RunConfig
+from foveal.study.resolved_config import images_of, read_data
+from foveal.study.training_job import numerics_of
+from foveal.training.loop import EVALUATION_BATCH, in_format
+from foveal.training.numerics import arithmetic_of, precision
+
+OTHER = {"data_checksum": "", "train_size": None, "test_size": None}
+
+
+def evaluate_run(folder: Path, *, source: str | None = None) -> Evaluation:
+    """Evaluate the weights of a finished run on its own test set, or on that of `source`."""
+    if not is_complete(folder):
+        raise UsageError(f"{folder} is not a finished run.")
+    config = RunConfig(**read_config(folder))
+    if source is not None:
+        config = config.model_copy(update={"data": source, **OTHER})
+    model, data = load_model(folder / schema.MODEL), read_data(images_of(config))
+    numerics = numerics_of(config)
+    model.to(numerics.device)
+    with arithmetic_of(numerics), precision(numerics):
+        batches = data.batches("test", batch_size=EVALUATION_BATCH, device=numerics.device)
+        return evaluate(model, in_format(batches, numerics))

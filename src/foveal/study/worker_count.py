@@ -1,0 +1,24 @@
+"""How many runs go on at a time on this machine, where that is left to be found out."""
+
+from __future__ import annotations
+
+from foveal.records import Design
+from foveal.study.config import StudyConfig
+from foveal.study.executors.pool import visible_gpus
+from foveal.training.hardware_probe import runs_at_a_time
+from foveal.training.numerics import AUTO, best_device, cores
+
+
+def best_workers(config: StudyConfig, stored: Design | None) -> int:
+    """Return how many runs side by side do most: one a GPU, and on a CPU what a probe of it says.
+
+    The probe is of runs with a thread each against one on all threads; where the threads of a run are
+    given, or settled in the design that is `stored`, as many runs go on as there are cores for them.
+    """
+    known = {} if stored is None else stored.setting
+    device = known.get("device", config.device)
+    device = best_device() if device == AUTO else device
+    if device != "cpu":
+        return max(1, len(visible_gpus())) if device == "cuda" else 1
+    threads = int(known.get("threads", config.threads))
+    return max(1, cores() // threads) if threads else runs_at_a_time(cores())

@@ -1,0 +1,87 @@
+"""What an occlusion sweep leaves on disk, and what is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from explanation.small_networks import CLASSES, AnySize, LinearModel, some_images
+from foveal.errors import FovealError
+from foveal.explanation import OcclusionResult, occlusion_sensitivity
+
+
+def test_saved_and_read_again(tmp_path: Path) -> None:
+    models = {"a": AnySize(), "b": LinearModel((3, 9, 8), CLASSES)}
+    images = some_images(2, 3, 9, 8)
+    result = occlusion_sensitivity(models, images, [1, 2], window=3, target=torch.tensor([4, 5]))
+    result.save(tmp_path / "maps.npz")
+    again = OcclusionResult.load(tmp_path / "maps.npz")
+    for name in models:
+        assert torch.equal(again.map(name), result.map(name))
+    assert again.windows == result.windows
+    assert again.accuracy_under_occlusion("a") == result.accuracy_under_occlusion("a")
+    assert [p.name for p in tmp_path.iterdir()] == ["maps.npz"]
+
+
+def test_a_file_that_is_something_else(tmp_path: Path) -> None:
+    (tmp_path / "other.npz").write_bytes(b"PK nothing")
+    with pytest.raises(FovealError, match=r"other\.npz holds no result"):
+        OcclusionResult.load(tmp_path / "other.npz")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("whole") / "maps.npz"
+    occlusion_sensitivity(AnySize(), some_images(1, 3, 8, 8), [0]).save(path)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.99])
+def test_a_truncated_file(whole: bytes, tmp_path: Path, share: float) -> None:
+    path = tmp_path / "maps.npz"
+    path.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(FovealError, match=r"maps\.npz holds no result"):
+        OcclusionResult.load(path)
+
+
+def test_a_flipped_byte_is_an_error_or_does_not_count(whole: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "maps.npz"
+    path.write_bytes(whole)
+    expected = OcclusionResult.load(path).map()
+    refused = 0
+    for place in range(0, len(whole), 7):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            assert torch.equal(OcclusionResult.load(path).map(), expected), place
+        except FovealError:
+            refused += 1
+    assert refused > len(whole) / 7 / 2
+
+
+@pytest.mark.parametrize("content", [np.zeros((2, 3)), np.array("text")])
+def test_another_file_of_numpy(content: Any, tmp_path: Path) -> None:
+    np.save(tmp_path / "maps.npy", content)
+    with pytest.raises(FovealError, match=r"maps\.npy holds no result"):
+        OcclusionResult.load(tmp_path / "maps.npy")
+
+
+@pytest.mark.parametrize("about", ["3", "null", "[]", "{", '{"version": 1, "windows": 3}'])
+def test_another_archive_of_numpy(about: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "maps.npz", about=np.array(about))
+    with pytest.raises(FovealError, match=r"maps\.npz holds no result"):
+        OcclusionResult.load(tmp_path / "maps.npz")
+
+
+def test_a_file_of_another_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "maps.npz"
+    occlusion_sensitivity(AnySize(), some_images(1, 3, 8, 8), [0]).save(path)
+    with np.load(path) as stored:
+        arrays: dict[str, Any] = dict(stored)
+    about = str(arrays["about"])
+    assert '"version": 1' in about
+    arrays["about"] = np.array(about.replace('"version": 1', '"version": 2'))
+    np.savez(path, **arrays)
+    with pytest.raises(FovealError, match="version 2, and this foveal reads 1"):
+        OcclusionResult.load(path)

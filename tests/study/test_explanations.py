@@ -1,0 +1,226 @@
+"""Which networks and images an explanation is of, and the means that it shows."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from foveal.data import ImageData
+from foveal.errors import UsageError
+from foveal.explanation import occlusion_sensitivity
+from foveal.records import read_run
+from foveal.study import Study
+from foveal.study.class_sheets import class_sheets
+from foveal.study.explanations import chosen_rows, explain
+from foveal.study.gate_findings import gate_findings
+from foveal.study.map_metrics import measured
+from foveal.study.robustness_curves import robustness_curves
+from foveal.study.run_extras import images_at
+from foveal.study.trained_runs import Network, images_for, networks_of
+from study.small_study import changed
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    found = tmp_path_factory.mktemp("explained") / "study"
+    Study.open(found, changed(attention="none,series", test_size=100)).run()
+    return found
+
+
+@pytest.fixture(scope="module")
+def networks(folder: Path) -> list[Network]:
+    return networks_of([folder])
+
+
+@pytest.fixture(scope="module")
+def data(networks: list[Network]) -> ImageData:
+    return images_for(networks)
+
+
+def test_networks_are_found_in_studies_and_runs(folder: Path, networks: list[Network]) -> None:
+    assert [(n.name, n.seed) for n in networks] == [
+        ("none", 0), ("none", 1), ("series", 0), ("series", 1),
+    ]  # fmt: skip
+    run = networks[3].folder
+    assert [(n.name, n.seed, n.folder) for n in networks_of([run])] == [("series", 1, run)]
+    some = networks_of([folder], variants=["series", "none"], seeds=[1])
+    assert [(n.name, n.seed) for n in some] == [("series", 1), ("none", 1)]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"variants": ["channel"]}, "`variants` should be of none, series"),
+        ({"seeds": [7]}, "`seeds` should be of 0, 1"),
+    ],
+)
+def test_what_is_not_there_is_refused(
+    folder: Path, options: dict[str, list[int]], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        networks_of([folder], **options)  # type: ignore[arg-type]
+
+
+def test_networks_of_other_images_are_not_compared(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    Study.open(other, changed(attention="none", seeds=1, test_size=90)).run(with_extras=False)
+    with pytest.raises(UsageError, match="were tested on different images"):
+        networks_of([folder, other])
+
+
+def test_runs_that_differ_in_more_than_their_seed_are_told_apart(
+    folder: Path, networks: list[Network], tmp_path: Path
+) -> None:
+    longer = tmp_path / "longer"
+    config = changed(attention="none", seeds=1, test_size=100, epochs=3)
+    Study.open(longer, config).run(with_extras=False)
+    found = networks_of([folder, longer, networks[0].folder])
+    assert [(n.name, n.seed) for n in found] == [
+        ("none in study", 0), ("none in study", 1), ("series", 0), ("series", 1), ("none in longer", 0),
+    ]  # fmt: skip
+    assert len({n.key for n in found}) == 5
+    chosen = networks_of([folder, longer], variants=["none"], seeds=[0])
+    assert [n.name for n in chosen] == ["none in study", "none in longer"]
+
+
+def test_maps_of_predictions_have_no_mean_over_seeds(
+    networks: list[Network], data: ImageData
+) -> None:
+    with pytest.raises(UsageError, match="choose one seed"):
+        explain(networks, data, np.array([0]), rule="one", target="pred")
+    found = explain(networks[:1], data, np.arange(4), rule="four", target="pred")
+    p = found.result.probabilities(networks[0].key)
+    np.testing.assert_allclose(found.sureness("none"), p.amax(1))
+
+
+def test_gates_are_found_to_be_something(networks: list[Network]) -> None:
+    found = gate_findings(networks)
+    assert {one.variant for one in found} == {"series"}
+    assert len(found) == 6
+    for k, one in enumerate(found):
+        left = [read_run(n.folder).extras["gates"] for n in networks[2:]]
+        assert sum(one.findings.values()) == 2
+        assert one.mean == pytest.approx(np.mean([each["mean"][k] for each in left]))
+        words = [str(each["finding"][k]) for each in left]
+        assert all(one.findings[word] == words.count(word) for word in words)
+
+
+def test_maps_are_means_over_seeds(networks: list[Network], data: ImageData) -> None:
+    rows = np.array([5, 2, 40])
+    found = explain(networks, data, rows, rule="three")
+    assert list(found.networks) == ["none", "series"]
+    images, labels = images_at(data, rows), torch.from_numpy(data.test.labels[rows])
+    each = [
+        occlusion_sensitivity(n.load(), images, labels, normalization=(data.mean, data.std))
+        for n in networks[2:]
+    ]
+    mean = (each[0].map() + each[1].map()) / 2
+    np.testing.assert_allclose(found.maps("series"), mean, atol=1e-6)
+    votes = found.votes("series")
+    assert votes.sum(1).tolist() == [2, 2, 2]
+    for row in range(3):
+        guesses = [int(one.probabilities()[row].argmax()) for one in each]
+        assert all(votes[row, guess] == guesses.count(guess) for guess in guesses)
+    np.testing.assert_array_equal(found.labels, data.test.labels[rows])
+
+
+def test_ways_to_choose_images(networks: list[Network], data: ImageData) -> None:
+    labels = data.test.labels
+    rows, rule = chosen_rows(data, networks)
+    assert labels[rows].tolist() == list(range(10))
+    assert all(row == np.flatnonzero(labels == k)[0] for k, row in enumerate(rows))
+    assert rule == "the first test image of each class"
+    two, rule = chosen_rows(data, networks, per_class=2)
+    assert labels[two].tolist() == sorted([*range(10)] * 2)
+    assert "first 2" in rule
+    named, _ = chosen_rows(data, networks, images=[7, 3])
+    assert named.tolist() == [7, 3]
+    with pytest.raises(UsageError, match="`images` should be from 0 to 99"):
+        chosen_rows(data, networks, images=[100])
+    with pytest.raises(UsageError, match="in one way"):
+        chosen_rows(data, networks, images=[1], per_class=1)
+    with pytest.raises(UsageError, match="`per_class` should be at least 1"):
+        chosen_rows(data, networks, per_class=0)
+
+
+def test_where_variants_differ_is_read_from_the_records(
+    networks: list[Network], data: ImageData
+) -> None:
+    rows, rule = chosen_rows(data, networks, most_different=6)
+    right = [read_run(n.folder).predictions["correct"].astype(float) for n in networks]
+    gap = np.abs((right[0] + right[1]) / 2 - (right[2] + right[3]) / 2)
+    assert gap[rows].tolist() == sorted(gap, reverse=True)[:6]
+    assert "6 test images" in rule
+    with pytest.raises(UsageError, match="two variants"):
+        chosen_rows(data, networks[:2], most_different=6)
+
+
+def test_class_sheets_are_over_images_that_all_get_right(
+    networks: list[Network], data: ImageData
+) -> None:
+    sheets = class_sheets(networks)
+    assert sheets is not None
+    right = np.all([read_run(n.folder).predictions["correct"] for n in networks], axis=0)
+    for k, label in enumerate(sheets.labels):
+        assert bool(right[sheets.rows[k]].all())
+        assert set(data.test.labels[sheets.rows[k]]) == {label}
+        assert sheets.counts[k] == len(sheets.rows[k]) > 0
+        images = images_at(data, sheets.rows[k])
+        maps = [
+            occlusion_sensitivity(
+                n.load(), images, [int(label)] * len(images), normalization=(data.mean, data.std)
+            ).map()
+            for n in networks[:2]
+        ]
+        mean = torch.cat(maps).mean(0)
+        np.testing.assert_allclose(sheets.maps["none"][k], mean, atol=1e-6)
+
+
+def test_no_sheets_without_maps(folder: Path, networks: list[Network], tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    Study.open(bare, changed(attention="none", seeds=1, test_size=100)).run(with_extras=False)
+    assert class_sheets(networks_of([bare])) is None
+    assert class_sheets([*networks, *networks_of([bare])]) is None
+    assert robustness_curves([*networks, *networks_of([bare])]) is None
+
+
+def test_robustness_curves_hold_every_seed(networks: list[Network]) -> None:
+    found = robustness_curves(networks)
+    assert found is not None
+    assert list(found.curves) == ["occlusion", "noise", "blur", "contrast", "pixelate", "jpeg"]
+    assert found.shares == (0.1, 0.2, 0.3, 0.4, 0.5)
+    for network, (name, row) in zip(
+        networks, [("none", 0), ("none", 1), ("series", 0), ("series", 1)], strict=True
+    ):
+        left = read_run(network.folder).extras["robustness"]
+        expected = [left["clean"], *left["accuracy"][left["condition"] == "blur"]]
+        assert found.curves["blur"][name].accuracy[row].tolist() == expected
+
+
+def test_measures_stand_beside_their_controls(networks: list[Network], data: ImageData) -> None:
+    some = [networks[0], networks[2]]
+    found = explain(some, data, np.arange(4), rule="four")
+    by_variant = {
+        name: {one.name: one for one in many} for name, many in measured(some, found).items()
+    }
+    for name in ("insertion area", "deletion area", "pointing", "energy", "auc"):
+        for variant in ("none", "series"):
+            assert by_variant[variant][name].control is not None
+    assert by_variant["none"]["grad-cam ~ occlusion"].control is None
+    attention = [name for name in by_variant["series"] if name.startswith("blocks.")]
+    assert len(attention) == 6
+    assert by_variant["none"]["auc"].control == 0.5
+
+
+def test_measures_are_of_the_maps_that_are_shown(networks: list[Network], data: ImageData) -> None:
+    def named(**options: Any) -> dict[str, float | None]:
+        found = explain(networks[2:3], data, np.arange(6), rule="six", **options)
+        (many,) = measured(networks[2:3], found).values()
+        return {one.name: one.value for one in many}
+
+    first, other = named(), named(fill="noise", score="margin")
+    assert first.keys() == other.keys()
+    for name in ("insertion area", "pointing", "grad-cam ~ occlusion"):
+        assert first[name] != other[name]

@@ -1,0 +1,37 @@
+"""How many runs go on at a time where nobody says so."""
+
+from pathlib import Path
+
+import pytest
+
+from foveal.records import Design
+from foveal.study import StudyConfig
+from foveal.study.worker_count import best_workers
+from foveal.training import hardware_probe
+from foveal.training.numerics import cores
+
+
+def stored(**setting: object) -> Design:
+    return Design(setting, ("none",), 1, 1, 0.5, 0.5)
+
+
+def test_given_threads_leave_the_cores_to_as_many_runs() -> None:
+    assert best_workers(StudyConfig(device="cpu", threads=1), None) == cores()
+    assert best_workers(StudyConfig(device="cpu", threads=10 * cores()), None) == 1
+
+
+def test_what_a_study_has_settled_holds() -> None:
+    config = StudyConfig(device="cpu")
+    assert best_workers(config, stored(device="cpu", threads=1)) == cores()
+    assert best_workers(config, stored(device="cpu", threads=cores())) == 1
+    assert best_workers(config, stored(device="mps", threads=1)) == 1
+
+
+def test_open_threads_are_a_question_to_the_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FOVEAL_CACHE", str(tmp_path))
+    hardware_probe.remembered(
+        f"{cores()} runs", hardware_probe.SIDE_BY_SIDE, lambda _: 1.9, cores()
+    )
+    assert best_workers(StudyConfig(device="cpu"), None) == cores()
