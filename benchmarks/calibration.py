@@ -42,9 +42,9 @@ MOST_WRONG = 0.055
 MOST_COMPARISONS_WRONG = 0.05
 COVERAGE_WITHIN = 0.015
 LOOKING_WITHIN = 0.01
-# A grey that can be read on white and on dark.
+# A gray that can be read on white and on dark.
 PARTS = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
-GREY_TEXT: dict[Any, str] = dict.fromkeys(
+GRAY_TEXT: dict[Any, str] = dict.fromkeys(
     (*PARTS, "xtick.labelcolor", "ytick.labelcolor"), "#757b84"
 )
 
@@ -189,15 +189,15 @@ def broken(rows: list[Row], looked: float) -> Iterator[str]:
 def picture(looks: Looks) -> str:
     """Draw what looking again does, as SVG for light and dark."""
     so_far, alone = looks.at_this_look_or_before, looks.at_this_look
-    with house_style(), matplotlib.rc_context(GREY_TEXT):
+    with house_style(), matplotlib.rc_context(GRAY_TEXT):
         figure = blank(520, 300)
         axes = figure.add_subplot()
-        for shares, colour, marker, label in (
+        for shares, color, marker, label in (
             (so_far, HUES[0], "o", "at this look\nor one before"),
             (alone, HUES[1], "s", "at this look"),
         ):
             percent = 100 * np.array(shares)
-            axes.plot(LOOKS, percent, color=colour, marker=marker, markersize=4)
+            axes.plot(LOOKS, percent, color=color, marker=marker, markersize=4)
             axes.text(LOOKS[-1] + 0.5, percent[-1], label, va="center")
         axes.set_xlim(LOOKS[0] - 0.5, LOOKS[-1] + 0.2)
         axes.set_ylim(0, 25)

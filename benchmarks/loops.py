@@ -2,7 +2,7 @@
 
 `plain` is what people write: a Dataset of PIL images with transforms, a DataLoader with two workers, float32,
 and a running loss that is read at each step. `eager` is the same by somebody who knows better: images as one
-tensor, augmented by batch, channels last, fused optimiser, nothing read in between. `foveal` is ours. All have
+tensor, augmented by batch, channels last, fused optimizer, nothing read in between. `foveal` is ours. All have
 the recipe of `foveal train` with batches of 128.
 """
 

@@ -61,7 +61,7 @@ class Flow:
 
 @dataclass(frozen=True)
 class Placed:
-    """A box with its centre, half its width and height, and the right edge of its column."""
+    """A box with its center, half its width and height, and the right edge of its column."""
 
     box: Box
     x: float
@@ -115,16 +115,16 @@ def place(flow: Flow) -> dict[str, Placed]:
         max(halves[name][0] for name, box in flow.boxes.items() if box.column == column)
         for column in columns
     ]
-    centres = [
+    centers = [
         MARGIN + 2 * sum(widths[:column]) + widths[column] + GAP * column for column in columns
     ]
     return {
         name: Placed(
             box,
-            centres[box.column],
+            centers[box.column],
             -box.row * ROW,
             *halves[name],
-            centres[box.column] + widths[box.column],
+            centers[box.column] + widths[box.column],
         )
         for name, box in flow.boxes.items()
     }
@@ -224,7 +224,7 @@ def draw_box(axes: Axes, spot: Placed) -> None:
 
 
 def draw_sign(axes: Axes, spot: Placed) -> None:
-    """Draw the sign inside a circle by strokes, so that no font moves it off the centre."""
+    """Draw the sign inside a circle by strokes, so that no font moves it off the center."""
     reach = RADIUS * (0.5 if spot.box.text == "+" else 0.7071)
     strokes = (
         (((-1, 0), (1, 0)), ((0, -1), (0, 1)))

@@ -116,7 +116,7 @@ FLOWS: dict[str, Flow] = {
     "simam": Flow(
         boxes={
             "F": Box("F", 0),
-            "centre": Box("minus mean\nover H, W", 1),
+            "center": Box("minus mean\nover H, W", 1),
             "square": Box("square", 2),
             "divide": Box("divided by\n4 (variance + λ)", 3),
             "half": Box("+ ½", 4),
@@ -124,7 +124,7 @@ FLOWS: dict[str, Flow] = {
             "times": Box("⊗", 6),
             "out": Box("F′", 7),
         },
-        paths=("F centre square divide half sigma times out",),
+        paths=("F center square divide half sigma times out",),
         around=(("F", "times", 0.75),),
     ),
     "coordinate": Flow(

@@ -61,7 +61,7 @@ def take(
     page = browser.new_page(**context)
     page.goto(address)
     ready(page)
-    # No palette: it would change the colours of the scales.
+    # No palette: it would change the colors of the scales.
     Image.open(io.BytesIO(page.screenshot())).convert("RGB").save(
         HERE / f"{name}.png", optimize=True
     )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from foveal.lazy import lazily
+from foveal.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from foveal.models.insertion import insert as insert
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "insert"]
-__getattr__ = lazily(__name__, {"insert": "models.insertion"})
+__getattr__ = lazy_exports(__name__, {"insert": "models.insertion"})

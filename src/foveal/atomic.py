@@ -16,18 +16,18 @@ def partial_path(path: Path) -> Path:
 
 
 @contextmanager
-def written_aside(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a path to write to; it becomes `path` when the block ends well, and goes if it does not."""
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield aside
-        flush(aside)
+        fsync_file(aside)
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
 
 
-def flush(path: Path) -> None:
+def fsync_file(path: Path) -> None:
     """Wait until the content of the file is on the disk, so that a rename never outruns it."""
     with path.open("rb") as file:
         os.fsync(file.fileno())

@@ -10,7 +10,7 @@ class FovealError(Exception):
     exit_code = 1
 
 
-class DamagedError(FovealError):
+class CorruptRecordError(FovealError):
     """A file is not as it was written. What only this can mend may be set aside and made again."""
 
 

@@ -9,10 +9,10 @@ import importlib
 from collections.abc import Callable, Mapping
 
 
-def lazily(package: str, homes: Mapping[str, str]) -> Callable[[str], object]:
+def lazy_exports(package: str, homes: Mapping[str, str]) -> Callable[[str], object]:
     """Return a module's `__getattr__` that finds each name in the submodule `homes` gives.
 
-    >>> lazily("foveal", {"bad_parameter": "errors"})("bad_parameter").__name__
+    >>> lazy_exports("foveal", {"bad_parameter": "errors"})("bad_parameter").__name__
     'bad_parameter'
     """
 

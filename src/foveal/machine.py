@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 
 
-def processor() -> str:
+def processor_name() -> str:
     """Return the name of the processor."""
     try:
         with open("/proc/cpuinfo") as file:  # noqa: PTH123

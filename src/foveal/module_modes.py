@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
+def eval_mode(model: nn.Module) -> Iterator[None]:
     """Put the model into eval mode, and every module back into its own mode afterwards."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
@@ -22,7 +22,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def hold_frozen_norms(model: nn.Module) -> None:
+def freeze_batch_norm_statistics(model: nn.Module) -> None:
     """Put batch norms whose own parameters are all frozen into eval mode, until `model.train()`.
 
     In training mode they would follow the data, and a frozen backbone would not be what it was. Only

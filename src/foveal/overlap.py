@@ -9,17 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 
-def covering(starts: Sequence[int], window: int, side: int) -> npt.NDArray[np.bool_]:
+def window_coverage(starts: Sequence[int], window: int, side: int) -> npt.NDArray[np.bool_]:
     """Return which pixels of a side each window covers, (P, side).
 
-    >>> covering([0, 2], 2, 3).astype(int).tolist()
+    >>> window_coverage([0, 2], 2, 3).astype(int).tolist()
     [[1, 1, 0], [0, 0, 1]]
     """
     first, pixel = np.asarray(starts)[:, None], np.arange(side)
     return np.asarray((pixel >= first) & (pixel < first + window))
 
 
-def fold(
+def average_windows(
     grid: npt.NDArray[Any],
     starts: tuple[Sequence[int], Sequence[int]],
     *,
@@ -31,11 +31,11 @@ def fold(
     A pixel takes the mean over the windows that cover it, as in Captum, and NaN where none does.
     `starts` are the first rows and columns of the windows, `window` and `image` are (H, W).
 
-    >>> fold(np.array([[1.0, 3.0]]), ([0], [0, 1]), window=(1, 2), image=(1, 3)).tolist()
+    >>> average_windows(np.array([[1.0, 3.0]]), ([0], [0, 1]), window=(1, 2), image=(1, 3)).tolist()
     [[1.0, 2.0, 3.0]]
     """
     rows, columns = (
-        covering(own, size, side).astype(np.float64)
+        window_coverage(own, size, side).astype(np.float64)
         for own, size, side in zip(starts, window, image, strict=True)
     )
     counts = rows.sum(0)[:, None] * columns.sum(0)

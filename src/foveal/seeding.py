@@ -15,28 +15,28 @@ if TYPE_CHECKING:
     import torch
 
 
-def stream_seed(seed: int, *names: str | int) -> int:
+def derive_seed(seed: int, *names: str | int) -> int:
     """Return the 63-bit seed of the stream `names` of `seed`, the same on every machine.
 
-    >>> stream_seed(0, "gates") == stream_seed(0, "gates") != stream_seed(0, "backbone")
+    >>> derive_seed(0, "gates") == derive_seed(0, "gates") != derive_seed(0, "backbone")
     True
     """
     digest = hashlib.sha256(repr((seed, *names)).encode()).digest()
     return int.from_bytes(digest[:8], "little") >> 1
 
 
-def generator(seed: int, *names: str | int) -> torch.Generator:
+def make_generator(seed: int, *names: str | int) -> torch.Generator:
     """Return a CPU generator at the start of the stream `names` of `seed`."""
     import torch
 
-    return torch.Generator().manual_seed(stream_seed(seed, *names))
+    return torch.Generator().manual_seed(derive_seed(seed, *names))
 
 
 @contextmanager
-def seeded(seed: int, *names: str | int) -> Iterator[None]:
+def fork_rng(seed: int, *names: str | int) -> Iterator[None]:
     """Draw from the stream `names` of `seed` inside, and leave torch's own generators as they were."""
     import torch
 
     with torch.random.fork_rng():
-        torch.manual_seed(stream_seed(seed, *names))
+        torch.manual_seed(derive_seed(seed, *names))
         yield

@@ -69,7 +69,7 @@ def lines_of(table: Table) -> list[list[str]]:
     return [[in_one_line(cell) for cell in cells] for cells in (table.headings, *table.rows)]
 
 
-def markdown_table(table: Table) -> str:
+def render_markdown(table: Table) -> str:
     """Return a table in Markdown, its title above it and its note below."""
     headings, *rows = lines_of(table)
     sides = [":--" if words else "--:" for words in table.is_words]
@@ -90,7 +90,7 @@ def in_markdown(text: str) -> str:
     return MARKS.sub(r"\\\g<0>", text)
 
 
-def csv_table(table: Table) -> str:
+def render_csv(table: Table) -> str:
     """Return headings and rows as comma-separated values; title and note are left out.
 
     What is a second line elsewhere has a column of its own. Numbers have the minus of a keyboard and no
@@ -119,10 +119,10 @@ def as_value(cell: str) -> str:
     return f"'{cell}" if cell[:1] in ("=", "@") else cell
 
 
-def latex_table(table: Table) -> str:
+def render_latex(table: Table) -> str:
     r"""Return a table for LaTeX with the rules of the package booktabs.
 
-    >>> print(latex_table(Table("Result", ("variant", "%"), (("none", "84.2"),))))
+    >>> print(render_latex(Table("Result", ("variant", "%"), (("none", "84.2"),))))
     \begin{table}
       \centering
       \caption{Result}

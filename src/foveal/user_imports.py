@@ -12,7 +12,7 @@ from typing import Any
 from foveal.errors import UsageError
 
 
-def imported(path: str) -> Any:
+def import_string(path: str) -> Any:
     """Import `package.module:name`, also from the current folder, where an installed command does not look.
 
     Raises:
@@ -34,7 +34,7 @@ def imported(path: str) -> Any:
 def source_checksum(path: str) -> str:
     """Return 16 hexadecimal digits of SHA-256 of the file in which `package.module:name` stands."""
     try:
-        source = inspect.getsource(sys.modules[imported(path).__module__])
+        source = inspect.getsource(sys.modules[import_string(path).__module__])
     except (OSError, TypeError) as error:
         raise UsageError(f"The source of {path!r} cannot be read ({error}).") from error
     return hashlib.sha256(source.encode()).hexdigest()[:16]

@@ -48,7 +48,7 @@ def simulated(
 ) -> StudyRecord:
     """Return the record of a study without files, of one cell or of one for each value of the sweep.
 
-    In one cell, extents lie uniformly within 0 and 0.4, and colourfulness is 100 of them. The sweep is
+    In one cell, extents lie uniformly within 0 and 0.4, and colorfulness is 100 of them. The sweep is
     repeated with each of the `others` as further options, and each next one is good for 0.1 of gain.
     """
     generator = np.random.default_rng(number)
@@ -67,7 +67,7 @@ def simulated(
     covariates: Arrays = {
         "images": np.arange(IMAGES),
         "extent": extent.astype(np.float32),
-        "colourfulness": (100 * extent).astype(np.float32),
+        "colorfulness": (100 * extent).astype(np.float32),
         "extent_source": np.array(source),
     }
     runs = []

@@ -28,7 +28,7 @@ def test_an_extent_by_occlusion_is_averaged_over_the_runs_that_measured_it() -> 
             seed = run.results["seed"]
             rows = generator.permutation(np.arange(seed, 500))
             covariates = {**run.extras["covariates"], "images": rows}
-            covariates |= {"extent": (truth + noise[seed])[rows], "colourfulness": truth[rows]}
+            covariates |= {"extent": (truth + noise[seed])[rows], "colorfulness": truth[rows]}
             run = replace(run, extras={"covariates": covariates})
         runs.append(run)
     found = small_objects(replace(record, runs=tuple(runs)))
@@ -75,9 +75,9 @@ def with_cells(record: StudyRecord, wanted: Callable[[str], bool]) -> StudyRecor
 
 
 def test_a_sweep_of_one_property_is_no_sweep_of_the_other() -> None:
-    small, colours = hypotheses_of(simulated({"spatial": -0.6, "channel": 0.6}, sweep=SIZES))
-    assert (small.source, colours.source) == ("sweep", "pixels")
-    assert "within 3 settings" in colours.reason
+    small, colors = hypotheses_of(simulated({"spatial": -0.6, "channel": 0.6}, sweep=SIZES))
+    assert (small.source, colors.source) == ("sweep", "pixels")
+    assert "within 3 settings" in colors.reason
 
 
 def test_a_property_without_variation_has_no_slope() -> None:
@@ -85,12 +85,12 @@ def test_a_property_without_variation_has_no_slope() -> None:
     runs = []
     for run in record.runs:
         if run.extras:
-            grey = {**run.extras["covariates"], "colourfulness": np.zeros(IMAGES, np.float32)}
-            run = replace(run, extras={"covariates": grey})
+            gray = {**run.extras["covariates"], "colorfulness": np.zeros(IMAGES, np.float32)}
+            run = replace(run, extras={"covariates": gray})
         runs.append(run)
-    _, colours = hypotheses_of(replace(record, runs=tuple(runs)))
-    assert colours.answer is None
-    assert colours.reason.startswith("colourfulness hardly differs between these images: sweep it")
+    _, colors = hypotheses_of(replace(record, runs=tuple(runs)))
+    assert colors.answer is None
+    assert colors.reason.startswith("colorfulness hardly differs between these images: sweep it")
 
 
 def test_scenes_are_by_default_what_the_data_say() -> None:

@@ -42,11 +42,11 @@ def test_only_a_sweep_is_without_the_caveat() -> None:
 
 def test_what_is_missing_says_how_to_get_it() -> None:
     record = simulated({"spatial": -0.6}, seeds=5)
-    small, colours = hypotheses_of(record)
+    small, colors = hypotheses_of(record)
     assert small.answer == "supported"
-    assert colours.answer is None
-    assert [effect.variant for effect in colours.effects] == ["spatial"]
-    assert colours.reason.endswith(
+    assert colors.answer is None
+    assert [effect.variant for effect in colors.effects] == ["spatial"]
+    assert colors.reason.endswith(
         "no variant `channel`: add it with --attention none,spatial,channel"
     )
     bare = replace(record, runs=tuple(replace(run, extras={}) for run in record.runs))

@@ -25,7 +25,7 @@ BEFORE_NORM = {
 }  # fmt: skip
 
 
-def randomised(name: str, channels: int) -> nn.Module:
+def randomized(name: str, channels: int) -> nn.Module:
     """Return a gate with random parameters and statistics, so that no start value hides a fault."""
     gate = create(name, channels)
     generator = torch.Generator().manual_seed(0)
@@ -44,20 +44,20 @@ def features(*shape: int) -> Tensor:
 
 def keeps_shape(name: str) -> None:
     for shape in SHAPES:
-        out = randomised(name, shape[1]).eval()(features(*shape))
+        out = randomized(name, shape[1]).eval()(features(*shape))
         assert out.shape == shape
         assert out.isfinite().all()
 
 
 def takes_channels_that_the_reduction_does_not_divide(name: str) -> None:
     for channels in 1, 7, 17, 33:
-        gate = randomised(name, channels).eval()
+        gate = randomized(name, channels).eval()
         assert gate(features(2, channels, 4, 5)).isfinite().all()
 
 
 def trains_on_any_shape(name: str) -> None:
     for shape in SHAPES:
-        gate = randomised(name, shape[1]).train()
+        gate = randomized(name, shape[1]).train()
         x = features(*shape).requires_grad_()
         gate(x).square().sum().backward()
         for value in (x, *gate.parameters()):
@@ -66,7 +66,7 @@ def trains_on_any_shape(name: str) -> None:
 
 
 def gradient_reaches_every_parameter(name: str) -> None:
-    gate = randomised(name, 32).double().train()
+    gate = randomized(name, 32).double().train()
     gate(features(4, 32, 7, 6).double().requires_grad_()).pow(3).sum().backward()
     norms = {key: float(p.grad.norm()) for key, p in gate.named_parameters() if p.grad is not None}
     assert len(norms) == len(list(gate.parameters()))
@@ -75,20 +75,20 @@ def gradient_reaches_every_parameter(name: str) -> None:
 
 
 def samples_are_independent_in_eval(name: str) -> None:
-    gate, x = randomised(name, 12).eval(), features(4, 12, 6, 5)
+    gate, x = randomized(name, 12).eval(), features(4, 12, 6, 5)
     alone = torch.cat([gate(x[i : i + 1]) for i in range(len(x))])
     torch.testing.assert_close(gate(x), alone, rtol=1e-5, atol=1e-6)
 
 
 def channels_last_is_the_same_and_stays(name: str) -> None:
-    gate, x = randomised(name, 12).eval(), features(2, 12, 6, 5)
+    gate, x = randomized(name, 12).eval(), features(2, 12, 6, 5)
     out = gate(x.to(memory_format=torch.channels_last))
     torch.testing.assert_close(out, gate(x), rtol=1e-5, atol=1e-6)
     assert out.is_contiguous(memory_format=torch.channels_last)
 
 
 def bfloat16_is_close_and_stays(name: str) -> None:
-    gate, x = randomised(name, 12).eval(), features(2, 12, 6, 5)
+    gate, x = randomized(name, 12).eval(), features(2, 12, 6, 5)
     expected = gate(x)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         mixed, low = gate(x), gate(x.bfloat16())
@@ -99,14 +99,14 @@ def bfloat16_is_close_and_stays(name: str) -> None:
 
 
 def state_survives_saving(name: str) -> None:
-    gate, x = randomised(name, 16).eval(), features(2, 16, 5, 6)
+    gate, x = randomized(name, 16).eval(), features(2, 16, 5, 6)
     fresh = create(name, 16).eval()
     fresh.load_state_dict(gate.state_dict())
     assert torch.equal(fresh(x), gate(x))
 
 
 def maps_are_what_multiplies_the_input(name: str) -> None:
-    gate, x = randomised(name, 16).eval(), features(2, 16, 5, 6)
+    gate, x = randomized(name, 16).eval(), features(2, 16, 5, 6)
     plain = gate(x)
     with captured_maps(gate) as maps:
         assert torch.equal(gate(x), plain)
@@ -124,7 +124,7 @@ def maps_are_what_multiplies_the_input(name: str) -> None:
 
 def weighs_and_does_not_mix(name: str) -> None:
     """A gate multiplies: where the input is zero, so is the output."""
-    gate, x = randomised(name, 16).eval(), features(2, 16, 5, 6)
+    gate, x = randomized(name, 16).eval(), features(2, 16, 5, 6)
     x[:, ::3] = 0
     assert (gate(x)[:, ::3] == 0).all()
 
@@ -135,7 +135,7 @@ def deterministic_algorithms_are_enough(name: str) -> None:
     try:
         results = []
         for _ in range(2):
-            gate = randomised(name, 16).train()
+            gate = randomized(name, 16).train()
             x = features(3, 16, 5, 6).requires_grad_()
             gate(x).square().sum().backward()
             assert x.grad is not None
@@ -158,14 +158,14 @@ def channels_are_checked(name: str) -> None:
 
 def compiles(name: str) -> None:
     torch._dynamo.reset()
-    gate, x = randomised(name, 12).train(), features(2, 12, 6, 5)
+    gate, x = randomized(name, 12).train(), features(2, 12, 6, 5)
     compiled = torch.compile(gate, backend="aot_eager", fullgraph=True)
     torch.testing.assert_close(compiled(x), gate(x), rtol=1e-5, atol=1e-6)
 
 
 def exports(name: str) -> None:
     """To `torch.export`, and from there to ONNX."""
-    gate, x = randomised(name, 12).eval(), features(2, 12, 6, 5)
+    gate, x = randomized(name, 12).eval(), features(2, 12, 6, 5)
     expected = gate(x).detach()
     program = torch.export.export(gate, (x,))
     torch.testing.assert_close(program.module()(x), expected, rtol=1e-5, atol=1e-6)

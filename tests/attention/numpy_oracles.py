@@ -11,7 +11,7 @@ Array = npt.NDArray[np.float64]
 Weights = dict[str, Array]
 
 
-def randomise(module: nn.Module) -> Weights:
+def randomize(module: nn.Module) -> Weights:
     """Give a module random weights and statistics, and return them."""
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
@@ -47,8 +47,8 @@ def norm(x: Array, w: Weights, layer: str) -> Array:
     """A batch norm in eval mode."""
     scale = w[f"{layer}.weight"] / np.sqrt(w[f"{layer}.running_var"] + 1e-5)
     shape = (1, -1) + (1,) * (x.ndim - 2)
-    centred = x - w[f"{layer}.running_mean"].reshape(shape)
-    return centred * scale.reshape(shape) + w[f"{layer}.bias"].reshape(shape)
+    centered = x - w[f"{layer}.running_mean"].reshape(shape)
+    return centered * scale.reshape(shape) + w[f"{layer}.bias"].reshape(shape)
 
 
 def convolve(x: Array, weight: Array, *, dilation: int = 1) -> Array:

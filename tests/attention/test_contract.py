@@ -13,7 +13,7 @@ from attention.gate_contract import (
     Check,
     distinct_names,
     features,
-    randomised,
+    randomized,
 )
 from foveal.attention import Gate, available, captured_maps, create, entry, register, registry
 from foveal.attention.gate import at_least_one
@@ -43,7 +43,7 @@ def test_compile_and_export(check: Check, name: str) -> None:
 @pytest.mark.parametrize("name", ["series", "parallel"])
 def test_inductor(name: str) -> None:
     torch._dynamo.reset()
-    gate, x = randomised(name, 12).eval(), features(2, 12, 6, 5)
+    gate, x = randomized(name, 12).eval(), features(2, 12, 6, 5)
     torch.testing.assert_close(torch.compile(gate)(x), gate(x), rtol=1e-5, atol=1e-6)
 
 

@@ -13,7 +13,7 @@ from attention.numpy_oracles import (
     features,
     linear,
     norm,
-    randomise,
+    randomize,
     relu,
     sigmoid,
     spatial_logits,
@@ -28,7 +28,7 @@ def assert_equal(module: nn.Module, x: torch.Tensor, expected: Array) -> None:
 @pytest.mark.parametrize("pools", ["avg+max", "max", "avg+max+lp+lse", "lse+avg", "amax"])
 def test_channel(pools: str) -> None:
     module = ChannelAttention(12, reduction=5, pools=pools).double().eval()
-    w, x = randomise(module), features(3, 12, 5, 7)
+    w, x = randomize(module), features(3, 12, 5, 7)
     assert_equal(module, x, sigmoid(channel_logits(x.numpy(), w, pools=pools)) * x.numpy())
 
 
@@ -36,14 +36,14 @@ def test_channel(pools: str) -> None:
 @pytest.mark.parametrize(("kernel_size", "dilation"), [(5, 1), (3, 2)])
 def test_spatial(planes: str, kernel_size: int, dilation: int) -> None:
     module = SpatialAttention(12, kernel_size=kernel_size, dilation=dilation, planes=planes)
-    w, x = randomise(module.double().eval()), features(3, 12, 5, 7)
+    w, x = randomize(module.double().eval()), features(3, 12, 5, 7)
     logits = spatial_logits(x.numpy(), w, planes=planes, dilation=dilation)
     assert_equal(module, x, sigmoid(logits) * x.numpy())
 
 
 def test_gate_function() -> None:
     module = ChannelAttention(12, gate="hardsigmoid").double().eval()
-    w, x = randomise(module), features(3, 12, 5, 7)
+    w, x = randomize(module), features(3, 12, 5, 7)
     ramp = np.clip(channel_logits(x.numpy(), w) / 6 + 0.5, 0, 1)
     assert_equal(module, x, ramp * x.numpy())
 
@@ -51,7 +51,7 @@ def test_gate_function() -> None:
 @pytest.mark.parametrize("order", ["channel-first", "spatial-first"])
 def test_series(order: str) -> None:
     module = CBAM(12, reduction=3, order=order).double().eval()
-    w, x = randomise(module), features(2, 12, 6, 5)
+    w, x = randomize(module), features(2, 12, 6, 5)
     out = x.numpy()
     for half in ("channel", "spatial") if order == "channel-first" else ("spatial", "channel"):
         logits = channel_logits if half == "channel" else spatial_logits
@@ -85,7 +85,7 @@ def branches_of_bam(f: Array, w: Weights, *, norms: str, dilation: int) -> tuple
 @pytest.mark.parametrize("norms", ["end", "hidden"])
 def test_parallel(combine: str, norms: str) -> None:
     module = BAM(12, reduction=4, dilation=2, combine=combine, norm=norms).double().eval()
-    w, x = randomise(module), features(2, 12, 9, 6)
+    w, x = randomize(module), features(2, 12, 9, 6)
     f = x.numpy()
     mc, ms = branches_of_bam(f, w, norms=norms, dilation=2)
     assert_equal(module, x, f + f * sigmoid(COMBINATIONS[combine](mc, ms)))
@@ -93,7 +93,7 @@ def test_parallel(combine: str, norms: str) -> None:
 
 def test_parallel_of_the_halves_of_cbam() -> None:
     module = BAM(12, reduction=4, branches="cbam").double().eval()
-    w, x = randomise(module), features(2, 12, 6, 5)
+    w, x = randomize(module), features(2, 12, 6, 5)
     f = x.numpy()
     logits = channel_logits(f, w, "channel.") + spatial_logits(f, w, "spatial.")
     assert_equal(module, x, f + f * sigmoid(logits))

@@ -1,4 +1,4 @@
-"""The neighbours of CBAM and BAM against their formulas in numpy, and published parameter counts."""
+"""The neighbors of CBAM and BAM against their formulas in numpy, and published parameter counts."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from attention.numpy_oracles import (
     features,
     linear,
     norm,
-    randomise,
+    randomize,
     relu,
     sigmoid,
     spatial_logits,
@@ -19,7 +19,7 @@ from foveal.attention import create
 def made(name: str, *shape: int, **options: object) -> tuple[dict[str, Array], Array, Array]:
     """Return random weights of the module, an input, and what the module makes of it."""
     gate = create(name, shape[1], **options).double().eval()
-    w, x = randomise(gate), features(*shape)
+    w, x = randomize(gate), features(*shape)
     return w, x.numpy(), gate(x).detach().numpy()
 
 

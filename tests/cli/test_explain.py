@@ -101,7 +101,7 @@ def test_a_single_run(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture
         (["--variants", "chanel"], "`variants` should be of none, series"),
         (["--window", "33"], "`window` should be at most 32x32"),
         (["--window", "0"], "`window` should be `auto`, a number"),
-        (["--fill", "gray"], "Did you mean 'grey'"),
+        (["--fill", "gray"], "Did you mean 'gray'"),
     ],
 )
 def test_wrong_use(

@@ -44,7 +44,7 @@ def test_the_table_and_a_sentence_each(folder: Path, capsys: pytest.CaptureFixtu
         "Spatial attention helps most where the object is small: supported; from object_size"
         in words
     )
-    assert "Channel attention helps most where colours vary: undecided; from the 10th" in words
+    assert "Channel attention helps most where colors vary: undecided; from the 10th" in words
     assert "this is no cause" in words
     assert "no merit of this one" in words
 
@@ -54,10 +54,10 @@ def test_json_has_its_documented_schema(folder: Path, capsys: pytest.CaptureFixt
     assert content["schema"] == 1
     assert set(content) == set(HypothesesOutput.model_json_schema()["properties"])
     found = HypothesesOutput.model_validate(content, strict=False)
-    small, colours = found.hypotheses
+    small, colors = found.hypotheses
     assert (small.answer, small.source, small.property) == ("supported", "sweep", "object_size")
-    assert (small.predicted, colours.predicted) == ("smaller", "larger")
-    assert (colours.source, colours.property, colours.level) == ("pixels", "colourfulness", 0.975)
+    assert (small.predicted, colors.predicted) == ("smaller", "larger")
+    assert (colors.source, colors.property, colors.level) == ("pixels", "colorfulness", 0.975)
     assert [(e.variant, e.decides) for e in small.effects] == [
         ("spatial", True), ("channel", False), ("se:reduction=8", False),
     ]  # fmt: skip
@@ -122,13 +122,13 @@ def test_a_real_sweep_from_the_command_line(
         for data in sweep.split(",")
         for variant in ("spatial", "none")
     )
-    small, colours = json.loads(printed(capsys, folder, "--json"))["hypotheses"]
+    small, colors = json.loads(printed(capsys, folder, "--json"))["hypotheses"]
     assert (small["source"], small["low"], small["high"]) == ("sweep", 0.25, 0.4)
     assert small["reason"].startswith("one seed claims nothing")
     (mine,) = small["effects"]
     assert (mine["seeds"], mine["images"]) == (1, 40)
     assert mine["effect"] == pytest.approx(above - plain_above - (below - plain_below))
-    assert "without --no-extras" in colours["reason"]
+    assert "without --no-extras" in colors["reason"]
 
 
 def test_it_needs_no_torch(folder: Path) -> None:

@@ -12,7 +12,7 @@ import torch
 
 from data.image_folders import random_images
 from foveal.data import Augmentation, ImageData, Split
-from foveal.data.batches import Draws, augment, draw, normalise
+from foveal.data.batches import Draws, augment, draw, normalize
 from foveal.errors import UsageError
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
@@ -120,10 +120,10 @@ def test_last_batch_is_smaller() -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_normalise(channels: int) -> None:
+def test_normalize(channels: int) -> None:
     images = random_images(5)[..., :channels]
     mean, std = MEAN[:channels], STD[:channels]
-    found = normalise(torch.tensor(images), mean, std)
+    found = normalize(torch.tensor(images), mean, std)
     assert found.dtype == torch.float32
     assert found.shape == (5, channels, 6, 8)
     assert found.is_contiguous(memory_format=torch.channels_last)
@@ -141,7 +141,7 @@ def test_plain_batches_keep_the_order(split: str) -> None:
     batches = list(tiny.batches(split, batch_size=4))
     assert torch.cat([y for _, y in batches]).tolist() == list(range(9, -1, -1))
     found = torch.cat([x for x, _ in batches])
-    assert torch.equal(found, normalise(torch.tensor(images[::-1].copy()), MEAN, STD))
+    assert torch.equal(found, normalize(torch.tensor(images[::-1].copy()), MEAN, STD))
 
 
 @pytest.mark.parametrize("split", ["validation", "name"])

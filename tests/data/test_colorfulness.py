@@ -1,4 +1,4 @@
-"""Colourfulness against the formula of the paper, pixel by pixel."""
+"""Colorfulness against the formula of the paper, pixel by pixel."""
 
 import math
 
@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from foveal.data import colourfulness
+from foveal.data import colorfulness
 from foveal.data.scenes.generation import render
 
 
-def one_colourfulness(image: npt.NDArray[np.uint8]) -> float:
+def one_colorfulness(image: npt.NDArray[np.uint8]) -> float:
     pixels = [tuple(map(float, pixel)) for row in image for pixel in row]
     rg = [r - g for r, g, _ in pixels]
     yb = [(r + g) / 2 - b for r, g, b in pixels]
@@ -20,21 +20,21 @@ def one_colourfulness(image: npt.NDArray[np.uint8]) -> float:
 
 @pytest.mark.parametrize("shape", [(8, 8), (5, 9), (1, 1)])
 def test_it_is_that_of_hasler_and_suesstrunk(shape: tuple[int, int]) -> None:
-    grey = np.full((*shape, 3), 130, np.uint8)
+    gray = np.full((*shape, 3), 130, np.uint8)
     noise = np.random.default_rng(0).integers(0, 256, (3, *shape, 3), dtype=np.uint8)
-    images = np.concatenate([grey[None], noise])
-    expected = [one_colourfulness(image) for image in images]
+    images = np.concatenate([gray[None], noise])
+    expected = [one_colorfulness(image) for image in images]
     assert expected[0] == 0
-    np.testing.assert_allclose(colourfulness(images), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(colorfulness(images), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_scenes_carry_it() -> None:
     drawn = render(np.arange(20))
-    expected = [one_colourfulness(image) for image in drawn.images]
-    found: npt.NDArray[np.float32] = drawn.details["colourfulness"].astype(np.float32)
+    expected = [one_colorfulness(image) for image in drawn.images]
+    found: npt.NDArray[np.float32] = drawn.details["colorfulness"].astype(np.float32)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_a_batch_of_one_is_as_it_is_among_others() -> None:
     images = np.random.default_rng(1).integers(0, 256, (4, 6, 7, 3), dtype=np.uint8)
-    np.testing.assert_array_equal(colourfulness(images[2:3]), colourfulness(images)[2:3])
+    np.testing.assert_array_equal(colorfulness(images[2:3]), colorfulness(images)[2:3])

@@ -107,7 +107,7 @@ def test_parquet_goes_first(folder: Path) -> None:
         load_data(folder)
 
 
-def test_only_grey_images_have_one_channel(folder: Path) -> None:
+def test_only_gray_images_have_one_channel(folder: Path) -> None:
     write(folder, {name: image.convert("L") for name, image in pets().items()})
     data = load_data(folder)
     assert data.image_shape == (1, 6, 8)
@@ -130,7 +130,7 @@ def test_images_of_several_sizes_need_image_size(name: str, folder: Path) -> Non
 
 @pytest.mark.parametrize("size", [(20, 20), (40, 31), (31, 40), (13, 97), (7, 6), (16, 33)])
 @pytest.mark.parametrize("image_size", [16, 9])
-def test_the_centre_square_is_that_of_torchvision(size: tuple[int, int], image_size: int) -> None:
+def test_the_center_square_is_that_of_torchvision(size: tuple[int, int], image_size: int) -> None:
     image = picture(size=size)
     scaled = transforms.resize(image, image_size, transforms.InterpolationMode.BILINEAR)
     expected = transforms.center_crop(scaled, [image_size, image_size])

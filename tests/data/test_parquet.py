@@ -39,7 +39,7 @@ def write_pair(
         )
 
 
-def colour() -> Image.Image:
+def color() -> Image.Image:
     return Image.fromarray(random_images(1)[0])
 
 
@@ -93,31 +93,31 @@ def test_what_datasets_writes_is_read_and_so_is_what_it_loads(
 
 def test_coarse_labels_are_kept(tmp_path: Path) -> None:
     known = features(label="fine_label") | {"coarse_label": {"names": ["a"], "_type": "ClassLabel"}}
-    write_pair(tmp_path, [colour()] * 2, known=known, label="fine_label", coarse=[3, 4])
+    write_pair(tmp_path, [color()] * 2, known=known, label="fine_label", coarse=[3, 4])
     assert read(tmp_path).test.details["coarse_label"].tolist() == [3, 4]
 
 
-def test_only_grey_images_have_one_channel(tmp_path: Path) -> None:
-    grey = Image.fromarray(random_images(1)[0, ..., 0])
-    write_pair(tmp_path / "grey", [grey, grey])
-    images = read(tmp_path / "grey").train.images
+def test_only_gray_images_have_one_channel(tmp_path: Path) -> None:
+    gray = Image.fromarray(random_images(1)[0, ..., 0])
+    write_pair(tmp_path / "gray", [gray, gray])
+    images = read(tmp_path / "gray").train.images
     assert images.shape == (2, 6, 8, 1)
-    np.testing.assert_array_equal(images[0, ..., 0], np.asarray(grey))
-    write_pair(tmp_path / "mixed", [grey, colour()])
+    np.testing.assert_array_equal(images[0, ..., 0], np.asarray(gray))
+    write_pair(tmp_path / "mixed", [gray, color()])
     images = read(tmp_path / "mixed").train.images
-    np.testing.assert_array_equal(images[0], np.asarray(grey)[..., None].repeat(3, -1))
-    np.testing.assert_array_equal(images[1], np.asarray(colour()))
+    np.testing.assert_array_equal(images[0], np.asarray(gray)[..., None].repeat(3, -1))
+    np.testing.assert_array_equal(images[1], np.asarray(color()))
 
 
-def test_palette_and_transparency_become_colours(tmp_path: Path) -> None:
-    palette = colour().quantize(16)
+def test_palette_and_transparency_become_colors(tmp_path: Path) -> None:
+    palette = color().quantize(16)
     palette.info["transparency"] = bytes(range(16))
-    clear = colour().copy()
+    clear = color().copy()
     clear.putalpha(7)
     write_pair(tmp_path, [palette, clear])
     images = read(tmp_path).train.images
-    np.testing.assert_array_equal(images[0], np.asarray(colour().quantize(16).convert("RGB")))
-    np.testing.assert_array_equal(images[1], np.asarray(colour()))
+    np.testing.assert_array_equal(images[0], np.asarray(color().quantize(16).convert("RGB")))
+    np.testing.assert_array_equal(images[1], np.asarray(color()))
 
 
 def test_a_cut_shard_is_named(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_bytes_lost_in_the_middle_of_a_shard_are_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", ["PNG", "WEBP"])
 def test_a_damaged_image_is_named_with_its_row(form: str, tmp_path: Path) -> None:
     write_folder(tmp_path)
-    whole = encode(colour(), form)
+    whole = encode(color(), form)
     path = tmp_path / "data" / "test-00000-of-00001.parquet"
     for cut in (0, 4, len(whole) // 2, 3 * len(whole) // 4):
         write_shard(path, [whole, whole[:cut]], [0, 1], known=features())
@@ -152,7 +152,7 @@ def test_a_damaged_image_is_named_with_its_row(form: str, tmp_path: Path) -> Non
 def test_a_missing_image_is_named_with_its_row(tmp_path: Path) -> None:
     write_folder(tmp_path)
     path = tmp_path / "data" / "test-00000-of-00001.parquet"
-    write_shard(path, [encode(colour(), "PNG"), None], [0, 1], known=features())
+    write_shard(path, [encode(color(), "PNG"), None], [0, 1], known=features())
     with pytest.raises(FovealError, match="row 1: the image is missing"):
         read(tmp_path)
 
@@ -191,7 +191,7 @@ def test_a_folder_without_parquet_has_no_shards(tmp_path: Path) -> None:
 
 def test_sizes_may_not_differ(tmp_path: Path) -> None:
     other = Image.fromarray(random_images(1, (5, 8))[0])
-    write_pair(tmp_path / "rows", [colour(), other])
+    write_pair(tmp_path / "rows", [color(), other])
     with pytest.raises(UsageError, match="has 5 x 8 besides 6 x 8"):
         read(tmp_path / "rows")
     write_folder(tmp_path / "splits")
@@ -204,20 +204,20 @@ def test_sizes_may_not_differ(tmp_path: Path) -> None:
 def test_classes_may_not_differ(tmp_path: Path) -> None:
     write_folder(tmp_path)
     path = tmp_path / "data" / "test-00000-of-00001.parquet"
-    write_shard(path, [encode(colour(), "PNG")], [0], known=features(classes=("cat", "owl", "dog")))
+    write_shard(path, [encode(color(), "PNG")], [0], known=features(classes=("cat", "owl", "dog")))
     with pytest.raises(FovealError, match="has other classes or columns than"):
         read(tmp_path)
 
 
 @pytest.mark.parametrize("label", [-1, 3])
 def test_a_label_without_a_class_is_refused(label: int, tmp_path: Path) -> None:
-    write_pair(tmp_path, [colour()] * 2, labels=[0, label])
+    write_pair(tmp_path, [color()] * 2, labels=[0, label])
     with pytest.raises(FovealError, match="label outside its class names"):
         read(tmp_path)
 
 
 def test_a_row_without_a_label_is_refused(tmp_path: Path) -> None:
-    write_pair(tmp_path, [colour()] * 2, labels=[0, None])
+    write_pair(tmp_path, [color()] * 2, labels=[0, None])
     with pytest.raises(FovealError, match="column `label` has empty rows"):
         read(tmp_path)
 
@@ -235,13 +235,13 @@ def test_a_row_without_a_label_is_refused(tmp_path: Path) -> None:
 def test_a_schema_without_the_columns_is_refused(known: Any, message: str, tmp_path: Path) -> None:
     for split in ("train", "test"):
         path = tmp_path / f"{split}.parquet"
-        write_shard(path, [encode(colour(), "PNG")], [0], known=known)
+        write_shard(path, [encode(color(), "PNG")], [0], known=known)
     with pytest.raises(UsageError, match=message):
         read(tmp_path)
 
 
 def test_a_schema_without_features_is_refused(tmp_path: Path) -> None:
     for split in ("train", "test"):
-        write_shard(tmp_path / f"{split}.parquet", [encode(colour(), "PNG")], [0], known=None)
+        write_shard(tmp_path / f"{split}.parquet", [encode(color(), "PNG")], [0], known=None)
     with pytest.raises(UsageError, match="has no Hugging Face features"):
         read(tmp_path)

@@ -76,7 +76,7 @@ def test_types_and_shapes() -> None:
     assert mask.dtype == np.bool_
     assert area.shape == (2,)
     assert area.dtype == np.float32
-    assert detail(drawn, "colourfulness").dtype == np.float32
+    assert detail(drawn, "colorfulness").dtype == np.float32
     assert len(render([])) == 0
 
 
@@ -120,9 +120,9 @@ def test_object_size_sets_the_area() -> None:
     assert np.mean(plain, dtype=np.float64) == pytest.approx(1.03 * 0.3**2, rel=0.05)
 
 
-def test_colour_variation_sets_the_colourfulness_and_nothing_else() -> None:
-    drawn = [render(np.arange(300), colour_variation=v) for v in (0.0, 0.25, 0.5, 1.0)]
-    means = [float(detail(split, "colourfulness").mean(dtype=np.float64)) for split in drawn]
+def test_color_variation_sets_the_colorfulness_and_nothing_else() -> None:
+    drawn = [render(np.arange(300), color_variation=v) for v in (0.0, 0.25, 0.5, 1.0)]
+    means = [float(detail(split, "colorfulness").mean(dtype=np.float64)) for split in drawn]
     assert means[0] == 0
     assert means[1] > 10
     assert means[2] > means[1] + 10
@@ -147,18 +147,18 @@ def test_each_ten_images_in_a_row_have_the_ten_classes_in_changing_order(many: S
         assert counts.min() > 10
 
 
-def test_neither_area_nor_colour_nor_place_tells_the_class(many: Split) -> None:
+def test_neither_area_nor_color_nor_place_tells_the_class(many: Split) -> None:
     mask = detail(many, "mask")
     inside = [image[m].mean(axis=0) for image, m in zip(many.images, mask, strict=True)]
     overall = many.images.mean(axis=(1, 2))
     features = np.column_stack(
-        [detail(many, "area"), detail(many, "colourfulness"), np.array(inside), overall]
+        [detail(many, "area"), detail(many, "colorfulness"), np.array(inside), overall]
     )
     assert forest_accuracy(features, many.labels) < 0.14
     y, x = np.meshgrid(np.arange(32), np.arange(32), indexing="ij")
     count = mask.sum(axis=(1, 2))
-    centres = np.column_stack([(mask * axis).sum(axis=(1, 2)) / count for axis in (x, y)])
-    assert forest_accuracy(centres, many.labels) < 0.14
+    centers = np.column_stack([(mask * axis).sum(axis=(1, 2)) / count for axis in (x, y)])
+    assert forest_accuracy(centers, many.labels) < 0.14
 
 
 def forest_accuracy(features: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> float:
@@ -210,9 +210,9 @@ def test_a_shape_is_its_own_mirror_image(name: str) -> None:
 
 def test_a_disc_and_a_ring_have_their_exact_distances() -> None:
     x, y = plane(1.2, 50)
-    from_centre = np.hypot(x, y)
-    np.testing.assert_allclose(SHAPES["circle"](x, y), from_centre - 1, atol=1e-6)
-    expected = np.maximum(from_centre - 1, 0.56 - from_centre)
+    from_center = np.hypot(x, y)
+    np.testing.assert_allclose(SHAPES["circle"](x, y), from_center - 1, atol=1e-6)
+    expected = np.maximum(from_center - 1, 0.56 - from_center)
     np.testing.assert_allclose(SHAPES["ring"](x, y), expected, atol=1e-6)
 
 
@@ -260,7 +260,7 @@ def test_the_checksum_tells_data_sets_apart() -> None:
         ({"size": 32.0}, "`size` should be"),
         ({"object_size": 0.1}, r"from 0.16 \(5 of 32 pixels\) to 0.6. Found `object_size = 0.1`"),
         ({"object_size": 0.7}, "`object_size` should be"),
-        ({"colour_variation": -0.1}, "`colour_variation` should be from 0 to 1"),
+        ({"color_variation": -0.1}, "`color_variation` should be from 0 to 1"),
         ({"clutter": 1.1}, "`clutter` should be from 0 to 1"),
         ({"clutter": float("nan")}, "`clutter` should be from 0 to 1"),
         ({"train_size": 0}, "`train_size` should be a whole number, at least 1"),

@@ -35,7 +35,7 @@ def test_public_names() -> None:
         "Content",
         "ImageData",
         "Split",
-        "colourfulness",
+        "colorfulness",
         "data_names",
         "is_import_path",
         "load_data",
@@ -76,7 +76,7 @@ def test_mean_and_deviation_leave_out_what_is_not_trained_on(folder: Path) -> No
         np.testing.assert_allclose(data.std, scaled.std((0, 1, 2)), rtol=1e-12)
 
 
-def test_one_colour_can_be_normalised() -> None:
+def test_one_color_can_be_normalized() -> None:
     assert channel_statistics(np.full((3, 4, 4, 1), 51, np.uint8)) == ((0.2,), (1.0,))
 
 

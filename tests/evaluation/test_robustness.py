@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from foveal.errors import FovealError, UsageError
 from foveal.evaluation import CORRUPTIONS, Robustness, corrupt, evaluate, robustness
 from foveal.evaluation.random_occlusion import occlude
-from foveal.seeding import generator
+from foveal.seeding import make_generator
 
 CLASSES = 4
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5)
@@ -23,7 +23,7 @@ Labels = npt.NDArray[np.int64]
 
 
 class Linear(nn.Module):
-    """A linear classifier of the mean colour and contrast that keeps what it sees and says."""
+    """A linear classifier of the mean color and contrast that keeps what it sees and says."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ def sees(
 ) -> list[Tensor]:
     """Return what a model sees: the images as they are, and under each condition."""
     model = model or Linear()
-    found = robustness(model, images, labels, normalise=same, fill=0.5, **options)  # type: ignore[arg-type]
+    found = robustness(model, images, labels, normalize=same, fill=0.5, **options)  # type: ignore[arg-type]
     return by_condition(model.seen, 1 + len(found.accuracy))
 
 
@@ -75,7 +75,7 @@ def test_accuracies_against_scikit_learn(shape: tuple[int, ...], batch_size: int
         model,
         images,
         labels,
-        normalise=lambda x: (x - 0.1) / 0.9,
+        normalize=lambda x: (x - 0.1) / 0.9,
         fill=0.0,
         batch_size=batch_size,
     )
@@ -91,13 +91,13 @@ def test_clean_accuracy_is_that_of_evaluate() -> None:
     images, labels = made(30, 6, 7, 3)
     tensors = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
     expected = evaluate(Linear(), [(tensors, torch.from_numpy(labels))]).accuracy
-    found = robustness(Linear(), images, labels, normalise=same, fill=0.5, kinds=(), occlusion=())
+    found = robustness(Linear(), images, labels, normalize=same, fill=0.5, kinds=(), occlusion=())
     assert found.clean == expected
     assert found.accuracy.shape == (0,)
 
 
 def test_conditions_stand_in_order_with_their_amounts() -> None:
-    found = robustness(Linear(), *made(2, 8, 9, 3), normalise=same, fill=0.5)
+    found = robustness(Linear(), *made(2, 8, 9, 3), normalize=same, fill=0.5)
     assert found.condition.tolist() == [
         name
         for name in ("occlusion", "noise", "blur", "contrast", "pixelate", "jpeg")
@@ -112,7 +112,7 @@ def test_large_images_have_the_parameters_of_imagenet() -> None:
     found = robustness(
         Linear(),
         *made(1, 224, 160, 3),
-        normalise=same,
+        normalize=same,
         fill=0.5,
         kinds=["jpeg", "noise"],
         occlusion=[0.25],
@@ -121,7 +121,7 @@ def test_large_images_have_the_parameters_of_imagenet() -> None:
 
 
 class Bright(nn.Module):
-    """Class 1 if the image is brighter than the middle grey."""
+    """Class 1 if the image is brighter than the middle gray."""
 
     def forward(self, x: Tensor) -> Tensor:
         bright = x.mean((1, 2, 3)) - 0.5
@@ -138,7 +138,7 @@ def test_curve_by_hand() -> None:
     found = robustness(
         Bright(),
         *black_and_white(),
-        normalise=same,
+        normalize=same,
         fill=0.0,
         occlusion=(0.25, 0.75, 0.4, 1.0),
         kinds=("contrast",),
@@ -157,7 +157,7 @@ def test_fill_may_differ_by_channel() -> None:
     images, labels = made(2, 6, 6, 3)
     model = Linear()
     fill = torch.tensor([0.25, 0.5, 2.0]).view(3, 1, 1)
-    robustness(model, images, labels, normalise=same, fill=fill, occlusion=(1.0,), kinds=())
+    robustness(model, images, labels, normalize=same, fill=fill, occlusion=(1.0,), kinds=())
     assert torch.equal(model.seen[1], fill.expand(2, 3, 6, 6))
 
 
@@ -184,11 +184,11 @@ def test_images_are_those_that_the_streams_of_the_seed_give() -> None:
     found = iter(sees(images, labels, seed=9, batch_size=2))
     assert torch.equal(next(found), clean)
     for step, share in enumerate(SHARES, start=1):
-        stream = generator(9, "robustness", "occlusion", step)
+        stream = make_generator(9, "robustness", "occlusion", step)
         assert torch.equal(next(found), occlude(clean, share, fill=0.5, generator=stream))
     for kind in CORRUPTIONS:
         for severity in range(1, 6):
-            stream = generator(9, "robustness", kind, severity)
+            stream = make_generator(9, "robustness", kind, severity)
             assert torch.equal(next(found), corrupt(clean, kind, severity, generator=stream))
 
 
@@ -250,9 +250,9 @@ def test_the_model_is_given_back_as_it_was(fails: bool) -> None:
     images, labels = made(4, 8, 8, 3)
     if fails:
         with pytest.raises(ZeroDivisionError):
-            robustness(model, images, labels, normalise=lambda x: x * (1 // 0), fill=0.5)
+            robustness(model, images, labels, normalize=lambda x: x * (1 // 0), fill=0.5)
     else:
-        results = [robustness(model, images, labels, normalise=same, fill=0.5) for _ in range(2)]
+        results = [robustness(model, images, labels, normalize=same, fill=0.5) for _ in range(2)]
         np.testing.assert_array_equal(results[0].accuracy, results[1].accuracy)
     assert [module.training for module in model.modules()] == modes
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
@@ -261,13 +261,13 @@ def test_the_model_is_given_back_as_it_was(fails: bool) -> None:
 
 def test_no_graph_is_kept() -> None:
     model = Linear()
-    robustness(model, *made(2, 8, 8, 3), normalise=same, fill=0.5)
+    robustness(model, *made(2, 8, 8, 3), normalize=same, fill=0.5)
     assert len(model.said) == 31
     assert not any(logits.requires_grad for logits in model.said)
 
 
 def test_can_be_stored_without_pickle(tmp_path: Path) -> None:
-    found = robustness(Linear(), *made(3, 8, 8, 3), normalise=same, fill=0.5)
+    found = robustness(Linear(), *made(3, 8, 8, 3), normalize=same, fill=0.5)
     np.savez(tmp_path / "robustness.npz", **vars(found))
     with np.load(tmp_path / "robustness.npz", allow_pickle=False) as stored:
         back = Robustness(**{name: stored[name] for name in stored.files})
@@ -285,13 +285,13 @@ def test_takes_a_read_only_memory_map(tmp_path: Path) -> None:
 
 def test_labels_may_be_of_any_whole_type_and_logits_of_half_precision() -> None:
     images, labels = made(9, 8, 8, 3)
-    expected = robustness(Linear(), images, labels, normalise=same, fill=0.5).accuracy
+    expected = robustness(Linear(), images, labels, normalize=same, fill=0.5).accuracy
     small: Labels = labels.astype(np.uint8)
-    found = robustness(Linear(), images, small, normalise=same, fill=0.5).accuracy
+    found = robustness(Linear(), images, small, normalize=same, fill=0.5).accuracy
     np.testing.assert_array_equal(found, expected)
 
     images, labels = black_and_white()
-    halves = robustness(Bright(), images, labels, normalise=Tensor.half, fill=0.0, kinds=())
+    halves = robustness(Bright(), images, labels, normalize=Tensor.half, fill=0.0, kinds=())
     assert halves.clean == 0.8
 
 
@@ -311,7 +311,7 @@ def test_a_value_that_is_not_finite_is_named(batch_size: int) -> None:
             Broken(),
             images,
             labels,
-            normalise=same,
+            normalize=same,
             fill=0.0,
             occlusion=(0.0, 0.1),
             kinds=(),
@@ -326,7 +326,7 @@ def test_refuses_what_are_no_logits(shape: tuple[int, ...]) -> None:
             return torch.zeros(shape)
 
     with pytest.raises(FovealError, match=r"logits of shape \(5, K\) for 5 images. Found \("):
-        robustness(Wrong(), *made(5, 8, 8, 3), normalise=same, fill=0.5)
+        robustness(Wrong(), *made(5, 8, 8, 3), normalize=same, fill=0.5)
 
 
 @pytest.mark.parametrize(
@@ -341,7 +341,7 @@ def test_refuses_what_are_no_logits(shape: tuple[int, ...]) -> None:
 )
 def test_refuses_labels_that_do_not_fit(labels: Labels, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        robustness(Linear(), made(3, 8, 8, 3)[0], labels, normalise=same, fill=0.5)
+        robustness(Linear(), made(3, 8, 8, 3)[0], labels, normalize=same, fill=0.5)
 
 
 @pytest.mark.parametrize(
@@ -356,7 +356,7 @@ def test_refuses_labels_that_do_not_fit(labels: Labels, words: str) -> None:
 def test_refuses_images_of_another_form(images: Images) -> None:
     labels = np.zeros(len(images), np.int64)
     with pytest.raises(UsageError, match="`images` should be uint8"):
-        robustness(Linear(), images, labels, normalise=same, fill=0.5)
+        robustness(Linear(), images, labels, normalize=same, fill=0.5)
 
 
 @pytest.mark.parametrize(
@@ -372,15 +372,15 @@ def test_refuses_images_of_another_form(images: Images) -> None:
 def test_refuses_options_that_have_no_meaning(options: dict[str, object], words: str) -> None:
     given: dict[str, object] = {"fill": 0.5, **options}
     with pytest.raises(UsageError, match=words):
-        robustness(Linear(), *made(3, 8, 8, 3), normalise=same, **given)  # type: ignore[arg-type]
+        robustness(Linear(), *made(3, 8, 8, 3), normalize=same, **given)  # type: ignore[arg-type]
 
 
 def test_jpeg_of_four_channels_is_refused_before_anything_runs() -> None:
     images, labels = made(3, 8, 8, 4)
     model = Linear()
     with pytest.raises(UsageError, match="of 1 or 3 channels for `jpeg`"):
-        robustness(model, images, labels, normalise=same, fill=0.5)
+        robustness(model, images, labels, normalize=same, fill=0.5)
     assert model.seen == []
     others = [kind for kind in CORRUPTIONS if kind != "jpeg"]
-    found = robustness(model, images, labels, normalise=same, fill=0.5, kinds=others)
+    found = robustness(model, images, labels, normalize=same, fill=0.5, kinds=others)
     assert len(found.accuracy) == 25

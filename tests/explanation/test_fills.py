@@ -1,4 +1,4 @@
-"""What hides a part of an image, against colours by hand and the filter of scipy."""
+"""What hides a part of an image, against colors by hand and the filter of scipy."""
 
 from typing import Any
 
@@ -37,24 +37,24 @@ def test_fills_in_image_space() -> None:
         )
         return result.grid().view(2)
 
-    def expected(colour: Tensor) -> Tensor:
-        hidden = ((colour - m) / s).expand(2, *shape)
+    def expected(color: Tensor) -> Tensor:
+        hidden = ((color - m) / s).expand(2, *shape)
         fall: Tensor = (model(images) - model(hidden)).detach()
         return fall[[0, 1], [0, 1]]
 
-    colours = {
+    colors = {
         "mean": m,
         "black": torch.zeros(3, 1, 1),
-        "grey": torch.full((3, 1, 1), 0.5),
+        "gray": torch.full((3, 1, 1), 0.5),
         "image-mean": pixels.mean((2, 3), keepdim=True),
     }
-    for name, colour in colours.items():
-        torch.testing.assert_close(found(name), expected(colour), atol=1e-3, rtol=1e-4)
+    for name, color in colors.items():
+        torch.testing.assert_close(found(name), expected(color), atol=1e-3, rtol=1e-4)
     own = torch.tensor([0.2, 0.6, 0.1]).view(3, 1, 1)
     torch.testing.assert_close(found((own - m) / s), expected(own), atol=1e-3, rtol=1e-4)
 
 
-def test_no_colour_without_a_normalisation() -> None:
+def test_no_color_without_a_normalization() -> None:
     with pytest.raises(UsageError, match="normalization="):
         occlusion_sensitivity(AnySize(), some_images(1, 3, 8, 8), [0], fill="black")
 
@@ -78,27 +78,27 @@ def shown(fill: str, images: Tensor, normalization: Any) -> Tensor:
 @pytest.mark.parametrize("trivial", [(0, 1), ((0.0,) * 3, (1.0,) * 3), (torch.zeros(3), 1)])
 def test_images_in_image_space_have_a_mean_of_their_own(trivial: Any) -> None:
     images = 0.2 + 0.5 * some_images(4, 3, 30, 21)
-    colour = torch.from_numpy(images.double().numpy().mean((0, 2, 3))).view(1, 3, 1, 1)
+    color = torch.from_numpy(images.double().numpy().mean((0, 2, 3))).view(1, 3, 1, 1)
     mean = shown("mean", images, trivial)
-    torch.testing.assert_close(mean, colour.float().expand_as(images))
+    torch.testing.assert_close(mean, color.float().expand_as(images))
     assert torch.equal(shown("mean", images, None), mean)
     assert not shown("black", images, trivial).any()
-    assert bool((shown("grey", images, trivial) == 0.5).all())
+    assert bool((shown("gray", images, trivial) == 0.5).all())
     noise, plain = shown("noise", images, trivial), shown("noise", images, None)
     assert torch.equal(noise, plain)
     deviation = torch.from_numpy(images.numpy().std((0, 2, 3))).view(1, 3, 1, 1)
     standard = shown("noise", images, ((0.5,) * 3, (0.2,) * 3))
     assert standard.std() == pytest.approx(1, abs=0.05)
     assert standard.mean() == pytest.approx(0, abs=0.1)
-    torch.testing.assert_close(noise, colour.float() + standard * deviation, atol=1e-5, rtol=0)
+    torch.testing.assert_close(noise, color.float() + standard * deviation, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("fill", ["mean", "black", "grey", "image-mean", "blur", "noise", 0.0])
+@pytest.mark.parametrize("fill", ["mean", "black", "gray", "image-mean", "blur", "noise", 0.0])
 @pytest.mark.parametrize(
     "normalization",
     [((0.5, 0.5), (0.2, 0.2)), ((0.5,) * 3, (0.2,) * 4), ((0.5,) * 3,), 3, (0.5, 0.0), ("a", "b")],
 )
-def test_a_normalisation_that_does_not_fit_is_refused(fill: Any, normalization: Any) -> None:
+def test_a_normalization_that_does_not_fit_is_refused(fill: Any, normalization: Any) -> None:
     with pytest.raises(UsageError, match="`normalization` should be mean and std above 0"):
         occlusion_sensitivity(
             AnySize(), some_images(1, 3, 8, 8), [0], fill=fill, normalization=normalization

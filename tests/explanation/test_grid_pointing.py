@@ -1,4 +1,4 @@
-"""Planted images: cells against a loop and Pillow, labels, places and neighbours."""
+"""Planted images: cells against a loop and Pillow, labels, places and neighbors."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from scipy.stats import chisquare
 
 from foveal.errors import UsageError
 from foveal.explanation.grid_pointing import Planted, plant
-from foveal.explanation.localization import localise
+from foveal.explanation.localization import localize
 
 Images = NDArray[np.uint8]
 
@@ -82,20 +82,20 @@ def test_smaller_cells_are_those_of_pillow(down: int, across: int) -> None:
         np.testing.assert_array_equal(cells_of(planted.images[n], down, across)[place], expected)
 
 
-def test_places_and_neighbours_are_uniform() -> None:
-    images = np.arange(24, dtype=np.uint8).repeat(4 * 3).reshape(24, 4, 3, 1)  # each of one grey
+def test_places_and_neighbors_are_uniform() -> None:
+    images = np.arange(24, dtype=np.uint8).repeat(4 * 3).reshape(24, 4, 3, 1)  # each of one gray
     labels = np.arange(24) % 3
-    place_counts, neighbour_counts = np.zeros(6), np.zeros(24)
+    place_counts, neighbor_counts = np.zeros(6), np.zeros(24)
     for seed in range(150):
         planted = plant(images, labels, canvas=(2, 3), seed=seed, keep_size=False)
         place_counts += np.bincount(places(planted, 2, 3), minlength=6)
         greys = planted.images[:, ::4, ::3, 0].ravel()
-        neighbour_counts += np.bincount(greys, minlength=24)
+        neighbor_counts += np.bincount(greys, minlength=24)
     assert place_counts.sum() == 3600
     assert chisquare(place_counts).pvalue > 0.01
     # Each image is in its own canvas for certain; elsewhere draws are without replacement, so
     # counts vary less than independent ones and only too large a spread would be wrong.
-    assert chisquare(neighbour_counts - 150).pvalue > 0.01
+    assert chisquare(neighbor_counts - 150).pvalue > 0.01
 
 
 def test_draws_hang_on_seed_and_index_alone() -> None:
@@ -115,7 +115,7 @@ def test_draws_hang_on_seed_and_index_alone() -> None:
 
 
 @pytest.mark.parametrize("keep_size", [True, False])
-def test_a_grey_background_changes_no_place(keep_size: bool) -> None:
+def test_a_gray_background_changes_no_place(keep_size: bool) -> None:
     images, labels = made(10, 4, 6), np.zeros(10, np.int64)  # one class is enough here
     planted = plant(images, labels, seed=1, background=127, keep_size=keep_size)
     assert (planted.images[~planted.masks] == 127).all()
@@ -132,7 +132,7 @@ def test_one_image_and_one_channel() -> None:
 
 def test_a_map_of_the_object_is_found_against_chance() -> None:
     planted = plant(made(20, 8, 6), np.arange(20), seed=0)
-    found = localise(planted.masks, planted.masks, tolerance=0)
+    found = localize(planted.masks, planted.masks, tolerance=0)
     for measure in (found.pointing, found.energy):
         assert (measure.mean, measure.chance) == (1.0, 0.25)
 
@@ -152,7 +152,7 @@ IMAGES = made(4, 4, 6)
         ({"canvas": (0, 2)}, "canvas"),
         ({"canvas": 4}, "canvas"),
         ({"canvas": (1, 4)}, "canvas"),
-        ({"background": "grey"}, "background"),
+        ({"background": "gray"}, "background"),
         ({"background": 256}, "background"),
         ({"rows": [4]}, "rows"),
         ({"rows": [-1]}, "rows"),

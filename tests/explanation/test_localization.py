@@ -1,4 +1,4 @@
-"""Measures of localisation against scikit-learn, cases by hand, and maps of noise."""
+"""Measures of localization against scikit-learn, cases by hand, and maps of noise."""
 
 import math
 from typing import Any
@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from foveal.errors import UsageError
 from foveal.explanation import random_maps
-from foveal.explanation.localization import Localisation, localise, masks_of_boxes
+from foveal.explanation.localization import Localization, localize, masks_of_boxes
 
 MEASURES = ("pointing", "energy", "auc")
 
@@ -28,7 +28,7 @@ def some_masks(count: int, height: int, width: int) -> NDArray[np.bool_]:
     return masks
 
 
-def every(found: Localisation) -> list[Any]:
+def every(found: Localization) -> list[Any]:
     parts = [getattr(found, name) for name in MEASURES]
     return [part.values for part in parts] + [part.chances for part in parts]
 
@@ -40,7 +40,7 @@ def test_auc_is_that_of_scikit_learn_with_equals(
 ) -> None:
     maps = np.random.default_rng(0).integers(-levels, levels, (count, height, width)) / 7
     masks = some_masks(count, height, width)
-    found = localise(maps, masks).auc
+    found = localize(maps, masks).auc
     expected = [
         roc_auc_score(mask.ravel(), one.ravel()) for mask, one in zip(masks, maps, strict=True)
     ]
@@ -63,7 +63,7 @@ def test_a_hit_is_as_near_as_a_search_over_all_pixels_says(
         ]
     )
     peaks = np.eye(height * width).reshape(-1, height, width)  # one map a pixel
-    found = localise(peaks, np.stack([mask] * len(peaks)), tolerance=tolerance).pointing
+    found = localize(peaks, np.stack([mask] * len(peaks)), tolerance=tolerance).pointing
     np.testing.assert_array_equal(found.values, hits.ravel())
     np.testing.assert_allclose(found.chances, hits.mean())
     assert 0 < found.mean < 1
@@ -74,7 +74,7 @@ def test_the_tolerance_is_15_pixels_at_224_both_ends_in(away: int, hit: float) -
     maps, masks = np.zeros((1, 224, 300)), np.zeros((1, 224, 300), np.bool_)
     masks[0, :, 20:40] = True
     maps[0, 100, 39 + away] = 1
-    found = localise(maps, masks).pointing
+    found = localize(maps, masks).pointing
     assert found.mean == hit
     assert found.chance == (20 + 2 * 15) / 300
 
@@ -82,7 +82,7 @@ def test_the_tolerance_is_15_pixels_at_224_both_ends_in(away: int, hit: float) -
 def test_several_highest_pixels_count_by_their_share() -> None:
     maps = np.array([[[2.0, 2, 0, 0], [0, 0, 2, -9]], [[7, 7, 7, 7], [7, 7, 7, 7]]])
     masks = np.stack([box(2, 4, rows=slice(1), columns=slice(1))] * 2)
-    found = localise(maps, masks, tolerance=0.5).pointing  # one pixel away: (0, 1) and (1, 0)
+    found = localize(maps, masks, tolerance=0.5).pointing  # one pixel away: (0, 1) and (1, 0)
     np.testing.assert_allclose(found.values, [2 / 3, 3 / 8])
     np.testing.assert_allclose(found.chances, [3 / 8, 3 / 8])
 
@@ -90,14 +90,14 @@ def test_several_highest_pixels_count_by_their_share() -> None:
 def test_equals_up_to_rounding_are_equals() -> None:
     maps = np.array([[[0.3, 0.1 + 0.2, 0.0]]])
     assert maps[0, 0, 0] != maps[0, 0, 1]
-    found = localise(maps, np.array([[[True, False, False]]]), tolerance=0)
+    found = localize(maps, np.array([[[True, False, False]]]), tolerance=0)
     assert found.pointing.mean == 0.5
 
 
 def test_energy_by_hand() -> None:
     maps = np.array([[[3.0, -5, 1], [0, 1, -2]], [[1e308, 1e308, 0], [0, 1e308, 0]]])
     masks = np.stack([box(2, 3, rows=slice(1), columns=slice(2))] * 2)
-    found = localise(maps, masks).energy
+    found = localize(maps, masks).energy
     np.testing.assert_allclose(found.values, [3 / 5, 2 / 3])
     np.testing.assert_allclose(found.chances, [1 / 3, 1 / 3])
 
@@ -127,7 +127,7 @@ NAN = float("nan")
 )
 def test_what_counts(one: Any, mask: Any, values: list[float], chances: list[float]) -> None:
     # A plain case beside it, which always counts.
-    found = localise(np.stack([FALLING + 12, one]), np.stack([CORNER, mask]), tolerance=0)
+    found = localize(np.stack([FALLING + 12, one]), np.stack([CORNER, mask]), tolerance=0)
     for name, value, chance in zip(MEASURES, values, chances, strict=True):
         measure = getattr(found, name)
         usual = 12 / 78 if name == "energy" else 1.0
@@ -141,7 +141,7 @@ def test_what_counts(one: Any, mask: Any, values: list[float], chances: list[flo
 
 
 def test_without_an_image_that_counts_there_is_no_mean() -> None:
-    found = localise(np.ones((2, 3, 4)), np.zeros((2, 3, 4), np.bool_))
+    found = localize(np.ones((2, 3, 4)), np.zeros((2, 3, 4), np.bool_))
     for name in MEASURES:
         measure = getattr(found, name)
         assert (measure.images, measure.excluded) == (0, 2)
@@ -162,7 +162,7 @@ def noise(kind: str, count: int) -> NDArray[np.float64]:
 def test_noise_is_at_chance_within_its_standard_error(kind: str, tolerance: float) -> None:
     count = 1500
     mask = box(8, 12, rows=slice(4), columns=slice(3, 8))
-    found = localise(noise(kind, count), np.stack([mask] * count), tolerance=tolerance)
+    found = localize(noise(kind, count), np.stack([mask] * count), tolerance=tolerance)
     for name in MEASURES:
         measure = getattr(found, name)
         error = measure.values.std(ddof=1) / math.sqrt(count)
@@ -173,7 +173,7 @@ def test_noise_is_at_chance_within_its_standard_error(kind: str, tolerance: floa
 
 def test_the_object_itself_is_found_and_its_negative_is_not() -> None:
     masks = some_masks(3, 5, 8)
-    right, wrong = localise(masks, masks, tolerance=0), localise(~masks, masks, tolerance=0)
+    right, wrong = localize(masks, masks, tolerance=0), localize(~masks, masks, tolerance=0)
     for name in MEASURES:
         assert getattr(right, name).values.tolist() == [1, 1, 1]
         assert getattr(wrong, name).values.tolist() == [0, 0, 0]
@@ -183,8 +183,8 @@ def test_the_object_itself_is_found_and_its_negative_is_not() -> None:
 def test_tensors_give_what_arrays_give(dtype: torch.dtype) -> None:
     maps = torch.randn(3, 5, 8, generator=torch.Generator().manual_seed(0)).to(dtype)
     masks = some_masks(3, 5, 8)
-    expected = localise(maps.double().numpy(), masks)
-    found = localise(maps.requires_grad_(), torch.from_numpy(masks))
+    expected = localize(maps.double().numpy(), masks)
+    found = localize(maps.requires_grad_(), torch.from_numpy(masks))
     for ours, theirs in zip(every(found), every(expected), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -207,7 +207,7 @@ MAPS, MASKS = np.ones((2, 3, 4)), np.ones((2, 3, 4), np.bool_)
 )
 def test_what_does_not_fit_is_refused(maps: Any, masks: Any, tolerance: float, name: str) -> None:
     with pytest.raises(UsageError, match=f"Parameter `{name}`"):
-        localise(maps, masks, tolerance=tolerance)
+        localize(maps, masks, tolerance=tolerance)
 
 
 def test_boxes_are_slices() -> None:
@@ -219,7 +219,7 @@ def test_boxes_are_slices() -> None:
         np.testing.assert_array_equal(mask, box(5, 7, rows=rows, columns=columns))
 
 
-def test_a_pixel_belongs_to_a_box_by_its_centre() -> None:
+def test_a_pixel_belongs_to_a_box_by_its_center() -> None:
     found = masks_of_boxes([[0.5, 0.0, 2.5, 1.0], [0.6, 0.4, 2.6, 1.6]], (2, 4))
     assert found.astype(int).tolist() == [
         [[1, 1, 0, 0], [0, 0, 0, 0]],

@@ -463,7 +463,7 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch ha
         self.live -= size
 
 
-@pytest.mark.parametrize("fill", ["mean", "blur", ["mean", "grey"]])
+@pytest.mark.parametrize("fill", ["mean", "blur", ["mean", "gray"]])
 def test_memory_stays_within_twice_the_chunk_and_the_logits(fill: Any) -> None:
     class Pooling(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
@@ -501,7 +501,7 @@ def test_memory_stays_within_twice_the_chunk_and_the_logits(fill: Any) -> None:
         ({"window": 4, "stride": 5}, r"`stride` should be at most the window"),
         ({"edge": "wrap"}, r"`edge` should be one of 'clip'"),
         ({"score": "loss"}, r"`score` should be one of 'prob'"),
-        ({"fill": "gray"}, r"Did you mean 'grey'"),
+        ({"fill": "gray"}, r"Did you mean 'gray'"),
         ({"fill": torch.zeros(5)}, r"`fill` should be a number, or a tensor"),
         ({"fill": []}, r"`fill` should be at least one"),
         ({"chunk": 0}, r"`chunk` should be `auto`"),

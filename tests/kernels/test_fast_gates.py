@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from attention.gate_contract import BEFORE_NORM, SHAPES, distinct_names, features, randomised
+from attention.gate_contract import BEFORE_NORM, SHAPES, distinct_names, features, randomized
 from foveal.attention import (
     CBAM,
     ChannelAttention,
@@ -102,7 +102,7 @@ def agree(name: str, gate: nn.Module, x: Tensor) -> None:
 def test_it_agrees_with_the_plain_path(name: str, memory_format: torch.memory_format) -> None:
     for shape in SHAPES:
         x = features(*shape).contiguous(memory_format=memory_format)
-        agree(name, randomised(name, shape[1]).eval(), x)
+        agree(name, randomized(name, shape[1]).eval(), x)
 
 
 @given(
@@ -122,7 +122,7 @@ def test_it_agrees_on_any_shape(
 ) -> None:
     x = torch.randn((n, c, h, w), generator=torch.Generator().manual_seed(seed))
     x = (x.relu() if relu else x).contiguous(memory_format=memory_format)
-    agree(name, randomised(name, c).eval(), x)
+    agree(name, randomized(name, c).eval(), x)
 
 
 @pytest.mark.parametrize("memory_format", FORMATS)
@@ -130,7 +130,7 @@ def test_it_agrees_on_any_shape(
 def test_gradients_are_those_of_finite_differences(
     name: str, memory_format: torch.memory_format
 ) -> None:
-    gate = randomised(name, 6).double().eval()
+    gate = randomized(name, 6).double().eval()
     x = features(2, 6, 5, 4).double().contiguous(memory_format=memory_format).requires_grad_()
     with fast_gates(True):
         assert torch.autograd.gradcheck(gate, (x,))
@@ -138,7 +138,7 @@ def test_gradients_are_those_of_finite_differences(
 
 @pytest.mark.parametrize("name", ["channel", "spatial", "series"])
 def test_of_equal_maxima_the_same_one_gets_the_gradient(name: str) -> None:
-    gate = randomised(name, 8).eval()
+    gate = randomized(name, 8).eval()
     for memory_format in FORMATS:
         x = torch.randint(0, 3, (2, 8, 6, 5), generator=torch.Generator().manual_seed(0)).float()
         agree(name, gate, x.contiguous(memory_format=memory_format))
@@ -147,7 +147,7 @@ def test_of_equal_maxima_the_same_one_gets_the_gradient(name: str) -> None:
 
 @pytest.mark.parametrize("name", POOLED)
 def test_bfloat16_is_within_its_rounding(name: str) -> None:
-    gate = randomised(name, 12).eval()
+    gate = randomized(name, 12).eval()
     for memory_format in FORMATS:
         x = features(3, 12, 7, 6).contiguous(memory_format=memory_format)
         exact = computed(gate, x, torch.ones_like(x), fast=False)
@@ -163,7 +163,7 @@ def test_bfloat16_is_within_its_rounding(name: str) -> None:
 
 @pytest.mark.parametrize("name", POOLED)
 def test_weights_in_bfloat16_are_taken_under_autocast(name: str) -> None:
-    gate, x = randomised(name, 12).eval(), features(3, 12, 7, 6)
+    gate, x = randomized(name, 12).eval(), features(3, 12, 7, 6)
     exact = computed(gate, x, torch.ones_like(x), fast=False)["output"]
     with fast_gates(True), torch.autocast("cpu", dtype=torch.bfloat16):
         out = gate.bfloat16()(x.bfloat16())
@@ -175,7 +175,7 @@ def test_what_is_no_number_stays_none(name: str) -> None:
     x = features(2, 8, 5, 4)
     x[1, 3, 2, 1] = torch.nan
     with fast_gates(True):
-        out = randomised(name, 8).eval()(x)
+        out = randomized(name, 8).eval()(x)
     assert out[0].isfinite().all()
     assert out[1].isnan().any()
 
@@ -229,7 +229,7 @@ def test_a_map_alone_has_gradients(name: str, within: str) -> None:
 
 
 def test_a_map_that_is_captured_changes_nothing() -> None:
-    gate, x = randomised("parallel", 8).eval(), features(2, 8, 5, 4)
+    gate, x = randomized("parallel", 8).eval(), features(2, 8, 5, 4)
     with fast_gates(True):
         plain = gate(x)
         with captured_maps(gate) as maps:
@@ -240,7 +240,7 @@ def test_a_map_that_is_captured_changes_nothing() -> None:
 @pytest.mark.parametrize("memory_format", FORMATS)
 def test_a_map_that_is_replaced_is_the_one_that_weighs(memory_format: torch.memory_format) -> None:
     for name in ("parallel", "bam-official"):
-        gate = randomised(name, 8).eval()
+        gate = randomized(name, 8).eval()
         assert isinstance(gate, Gate)
         gate.tap.register_forward_hook(lambda _m, _i, map_: map_.square())
         agree(name, gate, features(2, 8, 5, 4).contiguous(memory_format=memory_format))
@@ -251,7 +251,7 @@ def test_a_map_that_is_replaced_is_the_one_that_weighs(memory_format: torch.memo
 def test_a_map_that_is_replaced_within_a_series_weighs(
     within: str, memory_format: torch.memory_format
 ) -> None:
-    gate = randomised("series", 8).eval()
+    gate = randomized("series", 8).eval()
     inner = gate.get_submodule(within)
     assert isinstance(inner, Gate)
     inner.tap.register_forward_hook(lambda _m, _i, map_: map_.square())
@@ -291,7 +291,7 @@ def test_the_norm_of_a_series_learns_once_of_a_map_that_somebody_changes(
 ) -> None:
     found: list[dict[str, Tensor]] = []
     for fast in (True, False):
-        gate = randomised("series", 8).train()
+        gate = randomized("series", 8).train()
         inner = gate.get_submodule(within)
         assert isinstance(inner, Gate)
         if how == "another":
@@ -307,7 +307,7 @@ def test_the_norm_of_a_series_learns_once_of_a_map_that_somebody_changes(
 
 
 def test_gradients_under_autocast_are_those_outside_of_it() -> None:
-    gate, x = randomised("series", 512).eval(), features(2, 512, 5, 4)
+    gate, x = randomized("series", 512).eval(), features(2, 512, 5, 4)
     found: list[Tensor] = []
     for inside in (True, False):
         taken = x.clone().requires_grad_()
@@ -373,7 +373,7 @@ def test_weights_of_a_kind_of_their_own_are_left_to_torch() -> None:
 
 def test_a_wide_series_agrees() -> None:
     x = features(3, 512, 5, 4).contiguous(memory_format=torch.channels_last)
-    agree("series", randomised("series", 512).eval(), x)
+    agree("series", randomized("series", 512).eval(), x)
 
 
 def test_a_series_calls_what_somebody_waits_for_or_does_not_know() -> None:
@@ -413,7 +413,7 @@ def test_logits_of_any_size_weigh_alike(size: float, memory_format: torch.memory
 
 
 def test_threads_do_not_change_a_bit() -> None:
-    gate, x = randomised("series", 16).eval(), features(3, 16, 9, 7)
+    gate, x = randomized("series", 16).eval(), features(3, 16, 9, 7)
     before, found = torch.get_num_threads(), []
     for threads in (1, 2, 3):
         torch.set_num_threads(threads)

@@ -302,7 +302,7 @@ def test_our_resnet_is_that_of_torchvision() -> None:
     torch.testing.assert_close(ours(images()), theirs(images()))
 
 
-def test_parameter_groups_and_a_running_optimiser() -> None:
+def test_parameter_groups_and_a_running_optimizer() -> None:
     model = resnet18(num_classes=7, stem="cifar", image_size=32)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     insertion = insert(model, "series")

@@ -13,7 +13,7 @@ from foveal.kernels.batch_norm_relu import NormReLU
 from foveal.kernels.dispatch import why_not_fast
 from foveal.models import build_model
 from foveal.models.fused_layers import ReLU, conv_norm_relu, normed_relu
-from foveal.module_modes import hold_frozen_norms
+from foveal.module_modes import freeze_batch_norm_statistics
 
 pytestmark = pytest.mark.skipif(
     why_not_fast() is not None, reason=f"no fast gates here: {why_not_fast()}"
@@ -153,7 +153,7 @@ def test_threads_change_no_bit() -> None:
 def test_the_rest_is_left_to_torch() -> None:
     x = torch.randn(2, 3, 6, 5).contiguous(memory_format=LAST)
     frozen = a_norm(3).requires_grad_(False)
-    hold_frozen_norms(frozen)
+    freeze_batch_norm_statistics(frozen)
     hooked = a_norm(3)
     hooked.register_forward_hook(lambda *_: None)
     kinds = [

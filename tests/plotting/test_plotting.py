@@ -1,4 +1,4 @@
-"""What figures show: the colours of a pixel, one scale for all panels, and what is written."""
+"""What figures show: the colors of a pixel, one scale for all panels, and what is written."""
 
 import io
 from pathlib import Path
@@ -44,7 +44,7 @@ def texts(figure: Figure) -> str:
     return "\n".join([*found, figure.get_supxlabel()])
 
 
-def test_a_pixel_goes_from_grey_to_the_colour_of_its_value() -> None:
+def test_a_pixel_goes_from_gray_to_the_color_of_its_value() -> None:
     picture = RANDOM.random((2, 4, 3))
     values = np.array([[0.0, 0.5, 1.0, 7.0], [-1.0, -0.25, np.nan, 0.0]])
     found = overlay(picture, values, limit=1.0)
@@ -61,7 +61,7 @@ def test_a_pixel_goes_from_grey_to_the_colour_of_its_value() -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 2, 4, 7])
-def test_channels_that_are_no_colours_are_averaged(channels: int) -> None:
+def test_channels_that_are_no_colors_are_averaged(channels: int) -> None:
     picture = RANDOM.random((2, 5, channels))
     found = overlay(picture, np.zeros((2, 5)), limit=1.0)
     np.testing.assert_allclose(found, np.repeat(picture.mean(2)[:, :, None], 3, axis=2))

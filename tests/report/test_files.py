@@ -13,7 +13,7 @@ from PIL import Image
 from foveal.cli.app import main
 from foveal.errors import UsageError
 from foveal.report import Report, compare, report
-from foveal.text_tables import Table, csv_table, latex_table, markdown_table
+from foveal.text_tables import Table, render_csv, render_latex, render_markdown
 from report.test_report import ACCURACIES, TWO, Page, page_of, write_fake_run, write_fake_study
 
 
@@ -161,7 +161,7 @@ TABLE = Table("T", ("a", "b_c"), (("x|y", "1\n+2 %"), ("p & q", "[3]")), "note",
 
 
 def test_a_second_line_stands_in_brackets_where_there_is_one_line() -> None:
-    assert r"| x\|y | 1 (+2 %) |" in markdown_table(TABLE)
-    assert csv_table(TABLE).splitlines() == ['a,b_c,"b_c, below"', "x|y,1,+2 %", "p & q,[3],"]
-    assert r"p \& q & [3] \\" in latex_table(TABLE)
-    assert r"\begin{tabular}{ll}" in latex_table(TABLE)
+    assert r"| x\|y | 1 (+2 %) |" in render_markdown(TABLE)
+    assert render_csv(TABLE).splitlines() == ['a,b_c,"b_c, below"', "x|y,1,+2 %", "p & q,[3],"]
+    assert r"p \& q & [3] \\" in render_latex(TABLE)
+    assert r"\begin{tabular}{ll}" in render_latex(TABLE)

@@ -33,8 +33,8 @@ def exact_error(correct: BoolArray, baseline_correct: BoolArray) -> float:
     of_runs[:seeds, :seeds], of_runs[seeds:, seeds:] = covariance(seeds), covariance(others)
     mean = np.concatenate([np.full(seeds, 1 / seeds), np.full(others, -1 / others)])
     second = of_runs + np.outer(mean, mean)
-    centre = runs.mean(axis=1)
-    variance = np.trace(second @ runs @ covariance(images) @ runs.T) + centre @ of_runs @ centre
+    center = runs.mean(axis=1)
+    variance = np.trace(second @ runs @ covariance(images) @ runs.T) + center @ of_runs @ center
     return float(np.sqrt(variance))
 
 

@@ -31,12 +31,12 @@ def simulated(
     """Return gains and a skewed covariate with slope -0.3; the spread grows with the covariate."""
     of_seed, of_image, of_both = kind
     x = generator.beta(2, 5, images)
-    centred = x - 2 / 7
-    spread = np.exp(2 * centred)
+    centered = x - 2 / 7
+    spread = np.exp(2 * centered)
     level, tilt = of_seed * generator.normal(size=(2, seeds, 1))
     shared = of_image * spread * generator.normal(size=images)
     rest = of_both * spread * generator.normal(size=(seeds, images))
-    return TRUE * centred + level + 5 * tilt * centred + shared + rest, x
+    return TRUE * centered + level + 5 * tilt * centered + shared + rest, x
 
 
 def swept(generator: np.random.Generator, seeds: int, images: int) -> tuple[Any, Any, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from foveal.errors import DamagedError
+from foveal.errors import CorruptRecordError
 from foveal.records import is_complete, partial_path, read_study, schema
 from foveal.report import report
 from foveal.study import Study
@@ -69,7 +69,7 @@ def test_a_second_one_has_a_name_of_its_own(study: Path) -> None:
 @pytest.mark.parametrize("name", ["results.json", "predictions.npz"])
 def test_a_report_does_not_count_what_is_damaged(study: Path, name: str) -> None:
     flip(first_run(study) / name)
-    with pytest.raises(DamagedError, match=first_run(study).name):
+    with pytest.raises(CorruptRecordError, match=first_run(study).name):
         report(study)
 
 

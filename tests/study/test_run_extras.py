@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from foveal.data import Content, ImageData, Split, colourfulness, load_data
+from foveal.data import Content, ImageData, Split, colorfulness, load_data
 from foveal.evaluation import CORRUPTIONS
 from foveal.explanation import gate_maps, occlusion_sensitivity
 from foveal.models import load_model
@@ -83,7 +83,7 @@ def test_covariates_are_those_of_the_scenes(record: StudyRecord, data: ImageData
     assert all("covariates" not in run.extras for run in others)
     left = plain.extras["covariates"]
     np.testing.assert_array_equal(left["extent"], data.test.details["area"])
-    np.testing.assert_allclose(left["colourfulness"], colourfulness(data.test.images))
+    np.testing.assert_allclose(left["colorfulness"], colorfulness(data.test.images))
     assert str(left["extent_source"]) == "mask"
 
 

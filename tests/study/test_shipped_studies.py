@@ -21,7 +21,7 @@ EXPECTED = {
     "ablation-cifar100": (FIVE, ("cifar100",), 10),
     "finetune": (("none", "series"), ("images",), 5),
     "resnet34": (("none", "series", "wide:like=series"), ("cifar10", "cifar100"), 5),
-    "smoke": (("none", "series"), ("scenes:clutter=0:object_size=0.6:colour_variation=0",), 3),
+    "smoke": (("none", "series"), ("scenes:clutter=0:object_size=0.6:color_variation=0",), 3),
 }
 
 

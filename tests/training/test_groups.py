@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from foveal.attention.inserted import gates_of
 from foveal.data import ImageData
 from foveal.models import build_model, head_of, trainable_groups
-from foveal.module_modes import hold_frozen_norms
+from foveal.module_modes import freeze_batch_norm_statistics
 from foveal.training import Numerics, Recipe, Training, train
 from foveal.training.recipe import make_optimizer, make_schedule
 
@@ -117,7 +117,7 @@ def test_a_frozen_backbone_stays_what_it_was(data: ImageData, attention: str) ->
 def test_the_norm_that_holds_a_gate_is_held_without_it() -> None:
     model = build_model("resnet18", attention="series").train()
     trainable_groups(model, lr=0.1, freeze_backbone=True)
-    hold_frozen_norms(model)
+    freeze_batch_norm_statistics(model)
     inside = {module for gate in gates_of(model).values() for module in gate.modules()}
     norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     assert {norm.training for norm in norms if norm in inside} == {True}
@@ -131,7 +131,7 @@ def test_norms_that_learn_or_have_nothing_to_learn_follow_the_data() -> None:
     half = nn.BatchNorm2d(3)
     half.bias.requires_grad_(False)
     model = nn.Sequential(nn.BatchNorm2d(3), half, nn.BatchNorm2d(3, affine=False)).train()
-    hold_frozen_norms(model)
+    freeze_batch_norm_statistics(model)
     images: Tensor = torch.ones(2, 3, 4, 4)
     model(images)
     assert all(norm.training and int(norm.num_batches_tracked) == 1 for norm in model)  # type: ignore[arg-type]

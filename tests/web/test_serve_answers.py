@@ -15,7 +15,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 from torch import nn
 
-from foveal.data.image_decoding import centre_square
+from foveal.data.image_decoding import center_square
 from foveal.errors import UsageError
 from foveal.explanation import OcclusionResult, gate_maps, grad_cam, occlusion_sensitivity
 from foveal.plotting import shared_limit
@@ -92,7 +92,7 @@ def test_the_class_of_an_upload_is_the_likeliest_on_average(
 
 def test_an_upload_is_what_an_image_of_a_folder_is(client: TestClient) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (120, 240, 3), dtype=np.uint8)
-    middle = centre_square(Image.fromarray(pixels), 32)
+    middle = center_square(Image.fromarray(pixels), 32)
     assert (picture(upload(client, encoded(pixels))["picture"]) == np.asarray(middle)).all()
 
 
@@ -135,7 +135,7 @@ def test_another_class_takes_no_second_sweep(
     direct = swept(models, served, ROW, target=3)
     drops = [float(direct.grid(name).max()) for name in VARIANTS]
     assert [own["drop"] for own in last["variants"]] == pytest.approx(drops, abs=1e-4)
-    assert len(sweep(client, token, fill="grey")) > 1
+    assert len(sweep(client, token, fill="gray")) > 1
 
 
 def test_grad_cam_and_gates_are_on_shared_scales(
@@ -172,14 +172,14 @@ def test_a_gate_is_drawn_over_the_pixels_it_weighs(
     found = client.get(f"/api/images/{token}/maps").json()
     own = next(own for own in found["variants"] if own["variant"] == "spatial")
     low, high = found["gate_ends"]
-    grey = served.data.test.images[ROW] @ (0.299, 0.587, 0.114)
+    gray = served.data.test.images[ROW] @ (0.299, 0.587, 0.114)
     gates = gate_maps(models["spatial"], images_at(served.data, np.array([ROW])))
     assert {gate.values.shape[-1] for gate in gates} > {32}
     for one, gate in zip(own["gates"], gates, strict=True):
         side = 32 // gate.values.shape[-1]
         cells = np.kron(gate.values[0, 0].numpy(), np.ones((side, side)))
-        colours = 255 * colormaps["cividis"]((cells - low) / (high - low))[..., :3]
-        drawn = 0.7 * colours + 0.3 * grey[..., None]
+        colors = 255 * colormaps["cividis"]((cells - low) / (high - low))[..., :3]
+        drawn = 0.7 * colors + 0.3 * gray[..., None]
         assert np.abs(picture(one["picture"]) - drawn).max() < 3
 
 
@@ -219,7 +219,7 @@ def test_about_says_what_may_be_chosen(client: TestClient, served: Served) -> No
     [
         ("occlusion?window=3", "`window` should be one of 4, 6, 8, 12, 16. Found `window = '3'`."),
         ("occlusion?window=9999", "`window` should be one of"),
-        ("occlusion?fill=red", "`fill` should be one of mean, black, grey"),
+        ("occlusion?fill=red", "`fill` should be one of mean, black, gray"),
         ("occlusion?target=10", "`target` should be a whole number from 0 to 9"),
         ("maps?target=-1", "`target` should be a whole number from 0 to 9"),
         ("maps?target=%C2%B2", "`target` should be a whole number"),
@@ -298,7 +298,7 @@ def test_variants_without_the_seed_are_named(study: Path, worker: Worker, served
 
 
 def test_data_of_one_channel(served: Served, worker: Worker) -> None:
-    """A grey data set: uploads become grey, pictures are shown in grey."""
+    """A gray data set: uploads become gray, pictures are shown in gray."""
     images = served.data.test.images[:, :, :, :1]
     split = replace(served.data.test, images=images)
     data = replace(served.data, train=split, test=split, mean=(0.5,), std=(0.25,))
@@ -306,10 +306,10 @@ def test_data_of_one_channel(served: Served, worker: Worker) -> None:
         replace(v, model=nn.Sequential(nn.Flatten(), nn.Linear(1024, 10))) for v in served.variants
     ]
     client = client_of(replace(served, data=data, variants=tuple(names[:1])), worker)
-    grey = np.repeat(images[ROW], 3, axis=2)
-    assert (picture(example(client, ROW)["picture"]) == grey).all()
-    sent = upload(client, encoded(grey))
-    assert (picture(sent["picture"]) == grey).all()
+    gray = np.repeat(images[ROW], 3, axis=2)
+    assert (picture(example(client, ROW)["picture"]) == gray).all()
+    sent = upload(client, encoded(gray))
+    assert (picture(sent["picture"]) == gray).all()
     assert len(sweep(client, sent["token"])) > 1
 
 

@@ -104,7 +104,7 @@ def test_every_kind_of_pixel_is_taken(mode: str) -> None:
 
 
 def palette() -> bytes:
-    """Return a picture of one colour from a palette, with a second one that is transparent."""
+    """Return a picture of one color from a palette, with a second one that is transparent."""
     import io
 
     made = Image.new("P", (40, 40), 1)
@@ -133,7 +133,7 @@ def test_the_proportions_of_the_data_are_kept() -> None:
     assert tall.min() > 200
 
 
-def test_grey_data_takes_the_luma() -> None:
+def test_gray_data_takes_the_luma() -> None:
     red = np.zeros((32, 32, 3), np.uint8)
     red[..., 0] = 255
     assert set(np.unique(pixels_of(encoded(red), (1, 32, 32)))) == {76}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from foveal.overlap import fold
+from foveal.overlap import average_windows
 from foveal.records.run import Arrays
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -82,7 +82,9 @@ class Sweeps:
     def folded(self, grid: Floats) -> Floats:
         """Spread values of windows (..., Py, Px) over pixels, (..., H, W)."""
         starts = self.first["starts_down"].tolist(), self.first["starts_across"].tolist()
-        return fold(grid, starts, window=self.size("window"), image=self.size("image_size"))
+        return average_windows(
+            grid, starts, window=self.size("window"), image=self.size("image_size")
+        )
 
     @cached_property
     def right(self) -> npt.NDArray[np.bool_]:

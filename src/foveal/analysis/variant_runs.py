@@ -20,7 +20,7 @@ FloatArray = npt.NDArray[np.float64]
 class Arm:
     """The finished runs of one variant, at least one.
 
-    `place` picks colour and marker, the same in every figure; 0 is kept for the baseline.
+    `place` picks color and marker, the same in every figure; 0 is kept for the baseline.
     `comparison` is that with the baseline, where there is one.
     """
 

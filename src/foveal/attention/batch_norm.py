@@ -20,7 +20,7 @@ class LenientNorm(_BatchNorm):
     """
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # the name torch gives it
-        """Return the normalised batch, of the shape of `input`."""
+        """Return the normalized batch, of the shape of `input`."""
         if not self.training or input.numel() > input.shape[1]:
             return super().forward(input)
         return functional.batch_norm(
@@ -36,7 +36,7 @@ class Norm2d(LenientNorm, nn.BatchNorm2d):
     """The norm of (N, C, H, W), in training by passes of our own where it can be (see `fast_gates`)."""
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
-        """Return the normalised batch, of the shape of `input`."""
+        """Return the normalized batch, of the shape of `input`."""
         if not (self.training and self.is_fast(input)):
             return super().forward(input)
         assert self.num_batches_tracked is not None

@@ -36,7 +36,7 @@ class EfficientChannelAttention(PooledGate):
     def __init__(self, channels: int, *, kernel_size: int | None = None) -> None:
         super().__init__()
         at_least_one("channels", channels)
-        k = neighbours(channels) if kernel_size is None else odd("kernel_size", kernel_size)
+        k = neighbors(channels) if kernel_size is None else odd("kernel_size", kernel_size)
         self.conv = nn.Conv1d(1, 1, k, padding=k // 2, bias=False)
 
     def logits_of(self, pooled: Tensor) -> Tensor:
@@ -45,10 +45,10 @@ class EfficientChannelAttention(PooledGate):
         return out[:, 0, :, None, None]
 
 
-def neighbours(channels: int, *, gamma: int = 2, b: int = 1) -> int:
+def neighbors(channels: int, *, gamma: int = 2, b: int = 1) -> int:
     """Return k for C channels.
 
-    >>> [neighbours(channels) for channels in (64, 256, 512, 1024, 2048)]
+    >>> [neighbors(channels) for channels in (64, 256, 512, 1024, 2048)]
     [3, 5, 5, 5, 7]
     """
     t = int((math.log2(channels) + b) / gamma)

@@ -34,7 +34,7 @@ def explain(
 ) -> None:
     """Draw where the networks of runs and studies look, side by side.
 
-    The same images, windows, fill and classes for all networks, one colour scale; a map is the mean over
+    The same images, windows, fill and classes for all networks, one color scale; a map is the mean over
     the seeds of a variant. Figures are written as PNG and SVG, the logits as npz, the numbers as JSON.
 
     Parameters
@@ -56,7 +56,7 @@ def explain(
     stride
         Pixels from one window to the next; half of the window.
     fill
-        What hides: mean, black, grey, image-mean, blur or noise; several separated by commas.
+        What hides: mean, black, gray, image-mean, blur or noise; several separated by commas.
     score
         What is seen to fall.
     target
@@ -172,9 +172,9 @@ def gates_table(content: dict[str, Any]) -> Table:
         found = ", ".join(f"{word} {count}" for word, count in one["findings"].items())
         numbers = (f"{one[name]:.3f}" for name in ("mean", "between_images", "moved"))
         over = {"channel": "channels", "spatial": "positions"}.get(one["kind"], one["kind"])
-        colour = "yellow" if one["useless"] else "default"
+        color = "yellow" if one["useless"] else "default"
         site = one["gate"].partition(".attention")[0]
-        made.add_row(escape(one["variant"]), escape(site), over, f"[{colour}]{found}[/]", *numbers)
+        made.add_row(escape(one["variant"]), escape(site), over, f"[{color}]{found}[/]", *numbers)
     return made
 
 

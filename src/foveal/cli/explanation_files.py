@@ -139,7 +139,7 @@ def spread(found: Explanation, limit: float) -> str:
         f"panels, up to the 99th percentile of |value|, {limit:.3g}; the line is at half of it. Above each "
         "panel: what most seeds predict and whether that is right, the mean probability of the class that "
         "the map is about, the largest drop of the mean map. "
-        "Grey: hiding changes nothing."
+        "Gray: hiding changes nothing."
     )
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from foveal.records import StudyRecord
 
 NO_ANSWER = "[dim]no answer[/]"
-COLOURS = {"supported": "green", "contradicted": "red", "undecided": "yellow"}
+COLORS = {"supported": "green", "contradicted": "red", "undecided": "yellow"}
 
 
 class EffectOutput(Output):
@@ -83,10 +83,10 @@ class HypothesesOutput(Output):
 
 
 def hypotheses(study: Path, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
-    """Say whether attention helps most where it is said to: small objects, varying colours.
+    """Say whether attention helps most where it is said to: small objects, varying colors.
 
     Two old observations are tested on the records of a study, and nothing is trained: "spatial
-    attention helps most where the object is small", and "channel attention helps most where colours
+    attention helps most where the object is small", and "channel attention helps most where colors
     vary". Best on a sweep, as of --grid.data scenes:object_size=0.25,scenes:object_size=0.55
 
     Parameters
@@ -193,7 +193,7 @@ def effect_cells(finding: Finding, effect: Effect) -> list[str]:
     if effect.variant == finding.variant:
         answer = NO_ANSWER
         if finding.answer is not None:
-            answer = f"[{COLOURS[finding.answer]}]{finding.answer}[/]"
+            answer = f"[{COLORS[finding.answer]}]{finding.answer}[/]"
     return [escape(effect.variant), f"{100 * effect.change:+.2f}", between, answer]
 
 
@@ -204,7 +204,7 @@ def remarks(record: StudyRecord, found: list[Finding]) -> list[str]:
         return notes
     said = (
         "Effect: from the lower to the upper end of the property; support is a fall with the object's "
-        "size, a rise with colours. Rows without an answer stand for comparison: where `none` is nearly "
+        "size, a rise with colors. Rows without an answer stand for comparison: where `none` is nearly "
         "always right there is little to gain, and a change that other variants and controls share is "
         "no merit of this one."
     )

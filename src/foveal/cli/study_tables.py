@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from foveal.records import StudyRecord
     from foveal.stats import Comparison
 
-COLOURS = {"better": "green", "worse": "red", "equivalent": "cyan", "undecided": "yellow"}
+COLORS = {"better": "green", "worse": "red", "equivalent": "cyan", "undecided": "yellow"}
 
 
 def study_table(part: StudyRecord, found: list[Comparison]) -> Table:
@@ -85,7 +85,7 @@ def row(variant: str, accuracies: list[float], comparison: Comparison | None) ->
         return [*cells, "", "", ""]
     low, high = (100 * end for end in comparison.interval)
     interval = "" if math.isnan(low) else f"{low:+.2f} to {high:+.2f}"
-    word = f"[{COLOURS[comparison.verdict]}]{comparison.verdict}[/]"
+    word = f"[{COLORS[comparison.verdict]}]{comparison.verdict}[/]"
     return [*cells, f"{100 * comparison.difference:+.2f}", interval, word]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from foveal.cost.cost_tables import MB, gate_timing_table, site_table, timing_table
 from foveal.cost.report import CostReport
 from foveal.cost.totals import Totals
-from foveal.text_tables import Table, html_table, markdown_table
+from foveal.text_tables import Table, html_table, render_markdown
 
 HEADINGS = ("network", "parameters", "MACs, millions", "elements, millions", "kept, MB")
 FORMS = (",.0f", ",.3f", ",.3f", ",.3f")
@@ -45,7 +45,7 @@ class CostComparison:
 
     def markdown(self) -> str:
         """Return the tables in Markdown."""
-        return "\n\n".join(markdown_table(table) for table in self.tables())
+        return "\n\n".join(render_markdown(table) for table in self.tables())
 
     def __str__(self) -> str:
         return self.markdown()

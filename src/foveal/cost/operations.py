@@ -7,7 +7,7 @@ knows them (it counts two operations for each). All other arithmetic is counted 
 - a reduction (mean, maximum, sum, norm, and pooling to a fixed size): one an element of the input;
 - pooling by windows: one an element of the output and position of the window;
 - a norm: one an element with running statistics, two where it takes statistics first; softmax: two;
-- interpolation: one a weighed neighbour.
+- interpolation: one a weighed neighbor.
 
 A bias is not counted where torch adds it in the same operation. Views touch nothing and count nothing.
 What only moves numbers (copies, concatenations, padding), and what has no rule, is not counted, and said so
@@ -102,7 +102,7 @@ def by_window(dimensions: int) -> Rule:
 
 
 def by_corners(corners: int) -> Rule:
-    """Count so many weighed neighbours an element of the output."""
+    """Count so many weighed neighbors an element of the output."""
     return lambda _, out: corners * first(out).numel()
 
 

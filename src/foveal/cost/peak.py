@@ -10,7 +10,7 @@ from foveal.cost.timing import training_step
 
 
 def peak_memory(model: nn.Module, setting: Setting) -> int | None:
-    """Return the peak of a training step in bytes, with parameters, gradients and optimiser's state.
+    """Return the peak of a training step in bytes, with parameters, gradients and optimizer's state.
 
     None on a device whose allocator keeps no such mark, as a CPU, and for a model with nothing to train.
     """
@@ -22,7 +22,7 @@ def peak_memory(model: nn.Module, setting: Setting) -> int | None:
     with setting.generators_kept():
         mine, inputs = setting.prepared(model)
         step = training_step(mine, mine, inputs, setting)
-        step()  # the optimiser's state is made by the first
+        step()  # the optimizer's state is made by the first
         torch.cuda.reset_peak_memory_stats(device)
         step()
         torch.cuda.synchronize(device)

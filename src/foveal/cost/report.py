@@ -16,7 +16,7 @@ from foveal.cost.layers import Layer
 from foveal.cost.sites import SiteCost
 from foveal.cost.timing import Timing
 from foveal.cost.totals import Totals
-from foveal.text_tables import Table, html_table, markdown_table
+from foveal.text_tables import Table, html_table, render_markdown
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class CostReport:
 
     def markdown(self, *, depth: int | None = None) -> str:
         """Return the tables in Markdown, the layers down to `depth` levels."""
-        return "\n\n".join(markdown_table(table) for table in self.tables(depth=depth))
+        return "\n\n".join(render_markdown(table) for table in self.tables(depth=depth))
 
     def tables(self, *, depth: int | None = None) -> list[Table]:
         """Return the tables that have rows: layers, sums, gates, times."""

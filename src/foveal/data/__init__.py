@@ -1,7 +1,7 @@
 """Images to train and test on: sources, the decoded cache, augmentation by batch."""
 
 from foveal.data.batches import Augmentation
-from foveal.data.colorfulness import colourfulness
+from foveal.data.colorfulness import colorfulness
 from foveal.data.dataset import ImageData, Split
 from foveal.data.decoded import Content
 from foveal.data.loading import load_data
@@ -13,7 +13,7 @@ __all__ = [
     "Content",
     "ImageData",
     "Split",
-    "colourfulness",
+    "colorfulness",
     "data_names",
     "is_import_path",
     "load_data",

@@ -1,4 +1,4 @@
-"""Batches of normalised images; augmentation happens by batch, on the device."""
+"""Batches of normalized images; augmentation happens by batch, on the device."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from foveal.errors import bad_parameter
-from foveal.seeding import generator
+from foveal.seeding import make_generator
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Draws:
     top: Tensor  # (N,) in [0, 2 crop]
     left: Tensor  # (N,)
     flip: Tensor  # (N,) bool
-    hole_y: Tensor  # (N,) centre of the hole
+    hole_y: Tensor  # (N,) center of the hole
     hole_x: Tensor  # (N,)
 
     def take(self, rows: Tensor, device: torch.device | str) -> Draws:
@@ -49,7 +49,7 @@ def draw(
     count: int, size: tuple[int, int], augmentation: Augmentation, *, seed: int, epoch: int
 ) -> Draws:
     """Draw for all `count` images at once, so that an image's draw does not hang on its batch."""
-    source = generator(seed, "augmentation", epoch)
+    source = make_generator(seed, "augmentation", epoch)
     positions = 2 * augmentation.crop + 1
     top = torch.randint(positions, (count,), generator=source)
     left = torch.randint(positions, (count,), generator=source)
@@ -97,7 +97,7 @@ def holes(draws: Draws, shape: torch.Size, size: int) -> Tensor:
     return in_rows[:, :, None] & in_columns[:, None, :]
 
 
-def normalise(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+def normalize(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
     """Turn uint8 (B, H, W, C) into float32 (B, C, H, W), channels last in memory."""
     batch, height, width, channels = images.shape
     scale = torch.tensor([1 / (255 * s) for s in std], device=images.device)
@@ -121,14 +121,14 @@ def augmented_batches(
     device: torch.device | str,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield one epoch of training batches; the last one may be smaller."""
-    order = torch.randperm(len(labels), generator=generator(seed, "order", epoch))
+    order = torch.randperm(len(labels), generator=make_generator(seed, "order", epoch))
     size = (images.shape[1], images.shape[2])
     draws = draw(len(labels), size, augmentation, seed=seed, epoch=epoch)
     for rows in torch.split(order, batch_size):
         chosen = torch.from_numpy(images[rows.numpy()]).to(device, non_blocking=True)
         augmented = augment(chosen, draws.take(rows, device), augmentation)
         targets = torch.from_numpy(labels[rows.numpy()]).to(device, non_blocking=True)
-        yield normalise(augmented, mean, std), targets
+        yield normalize(augmented, mean, std), targets
 
 
 def plain_batches(
@@ -146,4 +146,4 @@ def plain_batches(
         # A memory map is read-only, and torch warns of tensors over such memory: copy the slice.
         chosen = torch.from_numpy(np.array(images[start:stop])).to(device, non_blocking=True)
         targets = torch.from_numpy(np.array(labels[start:stop])).to(device, non_blocking=True)
-        yield normalise(chosen, mean, std), targets
+        yield normalize(chosen, mean, std), targets

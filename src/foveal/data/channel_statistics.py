@@ -1,4 +1,4 @@
-"""Mean and standard deviation of each colour channel."""
+"""Mean and standard deviation of each color channel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How colourful an image is."""
+"""How colorful an image is."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 
-def colourfulness(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Return how colourful each image (N, H, W, 3) is: 0 if grey, above 100 if extremely so.
+def colorfulness(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Return how colorful each image (N, H, W, 3) is: 0 if gray, above 100 if extremely so.
 
-    Hasler and Süsstrunk, Measuring colourfulness in natural images (2003): with rg = R - G and
+    Hasler and Süsstrunk, Measuring colorfulness in natural images (2003): with rg = R - G and
     yb = (R + G) / 2 - B, the norm of their standard deviations plus 0.3 of that of their means.
     """
     count = images.shape[1] * images.shape[2]

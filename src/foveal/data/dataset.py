@@ -61,7 +61,7 @@ class ImageData:
     def training_batches(
         self, *, batch_size: int, seed: int, epoch: int, device: torch.device | str = "cpu"
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yield shuffled, augmented, normalised batches: float32 (B, C, H, W) and int64 (B,).
+        """Yield shuffled, augmented, normalized batches: float32 (B, C, H, W) and int64 (B,).
 
         Order and augmentation of an image depend on (seed, epoch, index) alone.
         """
@@ -80,7 +80,7 @@ class ImageData:
     def batches(
         self, split: str = "test", *, batch_size: int, device: torch.device | str = "cpu"
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yield `split` in its order, normalised: float32 (B, C, H, W) and int64 (B,)."""
+        """Yield `split` in its order, normalized: float32 (B, C, H, W) and int64 (B,)."""
         chosen = {"train": self.train, "validation": self.validation, "test": self.test}.get(split)
         if chosen is None:
             raise bad_parameter("split", "`train`, `test` or, if held out, `validation`", split)

@@ -11,7 +11,7 @@ from PIL import Image
 from foveal.errors import FovealError, UsageError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
-GREY = ("1", "L")
+GRAY = ("1", "L")
 TOO_DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
@@ -28,21 +28,21 @@ def decode_at(
 def decode_image(
     encoded: bytes, *, image_size: int | None = None
 ) -> tuple[npt.NDArray[np.uint8], bool]:
-    """Return an image as uint8 (H, W, 3), and whether it is grey.
+    """Return an image as uint8 (H, W, 3), and whether it is gray.
 
-    With `image_size` it is `centre_square` of that side.
+    With `image_size` it is `center_square` of that side.
     """
     with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
         if image.mode in TOO_DEEP:
             raise ValueError("only images of 8 bits a channel can be read")
-        grey = image.mode in GREY
-        colours = in_colour(image)
+        gray = image.mode in GRAY
+        colors = in_color(image)
         if image_size is not None:
-            colours = centre_square(colours, image_size)
-        return np.asarray(colours), grey
+            colors = center_square(colors, image_size)
+        return np.asarray(colors), gray
 
 
-def in_colour(image: Image.Image) -> Image.Image:
+def in_color(image: Image.Image) -> Image.Image:
     """Return the image in red, green and blue, without its transparency."""
     if image.mode == "RGB":
         return image
@@ -51,8 +51,8 @@ def in_colour(image: Image.Image) -> Image.Image:
     return opened.convert("RGB")
 
 
-def centre_square(image: Image.Image, size: int) -> Image.Image:
-    """Scale the shorter side to `size` (bilinear, antialiased) and cut the centre square.
+def center_square(image: Image.Image, size: int) -> Image.Image:
+    """Scale the shorter side to `size` (bilinear, antialiased) and cut the center square.
 
     Pixels are those of torchvision's `Resize(size)` and `CenterCrop(size)`.
     """

@@ -40,7 +40,7 @@ def load_data(
 
     Image files lie in `train/CLASS` and `test/CLASS`; where there is no `test`, `val` or else
     `validation` is taken as the test split. With `image_size` the shorter side of each is scaled
-    to that many pixels (bilinear, antialiased) and the centre square is cut; without it all
+    to that many pixels (bilinear, antialiased) and the center square is cut; without it all
     images must have one size. For `scenes`, `image_size` is its option `size`.
 
     `train_size` and `test_size` choose fixed random images, the same for every run; `validation`

@@ -8,7 +8,7 @@ import torch
 
 from foveal.data.dataset import Split
 from foveal.errors import bad_parameter
-from foveal.seeding import generator
+from foveal.seeding import make_generator
 
 
 def hold_out(split: Split, size: int | None, validation: int) -> tuple[Split, Split | None]:
@@ -43,7 +43,9 @@ def check_sizes(size: int | None, validation: int, available: int) -> None:
 
 def fixed_order(count: int) -> npt.NDArray[np.int64]:
     """Return the one random order of `count` images from which every subset is taken."""
-    order: npt.NDArray[np.int64] = torch.randperm(count, generator=generator(0, "subset")).numpy()
+    order: npt.NDArray[np.int64] = torch.randperm(
+        count, generator=make_generator(0, "subset")
+    ).numpy()
     return order
 
 

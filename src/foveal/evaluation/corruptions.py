@@ -55,7 +55,7 @@ def corrupt(
     """Return a corrupted copy of images in [0, 1], (N, C, H, W), of the same shape, dtype and device.
 
     Args:
-        images: in image space, so before they are normalised.
+        images: in image space, so before they are normalized.
         kind: `noise` adds independent Gaussian noise; `blur` is Gaussian; `contrast` draws each
             channel towards its mean; `pixelate` shrinks and enlarges; `jpeg` writes and reads, and is
             defined for one and three channels only.
@@ -73,7 +73,7 @@ def corrupt(
     off to whole 8-bit values, and store ImageNet-C as JPEG once more, while ours stay floating, but
     for `jpeg`, which needs 8 bits and rounds to them; their noise is drawn by numpy. `blur` and
     `pixelate` follow the libraries they use, without rounding in between: the border pixel goes on
-    beyond the border, a large pixel is the mean of the whole pixels whose centre lies in it.
+    beyond the border, a large pixel is the mean of the whole pixels whose center lies in it.
     """
     checked_images(images)
     parameter = amount(kind, severity, (images.shape[2], images.shape[3]))
@@ -100,7 +100,7 @@ def checked_images(images: Tensor) -> None:
 
 
 def check_channels(kind: str, channels: int) -> None:
-    """Refuse a number of channels that JPEG has no colour space for."""
+    """Refuse a number of channels that JPEG has no color space for."""
     if kind == "jpeg" and channels not in JPEG_MODES:
         raise bad_parameter(
             "images", "of 1 or 3 channels for `jpeg`, which is not defined for others", channels
@@ -125,7 +125,7 @@ def blur(images: Tensor, sigma: float) -> Tensor:
 
 
 def smooth(images: Tensor, weights: list[float], total: float, *, dim: int) -> Tensor:
-    """Convolve along `dim` with the symmetric kernel of the half `weights`, from its centre on."""
+    """Convolve along `dim` with the symmetric kernel of the half `weights`, from its center on."""
     # Sums of shifted images: a convolution or a matrix product may change with the batch.
     size, radius = images.shape[dim], len(weights) - 1
     beyond = torch.arange(-radius, size + radius, device=images.device).clamp_(0, size - 1)
@@ -166,8 +166,8 @@ def shrunk(images: Tensor, count: int, *, dim: int) -> Tensor:
 
 def enlarged(images: Tensor, size: int, *, dim: int) -> Tensor:
     """Repeat the pixels along `dim` so that there are `size`, each the nearest one."""
-    centres = torch.arange(size, device=images.device) * 2 + 1
-    return images.index_select(dim, centres * images.shape[dim] // (2 * size))
+    centers = torch.arange(size, device=images.device) * 2 + 1
+    return images.index_select(dim, centers * images.shape[dim] // (2 * size))
 
 
 def jpeg(images: Tensor, quality: float) -> Tensor:

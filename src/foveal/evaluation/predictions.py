@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from foveal.module_modes import evaluating
+from foveal.module_modes import eval_mode
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Predictions:
 @torch.no_grad()
 def predict(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> Predictions:
     """Return what the model says of every image, in eval mode; its own mode is put back."""
-    with evaluating(model):
+    with eval_mode(model):
         pairs = [(model(images).float(), labels) for images, labels in batches]
     logits, labels = zip(*pairs, strict=True)
     return Predictions(torch.cat(logits).cpu(), torch.cat(labels).cpu())

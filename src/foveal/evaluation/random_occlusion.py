@@ -32,18 +32,18 @@ def occlude(
     """
     checked_images(images)
     height, width = window((images.shape[2], images.shape[3]), share)
-    colour = torch.as_tensor(fill).to(images)
+    color = torch.as_tensor(fill).to(images)
     try:
-        colour = colour.expand(images.shape[1], 1, 1)
+        color = color.expand(images.shape[1], 1, 1)
     except RuntimeError:
         should_be = f"a number or broadcastable to ({images.shape[1]}, 1, 1)"
-        raise bad_parameter("fill", should_be, tuple(colour.shape)) from None
+        raise bad_parameter("fill", should_be, tuple(color.shape)) from None
     draws = torch.rand(
         len(images), 2, dtype=torch.float64, generator=generator, device=generator.device
     ).to(images.device)
     rows = covered(draws[:, 0], images.shape[2], height)
     columns = covered(draws[:, 1], images.shape[3], width)
-    return torch.where(rows[:, None, :, None] & columns[:, None, None, :], colour, images)
+    return torch.where(rows[:, None, :, None] & columns[:, None, None, :], color, images)
 
 
 def window(size: tuple[int, int], share: float) -> tuple[int, int]:

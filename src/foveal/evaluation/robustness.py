@@ -19,8 +19,8 @@ from foveal.evaluation.corruptions import (
     corrupt,
 )
 from foveal.evaluation.random_occlusion import occlude
-from foveal.module_modes import evaluating
-from foveal.seeding import generator
+from foveal.module_modes import eval_mode
+from foveal.seeding import make_generator
 
 OCCLUSION = "occlusion"
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5)
@@ -74,7 +74,7 @@ def robustness(
     images: npt.NDArray[np.uint8],
     labels: npt.NDArray[np.int64],
     *,
-    normalise: Callable[[Tensor], Tensor],
+    normalize: Callable[[Tensor], Tensor],
     fill: float | Tensor,
     seed: int = 0,
     batch_size: int = 500,
@@ -91,7 +91,7 @@ def robustness(
         model: gives logits (B, K); it is in eval mode during the call and gets its modes back.
         images: uint8 (N, H, W, C), as data sets hold them.
         labels: (N,), in [0, K).
-        normalise: from [0, 1] to what the model takes, both (B, C, H, W), on the model's device.
+        normalize: from [0, 1] to what the model takes, both (B, C, H, W), on the model's device.
         fill: of the hidden window, in [0, 1]: a number, or a tensor that broadcasts to (C, 1, 1).
         seed: of noise and of the places of windows.
         batch_size: images at a time; memory grows with it and not with N.
@@ -105,16 +105,16 @@ def robustness(
     labels = checked(images, labels, batch_size)
     conditions = conditions_of(occlusion, kinds, images.shape[1:])
     # Each stream runs through all images in their order, whatever the batches are.
-    streams = [generator(seed, "robustness", at.name, at.severity) for at in conditions]
+    streams = [make_generator(seed, "robustness", at.name, at.severity) for at in conditions]
     like = next(model.parameters(), torch.empty(0))
     right = np.zeros(1 + len(conditions), dtype=np.int64)
-    with evaluating(model):
+    with eval_mode(model):
         for start in range(0, len(labels), batch_size):
             batch = in_image_space(images[start : start + batch_size])
             truth = labels[start : start + batch_size]
             each = versions(batch, conditions, streams, fill=fill)
             for row, (name, version) in enumerate(each):
-                logits = model(normalise(version.to(like.device)))
+                logits = model(normalize(version.to(like.device)))
                 guess = predicted(logits, labels, first=start, count=len(truth), name=name)
                 right[row] += (guess == truth).sum()
     return Robustness(

@@ -6,7 +6,7 @@ from foveal.explanation.gate_statistics import GateStatistics, gate_statistics
 from foveal.explanation.gates import GateMap, gate_maps
 from foveal.explanation.grad_cam import grad_cam
 from foveal.explanation.grid_pointing import Planted, plant
-from foveal.explanation.localization import Localisation, localise, masks_of_boxes
+from foveal.explanation.localization import Localization, localize, masks_of_boxes
 from foveal.explanation.occlusion.result import OcclusionResult
 from foveal.explanation.occlusion.sensitivity import PRESETS, occlusion_sensitivity
 from foveal.explanation.random_maps import random_maps
@@ -16,7 +16,7 @@ __all__ = [
     "Faithfulness",
     "GateMap",
     "GateStatistics",
-    "Localisation",
+    "Localization",
     "OcclusionResult",
     "PRESETS",
     "Planted",
@@ -25,7 +25,7 @@ __all__ = [
     "gate_maps",
     "gate_statistics",
     "grad_cam",
-    "localise",
+    "localize",
     "masks_of_boxes",
     "occlusion_sensitivity",
     "plant",

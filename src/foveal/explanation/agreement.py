@@ -19,7 +19,7 @@ from foveal.explanation.occlusion.result import OcclusionResult
 from foveal.explanation.occlusion.sensitivity import occlusion_sensitivity
 from foveal.explanation.occlusion.windows import Windows
 from foveal.explanation.rank_correlation import rank_correlation
-from foveal.seeding import seeded
+from foveal.seeding import fork_rng
 
 DRAWS = 5
 
@@ -150,7 +150,7 @@ def over_image(gate: GateMap, size: tuple[int, int]) -> Tensor:
 def with_fresh_gates(model: nn.Module, *, seed: int) -> nn.Module:
     """Return a copy of the network in which only the gates are as before any training."""
     fresh = copy.deepcopy(model)
-    with seeded(seed, "control"):
+    with fork_rng(seed, "control"):
         for gate in [module for module in fresh.modules() if isinstance(module, Gate)]:
             for module in gate.modules():
                 reset = getattr(module, "reset_parameters", None)

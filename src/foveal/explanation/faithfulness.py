@@ -22,11 +22,11 @@ from foveal.explanation.input_validation import (
 )
 from foveal.explanation.inputs import as_taken
 from foveal.explanation.occlusion.fills import blurred, fitting
-from foveal.module_modes import evaluating
+from foveal.module_modes import eval_mode
 
 Counts = npt.NDArray[np.int64]
 
-BLUR = 1 / 8  # sigma as a share of the shorter side: shapes go, colours stay
+BLUR = 1 / 8  # sigma as a share of the shorter side: shapes go, colors stay
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +109,7 @@ def faithfulness(
     images = images.detach()
     empty = filled(images, fill)
     counts = pixels * np.arange(steps + 1) // steps
-    with evaluating(model):
+    with eval_mode(model):
         insertion, deletion = (
             curves(model, before, after, classes, numbers, counts, chunk=chunk, name=name)
             for name, before, after in (("insertion", empty, images), ("deletion", images, empty))

@@ -16,7 +16,7 @@ from foveal.errors import UsageError
 from foveal.explanation.gates import kind_of, refuse_without_gates, share_of
 from foveal.explanation.inputs import as_taken
 from foveal.kernels.dispatch import fast_gates
-from foveal.module_modes import evaluating
+from foveal.module_modes import eval_mode
 
 STILL = 0.01  # deviations below are too small to matter beside what follows a gate
 CLOSED, OPEN = 0.05, 0.95
@@ -128,7 +128,7 @@ def gate_statistics(
         tallies[name].add(values, at_start)
 
     # Plain, as the gates of the start are: only so is a gate that has not moved found at the same place.
-    with evaluating(model), fast_gates(False), telling(model, tell):
+    with eval_mode(model), fast_gates(False), telling(model, tell):
         for images, _ in batches:
             model(as_taken(model, images))
     if not tallies:
@@ -167,7 +167,7 @@ def said_at_start(modules: dict[str, nn.Module], name: str, features: Tensor) ->
     gate = modules.get(name)
     if not isinstance(gate, Gate):
         raise UsageError(f"`start` should be the same network. Found no gate {name!r} in it.")
-    with evaluating(gate):
+    with eval_mode(gate):
         return gate.to(features).attention_map(features)
 
 

@@ -18,7 +18,7 @@ from foveal.explanation.input_validation import (
     checked_logits,
 )
 from foveal.explanation.inputs import as_taken
-from foveal.module_modes import evaluating
+from foveal.module_modes import eval_mode
 
 CHUNK = 16
 
@@ -31,7 +31,7 @@ def grad_cam(
     layer: str | None = None,
     chunk: int = CHUNK,
 ) -> Tensor:
-    """Return the Grad-CAM of each image for its label, float32 (N, H, W) on the CPU, not normalised.
+    """Return the Grad-CAM of each image for its label, float32 (N, H, W) on the CPU, not normalized.
 
     Computed by torchcam at `layer`, by default the last convolution that is not a gate's and stands
     below no module named `attention`, and brought to the size of the image bilinearly. The model is in
@@ -58,7 +58,7 @@ def grad_cam(
         raise unknown_name("layer", name, dict(model.named_modules()))
     classes = checked_classes("labels", labels, len(images))
     found = []
-    with evaluating(model), torch.enable_grad(), GradCAM(model, name) as extractor:
+    with eval_mode(model), torch.enable_grad(), GradCAM(model, name) as extractor:
         for start in range(0, len(images), chunk):
             # The input asks for gradients, so that a network whose weights are frozen has them too.
             batch = as_taken(model, images[start : start + chunk]).detach().requires_grad_()

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foveal.errors import UsageError, bad_parameter
-from foveal.seeding import stream_seed
+from foveal.seeding import derive_seed
 
 Images = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.int64]
@@ -43,23 +43,23 @@ def plant(
         images: uint8 (N, H, W, C).
         labels: whole numbers (N,).
         canvas: rows and columns of cells, or both in one number.
-        seed: of places and neighbours.
-        background: `others`, or a grey value from 0 to 255 that fills the other cells instead. The places
+        seed: of places and neighbors.
+        background: `others`, or a gray value from 0 to 255 that fills the other cells instead. The places
             are the same.
         keep_size: whether a canvas has the size of an image. By default it has, its cells being means
             over boxes of canvas rows x columns pixels, since many networks, ours with a linear head among
             them, take one size alone. The price is objects smaller than those of the training: measure
-            first, before a grey background, how many a network still knows. Without it the cells are the
+            first, before a gray background, how many a network still knows. Without it the cells are the
             images as they are and the canvas is larger, as in the source: better for any network that pools
             globally.
-        rows: the indices of the images to plant, with all as possible neighbours; by default all of them.
+        rows: the indices of the images to plant, with all as possible neighbors; by default all of them.
 
     Raises:
         UsageError: the canvas does not divide the image, too few images of other classes, or a parameter
             out of range.
 
     Source: Böhle et al. 2021, "Convolutional Dynamic Alignment Networks for Interpretable
-    Classifications", the localisation metric. There all cells show different classes, at full size, and
+    Classifications", the localization metric. There all cells show different classes, at full size, and
     images that the network is sure of; here only the object's class is kept from the other cells, and what
     to plant is the caller's choice.
 
@@ -75,12 +75,12 @@ def plant(
     if background != "others" and not (
         isinstance(background, int) and not isinstance(background, bool) and 0 <= background <= 255
     ):
-        raise bad_parameter("background", "`others`, or a grey value from 0 to 255", background)
+        raise bad_parameter("background", "`others`, or a gray value from 0 to 255", background)
     chosen = np.arange(len(images)) if rows is None else checked_rows(rows, len(images))
     strangers = {label: np.flatnonzero(classes != label) for label in np.unique(classes[chosen])}
     canvases, masks = [], []
     for index in chosen:
-        chance = np.random.default_rng(stream_seed(seed, "planting", int(index)))
+        chance = np.random.default_rng(derive_seed(seed, "planting", int(index)))
         cell = int(chance.integers(down * across))
         if background == "others":
             label = classes[index]
@@ -101,7 +101,7 @@ def drawn(chance: np.random.Generator, among: Integers, count: int, label: int) 
     if len(among) < count:
         raise UsageError(
             f"The other cells of the canvas need {count} images of other classes than {label}, and there "
-            f"are {len(among)}: take a smaller canvas, more images, or a grey background."
+            f"are {len(among)}: take a smaller canvas, more images, or a gray background."
         )
     return chance.choice(among, count, replace=False)
 

@@ -1,4 +1,4 @@
-"""Localisation: whether a map points at what is known to be the object."""
+"""Localization: whether a map points at what is known to be the object."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Measure:
 
 
 @dataclass(frozen=True, eq=False)
-class Localisation:
+class Localization:
     """How far maps find the object, by three measures; each lies between 0 and 1."""
 
     pointing: Measure
@@ -58,9 +58,9 @@ class Localisation:
     auc: Measure
 
 
-def localise(
+def localize(
     maps: npt.ArrayLike | Tensor, masks: npt.ArrayLike | Tensor, *, tolerance: float = 15 / 224
-) -> Localisation:
+) -> Localization:
     """Compare maps (N, H, W) with masks of the object, bool (N, H, W), pixel by pixel.
 
     Pixels where the map is NaN have no value and are left out, on the side of chance too. An image
@@ -93,7 +93,7 @@ def localise(
     15 pixels at 224, where one of several highest pixels is taken and the share of hits is per class;
     Wang et al. 2020, "Score-CAM", the share of the energy, there in a box.
 
-    >>> found = localise([[[0.0, 3.0], [1.0, 0.0]]], [[[False, True], [False, False]]])
+    >>> found = localize([[[0.0, 3.0], [1.0, 0.0]]], [[[False, True], [False, False]]])
     >>> found.pointing.mean, found.pointing.chance, found.energy.mean, found.auc.mean
     (1.0, 0.25, 0.75, 1.0)
     """
@@ -115,7 +115,7 @@ def localise(
         rows[:2, row] = pointed(seen, near[valued])
         rows[2:4, row] = energy_inside(seen, inside)
         rows[4:, row] = area_under_curve(seen, inside)
-    return Localisation(*(Measure(*pair) for pair in rows.reshape(3, 2, -1)))
+    return Localization(*(Measure(*pair) for pair in rows.reshape(3, 2, -1)))
 
 
 def pointed(values: Numbers, near: Mask) -> tuple[float, float]:
@@ -146,7 +146,7 @@ def masks_of_boxes(boxes: npt.ArrayLike | Tensor, shape: tuple[int, int]) -> Mas
     """Return bool masks (N, H, W) of one box an image, (N, 4) as x0, y0, x1, y1 in pixels.
 
     Boxes are measured along the edges of pixels, so their end is exclusive as in a slice and (0, 0, W, H)
-    is the whole image; with fractions a pixel belongs to the box if its centre does. Where the last
+    is the whole image; with fractions a pixel belongs to the box if its center does. Where the last
     pixel is included, as in torchvision's `masks_to_boxes`, add 1 to x1 and y1. What lies outside the
     image is cut off.
 

@@ -6,7 +6,7 @@ import torch
 
 from foveal.explanation.input_validation import Numbers
 from foveal.explanation.occlusion.windows import windows_over
-from foveal.seeding import generator
+from foveal.seeding import make_generator
 
 
 def random_maps(
@@ -37,7 +37,7 @@ def random_maps(
     step = window if stride is None else stride
     windows = windows_over((height, width), window=window, stride=step)
     rankings = [
-        torch.randperm(windows.count, generator=generator(seed, "random-maps", index))
+        torch.randperm(windows.count, generator=make_generator(seed, "random-maps", index))
         for index in range(count)
     ]
     # A mean is a sum of whole numbers, divided once: equals stay equal to the last bit.

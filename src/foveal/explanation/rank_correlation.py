@@ -16,13 +16,13 @@ def rank_correlation(first: Tensor, second: Tensor) -> Tensor:
     >>> rank_correlation(torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([[1.0, 8.0, 9.0]])).tolist()
     [1.0]
     """
-    a, b = (centred_ranks(values) for values in (first, second))
+    a, b = (centered_ranks(values) for values in (first, second))
     with np.errstate(invalid="ignore"):
         found = (a * b).sum(1) / np.sqrt((a**2).sum(1) * (b**2).sum(1))
     return torch.from_numpy(found)
 
 
-def centred_ranks(values: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def centered_ranks(values: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     """Return the ranks of each row less their mean, (N, M)."""
     ranks = stats.rankdata(values.double().cpu().numpy(), axis=1)
     return np.asarray(ranks - ranks.mean(1, keepdims=True))

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import torch
 
-from foveal.atomic import written_aside
+from foveal.atomic import atomic_write
 from foveal.cache_folder import cache_folder
-from foveal.machine import processor
+from foveal.machine import processor_name
 
 HERE = Path(__file__).parent
 SOURCES = (
@@ -65,14 +65,14 @@ def library() -> ctypes.CDLL | str:
 def built_path() -> Path:
     """Return where the library is kept, under a name of all that it depends on."""
     parts = [*((HERE / name).read_bytes() for name in SOURCES), *map(str.encode, OPTIONS)]
-    parts += [processor().encode(), torch.__version__.encode()]
+    parts += [processor_name().encode(), torch.__version__.encode()]
     return cache_folder() / f"gates-{hashlib.sha256(b'|'.join(parts)).hexdigest()[:16]}.so"
 
 
 def build(compiler: str, path: Path) -> None:
     """Compile and link, aside: several processes may do so at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, written_aside(path) as aside:
+    with tempfile.TemporaryDirectory() as folder, atomic_write(path) as aside:
         compiled = Path(folder) / "gates.o"
         for command in (
             [compiler, *OPTIONS, "-c", str(HERE / SOURCES[0]), "-o", str(compiled)],

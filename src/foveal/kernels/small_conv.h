@@ -4,7 +4,7 @@
 
    Planes come padded: row y of a plane of `height` x `width` lies at (y + reach) * (width + reach) + reach,
    with zeros everywhere else up to (height + 2 * reach + 1) * (width + reach), where the next plane begins.
-   So a neighbour is a fixed distance away, over the edge too. Behind the last plane BLOCK values may be read. */
+   So a neighbor is a fixed distance away, over the edge too. Behind the last plane BLOCK values may be read. */
 
 #define PLANES                                                                                   \
     const int64_t reach = kernel / 2 * dilation, pitch = width + reach;                          \

@@ -17,8 +17,8 @@ from foveal.models.convnet import ConvNet
 from foveal.models.insertion import insert
 from foveal.models.parameter_matching import widening_for
 from foveal.models.resnet import resnet18, resnet34, resnet50, resnet101
-from foveal.seeding import seeded
-from foveal.user_imports import imported
+from foveal.seeding import fork_rng
+from foveal.user_imports import import_string
 
 SMALL_IMAGES = 64  # pixels a side under which a ResNet has the stem of CIFAR
 RESNETS = {"resnet18": resnet18, "resnet34": resnet34, "resnet50": resnet50, "resnet101": resnet101}
@@ -68,7 +68,7 @@ def build_model(
     make = backbone_maker(name, in_channels, image_size, stem)
     if spec.name == WIDE:
         make = widened(name, partial(make, num_classes=num_classes), spec)
-    with seeded(seed, "backbone"):
+    with fork_rng(seed, "backbone"):
         model = make(num_classes=num_classes)
     if not hasattr(model, "input_shape"):
         model.input_shape = (in_channels, image_size, image_size)  # type: ignore[assignment]
@@ -118,7 +118,7 @@ def backbone_maker(
     if name == "convnet":
         return partial(ConvNet, **images)
     if ":" in name:
-        make: Callable[..., nn.Module] = imported(name)
+        make: Callable[..., nn.Module] = import_string(name)
         return make
     library, slash, model = name.partition("/")
     if slash and library in {"torchvision", "timm"}:

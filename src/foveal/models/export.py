@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from foveal.errors import FovealError, UsageError
 from foveal.models.insertion import example_of
-from foveal.module_modes import evaluating
+from foveal.module_modes import eval_mode
 
 TOLERANCE = 1e-4  # of the largest logit: another runtime sums in another order
 
@@ -31,7 +31,7 @@ def export(model: nn.Module, path: Path, *, example: Tensor | None = None) -> fl
     images = torch.randn(3, *example.shape[1:], generator=torch.Generator().manual_seed(0))
     aside = path.with_name(f".aside-{path.name}")
     try:
-        with evaluating(model), torch.no_grad():
+        with eval_mode(model), torch.no_grad():
             expected = model(images)
             found = writers[path.suffix](model, images, aside)
         difference = float((found - expected).abs().max())

@@ -39,7 +39,7 @@ def head_of(model: nn.Module) -> nn.Module:
 def trainable_groups(
     model: nn.Module, *, lr: float, gate_lr: float | None = None, freeze_backbone: bool = False
 ) -> list[dict[str, Any]]:
-    """Return groups for an optimiser: the backbone with its head, then the gates.
+    """Return groups for an optimizer: the backbone with its head, then the gates.
 
     Without a rate of the gates' own and with nothing frozen there is one group, all parameters in the
     order of the model. With `freeze_backbone` all but the head and the gates stop asking for

@@ -21,7 +21,7 @@ from foveal.models.finetuning import freeze, parameters_of, without
 from foveal.models.placement import in_residual_branches
 from foveal.models.sites import Site, Where, find_sites
 from foveal.models.tracing import Node, trace
-from foveal.seeding import seeded
+from foveal.seeding import fork_rng
 
 WRAPPERS = (
     "DataParallel",
@@ -67,7 +67,7 @@ class Insertion:
         self, *, lr: float, gate_lr: float | None = None, gate_weight_decay: float | None = None,
         freeze_backbone: bool = False,
     ) -> list[dict[str, Any]]:  # fmt: skip
-        """Return groups for an optimiser: the backbone, then the gates with what is their own.
+        """Return groups for an optimizer: the backbone, then the gates with what is their own.
 
         With `freeze_backbone` the backbone's parameters stop asking for gradients and have no group.
         Its batch norms still follow the data in training mode: `foveal.training.train` holds them by
@@ -84,7 +84,7 @@ class Insertion:
         return [{"params": backbone, "lr": lr}, own]
 
     def join(self, optimizer: torch.optim.Optimizer, **options: Any) -> None:
-        """Give the gates' parameters to an optimiser that is at work already, with their `options`."""
+        """Give the gates' parameters to an optimizer that is at work already, with their `options`."""
         optimizer.add_param_group({"params": self.gate_parameters, **options})
 
     def rows(self) -> Iterator[tuple[str, str, str]]:
@@ -240,7 +240,7 @@ def make_gate(
     site: Site, attention: str, options: dict[str, object], seed: int, start: str
 ) -> nn.Module:
     """Make the gate of one site, its weights from a stream that no other site shares."""
-    with seeded(seed, "gates", site.name):
+    with fork_rng(seed, "gates", site.name):
         gate = create(attention, site.channels, **options)
     return IdentityStart(gate) if start == "identity" else gate
 

@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.hooks import RemovableHandle
 
 from foveal.attention.inserted import has_no_parts, is_gate
-from foveal.module_modes import evaluating
+from foveal.module_modes import eval_mode
 
 
 @dataclass
@@ -114,7 +114,7 @@ def trace(model: nn.Module, example: Tensor) -> list[Node]:
         for name, module, leaf in backbone(model):
             watch = recorder.watch_leaf if leaf else recorder.watch_owner
             handles += watch(name, module)
-        with evaluating(model), torch.no_grad(), recorder:
+        with eval_mode(model), torch.no_grad(), recorder:
             model(example)
     finally:
         for handle in handles:

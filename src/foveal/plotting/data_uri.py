@@ -41,5 +41,5 @@ def in_blocks(values: npt.NDArray[Any], block: int) -> npt.NDArray[Any]:
 
 
 def as_rgb(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Show the first three channels, or the first one in grey."""
+    """Show the first three channels, or the first one in gray."""
     return image[..., :3] if image.shape[-1] >= 3 else np.repeat(image[..., :1], 3, axis=-1)

@@ -7,7 +7,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from foveal.atomic import written_aside
+from foveal.atomic import atomic_write
 
 
 def save_figure(figure: Figure, path: Path) -> list[Path]:
@@ -19,7 +19,7 @@ def save_figure(figure: Figure, path: Path) -> list[Path]:
     with matplotlib.rc_context({"svg.hashsalt": path.name, "svg.fonttype": "none"}):
         for suffix, metadata in ((".png", {}), (".svg", {"Date": None})):
             target = path.with_name(path.name + suffix)
-            with written_aside(target) as aside:
+            with atomic_write(target) as aside:
                 figure.savefig(aside, format=suffix[1:], metadata=metadata)
             written.append(target)
     return written

@@ -23,13 +23,13 @@ from foveal.plotting.map_comparison import (
     head,
     scale_beside,
 )
-from foveal.plotting.overlay import grey
+from foveal.plotting.overlay import gray
 from foveal.plotting.style import INK
 
 Array = npt.NDArray[Any]
 
-COLOURS = "cividis"  # even for all eyes
-OPACITY = 0.7  # the image is still told beneath, and the colours of the scale too
+COLORS = "cividis"  # even for all eyes
+OPACITY = 0.7  # the image is still told beneath, and the colors of the scale too
 BARS = "#0072b2"
 
 
@@ -51,7 +51,7 @@ def draw_gates(
 ) -> Figure:
     """Draw a row an image and a column a site, and below the weights of the channels.
 
-    Maps over positions lie on the grey of the image, and share one scale from the smallest to the
+    Maps over positions lie on the gray of the image, and share one scale from the smallest to the
     largest value. The bars are the means over the images by channel, sorted, with a band from the
     smallest to the largest of the images: a gate whose band has no height says the same of every image.
 
@@ -78,7 +78,7 @@ def draw_gates(
                     axes.set_axis_off()
                 else:
                     draw_spatial(axes, picture, site.spatial[row], scale)
-        bar = scale_beside(figure, grid[: len(pictures)], ScalarMappable(scale, COLOURS))
+        bar = scale_beside(figure, grid[: len(pictures)], ScalarMappable(scale, COLORS))
         bar.set_label("attention over positions")
     if with_bars:
         grid[-1][0].axis("off")
@@ -105,9 +105,9 @@ def draw_spatial(axes: Axes, picture: Array, values: Array, scale: Normalize) ->
     """Draw one map over its picture, each of its cells over the pixels it stands for."""
     height, width = picture.shape[:2]
     extent = (-0.5, width - 0.5, height - 0.5, -0.5)
-    axes.imshow(grey(picture), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axes.imshow(gray(picture), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     axes.imshow(
-        values, norm=scale, cmap=COLOURS, alpha=OPACITY, interpolation="nearest", extent=extent
+        values, norm=scale, cmap=COLORS, alpha=OPACITY, interpolation="nearest", extent=extent
     )
 
 

@@ -1,4 +1,4 @@
-"""Maps of several networks side by side: a row an image, a column a network, one colour scale."""
+"""Maps of several networks side by side: a row an image, a column a network, one color scale."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from foveal.plotting.figure import Drawing
-from foveal.plotting.overlay import colour_scale, draw_overlay, grey, shared_limit
+from foveal.plotting.overlay import color_scale, draw_overlay, gray, shared_limit
 
 Array = npt.NDArray[Any]
 
@@ -51,11 +51,11 @@ def draw_comparison(
         pictures: (N, H, W, C) in [0, 1].
         columns: the networks, each with N maps.
         names: what is written beside each picture.
-        unit: of the colour bar.
+        unit: of the color bar.
         caption: stands below the figure.
         window: the size of the window (vertical, horizontal), drawn to scale in the first picture.
         difference: names of two columns; the last column shows the first less the second.
-        limit: end of the colour scale; by default that of all maps together.
+        limit: end of the color scale; by default that of all maps together.
     """
     shown = [*columns, *subtracted(columns, difference)]
     limit = shared_limit([column.maps for column in columns]) if limit is None else limit
@@ -74,7 +74,7 @@ def draw_comparison(
     for axes, column in zip(grid[0][1:], shown, strict=True):
         head(axes, column.name)
     head(grid[0][0], "image")
-    bar = scale_beside(figure, grid, colour_scale(limit), extend="both")
+    bar = scale_beside(figure, grid, color_scale(limit), extend="both")
     bar.set_label(unit)
     figure.write_below(caption)
     return figure
@@ -104,14 +104,14 @@ def subtracted(columns: Sequence[Column], difference: tuple[str, str] | None) ->
 
 def draw_picture(axes: Axes, picture: Array, name: str, window: tuple[int, int] | None) -> None:
     """Draw the image itself, its name beside it, and the window in its corner."""
-    shown = picture if picture.shape[2] == 3 else np.repeat(grey(picture), 3, axis=2)
+    shown = picture if picture.shape[2] == 3 else np.repeat(gray(picture), 3, axis=2)
     axes.imshow(shown, interpolation="nearest")
     axes.set_ylabel(name, fontsize=8)
     if window is not None:
         corner = (-0.5, picture.shape[0] - 0.5 - window[0])
-        for colour, line in (("white", 2.4), ("black", 1.0)):
+        for color, line in (("white", 2.4), ("black", 1.0)):
             box = Rectangle(
-                corner, window[1], window[0], fill=False, edgecolor=colour, linewidth=line
+                corner, window[1], window[0], fill=False, edgecolor=color, linewidth=line
             )
             axes.add_patch(box)
     bare(axes)
@@ -126,7 +126,7 @@ def head(axes: Axes, name: str) -> None:
 
 
 def scale_beside(figure: Figure, grid: Array, scale: ScalarMappable, **options: Any) -> Colorbar:
-    """Draw one colour bar for all panels, as wide for one row as for ten."""
+    """Draw one color bar for all panels, as wide for one row as for ten."""
     height = figure.get_figheight()
     shrink = min(1.0, LONGEST_SCALE / height)
     bar = figure.colorbar(

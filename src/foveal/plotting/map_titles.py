@@ -1,4 +1,4 @@
-"""What is written above a map, and what its colours count."""
+"""What is written above a map, and what its colors count."""
 
 from __future__ import annotations
 

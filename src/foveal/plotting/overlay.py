@@ -1,4 +1,4 @@
-"""A signed map over a grey image: red where hiding lowers the score, blue where it raises it."""
+"""A signed map over a gray image: red where hiding lowers the score, blue where it raises it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from matplotlib.colors import Normalize
 
 Array = npt.NDArray[Any]
 
-COLOURS = "RdBu_r"  # red is positive; told apart by the colour-blind too
+COLORS = "RdBu_r"  # red is positive; told apart by the color-blind too
 FLAT = 1e-6  # a smaller range is rounding
 LUMA = (0.299, 0.587, 0.114)
 
 
 def shared_limit(maps: Iterable[Array]) -> float:
-    """Return the limit of the one colour scale for all maps: the 99th percentile of |value|.
+    """Return the limit of the one color scale for all maps: the 99th percentile of |value|.
 
     A single extreme window would otherwise pale all others. 1 where all maps are flat.
     """
@@ -35,10 +35,10 @@ def is_flat(values: Array) -> bool:
     return not finite.size or float(np.ptp(finite)) < FLAT
 
 
-def grey(picture: Array) -> Array:
+def gray(picture: Array) -> Array:
     """Return the luma of a picture (H, W, 3) in [0, 1], (H, W, 1).
 
-    Channels that are not three have no colours: of (H, W, C) it is their mean.
+    Channels that are not three have no colors: of (H, W, C) it is their mean.
     """
     if picture.shape[2] != len(LUMA):
         return np.asarray(picture.mean(axis=2, keepdims=True))
@@ -46,15 +46,15 @@ def grey(picture: Array) -> Array:
 
 
 def overlay(picture: Array, values: Array, *, limit: float) -> Array:
-    """Lay a map (H, W) over the grey of a picture (H, W, C) in [0, 1]; return colours (H, W, 3).
+    """Lay a map (H, W) over the gray of a picture (H, W, C) in [0, 1]; return colors (H, W, 3).
 
     Opacity grows with |value| up to `limit`, so what does not matter is seen as it was; so is a pixel
     that no window reached.
     """
     known = np.nan_to_num(values)
-    colours = matplotlib.colormaps[COLOURS](Normalize(-limit, limit)(known))[:, :, :3]
+    colors = matplotlib.colormaps[COLORS](Normalize(-limit, limit)(known))[:, :, :3]
     opacity = np.clip(np.abs(known) / limit, 0, 1)[:, :, None]
-    return np.asarray(opacity * colours + (1 - opacity) * grey(picture))
+    return np.asarray(opacity * colors + (1 - opacity) * gray(picture))
 
 
 def draw_overlay(axes: Axes, picture: Array, values: Array, *, limit: float) -> None:
@@ -70,6 +70,6 @@ def draw_overlay(axes: Axes, picture: Array, values: Array, *, limit: float) -> 
         axes.contour(known, levels=[limit / 2], colors="black", linewidths=0.6)
 
 
-def colour_scale(limit: float) -> ScalarMappable:
-    """Return what a colour bar shows: the scale from -limit to limit, white at zero."""
-    return ScalarMappable(Normalize(-limit, limit), COLOURS)
+def color_scale(limit: float) -> ScalarMappable:
+    """Return what a color bar shows: the scale from -limit to limit, white at zero."""
+    return ScalarMappable(Normalize(-limit, limit), COLORS)

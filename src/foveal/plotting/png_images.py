@@ -1,4 +1,4 @@
-"""Images, maps and scales as PNG pictures inside JSON, in the colours of the figures."""
+"""Images, maps and scales as PNG pictures inside JSON, in the colors of the figures."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import numpy.typing as npt
 from matplotlib.colors import Normalize
 from PIL import Image
 
-from foveal.plotting.gate_maps import COLOURS as GATE_COLOURS
+from foveal.plotting.gate_maps import COLORS as GATE_COLORS
 from foveal.plotting.gate_maps import OPACITY
-from foveal.plotting.overlay import COLOURS as MAP_COLOURS
-from foveal.plotting.overlay import FLAT, grey, overlay
+from foveal.plotting.overlay import COLORS as MAP_COLORS
+from foveal.plotting.overlay import FLAT, gray, overlay
 
 Array = npt.NDArray[Any]
 
@@ -30,21 +30,21 @@ def data_uri(picture: Array) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def as_bytes(colours: Array) -> npt.NDArray[np.uint8]:
-    """Return colours in [0, 1] as uint8."""
-    return np.asarray(np.rint(255 * np.clip(colours, 0, 1)), dtype=np.uint8)
+def as_bytes(colors: Array) -> npt.NDArray[np.uint8]:
+    """Return colors in [0, 1] as uint8."""
+    return np.asarray(np.rint(255 * np.clip(colors, 0, 1)), dtype=np.uint8)
 
 
-def in_colours(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Return an image (H, W, C) as people see it, (H, W, 3): grey where there are not three channels."""
+def in_colors(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return an image (H, W, C) as people see it, (H, W, 3): gray where there are not three channels."""
     if image.shape[2] == 3:
         return image
-    return as_bytes(np.repeat(grey(image / 255), 3, axis=2))
+    return as_bytes(np.repeat(gray(image / 255), 3, axis=2))
 
 
 def thumbnail(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Return an image (H, W, C) as a picture of at most 96 pixels a side."""
-    small = Image.fromarray(in_colours(image))
+    small = Image.fromarray(in_colors(image))
     small.thumbnail((THUMBNAIL, THUMBNAIL))
     return np.asarray(small)
 
@@ -62,8 +62,8 @@ def gate_over(image: npt.NDArray[np.uint8], values: Array, *, ends: tuple[float,
     height, width = image.shape[:2]
     cells = Image.fromarray(values.astype(np.float32))
     full = np.asarray(cells.resize((width, height), Image.Resampling.NEAREST))
-    colours = matplotlib.colormaps[GATE_COLOURS](Normalize(*ends)(full))[:, :, :3]
-    return as_bytes(OPACITY * colours + (1 - OPACITY) * grey(image / 255))
+    colors = matplotlib.colormaps[GATE_COLORS](Normalize(*ends)(full))[:, :, :3]
+    return as_bytes(OPACITY * colors + (1 - OPACITY) * gray(image / 255))
 
 
 def ends_of(maps: list[Array]) -> tuple[float, float]:
@@ -75,13 +75,13 @@ def ends_of(maps: list[Array]) -> tuple[float, float]:
 def scales() -> dict[str, str]:
     """Return what the legends show, each a line of pixels from its lowest value to its highest."""
     return {
-        "signed": line_of(MAP_COLOURS, 0, 1),
-        "positive": line_of(MAP_COLOURS, 0.5, 1),
-        "gates": line_of(GATE_COLOURS, 0, 1),
+        "signed": line_of(MAP_COLORS, 0, 1),
+        "positive": line_of(MAP_COLORS, 0.5, 1),
+        "gates": line_of(GATE_COLORS, 0, 1),
     }
 
 
 def line_of(name: str, first: float, last: float) -> str:
-    """Return a part of a scale of colours as a picture of one line."""
-    colours = matplotlib.colormaps[name](np.linspace(first, last, SHADES))[None, :, :3]
-    return data_uri(as_bytes(colours))
+    """Return a part of a scale of colors as a picture of one line."""
+    colors = matplotlib.colormaps[name](np.linspace(first, last, SHADES))[None, :, :3]
+    return data_uri(as_bytes(colors))

@@ -47,15 +47,15 @@ def draw_robustness(
     grid = figure.subplots(down, ACROSS, squeeze=False, sharey=True).ravel()
     for axes, (condition, by_variant) in zip(grid, curves.items(), strict=False):
         for variant, curve in by_variant.items():
-            colour = looks[variant]["color"]
+            color = looks[variant]["color"]
             mean, low, high = (100 * part for part in (
                 curve.accuracy.mean(0), curve.accuracy.min(0), curve.accuracy.max(0),
             ))  # fmt: skip
-            axes.fill_between(curve.severity, low, high, color=colour, alpha=0.15, linewidth=0)
+            axes.fill_between(curve.severity, low, high, color=color, alpha=0.15, linewidth=0)
             axes.plot(
                 curve.severity,
                 mean,
-                color=colour,
+                color=color,
                 marker=looks[variant]["marker"],
                 markersize=3,
                 linewidth=1.2,
@@ -75,6 +75,6 @@ def draw_robustness(
 
 
 def in_order(place: int) -> dict[str, str]:
-    """Return colour and marker by place; the first is drawn in ink."""
-    colour = INK if place == 0 else HUES[(place - 1) % len(HUES)]
-    return {"color": colour, "marker": MARKERS[place % len(MARKERS)]}
+    """Return color and marker by place; the first is drawn in ink."""
+    color = INK if place == 0 else HUES[(place - 1) % len(HUES)]
+    return {"color": color, "marker": MARKERS[place % len(MARKERS)]}

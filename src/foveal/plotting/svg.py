@@ -23,7 +23,7 @@ MUTED: Final = "#5b6470"
 RULE: Final = "#d5dae0"
 HINT: Final = "hint: "
 
-# A page sets these variables for light and dark; a figure on its own keeps the colours given here.
+# A page sets these variables for light and dark; a figure on its own keeps the colors given here.
 CSS_NAMES: Final = {
     INK: "--ink",
     MUTED: "--muted",
@@ -85,9 +85,9 @@ def blank(width: float, height: float) -> Figure:
 
 
 def look(arm: Arm) -> dict[str, Any]:
-    """Return colour and marker of a variant; the baseline is drawn in ink."""
-    colour = INK if arm.place == 0 else HUES[(arm.place - 1) % len(HUES)]
-    return {"color": colour, "marker": MARKERS[arm.place % len(MARKERS)]}
+    """Return color and marker of a variant; the baseline is drawn in ink."""
+    color = INK if arm.place == 0 else HUES[(arm.place - 1) % len(HUES)]
+    return {"color": color, "marker": MARKERS[arm.place % len(MARKERS)]}
 
 
 def hint(artists: Artist | Sequence[Artist], text: str) -> None:
@@ -99,7 +99,7 @@ def hint(artists: Artist | Sequence[Artist], text: str) -> None:
 def to_svg(figure: Figure, *, name: str, description: str) -> str:
     """Return the figure as one SVG element that may stand beside others in a page.
 
-    Only ids that something points to stay, and those differ from one `name` to the next; colours
+    Only ids that something points to stay, and those differ from one `name` to the next; colors
     of the report's palette become CSS variables; equal figures give equal text.
     """
     buffer = io.StringIO()
@@ -131,7 +131,7 @@ def to_svg(figure: Figure, *, name: str, description: str) -> str:
 
 
 def without_theme(svg: str) -> str:
-    """Return a figure that stands in no page, with the colours themselves.
+    """Return a figure that stands in no page, with the colors themselves.
 
     >>> without_theme("fill: none; stroke: var(--ink, #1b1f24)")
     'fill: none; stroke: #1b1f24'
@@ -178,11 +178,11 @@ def simplify(element: ET.Element, pointed_at: set[str]) -> None:
 
 
 def themed(style: str) -> str:
-    """Let a page choose the shade of a colour of the palette.
+    """Let a page choose the shade of a color of the palette.
 
     >>> themed("fill: none; stroke: #1b1f24")
     'fill: none; stroke: var(--ink, #1b1f24)'
     """
-    for colour, name in CSS_NAMES.items():
-        style = style.replace(colour, f"var({name}, {colour})")
+    for color, name in CSS_NAMES.items():
+        style = style.replace(color, f"var({name}, {color})")
     return style

@@ -4,7 +4,7 @@ from foveal.analysis.costs import costs_of
 from foveal.analysis.gate_findings import GateFinding, gate_findings_of
 from foveal.analysis.occlusion import ClassSheets, Sweeps, class_sheets_of, sweeps_of
 from foveal.analysis.robustness import RobustnessCurves, curves_of
-from foveal.atomic import partial_path, written_aside
+from foveal.atomic import atomic_write, partial_path
 from foveal.records.design import Cell, Design, read_design, write_design
 from foveal.records.manifest import is_complete, refuse_damage
 from foveal.records.progress import RunProgress, read_progress, write_progress
@@ -52,5 +52,5 @@ __all__ = [
     "write_progress",
     "write_results",
     "write_run",
-    "written_aside",
+    "atomic_write",
 ]

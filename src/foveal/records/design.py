@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
-from foveal.errors import DamagedError, UsageError
+from foveal.errors import CorruptRecordError, UsageError
 from foveal.records import schema
 from foveal.records.run import read_checked_toml, write_toml
 
@@ -134,4 +134,6 @@ def cells_of(path: Path, stored: list[dict[str, Any]]) -> tuple[Cell, ...]:
     try:
         return tuple(Cell(**cell) for cell in stored)
     except TypeError as error:
-        raise DamagedError(f"{path} is damaged ({error}): restore it, or run again.") from error
+        raise CorruptRecordError(
+            f"{path} is damaged ({error}): restore it, or run again."
+        ) from error

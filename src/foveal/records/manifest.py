@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from foveal.atomic import written_aside
-from foveal.errors import DamagedError
+from foveal.atomic import atomic_write
+from foveal.errors import CorruptRecordError
 from foveal.records import schema
 
 # What an unfinished run keeps for itself.
@@ -22,7 +22,7 @@ def seal(folder: Path) -> None:
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in WORKING)
     digests = {path.relative_to(folder).as_posix(): digest(path) for path in files}
     content = {"schema": schema.SCHEMA, "sha256": digests}
-    with written_aside(folder / schema.MANIFEST) as aside:
+    with atomic_write(folder / schema.MANIFEST) as aside:
         aside.write_text(json.dumps(content, indent=2) + "\n")
 
 
@@ -62,6 +62,6 @@ def read_manifest(folder: Path) -> dict[str, str]:
         raise damaged(folder, f"{schema.MANIFEST} cannot be read") from error
 
 
-def damaged(folder: Path, reason: str) -> DamagedError:
+def damaged(folder: Path, reason: str) -> CorruptRecordError:
     """Return the error for a run that cannot be counted."""
-    return DamagedError(f"The run {folder} is damaged ({reason}): run it again.")
+    return CorruptRecordError(f"The run {folder} is damaged ({reason}): run it again.")

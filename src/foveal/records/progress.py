@@ -9,7 +9,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from foveal.atomic import written_aside
+from foveal.atomic import atomic_write
 from foveal.records import schema
 
 SILENCE = 600.0  # seconds after which a run on another machine counts as interrupted
@@ -43,7 +43,7 @@ class RunProgress:
 def write_progress(folder: Path, *, step: int, steps: int, seconds_left: float | None) -> None:
     """Say how far the run in `folder` is."""
     mine = RunProgress(step, steps, seconds_left, platform.node(), os.getpid(), time.time())
-    with written_aside(folder / schema.PROGRESS) as aside:
+    with atomic_write(folder / schema.PROGRESS) as aside:
         aside.write_text(json.dumps(asdict(mine)))
 
 

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import tomli_w
 
-from foveal.atomic import written_aside
-from foveal.errors import DamagedError, FovealError, UsageError
+from foveal.atomic import atomic_write
+from foveal.errors import CorruptRecordError, FovealError, UsageError
 from foveal.records import schema
 from foveal.records.manifest import damaged, is_complete, refuse_damage, seal
 
@@ -141,7 +141,9 @@ def read_checked_toml(path: Path, keys: frozenset[str]) -> dict[str, Any]:
     try:
         content = read_toml(path)
     except (OSError, ValueError) as error:
-        raise DamagedError(f"{path} is damaged ({error}): restore it, or run again.") from error
+        raise CorruptRecordError(
+            f"{path} is damaged ({error}): restore it, or run again."
+        ) from error
     if content.get("schema") != schema.SCHEMA:
         raise FovealError(
             f"{path} was written in schema {content.get('schema')}, and this version reads "
@@ -149,13 +151,15 @@ def read_checked_toml(path: Path, keys: frozenset[str]) -> dict[str, Any]:
         )
     if not keys <= set(content):
         missing = ", ".join(sorted(keys - set(content)))
-        raise DamagedError(f"{path} is damaged (it lacks {missing}): restore it, or run again.")
+        raise CorruptRecordError(
+            f"{path} is damaged (it lacks {missing}): restore it, or run again."
+        )
     return content
 
 
 def write_toml(path: Path, content: Mapping[str, Any]) -> None:
     """Write a TOML file whole or not at all."""
-    with written_aside(path) as aside:
+    with atomic_write(path) as aside:
         aside.write_text(tomli_w.dumps(content))
 
 
@@ -167,13 +171,13 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON file whole or not at all."""
-    with written_aside(path) as aside:
+    with atomic_write(path) as aside:
         aside.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write rows with equal keys as CSV."""
-    with written_aside(path) as aside, aside.open("w", newline="") as file:
+    with atomic_write(path) as aside, aside.open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
@@ -191,7 +195,7 @@ def read_table(path: Path) -> dict[str, npt.NDArray[np.float64]]:
 
 def write_arrays(path: Path, arrays: Arrays) -> None:
     """Write named arrays as one compressed npz file, whole or not at all."""
-    with written_aside(path) as aside, aside.open("wb") as file:
+    with atomic_write(path) as aside, aside.open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy's own stub mistakes ** for allow_pickle
 
 

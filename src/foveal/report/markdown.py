@@ -18,7 +18,7 @@ from foveal.report.blocks import (
 from foveal.report.document import Content
 from foveal.report.formatting import percent
 from foveal.report.sections.results import extent, sentence
-from foveal.text_tables import in_markdown, markdown_table
+from foveal.text_tables import in_markdown, render_markdown
 
 
 def markdown_of(content: Content, *, figures: str) -> str:
@@ -65,7 +65,7 @@ def block_lines(block: Block, figures: str) -> list[str]:
     """Return the paragraphs of one block; images of a batch and numbers for a script are for a page."""
     match block:
         case Table(table=table):
-            return [markdown_table(table)]
+            return [render_markdown(table)]
         case Picture():
             said = f"![{in_markdown(block.description)}]({figures}/{block.name}.png)"
             return [said, *([in_markdown(block.caption)] if block.caption else [])]

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from foveal.errors import UsageError
 from foveal.plotting.svg import house_style, to_png, without_theme
-from foveal.records import schema, written_aside
+from foveal.records import atomic_write, schema
 from foveal.report.document import Content, content_of
 from foveal.report.html_page import page_of
 from foveal.report.markdown import markdown_of
 from foveal.report.study_comparison import content_of_two
-from foveal.text_tables import csv_table, latex_table
+from foveal.text_tables import render_csv, render_latex
 
 FIGURES, TABLES, TEXT = "figures", "tables", "report.md"
 LIST = ".report.json"  # tables and figures that the last report has written
@@ -106,8 +106,8 @@ def listed(folder: Path) -> set[Path]:
 def table_files(content: Content) -> Iterator[tuple[str, bytes]]:
     """Yield name and content of each table."""
     for one in content.tables:
-        yield f"{one.name}.csv", csv_table(one.table).encode()
-        yield f"{one.name}.tex", latex_table(one.table).encode()
+        yield f"{one.name}.csv", render_csv(one.table).encode()
+        yield f"{one.name}.tex", render_latex(one.table).encode()
 
 
 def figure_files(content: Content) -> Iterator[tuple[str, bytes]]:
@@ -131,5 +131,5 @@ def write_all(folder: Path, files: Iterator[tuple[str, bytes]]) -> list[Path]:
 
 def write(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
-    with written_aside(path) as aside:
+    with atomic_write(path) as aside:
         aside.write_bytes(content)

@@ -175,7 +175,7 @@ def both_forests(parts: Sequence[Part], variants: Sequence[str]) -> Figure:
     axes.axvspan(-min(margins), min(margins), color=RULE, alpha=0.5, linewidth=0)
     axes.axvline(0, color=INK, linewidth=1)
     looks = zip(parts, (-0.15, 0.15), (INK, HUES[0]), "os", strict=True)
-    for part, shift, colour, marker in looks:
+    for part, shift, color, marker in looks:
         for row, variant in enumerate(variants):
             found = arms_by_name(part)[variant].comparison
             if found is None:
@@ -183,11 +183,11 @@ def both_forests(parts: Sequence[Part], variants: Sequence[str]) -> Figure:
             low, high = found.interval
             if not math.isnan(low):
                 ends = [100 * low, 100 * high]
-                axes.plot(ends, [row + shift] * 2, color=colour, linewidth=2)
+                axes.plot(ends, [row + shift] * 2, color=color, linewidth=2)
             axes.plot(
                 100 * found.difference,
                 row + shift,
-                color=colour,
+                color=color,
                 marker=marker,
                 linestyle="none",
                 label=short(part.label, 28) if row == 0 else None,

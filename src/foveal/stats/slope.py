@@ -74,10 +74,10 @@ def two_way_slope(
     y, x = np.asarray(gains, dtype=np.float64), np.asarray(covariate, dtype=np.float64)
     labels = np.arange(x.size) if images is None else np.asarray(images)
     check(y, x, labels)
-    centred = x - x.mean()
-    squares = len(y) * float(centred @ centred)
-    slope = float((y @ centred).sum()) / squares
-    scores = (y - y.mean() - slope * centred) * centred / squares  # (S, K)
+    centered = x - x.mean()
+    squares = len(y) * float(centered @ centered)
+    slope = float((y @ centered).sum()) / squares
+    scores = (y - y.mean() - slope * centered) * centered / squares  # (S, K)
     names, place = np.unique(labels, return_inverse=True)
     sums = [np.bincount(place, row, len(names)) for row in scores]
     by_cell = np.asarray(sums, dtype=np.float64)  # (S, N)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from foveal.lazy import lazily
+from foveal.lazy import lazy_exports
 from foveal.study.config import RunConfig, StudyConfig
 from foveal.study.progress import Progress
 
@@ -31,7 +31,7 @@ __all__ = [
     "ray_cluster",
     "run",
 ]
-__getattr__ = lazily(
+__getattr__ = lazy_exports(
     __name__,
     {
         "Plan": "planning",

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from foveal.errors import DamagedError, UsageError
+from foveal.errors import CorruptRecordError, UsageError
 from foveal.records import Cell, Design, schema
 from foveal.study.config import RunConfig, Setting, explained
 
@@ -36,7 +36,7 @@ def run_config(design: Design, cell: Cell, variant: str, seed: int) -> RunConfig
         return RunConfig(**design.config(cell, variant), seed=seed)
     except ValidationError as error:
         said = explained(error)
-        raise DamagedError(
+        raise CorruptRecordError(
             f"{schema.STUDY} is damaged ({said}) restore it, or run again."
         ) from error
 

@@ -12,11 +12,11 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from foveal.data.batches import normalise
+from foveal.data.batches import normalize
 from foveal.explanation import (
     agreement,
     faithfulness,
-    localise,
+    localize,
     occlusion_sensitivity,
     plant,
     random_maps,
@@ -44,7 +44,7 @@ class Measured:
 
 
 def measured(networks: Sequence[Network], found: Explanation) -> dict[str, list[Measured]]:
-    """Return by variant how its maps do: faithfulness, agreement and localisation.
+    """Return by variant how its maps do: faithfulness, agreement and localization.
 
     Where no mask is known, the images are planted into a canvas of four, the others of other classes; a
     network that was trained on whole images may not know them at a quarter of the size.
@@ -88,12 +88,12 @@ def measures_of(network: Network, found: Explanation) -> dict[str, tuple[float, 
     }
     for one in agreement(model, images, targets, result=found.result, name=name):
         measures[f"{one.first} ~ {one.second}"] = (one.mean, one.control_mean)
-    for title, place in localisation(network, model, found, maps).items():
+    for title, place in localization(network, model, found, maps).items():
         measures[title] = (place.mean, place.chance)
     return measures
 
 
-def localisation(
+def localization(
     network: Network, model: nn.Module, found: Explanation, maps: Floats
 ) -> dict[str, Measure]:
     """Return how far maps find the object: by its mask, or planted into a canvas of other images."""
@@ -105,11 +105,11 @@ def localisation(
         if test.images.shape[1] % 2 or test.images.shape[2] % 2 or len(found.data.classes) < 2:
             return {}  # no canvas of four whole cells, or nothing of another class to put beside
         planted = plant(np.asarray(test.images), test.labels, seed=network.seed, rows=found.rows)
-        pixels = normalise(torch.from_numpy(planted.images), found.data.mean, found.data.std)
+        pixels = normalize(torch.from_numpy(planted.images), found.data.mean, found.data.std)
         labels = torch.from_numpy(planted.labels)
         maps = occlusion_sensitivity(model, pixels, labels, **geometry(found)).map().numpy()
         truth, prefix = planted.masks, "planted: "
-    places = localise(maps, truth)
+    places = localize(maps, truth)
     return {
         f"{prefix}{name}": measure
         for name, measure in (

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from foveal.attention import parse_spec
 from foveal.attention.variant_spec import PLAIN
-from foveal.data import ImageData, colourfulness
-from foveal.data.batches import normalise
+from foveal.data import ImageData, colorfulness
+from foveal.data.batches import normalize
 from foveal.evaluation import CORRUPTIONS, robustness
 from foveal.evaluation.corruptions import JPEG_MODES, SEVERITIES
 from foveal.evaluation.robustness import SHARES
@@ -133,14 +133,14 @@ def robust(job: Job, training: Training) -> Arrays:
     count = borne(data)
 
     def as_trained(pixels: Tensor) -> Tensor:
-        return normalised(pixels, data).contiguous(memory_format=torch_memory_format(numerics))
+        return normalized(pixels, data).contiguous(memory_format=torch_memory_format(numerics))
 
     with arithmetic_of(numerics), precision(numerics):
         found = robustness(
             training.model,
             np.asarray(data.test.images[:count]),
             data.test.labels[:count],
-            normalise=as_trained,
+            normalize=as_trained,
             kinds=corruptions_of(data),
             fill=torch.tensor(data.mean).view(-1, 1, 1),
             batch_size=EVALUATION_BATCH,
@@ -150,7 +150,7 @@ def robust(job: Job, training: Training) -> Arrays:
 
 
 def covariates(job: Job, training: Training) -> Arrays:
-    """Leave what the hypotheses hold gains against: extent and colourfulness of test images.
+    """Leave what the hypotheses hold gains against: extent and colorfulness of test images.
 
     Only where the network is plain. The extent is that of the scene's mask where there is one; else the
     share of the image in which the drop reaches half of its largest, NaN where there is hardly any drop.
@@ -167,13 +167,13 @@ def covariates(job: Job, training: Training) -> Arrays:
     return {
         "images": rows,
         "extent": np.asarray(extent, dtype=np.float32),
-        "colourfulness": colourfulness(np.asarray(test.images[rows])),
+        "colorfulness": colorfulness(np.asarray(test.images[rows])),
         "extent_source": np.array(source),
     }
 
 
 def corruptions_of(data: ImageData) -> list[str]:
-    """Return the corruptions that these images can have: JPEG knows grey and colour alone."""
+    """Return the corruptions that these images can have: JPEG knows gray and color alone."""
     return [kind for kind in CORRUPTIONS if kind != "jpeg" or data.image_shape[0] in JPEG_MODES]
 
 
@@ -228,11 +228,11 @@ def looked_at(job: Job, model: nn.Module, rows: npt.NDArray[np.int64]) -> Occlus
 
 def images_at(data: ImageData, rows: npt.NDArray[np.int64]) -> Tensor:
     """Return images of the test set as a network takes them, (N, C, H, W)."""
-    return normalise(torch.from_numpy(np.asarray(data.test.images[rows])), data.mean, data.std)
+    return normalize(torch.from_numpy(np.asarray(data.test.images[rows])), data.mean, data.std)
 
 
-def normalised(pixels: Tensor, data: ImageData) -> Tensor:
-    """Normalise images in [0, 1], (N, C, H, W)."""
+def normalized(pixels: Tensor, data: ImageData) -> Tensor:
+    """Normalize images in [0, 1], (N, C, H, W)."""
     mean, std = (
         torch.tensor(v, device=pixels.device).view(-1, 1, 1) for v in (data.mean, data.std)
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from foveal.analysis.caveats import notes_of
-from foveal.errors import DamagedError, FovealError
+from foveal.errors import CorruptRecordError, FovealError
 from foveal.records import (
     Design,
     StudyRecord,
@@ -148,11 +148,11 @@ def the_only_one(folder: Path) -> Iterator[None]:
         yield
 
 
-def damage(folder: Path) -> DamagedError | None:
+def damage(folder: Path) -> CorruptRecordError | None:
     """Return what is wrong with the files of a finished run, None if they are as they were written."""
     try:
         refuse_damage(folder)
-    except DamagedError as error:
+    except CorruptRecordError as error:
         return error
     return None
 

@@ -73,7 +73,7 @@ def build_options(config: RunConfig, data: ImageData) -> dict[str, Any]:
 
 
 def parameter_groups(job: Job) -> list[dict[str, Any]]:
-    """Return what the optimiser is given."""
+    """Return what the optimizer is given."""
     return trainable_groups(
         job.model,
         lr=job.config.learning_rate,

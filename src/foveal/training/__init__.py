@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from foveal.lazy import lazily
+from foveal.lazy import lazy_exports
 from foveal.training.history import Epoch
 from foveal.training.numerics import Numerics, resolve
 from foveal.training.recipe import Recipe
@@ -14,4 +14,4 @@ if TYPE_CHECKING:
     from foveal.training.loop import train as train
 
 __all__ = ["Epoch", "Numerics", "Recipe", "Training", "resolve", "train"]
-__getattr__ = lazily(__name__, {"Training": "loop", "train": "loop"})
+__getattr__ = lazy_exports(__name__, {"Training": "loop", "train": "loop"})

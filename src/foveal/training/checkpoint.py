@@ -14,8 +14,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from foveal.errors import DamagedError
-from foveal.records import written_aside
+from foveal.errors import CorruptRecordError
+from foveal.records import atomic_write
 from foveal.training.history import Epoch
 
 
@@ -36,7 +36,7 @@ def save_checkpoint(path: Path, state: State, history: Sequence[Epoch]) -> None:
         "schedule": state.schedule.state_dict(),
         "history": [asdict(row) for row in history],
     }
-    with written_aside(path) as aside:
+    with atomic_write(path) as aside:
         torch.save(content, aside)
 
 
@@ -45,7 +45,7 @@ def load_checkpoint(path: Path, state: State) -> list[Epoch]:
     try:
         content = torch.load(path, weights_only=True, map_location="cpu")
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise DamagedError(
+        raise CorruptRecordError(
             f"The checkpoint {path} is damaged: delete its folder and run again."
         ) from error
     state.model.load_state_dict(content["model"])

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foveal.cache_folder import cache_folder
-from foveal.machine import processor
-from foveal.records import written_aside
+from foveal.machine import processor_name
+from foveal.records import atomic_write
 
 if TYPE_CHECKING:
     from torch import nn
@@ -64,7 +64,7 @@ def remembered(question: str, name: str, measure: Callable[[int], float], thread
         return known
     ratio, path = measure(threads), answer_to(question)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with written_aside(path) as aside:
+    with atomic_write(path) as aside:
         aside.write_text(json.dumps({"machine": asked(question), name: ratio}, indent=2) + "\n")
     return ratio
 
@@ -81,7 +81,7 @@ def asked(question: str) -> str:
     """Return a question with all that its answer hangs on."""
     import torch
 
-    return f"{processor()} {torch.__version__} {question}"
+    return f"{processor_name()} {torch.__version__} {question}"
 
 
 def answer_to(question: str) -> Path:

@@ -11,7 +11,7 @@ class Epoch:
 
     Losses are cross-entropies without label smoothing. Those of the training set are means over the
     epoch's own batches, taken before each step; `time_seconds` is that of training, not evaluation.
-    `learning_rate` is that of the first of the optimiser's groups.
+    `learning_rate` is that of the first of the optimizer's groups.
     """
 
     epoch: int

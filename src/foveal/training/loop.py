@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from foveal.errors import FovealError
 from foveal.evaluation import Evaluation, Predictions, measure, predict
-from foveal.module_modes import hold_frozen_norms
-from foveal.seeding import stream_seed
+from foveal.module_modes import freeze_batch_norm_statistics
+from foveal.seeding import derive_seed
 from foveal.training.checkpoint import State, load_checkpoint, save_checkpoint
 from foveal.training.history import Epoch
 from foveal.training.numerics import (
@@ -76,10 +76,10 @@ def train(
         model: returns logits (N, K); it is trained in place. A batch norm whose parameters are frozen
             keeps its statistics.
         data: such as `foveal.data.load_data` returns.
-        recipe: optimiser, schedule and length; by default that of the ConvNet.
+        recipe: optimizer, schedule and length; by default that of the ConvNet.
         numerics: threads, dtype, memory format and device, resolved here where they are `auto`.
         seed: of data order, augmentation, and what the model itself draws.
-        groups: what the optimiser is given, such as `foveal.models.trainable_groups` returns, each at
+        groups: what the optimizer is given, such as `foveal.models.trainable_groups` returns, each at
             its own `lr`; by default all parameters that ask for gradients, at the recipe's.
         checkpoint: a file, written after each epoch. Where it exists, training goes on from there, and on
             a CPU ends bitwise equal to a training without a break.
@@ -145,7 +145,7 @@ def one_epoch(
 ) -> tuple[Epoch, Predictions]:
     """Train on every image once, then evaluate; nothing waits for the device in between."""
     # What the model draws itself (dropout, say) hangs on (seed, epoch): a resumed run draws the same.
-    torch.manual_seed(stream_seed(loop.seed, "model", epoch))
+    torch.manual_seed(derive_seed(loop.seed, "model", epoch))
     start = time.perf_counter()
     rate = float(loop.state.schedule.get_last_lr()[0])
     batches = loop.data.training_batches(
@@ -155,7 +155,7 @@ def one_epoch(
         device=loop.accelerator.device,
     )
     loop.state.model.train()
-    hold_frozen_norms(loop.state.model)
+    freeze_batch_norm_statistics(loop.state.model)
     losses, hits = [], []
     for done, (images, labels) in enumerate(in_format(batches, loop.numerics), start=1):
         logits = one_step(loop, images, labels)

@@ -140,7 +140,7 @@ def arithmetic_of(numerics: Numerics) -> Iterator[None]:
 def precision(numerics: Numerics) -> torch.autocast:
     """Return the context of one forward pass in the dtype of resolved `numerics`.
 
-    It must not span a step of the optimiser: inside it torch keeps the weights it has cast, and would
+    It must not span a step of the optimizer: inside it torch keeps the weights it has cast, and would
     go on with the old ones.
     """
     import torch

@@ -33,7 +33,7 @@ class Recipe(BaseModel):
 
 
 def make_optimizer(groups: list[dict[str, Any]], recipe: Recipe) -> torch.optim.Optimizer:
-    """Return the fused optimiser of the recipe; what a group has of its own goes first."""
+    """Return the fused optimizer of the recipe; what a group has of its own goes first."""
     import torch
 
     own = [dict(group) for group in groups]  # torch and the schedule write into them

@@ -17,7 +17,7 @@ from foveal.explanation.occlusion.fills import FILLS
 from foveal.explanation.occlusion.windows import auto_window
 from foveal.plotting import shared_limit
 from foveal.plotting.overlay import is_flat
-from foveal.plotting.png_images import data_uri, ends_of, gate_over, in_colours, map_over
+from foveal.plotting.png_images import data_uri, ends_of, gate_over, in_colors, map_over
 from foveal.web.loaded_study import (
     Pixels,
     Served,
@@ -89,7 +89,7 @@ def answer(looked: Looked, served: Served) -> Json:
     count = min(TOP, looked.probability.shape[1])
     likeliest = looked.probability.topk(count)
     return {
-        "picture": data_uri(in_colours(looked.image)),
+        "picture": data_uri(in_colors(looked.image)),
         "row": looked.row,
         "label": looked.label,
         "target": looked.target,

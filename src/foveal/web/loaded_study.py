@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from foveal.data import ImageData
-from foveal.data.batches import normalise
+from foveal.data.batches import normalize
 from foveal.errors import UsageError
 from foveal.explanation import (
     GateMap,
@@ -128,7 +128,7 @@ def times_right(networks: Sequence[Network]) -> npt.NDArray[np.int64]:
 
 def taken(image: Pixels, data: ImageData) -> Tensor:
     """Return one image uint8 (H, W, C) as the networks take it, (1, C, H, W)."""
-    return normalise(torch.from_numpy(np.array(image[None])), data.mean, data.std)
+    return normalize(torch.from_numpy(np.array(image[None])), data.mean, data.std)
 
 
 @torch.no_grad()

@@ -220,7 +220,7 @@ function showMaps(found) {
     card.cam.caption.textContent = own.cam_flat ? "flat" : "";
     showGates(card.gates, own, found.channel_limit);
   }
-  legend("legend-cam", about.scales.positive, `Grad-CAM: evidence for ${name}, not normalised`,
+  legend("legend-cam", about.scales.positive, `Grad-CAM: evidence for ${name}, not normalized`,
     ["0", number(found.cam_limit, digitsFor(found.cam_limit))]);
   $("legend-gates").hidden = found.gate_ends === null;
   if (found.gate_ends !== null) {
@@ -368,7 +368,7 @@ function describe() {
   const deviations = normalization.std.map((value) => number(value, 3)).join(", ");
   const left = leftOut.length ? ` Without that seed, and so left out: ${leftOut.join(", ")}.` : "";
   $("subject").textContent = `${variants.length} ${variants.length === 1 ? "network" : "variants"} of ${model} on ${data}, ${of}. `
-    + `Images of ${pixels}, normalised by mean ${means} and deviation ${deviations}.${left}`;
+    + `Images of ${pixels}, normalized by mean ${means} and deviation ${deviations}.${left}`;
   $("limits").textContent = `PNG, JPEG, WebP, BMP or GIF, up to ${about.most_bytes / 1e6} MB and ${about.most_pixels / 1e6} megapixels. It stays on this machine.`;
   document.title = `Where the networks look: ${model} on ${data}`;
   document.documentElement.style.setProperty("--aspect", String(image.width / image.height));

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from foveal.data.image_decoding import TOO_DEEP, in_colour
+from foveal.data.image_decoding import TOO_DEEP, in_color
 from foveal.web.errors import TOO_LARGE, RefusedError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
@@ -36,9 +36,9 @@ def pixels_of(encoded: bytes, shape: tuple[int, int, int]) -> npt.NDArray[np.uin
     with opened(encoded) as image:
         refuse_too_large(image)
         upright = decoded(image)
-    colours = in_colour(upright).convert(MODES[channels])
-    box = middle(colours.size, (width, height))
-    scaled = colours.resize((width, height), Image.Resampling.BILINEAR, box=box)
+    colors = in_color(upright).convert(MODES[channels])
+    box = middle(colors.size, (width, height))
+    scaled = colors.resize((width, height), Image.Resampling.BILINEAR, box=box)
     return np.asarray(scaled).reshape(height, width, channels)
 
 

@@ -33,12 +33,12 @@ SMALL_OBJECTS = Hypothesis(
     sign=-1,
     ends=("0.25", "0.55"),
 )
-VARYING_COLOURS = Hypothesis(
-    claim="channel attention helps most where colours vary",
+VARYING_COLORS = Hypothesis(
+    claim="channel attention helps most where colors vary",
     variant="channel",
-    option="colour_variation",
-    covariate="colourfulness",
+    option="color_variation",
+    covariate="colorfulness",
     sign=1,
     ends=("0", "1"),
 )
-HYPOTHESES = SMALL_OBJECTS, VARYING_COLOURS
+HYPOTHESES = SMALL_OBJECTS, VARYING_COLORS

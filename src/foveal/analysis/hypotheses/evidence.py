@@ -24,7 +24,7 @@ IntArray = npt.NDArray[np.int64]
 
 SPAN = 0.1, 0.9  # quantiles of the images between which a change is told
 # What `scenes` are where an option is left out; told again here, since the data's own room needs torch.
-SCENES = {"size": 32, "object_size": 0.4, "colour_variation": 0.5, "clutter": 0.5, "seed": 0}
+SCENES = {"size": 32, "object_size": 0.4, "color_variation": 0.5, "clutter": 0.5, "seed": 0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +130,7 @@ def averaged(left: Sequence[Arrays], covariate: str) -> tuple[IntArray, FloatArr
 
 
 def source_of(left: Sequence[Arrays], hypothesis: Hypothesis) -> Source:
-    """Say where the property comes from: colours from the pixels, an extent from masks or occlusion."""
+    """Say where the property comes from: colors from the pixels, an extent from masks or occlusion."""
     if hypothesis.covariate != "extent":
         return "pixels"
     return "mask" if all(str(one["extent_source"]) == "mask" for one in left) else "occlusion"

@@ -1,6 +1,6 @@
 """Two old observations as hypotheses that a study supports or contradicts, from its records alone.
 
-"Spatial attention helps most where the object is small, channel attention where colours vary." Each says
+"Spatial attention helps most where the object is small, channel attention where colors vary." Each says
 how the gain over `none` changes with a property of the images, so it predicts the sign of a slope. Where
 cells of a study are `scenes` that differ in that property alone, the slope is taken over them; else over
 the images as they are.

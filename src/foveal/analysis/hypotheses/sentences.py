@@ -65,9 +65,9 @@ def limits(hypothesis: Hypothesis, evidence: Evidence) -> list[str]:
 def grid(hypothesis: Hypothesis) -> str:
     """Return the option of `ablate` that sweeps the property.
 
-    >>> from foveal.analysis.hypotheses.claims import VARYING_COLOURS
-    >>> grid(VARYING_COLOURS)
-    '--grid.data scenes:colour_variation=0,scenes:colour_variation=1'
+    >>> from foveal.analysis.hypotheses.claims import VARYING_COLORS
+    >>> grid(VARYING_COLORS)
+    '--grid.data scenes:color_variation=0,scenes:color_variation=1'
     """
     return "--grid.data " + ",".join(f"scenes:{hypothesis.option}={end}" for end in hypothesis.ends)
 
@@ -81,7 +81,7 @@ def no_covariates(hypothesis: Hypothesis) -> str:
     """Say what is missing where no image has the property, and how to get it."""
     return (
         f"no finished run of `{BASELINE}` has left the {hypothesis.covariate} of its test images: extras do, "
-        "of colour images, in a study in a new folder without --no-extras; or sweep it, in a new folder "
+        "of color images, in a study in a new folder without --no-extras; or sweep it, in a new folder "
         f"too ({grid(hypothesis)})"
     )
 

@@ -76,7 +76,7 @@ def decode_pickle(content: bytes, layout: Layout) -> Split:
 
 
 def decode_records(content: bytes, layout: Layout) -> Split:
-    """Decode records of one label byte (CIFAR-100: coarse, then fine) and 3072 colour bytes."""
+    """Decode records of one label byte (CIFAR-100: coarse, then fine) and 3072 color bytes."""
     label_bytes = 2 if layout.coarse else 1
     records = np.frombuffer(content, np.uint8).reshape(-1, label_bytes + PIXELS)
     if not len(records):

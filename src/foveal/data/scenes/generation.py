@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foveal.data.channel_statistics import channel_statistics
-from foveal.data.colorfulness import colourfulness
+from foveal.data.colorfulness import colorfulness
 from foveal.data.dataset import ImageData, Split
 from foveal.data.decoded import Content, checksum
 from foveal.data.scenes.painting import paint_scenes
@@ -29,7 +29,7 @@ def scenes_data(
     test_size: int = 5_000,
     size: int = 32,
     object_size: float = 0.4,
-    colour_variation: float = 0.5,
+    color_variation: float = 0.5,
     clutter: float = 0.5,
     seed: int = 0,
 ) -> ImageData:
@@ -38,7 +38,7 @@ def scenes_data(
     for name, count in counts.items():
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             raise bad_parameter(name, "a whole number, at least 1", count)
-    options = SceneOptions(size, object_size, colour_variation, clutter)
+    options = SceneOptions(size, object_size, color_variation, clutter)
     train, test = (
         draw_split(np.arange(count), split, options, seed)
         for split, count in zip(SPLITS, counts.values(), strict=True)
@@ -54,14 +54,14 @@ def render(
     split: str = "train",
     size: int = 32,
     object_size: float = 0.4,
-    colour_variation: float = 0.5,
+    color_variation: float = 0.5,
     clutter: float = 0.5,
     seed: int = 0,
 ) -> Split:
     """Draw the images `indices` of a split: images uint8 (N, size, size, 3), labels and details.
 
     `details` holds `mask`, bool (N, size, size), true where the object is seen; `area` (N,), the
-    share of the image that the mask covers; and `colourfulness` (N,), by the function of that name.
+    share of the image that the mask covers; and `colorfulness` (N,), by the function of that name.
 
     An image follows from its index, `split`, `seed` and the options of `SceneOptions` alone. With
     another value of one option its scene changes in that respect only.
@@ -71,7 +71,7 @@ def render(
     rows = np.asarray(indices, np.int64).reshape(-1)
     if rows.size and rows.min() < 0:
         raise bad_parameter("indices", "at least 0", int(rows.min()))
-    options = SceneOptions(size, object_size, colour_variation, clutter)
+    options = SceneOptions(size, object_size, color_variation, clutter)
     return draw_split(rows, split, options, seed)
 
 
@@ -81,7 +81,7 @@ def draw_split(rows: npt.NDArray[np.int64], split: str, options: SceneOptions, s
     images = np.empty((len(rows), size, size, 3), np.uint8)
     masks = np.empty((len(rows), size, size), np.bool_)
     labels = np.empty(len(rows), np.int64)
-    colours = np.empty(len(rows), np.float32)
+    colors = np.empty(len(rows), np.float32)
     step = max(1, PIXELS_AT_ONCE // size**2)
     for start in range(0, len(rows), step):
         chunk = slice(start, start + step)
@@ -92,12 +92,12 @@ def draw_split(rows: npt.NDArray[np.int64], split: str, options: SceneOptions, s
             chance,
             size=size,
             object_size=float(options.object_size),
-            colour_variation=float(options.colour_variation),
+            color_variation=float(options.color_variation),
             clutter=float(options.clutter),
         )
-        colours[chunk] = colourfulness(images[chunk])
+        colors[chunk] = colorfulness(images[chunk])
     area = (masks.sum(axis=(1, 2)) / size**2).astype(np.float32)
-    details = {"mask": masks, "area": area, "colourfulness": colours}
+    details = {"mask": masks, "area": area, "colorfulness": colors}
     return Split(images, labels, details)
 
 
@@ -113,13 +113,13 @@ class SceneOptions:
     """How scenes look: their side in pixels, and three numbers that can be swept one at a time.
 
     `object_size` is the side of a square of the object's area, as a share of the image's side; one
-    object differs from another by by up to 30 % either way. `colour_variation` goes from 0, all grey,
+    object differs from another by by up to 30 % either way. `color_variation` goes from 0, all gray,
     to 1; `clutter` from 0, a plain background, to 1.
     """
 
     size: int = 32
     object_size: float = 0.4
-    colour_variation: float = 0.5
+    color_variation: float = 0.5
     clutter: float = 0.5
 
     def __post_init__(self) -> None:
@@ -130,7 +130,7 @@ class SceneOptions:
         if not least <= self.object_size <= 0.6:
             should_be = f"from {least:.2f} ({LEAST_PIXELS} of {self.size} pixels) to 0.6"
             raise bad_parameter("object_size", should_be, self.object_size)
-        for name in ("colour_variation", "clutter"):
+        for name in ("color_variation", "clutter"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise bad_parameter(name, "from 0 to 1", value)

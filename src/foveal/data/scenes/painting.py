@@ -28,11 +28,11 @@ def paint_scenes(
     *,
     size: int,
     object_size: float,
-    colour_variation: float,
+    color_variation: float,
     clutter: float,
 ) -> tuple[npt.NDArray[np.uint8], Mask]:
     """Return N images (N, size, size, 3) of the classes `labels`, and their masks."""
-    frame = Frame(size, object_size, colour_variation, clutter)
+    frame = Frame(size, object_size, color_variation, clutter)
     luma = chance.uniform("luma", 0.2, 0.5)
     canvas = background(frame, chance.of("background"), luma)
     for k in range(STROKES):
@@ -44,9 +44,9 @@ def paint_scenes(
 
 
 def background(frame: Frame, chance: Chance, luma: Plane) -> Plane:
-    """Return a canvas (3, N, H, W): one colour, and a texture to both sides of it."""
-    base = frame.colour(chance.of("base"), luma)
-    accent = frame.colour(chance.of("accent"), chance.uniform("accent", 0.1, 0.25))
+    """Return a canvas (3, N, H, W): one color, and a texture to both sides of it."""
+    base = frame.color(chance.of("base"), luma)
+    accent = frame.color(chance.of("accent"), chance.uniform("accent", 0.1, 0.25))
     share = chance.uniform("share of waves")
     texture = share * waves(frame, chance) + (1 - share) * blobs(frame, chance)
     return base + accent * ((2 * texture - 1) * frame.clutter)
@@ -77,8 +77,8 @@ def scatter(canvas: Plane, frame: Frame, chance: Chance, clutter: Clutter) -> No
     rows = present(frame, chance)
     chance = chance.take(rows)
     x, y = frame.x - chance.uniform("x"), frame.y - chance.uniform("y")
-    colour = frame.colour(chance, chance.uniform("luma", 0.05, 0.95))
-    paint(canvas, rows, frame.coverage(clutter(x, y, chance)), colour)
+    color = frame.color(chance, chance.uniform("luma", 0.05, 0.95))
+    paint(canvas, rows, frame.coverage(clutter(x, y, chance)), color)
 
 
 def present(frame: Frame, chance: Chance) -> npt.NDArray[np.int64]:
@@ -113,7 +113,7 @@ def place_object(
     y = (frame.y - reach - (1 - 2 * reach) * chance.uniform("y")) / side
     distance = turned_shapes(x, y, chance, labels) * side
     brightness = luma + chance.uniform("contrast", 0.18, 0.55)
-    near, far = (frame.colour(chance.of(end), brightness) for end in ("near", "far"))
+    near, far = (frame.color(chance.of(end), brightness) for end in ("near", "far"))
     along_x, along_y = chance.direction("shading")
     blend = np.clip(0.5 + along_x * x + along_y * y, 0, 1)
     everywhere = np.arange(len(labels))
@@ -126,7 +126,7 @@ def place_object(
     x, y = x - chance.uniform("x", -0.4, 0.4), y - chance.uniform("y", -0.4, 0.4)
     # A stroke of an image three sides wide: it can cross the object, and hides little of it.
     hiding = stroke(x / 3, y / 3, chance) * (3 * side)
-    paint(canvas, rows, frame.coverage(hiding), frame.colour(chance, chance.uniform("luma")))
+    paint(canvas, rows, frame.coverage(hiding), frame.color(chance, chance.uniform("luma")))
     mask[rows] &= hiding > 0
     return mask
 
@@ -156,10 +156,10 @@ def expose(canvas: Plane, frame: Frame, chance: Chance) -> npt.NDArray[np.uint8]
     return np.moveaxis(levels, 0, -1)
 
 
-def paint(canvas: Plane, rows: npt.NDArray[np.int64], coverage: Plane, colour: Plane) -> None:
-    """Lay `colour` (3, N, 1 or H, 1 or W) over the images `rows` by the share `coverage`."""
+def paint(canvas: Plane, rows: npt.NDArray[np.int64], coverage: Plane, color: Plane) -> None:
+    """Lay `color` (3, N, 1 or H, 1 or W) over the images `rows` by the share `coverage`."""
     below = canvas[:, rows]
-    canvas[:, rows] = below + coverage * (colour - below)
+    canvas[:, rows] = below + coverage * (color - below)
 
 
 def smooth(t: Plane) -> Plane:
@@ -173,23 +173,23 @@ class Frame:
 
     size: int
     object_size: float
-    colour_variation: float
+    color_variation: float
     clutter: float
 
     @property
     def axis(self) -> Plane:
-        """Centres of the pixels of one row, (W,)."""
-        centres: Plane = (np.arange(self.size, dtype=np.float32) + 0.5) / np.float32(self.size)
-        return centres
+        """Centers of the pixels of one row, (W,)."""
+        centers: Plane = (np.arange(self.size, dtype=np.float32) + 0.5) / np.float32(self.size)
+        return centers
 
     @property
     def x(self) -> Plane:
-        """Centres of the columns, (1, 1, W)."""
+        """Centers of the columns, (1, 1, W)."""
         return self.axis[None, None, :]
 
     @property
     def y(self) -> Plane:
-        """Centres of the rows, (1, H, 1)."""
+        """Centers of the rows, (1, H, 1)."""
         return self.axis[None, :, None]
 
     def coverage(self, distance: Plane) -> Plane:
@@ -197,10 +197,10 @@ class Frame:
         share: Plane = np.clip(0.5 - distance * self.size, 0, 1)
         return share
 
-    def colour(self, chance: Chance, luma: Plane) -> Plane:
-        """Return a colour of that brightness in any hue, red, green and blue first."""
+    def color(self, chance: Chance, luma: Plane) -> Plane:
+        """Return a color of that brightness in any hue, red, green and blue first."""
         red, blue = chance.direction("hue")
-        strength = chance.uniform("chroma", 0.12, 0.35) * self.colour_variation
+        strength = chance.uniform("chroma", 0.12, 0.35) * self.color_variation
         red, blue = red * strength, blue * strength
         # Y, Cb and Cr to R, G and B as in ITU-R BT.601.
         offset: Plane = np.stack([1.402 * red, -0.714 * red - 0.344 * blue, 1.772 * blue])

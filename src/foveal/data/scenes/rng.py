@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from foveal.seeding import stream_seed
+from foveal.seeding import derive_seed
 
 Words = npt.NDArray[np.uint64]
 Plane = npt.NDArray[np.floating[Any]]  # float32, which the types of NumPy cannot follow
@@ -42,7 +42,7 @@ class Chance:
 
     def words(self, name: str, count: int) -> Words:
         """Return `count` random words an image, (N, count)."""
-        key = np.uint64(stream_seed(self.seed, "scenes", *self.path, name))
+        key = np.uint64(derive_seed(self.seed, "scenes", *self.path, name))
         start = mix(self.indices * GOLDEN + key)
         return mix(start[:, None] + np.arange(count, dtype=np.uint64) * GOLDEN)
 

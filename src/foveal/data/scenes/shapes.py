@@ -29,9 +29,9 @@ def intersection(first: Plane, second: Plane) -> Plane:
     return longer
 
 
-def disc(x: Plane, y: Plane, *, radius: float = 1.0, centre: tuple[float, float] = (0, 0)) -> Plane:
+def disc(x: Plane, y: Plane, *, radius: float = 1.0, center: tuple[float, float] = (0, 0)) -> Plane:
     """Return the signed distance to a disc."""
-    return length(x - centre[0], y - centre[1]) - radius
+    return length(x - center[0], y - center[1]) - radius
 
 
 def ring(x: Plane, y: Plane) -> Plane:
@@ -41,13 +41,13 @@ def ring(x: Plane, y: Plane) -> Plane:
 
 def crescent(x: Plane, y: Plane) -> Plane:
     """Return the distance to a disc less a second one."""
-    return intersection(disc(x, y), -disc(x, y, radius=0.8, centre=(0.5, 0)))
+    return intersection(disc(x, y), -disc(x, y, radius=0.8, center=(0.5, 0)))
 
 
 def heart(x: Plane, y: Plane) -> Plane:
     """Return the distance to a square on its corner with a half disc on each upper side."""
-    right = disc(x, y, radius=math.sqrt(0.5), centre=(0.5, 0.5))
-    left = disc(x, y, radius=math.sqrt(0.5), centre=(-0.5, 0.5))
+    right = disc(x, y, radius=math.sqrt(0.5), center=(0.5, 0.5))
+    left = disc(x, y, radius=math.sqrt(0.5), center=(-0.5, 0.5))
     square = (np.abs(x) + np.abs(y) - 1) * math.sqrt(0.5)
     return np.minimum(square, np.minimum(left, right))
 

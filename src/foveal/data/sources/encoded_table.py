@@ -21,10 +21,10 @@ DETAILS = ("coarse_label",)
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Decoded rows: uint8 (N, H, W, 3), and whether no image of them has colour."""
+    """Decoded rows: uint8 (N, H, W, 3), and whether no image of them has color."""
 
     split: Split
-    grey: bool
+    gray: bool
     classes: tuple[str, ...]
 
 
@@ -33,12 +33,12 @@ def decode_table(table: Any, source: str) -> Rows:
     features = features_of(table.schema, source)
     image, label = image_column(features, source), label_column(features, source)
     classes = tuple(features[label]["names"])
-    images, grey = decode_images(table[image].to_pylist(), source)
+    images, gray = decode_images(table[image].to_pylist(), source)
     labels = label_values(table, label, source)
     if labels.min() < 0 or labels.max() >= len(classes):
         raise FovealError(f"{source}: column `{label}` has a label outside its class names.")
     details = {name: label_values(table, name, source) for name in DETAILS if name in features}
-    return Rows(Split(images, labels, details), grey, classes)
+    return Rows(Split(images, labels, details), gray, classes)
 
 
 def features_of(schema: Any, source: str) -> Mapping[str, Mapping[str, Any]]:
@@ -83,19 +83,19 @@ def label_values(table: Any, column: str, source: str) -> npt.NDArray[np.int64]:
 def decode_images(
     cells: Sequence[Mapping[str, bytes | None] | None], source: str
 ) -> tuple[npt.NDArray[np.uint8], bool]:
-    """Return the images uint8 (N, H, W, 3), and whether all of them are grey."""
+    """Return the images uint8 (N, H, W, 3), and whether all of them are gray."""
     if not cells:
         raise FovealError(f"{source} has no rows.")
     decoded = [decode_cell(cell, f"{source}, row {row}") for row, cell in enumerate(cells)]
     for image, _ in decoded:
         require_size(image.shape, decoded[0][0].shape, source)
-    return np.stack([image for image, _ in decoded]), all(grey for _, grey in decoded)
+    return np.stack([image for image, _ in decoded]), all(gray for _, gray in decoded)
 
 
 def decode_cell(
     cell: Mapping[str, bytes | None] | None, place: str
 ) -> tuple[npt.NDArray[np.uint8], bool]:
-    """Return the image of one row as uint8 (H, W, 3), and whether it is grey."""
+    """Return the image of one row as uint8 (H, W, 3), and whether it is gray."""
     encoded = cell.get("bytes") if cell else None
     if encoded is None:
         raise FovealError(f"{place}: the image is missing.")
@@ -110,7 +110,7 @@ def join(parts: Mapping[str, Sequence[tuple[str, Rows]]]) -> Content:
         require_size(rows.split.images.shape[1:], first.split.images.shape[1:], source)
         if rows.classes != first.classes or set(rows.split.details) != set(first.split.details):
             raise FovealError(f"{source} has other classes or columns than {named[0][0]}.")
-    channels = 1 if all(rows.grey for _, rows in named) else 3
+    channels = 1 if all(rows.gray for _, rows in named) else 3
     train, test = (
         join_splits([with_channels(rows.split, channels) for _, rows in parts[name]])
         for name in ("train", "test")
@@ -119,5 +119,5 @@ def join(parts: Mapping[str, Sequence[tuple[str, Rows]]]) -> Content:
 
 
 def with_channels(split: Split, channels: int) -> Split:
-    """Keep the first `channels` channels; those of a grey image are all the same."""
+    """Keep the first `channels` channels; those of a gray image are all the same."""
     return replace(split, images=split.images[..., :channels])

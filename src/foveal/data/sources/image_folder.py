@@ -58,7 +58,7 @@ def find_image_folder(root: Path) -> ImageFolder | None:
         if name not in classes:
             raise UsageError(f"{test / name} is no class, as {train} has no folder of that name.")
     return ImageFolder(
-        root, classes, labelled(train, classes, classes), labelled(test, tested, classes)
+        root, classes, labeled(train, classes, classes), labeled(test, tested, classes)
     )
 
 
@@ -70,7 +70,7 @@ def class_names(split: Path) -> tuple[str, ...]:
     return tuple(sorted(path.name for path in folders if not path.name.startswith(".")))
 
 
-def labelled(
+def labeled(
     split: Path, present: Iterable[str], classes: Sequence[str]
 ) -> tuple[tuple[Path, int], ...]:
     """Return the files of the classes `present` in `split`, each with its index in `classes`."""
@@ -93,7 +93,7 @@ def image_files(folder: Path) -> list[Path]:
 
 
 def read_image_folder(folder: ImageFolder, *, image_size: int | None = None) -> Content:
-    """Decode the files; with `image_size` each is the centre square of that side, scaled."""
+    """Decode the files; with `image_size` each is the center square of that side, scaled."""
     images = decode_files(folder.files, image_size)
     labels = np.array([label for _, label in (*folder.train, *folder.test)], np.int64)
     count = len(folder.train)
@@ -102,19 +102,19 @@ def read_image_folder(folder: ImageFolder, *, image_size: int | None = None) -> 
 
 
 def decode_files(files: Sequence[Path], image_size: int | None) -> npt.NDArray[np.uint8]:
-    """Return the images uint8 (N, H, W, C); C is 1 if all of them are grey, else 3."""
+    """Return the images uint8 (N, H, W, C); C is 1 if all of them are gray, else 3."""
     first, _ = decode_file(files[0], image_size)
     # Photographs fill the memory, so they are never held twice, in a list and in an array.
     images = np.empty((len(files), *first.shape), np.uint8)
-    all_grey = True
+    all_gray = True
     for row, path in enumerate(files):
-        image, grey = decode_file(path, image_size)
+        image, gray = decode_file(path, image_size)
         require_size(image.shape, first.shape, str(path), hint=HINT)
         images[row] = image
-        all_grey &= grey
-    return images[..., :1] if all_grey else images
+        all_gray &= gray
+    return images[..., :1] if all_gray else images
 
 
 def decode_file(path: Path, image_size: int | None) -> tuple[npt.NDArray[np.uint8], bool]:
-    """Return the image in a file as uint8 (H, W, 3), and whether it is grey."""
+    """Return the image in a file as uint8 (H, W, 3), and whether it is gray."""
     return decode_at(str(path), path.read_bytes(), image_size=image_size)

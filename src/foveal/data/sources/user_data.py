@@ -9,7 +9,7 @@ import numpy as np
 from foveal.data.dataset import Split
 from foveal.data.decoded import Content
 from foveal.errors import UsageError
-from foveal.user_imports import imported
+from foveal.user_imports import import_string
 
 
 def imported_content(path: str) -> Content:
@@ -17,7 +17,7 @@ def imported_content(path: str) -> Content:
 
     What the callable itself raises is left as it is.
     """
-    content: Content = imported(path)()
+    content: Content = import_string(path)()
     check_content(content, path)
     # The batches take whole rows of memory, which a transposed array has not.
     return replace(content, train=in_rows(content.train), test=in_rows(content.test))

@@ -51,7 +51,7 @@ def class_name(label: int, classes: Sequence[str] | None) -> str:
 def pictures_of(images: Tensor, normalization: Normalization | None) -> npt.NDArray[Any]:
     """Return images (N, C, H, W) as pictures (N, H, W, C) in [0, 1].
 
-    Without their normalisation they are stretched to that range if they lie outside it, and black if
+    Without their normalization they are stretched to that range if they lie outside it, and black if
     they have one value throughout.
     """
     pixels = images.detach().float().cpu()

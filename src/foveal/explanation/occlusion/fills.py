@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from foveal.errors import UsageError, bad_parameter, unknown_name
-from foveal.seeding import generator
+from foveal.seeding import make_generator
 
 Values = float | Sequence[float] | Tensor
 Normalization = tuple[Values, Values]
@@ -35,7 +35,7 @@ class Given:
 
     @property
     def standardized(self) -> bool:
-        """Whether the images are normalised by mean and deviation of data, which are then 0 and 1.
+        """Whether the images are normalized by mean and deviation of data, which are then 0 and 1.
 
         With mean 0 and std 1 they are in image space, and say of the data what they hold themselves.
         """
@@ -46,11 +46,11 @@ class Given:
 
 
 def from_image_space(given: Given, value: float) -> Tensor:
-    """Return a grey value of image space, from 0 to 1, in the model's input space, (1, C, 1, 1)."""
+    """Return a gray value of image space, from 0 to 1, in the model's input space, (1, C, 1, 1)."""
     if given.normalization is None:
         raise UsageError(
-            "The fills `black` and `grey` are colours of the image as it was: say how the images were "
-            "normalised with normalization=(mean, std), or (0, 1) if they were not."
+            "The fills `black` and `gray` are colors of the image as it was: say how the images were "
+            "normalized with normalization=(mean, std), or (0, 1) if they were not."
         )
     mean, std = given.normalization
     return (value - mean) / std
@@ -78,9 +78,9 @@ def checked_normalization(
 
 
 def mean(given: Given) -> Tensor:
-    """Return the mean of the data the normalisation is of, else that of the images given.
+    """Return the mean of the data the normalization is of, else that of the images given.
 
-    A normalisation by mean 0 and std 1 is of no data.
+    A normalization by mean 0 and std 1 is of no data.
     """
     if given.standardized:
         return torch.zeros(1, 1, 1, 1, dtype=torch.float64)
@@ -88,7 +88,7 @@ def mean(given: Given) -> Tensor:
 
 
 def image_mean(given: Given) -> Tensor:
-    """Return the mean colour of each image, (N, C, 1, 1)."""
+    """Return the mean color of each image, (N, C, 1, 1)."""
     return given.exact.mean(dim=(2, 3), keepdim=True)
 
 
@@ -97,7 +97,7 @@ def black(given: Given) -> Tensor:
     return from_image_space(given, 0.0)
 
 
-def grey(given: Given) -> Tensor:
+def gray(given: Given) -> Tensor:
     """Return the middle of the range."""
     return from_image_space(given, 0.5)
 
@@ -113,7 +113,7 @@ def noise(given: Given) -> Tensor:
     Of which data is as for `mean`.
     """
     shape = (1, *given.images.shape[1:])
-    drawn = torch.randn(shape, generator=generator(0, "fill"), dtype=torch.float64)
+    drawn = torch.randn(shape, generator=make_generator(0, "fill"), dtype=torch.float64)
     if given.standardized:
         return drawn
     deviation = given.exact.std(dim=(0, 2, 3), keepdim=True, correction=0)
@@ -123,7 +123,7 @@ def noise(given: Given) -> Tensor:
 FILLS: dict[str, Callable[[Given], Tensor]] = {
     "mean": mean,
     "black": black,
-    "grey": grey,
+    "gray": gray,
     "image-mean": image_mean,
     "blur": blur,
     "noise": noise,
@@ -160,10 +160,10 @@ def named_fills(
     """Return each fill by its name, broadcastable to `images` (N, C, H, W) and of their dtype.
 
     With a `normalization` by mean 0 and std 1 the images are taken to be in image space: `black` and
-    `grey` are colours there, `mean` and `noise` follow the images.
+    `gray` are colors there, `mean` and `noise` follow the images.
 
     Raises:
-        UsageError: there is no such fill, or a normalisation of another length, whatever the fill.
+        UsageError: there is no such fill, or a normalization of another length, whatever the fill.
     """
     given = Given(images, checked_normalization(normalization, images.shape[1]), window)
     several = [fill] if isinstance(fill, str | int | float | Tensor) else list(fill)

@@ -190,12 +190,12 @@ class OcclusionResult:
         normalization: Normalization | None = None,
         difference: tuple[str, str] | None = None,
     ) -> Figure:
-        """Draw the maps of all models side by side, a row an image, on one colour scale.
+        """Draw the maps of all models side by side, a row an image, on one color scale.
 
         Args:
             images: those of the sweep, (N, C, H, W).
             classes: names of the classes; by default their numbers.
-            normalization: mean and std by which the images were normalised; without it they are
+            normalization: mean and std by which the images were normalized; without it they are
                 stretched to the range of a picture where they lie outside it.
             difference: names of two models whose difference is a column of its own.
 

@@ -19,7 +19,7 @@ from foveal.explanation.occlusion.scores import SCORES, check_score
 from foveal.explanation.occlusion.sweep import chunk_size, swept
 from foveal.explanation.occlusion.targets import Target, checked_target
 from foveal.explanation.occlusion.windows import Size, windows_over
-from foveal.module_modes import evaluating
+from foveal.module_modes import eval_mode
 
 MANY = 20_000  # forward passes of one image
 ONLY = "model"  # the name of a model that was given without one
@@ -65,8 +65,8 @@ def occlusion_sensitivity(
         labels: the true classes (N,); needed for `target="label"`.
         window, stride, edge: where the windows lie, see `foveal.explanation.occlusion.windows.windows_over`. At
             32 px `auto` gives windows of 8 every 4 px, at 224 px of 32 every 16.
-        fill: what hides, by selection and not by arithmetic. Colours of image space: `mean` (that of the
-            data if `normalization` is given, else of `images`), `black` and `grey` (both need
+        fill: what hides, by selection and not by arithmetic. Colors of image space: `mean` (that of the
+            data if `normalization` is given, else of `images`), `black` and `gray` (both need
             `normalization`), `image-mean`, `blur` (a Gaussian of half a window) and `noise` (with mean
             and deviation of the data, as for `mean`). A number or a tensor, (C,), (C, H, W) or
             (N, C, H, W), is taken in the model's input space: 0.0 is Captum's default. Several in a list
@@ -78,7 +78,7 @@ def occlusion_sensitivity(
         chunk: images a forward pass; `auto` goes by the device of each model. Results do not depend on
             it by more than 1e-6, and it is halved where memory runs out. Besides the model a sweep needs
             no more than twice the chunk's input, and 4 bytes for each logit.
-        normalization: mean and std by which `images` were normalised, of each channel or one for all.
+        normalization: mean and std by which `images` were normalized, of each channel or one for all.
             (0, 1) says that they are in image space: `mean` and `noise` then follow `images`.
         progress: show a bar on stderr, or a function that is told how many forward passes of one image
             are done, and of how many; what it raises ends the sweep.
@@ -119,12 +119,12 @@ def occlusion_sensitivity(
     with counted(work, progress) as advance:
         for name, model in named.items():
             taken = as_taken(model, images)
-            with evaluating(model):
+            with eval_mode(model):
                 logits[name] = swept(
                     model,
                     taken,
                     windows,
-                    [colour.to(taken) for colour in fills.values()],
+                    [color.to(taken) for color in fills.values()],
                     chunk=chunk_size(taken) if size is None else size,
                     expect=lambda classes: refuse_unknown(classes, wanted, true, score),
                     advance=advance,

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from foveal.atomic import written_aside
+from foveal.atomic import atomic_write
 from foveal.errors import FovealError
 from foveal.explanation.occlusion.targets import Target
 from foveal.explanation.occlusion.windows import Windows
@@ -60,7 +60,7 @@ def write_sweep(
         arrays["labels"] = labels.numpy()
     if isinstance(target, Tensor):
         arrays["target"] = target.numpy()
-    with written_aside(path) as aside, aside.open("wb") as file:
+    with atomic_write(path) as aside, aside.open("wb") as file:
         np.savez_compressed(file, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
 
 

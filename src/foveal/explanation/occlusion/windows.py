@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from foveal.errors import bad_parameter
-from foveal.overlap import covering, fold
+from foveal.overlap import average_windows, window_coverage
 
 EDGES = ("clip", "shift", "center", "drop")
 Size = str | int | float | tuple[int, int]
@@ -47,7 +47,7 @@ class Windows:
     def covering(self) -> tuple[Tensor, Tensor]:
         """Return which rows each row of windows covers, bool (Py, H), and which columns, (Px, W)."""
         vertical, horizontal = (
-            torch.from_numpy(covering(starts, window, side))
+            torch.from_numpy(window_coverage(starts, window, side))
             for starts, window, side in zip(self.starts, self.window, self.image, strict=True)
         )
         return vertical, horizontal
@@ -70,7 +70,9 @@ class Windows:
         A pixel takes the mean over the windows that cover it, as in Captum, and NaN where none does,
         which `drop` and `center` leave at the border.
         """
-        spread = fold(grid.double().numpy(), self.starts, window=self.window, image=self.image)
+        spread = average_windows(
+            grid.double().numpy(), self.starts, window=self.window, image=self.image
+        )
         return torch.from_numpy(spread)
 
     def pool(self, maps: Tensor) -> Tensor:

@@ -139,9 +139,9 @@ def count_matrix(arm: Arm) -> Figure:
 def difference_matrix(arm: Arm, values: Array, *, largest: float) -> Figure:
     """Draw by how many points shares (K, K) differ, up to `largest`, a fraction."""
     known = np.nan_to_num(values)
-    colours = tinted(known > 0, np.abs(known) / max(largest, 1e-9))
+    colors = tinted(known > 0, np.abs(known) / max(largest, 1e-9))
     signed = np.vectorize(lambda v: f"{100 * v:+.0f}".replace("-", MINUS))(known)
-    return matrix(arm, colours, np.where(np.abs(np.rint(100 * known)) >= 1, signed, ""))
+    return matrix(arm, colors, np.where(np.abs(np.rint(100 * known)) >= 1, signed, ""))
 
 
 def whole(share: float) -> str:
@@ -149,13 +149,13 @@ def whole(share: float) -> str:
     return "" if np.isnan(share) else f"{100 * share:.0f}"
 
 
-def matrix(arm: Arm, colours: Array, texts: Array) -> Figure:
+def matrix(arm: Arm, colors: Array, texts: Array) -> Figure:
     """Draw cells (K, K, 4), true classes down and predicted ones across, with a text each."""
-    size = len(colours)
+    size = len(colors)
     with_text = size <= MOST_CLASSES_IN_PLOT
     side = max(29 * size, 120) if with_text else 330
     axes = square(side, names=with_text)
-    axes.imshow(colours, interpolation="none")
+    axes.imshow(colors, interpolation="none")
     axes.set_title(short(arm.variant, 36))
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
@@ -191,7 +191,7 @@ def write(axes: Axes, texts: Array) -> None:
 
 
 def shaded(shares: Array, largest_error: float) -> Array:
-    """Return the colours of a confusion matrix, RGBA (K, K, 4): transparent where nothing went."""
+    """Return the colors of a confusion matrix, RGBA (K, K, 4): transparent where nothing went."""
     right = np.eye(len(shares), dtype=bool)
     scale = np.where(right, 1.0, max(largest_error, 1e-9))
     return tinted(right, np.nan_to_num(shares) / scale)
@@ -203,9 +203,9 @@ def tinted(is_blue: Array, strength: Array) -> Array:
     No shade is so strong that text in ink could not be read on it, on light paper or dark.
     """
     strongest = 0.75
-    colours = np.empty((*strength.shape, 4))
-    colours[is_blue, :3] = BLUE
-    colours[~is_blue, :3] = ORANGE
-    colours[..., :3] /= 255
-    colours[..., 3] = strongest * np.clip(strength, 0, 1)
-    return colours
+    colors = np.empty((*strength.shape, 4))
+    colors[is_blue, :3] = BLUE
+    colors[~is_blue, :3] = ORANGE
+    colors[..., :3] /= 255
+    colors[..., 3] = strongest * np.clip(strength, 0, 1)
+    return colors

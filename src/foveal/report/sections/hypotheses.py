@@ -44,7 +44,7 @@ def effects_table(found: list[Finding]) -> Table:
     )
     note = (
         "From the lower to the upper end of the property; support is a fall with the object's size, a rise "
-        "with colours. Rows without an answer stand for comparison: a change that other variants and controls "
+        "with colors. Rows without an answer stand for comparison: a change that other variants and controls "
         "share is no merit of this one."
     )
     words = ("variant", "answer")

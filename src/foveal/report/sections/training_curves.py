@@ -59,7 +59,7 @@ def legend(part: Part) -> str:
             "Lines are means over the seeds, bands reach from the lowest to the highest seed."
         )
     if part.comparisons:
-        said.append("Grey: the test curve of none.")
+        said.append("Gray: the test curve of none.")
     return " ".join(said)
 
 
@@ -128,7 +128,7 @@ def overview(arms: Sequence[Arm], quantity: str) -> Figure:
 
 @house_style()
 def train_and_test(arm: Arm, arms: Sequence[Arm]) -> Figure:
-    """Draw train and test curves of one variant over the baseline's test curve in grey.
+    """Draw train and test curves of one variant over the baseline's test curve in gray.
 
     `arms` are all variants, so that every plot has the same scale.
     """

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from foveal.data import ImageData
-from foveal.errors import DamagedError, FovealError
+from foveal.errors import CorruptRecordError, FovealError
 from foveal.records import partial_path, set_aside
 from foveal.study.config import Images, RunConfig
 from foveal.study.progress import Progress
@@ -49,7 +49,7 @@ def attempt(task: Task, progress: Progress | None = None) -> Outcome:
     try:
         try:
             complete(task, progress)
-        except DamagedError as error:  # of an interrupted run: nothing of it can be used
+        except CorruptRecordError as error:  # of an interrupted run: nothing of it can be used
             aside = set_aside(partial_path(task.folder))
             noticed = f"{error} It was set aside as {aside.name}."
             complete(task, progress)
