@@ -6,10 +6,13 @@ import os
 import sys
 from pathlib import Path
 
+from sphinx.application import Sphinx
+
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from cards import write_cards  # noqa: E402  # found in this folder
+from api_pages import escape_markup, write_api_pages  # noqa: E402  # in this folder
+from cards import write_cards  # noqa: E402
 from speed_parts import write_speed_parts  # noqa: E402
 from study_parts import write_study_parts  # noqa: E402
 
@@ -17,8 +20,8 @@ import foveal  # noqa: E402
 
 project = "foveal"
 release = foveal.__version__
-extensions = ["myst_nb", "terminal"]
-exclude_patterns = ["_build", "_generated"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "terminal"]
+exclude_patterns = ["_build", "_generated/*.md"]
 
 html_theme = "furo"
 html_title = "foveal"
@@ -37,6 +40,21 @@ nb_output_stderr = "warn"  # and a warning is an error: what a reader sees was l
 # tqdm warns under any kernel without widgets, and there is no bar to show on a page.
 os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"
 
+default_role = "code"
+autodoc_typehints = "signature"
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+maximum_signature_line_length = 88
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_custom_sections = [("Shape", "params_style"), "Source"]
+
+write_api_pages(HERE / "_generated" / "api")
 write_cards(HERE / "_generated")
 write_study_parts(HERE / "_generated")
 write_speed_parts(HERE / "_generated")
+
+
+def setup(app: Sphinx) -> None:
+    """Connect the escape of formulas; it runs before napoleon reads the sections."""
+    app.connect("autodoc-process-docstring", escape_markup, priority=100)

@@ -18,5 +18,5 @@ def table(
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
     """Write a generated part of the site, and the folder it is in."""
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,6 +1,42 @@
-"""What every test needs before it starts."""
+"""Setup of every test process: a home, a cache and Ray settings of its own, and torchvision without CUDA."""
 
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
 import torch
+
+# Tests neither depend on the user's home folder (a token of Ray, a cache, a matplotlibrc) nor change it.
+# What takes long to make (native kernels, decoded images, fonts) is kept inside the checkout between runs.
+HOME = Path(tempfile.mkdtemp(prefix="foveal-home-"))
+CACHE = Path(__file__).parents[1] / ".pytest_cache" / "foveal"
+os.environ |= {
+    "HOME": str(HOME),
+    "USERPROFILE": str(HOME),
+    "XDG_CACHE_HOME": str(CACHE),
+    "MPLCONFIGDIR": str(CACHE / "matplotlib"),
+    "FOVEAL_CACHE": str(CACHE / "foveal"),
+    "HF_HOME": str(HOME / "huggingface"),
+    "RAY_TMPDIR": str(HOME / "ray"),  # short: Ray puts sockets there, whose paths have a limit
+    "RAY_AUTH_MODE": "disabled",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+for name in (
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "RAY_ADDRESS",
+    "RAY_AUTH_TOKEN",
+    "RAY_AUTH_TOKEN_PATH",
+):
+    os.environ.pop(name, None)
+(HOME / "ray").mkdir()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    shutil.rmtree(HOME, ignore_errors=True)
+
 
 # torchvision has no build for a torch without CUDA from the same index; its models are plain Python, but its
 # import registers kernels for operators that its compiled part should have brought. Their schemas are enough.
