@@ -18,7 +18,8 @@ from rich.console import Console
 from torch import Tensor, nn
 
 import rivals
-from foveal.attention import create, fast_gates
+from foveal.attention import create
+from foveal.kernels import native_kernels
 from results import keep
 from side_by_side import interleaved, keep_pages, quartiles, ratios, times_table
 
@@ -36,7 +37,7 @@ def passer(gate: nn.Module, x: Tensor, g: Tensor, *, fast: bool) -> Callable[[],
 
     def run() -> None:
         with (
-            fast_gates(fast),
+            native_kernels(fast),
             torch.autocast("cpu", torch.bfloat16, enabled=x.dtype == torch.bfloat16),
         ):
             out = gate(x)

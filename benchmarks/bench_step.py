@@ -11,7 +11,7 @@ from rich.console import Console
 from torch import nn
 
 import rivals
-from foveal.attention import fast_gates
+from foveal.kernels import native_kernels
 from foveal.models import build_model
 from foveal.training import Numerics, resolve
 from foveal.training.numerics import arithmetic_of, precision, torch_memory_format
@@ -50,7 +50,7 @@ def plainly(step: Callable[[], None]) -> Callable[[], None]:
     """Return the same step without any pass of ours."""
 
     def plain_step() -> None:
-        with fast_gates(False):
+        with native_kernels(False):
             step()
 
     return plain_step

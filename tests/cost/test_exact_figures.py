@@ -3,11 +3,12 @@
 import pytest
 from torch import nn
 
-from foveal.attention import create, fast_gates
+from foveal.attention import create
 from foveal.cost import measure_cost
 from foveal.cost.conditions import checked_setting
 from foveal.cost.profiling import counted, hold
 from foveal.cost.torchsummary import done_right, old_rows, printed
+from foveal.kernels import native_kernels
 from foveal.models import build_model
 
 MB = 2**20
@@ -88,7 +89,7 @@ def test_meta_counts_what_a_cpu_does(attention: str, batch_size: int) -> None:
         )
         for device in ("meta", "cpu")
     )
-    with fast_gates(False):  # meta has the plain path alone
+    with native_kernels(False):  # meta has the plain path alone
         assert hold(model, on_meta) == hold(model, on_cpu)
     assert counted(model, on_meta).tallies == counted(model, on_cpu).tallies
     assert counted(model, on_meta).seen == counted(model, on_cpu).seen

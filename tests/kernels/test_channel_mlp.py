@@ -10,13 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from foveal.attention import fast_gates
 from foveal.attention.mlp import summed_mlp
+from foveal.kernels import native_kernels, unavailable_reason
 from foveal.kernels.channel_mlp import FEW, SummedMLP
-from foveal.kernels.dispatch import why_not_fast
 
 pytestmark = pytest.mark.skipif(
-    why_not_fast() is not None, reason=f"no fast gates here: {why_not_fast()}"
+    unavailable_reason() is not None, reason=f"no fast gates here: {unavailable_reason()}"
 )
 
 
@@ -33,7 +32,7 @@ def everything(both: nn.ModuleList, pooled: Tensor, g: Tensor, *, fast: bool) ->
     reduce, expand = both
     assert isinstance(reduce, nn.Linear)
     assert isinstance(expand, nn.Linear)
-    with fast_gates(fast):
+    with native_kernels(fast):
         out = summed_mlp(reduce, expand, taken)
     assert (type(out.grad_fn).__name__ == "SummedMLPBackward") == fast
     return [out.detach(), *torch.autograd.grad(out, [taken, *both.parameters()], g)]
@@ -102,7 +101,7 @@ def test_the_rest_is_left_to_torch() -> None:
         reduce, expand = both
         assert isinstance(reduce, nn.Linear)
         assert isinstance(expand, nn.Linear)
-        with fast_gates(True):
+        with native_kernels(True):
             out = summed_mlp(reduce, expand, torch.randn(3, 2, 8, dtype=dtype))
         assert type(out.grad_fn).__name__ == "SumBackward1"
     assert seen == [1]

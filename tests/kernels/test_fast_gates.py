@@ -22,17 +22,15 @@ from foveal.attention import (
     available,
     captured_maps,
     create,
-    fast_gates,
 )
 from foveal.attention.batch_norm import Norm2d
 from foveal.attention.small_conv import PlaneConv2d
 from foveal.errors import UsageError
-from foveal.kernels import build
+from foveal.kernels import build, native_kernels, unavailable_reason
 from foveal.kernels.bindings import dot, joined, joint, joint_dots, layout_of, pool
-from foveal.kernels.dispatch import why_not_fast
 
 pytestmark = pytest.mark.skipif(
-    why_not_fast() is not None, reason=f"no fast gates here: {why_not_fast()}"
+    unavailable_reason() is not None, reason=f"no fast gates here: {unavailable_reason()}"
 )
 FORMATS = [torch.contiguous_format, torch.channels_last]
 DRAWS = 32
@@ -43,7 +41,7 @@ def computed(gate: nn.Module, x: Tensor, g: Tensor, *, fast: bool) -> dict[str, 
     """Return the output and all gradients on one of the paths."""
     gate.zero_grad()
     taken = x.clone(memory_format=torch.preserve_format).requires_grad_()
-    with fast_gates(fast):
+    with native_kernels(fast):
         out = gate(taken)
     out.backward(g)
     assert taken.grad is not None
@@ -132,7 +130,7 @@ def test_gradients_are_those_of_finite_differences(
 ) -> None:
     gate = randomized(name, 6).double().eval()
     x = features(2, 6, 5, 4).double().contiguous(memory_format=memory_format).requires_grad_()
-    with fast_gates(True):
+    with native_kernels(True):
         assert torch.autograd.gradcheck(gate, (x,))
 
 
@@ -152,7 +150,7 @@ def test_bfloat16_is_within_its_rounding(name: str) -> None:
         x = features(3, 12, 7, 6).contiguous(memory_format=memory_format)
         exact = computed(gate, x, torch.ones_like(x), fast=False)
         low = x.bfloat16().requires_grad_()
-        with fast_gates(True), torch.autocast("cpu", dtype=torch.bfloat16):
+        with native_kernels(True), torch.autocast("cpu", dtype=torch.bfloat16):
             out = gate(low)
         out.sum().backward()
         assert out.dtype == torch.bfloat16
@@ -165,7 +163,7 @@ def test_bfloat16_is_within_its_rounding(name: str) -> None:
 def test_weights_in_bfloat16_are_taken_under_autocast(name: str) -> None:
     gate, x = randomized(name, 12).eval(), features(3, 12, 7, 6)
     exact = computed(gate, x, torch.ones_like(x), fast=False)["output"]
-    with fast_gates(True), torch.autocast("cpu", dtype=torch.bfloat16):
+    with native_kernels(True), torch.autocast("cpu", dtype=torch.bfloat16):
         out = gate.bfloat16()(x.bfloat16())
     assert relative(out.detach().float(), exact) < 0.02
 
@@ -174,7 +172,7 @@ def test_weights_in_bfloat16_are_taken_under_autocast(name: str) -> None:
 def test_what_is_no_number_stays_none(name: str) -> None:
     x = features(2, 8, 5, 4)
     x[1, 3, 2, 1] = torch.nan
-    with fast_gates(True):
+    with native_kernels(True):
         out = randomized(name, 8).eval()(x)
     assert out[0].isfinite().all()
     assert out[1].isnan().any()
@@ -192,7 +190,7 @@ def test_of_the_size_of_the_map_only_the_input_is_kept(name: str) -> None:
             kept.add(tensor.untyped_storage().data_ptr())
         return tensor
 
-    with fast_gates(True), saved_tensors_hooks(keep, lambda tensor: tensor):
+    with native_kernels(True), saved_tensors_hooks(keep, lambda tensor: tensor):
         out = gate(x)
     assert kept == {x.untyped_storage().data_ptr()}
     assert out.shape == x.shape
@@ -221,7 +219,7 @@ def test_a_map_alone_has_gradients(name: str, within: str) -> None:
         x = features(2, 6, 5, 4).double().requires_grad_()
         taken: list[Tensor] = []
         handle = inner.tap.register_forward_hook(lambda _m, _i, out, to=taken: to.append(out))
-        with fast_gates(wanted):
+        with native_kernels(wanted):
             gate(x)
         handle.remove()
         found += torch.autograd.grad(taken[0].pow(2).sum(), x)
@@ -230,7 +228,7 @@ def test_a_map_alone_has_gradients(name: str, within: str) -> None:
 
 def test_a_map_that_is_captured_changes_nothing() -> None:
     gate, x = randomized("parallel", 8).eval(), features(2, 8, 5, 4)
-    with fast_gates(True):
+    with native_kernels(True):
         plain = gate(x)
         with captured_maps(gate) as maps:
             assert torch.equal(gate(x), plain)
@@ -279,7 +277,7 @@ def test_a_series_of_any_kind_agrees(options: dict[str, Any], whole: bool, train
     assert found.keys() == asked.keys()
     for key, value in asked.items():
         torch.testing.assert_close(found[key], value, rtol=1e-9, atol=1e-9, msg=key)
-    with fast_gates(True):
+    with native_kernels(True):
         out = gate(x)
     assert (type(out.grad_fn).__name__ == "WeighInSeriesBackward") == whole
 
@@ -300,7 +298,7 @@ def test_the_norm_of_a_series_learns_once_of_a_map_that_somebody_changes(
             inner.tap.register_forward_hook(lambda _m, _i, map_: map_.zero_())
         else:
             inner.tap.register_full_backward_hook(lambda *_: None)
-        with fast_gates(fast), torch.set_grad_enabled(how == "backward"):
+        with native_kernels(fast), torch.set_grad_enabled(how == "backward"):
             found.append({"out": gate(features(2, 8, 5, 4)).detach(), **dict(gate.named_buffers())})
     for key, value in found[1].items():
         torch.testing.assert_close(found[0][key], value, rtol=1e-5, atol=1e-6, msg=key)
@@ -311,7 +309,7 @@ def test_gradients_under_autocast_are_those_outside_of_it() -> None:
     found: list[Tensor] = []
     for inside in (True, False):
         taken = x.clone().requires_grad_()
-        with fast_gates(True), torch.autocast("cpu", dtype=torch.bfloat16):
+        with native_kernels(True), torch.autocast("cpu", dtype=torch.bfloat16):
             out = gate(taken)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=inside):
             found += torch.autograd.grad(out.sum(), taken)
@@ -324,7 +322,7 @@ def test_what_does_not_fit_is_left_to_torch() -> None:
     broken.channel.expand = nn.Linear(1, 9)
     planes = CBAM(8)
     planes.spatial.conv = PlaneConv2d(3, 1, 7)
-    with fast_gates(True):
+    with native_kernels(True):
         for gate in (broken, planes, CBAM(8).double()):
             with pytest.raises(RuntimeError):
                 gate(x)
@@ -348,7 +346,7 @@ def test_whatever_stands_in_the_place_of_a_part_is_called() -> None:
     derived.channel = Shut(8)
     other.channel = create("eca", 8)  # type: ignore[assignment]
     none.spatial.norm.register_forward_hook(lambda *_: seen.append(1))
-    with fast_gates(True):
+    with native_kernels(True):
         assert not derived(x).any()
         assert other(x).isfinite().all()
         none(x)
@@ -364,7 +362,7 @@ def test_weights_of_a_kind_of_their_own_are_left_to_torch() -> None:
     for layer in (gate.channel.expand, gate.spatial.conv):
         weight = layer.weight
         layer.weight = nn.Parameter(weight.detach().as_subclass(Kind))
-        with fast_gates(True):
+        with native_kernels(True):
             out = gate(x)
         assert "WeighInSeries" not in type(out.grad_fn).__name__
         torch.testing.assert_close(out.as_subclass(Tensor), asked, rtol=1e-5, atol=1e-6)
@@ -382,12 +380,12 @@ def test_a_series_calls_what_somebody_waits_for_or_does_not_know() -> None:
         gate = CBAM(8)
         seen: list[int] = []
         gate.get_submodule(within).register_forward_hook(lambda *_, to=seen: to.append(1))
-        with fast_gates(True):
+        with native_kernels(True):
             gate(x)
         assert seen == [1]
     gate = CBAM(8)
     gate.channel.reduce = nn.Sequential(gate.channel.reduce, nn.Dropout(0.0))  # type: ignore[assignment]
-    with fast_gates(True):
+    with native_kernels(True):
         assert type(gate(x).grad_fn).__name__ != "WeighInSeriesBackward"
 
 
@@ -417,7 +415,7 @@ def test_threads_do_not_change_a_bit() -> None:
     before, found = torch.get_num_threads(), []
     for threads in (1, 2, 3):
         torch.set_num_threads(threads)
-        with fast_gates(True):
+        with native_kernels(True):
             found.append(gate(x))
     torch.set_num_threads(before)
     assert torch.equal(found[0], found[1])
@@ -455,11 +453,11 @@ def no_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
 @pytest.mark.usefixtures("no_library")
 def test_without_a_compiler_gates_are_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     gate, x = create("series", 8).eval(), features(2, 8, 5, 4)
-    with fast_gates(False):
+    with native_kernels(False):
         plain = gate(x)
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     assert torch.equal(gate(x), plain)
-    with pytest.raises(UsageError, match="no C compiler"), fast_gates(True):
+    with pytest.raises(UsageError, match="no C compiler"), native_kernels(True):
         pass
 
 

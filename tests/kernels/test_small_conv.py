@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from foveal.attention import fast_gates
 from foveal.attention.small_conv import FEW, PlaneConv2d
+from foveal.kernels import native_kernels
 from foveal.kernels.small_conv import Convolve
 
 
@@ -42,9 +42,9 @@ def test_it_is_that_of_torch(
     x = torch.randn(n, inputs, h, w, generator=source, dtype=torch.float64)
     x = x.contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
     g = torch.randn(n, outputs, h, w, generator=source, dtype=torch.float64)
-    with fast_gates(True):
+    with native_kernels(True):
         found = outcome(conv, x, g)
-    with fast_gates(False):
+    with native_kernels(False):
         expected = outcome(conv, x, g)
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-11, atol=1e-11)
@@ -52,7 +52,7 @@ def test_it_is_that_of_torch(
 
 def test_it_takes_its_own_way_for_few_planes_only() -> None:
     x = torch.randn(2, 9, 6, 5, requires_grad=True)
-    with fast_gates(True):
+    with native_kernels(True):
         assert (
             type(PlaneConv2d(7, 9, 3)(x[:, :7].contiguous()).grad_fn).__name__ == "ConvolveBackward"
         )
@@ -72,9 +72,9 @@ def test_rounding_is_no_more_than_that_of_torch() -> None:
         torch.randn(32, 2, 30, 21),
         torch.randn(32, 1, 30, 21),
     )
-    with fast_gates(True):
+    with native_kernels(True):
         found = outcome(conv, x, g)
-    with fast_gates(False):
+    with native_kernels(False):
         plain = outcome(conv, x, g)
         exact = outcome(conv.double(), x.double(), g.double())
     for mine, theirs, right in zip(found, plain, exact, strict=True):
@@ -86,7 +86,7 @@ def test_rounding_is_no_more_than_that_of_torch() -> None:
 def test_what_comes_out_has_the_dtype_of_the_weights(dtype: torch.dtype) -> None:
     conv, x = PlaneConv2d(2, 1, 3).to(dtype), torch.randn(2, 2, 6, 5).bfloat16()
     exact = nn.functional.conv2d(x.double(), conv.weight.double(), conv.bias.double(), padding=1)  # type: ignore[union-attr]
-    with fast_gates(True):
+    with native_kernels(True):
         out = conv(x)
     assert out.dtype == dtype
     torch.testing.assert_close(out.double(), exact, rtol=0.01, atol=0.01)
@@ -97,7 +97,7 @@ def test_threads_do_not_change_a_bit() -> None:
     before, found = torch.get_num_threads(), []
     for threads in (1, 2, 3):
         torch.set_num_threads(threads)
-        with fast_gates(True):
+        with native_kernels(True):
             found.append(outcome(conv, x, g))
     torch.set_num_threads(before)
     for other in found[1:]:

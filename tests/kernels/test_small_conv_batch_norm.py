@@ -10,13 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from foveal.attention import fast_gates
 from foveal.attention.batch_norm import Norm2d
-from foveal.kernels.dispatch import why_not_fast
+from foveal.kernels import native_kernels, unavailable_reason
 from foveal.kernels.small_conv import NormPlanes
 
 pytestmark = pytest.mark.skipif(
-    why_not_fast() is not None, reason=f"no fast gates here: {why_not_fast()}"
+    unavailable_reason() is not None, reason=f"no fast gates here: {unavailable_reason()}"
 )
 FAST = "NormPlanesBackward"
 
@@ -57,10 +56,10 @@ def test_it_is_that_of_torch(n: int, c: int, h: int, w: int, offset: float, last
     x = x.contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
     g = torch.randn((n, c, h, w), generator=source, dtype=torch.float64)
     norm = a_norm(c, torch.float64)
-    with fast_gates(True):
+    with native_kernels(True):
         assert type(copy.deepcopy(norm)(x).grad_fn).__name__ == FAST
         found = everything(norm, x, g)
-    with fast_gates(False):
+    with native_kernels(False):
         asked = everything(norm, x, g)
     for one, other in zip(found, asked, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
@@ -72,9 +71,9 @@ def test_rounding_is_no_more_than_that_of_torch() -> None:
         torch.randn(32, 1, 30, 21),
         a_norm(1, torch.float32),
     )
-    with fast_gates(True):
+    with native_kernels(True):
         found = everything(norm, x, g)
-    with fast_gates(False):
+    with native_kernels(False):
         plain = everything(norm, x, g)
         exact = everything(norm.double(), x.double(), g.double())
     for mine, theirs, right in zip(found, plain, exact, strict=True):
@@ -98,7 +97,7 @@ def test_threads_change_no_bit() -> None:
     try:
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
-            with fast_gates(True):
+            with native_kernels(True):
                 found.append(everything(norm, x, g))
     finally:
         torch.set_num_threads(before)
@@ -108,7 +107,7 @@ def test_threads_change_no_bit() -> None:
 
 def test_the_rest_is_left_to_torch() -> None:
     norm = a_norm(1, torch.float32)
-    with fast_gates(True):
+    with native_kernels(True):
         for kind, x in (
             (a_norm(1, torch.float32).eval(), torch.randn(2, 1, 6, 5)),
             (norm, torch.randn(1, 1, 1, 1)),  # one value has no variance

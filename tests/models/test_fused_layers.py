@@ -8,15 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from foveal.attention import fast_gates
+from foveal.kernels import native_kernels, unavailable_reason
 from foveal.kernels.batch_norm_relu import NormReLU
-from foveal.kernels.dispatch import why_not_fast
 from foveal.models import build_model
 from foveal.models.fused_layers import ReLU, conv_norm_relu, normed_relu
 from foveal.module_modes import freeze_batch_norm_statistics
 
 pytestmark = pytest.mark.skipif(
-    why_not_fast() is not None, reason=f"no fast gates here: {why_not_fast()}"
+    unavailable_reason() is not None, reason=f"no fast gates here: {unavailable_reason()}"
 )
 LAST = torch.channels_last
 FAST = "NormReLUBackward"
@@ -60,11 +59,11 @@ def held_to_torch(x: Tensor, *, seed: int = 0) -> None:
     exact = a_norm(channels, seed=seed, dtype=torch.float64)
     exact.load_state_dict(norm.state_dict())
     g = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed + 1)).to(dtype)
-    with fast_gates(True):
+    with native_kernels(True):
         assert type(normed_relu(norm, ReLU(), x).grad_fn).__name__ == FAST
         norm.load_state_dict(exact.state_dict())
         found = everything(norm, x, g)
-    with fast_gates(False):
+    with native_kernels(False):
         asked = everything(exact, x.double(), g.double())
     assert found["out"].is_contiguous(memory_format=LAST)
     for name, value in asked.items():
@@ -90,7 +89,7 @@ def test_a_mean_far_from_zero_costs_no_digits(offset: float) -> None:
     x = torch.randn((8, 20, 16, 13), generator=generator) + offset
     x[0, :, 0, 0] = 5.0  # the first of all is nothing like the rest
     norm, exact = a_norm(20), a_norm(20).double()
-    with fast_gates(True):
+    with native_kernels(True):
         found = normed_relu(norm, ReLU(), x.contiguous(memory_format=LAST))
     asked = exact(x.double()).relu()
     torch.testing.assert_close(found.double(), asked, rtol=0, atol=2e-6 * max(10, abs(offset)))
@@ -102,9 +101,9 @@ def test_in_eval_mode_it_takes_the_running_values(dtype: torch.dtype) -> None:
     norm = a_norm(37, dtype=small_dtype(dtype)).eval()
     before = {name: value.clone() for name, value in norm.state_dict().items()}
     with torch.no_grad():
-        with fast_gates(True):
+        with native_kernels(True):
             found = normed_relu(norm, ReLU(), x)
-        with fast_gates(False):
+        with native_kernels(False):
             asked = normed_relu(norm.double(), ReLU(), x.double())
     wide = TOLERANCES[dtype] * max(1.0, asked.abs().max().item())
     torch.testing.assert_close(found.double(), asked, rtol=0, atol=wide)
@@ -116,7 +115,7 @@ def test_what_is_no_number_stays_none(dtype: torch.dtype) -> None:
     x = torch.randn(2, 20, 6, 5).to(dtype)
     x[0, 3, 2, 1], x[1, 7, 0, 0], x[1, 9, 3, 3] = torch.nan, torch.inf, -torch.inf
     norm = a_norm(20, dtype=small_dtype(dtype))
-    with fast_gates(True):
+    with native_kernels(True):
         found = normed_relu(norm, ReLU(), x.contiguous(memory_format=LAST))
     asked = a_norm(20, dtype=small_dtype(dtype))(x).relu()
     assert torch.equal(found.isnan(), asked.isnan())
@@ -142,7 +141,7 @@ def test_threads_change_no_bit() -> None:
     try:
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
-            with fast_gates(True):
+            with native_kernels(True):
                 found.append(everything(a_norm(40), x, g))
     finally:
         torch.set_num_threads(before)
@@ -165,7 +164,7 @@ def test_the_rest_is_left_to_torch() -> None:
         (nn.BatchNorm2d(3, momentum=None), x),
         (a_norm(3).bfloat16(), x.bfloat16()),
     ]  # fmt: skip
-    with fast_gates(True):
+    with native_kernels(True):
         for norm, given_map in kinds:
             out = normed_relu(norm, ReLU(), given_map)
             assert type(out.grad_fn).__name__ == "ReluBackward0"
@@ -183,7 +182,7 @@ def test_a_gate_behind_the_relu_sees_its_output() -> None:
     seen: list[Tensor] = []
     gate = model.get_submodule("blocks.0.relu.attention")
     gate.register_forward_pre_hook(lambda _, given_map: seen.append(given_map[0]))
-    with fast_gates(True):
+    with native_kernels(True):
         model(torch.randn(4, 3, 32, 32).contiguous(memory_format=LAST))
     assert type(seen[0].grad_fn).__name__ == FAST
     assert seen[0].min() == 0 < seen[0].max()
@@ -198,7 +197,7 @@ def test_a_bias_in_front_of_the_norm_goes_with_its_mean(training: bool) -> None:
     found: list[dict[str, Tensor]] = []
     for fast in (True, False):
         norm = a_norm(20, dtype=torch.float64).train(training)
-        with fast_gates(fast):
+        with native_kernels(fast):
             out = conv_norm_relu(conv, norm, ReLU(), images)
         of_weight, of_bias = torch.autograd.grad(out, list(conv.parameters()), g)
         gradients = {"of the weight": of_weight, "of the bias": of_bias}
@@ -214,7 +213,7 @@ def test_a_convolution_that_somebody_waits_for_is_called() -> None:
     seen: list[Tensor] = []
     conv.register_forward_hook(lambda _m, _i, out: seen.append(out))
     images = torch.randn(4, 3, 9, 7).contiguous(memory_format=LAST)
-    with fast_gates(True):
+    with native_kernels(True):
         out = conv_norm_relu(conv, a_norm(20), ReLU(), images)
     assert type(out.grad_fn).__name__ == FAST
     torch.testing.assert_close(seen[0], conv._conv_forward(images, conv.weight, conv.bias))
@@ -224,6 +223,6 @@ def test_what_is_added_is_added_where_torch_norms() -> None:
     x, added = torch.randn(2, 20, 6, 5), torch.randn(20)
     asked = a_norm(20)(x + added[:, None, None]).relu()
     for given_map in (x, x.contiguous(memory_format=LAST)):
-        with fast_gates(True):
+        with native_kernels(True):
             found = normed_relu(a_norm(20), ReLU(), given_map, added=added)
         torch.testing.assert_close(found, asked, rtol=1e-5, atol=1e-5)

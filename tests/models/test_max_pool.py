@@ -9,14 +9,13 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from foveal.attention import fast_gates
-from foveal.kernels.dispatch import why_not_fast
+from foveal.kernels import native_kernels, unavailable_reason
 from foveal.kernels.max_pool import GreatestOfWindows
 from foveal.models import build_model
 from foveal.models.pooling import MaxPool2x2
 
 pytestmark = pytest.mark.skipif(
-    why_not_fast() is not None, reason=f"no fast gates here: {why_not_fast()}"
+    unavailable_reason() is not None, reason=f"no fast gates here: {unavailable_reason()}"
 )
 LAST = torch.channels_last
 DTYPES = [torch.float32, torch.float64, torch.bfloat16]
@@ -32,7 +31,7 @@ def pooled(pool: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
 
 def same(x: Tensor) -> None:
     """Hold it to torch's."""
-    with fast_gates(True):
+    with native_kernels(True):
         found = pooled(MaxPool2x2(), x)
         assert (
             type(MaxPool2x2()(x.requires_grad_()).grad_fn).__name__ == "GreatestOfWindowsBackward"
@@ -75,7 +74,7 @@ def test_others_are_left_to_torch() -> None:
         else:
             with pytest.raises(RuntimeError):
                 MaxPool2x2()(x)
-    with fast_gates(False):
+    with native_kernels(False):
         x = torch.randn(2, 3, 6, 5).contiguous(memory_format=LAST).requires_grad_()
         assert "MaxPool2D" in type(MaxPool2x2()(x).grad_fn).__name__
 
@@ -95,7 +94,7 @@ def kept(attention: str, *, fast: bool) -> int:
             storages[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    with fast_gates(fast), saved_tensors_hooks(keep, lambda tensor: tensor):
+    with native_kernels(fast), saved_tensors_hooks(keep, lambda tensor: tensor):
         out = model(images)
     assert out.requires_grad
     return sum(storages.values())

@@ -18,7 +18,6 @@ from foveal.attention.simam import SimAM
 from foveal.attention.spatial import SpatialAttention
 from foveal.attention.triplet import TripletAttention
 from foveal.attention.variant_spec import Spec, parse_spec
-from foveal.kernels.dispatch import fast_gates
 
 __all__ = [
     "BAM",
@@ -37,7 +36,6 @@ __all__ = [
     "captured_maps",
     "create",
     "entry",
-    "fast_gates",
     "parse_spec",
     "preset",
     "register",

@@ -33,7 +33,7 @@ class Norm1d(LenientNorm, nn.BatchNorm1d):
 
 
 class Norm2d(LenientNorm, nn.BatchNorm2d):
-    """The norm of (N, C, H, W), in training by passes of our own where it can be (see `fast_gates`)."""
+    """The norm of (N, C, H, W), in training by passes of our own where it can be (see `native_kernels`)."""
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
         """Return the normalized batch, of the shape of `input`."""

@@ -12,7 +12,8 @@ from foveal.kernels.dispatch import has_address, may_take_passes
 def summed_mlp(reduce: nn.Linear, expand: nn.Linear, pooled: Tensor) -> Tensor:
     """Return the sum over pools of `expand(relu(reduce(pool)))`, (N, C) of pools (N, P, C).
 
-    Where it can be, it is computed by passes of our own (see `fast_gates`). In the way are hooks of the layers.
+    Where it can be, it is computed by passes of our own (see `native_kernels`). Hooks of the
+    layers prevent that.
     """
     if not (may_take_passes(pooled, reduce, expand) and passes_know(reduce, expand, pooled)):
         each: Tensor = expand(reduce(pooled).relu())

@@ -16,7 +16,7 @@ class PooledGate(Gate):
     """A gate whose logits depend on the map through `pools`, over positions or over channels.
 
     Subclasses give `logits_of`. Where it can be, the output is computed by few passes over the map (see
-    `fast_gates`).
+    `native_kernels`).
     """
 
     over: Literal["positions", "channels"]

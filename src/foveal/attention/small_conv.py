@@ -14,7 +14,7 @@ FEW = 64  # pairs of an input and an output plane; with more of them a library i
 class PlaneConv2d(nn.Conv2d):
     """A convolution with an odd kernel that keeps height and width, fast also from two planes to one.
 
-    Where it can be, it is computed by passes of our own (see `fast_gates`): in float32 for bfloat16 too, and
+    Where it can be, it is computed by passes of our own (see `native_kernels`): in float32 for bfloat16, and
     what comes out has the dtype of the weights.
 
     Shape: (N, in_channels, H, W) to (N, out_channels, H, W).

@@ -15,7 +15,7 @@ from foveal.attention.inserted import site_of
 from foveal.errors import UsageError
 from foveal.explanation.gates import kind_of, refuse_without_gates, share_of
 from foveal.explanation.inputs import as_taken
-from foveal.kernels.dispatch import fast_gates
+from foveal.kernels import native_kernels
 from foveal.module_modes import eval_mode
 
 STILL = 0.01  # deviations below are too small to matter beside what follows a gate
@@ -128,7 +128,7 @@ def gate_statistics(
         tallies[name].add(values, at_start)
 
     # Plain, as the gates of the start are: only so is a gate that has not moved found at the same place.
-    with eval_mode(model), fast_gates(False), telling(model, tell):
+    with eval_mode(model), native_kernels(False), telling(model, tell):
         for images, _ in batches:
             model(as_taken(model, images))
     if not tallies:

@@ -13,7 +13,7 @@ from foveal.attention.inserted import site_of
 from foveal.attention.map_capture import captured_maps
 from foveal.errors import UsageError
 from foveal.explanation.inputs import as_taken
-from foveal.kernels.dispatch import fast_gates
+from foveal.kernels import native_kernels
 from foveal.module_modes import eval_mode
 
 
@@ -65,7 +65,7 @@ def gate_maps(model: nn.Module, images: Tensor) -> tuple[GateMap, ...]:
     blocks.0.relu spatial (1, 1, 32, 32)
     """
     refuse_without_gates(model)
-    with eval_mode(model), fast_gates(False), captured_maps(model) as maps:
+    with eval_mode(model), native_kernels(False), captured_maps(model) as maps:
         model(as_taken(model, images))
     return tuple(
         GateMap(name, site_of(name), values.float().cpu(), share_of(model, name))

@@ -1,5 +1,5 @@
-"""Gates that read and write the feature map as few times as it takes, by passes in C.
+"""Native CPU kernels for attention modules and for the layers of the ConvNet."""
 
-`switch` says when they are taken, `weighing` what they compute, `functions` how its gradient goes, `passes`
-calls the C code, which `building` compiles on first use.
-"""
+from foveal.kernels.dispatch import native_kernels, unavailable_reason
+
+__all__ = ["native_kernels", "unavailable_reason"]

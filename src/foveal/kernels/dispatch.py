@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 from torch import Tensor, nn
@@ -13,39 +14,39 @@ from foveal.errors import UsageError
 from foveal.kernels.bindings import NAMES, layout_of
 from foveal.kernels.build import library
 
-_wanted = True
+_enabled: ContextVar[bool] = ContextVar("foveal_native_kernels", default=True)
 
 
-def why_not_fast() -> str | None:
-    """Return why this machine has no fast gates, None where it has them."""
+def unavailable_reason() -> str | None:
+    """Return why this machine has no native kernels, None if it has them."""
     found = library()
     return found if isinstance(found, str) else None
 
 
 @contextmanager
-def fast_gates(wanted: bool) -> Iterator[None]:
-    """Let gates take the fast path inside, where they can, or the plain one everywhere.
+def native_kernels(enabled: bool) -> Iterator[None]:
+    """Allow native kernels inside the block, or compute everything with PyTorch's plain operations.
 
-    Both compute the same up to rounding. The fast one is taken by default, on the CPU, for float32, float64
-    and bfloat16, in eager mode; it has no second derivatives.
+    Both give the same results up to rounding. Native kernels are enabled by default. They support float32,
+    float64 and bfloat16 on the CPU in eager mode, without second derivatives. The setting applies to the
+    current thread; new threads start with native kernels enabled.
 
     Raises:
-        UsageError: the fast path is wanted on a machine that has none.
+        UsageError: `enabled` is true and this machine has no native kernels.
 
     >>> from foveal.attention import create
     >>> gate = create("series", 8)
-    >>> with fast_gates(False):
+    >>> with native_kernels(False):
     ...     out = gate(torch.ones(2, 8, 5, 4))
     """
-    global _wanted
-    reason = why_not_fast() if wanted else None
+    reason = unavailable_reason() if enabled else None
     if reason is not None:
-        raise UsageError(f"Fast gates are not to be had here, since {reason}: take the plain ones.")
-    before, _wanted = _wanted, wanted
+        raise UsageError(f'Native kernels are unavailable ({reason}). Use `kernels="plain"`.')
+    token = _enabled.set(enabled)
     try:
         yield
     finally:
-        _wanted = before
+        _enabled.reset(token)
 
 
 def takes_fast_path(x: Tensor, *modules: nn.Module) -> bool:
@@ -56,14 +57,14 @@ def takes_fast_path(x: Tensor, *modules: nn.Module) -> bool:
 def may_take_passes(x: Tensor, *modules: nn.Module) -> bool:
     """Say the same of a tensor of any shape, however it lies."""
     return (
-        _wanted
+        not traced()  # first: nothing below may be recorded by a trace
+        and _enabled.get()
         and type(x) is Tensor
-        and not traced()  # before anything that a watch would see is asked of the map
         and x.device.type == "cpu"
         and x.dtype in NAMES
         and x.numel() > 0
         and not any(map(has_hooks, modules))
-        and why_not_fast() is None
+        and unavailable_reason() is None
     )
 
 

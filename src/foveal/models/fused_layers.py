@@ -35,7 +35,7 @@ def normed_relu(
 ) -> Tensor:
     """Return `relu(norm(x + added))`, (N, C, H, W), with one value added to each channel.
 
-    Where it can be, all is computed together by passes of our own (see `fast_gates`), to the same up to
+    Where it can be, all is computed together by passes of our own (see `native_kernels`), to the same up to
     rounding; the map between them is then never written. In the way are hooks of the norm, and a gradient
     through fixed statistics.
     """

@@ -12,7 +12,7 @@ from foveal.kernels.max_pool import GreatestOfWindows
 class MaxPool2x2(nn.MaxPool2d):
     """Max pooling of 2 x 2 windows.
 
-    Where it can be, it is computed by passes of our own (see `fast_gates`), to the same values and gradients
+    Where it can be, it is computed by native kernels (see `native_kernels`), to the same values and gradients
     bit for bit. They keep one byte a window for the backward pass, not the map and a place of eight bytes: so
     what a gate writes in front of it is kept by nobody.
 

@@ -68,9 +68,9 @@ def resolved_gates(gates: str, device: str) -> Literal["fast", "plain"]:
     """
     if gates == "plain" or (gates == AUTO and device != "cpu"):
         return "plain"
-    from foveal.kernels.dispatch import why_not_fast
+    from foveal.kernels import unavailable_reason
 
-    reason = "it is for the CPU" if device != "cpu" else why_not_fast()
+    reason = "it is for the CPU" if device != "cpu" else unavailable_reason()
     if gates == "fast" and reason is not None:
         raise bad_parameter("gates", f"`plain` or `auto` here ({reason})", gates)
     return "fast" if reason is None else "plain"
@@ -126,12 +126,12 @@ def arithmetic_of(numerics: Numerics) -> Iterator[None]:
     """
     import torch
 
-    from foveal.attention import fast_gates
+    from foveal.kernels import native_kernels
 
     before = torch.get_num_threads()
     torch.set_num_threads(numerics.threads)
     try:
-        with fast_gates(numerics.gates == "fast"):
+        with native_kernels(numerics.gates == "fast"):
             yield
     finally:
         torch.set_num_threads(before)
