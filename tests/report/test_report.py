@@ -22,8 +22,8 @@ from foveal.records import Design, write_design, write_run
 from foveal.records.manifest import seal
 from foveal.records.run import write_config
 from foveal.report import report
-from foveal.report.formatting import ABSENT, short
 from foveal.stats import compare_variants
+from foveal.text_format import ABSENT, shorten_name
 
 ACCURACIES = {
     "none": [0.70, 0.71, 0.72],
@@ -308,7 +308,9 @@ def test_names_are_text(tmp_path: Path, hostile: str) -> None:
     pictures = re.findall(r"<svg.*?</svg>", (folder / "report.html").read_text(), re.DOTALL)
     texts = [text.text or "" for picture in pictures for text in ET.fromstring(picture).iter(
         "{http://www.w3.org/2000/svg}text")]  # fmt: skip
-    assert any(text and text in {short(hostile, longest) for longest in (12, 16)} for text in texts)
+    assert any(
+        text and text in {shorten_name(hostile, longest) for longest in (12, 16)} for text in texts
+    )
 
 
 def test_one_run_gets_a_page_without_verdict(tmp_path: Path) -> None:

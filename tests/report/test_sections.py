@@ -11,9 +11,9 @@ from foveal.records import Cell, read_design, write_design, write_extra
 from foveal.records.manifest import seal
 from foveal.report import compare, report
 from foveal.report.document import content_of
-from foveal.report.formatting import told_apart
 from foveal.report.html_page import Budget
 from foveal.report.sections.occlusion import compared
+from foveal.text_format import shorten_names
 from report.test_costs import stored
 from report.test_occlusion_section import gated, swept
 from report.test_report import TWO, page_of, write_fake_run, write_fake_study
@@ -83,7 +83,7 @@ def test_a_picture_that_does_not_fit_is_in_its_file(
 
 
 def test_names_that_are_cut_alike_are_told_apart() -> None:
-    assert len(set(told_apart(LONG, 12).values())) == 3
+    assert len(set(shorten_names(LONG, 12).values())) == 3
     assert compared(LONG) == ("series:reduction=16", "none")
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from foveal.records import RunRecord, StudyRecord
-from foveal.report.formatting import printable
 from foveal.stats import Comparison, compare_variants
+from foveal.text_format import replace_unprintable
 
 BASELINE = "none"
 FloatArray = npt.NDArray[np.float64]
@@ -37,7 +37,7 @@ class Arm:
     @property
     def classes(self) -> list[str]:
         """Names of the K classes."""
-        return [printable(name) for name in self.runs[0].results["classes"]]
+        return [replace_unprintable(name) for name in self.runs[0].results["classes"]]
 
     @property
     def seconds(self) -> float:

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from foveal.analysis.variant_runs import Arm
 from foveal.plotting.figure import DPI
 from foveal.plotting.style import HUES, INK, MARKERS
-from foveal.report.formatting import printable
+from foveal.text_format import replace_unprintable
 
 MUTED: Final = "#5b6470"
 RULE: Final = "#d5dae0"
@@ -93,7 +93,7 @@ def look(arm: Arm) -> dict[str, Any]:
 def hint(artists: Artist | Sequence[Artist], text: str) -> None:
     """Give what was drawn a text that is shown where the pointer rests on it."""
     for artist in [artists] if isinstance(artists, Artist) else artists:
-        artist.set_gid(HINT + printable(text))
+        artist.set_gid(HINT + replace_unprintable(text))
 
 
 def to_svg(figure: Figure, *, name: str, description: str) -> str:

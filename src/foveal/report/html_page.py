@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from foveal.report import formatting
+from foveal import text_format
 from foveal.report.blocks import Data, Picture
 from foveal.report.document import Content
 from foveal.report.sections.results import extent, sentence
@@ -36,7 +36,7 @@ def page_of(content: Content) -> str:
     )
     budget = Budget()
     environment.filters |= {
-        "percent": formatting.percent,
+        "percent": text_format.format_percent,
         "svg": budget.svg,
         "data": budget.data,
         "sentence": sentence,

@@ -16,8 +16,8 @@ from foveal.report.blocks import (
     Tiles,
 )
 from foveal.report.document import Content
-from foveal.report.formatting import percent
 from foveal.report.sections.results import extent, sentence
+from foveal.text_format import format_percent
 from foveal.text_tables import in_markdown, render_markdown
 
 
@@ -34,7 +34,7 @@ def lead(content: Content) -> list[str]:
     """Return the verdicts."""
     first = content.parts[0]
     if content.single:
-        accuracy = percent(float(first.arms[0].results("test_accuracy")[0]))
+        accuracy = format_percent(float(first.arms[0].results("test_accuracy")[0]))
         return [
             f"This run, with seed {first.arms[0].seeds[0]}, ended at a test accuracy of {accuracy} %. One run "
             "says nothing about the method."

@@ -17,9 +17,16 @@ from foveal.records import StudyRecord, read_study
 from foveal.report.blocks import Block, Note, Picture, Section, Table, Text
 from foveal.report.cell_view import Part
 from foveal.report.document import Content
-from foveal.report.formatting import ABSENT, count, interval, mean_and_sd, points, short
 from foveal.report.sections.provenance import as_text, config_of
 from foveal.report.warnings import missing_pieces
+from foveal.text_format import (
+    ABSENT,
+    format_count,
+    format_interval,
+    format_mean_and_sd,
+    format_points,
+    shorten_name,
+)
 from foveal.text_tables import Table as TextTable
 
 
@@ -95,14 +102,14 @@ def both_table(parts: Sequence[Part], shared: Sequence[str]) -> TextTable:
         for part in parts:
             arm = arms_by_name(part)[variant]
             cells += [
-                f"{mean_and_sd(arm.results('test_accuracy'))}\n{count(len(arm.runs), 'seed')}"
+                f"{format_mean_and_sd(arm.results('test_accuracy'))}\n{format_count(len(arm.runs), 'seed')}"
             ]
             cells += found_cells(arm)
         rows.append(tuple(cells))
     headings = ["variant"]
     words = []
     for part in parts:
-        name = short(part.label, 24)
+        name = shorten_name(part.label, 24)
         headings += [f"{name}: accuracy in %", f"{name}: difference", f"{name}: verdict"]
         words.append(headings[-1])
     note = (
@@ -117,8 +124,8 @@ def found_cells(arm: Arm) -> list[str]:
     found = arm.comparison
     if found is None:
         return [ABSENT, "baseline" if arm.variant == BASELINE else ABSENT]
-    ends = "" if found.detectable is None else f"\n{interval(found.interval)}"
-    return [f"{points(found.difference)}{ends}", found.verdict]
+    ends = "" if found.detectable is None else f"\n{format_interval(found.interval)}"
+    return [f"{format_points(found.difference)}{ends}", found.verdict]
 
 
 def notes(parts: Sequence[Part]) -> tuple[str, ...]:
@@ -190,9 +197,9 @@ def both_forests(parts: Sequence[Part], variants: Sequence[str]) -> Figure:
                 color=color,
                 marker=marker,
                 linestyle="none",
-                label=short(part.label, 28) if row == 0 else None,
+                label=shorten_name(part.label, 28) if row == 0 else None,
             )
-    axes.set_yticks(range(len(variants)), [short(variant, 24) for variant in variants])
+    axes.set_yticks(range(len(variants)), [shorten_name(variant, 24) for variant in variants])
     axes.set_ylim(len(variants) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from foveal.analysis.variant_runs import BASELINE, Arm
 from foveal.records import StudyRecord
 from foveal.report.cell_view import Part
-from foveal.report.formatting import count
 from foveal.stats import FEWEST_SEEDS
+from foveal.text_format import format_count
 
 
 def missing_pieces(study: StudyRecord, arms: Sequence[Arm]) -> list[str]:
@@ -29,12 +29,12 @@ def missing_runs(study: StudyRecord, arms: Sequence[Arm]) -> list[str]:
     sentences = []
     if fewer:
         sentences.append(
-            f"The study is not finished. It was planned for {count(planned, 'seed')}; fewer have: "
+            f"The study is not finished. It was planned for {format_count(planned, 'seed')}; fewer have: "
             f"{', '.join(fewer)}. The command that started it trains the rest."
         )
     if more:
         sentences.append(
-            f"The study was planned for {count(planned, 'seed')}; more have: {', '.join(more)}. Whoever "
+            f"The study was planned for {format_count(planned, 'seed')}; more have: {', '.join(more)}. Whoever "
             "adds seeds after a look at the result raises the chance of a false alarm above what "
             "the level of the intervals says."
         )

@@ -12,9 +12,9 @@ from foveal.analysis.variant_runs import Arm
 from foveal.plotting.svg import MUTED, RULE, blank, hint, house_style, look
 from foveal.report.blocks import Block, Fold, Picture, Section, Table
 from foveal.report.cell_view import Part
-from foveal.report.formatting import percent, short
 from foveal.report.sections.confusion import MOST_CLASSES_IN_PLOT
 from foveal.stats import mean_interval
+from foveal.text_format import format_percent, shorten_name
 from foveal.text_tables import Table as TextTable
 
 
@@ -60,12 +60,12 @@ def class_table(part: Part) -> Table:
 def class_cell(arm: Arm, place: int) -> str:
     """Return the accuracy of a variant in one class, and its interval or range over the seeds."""
     values = arm.class_accuracies[:, place]
-    mean = percent(float(values.mean()), 1)
+    mean = format_percent(float(values.mean()), 1)
     if len(values) == 1 or math.isnan(values.mean()):
         return mean
     few = len(values) < 3
     low, high = (values.min(), values.max()) if few else mean_interval(values)
-    return f"{mean}\n{percent(max(0.0, low), 1)} to {percent(min(1.0, high), 1)}"
+    return f"{mean}\n{format_percent(max(0.0, low), 1)} to {format_percent(min(1.0, high), 1)}"
 
 
 @house_style()
@@ -92,7 +92,7 @@ def class_accuracy(arms: Sequence[Arm]) -> Figure:
         hint(drawn, arm.variant)
     for edge in range(1, len(hardest)):
         axes.axhline(edge - 0.5, color=RULE, linewidth=0.8)
-    names = [short(arms[0].classes[place]) for place in hardest]
+    names = [shorten_name(arms[0].classes[place]) for place in hardest]
     axes.set_yticks(range(len(hardest)), names)
     axes.set_ylim(len(hardest) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)

@@ -13,7 +13,7 @@ from foveal.analysis.variant_runs import BASELINE, Arm, rates
 from foveal.plotting.svg import blank, house_style
 from foveal.report.blocks import Block, Data, Fold, Picture, Section, Text, Tiles
 from foveal.report.cell_view import Part
-from foveal.report.formatting import MINUS, percent, short
+from foveal.text_format import MINUS, format_percent, shorten_name
 
 MOST_CLASSES_IN_PLOT: Final = 20
 MOST_COUNTS: Final = 400_000  # that a page may hold for its script
@@ -52,7 +52,7 @@ def explained(part: Part, largest: float) -> str:
     alike = "" if part.single else " in all matrices alike"
     return (
         f"Each row is a true class, and shows in % where its test images went{over}{order}. Blue: right, full "
-        f"shade at 100 %. Orange: wrong, full shade at {percent(largest, 1)} %{alike}."
+        f"shade at 100 %. Orange: wrong, full shade at {format_percent(largest, 1)} %{alike}."
     )
 
 
@@ -87,7 +87,7 @@ def differences(part: Part) -> list[Block]:
     )
     said = (
         f"Points by which each share is above that of {BASELINE}. Blue: more, orange: less, full shade at "
-        f"{percent(largest, 1)} points. Single cells are few images: look for rows and groups."
+        f"{format_percent(largest, 1)} points. Single cells are few images: look for rows and groups."
     )
     return [Fold(f"Difference to {BASELINE}", (Text(said), Tiles(matrices)))]
 
@@ -156,13 +156,13 @@ def matrix(arm: Arm, colors: Array, texts: Array) -> Figure:
     side = max(29 * size, 120) if with_text else 330
     axes = square(side, names=with_text)
     axes.imshow(colors, interpolation="none")
-    axes.set_title(short(arm.variant, 36))
+    axes.set_title(shorten_name(arm.variant, 36))
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     if with_text:
-        names = [short(name, 12) for name in arm.classes]
+        names = [shorten_name(name, 12) for name in arm.classes]
         axes.set_xticks(range(size), names, rotation=90)
         axes.set_yticks(range(size), names)
         write(axes, texts)

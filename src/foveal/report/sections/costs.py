@@ -13,7 +13,7 @@ from foveal.plotting.style import INK
 from foveal.plotting.svg import MUTED, RULE, blank, hint, house_style, look
 from foveal.report.blocks import Block, Fold, Heading, Note, Picture, Section, Table, Text
 from foveal.report.cell_view import Part
-from foveal.report.formatting import points, short, with_rise
+from foveal.text_format import format_points, shorten_name, with_percent_change
 from foveal.text_tables import Table as TextTable
 
 MB: Final = 2**20
@@ -90,7 +90,7 @@ def cost_table(costs: Mapping[str, Cost]) -> TextTable:
 def cells(cost: Cost, plain: Cost) -> list[str]:
     """Return each number of a row, and below it by how much it is above the baseline's."""
     return [
-        with_rise(form.format(cost[name] / unit), cost[name], plain.get(name, 0))
+        with_percent_change(form.format(cost[name] / unit), cost[name], plain.get(name, 0))
         for name, _, form, unit in COLUMNS
     ]
 
@@ -194,11 +194,13 @@ def gain_against_cost(arms: Sequence[Arm], costs: Mapping[str, Cost]) -> Figure:
             low, high = (100 * end for end in found.interval)
             if not math.isnan(low):
                 axes.plot([at, at], [low, high], color=look(arm)["color"], linewidth=1.6)
-            label = short(arm.variant, 24)
+            label = shorten_name(arm.variant, 24)
             drawn = axes.plot(
                 at, 100 * found.difference, linestyle="none", label=label, **look(arm)
             )
-            hint(drawn, f"{arm.variant}: {points(found.difference)} points at {at:.2f} times")
+            hint(
+                drawn, f"{arm.variant}: {format_points(found.difference)} points at {at:.2f} times"
+            )
         axes.set_xlabel(f"{title}, times that of {BASELINE}", color=MUTED)
         axes.grid(axis="x")
         low, high = axes.get_xlim()

@@ -15,8 +15,8 @@ from foveal.records import gate_findings_of
 from foveal.records.run import Arrays
 from foveal.report.blocks import Block, Fold, Note, Picture, Section, Table, Text
 from foveal.report.cell_view import Part
-from foveal.report.formatting import short
 from foveal.report.sections.occlusion import fewer
+from foveal.text_format import shorten_name
 from foveal.text_tables import Table as TextTable
 
 IMAGES: Final = 3
@@ -73,7 +73,7 @@ def gate_maps(part: Part, arm: Arm) -> Figure | None:
     left, seen = known[0]["gates"], known[0]["occlusion"]
     pictures = np.stack([fewer(one / 255) for one in seen["pictures"][:IMAGES]])
     labels = seen["labels"][: len(pictures)]
-    return drawn(pictures, sites_of(left), [short(part.classes[k], 14) for k in labels])
+    return drawn(pictures, sites_of(left), [shorten_name(part.classes[k], 14) for k in labels])
 
 
 @house_style()
@@ -98,7 +98,7 @@ def sites_of(left: Arrays) -> list[SiteMap]:
         spatial = maps.get("spatial")
         found.append(
             SiteMap(
-                short(name, 18),
+                shorten_name(name, 18),
                 None if spatial is None else np.stack([fewer(one) for one in spatial]),
                 maps.get("channels"),
             )

@@ -7,7 +7,7 @@ import math
 from foveal.analysis.hypotheses import Finding, hypotheses_of
 from foveal.records import StudyRecord
 from foveal.report.blocks import Block, Section, Table, Text
-from foveal.report.formatting import ABSENT, interval, level, points, true_minus
+from foveal.text_format import ABSENT, format_interval, format_level, format_points, use_minus_signs
 from foveal.text_tables import Table as TextTable
 
 
@@ -23,7 +23,7 @@ def hypotheses_section(study: StudyRecord) -> Section:
 def sentence(finding: Finding) -> str:
     """Return a claim and what the study says of it."""
     claim = finding.hypothesis.claim
-    reason = true_minus(finding.reason).replace("`", "")
+    reason = use_minus_signs(finding.reason).replace("`", "")
     return f"{claim[0].upper()}{claim[1:]}: {finding.answer or 'no answer'}; {reason}."
 
 
@@ -32,14 +32,16 @@ def effects_table(found: list[Finding]) -> Table:
     rows = []
     for one in found:
         for effect in one.effects:
-            ends = ABSENT if math.isnan(effect.interval[0]) else interval(effect.interval)
+            ends = ABSENT if math.isnan(effect.interval[0]) else format_interval(effect.interval)
             answer = (one.answer or "no answer") if effect.variant == one.variant else ""
-            rows.append((one.hypothesis.claim, effect.variant, points(effect.change), ends, answer))
+            rows.append(
+                (one.hypothesis.claim, effect.variant, format_points(effect.change), ends, answer)
+            )
     headings = (
         "hypothesis",
         "variant",
         "change of the gain, points",
-        f"{level(found[0].level)} interval",
+        f"{format_level(found[0].level)} interval",
         "answer",
     )
     note = (

@@ -16,8 +16,8 @@ from foveal.plotting.svg import house_style
 from foveal.records import ClassSheets, Sweeps, class_sheets_of, sweeps_of
 from foveal.report.blocks import Block, Fold, Heading, Note, Picture, Section, Table, Text, Tiles
 from foveal.report.cell_view import Part
-from foveal.report.formatting import ABSENT, short, told_apart
 from foveal.report.warnings import nothing_left
+from foveal.text_format import ABSENT, shorten_name, shorten_names
 from foveal.text_tables import Table as TextTable
 
 Array = npt.NDArray[Any]
@@ -101,7 +101,7 @@ def of_image(
         sweeps,
         picture,
         {variant: values[row] for variant, values in maps.items()},
-        name=short(part.classes[sweeps.labels[row]], 16),
+        name=shorten_name(part.classes[sweeps.labels[row]], 16),
         titles={variant: own[row] for variant, own in titles.items()},
         window=(max(1, window[0] // block), max(1, window[1] // block)),
         limit=limit,
@@ -122,7 +122,7 @@ def side_by_side(
     window: tuple[int, int] | None = None,
 ) -> Figure:
     """Draw a picture and beside it a map (H, W) of each variant."""
-    named = told_apart(maps, 18)
+    named = shorten_names(maps, 18)
     return draw_comparison(
         fewer(picture)[None],
         [Column(named[v], fewer(own)[None], [titles.get(v, "")]) for v, own in maps.items()],
@@ -147,7 +147,7 @@ def titles_of(part: Part, sweeps: Sweeps, variant: str) -> list[str]:
         panel_title(
             guess,
             int(sweeps.labels[row]),
-            short(part.classes[guess], 14),
+            shorten_name(part.classes[guess], 14),
             probability=float(p[row]),
             fall=float(falls[row]),
             votes=votes,
@@ -212,7 +212,7 @@ def sheet(
         sweeps,
         sweeps.pictures[pictured[0]] / 255 if pictured else white,
         {variant: own[place] for variant, own in found.maps.items()},
-        name=f"{short(part.classes[label], 14)}\nn = {count}",
+        name=f"{shorten_name(part.classes[label], 14)}\nn = {count}",
         titles={},
         limit=limit,
         difference=difference,

@@ -9,7 +9,7 @@ from foveal.plotting.data_uri import data_uri
 from foveal.records import Design, RunRecord
 from foveal.report.blocks import Block, Code, Facts, Images, Section, Text
 from foveal.report.cell_view import Part
-from foveal.report.formatting import listed
+from foveal.text_format import join_with_and
 
 IMAGES_SHOWN = 32
 FEW = 4
@@ -41,7 +41,7 @@ def made_section(
     blocks: list[Block] = [Code(command) for command in commands]
     if not parts[0].single:
         rows = [
-            (f"{arm.variant}{', ' + part.label if part.label else ''}", listed(arm.seeds))
+            (f"{arm.variant}{', ' + part.label if part.label else ''}", join_with_and(arm.seeds))
             for part in parts
             for arm in part.arms
         ]

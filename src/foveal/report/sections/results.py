@@ -13,22 +13,22 @@ from foveal.plotting.style import INK
 from foveal.plotting.svg import RULE, blank, hint, house_style, look
 from foveal.report.blocks import Block, Heading, Picture, Section, Table
 from foveal.report.cell_view import Part
-from foveal.report.formatting import (
-    ABSENT,
-    count,
-    interval,
-    level,
-    mean_and_sd,
-    percent,
-    points,
-    short,
-    true_minus,
-    with_rise,
-)
-from foveal.report.formatting import seconds as in_seconds
 from foveal.report.sections.costs import MB
 from foveal.stats import Comparison, mean_interval
 from foveal.stats.power import MOST_SEEDS
+from foveal.text_format import (
+    ABSENT,
+    format_count,
+    format_interval,
+    format_level,
+    format_mean_and_sd,
+    format_percent,
+    format_points,
+    format_seconds,
+    shorten_name,
+    use_minus_signs,
+    with_percent_change,
+)
 from foveal.text_tables import Table as TextTable
 
 
@@ -80,16 +80,16 @@ def result_row(part: Part, arm: Arm, *, with_costs: bool) -> list[str]:
     """Return the cells of one variant."""
     accuracies = arm.results("test_accuracy")
     around = mean_interval(accuracies)
-    accuracy = mean_and_sd(accuracies)
+    accuracy = format_mean_and_sd(accuracies)
     if len(accuracies) > 2:
-        accuracy += f"\n{percent(around[0])} to {percent(around[1])}"
+        accuracy += f"\n{format_percent(around[0])} to {format_percent(around[1])}"
     cells = [arm.variant, seeds_cell(part, arm), accuracy]
     if part.comparisons:
         cells += difference_cells(arm)
     cells.append(f"{arm.runs[0].results['parameters']:,}")
     if with_costs:
         return cells + cost_cells(part.costs, arm.variant)
-    return [*cells, in_seconds(arm.seconds)]
+    return [*cells, format_seconds(arm.seconds)]
 
 
 def seeds_cell(part: Part, arm: Arm) -> str:
@@ -106,9 +106,9 @@ def difference_cells(arm: Arm) -> list[str]:
     if found is None:
         return [ABSENT, ABSENT, "baseline"]
     if found.detectable is None:
-        return [points(found.difference), ABSENT, found.verdict]
-    both = f"{interval(found.interval)}\n{interval(found.equivalence_interval)}"
-    return [points(found.difference), both, found.verdict]
+        return [format_points(found.difference), ABSENT, found.verdict]
+    both = f"{format_interval(found.interval)}\n{format_interval(found.equivalence_interval)}"
+    return [format_points(found.difference), both, found.verdict]
 
 
 def cost_cells(costs: dict[str, dict[str, Any]], variant: str) -> list[str]:
@@ -117,7 +117,9 @@ def cost_cells(costs: dict[str, dict[str, Any]], variant: str) -> list[str]:
     if own is None:
         return [ABSENT, ABSENT]
     shown = {"training_seconds": own["training_seconds"], "kept": own["kept"] / MB}
-    return [with_rise(f"{v:,.1f}", own[name], plain.get(name, 0)) for name, v in shown.items()]
+    return [
+        with_percent_change(f"{v:,.1f}", own[name], plain.get(name, 0)) for name, v in shown.items()
+    ]
 
 
 def result_note(part: Part, *, with_costs: bool) -> str:
@@ -135,7 +137,7 @@ def result_note(part: Part, *, with_costs: bool) -> str:
         first, many = part.comparisons[0], len(part.comparisons)
         together = f", so that all {many} together hold in at least 95 % of studies"
         said.append(
-            f"Difference to {BASELINE} with its Welch interval at {level(first.level)}"
+            f"Difference to {BASELINE} with its Welch interval at {format_level(first.level)}"
             f"{together if many > 1 else ''}; below it the interval that is held against the margin of "
             f"{round(100 * first.margin, 3)} points. Equivalent: that one within the margin either way; else "
             "better or worse if the first excludes 0; else undecided."
@@ -158,9 +160,9 @@ def doubts(part: Part) -> list[Block]:
     rows = [
         (
             one.variant,
-            percent(own.seeds),
-            percent(own.images),
-            ABSENT if one.bootstrap is None else percent(one.bootstrap),
+            format_percent(own.seeds),
+            format_percent(own.images),
+            ABSENT if one.bootstrap is None else format_percent(one.bootstrap),
         )
         for one, own in split
     ]
@@ -214,8 +216,8 @@ def error_table(part: Part) -> Table:
     top5 = part.results["top5_accuracy"] is not None
     rows = []
     for arm in part.arms:
-        errors = [mean_and_sd(1 - arm.results("test_accuracy"))]
-        errors += [mean_and_sd(1 - arm.results("top5_accuracy"))] if top5 else []
+        errors = [format_mean_and_sd(1 - arm.results("test_accuracy"))]
+        errors += [format_mean_and_sd(1 - arm.results("top5_accuracy"))] if top5 else []
         rows.append((arm.variant, *errors))
     more = (
         ", and not among the first five"
@@ -244,7 +246,7 @@ def forest_plot(arms: Sequence[Arm]) -> Figure:
             100 * comparison.difference, row, markersize=7, linestyle="none", **look(arm)
         )
         hint(drawn, f"{arm.variant}: {sentence(comparison)[1]}")
-    axes.set_yticks(range(len(compared)), [short(arm.variant, 24) for arm, _ in compared])
+    axes.set_yticks(range(len(compared)), [shorten_name(arm.variant, 24) for arm, _ in compared])
     axes.set_ylim(len(compared) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
@@ -255,10 +257,12 @@ def forest_plot(arms: Sequence[Arm]) -> Figure:
 def sentence(comparison: Comparison) -> tuple[str, str]:
     """Return the verdict of one variant in a sentence without its name, and its numbers."""
     word = {"better": "than", "worse": "than", "equivalent": "to", "undecided": "against"}
-    said = f"{word[comparison.verdict]} {BASELINE}: {true_minus(comparison.reason)}."
-    numbers = f"{points(comparison.difference)} points"
+    said = f"{word[comparison.verdict]} {BASELINE}: {use_minus_signs(comparison.reason)}."
+    numbers = f"{format_points(comparison.difference)} points"
     if comparison.detectable is not None:
-        numbers += f", {level(comparison.level)} interval {interval(comparison.interval)}"
+        numbers += (
+            f", {format_level(comparison.level)} interval {format_interval(comparison.interval)}"
+        )
     return said, numbers
 
 
@@ -269,6 +273,6 @@ def extent(part: Part) -> str:
     epochs = " or ".join(map(str, lengths))
     images = len(part.arms[0].runs[0].predictions["labels"])
     return (
-        f"{count(len(part.arms), 'variant')}, {count(runs, 'run')} of {epochs} "
+        f"{format_count(len(part.arms), 'variant')}, {format_count(runs, 'run')} of {epochs} "
         f"epoch{'s' if lengths != [1] else ''}, {images:,} test images."
     )

@@ -9,8 +9,8 @@ from foveal.plotting.svg import house_style, look
 from foveal.records import RobustnessCurves, curves_of
 from foveal.report.blocks import Fold, Note, Picture, Section, Table
 from foveal.report.cell_view import Part
-from foveal.report.formatting import told_apart
 from foveal.report.warnings import nothing_left
+from foveal.text_format import shorten_names
 from foveal.text_tables import Table as TextTable
 
 
@@ -54,7 +54,7 @@ def worst_table(part: Part, found: RobustnessCurves) -> Table:
 def plot(part: Part, found: RobustnessCurves) -> Figure:
     """Draw a panel a condition and a line a variant, each looking as in every other figure."""
     looks = {arm.variant: look(arm) for arm in part.arms}
-    names = told_apart(looks, 24)
+    names = shorten_names(looks, 24)
     return draw_robustness(
         {
             condition: {names[variant]: curve for variant, curve in by_variant.items()}

@@ -14,7 +14,7 @@ from foveal.analysis.variant_runs import Arm
 from foveal.plotting.svg import MUTED, blank, hint, house_style, look
 from foveal.report.blocks import Block, Fold, Picture, Section, Text, Tiles
 from foveal.report.cell_view import Part
-from foveal.report.formatting import short
+from foveal.text_format import shorten_name
 
 FEW_EPOCHS: Final = 15
 MOST_SEEDS_DRAWN: Final = 10
@@ -92,7 +92,7 @@ def of_seed(arms: Sequence[Arm], seed: int) -> Figure:
     axes = figure.add_subplot()
     for arm in arms:
         for run in (run for run in arm.runs if run.results["seed"] == seed):
-            line = look(arm) | {"linewidth": 1.6, "label": short(arm.variant, 24)}
+            line = look(arm) | {"linewidth": 1.6, "label": shorten_name(arm.variant, 24)}
             draw_values(
                 axes, run.metrics["epoch"], run.metrics["test_accuracy"][None] * 100, **line
             )
@@ -108,7 +108,12 @@ def overview(arms: Sequence[Arm], quantity: str) -> Figure:
     axes = figure.add_subplot()
     for arm in arms:
         draw(
-            axes, arm, f"test_{quantity}", linewidth=1.8, label=short(arm.variant, 24), **look(arm)
+            axes,
+            arm,
+            f"test_{quantity}",
+            linewidth=1.8,
+            label=shorten_name(arm.variant, 24),
+            **look(arm),
         )
         if len(arms) == 1:
             draw(
@@ -148,7 +153,7 @@ def train_and_test(arm: Arm, arms: Sequence[Arm]) -> Figure:
         draw(axes, arm, f"test_{quantity}", linewidth=1.8, color=look(arm)["color"])
         axes.set_ylim(limits(arms, quantity))
         axes.set_ylabel(TITLES[quantity])
-        finish(axes, title=short(arm.variant, 24) if quantity == "accuracy" else "")
+        finish(axes, title=shorten_name(arm.variant, 24) if quantity == "accuracy" else "")
     return figure
 
 
