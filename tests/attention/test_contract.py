@@ -16,9 +16,9 @@ from attention.gate_contract import (
     randomized,
 )
 from foveal.attention import Gate, available, captured_maps, create, entry, register, registry
-from foveal.attention.gate import at_least_one
 from foveal.cli import main
 from foveal.errors import UsageError
+from foveal.validation import require_positive_int
 
 # torch 2.13 warns of itself: torch.onnx uses its own trees, and inductor its own scripting, in deprecated ways.
 pytestmark = [
@@ -55,7 +55,7 @@ class Brightness(Gate):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        at_least_one("channels", channels)
+        require_positive_int("channels", channels)
         self.a = nn.Parameter(torch.ones(()))
 
     def logits(self, x: Tensor) -> Tensor:

@@ -8,13 +8,18 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from foveal.attention.inserted import GATE
-from foveal.attention.variant_spec import WIDE, parse_spec
 from foveal.models.build import RESNETS
 from foveal.records import RunRecord, StudyRecord
 from foveal.records.design import Cell
+from foveal.variant_names import (
+    BASELINE,
+    WHERE_OPTION,
+    WIDE_CONTROL,
+    get_variant_name,
+    is_gate_key,
+    remove_option,
+)
 
-BASELINE = "none"
 NEARLY_NOTHING = 0.01  # of the parameters
 AT_CHANCE = 1.2  # times the accuracy of guessing
 FAR_BELOW = 0.03  # of accuracy, under the lower end of what others reach
@@ -144,7 +149,7 @@ def weights_sentence(run: RunRecord) -> str:
     account = run.results.get("weights")
     if account is None:
         return ""
-    gates = [key for key in account["missing"] if GATE in key.split(".")]
+    gates = [key for key in account["missing"] if is_gate_key(key)]
     drawn = [key for key in account["missing"] if key not in gates]
     drawn += [f"{len(gates)} tensors of the gates"] if gates else []
     said = f"{len(account['loaded'])} tensors were loaded from {Path(run.config['weights']).name}"
@@ -155,7 +160,10 @@ def weights_sentence(run: RunRecord) -> str:
 
 def different_places(cell: Cell) -> list[str]:
     """Name the pairs of modules that stand at different places, and the arm that would match."""
-    placed = {variant: (without_place(variant), place) for variant, place in cell.places.items()}
+    placed = {
+        variant: (remove_option(variant, WHERE_OPTION), place)
+        for variant, place in cell.places.items()
+    }
     notes = []
     for (first, (module, place)), (second, (other, elsewhere)) in combinations(placed.items(), 2):
         in_two_things = module != other and place != elsewhere
@@ -167,22 +175,13 @@ def different_places(cell: Cell) -> list[str]:
     return notes
 
 
-def without_place(variant: str) -> str:
-    """Return a variant without the option that says where it stands.
-
-    >>> without_place("series:where=stage:reduction=8")
-    'series:reduction=8'
-    """
-    return ":".join(part for part in variant.split(":") if not part.startswith("where="))
-
-
 def small_controls(part: StudyRecord) -> list[str]:
     """Say where a network made as large as another is hardly larger than the plain one."""
     plain = part.runs_of(BASELINE)
     notes = []
     for variant in part.variants:
         runs = part.runs_of(variant)
-        if parse_spec(variant).name != WIDE or not runs or not plain:
+        if get_variant_name(variant) != WIDE_CONTROL or not runs or not plain:
             continue
         least = plain[0].results["parameters"]
         more = runs[0].results["parameters"] / least - 1

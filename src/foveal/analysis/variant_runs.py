@@ -11,8 +11,8 @@ import numpy.typing as npt
 from foveal.records import RunRecord, StudyRecord
 from foveal.stats import Comparison, compare_variants
 from foveal.text_format import replace_unprintable
+from foveal.variant_names import BASELINE
 
-BASELINE = "none"
 FloatArray = npt.NDArray[np.float64]
 
 

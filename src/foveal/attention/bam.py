@@ -10,12 +10,13 @@ from torch import Tensor
 
 from foveal.attention.bam_branches import ChannelBranch, SpatialBranch
 from foveal.attention.channel import ChannelAttention
-from foveal.attention.gate import Gate, one_of
+from foveal.attention.gate import Gate
 from foveal.attention.registry import preset, register
 from foveal.attention.spatial import SpatialAttention
 from foveal.errors import bad_parameter
 from foveal.kernels.dispatch import has_hooks, takes_fast_path
 from foveal.kernels.gate_ops import passes_take, weighed_jointly
+from foveal.validation import require_one_of
 
 COMBINATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "sum": torch.add,
@@ -77,13 +78,13 @@ class BAM(Gate):
         gate: str = "sigmoid",
     ) -> None:
         super().__init__(gate=gate)
-        self.combine = one_of("combine", combine, COMBINATIONS)
-        one_of("norm", norm, ("end", "hidden"))
+        self.combine = require_one_of("combine", combine, COMBINATIONS)
+        require_one_of("norm", norm, ("end", "hidden"))
         for_channel = given(pools=pools) | {"reduction": reduction, "bias": bias}
         for_spatial = given(kernel_size=kernel_size, dilation=dilation)
         self.channel: ChannelBranch | ChannelAttention
         self.spatial: SpatialBranch | SpatialAttention
-        if one_of("branches", branches, ("bam", "cbam")) == "bam":
+        if require_one_of("branches", branches, ("bam", "cbam")) == "bam":
             self.channel = ChannelBranch(channels, norm=norm, **for_channel)
             self.spatial = SpatialBranch(channels, norm=norm, reduction=reduction, **for_spatial)
         elif norm == "hidden":

@@ -5,10 +5,11 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from foveal.attention.batch_norm import Norm1d, Norm2d
-from foveal.attention.gate import at_least_one, odd, reduced_width
+from foveal.attention.gate import reduced_width
 from foveal.attention.mlp import summed_mlp
 from foveal.attention.pooling import pool_names, pool_positions
 from foveal.attention.small_conv import PlaneConv2d
+from foveal.validation import require_odd, require_positive_int
 
 
 class ChannelBranch(nn.Module):
@@ -66,8 +67,8 @@ class SpatialBranch(nn.Module):
     ) -> None:
         super().__init__()
         width = reduced_width(channels, reduction)
-        odd("kernel_size", kernel_size)
-        at_least_one("dilation", dilation)
+        require_odd("kernel_size", kernel_size)
+        require_positive_int("dilation", dilation)
         self.reduce = nn.Conv2d(channels, width, 1)
         self.context = nn.ModuleList(
             PlaneConv2d(width, width, kernel_size, dilation=dilation) for _ in range(2)

@@ -6,9 +6,9 @@ from torch import Tensor, nn
 
 from foveal.attention.channel import ChannelAttention
 from foveal.attention.fused_cbam import runs_in_series, weighed_in_series
-from foveal.attention.gate import one_of
 from foveal.attention.registry import preset, register
 from foveal.attention.spatial import SpatialAttention
+from foveal.validation import require_one_of
 
 ORDERS = ("channel-first", "spatial-first")
 
@@ -61,7 +61,7 @@ class CBAM(nn.Module):
         gate: str = "sigmoid",
     ) -> None:
         super().__init__()
-        self.order = one_of("order", order, ORDERS)
+        self.order = require_one_of("order", order, ORDERS)
         self.channel = ChannelAttention(
             channels, reduction=reduction, rounding=rounding, pools=pools, bias=bias, gate=gate
         )

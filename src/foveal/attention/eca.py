@@ -6,9 +6,9 @@ import math
 
 from torch import Tensor, nn
 
-from foveal.attention.gate import at_least_one, odd
 from foveal.attention.pooled_gate import PooledGate
 from foveal.attention.registry import register
+from foveal.validation import require_odd, require_positive_int
 
 
 @register("eca", where="residual")
@@ -35,8 +35,8 @@ class EfficientChannelAttention(PooledGate):
 
     def __init__(self, channels: int, *, kernel_size: int | None = None) -> None:
         super().__init__()
-        at_least_one("channels", channels)
-        k = neighbors(channels) if kernel_size is None else odd("kernel_size", kernel_size)
+        require_positive_int("channels", channels)
+        k = neighbors(channels) if kernel_size is None else require_odd("kernel_size", kernel_size)
         self.conv = nn.Conv1d(1, 1, k, padding=k // 2, bias=False)
 
     def logits_of(self, pooled: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from foveal.errors import bad_parameter
+from foveal.validation import require_one_of, require_positive_int
 
 GATES: dict[str, Callable[[Tensor], Tensor]] = {
     "sigmoid": torch.sigmoid,
@@ -33,7 +33,7 @@ class Gate(nn.Module):
 
     def __init__(self, *, gate: str = "sigmoid") -> None:
         super().__init__()
-        self.gate = one_of("gate", gate, GATES)
+        self.gate = require_one_of("gate", gate, GATES)
         self.tap = nn.Identity()
 
     def logits(self, x: Tensor) -> Tensor:
@@ -54,28 +54,6 @@ class Gate(nn.Module):
         return "" if self.gate == "sigmoid" else f"gate={self.gate!r}"
 
 
-def one_of(name: str, value: str, choices: object) -> str:
-    """Return `value` if it is one of `choices`, and say what they are if not."""
-    allowed = list(choices)  # type: ignore[call-overload]
-    if value not in allowed:
-        raise bad_parameter(name, "one of " + ", ".join(map(repr, allowed)), value)
-    return value
-
-
-def at_least_one(name: str, value: int) -> int:
-    """Return `value` if it is a whole number above zero."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise bad_parameter(name, "a whole number, at least 1", value)
-    return value
-
-
-def odd(name: str, value: int) -> int:
-    """Return `value` if it is an odd number above zero."""
-    if at_least_one(name, value) % 2 == 0:
-        raise bad_parameter(name, "odd", value)
-    return value
-
-
 def reduced_width(channels: int, reduction: int, *, rounding: str = "floor", least: int = 1) -> int:
     """Return the width C/r of a bottleneck, a whole number and never below `least`.
 
@@ -85,7 +63,7 @@ def reduced_width(channels: int, reduction: int, *, rounding: str = "floor", lea
     >>> reduced_width(64, 16), reduced_width(8, 16), reduced_width(24, 16, rounding="nearest")
     (4, 1, 2)
     """
-    at_least_one("channels", channels)
-    at_least_one("reduction", reduction)
-    half = reduction if one_of("rounding", rounding, ROUNDINGS) == "nearest" else 0
+    require_positive_int("channels", channels)
+    require_positive_int("reduction", reduction)
+    half = reduction if require_one_of("rounding", rounding, ROUNDINGS) == "nearest" else 0
     return max(least, (2 * channels + half) // (2 * reduction))

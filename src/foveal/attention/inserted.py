@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-GATE = "attention"  # the name of a gate below the module at its site
+from foveal.variant_names import GATE_CHILD
+
 MARK = "stands_at_a_site"  # and the attribute that tells it from a child that happens to have that name
 
 
@@ -15,7 +16,7 @@ def is_gate(module: nn.Module) -> bool:
 
 def gate_of(module: nn.Module) -> nn.Module | None:
     """Return the gate that stands behind `module`, None where there is none."""
-    child = module._modules.get(GATE)
+    child = module._modules.get(GATE_CHILD)
     return child if child is not None and is_gate(child) else None
 
 
@@ -36,4 +37,4 @@ def site_of(name: str) -> str:
     ('blocks.0.relu', '')
     """
     parts = name.split(".")
-    return ".".join(parts[: parts.index(GATE)]) if GATE in parts else name
+    return ".".join(parts[: parts.index(GATE_CHILD)]) if GATE_CHILD in parts else name

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from foveal.attention.gate import one_of
+from foveal.validation import require_one_of
 
 
 def average(x: Tensor, dim: int) -> Tensor:
@@ -51,7 +51,7 @@ def pool_names(option: str, value: str) -> tuple[str, ...]:
     >>> pool_names("pools", "avg+max")
     ('avg', 'max')
     """
-    return tuple(one_of(option, name, POOLS) for name in value.split("+"))
+    return tuple(require_one_of(option, name, POOLS) for name in value.split("+"))
 
 
 def pool_positions(x: Tensor, names: tuple[str, ...]) -> Tensor:

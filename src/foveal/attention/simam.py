@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from foveal.attention.gate import Gate, at_least_one
+from foveal.attention.gate import Gate
 from foveal.attention.registry import register
 from foveal.errors import bad_parameter
+from foveal.validation import require_positive_int
 
 
 @register(
@@ -38,7 +39,7 @@ class SimAM(Gate):
 
     def __init__(self, channels: int, *, e_lambda: float = 1e-4) -> None:
         super().__init__()
-        at_least_one("channels", channels)
+        require_positive_int("channels", channels)
         if not e_lambda > 0:
             raise bad_parameter("e_lambda", "above 0", e_lambda)
         self.e_lambda = e_lambda

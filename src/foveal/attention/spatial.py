@@ -5,11 +5,11 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from foveal.attention.batch_norm import Norm2d
-from foveal.attention.gate import at_least_one, odd
 from foveal.attention.pooled_gate import PooledGate
 from foveal.attention.pooling import pool_names
 from foveal.attention.registry import register
 from foveal.attention.small_conv import PlaneConv2d
+from foveal.validation import require_odd, require_positive_int
 
 
 @register(
@@ -58,9 +58,9 @@ class SpatialAttention(PooledGate):
         gate: str = "sigmoid",
     ) -> None:
         super().__init__(gate=gate)
-        at_least_one("channels", channels)
-        odd("kernel_size", kernel_size)
-        at_least_one("dilation", dilation)
+        require_positive_int("channels", channels)
+        require_odd("kernel_size", kernel_size)
+        require_positive_int("dilation", dilation)
         self.pools = pool_names("planes", planes)
         self.conv = PlaneConv2d(len(self.pools), 1, kernel_size, dilation=dilation, bias=not norm)
         self.norm: nn.Module = nn.Identity()

@@ -6,12 +6,7 @@ from dataclasses import dataclass, field
 
 from foveal.attention.registry import TIMM, available, check_options, entry
 from foveal.errors import UsageError, unknown_name
-
-NONE = "none"
-WIDE = "wide"
-SAME_TIME = "same-time"
-CONTROLS = frozenset({WIDE, SAME_TIME})
-PLAIN = CONTROLS | {NONE}  # what puts nothing into the network
+from foveal.variant_names import BASELINE, CONTROLS
 
 
 @dataclass(frozen=True)
@@ -47,7 +42,7 @@ def parse_spec(text: str) -> Spec:
             )
         options[option] = read_value(value)
     where = options.pop("where", None)
-    if name == NONE:
+    if name == BASELINE:
         if options or where:
             raise UsageError(f"The variant 'none' takes no options. Found {text!r}.")
     elif name in CONTROLS:
@@ -56,7 +51,7 @@ def parse_spec(text: str) -> Spec:
     elif name in available() or name.startswith(TIMM):
         check_options(name, entry(name), options)
     else:
-        raise unknown_name("variant", name, [NONE, *available(), *sorted(CONTROLS)])
+        raise unknown_name("variant", name, [BASELINE, *available(), *sorted(CONTROLS)])
     return Spec(name, None if where is None else str(where), options)
 
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from foveal.attention.variant_spec import NONE
 from foveal.cost.ablation import GatePassedBy, outermost_gates, replace_module
 from foveal.cost.comparison import CostComparison
 from foveal.cost.conditions import META, Setting, Shape, checked_setting, name_of
@@ -21,6 +20,7 @@ from foveal.cost.sites import sites_of, timed
 from foveal.cost.timing import time_models
 from foveal.cost.totals import totals_of
 from foveal.errors import UsageError
+from foveal.variant_names import BASELINE
 
 
 def measure_cost(
@@ -63,7 +63,7 @@ def measure_cost(
     models = {"model": model}
     plain = without_gates(model)
     if plain is not None:
-        models[NONE] = plain
+        models[BASELINE] = plain
     compared = compare_costs(models, input_shape, **options)  # type: ignore[arg-type]
     return replace(compared.reports["model"], model=type(model).__name__)
 
@@ -92,9 +92,9 @@ def compare_costs(
         for name, model in models.items():
             sites = tuple(timed(model, reports[name].sites, setting))
             reports[name] = replace(reports[name], timings=tuple(timings[name]), sites=sites)
-    plain = reports.get(NONE)
+    plain = reports.get(BASELINE)
     if plain is not None:
-        reports = {n: r if n == NONE else replace(r, plain=plain) for n, r in reports.items()}
+        reports = {n: r if n == BASELINE else replace(r, plain=plain) for n, r in reports.items()}
     return CostComparison(reports)
 
 

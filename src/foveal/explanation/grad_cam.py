@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from foveal.attention.gate import Gate
-from foveal.attention.inserted import GATE
 from foveal.errors import UsageError, unknown_name
 from foveal.explanation.input_validation import (
     check_images,
@@ -19,6 +18,7 @@ from foveal.explanation.input_validation import (
 )
 from foveal.explanation.inputs import as_taken
 from foveal.module_modes import eval_mode
+from foveal.variant_names import is_gate_key
 
 CHUNK = 16
 
@@ -81,7 +81,7 @@ def last_convolution(model: nn.Module) -> str:
         name
         for name, module in model.named_modules()
         if isinstance(module, nn.Conv2d)
-        and GATE not in name.split(".")
+        and not is_gate_key(name)
         and not any(name.startswith(f"{gate}.") or not gate for gate in gates)
     ]
     if not names:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from foveal.attention import parse_spec
-from foveal.attention.variant_spec import NONE, PLAIN, WIDE, Spec
+from foveal.attention.variant_spec import Spec
 from foveal.errors import UsageError, unknown_name
 from foveal.models.convnet import ConvNet
 from foveal.models.insertion import insert
@@ -19,6 +19,7 @@ from foveal.models.parameter_matching import widening_for
 from foveal.models.resnet import resnet18, resnet34, resnet50, resnet101
 from foveal.seeding import fork_rng
 from foveal.user_imports import import_string
+from foveal.variant_names import BASELINE, WIDE_CONTROL, WITHOUT_ATTENTION
 
 SMALL_IMAGES = 64  # pixels a side under which a ResNet has the stem of CIFAR
 RESNETS = {"resnet18": resnet18, "resnet34": resnet34, "resnet50": resnet50, "resnet101": resnet101}
@@ -36,7 +37,7 @@ def build_model(
     in_channels: int = 3,
     image_size: int = 32,
     stem: str | None = None,
-    attention: str = NONE,
+    attention: str = BASELINE,
     start: str = "paper",
     seed: int = 0,
 ) -> nn.Module:
@@ -66,13 +67,13 @@ def build_model(
     """
     spec = parse_spec(attention)
     make = backbone_maker(name, in_channels, image_size, stem)
-    if spec.name == WIDE:
+    if spec.name == WIDE_CONTROL:
         make = widened(name, partial(make, num_classes=num_classes), spec)
     with fork_rng(seed, "backbone"):
         model = make(num_classes=num_classes)
     if not hasattr(model, "input_shape"):
         model.input_shape = (in_channels, image_size, image_size)  # type: ignore[assignment]
-    if spec.name not in PLAIN:
+    if spec.name not in WITHOUT_ATTENTION:
         insert(model, spec.name, where=spec.where, seed=seed, start=start, **spec.options)  # type: ignore[arg-type]
     return model
 
@@ -84,7 +85,7 @@ def place_of(name: str, *, attention: str, **built_with: Any) -> str | None:
     ('stage', 'conv')
     """
     spec = parse_spec(attention)
-    if spec.name in PLAIN:
+    if spec.name in WITHOUT_ATTENTION:
         return None
     model = build_model(name, **built_with)
     return insert(model, spec.name, where=spec.where, dry_run=True, **spec.options).where  # type: ignore[arg-type]

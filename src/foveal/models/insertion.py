@@ -13,15 +13,16 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from foveal.attention import create, entry
-from foveal.attention.gate import one_of
 from foveal.attention.identity_start import IdentityStart
-from foveal.attention.inserted import GATE, MARK, gate_of
+from foveal.attention.inserted import MARK, gate_of
 from foveal.errors import UsageError, bad_parameter
 from foveal.models.finetuning import freeze, parameters_of, without
 from foveal.models.placement import in_residual_branches
 from foveal.models.sites import Site, Where, find_sites
 from foveal.models.tracing import Node, trace
 from foveal.seeding import fork_rng
+from foveal.validation import require_one_of
+from foveal.variant_names import GATE_CHILD
 
 WRAPPERS = (
     "DataParallel",
@@ -46,7 +47,7 @@ class Insertion:
     @property
     def gates(self) -> list[nn.Module]:
         """The gates, in the order of the sites."""
-        return [getattr(self.model.get_submodule(site.name), GATE) for site in self.sites]
+        return [getattr(self.model.get_submodule(site.name), GATE_CHILD) for site in self.sites]
 
     @property
     def gate_parameters(self) -> list[nn.Parameter]:
@@ -60,8 +61,8 @@ class Insertion:
         for site in self.sites:
             module = self.model.get_submodule(site.name)
             drop_hooks(module)
-            if hasattr(module, GATE):
-                delattr(module, GATE)
+            if hasattr(module, GATE_CHILD):
+                delattr(module, GATE_CHILD)
 
     def parameter_groups(
         self, *, lr: float, gate_lr: float | None = None, gate_weight_decay: float | None = None,
@@ -163,7 +164,7 @@ def insert(
     """
     if type(model).__name__ in WRAPPERS:
         raise UsageError(f"Insert attention before the model is wrapped in {type(model).__name__}.")
-    one_of("start", start, STARTS)
+    require_one_of("start", start, STARTS)
     paper = entry(attention).where
     example = example_of(model) if example is None else example
     nodes = trace(model, example)
@@ -183,7 +184,7 @@ def insert(
     for site, gate in zip(sites, gates, strict=True):
         module = model.get_submodule(site.name)
         setattr(gate, MARK, True)
-        module.add_module(GATE, gate.train(module.training))
+        module.add_module(GATE_CHILD, gate.train(module.training))
     hang_gates(model, ())
     guard = model.register_forward_pre_hook(hang_gates)
     done = Insertion(model, attention, named, tuple(sites), counts, (guard,))
@@ -209,8 +210,10 @@ def refuse_taken(model: nn.Module, sites: list[Site]) -> None:
         module = model.get_submodule(site.name)
         if gate_of(module) is not None:
             raise UsageError(f"{site.name!r} has attention already: remove it first.")
-        if hasattr(module, GATE):
-            raise UsageError(f"{site.name!r} has an {GATE!r} of its own: choose another module.")
+        if hasattr(module, GATE_CHILD):
+            raise UsageError(
+                f"{site.name!r} has an {GATE_CHILD!r} of its own: choose another module."
+            )
 
 
 def refuse_misplaced(done: Insertion, nodes: list[Node]) -> None:
@@ -248,7 +251,7 @@ def make_gate(
 # Functions of the module, not closures: so the model can be copied, pickled and compiled.
 def apply_gate(module: nn.Module, _: tuple[object, ...], output: Tensor) -> Tensor:
     """Weigh the output of `module` by its gate."""
-    gate: nn.Module = getattr(module, GATE)
+    gate: nn.Module = getattr(module, GATE_CHILD)
     weighed: Tensor = gate(output)
     return weighed
 

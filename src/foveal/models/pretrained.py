@@ -11,7 +11,6 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from foveal.attention.gate import one_of
 from foveal.attention.inserted import gates_of
 from foveal.errors import FovealError, UsageError
 from foveal.models.finetuning import head_of
@@ -23,6 +22,7 @@ from foveal.models.state_dict_conversion import (
     put,
     refuse_misfit,
 )
+from foveal.validation import require_one_of
 
 OWN = "foveal"
 WRAPPINGS = ("state_dict", "model")  # entries under which training scripts keep the state dict
@@ -50,7 +50,7 @@ def load_pretrained(
         UsageError: there is no such file or source, or anything else is missing, unexpected or of
             another shape. The model is as it was then.
     """
-    one_of("source", source, (OWN, *GATES))
+    require_one_of("source", source, (OWN, *GATES))
     read = read_weights(path)
     own = source == OWN
     state = out_of_shell(model, read) if own else import_state(read, source, target=target)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from foveal.attention.gate import one_of
+from foveal.validation import require_one_of
 
 STEMS = ("imagenet", "cifar")
 
@@ -95,7 +95,7 @@ class ResNet(nn.Module):
         super().__init__()
         width = round(64 * widening)
         self.input_shape = (in_channels, image_size, image_size)
-        if one_of("stem", stem, STEMS) == "imagenet":
+        if require_one_of("stem", stem, STEMS) == "imagenet":
             self.conv1 = nn.Conv2d(in_channels, width, 7, stride=2, padding=3, bias=False)
             self.maxpool: nn.Module = nn.MaxPool2d(3, stride=2, padding=1)
         else:

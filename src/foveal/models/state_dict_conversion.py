@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from foveal.attention import entry
-from foveal.attention.gate import one_of
-from foveal.attention.inserted import GATE
 from foveal.errors import UsageError
+from foveal.validation import require_one_of
+from foveal.variant_names import GATE_CHILD
 
 # What each module of a gate is called there, and here.
 GATES = {
@@ -86,7 +86,7 @@ def import_state(
     Raises:
         UsageError: the source or the target is unknown.
     """
-    names = GATES[one_of("source", source, GATES)]
+    names = GATES[require_one_of("source", source, GATES)]
     flip = target is not None and planes_of(target) not in {None, PLANES.get(source)}
     plain = {key.removeprefix("module."): value for key, value in state_dict.items()}
     imported, converted = ImportedState(), []
@@ -135,9 +135,9 @@ def site_of(place: str, state: Mapping[str, Tensor]) -> str:
         layer = f"layer{stage[1]}"
         blocks = {int(m[1]) for key in state if (m := re.match(rf"{layer}\.(\d+)\.", key))}
         block = f"{layer}.{max(blocks)}"
-        return f"{block}.relu{convolutions_of(block, state)}.{GATE}."
+        return f"{block}.relu{convolutions_of(block, state)}.{GATE_CHILD}."
     block = place.rpartition(".")[0]
-    return f"{block}.bn{convolutions_of(block, state)}.{GATE}."
+    return f"{block}.bn{convolutions_of(block, state)}.{GATE_CHILD}."
 
 
 def convolutions_of(block: str, state: Mapping[str, Tensor]) -> int:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from foveal.analysis.variant_runs import BASELINE, Arm
+from foveal.analysis.variant_runs import Arm
 from foveal.records import Design, StudyRecord, costs_of
 from foveal.records.run import Arrays
 from foveal.stats import Comparison
+from foveal.variant_names import BASELINE
 
 
 @dataclass(frozen=True)

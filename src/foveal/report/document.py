@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from foveal.analysis.variant_runs import BASELINE, Arm, arms_of
+from foveal.analysis.variant_runs import Arm, arms_of
 from foveal.errors import UsageError
 from foveal.records import StudyRecord, is_complete, read_run, read_study, schema
 from foveal.report.blocks import Block, Picture, Section, Table, flat
@@ -21,6 +21,7 @@ from foveal.report.sections.results import result_section
 from foveal.report.sections.robustness import robustness_section
 from foveal.report.sections.training_curves import curves_section
 from foveal.report.warnings import missing_pieces
+from foveal.variant_names import BASELINE
 
 
 @dataclass(frozen=True)

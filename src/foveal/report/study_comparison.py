@@ -9,7 +9,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from foveal.analysis.variant_runs import BASELINE, Arm, arms_of
+from foveal.analysis.variant_runs import Arm, arms_of
 from foveal.errors import UsageError
 from foveal.plotting.style import HUES, INK
 from foveal.plotting.svg import MUTED, RULE, blank, house_style
@@ -28,6 +28,7 @@ from foveal.text_format import (
     shorten_name,
 )
 from foveal.text_tables import Table as TextTable
+from foveal.variant_names import BASELINE
 
 
 def content_of_two(first: Path, second: Path) -> Content:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from foveal.analysis.variant_runs import BASELINE, Arm
+from foveal.analysis.variant_runs import Arm
 from foveal.records import StudyRecord
 from foveal.report.cell_view import Part
 from foveal.stats import FEWEST_SEEDS
 from foveal.text_format import format_count
+from foveal.variant_names import BASELINE
 
 
 def missing_pieces(study: StudyRecord, arms: Sequence[Arm]) -> list[str]:

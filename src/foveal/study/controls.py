@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from foveal.attention import parse_spec
-from foveal.attention.variant_spec import PLAIN, SAME_TIME, WIDE
 from foveal.errors import UsageError
 from foveal.study.config import StudyConfig
+from foveal.variant_names import BASELINE, SAME_TIME_CONTROL, WIDE_CONTROL, WITHOUT_ATTENTION
 
 SE = "se"
 
@@ -26,10 +26,14 @@ def all_variants(config: StudyConfig) -> tuple[str, ...]:
         parse_spec(variant)
         if named.count(variant) > 1:
             raise UsageError(f"The variant {variant!r} is given more than once.")
-    with_attention = [variant for variant in named if parse_spec(variant).name not in PLAIN]
+    with_attention = [
+        variant for variant in named if parse_spec(variant).name not in WITHOUT_ATTENTION
+    ]
     controls = [SE] if config.se else []
-    controls += [f"{WIDE}:like={variant}" for variant in with_attention if config.wide]
-    controls += [f"{SAME_TIME}:like={variant}" for variant in with_attention if config.same_time]
+    controls += [f"{WIDE_CONTROL}:like={variant}" for variant in with_attention if config.wide]
+    controls += [
+        f"{SAME_TIME_CONTROL}:like={variant}" for variant in with_attention if config.same_time
+    ]
     return tuple(dict.fromkeys([*named, *controls]))
 
 
@@ -42,7 +46,7 @@ def timed_like(variants: tuple[str, ...]) -> dict[str, str]:
     found = {}
     for variant in variants:
         spec = parse_spec(variant)
-        if spec.name == SAME_TIME:
+        if spec.name == SAME_TIME_CONTROL:
             options = variant.split(":")[1:]
             rest = [option for option in options if not option.startswith("like=")]
             found[variant] = ":".join([str(spec.options["like"]), *rest])
@@ -55,4 +59,4 @@ def scaled_epochs(epochs: int, step_seconds: Mapping[str, float], like: str) -> 
     >>> scaled_epochs(10, {"none": 0.1, "series": 0.24}, "series")
     24
     """
-    return max(1, round(epochs * step_seconds[like] / step_seconds["none"]))
+    return max(1, round(epochs * step_seconds[like] / step_seconds[BASELINE]))

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor, nn
 
 from foveal.attention import parse_spec
-from foveal.attention.variant_spec import PLAIN
 from foveal.data import ImageData, colorfulness
 from foveal.data.batches import normalize
 from foveal.evaluation import CORRUPTIONS, robustness
@@ -40,6 +39,7 @@ from foveal.study.training_job import Job, make_job, numerics_of
 from foveal.training import Training
 from foveal.training.loop import EVALUATION_BATCH, in_format
 from foveal.training.numerics import arithmetic_of, precision, torch_memory_format
+from foveal.variant_names import WITHOUT_ATTENTION
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -211,7 +211,7 @@ def forward_passes(config: RunConfig, data: ImageData) -> int:
 
 def is_plain(config: RunConfig) -> bool:
     """Say whether the network of a run has no attention."""
-    return parse_spec(config.attention).name in PLAIN
+    return parse_spec(config.attention).name in WITHOUT_ATTENTION
 
 
 def looked_at(job: Job, model: nn.Module, rows: npt.NDArray[np.int64]) -> OcclusionResult:

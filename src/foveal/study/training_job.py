@@ -11,7 +11,6 @@ import numpy as np
 from torch import nn
 
 from foveal.attention import parse_spec
-from foveal.attention.variant_spec import PLAIN
 from foveal.data import ImageData
 from foveal.errors import UsageError
 from foveal.evaluation import Evaluation
@@ -21,6 +20,7 @@ from foveal.study.config import RunConfig
 from foveal.study.progress import Heartbeat, Progress
 from foveal.training import Training, train
 from foveal.training.numerics import Numerics
+from foveal.variant_names import WITHOUT_ATTENTION
 
 PICTURED = 40  # images of the training batch that the report shows
 
@@ -51,7 +51,7 @@ def make_job(config: RunConfig, data: ImageData) -> Job:
         model,
         Path(config.weights),
         source=config.weights_from,
-        target=None if spec.name in PLAIN else spec.name,
+        target=None if spec.name in WITHOUT_ATTENTION else spec.name,
     )
     return Job(config, data, model, built_with, loaded)
 

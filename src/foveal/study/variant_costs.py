@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from foveal.attention.variant_spec import NONE
 from foveal.cost import compare_costs
 from foveal.cost.comparison import with_rise
 from foveal.cost.cost_tables import MB, layer_table
@@ -18,6 +17,7 @@ from foveal.models import load_model
 from foveal.records import schema
 from foveal.study.config import RunConfig
 from foveal.text_tables import Table
+from foveal.variant_names import BASELINE
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 SERIES = "series"
@@ -68,7 +68,7 @@ def cost(config: RunConfig, run: Path) -> Arrays:
 def as_printed_once(config: RunConfig, shape: tuple[int, ...]) -> Arrays:
     """Return what the tool of the old study printed of its ConvNet with and without CBAM."""
     is_old = config.model == "convnet" and shape == OLD_SHAPE
-    if not is_old or config.attention not in (NONE, SERIES):
+    if not is_old or config.attention not in (BASELINE, SERIES):
         return {}
     series = config.attention == SERIES
     return {
@@ -82,7 +82,9 @@ def costs_table(found: list[dict[str, Any]]) -> Table:
     """Return one row a variant, against `none` of the same cell."""
     rows = []
     for one in found:
-        plain = next((o for o in found if o["cell"] == one["cell"] and o["variant"] == NONE), None)
+        plain = next(
+            (o for o in found if o["cell"] == one["cell"] and o["variant"] == BASELINE), None
+        )
         before = {} if plain is None else plain
         rows.append(
             (

@@ -9,10 +9,11 @@ from typing import Literal
 
 import numpy as np
 
-from foveal.analysis.hypotheses.claims import BASELINE, HYPOTHESES
+from foveal.analysis.hypotheses.claims import HYPOTHESES
 from foveal.analysis.hypotheses.evidence import Evidence, FloatArray, Place
 from foveal.records import StudyRecord
 from foveal.stats import FEWEST_SEEDS, two_way_slope
+from foveal.variant_names import BASELINE
 
 Answer = Literal["supported", "contradicted", "undecided"]
 

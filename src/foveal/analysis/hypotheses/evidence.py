@@ -14,9 +14,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from foveal.analysis.hypotheses.claims import BASELINE, Hypothesis
+from foveal.analysis.hypotheses.claims import Hypothesis
 from foveal.records import Cell, StudyRecord
 from foveal.records.run import Arrays
+from foveal.variant_names import BASELINE
 
 Source = Literal["sweep", "mask", "occlusion", "pixels"]
 FloatArray = npt.NDArray[np.float64]

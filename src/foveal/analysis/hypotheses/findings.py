@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from foveal.analysis.hypotheses import sentences
-from foveal.analysis.hypotheses.claims import BASELINE, HYPOTHESES, Hypothesis
+from foveal.analysis.hypotheses.claims import HYPOTHESES, Hypothesis
 from foveal.analysis.hypotheses.effects import LEVEL, Answer, Effect, answer_of, effect_of
 from foveal.analysis.hypotheses.evidence import Source, evidence_for
 from foveal.records import StudyRecord
+from foveal.variant_names import BASELINE
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from foveal.analysis.hypotheses.claims import BASELINE, Hypothesis
+from foveal.analysis.hypotheses.claims import Hypothesis
 from foveal.analysis.hypotheses.effects import LEVEL, Effect
 from foveal.analysis.hypotheses.evidence import Evidence
 from foveal.stats import FEWEST_SEEDS
 from foveal.stats.verdict import points
+from foveal.variant_names import BASELINE
 
 GO_ON = "the same `foveal ablate` goes on"
 

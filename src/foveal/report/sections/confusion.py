@@ -9,11 +9,12 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from foveal.analysis.variant_runs import BASELINE, Arm, rates
+from foveal.analysis.variant_runs import Arm, rates
 from foveal.plotting.svg import blank, house_style
 from foveal.report.blocks import Block, Data, Fold, Picture, Section, Text, Tiles
 from foveal.report.cell_view import Part
 from foveal.text_format import MINUS, format_percent, shorten_name
+from foveal.variant_names import BASELINE
 
 MOST_CLASSES_IN_PLOT: Final = 20
 MOST_COUNTS: Final = 400_000  # that a page may hold for its script

@@ -8,13 +8,14 @@ from typing import Any, Final
 
 from matplotlib.figure import Figure
 
-from foveal.analysis.variant_runs import BASELINE, Arm
+from foveal.analysis.variant_runs import Arm
 from foveal.plotting.style import INK
 from foveal.plotting.svg import MUTED, RULE, blank, hint, house_style, look
 from foveal.report.blocks import Block, Fold, Heading, Note, Picture, Section, Table, Text
 from foveal.report.cell_view import Part
 from foveal.text_format import format_points, shorten_name, with_percent_change
 from foveal.text_tables import Table as TextTable
+from foveal.variant_names import BASELINE
 
 MB: Final = 2**20
 COLUMNS: Final = (

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from foveal.analysis.variant_runs import BASELINE, Arm
+from foveal.analysis.variant_runs import Arm
 from foveal.plotting.style import INK
 from foveal.plotting.svg import RULE, blank, hint, house_style, look
 from foveal.report.blocks import Block, Heading, Picture, Section, Table
@@ -30,6 +30,7 @@ from foveal.text_format import (
     with_percent_change,
 )
 from foveal.text_tables import Table as TextTable
+from foveal.variant_names import BASELINE
 
 
 def result_section(part: Part) -> Section:
