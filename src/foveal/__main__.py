@@ -1,21 +1,27 @@
-"""`python -m foveal`, and the command `foveal`."""
+"""Entry point of `python -m foveal` and of the command `foveal`."""
 
 import gc
 import sys
+from typing import Final
 
-from foveal.cli import main
-from foveal.cli.allocator import keep_pages
+from foveal.optional_imports import MissingPackageError
 
-# New objects before the next search for garbage: what is imported stays, and is searched in vain.
-OBJECTS = 50_000
+# Imported objects are permanent: a higher threshold avoids collections that search them in vain.
+GC_THRESHOLD: Final = 50_000
 
 
 def start() -> int:
-    """Run the command line in a process of its own."""
+    """Run the command line and return its exit code."""
+    try:
+        from foveal.cli import main
+        from foveal.cli.allocator import keep_pages
+    except MissingPackageError as error:
+        sys.stderr.write(f"foveal: {error}\n")
+        return error.exit_code
     keep_pages(sys.argv[1:])
-    gc.set_threshold(OBJECTS)
+    gc.set_threshold(GC_THRESHOLD)
     code = main()
-    gc.freeze()  # what is left ends with the process, and need not be searched
+    gc.freeze()  # skips a collection of all objects when the process ends
     return code
 
 

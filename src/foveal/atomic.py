@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all: written aside, then renamed."""
+"""Atomic writes: a file is complete or absent, because it is written under another name and then renamed."""
 
 from __future__ import annotations
 
@@ -6,28 +6,32 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
-PARTIAL = ".partial"
+PARTIAL_SUFFIX: Final = ".partial"
 
 
-def partial_path(path: Path) -> Path:
-    """Return where `path` is prepared: beside it, so that the rename stays on one file system."""
-    return path.with_name(path.name + PARTIAL)
+def get_partial_path(path: Path) -> Path:
+    """Return the path under which `path` is prepared, in the same folder so that the rename is atomic."""
+    return path.with_name(path.name + PARTIAL_SUFFIX)
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a path to write to; it becomes `path` when the block ends well, and goes if it does not."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Yield a temporary path to write to, and rename it to `path` if the block succeeds.
+
+    If the block raises, the temporary file is deleted and `path` is unchanged.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        yield aside
-        fsync_file(aside)
-        aside.replace(path)
+        yield temporary
+        fsync_file(temporary)
+        temporary.replace(path)
     finally:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def fsync_file(path: Path) -> None:
-    """Wait until the content of the file is on the disk, so that a rename never outruns it."""
+    """Wait until the file's content is on the disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())

@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+
+from foveal.optional_imports import suggest_install
 
 
-def lazy_exports(package: str, homes: Mapping[str, str]) -> Callable[[str], object]:
+def lazy_exports(
+    package: str, homes: Mapping[str, str], *, requirement: str | None = None
+) -> Callable[[str], object]:
     """Return a module's `__getattr__` that finds each name in the submodule `homes` gives.
 
     >>> lazy_exports("foveal", {"bad_parameter": "errors"})("bad_parameter").__name__
@@ -19,6 +24,7 @@ def lazy_exports(package: str, homes: Mapping[str, str]) -> Callable[[str], obje
     def find(name: str) -> object:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
+        with suggest_install(requirement) if requirement else nullcontext():
+            return getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
 
     return find

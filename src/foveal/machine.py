@@ -1,17 +1,18 @@
-"""The machine, as far as the system tells."""
+"""Facts about this machine."""
 
 from __future__ import annotations
 
 import platform
+from pathlib import Path
 
 
-def processor_name() -> str:
-    """Return the name of the processor."""
+def get_processor_name() -> str:
+    """Return the processor's model name, or the architecture if the system does not report a model."""
     try:
-        with open("/proc/cpuinfo") as file:  # noqa: PTH123
-            names = [
-                line.partition(":")[2].strip() for line in file if line.startswith("model name")
-            ]
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
     except OSError:
-        names = []
-    return names[0] if names else platform.processor() or platform.machine()
+        lines = []
+    for line in lines:
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -117,5 +117,5 @@ def test_without_timm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(
         sys.modules, "timm.layers", None
     )  # as Python marks a module that is not there
-    with pytest.raises(UsageError, match=r"'timm/se' needs timm.*pip install timm"):
+    with pytest.raises(UsageError, match=r'`timm` cannot be imported.*pip install "timm"'):
         create("timm/se", 16)

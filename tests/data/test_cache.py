@@ -8,11 +8,10 @@ from pathlib import Path
 from threading import Barrier
 
 import numpy as np
-import platformdirs
 import pytest
 
 from data.image_folders import random_images, unchanged, write_folder
-from foveal.cache_folder import cache_folder
+from foveal.cache_folder import get_cache_folder
 from foveal.data import load_data
 from foveal.data.dataset import Split
 from foveal.data.decoded import Content, arrays
@@ -158,9 +157,13 @@ def test_a_cache_folder_that_cannot_be_written_is_named(
 
 def test_the_cache_is_that_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FOVEAL_CACHE")
-    assert cache_folder() == Path(platformdirs.user_cache_dir("foveal"))
+    monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
+    assert get_cache_folder() == Path("/caches/foveal")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr("sys.platform", "linux")
+    assert get_cache_folder() == Path.home() / ".cache" / "foveal"
     monkeypatch.setenv("FOVEAL_CACHE", "~/elsewhere")
-    assert cache_folder() == Path.home() / "elsewhere"
+    assert get_cache_folder() == Path.home() / "elsewhere"
 
 
 def test_the_key_follows_names_and_bytes(tmp_path: Path) -> None:

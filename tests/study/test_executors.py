@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from foveal.errors import FovealError, UsageError
-from foveal.records import partial_path, read_progress, read_run
+from foveal.records import get_partial_path, read_progress, read_run
 from foveal.study import Study, in_process, local_pool, ray_cluster
 from foveal.study.executors import Outcome, Task
 from study.small_study import SMALL, changed, rows
@@ -88,7 +88,7 @@ def test_workers_end_with_the_process_that_they_work_for(tmp_path: Path) -> None
     script.write_text(AFTER_ITS_PARENT)
     config = changed(epochs=500)
     started = subprocess.Popen([sys.executable, script, folder, config.model_dump_json()])
-    paths = [partial_path(path) for _, path in Study.open(tmp_path / "same", config).runs()]
+    paths = [get_partial_path(path) for _, path in Study.open(tmp_path / "same", config).runs()]
     asides = [folder / "runs" / path.name for path in paths]
     while not any(read_progress(aside) for aside in asides):
         assert started.poll() is None

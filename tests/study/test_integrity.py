@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from foveal.errors import CorruptRecordError
-from foveal.records import is_complete, partial_path, read_study, schema
+from foveal.records import get_partial_path, is_complete, read_study, schema
 from foveal.report import report
 from foveal.study import Study
 from study.small_study import SMALL, rows
@@ -81,7 +81,7 @@ def half_written(run: Path) -> None:
 
 def without_config(run: Path) -> None:
     """A run whose machine was lost before its first file was on the disk."""
-    aside = run.rename(partial_path(run))
+    aside = run.rename(get_partial_path(run))
     for path in aside.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     (aside / ".config.toml.7.tmp").write_text("att")
@@ -89,14 +89,14 @@ def without_config(run: Path) -> None:
 
 def with_half_a_config(run: Path) -> None:
     """A partial run whose config is cut off."""
-    aside = run.rename(partial_path(run))
+    aside = run.rename(get_partial_path(run))
     (aside / schema.MANIFEST).unlink()
     (aside / schema.CONFIG).write_text('attention = "chan')
 
 
 def with_half_a_checkpoint(run: Path) -> None:
     """A partial run whose checkpoint is cut off."""
-    aside = run.rename(partial_path(run))
+    aside = run.rename(get_partial_path(run))
     (aside / schema.MANIFEST).unlink()
     (aside / schema.CHECKPOINT).write_bytes(b"PK\x03\x04 and no more")
 

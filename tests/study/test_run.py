@@ -11,7 +11,7 @@ import torch
 from foveal.data import load_data
 from foveal.errors import UsageError
 from foveal.models import load_model
-from foveal.records import partial_path, read_run
+from foveal.records import get_partial_path, read_run
 from foveal.study import Progress, RunConfig, evaluate_run, run
 
 SMALL = RunConfig(
@@ -46,7 +46,7 @@ def test_leaves_all_that_it_should(folder: Path) -> None:
         "config.toml", "environment.json", "extras", "manifest.json", "metrics.csv", "model",
         "predictions.npz", "results.json", "training_batch.npz",
     ]  # fmt: skip
-    assert not partial_path(folder).exists()
+    assert not get_partial_path(folder).exists()
 
 
 def test_record_agrees_with_itself(folder: Path) -> None:

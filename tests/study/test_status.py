@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from foveal.errors import UsageError
-from foveal.records import partial_path, read_progress, write_progress
+from foveal.records import get_partial_path, read_progress, write_progress
 from foveal.study import Progress, Study, run
 from foveal.study.config import RunConfig
 from foveal.study.status import RunState, counts, seconds_left, study_states
@@ -20,9 +20,9 @@ def test_every_state(unbroken: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(unbroken, tmp_path / "study"))
     Study.open(folder, changed(seeds=3))
     first, second, *_, last = [state.folder for state in study_states(folder)]
-    first.rename(partial_path(first))
-    write_progress(partial_path(first), step=3, steps=8, seconds_left=10.0)
-    second.rename(partial_path(second))
+    first.rename(get_partial_path(first))
+    write_progress(get_partial_path(first), step=3, steps=8, seconds_left=10.0)
+    second.rename(get_partial_path(second))
     (last.parent / last.name).mkdir()
     states = {state.folder: state for state in study_states(folder)}
     assert counts(list(states.values())) == {

@@ -64,7 +64,7 @@ def test_without_the_extra(
 ) -> None:
     monkeypatch.setitem(sys.modules, name, None)  # what Python makes of a module that is not there
     assert main(["serve", str(study)]) == 2
-    assert "pip install 'foveal[web]'" in " ".join(capsys.readouterr().err.split())
+    assert 'pip install "foveal[web]"' in " ".join(capsys.readouterr().err.split())
 
 
 def one_object(lines: IO[str]) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from torch import nn
 
 from foveal.errors import UsageError
+from foveal.optional_imports import suggest_install
 
 
 def timm_factory(kind: str) -> Callable[..., nn.Module]:
@@ -21,13 +22,10 @@ def timm_factory(kind: str) -> Callable[..., nn.Module]:
             timm refuses the options.
     """
     try:
-        layers = importlib.import_module("timm.layers")
-    except (ImportError, RuntimeError) as error:
-        # RuntimeError: timm imports torchvision, which raises it beside a torch it was not built for.
-        raise UsageError(
-            f"Attention 'timm/{kind}' needs timm, which cannot be imported: {error}. "
-            "Install it with: pip install timm."
-        ) from error
+        with suggest_install("timm"):
+            layers = importlib.import_module("timm.layers")
+    except RuntimeError as error:  # from torchvision, if it was built for another version of torch
+        raise UsageError(f"timm cannot be imported ({error}).") from error
     try:
         module = layers.get_attn(kind)
     except AssertionError:

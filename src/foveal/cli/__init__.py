@@ -1,5 +1,8 @@
 """The command line: parse, call one function, print."""
 
-from foveal.cli.app import main
+from foveal.optional_imports import STUDY, suggest_install
+
+with suggest_install(STUDY):
+    from foveal.cli.app import main
 
 __all__ = ["main"]

@@ -11,7 +11,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from foveal.cli.console import err, out, print_json
-from foveal.errors import UsageError
+from foveal.optional_imports import suggest_install
 
 
 def serve(
@@ -71,10 +71,6 @@ def serve(
 
 def refuse_without_extra() -> None:
     """Refuse to go on where the extra is not installed."""
-    try:
+    with suggest_install("foveal[web]"):
         import fastapi  # noqa: F401
         import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise UsageError(
-            "The page needs FastAPI and uvicorn: pip install 'foveal[web]'."
-        ) from error

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from foveal.cost.copying import copied
 from foveal.errors import UsageError, bad_parameter
-from foveal.machine import processor_name
+from foveal.machine import get_processor_name
 
 META = "meta"
 Shape = Sequence[int]
@@ -123,4 +123,4 @@ def laid_out(tensor: Tensor) -> Tensor:
 def name_of(device: str) -> str:
     """Return the name of the hardware."""
     kind = torch.device(device).type
-    return torch.cuda.get_device_name(device) if kind == "cuda" else processor_name()
+    return torch.cuda.get_device_name(device) if kind == "cuda" else get_processor_name()

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
-from foveal.cache_folder import cache_folder
+from foveal.cache_folder import get_cache_folder
 from foveal.data.dataset import Split
 from foveal.data.decoded import Content, arrays, checksum
 from foveal.errors import FovealError
@@ -44,7 +44,7 @@ def content_key(kind: str, files: Iterable[Path], *, root: Path | None = None) -
 
 def cached(key: str, decode: Callable[[], Content]) -> tuple[Content, str]:
     """Return the content under `key` and its checksum; call `decode` only if it is not there."""
-    root = cache_folder() / "data"
+    root = get_cache_folder() / "data"
     entry = root / key
     found = read_entry(entry)
     if found is not None:

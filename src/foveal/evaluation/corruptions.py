@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from foveal.errors import bad_parameter, unknown_name
+from foveal.optional_imports import STUDY, suggest_install
 
 # Deviation, deviation in px, factor, factor of the side, quality: for the severities 1 to 5.
 CIFAR = {
@@ -172,7 +173,8 @@ def enlarged(images: Tensor, size: int, *, dim: int) -> Tensor:
 
 def jpeg(images: Tensor, quality: float) -> Tensor:
     """Write each image as JPEG and read it again, with Pillow's settings for everything else."""
-    from PIL import Image
+    with suggest_install(STUDY):
+        from PIL import Image
 
     mode, size = JPEG_MODES[images.shape[1]], (images.shape[3], images.shape[2])
     pixels = (images * 255).round().to("cpu", torch.uint8).permute(0, 2, 3, 1).contiguous()

@@ -18,6 +18,7 @@ from foveal.explanation.input_validation import (
 )
 from foveal.explanation.inputs import as_taken
 from foveal.module_modes import eval_mode
+from foveal.optional_imports import STUDY, suggest_install
 from foveal.variant_names import is_gate_key
 
 CHUNK = 16
@@ -50,7 +51,8 @@ def grad_cam(
     Source: Selvaraju et al. 2017, "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
     Localization", equations 1 and 2.
     """
-    from torchcam.methods import GradCAM
+    with suggest_install(STUDY):
+        from torchcam.methods import GradCAM
 
     check_images(images)
     name = last_convolution(model) if layer is None else layer

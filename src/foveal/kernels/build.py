@@ -18,8 +18,8 @@ from pathlib import Path
 import torch
 
 from foveal.atomic import atomic_write
-from foveal.cache_folder import cache_folder
-from foveal.machine import processor_name
+from foveal.cache_folder import get_cache_folder
+from foveal.machine import get_processor_name
 
 HERE = Path(__file__).parent
 SOURCES = (
@@ -65,8 +65,8 @@ def library() -> ctypes.CDLL | str:
 def built_path() -> Path:
     """Return where the library is kept, under a name of all that it depends on."""
     parts = [*((HERE / name).read_bytes() for name in SOURCES), *map(str.encode, OPTIONS)]
-    parts += [processor_name().encode(), torch.__version__.encode()]
-    return cache_folder() / f"gates-{hashlib.sha256(b'|'.join(parts)).hexdigest()[:16]}.so"
+    parts += [get_processor_name().encode(), torch.__version__.encode()]
+    return get_cache_folder() / f"gates-{hashlib.sha256(b'|'.join(parts)).hexdigest()[:16]}.so"
 
 
 def build(compiler: str, path: Path) -> None:

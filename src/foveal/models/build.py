@@ -17,6 +17,7 @@ from foveal.models.convnet import ConvNet
 from foveal.models.insertion import insert
 from foveal.models.parameter_matching import widening_for
 from foveal.models.resnet import resnet18, resnet34, resnet50, resnet101
+from foveal.optional_imports import MissingPackageError, suggest_install
 from foveal.seeding import fork_rng
 from foveal.user_imports import import_string
 from foveal.variant_names import BASELINE, WIDE_CONTROL, WITHOUT_ATTENTION
@@ -130,14 +131,15 @@ def backbone_maker(
 def from_library(library: str, model: str, in_channels: int, *, num_classes: int) -> nn.Module:
     """Build a network of torchvision or timm, without pretrained weights."""
     try:
-        if library == "timm":
-            timm = importlib.import_module("timm")
-            made = timm.create_model(model, num_classes=num_classes, in_chans=in_channels)
-        else:
-            models = importlib.import_module("torchvision.models")
-            made = models.get_model(model, weights=None, num_classes=num_classes)
-    except ImportError as error:
-        raise UsageError(f"{library}/{model} needs {library}: pip install {library}.") from error
+        with suggest_install(library):
+            if library == "timm":
+                timm = importlib.import_module("timm")
+                made = timm.create_model(model, num_classes=num_classes, in_chans=in_channels)
+            else:
+                models = importlib.import_module("torchvision.models")
+                made = models.get_model(model, weights=None, num_classes=num_classes)
+    except MissingPackageError:
+        raise
     except (ValueError, RuntimeError) as error:
         raise UsageError(f"{library} cannot build {model!r} ({error}).") from error
     network: nn.Module = made

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from foveal.errors import FovealError, UsageError
 from foveal.models.insertion import example_of
 from foveal.module_modes import eval_mode
+from foveal.optional_imports import suggest_install
 
 TOLERANCE = 1e-4  # of the largest logit: another runtime sums in another order
 
@@ -55,11 +56,9 @@ def write_program(model: nn.Module, images: Tensor, path: Path) -> Tensor:
 
 def write_onnx(model: nn.Module, images: Tensor, path: Path) -> Tensor:
     """Write an ONNX file and return what onnxruntime says of `images`."""
-    try:
+    with suggest_install("foveal[export]"):
         import onnxruntime
-        import onnxscript  # noqa: F401  # torch needs it and says so only in the middle of its work
-    except ImportError as error:
-        raise UsageError("ONNX needs: pip install 'foveal[export]'.") from error
+        import onnxscript  # noqa: F401  # torch reports its absence only in the middle of the export
     torch.onnx.export(
         model,
         (images,),

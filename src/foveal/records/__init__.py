@@ -4,7 +4,7 @@ from foveal.analysis.costs import costs_of
 from foveal.analysis.gate_findings import GateFinding, gate_findings_of
 from foveal.analysis.occlusion import ClassSheets, Sweeps, class_sheets_of, sweeps_of
 from foveal.analysis.robustness import RobustnessCurves, curves_of
-from foveal.atomic import atomic_write, partial_path
+from foveal.atomic import atomic_write, get_partial_path
 from foveal.records.design import Cell, Design, read_design, write_design
 from foveal.records.manifest import is_complete, refuse_damage
 from foveal.records.progress import RunProgress, read_progress, write_progress
@@ -36,7 +36,7 @@ __all__ = [
     "gate_findings_of",
     "has_extra",
     "is_complete",
-    "partial_path",
+    "get_partial_path",
     "read_design",
     "read_extras",
     "read_progress",

@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-from foveal.atomic import PARTIAL
+from foveal.atomic import PARTIAL_SUFFIX
 
 DAMAGED = ".damaged"
 
 
 def is_aside(path: Path) -> bool:
     """Say whether a path is no run to be counted: one being made, one set aside, or something else."""
-    return path.suffix == PARTIAL or DAMAGED in path.name or not path.is_dir()
+    return path.suffix == PARTIAL_SUFFIX or DAMAGED in path.name or not path.is_dir()
 
 
 def set_aside(folder: Path) -> Path:

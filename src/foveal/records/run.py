@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import tomli_w
 
 from foveal.atomic import atomic_write
 from foveal.errors import CorruptRecordError, FovealError, UsageError
+from foveal.optional_imports import STUDY, suggest_install
 from foveal.records import schema
 from foveal.records.manifest import damaged, is_complete, refuse_damage, seal
 
@@ -160,6 +160,8 @@ def read_checked_toml(path: Path, keys: frozenset[str]) -> dict[str, Any]:
 def write_toml(path: Path, content: Mapping[str, Any]) -> None:
     """Write a TOML file whole or not at all."""
     with atomic_write(path) as aside:
+        with suggest_install(STUDY):
+            import tomli_w
         aside.write_text(tomli_w.dumps(content))
 
 

@@ -1,6 +1,9 @@
 """A page, tables and figures from records alone: no torch, no retraining, no network."""
 
-from foveal.analysis.variant_runs import comparisons
-from foveal.report.report_files import Report, compare, report
+from foveal.optional_imports import STUDY, suggest_install
+
+with suggest_install(STUDY):
+    from foveal.analysis.variant_runs import comparisons
+    from foveal.report.report_files import Report, compare, report
 
 __all__ = ["Report", "compare", "comparisons", "report"]

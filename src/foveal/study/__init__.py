@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from foveal.lazy import lazy_exports
-from foveal.study.config import RunConfig, StudyConfig
-from foveal.study.progress import Progress
+from foveal.optional_imports import STUDY, suggest_install
+
+with suggest_install(STUDY):
+    from foveal.study.config import RunConfig, StudyConfig
+    from foveal.study.progress import Progress
 
 if TYPE_CHECKING:
     from foveal.study.executors import in_process as in_process
@@ -43,4 +46,5 @@ __getattr__ = lazy_exports(
         "ray_cluster": "executors",
         "run": "runner",
     },
+    requirement=STUDY,
 )

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from foveal.machine import processor_name
+from foveal.machine import get_processor_name
 
 LIBRARIES = ("torch", "accelerate", "numpy", "datasets", "pillow")
 
@@ -24,7 +24,7 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         **{name: version(name) for name in LIBRARIES},
         "system": platform.platform(),
-        "processor": processor_name(),
+        "processor": get_processor_name(),
         "cores": os.cpu_count(),
         "command": shlex.join(["foveal", *sys.argv[1:]]),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -14,7 +14,7 @@ from foveal.attention import parse_spec
 from foveal.data import ImageData
 from foveal.errors import UsageError
 from foveal.models import save_model
-from foveal.records import RunRecord, partial_path, read_run, schema, write_run
+from foveal.records import RunRecord, get_partial_path, read_run, schema, write_run
 from foveal.records.run import read_config, write_config
 from foveal.study import extras
 from foveal.study.config import RunConfig, as_record, differences
@@ -53,7 +53,7 @@ def run(
     """
     parse_spec(config.attention)  # a typo should not wait for the images
     data = data or read_data(images_of(config))
-    aside = partial_path(folder)
+    aside = get_partial_path(folder)
     stored = stored_config(folder) or stored_config(aside)
     config = with_checksums(with_full_paths(with_numerics(config, stored)), data)
     job = make_job(config, data)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from foveal.records import is_complete, partial_path, read_design, read_progress
+from foveal.records import get_partial_path, is_complete, read_design, read_progress
 from foveal.records.run import read_results
 from foveal.records.schema import RESULTS
 from foveal.study.config import RunConfig
@@ -47,7 +47,7 @@ def run_state(config: RunConfig, folder: Path) -> RunState:
         except (OSError, ValueError):  # damaged: the next `ablate` sets it aside
             return RunState(config, folder, "missing")
         return RunState(config, folder, "complete", 1.0, seconds, 0.0)
-    aside = partial_path(folder)
+    aside = get_partial_path(folder)
     if not aside.exists():
         return RunState(config, folder, "missing")
     progress = read_progress(aside)

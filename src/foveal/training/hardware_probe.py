@@ -11,8 +11,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foveal.cache_folder import cache_folder
-from foveal.machine import processor_name
+from foveal.cache_folder import get_cache_folder
+from foveal.machine import get_processor_name
 from foveal.records import atomic_write
 
 if TYPE_CHECKING:
@@ -81,13 +81,13 @@ def asked(question: str) -> str:
     """Return a question with all that its answer hangs on."""
     import torch
 
-    return f"{processor_name()} {torch.__version__} {question}"
+    return f"{get_processor_name()} {torch.__version__} {question}"
 
 
 def answer_to(question: str) -> Path:
     """Return where the answer is remembered."""
     digest = hashlib.sha256(asked(question).encode()).hexdigest()[:12]
-    return cache_folder() / f"probe-{digest}.json"
+    return get_cache_folder() / f"probe-{digest}.json"
 
 
 def step_time_ratio(threads: int) -> float:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from foveal.errors import UsageError, bad_parameter, unknown_name
@@ -20,8 +19,11 @@ from foveal.explanation.occlusion.sweep_file import read_sweep, write_sweep
 from foveal.explanation.occlusion.targets import Target, classes_of
 from foveal.explanation.occlusion.windows import Windows
 from foveal.explanation.rank_correlation import rank_correlation
-from foveal.plotting import Column, draw_comparison
+from foveal.optional_imports import STUDY, suggest_install
 from foveal.plotting.map_titles import UNITS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,6 +214,8 @@ class OcclusionResult:
         if (len(images), *images.shape[2:]) != (self.images, height, width):
             should_be = f"those of the sweep, of shape ({self.images}, C, {height}, {width})"
             raise bad_parameter("images", should_be, tuple(images.shape))
+        with suggest_install(STUDY):
+            from foveal.plotting import Column, draw_comparison
         columns = [
             Column(name, self.map(name).numpy(), self.titles(name, classes)) for name in self.models
         ]

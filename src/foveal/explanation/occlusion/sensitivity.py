@@ -20,6 +20,7 @@ from foveal.explanation.occlusion.sweep import chunk_size, swept
 from foveal.explanation.occlusion.targets import Target, checked_target
 from foveal.explanation.occlusion.windows import Size, windows_over
 from foveal.module_modes import eval_mode
+from foveal.optional_imports import STUDY, suggest_install
 
 MANY = 20_000  # forward passes of one image
 ONLY = "model"  # the name of a model that was given without one
@@ -160,8 +161,9 @@ def counted(
     if not progress:
         yield lambda _: None
         return
-    from rich.console import Console
-    from rich.progress import Progress
+    with suggest_install(STUDY):
+        from rich.console import Console
+        from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task("occlusion", total=total)

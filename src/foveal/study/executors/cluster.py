@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from foveal.errors import FovealError, UsageError
+from foveal.optional_imports import suggest_install
 from foveal.study.executors.task import Outcome, Task, attempt
 
 HERE = "local"
@@ -81,10 +82,8 @@ def refuse_too_much(ray: Any, takes: dict[str, float]) -> None:
 def connect(address: str) -> Any:
     """Return the module `ray`, connected to the cluster; nothing is reported to its makers."""
     os.environ |= QUIET
-    try:
+    with suggest_install("foveal[ray]"):
         import ray
-    except ImportError as error:
-        raise UsageError("Runs on a cluster need Ray: pip install 'foveal[ray]'.") from error
     try:
         refuse_silence(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)

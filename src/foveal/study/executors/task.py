@@ -9,7 +9,7 @@ from pathlib import Path
 
 from foveal.data import ImageData
 from foveal.errors import CorruptRecordError, FovealError
-from foveal.records import partial_path, set_aside
+from foveal.records import get_partial_path, set_aside
 from foveal.study.config import Images, RunConfig
 from foveal.study.progress import Progress
 from foveal.study.resolved_config import images_of, read_data
@@ -50,7 +50,7 @@ def attempt(task: Task, progress: Progress | None = None) -> Outcome:
         try:
             complete(task, progress)
         except CorruptRecordError as error:  # of an interrupted run: nothing of it can be used
-            aside = set_aside(partial_path(task.folder))
+            aside = set_aside(get_partial_path(task.folder))
             noticed = f"{error} It was set aside as {aside.name}."
             complete(task, progress)
     except Exception as error:  # whatever a network of the user's own may raise
