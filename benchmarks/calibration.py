@@ -26,7 +26,7 @@ from rich.table import Table
 
 import foveal
 from foveal import stats
-from foveal.plotting.svg import HUES, blank, house_style, to_svg
+from foveal.plotting import VARIANT_COLORS, new_figure, report_style, svg_element
 from foveal.stats.verdict import FALSE_ALARMS_LOOKING_AGAIN, decide
 
 ROOT = Path(__file__).parents[1]
@@ -189,12 +189,12 @@ def broken(rows: list[Row], looked: float) -> Iterator[str]:
 def picture(looks: Looks) -> str:
     """Draw what looking again does, as SVG for light and dark."""
     so_far, alone = looks.at_this_look_or_before, looks.at_this_look
-    with house_style(), matplotlib.rc_context(GRAY_TEXT):
-        figure = blank(520, 300)
+    with report_style(), matplotlib.rc_context(GRAY_TEXT):
+        figure = new_figure(520, 300)
         axes = figure.add_subplot()
         for shares, color, marker, label in (
-            (so_far, HUES[0], "o", "at this look\nor one before"),
-            (alone, HUES[1], "s", "at this look"),
+            (so_far, VARIANT_COLORS[0], "o", "at this look\nor one before"),
+            (alone, VARIANT_COLORS[1], "s", "at this look"),
         ):
             percent = 100 * np.array(shares)
             axes.plot(LOOKS, percent, color=color, marker=marker, markersize=4)
@@ -204,7 +204,7 @@ def picture(looks: Looks) -> str:
         axes.set_xticks([3, 5, 10, 15, 20])
         axes.set_xlabel("seeds per arm at the look")
         axes.set_ylabel("studies that show a difference, %")
-        return to_svg(
+        return svg_element(
             figure,
             name="looking-again",
             description=f"Without any difference, {100 * so_far[-1]:.0f} % of studies show one by 20 seeds.",

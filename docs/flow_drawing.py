@@ -14,7 +14,14 @@ from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 
-from foveal.plotting.svg import INK, MUTED, RULE, blank, house_style, to_svg
+from foveal.plotting import (
+    GRID_COLOR,
+    MUTED_COLOR,
+    TEXT_COLOR,
+    new_figure,
+    report_style,
+    svg_element,
+)
 
 FONT = 12  # px, as every length here
 LINE = 16
@@ -81,7 +88,7 @@ class Placed:
         )
 
 
-@house_style()
+@report_style()
 def draw(flow: Flow, *, name: str, description: str) -> str:
     """Return the figure as SVG for a page, the same text for the same flow.
 
@@ -95,7 +102,7 @@ def draw(flow: Flow, *, name: str, description: str) -> str:
     width = max(spot.x + spot.half_width for spot in placed.values()) + MARGIN
     high = max([spot.y + spot.half_height for spot in placed.values()] + [-top * ROW]) + MARGIN
     low = min([spot.y - spot.half_height for spot in placed.values()] + [-bottom * ROW]) - MARGIN
-    figure = blank(width, high - low)
+    figure = new_figure(width, high - low)
     figure.set_layout_engine("none")
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(low, high))
     axes.set_axis_off()
@@ -104,7 +111,7 @@ def draw(flow: Flow, *, name: str, description: str) -> str:
         draw_arrow(axes, points)
     for spot in placed.values():
         draw_box(axes, spot)
-    return to_svg(figure, name=name, description=description)
+    return svg_element(figure, name=name, description=description)
 
 
 def place(flow: Flow) -> dict[str, Placed]:
@@ -187,7 +194,7 @@ def draw_arrow(axes: Axes, points: list[Point]) -> None:
         path=Path(points),
         arrowstyle="-|>,head_length=0.5,head_width=0.22",
         mutation_scale=12,
-        color=MUTED,
+        color=MUTED_COLOR,
         linewidth=1.2,
         joinstyle="round",
         capstyle="butt",
@@ -199,7 +206,7 @@ def draw_arrow(axes: Axes, points: list[Point]) -> None:
 def draw_box(axes: Axes, spot: Placed) -> None:
     """Draw one box and its text."""
     if spot.box.circle:
-        look = {"edgecolor": INK, "facecolor": "none", "linewidth": 1.2, "clip_on": False}
+        look = {"edgecolor": TEXT_COLOR, "facecolor": "none", "linewidth": 1.2, "clip_on": False}
         axes.add_patch(Circle((spot.x, spot.y), RADIUS, **look))
         draw_sign(axes, spot)
         return
@@ -210,8 +217,8 @@ def draw_box(axes: Axes, spot: Placed) -> None:
             2 * spot.half_width,
             2 * spot.half_height,
             boxstyle="round,pad=0,rounding_size=4",
-            edgecolor=MUTED,
-            facecolor=RULE,
+            edgecolor=MUTED_COLOR,
+            facecolor=GRID_COLOR,
             linewidth=1,
             clip_on=False,
         )
@@ -220,7 +227,7 @@ def draw_box(axes: Axes, spot: Placed) -> None:
     for number, line in enumerate(lines):
         y = spot.y + ((len(lines) - 1) / 2 - number) * LINE - 0.36 * FONT
         weight = "bold" if spot.box.bare else "normal"
-        axes.text(spot.x, y, line, ha="center", size=FONT, weight=weight, color=INK)
+        axes.text(spot.x, y, line, ha="center", size=FONT, weight=weight, color=TEXT_COLOR)
 
 
 def draw_sign(axes: Axes, spot: Placed) -> None:
@@ -235,7 +242,7 @@ def draw_sign(axes: Axes, spot: Placed) -> None:
         axes.plot(
             [spot.x + reach * x0, spot.x + reach * x1],
             [spot.y + reach * y0, spot.y + reach * y1],
-            color=INK,
+            color=TEXT_COLOR,
             linewidth=1.2,
             clip_on=False,
         )

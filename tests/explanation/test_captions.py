@@ -7,7 +7,7 @@ import torch
 from foveal.explanation import OcclusionResult
 from foveal.explanation.occlusion.captions import panel_titles, pictures_of
 from foveal.explanation.occlusion.windows import windows_over
-from foveal.plotting.map_titles import RIGHT, WRONG
+from foveal.plotting.captions import RIGHT_MARK, WRONG_MARK
 
 LABELS = torch.tensor([0, 1, 2])
 GUESSES = [0, 2, 2]  # right, wrong, right
@@ -25,7 +25,7 @@ def result_of(target: str | int, labels: torch.Tensor | None) -> OcclusionResult
 def test_the_mark_tells_whether_the_prediction_is_the_true_label(target: str | int) -> None:
     titles = result_of(target, LABELS).titles("model", CLASSES)
     firsts = [title.splitlines()[0] for title in titles]
-    assert firsts == [f"{RIGHT} cat", f"{WRONG} owl", f"{RIGHT} owl"]
+    assert firsts == [f"{RIGHT_MARK} cat", f"{WRONG_MARK} owl", f"{RIGHT_MARK} owl"]
     # How sure it is, is of the target.
     high, low = np.exp([1, 0]) / (np.e + 2)
     wanted = {"label": [0, 1, 2], "pred": GUESSES, 1: [1, 1, 1]}[target]
@@ -44,7 +44,7 @@ def test_titles_by_hand() -> None:
     (title,) = panel_titles(
         p, torch.tensor([0]), torch.tensor([0.125]), labels=torch.tensor([1]), classes=["a", "b"]
     )
-    assert title == f"{RIGHT} b\np 0.25, drop 0.12"
+    assert title == f"{RIGHT_MARK} b\np 0.25, drop 0.12"
 
 
 def test_pictures_lie_between_0_and_1() -> None:

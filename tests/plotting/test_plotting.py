@@ -1,10 +1,13 @@
 """What figures show: the colors of a pixel, one scale for all panels, and what is written."""
 
 import io
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from matplotlib.figure import Figure
@@ -15,25 +18,31 @@ from foveal.errors import UsageError
 from foveal.explanation import occlusion_sensitivity
 from foveal.models import build_model
 from foveal.plotting import (
-    Column,
-    Curve,
-    SiteMap,
-    draw_comparison,
-    draw_gates,
-    draw_robustness,
+    MapColumn,
+    SiteMaps,
+    blend_signed_map,
+    draw_gate_maps,
+    draw_map_comparison,
+    draw_robustness_curves,
     save_figure,
-    shared_limit,
+    shared_color_limit,
 )
-from foveal.plotting.figure import Drawing
-from foveal.plotting.overlay import overlay
+from foveal.plotting.figure import NotebookFigure
 
+Array = npt.NDArray[np.floating[Any] | np.integer[Any]]
 RANDOM = np.random.default_rng(0)
 PICTURES = RANDOM.random((3, 8, 12, 3))
 
 
-def columns(*names: str) -> list[Column]:
+@dataclass(frozen=True)
+class Curve:
+    severity: Array
+    accuracy: Array
+
+
+def columns(*names: str) -> list[MapColumn]:
     return [
-        Column(name, RANDOM.normal(size=(3, 8, 12)), [f"{name}\n{row}" for row in range(3)])
+        MapColumn(name, RANDOM.normal(size=(3, 8, 12)), [f"{name}\n{row}" for row in range(3)])
         for name in names
     ]
 
@@ -47,7 +56,7 @@ def texts(figure: Figure) -> str:
 def test_a_pixel_goes_from_gray_to_the_color_of_its_value() -> None:
     picture = RANDOM.random((2, 4, 3))
     values = np.array([[0.0, 0.5, 1.0, 7.0], [-1.0, -0.25, np.nan, 0.0]])
-    found = overlay(picture, values, limit=1.0)
+    found = blend_signed_map(picture, values, limit=1.0)
     luma = picture @ [0.299, 0.587, 0.114]
     red, blue = (np.array(matplotlib.colormaps["RdBu_r"](end)[:3]) for end in (1.0, 0.0))
     assert red[0] > red[2]
@@ -63,21 +72,21 @@ def test_a_pixel_goes_from_gray_to_the_color_of_its_value() -> None:
 @pytest.mark.parametrize("channels", [1, 2, 4, 7])
 def test_channels_that_are_no_colors_are_averaged(channels: int) -> None:
     picture = RANDOM.random((2, 5, channels))
-    found = overlay(picture, np.zeros((2, 5)), limit=1.0)
+    found = blend_signed_map(picture, np.zeros((2, 5)), limit=1.0)
     np.testing.assert_allclose(found, np.repeat(picture.mean(2)[:, :, None], 3, axis=2))
 
 
 def test_the_limit_is_that_of_all_maps_together() -> None:
     maps = [RANDOM.normal(size=(2, 5, 6)), 3 * RANDOM.normal(size=(1, 5, 6))]
     together = np.abs(np.concatenate([m.ravel() for m in maps]))
-    assert shared_limit(maps) == pytest.approx(np.percentile(together, 99))
-    assert shared_limit([np.zeros((1, 2, 2))]) == 1.0
+    assert shared_color_limit(maps) == pytest.approx(np.percentile(together, 99))
+    assert shared_color_limit([np.zeros((1, 2, 2))]) == 1.0
     maps[0][0, 0, 0] = np.nan
-    assert np.isfinite(shared_limit(maps))
+    assert np.isfinite(shared_color_limit(maps))
 
 
 def test_a_comparison_has_a_row_an_image_and_one_scale() -> None:
-    figure = draw_comparison(
+    figure = draw_map_comparison(
         PICTURES,
         columns("none", "series"),
         names=["cat", "dog", "$x_1$"],
@@ -106,26 +115,26 @@ def test_a_comparison_has_a_row_an_image_and_one_scale() -> None:
 
 def test_the_difference_is_that_of_the_maps() -> None:
     both = columns("a", "b")
-    figure = draw_comparison(
+    figure = draw_map_comparison(
         PICTURES, both, names=[""] * 3, unit="", difference=("b", "a"), limit=2.0
     )
     shown = figure.axes[3].images[0].get_array()
-    expected = overlay(PICTURES[0], both[1].maps[0] - both[0].maps[0], limit=2.0)
+    expected = blend_signed_map(PICTURES[0], both[1].maps[0] - both[0].maps[0], limit=2.0)
     np.testing.assert_allclose(np.asarray(shown), expected)
 
 
 def test_a_flat_map_says_so() -> None:
-    flat = Column("none", np.zeros((1, 8, 12)), [""])
-    figure = draw_comparison(PICTURES[:1], [flat], names=["cat"], unit="drop")
+    flat = MapColumn("none", np.zeros((1, 8, 12)), [""])
+    figure = draw_map_comparison(PICTURES[:1], [flat], names=["cat"], unit="drop")
     assert "flat" in texts(figure)
 
 
 def test_gates_over_positions_and_channels() -> None:
     sites = [
-        SiteMap("first", RANDOM.random((3, 4, 6)), RANDOM.random((3, 16))),
-        SiteMap("second", None, RANDOM.random((3, 5))),
+        SiteMaps("first", RANDOM.random((3, 4, 6)), RANDOM.random((3, 16))),
+        SiteMaps("second", None, RANDOM.random((3, 5))),
     ]
-    figure = draw_gates(PICTURES, sites, names=["a", "b", "c"], caption="Gates.")
+    figure = draw_gate_maps(PICTURES, sites, names=["a", "b", "c"], caption="Gates.")
     assert len(figure.axes) == 4 * 3 + 1
     channels = sites[0].channels
     assert channels is not None
@@ -136,7 +145,7 @@ def test_gates_over_positions_and_channels() -> None:
     np.testing.assert_allclose(means[0], channels.mean(0)[order])
     np.testing.assert_allclose(spread[0], channels.max(0)[order])
     np.testing.assert_allclose(spread[2], channels.min(0)[order])
-    only = draw_gates(PICTURES, sites[1:], names=["a", "b", "c"])
+    only = draw_gate_maps(PICTURES, sites[1:], names=["a", "b", "c"])
     assert len(only.axes) == 2
 
 
@@ -146,7 +155,7 @@ def test_robustness_has_a_panel_a_condition_and_the_range_of_the_seeds() -> None
         condition: {name: Curve(severity, RANDOM.random((3, 4))) for name in ("none", "series")}
         for condition in ("occlusion", "noise", "blur", "jpeg")
     }
-    figure = draw_robustness(curves, caption="Curves.")
+    figure = draw_robustness_curves(curves, caption="Curves.")
     shown = [axes for axes in figure.axes if axes.lines]
     assert [axes.get_title(loc="left") for axes in shown] == list(curves)
     for axes, by_variant in zip(shown, curves.values(), strict=True):
@@ -162,8 +171,8 @@ def test_robustness_has_a_panel_a_condition_and_the_range_of_the_seeds() -> None
 def test_files_are_whole_and_the_same_each_time(tmp_path: Path) -> None:
     def once(folder: Path) -> list[Path]:
         folder.mkdir()
-        figure = draw_gates(
-            PICTURES, [SiteMap("a", PICTURES[:, :, :, 0], None)], names=["a", "b", "c"]
+        figure = draw_gate_maps(
+            PICTURES, [SiteMaps("a", PICTURES[:, :, :, 0], None)], names=["a", "b", "c"]
         )
         return save_figure(figure, folder / "gates-series:r=8.x")
 
@@ -174,8 +183,8 @@ def test_files_are_whole_and_the_same_each_time(tmp_path: Path) -> None:
 
 
 def test_a_notebook_shows_it() -> None:
-    figure = draw_comparison(PICTURES[:1], columns("none"), names=["cat"], unit="drop")
-    assert isinstance(figure, Drawing)
+    figure = draw_map_comparison(PICTURES[:1], columns("none"), names=["cat"], unit="drop")
+    assert isinstance(figure, NotebookFigure)
     with Image.open(io.BytesIO(figure._repr_png_())) as picture:
         assert picture.size == tuple(int(side) for side in figure.bbox.size)
 

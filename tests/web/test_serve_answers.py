@@ -18,8 +18,7 @@ from torch import nn
 from foveal.data.image_decoding import center_square
 from foveal.errors import UsageError
 from foveal.explanation import OcclusionResult, gate_maps, grad_cam, occlusion_sensitivity
-from foveal.plotting import shared_limit
-from foveal.plotting.overlay import overlay
+from foveal.plotting import blend_signed_map, shared_color_limit
 from foveal.records import is_complete, read_run
 from foveal.report import report
 from foveal.study.run_extras import images_at
@@ -103,13 +102,13 @@ def test_maps_are_those_of_a_sweep_over_all_networks(
     *_, last = sweep(client, example(client, ROW)["token"], **options)
     direct = swept(models, served, ROW, **options)
     maps = {name: direct.map(name)[0].numpy() for name in VARIANTS}
-    assert last["limit"] == pytest.approx(shared_limit(maps.values()), rel=1e-4)
+    assert last["limit"] == pytest.approx(shared_color_limit(maps.values()), rel=1e-4)
     assert tuple(last["window"]) == direct.windows.window
     assert tuple(last["stride"]) == direct.windows.stride
     image = served.data.test.images[ROW] / 255
     for own in last["variants"]:
         name = own["variant"]
-        drawn = 255 * overlay(image, maps[name], limit=last["limit"])
+        drawn = 255 * blend_signed_map(image, maps[name], limit=last["limit"])
         assert np.abs(picture(own["picture"]) - drawn).max() < 1.5
         assert own["drop"] == pytest.approx(float(direct.grid(name).max()), abs=1e-4)
         assert own["probability"] == pytest.approx(float(direct.sureness(name)[0]), abs=1e-4)
@@ -147,11 +146,11 @@ def test_grad_cam_and_gates_are_on_shared_scales(
     cams = {n: grad_cam(m, images, [found["label"]])[0].numpy() for n, m in models.items()}
     gates = {n: gate_maps(m, images) for n, m in models.items() if n != "none"}
     spatial = [g.spatial for each in gates.values() for g in each if g.kind != "channel"]
-    assert answer["cam_limit"] == pytest.approx(shared_limit(cams.values()), rel=1e-3)
+    assert answer["cam_limit"] == pytest.approx(shared_color_limit(cams.values()), rel=1e-3)
     ends = [float(min(m.min() for m in spatial)), float(max(m.max() for m in spatial))]
     assert answer["gate_ends"] == pytest.approx(ends, abs=1e-5)
     for own in answer["variants"]:
-        drawn = 255 * overlay(image, cams[own["variant"]], limit=answer["cam_limit"])
+        drawn = 255 * blend_signed_map(image, cams[own["variant"]], limit=answer["cam_limit"])
         assert np.abs(picture(own["cam"]) - drawn).max() < 2
         direct = gates.get(own["variant"], ())
         assert [one["site"] for one in own["gates"]] == [gate.site for gate in direct]

@@ -13,17 +13,18 @@ from matplotlib.figure import Figure
 
 from foveal.explanation import GateMap
 from foveal.plotting import (
-    Column,
-    SiteMap,
-    draw_comparison,
-    draw_gates,
-    draw_robustness,
-    evenly,
+    SCORE_UNITS,
+    MapColumn,
+    SiteMaps,
+    draw_gate_maps,
+    draw_map_comparison,
+    draw_robustness_curves,
+    find_difference_pair,
+    panel_title,
+    pick_evenly_spaced,
     save_figure,
-    shared_limit,
-    telling_pair,
+    shared_color_limit,
 )
-from foveal.plotting.map_titles import UNITS, panel_title
 from foveal.records import ClassSheets, RobustnessCurves
 from foveal.records.run import write_json
 from foveal.study.class_sheets import class_sheets
@@ -50,7 +51,7 @@ def write_explanation(
         written += save_figure(sheet(sheets, found, networks), folder / "classes")
     borne = robustness_curves(networks)
     if borne is not None:
-        figure = draw_robustness(borne.curves, caption=robustness_caption(borne, found))
+        figure = draw_robustness_curves(borne.curves, caption=robustness_caption(borne, found))
         written += save_figure(figure, folder / "robustness")
     for network in first_of_each(networks):
         maps = gates_of(network, found, most=GATED_IMAGES)
@@ -77,15 +78,15 @@ def listed(folder: Path) -> set[Path]:
 def comparison(found: Explanation) -> Figure:
     """Draw the maps of all variants, a row an image."""
     columns = [
-        Column(name, found.maps(name)[:MOST_ROWS], titles(found, name)[:MOST_ROWS])
+        MapColumn(name, found.maps(name)[:MOST_ROWS], titles(found, name)[:MOST_ROWS])
         for name in found.networks
     ]
-    limit = shared_limit([column.maps for column in columns])
-    return draw_comparison(
+    limit = shared_color_limit([column.maps for column in columns])
+    return draw_map_comparison(
         found.pictures[:MOST_ROWS],
         columns,
         names=[found.data.classes[label] for label in found.labels[:MOST_ROWS]],
-        unit=UNITS[found.result.score],
+        unit=SCORE_UNITS[found.result.score],
         caption=f"{found.result.caption}{fills_in_words(found)} {spread(found, limit)}",
         window=found.result.windows.window,
         limit=limit,
@@ -106,7 +107,7 @@ def compared(networks: Sequence[Network]) -> tuple[str, str] | None:
     here = [network for network in networks if network.cell == networks[0].cell]
     if len(here) < 2:
         return None
-    first, second = telling_pair([network.config.attention for network in here])
+    first, second = find_difference_pair([network.config.attention for network in here])
     return here[first].name, here[second].name
 
 
@@ -122,8 +123,8 @@ def titles(found: Explanation, variant: str) -> list[str]:
                 guess,
                 int(label),
                 found.data.classes[guess],
-                probability=p[row],
-                fall=falls[row],
+                confidence=p[row],
+                max_drop=falls[row],
                 votes=int(votes[row, guess]),
                 seeds=seeds,
             )
@@ -176,7 +177,7 @@ def sheet(sheets: ClassSheets, found: Explanation, networks: Sequence[Network]) 
     images, shown = found.data.test.images, slice(MOST_ROWS)
     pictures = np.stack([np.asarray(images[rows]).mean(0) / 255 for rows in sheets.rows[shown]])
     columns = [
-        Column(name, maps[shown], [""] * len(maps[shown])) for name, maps in sheets.maps.items()
+        MapColumn(name, maps[shown], [""] * len(maps[shown])) for name, maps in sheets.maps.items()
     ]
     named = [
         f"{found.data.classes[k]}\nn = {n}"
@@ -189,11 +190,11 @@ def sheet(sheets: ClassSheets, found: Explanation, networks: Sequence[Network]) 
         f"images. Window {h} x {w} px, stride {sy} x {sx}, fill {sheets.fill}, score prob, target the true "
         "label; one scale for all panels."
     )
-    return draw_comparison(
+    return draw_map_comparison(
         pictures,
         columns,
         names=named,
-        unit=UNITS["prob"],
+        unit=SCORE_UNITS["prob"],
         caption=caption,
         window=sheets.window,
         difference=compared(networks_by_name(found)),
@@ -216,7 +217,7 @@ def gates(maps: Sequence[GateMap], network: Network, found: Explanation) -> Figu
     by_site: dict[str, list[GateMap]] = {}
     for one in maps:
         by_site.setdefault(one.site, []).append(one)
-    names = evenly(list(by_site), MOST_SITES)
+    names = pick_evenly_spaced(list(by_site), MOST_SITES)
     sites = [site_map(name, by_site[name]) for name in names]
     shown = len(maps[0].values)
     left = f", {len(names)} of its {len(by_site)} sites" if len(names) < len(by_site) else ""
@@ -225,7 +226,7 @@ def gates(maps: Sequence[GateMap], network: Network, found: Explanation) -> Figu
         "attention over positions (of a gate over both, its mean over channels). Below, attention over "
         "channels, sorted by its mean over the images; a band goes from the smallest to the largest image."
     )
-    return draw_gates(
+    return draw_gate_maps(
         found.pictures[:shown],
         sites,
         names=[found.data.classes[label] for label in found.labels[:shown]],
@@ -233,11 +234,11 @@ def gates(maps: Sequence[GateMap], network: Network, found: Explanation) -> Figu
     )
 
 
-def site_map(name: str, gates_there: Sequence[GateMap]) -> SiteMap:
+def site_map(name: str, gates_there: Sequence[GateMap]) -> SiteMaps:
     """Return what the gates of one site say, over positions and over channels."""
     spatial = [one.spatial.numpy() for one in gates_there if one.kind != "channel"]
     channels = [one.channels.numpy() for one in gates_there if one.kind != "spatial"]
-    return SiteMap(name, spatial[0] if spatial else None, channels[0] if channels else None)
+    return SiteMaps(name, spatial[0] if spatial else None, channels[0] if channels else None)
 
 
 def first_of_each(networks: Sequence[Network]) -> list[Network]:

@@ -1,4 +1,7 @@
-"""Maps drawn over images, one way for results, commands and the report; arrays in, figures out."""
+"""Figures and pictures from arrays: maps over images, gates, robustness curves; PNG, SVG and data URIs.
+
+The names are imported on first use, so that captions are available without matplotlib.
+"""
 
 from __future__ import annotations
 
@@ -8,42 +11,111 @@ from foveal.lazy import lazy_exports
 from foveal.optional_imports import STUDY
 
 if TYPE_CHECKING:
-    from foveal.plotting.figure_files import save_figure as save_figure
-    from foveal.plotting.gate_maps import SiteMap as SiteMap
-    from foveal.plotting.gate_maps import draw_gates as draw_gates
-    from foveal.plotting.gate_maps import evenly as evenly
-    from foveal.plotting.map_comparison import Column as Column
-    from foveal.plotting.map_comparison import draw_comparison as draw_comparison
-    from foveal.plotting.map_comparison import telling_pair as telling_pair
-    from foveal.plotting.overlay import shared_limit as shared_limit
-    from foveal.plotting.robustness_curves import Curve as Curve
-    from foveal.plotting.robustness_curves import draw_robustness as draw_robustness
+    from foveal.plotting.captions import SCORE_UNITS as SCORE_UNITS
+    from foveal.plotting.captions import occlusion_caption as occlusion_caption
+    from foveal.plotting.captions import panel_title as panel_title
+    from foveal.plotting.figure import encode_png as encode_png
+    from foveal.plotting.figure import new_figure as new_figure
+    from foveal.plotting.figure import save_figure as save_figure
+    from foveal.plotting.gate_maps import SiteMaps as SiteMaps
+    from foveal.plotting.gate_maps import draw_gate_maps as draw_gate_maps
+    from foveal.plotting.gate_maps import pick_evenly_spaced as pick_evenly_spaced
+    from foveal.plotting.images import make_thumbnail as make_thumbnail
+    from foveal.plotting.images import page_block_size as page_block_size
+    from foveal.plotting.images import shrink_for_page as shrink_for_page
+    from foveal.plotting.images import to_data_uri as to_data_uri
+    from foveal.plotting.map_comparison import MapColumn as MapColumn
+    from foveal.plotting.map_comparison import draw_map_comparison as draw_map_comparison
+    from foveal.plotting.map_comparison import find_difference_pair as find_difference_pair
+    from foveal.plotting.overlay import blend_gate_map as blend_gate_map
+    from foveal.plotting.overlay import blend_signed_map as blend_signed_map
+    from foveal.plotting.overlay import color_scale_uris as color_scale_uris
+    from foveal.plotting.overlay import is_flat as is_flat
+    from foveal.plotting.overlay import shared_color_limit as shared_color_limit
+    from foveal.plotting.overlay import value_range as value_range
+    from foveal.plotting.page_svg import add_tooltip as add_tooltip
+    from foveal.plotting.page_svg import replace_css_variables as replace_css_variables
+    from foveal.plotting.page_svg import svg_element as svg_element
+    from foveal.plotting.robustness_curves import AccuracyCurve as AccuracyCurve
+    from foveal.plotting.robustness_curves import draw_robustness_curves as draw_robustness_curves
+    from foveal.plotting.style import GRID_COLOR as GRID_COLOR
+    from foveal.plotting.style import MUTED_COLOR as MUTED_COLOR
+    from foveal.plotting.style import TEXT_COLOR as TEXT_COLOR
+    from foveal.plotting.style import VARIANT_COLORS as VARIANT_COLORS
+    from foveal.plotting.style import report_style as report_style
+    from foveal.plotting.style import variant_style as variant_style
 
 __all__ = [
-    "Column",
-    "Curve",
-    "SiteMap",
-    "draw_comparison",
-    "draw_gates",
-    "draw_robustness",
-    "evenly",
+    "AccuracyCurve",
+    "GRID_COLOR",
+    "MUTED_COLOR",
+    "MapColumn",
+    "SCORE_UNITS",
+    "SiteMaps",
+    "TEXT_COLOR",
+    "VARIANT_COLORS",
+    "add_tooltip",
+    "blend_gate_map",
+    "blend_signed_map",
+    "color_scale_uris",
+    "draw_gate_maps",
+    "draw_map_comparison",
+    "draw_robustness_curves",
+    "encode_png",
+    "find_difference_pair",
+    "is_flat",
+    "make_thumbnail",
+    "new_figure",
+    "occlusion_caption",
+    "page_block_size",
+    "panel_title",
+    "pick_evenly_spaced",
+    "replace_css_variables",
+    "report_style",
     "save_figure",
-    "shared_limit",
-    "telling_pair",
+    "shared_color_limit",
+    "shrink_for_page",
+    "svg_element",
+    "to_data_uri",
+    "value_range",
+    "variant_style",
 ]
 __getattr__ = lazy_exports(
     __name__,
     {
-        "Column": "map_comparison",
-        "Curve": "robustness_curves",
-        "SiteMap": "gate_maps",
-        "draw_comparison": "map_comparison",
-        "draw_gates": "gate_maps",
-        "draw_robustness": "robustness_curves",
-        "evenly": "gate_maps",
-        "save_figure": "figure_files",
-        "shared_limit": "overlay",
-        "telling_pair": "map_comparison",
+        "AccuracyCurve": "robustness_curves",
+        "GRID_COLOR": "style",
+        "MUTED_COLOR": "style",
+        "MapColumn": "map_comparison",
+        "SCORE_UNITS": "captions",
+        "SiteMaps": "gate_maps",
+        "TEXT_COLOR": "style",
+        "VARIANT_COLORS": "style",
+        "add_tooltip": "page_svg",
+        "blend_gate_map": "overlay",
+        "blend_signed_map": "overlay",
+        "color_scale_uris": "overlay",
+        "draw_gate_maps": "gate_maps",
+        "draw_map_comparison": "map_comparison",
+        "draw_robustness_curves": "robustness_curves",
+        "encode_png": "figure",
+        "find_difference_pair": "map_comparison",
+        "is_flat": "overlay",
+        "make_thumbnail": "images",
+        "new_figure": "figure",
+        "occlusion_caption": "captions",
+        "page_block_size": "images",
+        "panel_title": "captions",
+        "pick_evenly_spaced": "gate_maps",
+        "replace_css_variables": "page_svg",
+        "report_style": "style",
+        "save_figure": "figure",
+        "shared_color_limit": "overlay",
+        "shrink_for_page": "images",
+        "svg_element": "page_svg",
+        "to_data_uri": "images",
+        "value_range": "overlay",
+        "variant_style": "style",
     },
     requirement=STUDY,
 )

@@ -1,4 +1,4 @@
-"""What the gates of a network say: maps over positions on the images, weights of channels as bars."""
+"""Figure of gate maps: spatial attention over the images, channel attention as sorted bars."""
 
 from __future__ import annotations
 
@@ -14,30 +14,29 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from foveal.plotting.figure import Drawing
+from foveal.plotting.figure import NotebookFigure
+from foveal.plotting.images import to_grayscale
 from foveal.plotting.map_comparison import (
-    PANEL,
-    STYLE,
-    bare,
+    ROW_GAP,
+    add_color_bar,
+    add_column_title,
     draw_picture,
-    head,
-    scale_beside,
+    grid_size,
+    hide_ticks_and_frame,
 )
-from foveal.plotting.overlay import gray
-from foveal.plotting.style import INK
+from foveal.plotting.overlay import GATE_COLORMAP, GATE_OPACITY
+from foveal.plotting.style import PANEL_STYLE, TEXT_COLOR, VARIANT_COLORS
 
 Array = npt.NDArray[Any]
 
-COLORS = "cividis"  # even for all eyes
-OPACITY = 0.7  # the image is still told beneath, and the colors of the scale too
-BARS = "#0072b2"
+BAR_COLOR = VARIANT_COLORS[0]
 
 
 @dataclass(frozen=True, eq=False)
-class SiteMap:
-    """What the gates of one site say of N images.
+class SiteMaps:
+    """Maps of the gates at one site for N images: `spatial` (N, h, w) and `channels` (N, C).
 
-    `spatial` is (N, h, w) and `channels` (N, C); either is None where the site has no such gate.
+    Either is None if the site has no such gate.
     """
 
     name: str
@@ -45,83 +44,87 @@ class SiteMap:
     channels: Array | None
 
 
-@matplotlib.rc_context(STYLE)
-def draw_gates(
-    pictures: Array, sites: Sequence[SiteMap], *, names: Sequence[str], caption: str = ""
+@matplotlib.rc_context(PANEL_STYLE)
+def draw_gate_maps(
+    pictures: Array, sites: Sequence[SiteMaps], *, names: Sequence[str], caption: str = ""
 ) -> Figure:
-    """Draw a row an image and a column a site, and below the weights of the channels.
+    """Draw one row per image and one column per site, and channel weights in the last row.
 
-    Maps over positions lie on the gray of the image, and share one scale from the smallest to the
-    largest value. The bars are the means over the images by channel, sorted, with a band from the
-    smallest to the largest of the images: a gate whose band has no height says the same of every image.
+    Spatial maps are blended over the grayscale image, on one scale from the smallest to the largest
+    value. Bars are the means over the images by channel, sorted; the band on each bar is the range over
+    the images. A gate with bands of zero height gives the same weights for every image.
 
     Args:
         pictures: (N, H, W, C) in [0, 1].
         sites: in the order in which they run.
-        names: what is written beside each picture.
-        caption: stands below the figure.
+        names: label of each picture.
+        caption: text below the figure.
     """
-    over_space = [site.spatial for site in sites if site.spatial is not None]
-    with_bars = any(site.channels is not None for site in sites)
-    rows, across = (len(pictures) if over_space else 0) + with_bars, len(sites) + 1
-    height, width = pictures.shape[1:3]
-    size = (PANEL * across + 1.2, (PANEL * height / width + 0.1) * rows + 0.9)
-    figure = Drawing(*size)
+    spatial_maps = [site.spatial for site in sites if site.spatial is not None]
+    has_bars = any(site.channels is not None for site in sites)
+    rows, across = (len(pictures) if spatial_maps else 0) + has_bars, len(sites) + 1
+    figure = NotebookFigure(*grid_size(pictures, rows, across, row_gap=ROW_GAP))
     grid = figure.subplots(rows, across, squeeze=False)
-    if over_space:
-        scale = Normalize(min(m.min() for m in over_space), max(m.max() for m in over_space))
+    if spatial_maps:
+        scale = Normalize(min(m.min() for m in spatial_maps), max(m.max() for m in spatial_maps))
         for row, picture in enumerate(pictures):
             draw_picture(grid[row][0], picture, names[row], None)
             for axes, site in zip(grid[row][1:], sites, strict=True):
-                bare(axes)
+                hide_ticks_and_frame(axes)
                 if site.spatial is None:
                     axes.set_axis_off()
                 else:
-                    draw_spatial(axes, picture, site.spatial[row], scale)
-        bar = scale_beside(figure, grid[: len(pictures)], ScalarMappable(scale, COLORS))
+                    draw_spatial_map(axes, picture, site.spatial[row], scale)
+        color_scale = ScalarMappable(scale, GATE_COLORMAP)
+        bar = add_color_bar(figure, grid[: len(pictures)], color_scale)
         bar.set_label("attention over positions")
-    if with_bars:
+    if has_bars:
         grid[-1][0].axis("off")
         for axes, site in zip(grid[-1][1:], sites, strict=True):
-            draw_channels(axes, site)
+            draw_channel_weights(axes, site)
     for axes, site in zip(grid[0][1:], sites, strict=True):
-        head(axes, site.name)
-    figure.write_below(caption)
+        add_column_title(axes, site.name)
+    figure.add_caption(caption)
     return figure
 
 
-def evenly(names: Sequence[str], most: int) -> list[str]:
-    """Return at most so many names, spread evenly, with the first and the last.
+def pick_evenly_spaced(names: Sequence[str], max_count: int) -> list[str]:
+    """Return at most `max_count` names at evenly spaced indices, including the first and the last.
 
-    >>> evenly("abcde", 3)
+    >>> pick_evenly_spaced("abcde", 3)
     ['a', 'c', 'e']
     """
-    if len(names) <= most:
+    if len(names) <= max_count:
         return list(names)
-    return [names[round(k)] for k in np.linspace(0, len(names) - 1, most)]
+    return [names[round(index)] for index in np.linspace(0, len(names) - 1, max_count)]
 
 
-def draw_spatial(axes: Axes, picture: Array, values: Array, scale: Normalize) -> None:
-    """Draw one map over its picture, each of its cells over the pixels it stands for."""
+def draw_spatial_map(axes: Axes, picture: Array, values: Array, scale: Normalize) -> None:
+    """Draw one map over its picture; each cell of the map covers its block of pixels."""
     height, width = picture.shape[:2]
     extent = (-0.5, width - 0.5, height - 0.5, -0.5)
-    axes.imshow(gray(picture), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axes.imshow(to_grayscale(picture), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     axes.imshow(
-        values, norm=scale, cmap=COLORS, alpha=OPACITY, interpolation="nearest", extent=extent
+        values,
+        norm=scale,
+        cmap=GATE_COLORMAP,
+        alpha=GATE_OPACITY,
+        interpolation="nearest",
+        extent=extent,
     )
 
 
-def draw_channels(axes: Axes, site: SiteMap) -> None:
-    """Draw the weights of the channels, sorted, and how far they go over the images."""
+def draw_channel_weights(axes: Axes, site: SiteMaps) -> None:
+    """Draw the mean weight of each channel, sorted, and the range over the images."""
     if site.channels is None:
         axes.set_axis_off()
         return
     means = site.channels.mean(0)
     order = np.argsort(-means, kind="stable")
     edges = np.arange(len(means) + 1) - 0.5
-    axes.stairs(means[order], edges, fill=True, color=BARS, alpha=0.55, linewidth=0)
+    axes.stairs(means[order], edges, fill=True, color=BAR_COLOR, alpha=0.55, linewidth=0)
     low, high = site.channels.min(0)[order], site.channels.max(0)[order]
-    axes.stairs(high, edges, baseline=low, fill=True, color=INK, alpha=0.6, linewidth=0)
+    axes.stairs(high, edges, baseline=low, fill=True, color=TEXT_COLOR, alpha=0.6, linewidth=0)
     axes.set_ylim(0, max(1.0, float(high.max())))
     axes.set_xlim(-0.5, len(means) - 0.5)
     axes.set_xticks([])

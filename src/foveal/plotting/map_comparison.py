@@ -1,4 +1,4 @@
-"""Maps of several networks side by side: a row an image, a column a network, one color scale."""
+"""Comparison figure: maps of several networks, one row per image, one column per network, one color scale."""
 
 from __future__ import annotations
 
@@ -15,28 +15,36 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from foveal.plotting.figure import Drawing
-from foveal.plotting.overlay import color_scale, draw_overlay, gray, shared_limit
+from foveal.plotting.figure import NotebookFigure
+from foveal.plotting.images import to_grayscale
+from foveal.plotting.overlay import draw_signed_map, shared_color_limit, signed_color_scale
+from foveal.plotting.style import PANEL_STYLE
+from foveal.variant_names import BASELINE, get_variant_name
 
 Array = npt.NDArray[Any]
 
-PANEL, TITLES, SCALE_WIDTH, LONGEST_SCALE = 1.25, 0.36, 0.11, 6.0  # inches
-STYLE: dict[Any, Any] = {"text.parse_math": False, "svg.fonttype": "none", "font.size": 8}
+# Lengths in inches.
+PANEL_WIDTH = 1.25
+TITLE_HEIGHT, ROW_GAP = 0.36, 0.1
+FIGURE_MARGIN = (1.2, 0.9)
+COLOR_BAR_WIDTH, MAX_COLOR_BAR_HEIGHT = 0.11, 6.0
+
+CBAM_NAMES = ("cbam", "series")
 
 
 @dataclass(frozen=True, eq=False)
-class Column:
-    """The maps of one network: `maps` (N, H, W), and what is written above each, at most two lines."""
+class MapColumn:
+    """Maps of one network: `maps` (N, H, W), and a title of at most two lines above each."""
 
     name: str
     maps: Array
     titles: Sequence[str]
 
 
-@matplotlib.rc_context(STYLE)
-def draw_comparison(
+@matplotlib.rc_context(PANEL_STYLE)
+def draw_map_comparison(
     pictures: Array,
-    columns: Sequence[Column],
+    columns: Sequence[MapColumn],
     *,
     names: Sequence[str],
     unit: str,
@@ -45,66 +53,80 @@ def draw_comparison(
     difference: tuple[str, str] | None = None,
     limit: float | None = None,
 ) -> Figure:
-    """Draw one row an image: the image, the map of each column, and the difference of two.
+    """Draw one row per image: the image, the map of each column, and the difference of two columns.
 
     Args:
         pictures: (N, H, W, C) in [0, 1].
         columns: the networks, each with N maps.
-        names: what is written beside each picture.
-        unit: of the color bar.
-        caption: stands below the figure.
-        window: the size of the window (vertical, horizontal), drawn to scale in the first picture.
-        difference: names of two columns; the last column shows the first less the second.
+        names: label of each picture.
+        unit: label of the color bar.
+        caption: text below the figure.
+        window: the size of the occlusion window (vertical, horizontal), drawn to scale in the first picture.
+        difference: names of two columns; an extra last column shows the first minus the second.
         limit: end of the color scale; by default that of all maps together.
     """
-    shown = [*columns, *subtracted(columns, difference)]
-    limit = shared_limit([column.maps for column in columns]) if limit is None else limit
+    shown = [*columns, *difference_columns(columns, difference)]
+    limit = shared_color_limit([column.maps for column in columns]) if limit is None else limit
     rows, across = len(pictures), len(shown) + 1
-    height, width = pictures.shape[1:3]
-    above = TITLES if any(any(column.titles) for column in columns) else 0.1
-    size = (PANEL * across + 1.2, (PANEL * height / width + above) * rows + 0.9)
-    figure = Drawing(*size)
+    has_titles = any(any(column.titles) for column in columns)
+    size = grid_size(pictures, rows, across, row_gap=TITLE_HEIGHT if has_titles else ROW_GAP)
+    figure = NotebookFigure(*size)
     grid = figure.subplots(rows, across, squeeze=False)
     for row, picture in enumerate(pictures):
         draw_picture(grid[row][0], picture, names[row], window if row == 0 else None)
         for axes, column in zip(grid[row][1:], shown, strict=True):
-            draw_overlay(axes, picture, column.maps[row], limit=limit)
-            bare(axes)
+            draw_signed_map(axes, picture, column.maps[row], limit=limit)
+            hide_ticks_and_frame(axes)
             axes.set_title(column.titles[row], fontsize=6.5, pad=2.5, linespacing=1.1)
     for axes, column in zip(grid[0][1:], shown, strict=True):
-        head(axes, column.name)
-    head(grid[0][0], "image")
-    bar = scale_beside(figure, grid, color_scale(limit), extend="both")
+        add_column_title(axes, column.name)
+    add_column_title(grid[0][0], "image")
+    bar = add_color_bar(figure, grid, signed_color_scale(limit), extend="both")
     bar.set_label(unit)
-    figure.write_below(caption)
+    figure.add_caption(caption)
     return figure
 
 
-def telling_pair(variants: Sequence[str]) -> tuple[int, int]:
-    """Return the places of the two whose difference is shown: `series` less `none`, else last less first.
+def find_difference_pair(variants: Sequence[str]) -> tuple[int, int]:
+    """Return the indices of the two variants to subtract: CBAM minus the baseline if both are there.
 
-    >>> telling_pair(["none", "channel", "series:reduction=8", "parallel"])
+    Otherwise the last variant takes the place of CBAM, and the first that of the baseline.
+
+    >>> find_difference_pair(["none", "channel", "cbam:reduction=8", "bam"])
     (2, 0)
     """
-    kinds = [variant.partition(":")[0] for variant in variants]
-    first = kinds.index("none") if "none" in kinds else 0
-    last = kinds.index("series") if "series" in kinds else len(kinds) - 1
-    return (last, first) if last != first else (len(kinds) - 1, 0)
+    names = [get_variant_name(variant) for variant in variants]
+    last = len(names) - 1
+    baseline = names.index(BASELINE) if BASELINE in names else 0
+    cbam = next((index for index, name in enumerate(names) if name in CBAM_NAMES), last)
+    return (cbam, baseline) if cbam != baseline else (last, 0)
 
 
-def subtracted(columns: Sequence[Column], difference: tuple[str, str] | None) -> list[Column]:
-    """Return the column that shows by how much one network's maps differ from another's."""
+def difference_columns(
+    columns: Sequence[MapColumn], difference: tuple[str, str] | None
+) -> list[MapColumn]:
+    """Return the column with the maps of one network minus those of another; empty without a pair."""
     if difference is None:
         return []
     maps = {column.name: column.maps for column in columns}
     first, second = difference
     name = f"{first} \N{MINUS SIGN} {second}"
-    return [Column(name, maps[first] - maps[second], [""] * len(columns[0].maps))]
+    return [MapColumn(name, maps[first] - maps[second], [""] * len(columns[0].maps))]
+
+
+def grid_size(pictures: Array, rows: int, across: int, *, row_gap: float) -> tuple[float, float]:
+    """Return width and height in inches of a figure with a grid of panels for pictures (N, H, W, C)."""
+    height, width = pictures.shape[1:3]
+    right, bottom = FIGURE_MARGIN
+    return (
+        PANEL_WIDTH * across + right,
+        (PANEL_WIDTH * height / width + row_gap) * rows + bottom,
+    )
 
 
 def draw_picture(axes: Axes, picture: Array, name: str, window: tuple[int, int] | None) -> None:
-    """Draw the image itself, its name beside it, and the window in its corner."""
-    shown = picture if picture.shape[2] == 3 else np.repeat(gray(picture), 3, axis=2)
+    """Draw a picture with its name at the left and an occlusion window in its lower left corner."""
+    shown = picture if picture.shape[2] == 3 else np.repeat(to_grayscale(picture), 3, axis=2)
     axes.imshow(shown, interpolation="nearest")
     axes.set_ylabel(name, fontsize=8)
     if window is not None:
@@ -114,10 +136,10 @@ def draw_picture(axes: Axes, picture: Array, name: str, window: tuple[int, int] 
                 corner, window[1], window[0], fill=False, edgecolor=color, linewidth=line
             )
             axes.add_patch(box)
-    bare(axes)
+    hide_ticks_and_frame(axes)
 
 
-def head(axes: Axes, name: str) -> None:
+def add_column_title(axes: Axes, name: str) -> None:
     """Write the name of a column above its first panel."""
     axes.annotate(
         name, (0.5, 1), xycoords="axes fraction", xytext=(0, 20), textcoords="offset points",
@@ -125,14 +147,14 @@ def head(axes: Axes, name: str) -> None:
     )  # fmt: skip
 
 
-def scale_beside(figure: Figure, grid: Array, scale: ScalarMappable, **options: Any) -> Colorbar:
-    """Draw one color bar for all panels, as wide for one row as for ten."""
+def add_color_bar(figure: Figure, grid: Array, scale: ScalarMappable, **options: Any) -> Colorbar:
+    """Add one color bar for all panels, with the same width for any number of rows."""
     height = figure.get_figheight()
-    shrink = min(1.0, LONGEST_SCALE / height)
+    shrink = min(1.0, MAX_COLOR_BAR_HEIGHT / height)
     bar = figure.colorbar(
         scale,
         ax=grid,
-        aspect=shrink * height / SCALE_WIDTH,
+        aspect=shrink * height / COLOR_BAR_WIDTH,
         shrink=shrink,
         fraction=0.03,
         **options,
@@ -142,8 +164,8 @@ def scale_beside(figure: Figure, grid: Array, scale: ScalarMappable, **options: 
     return bar
 
 
-def bare(axes: Axes) -> None:
-    """Take ticks and frame away."""
+def hide_ticks_and_frame(axes: Axes) -> None:
+    """Remove ticks and frame; the label at the left stays."""
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)

@@ -1,8 +1,11 @@
-"""A signed map over a gray image: red where hiding lowers the score, blue where it raises it."""
+"""Maps blended over grayscale images, and their color scales.
+
+Signed maps are red where occlusion lowers the score and blue where it raises the score.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import matplotlib
@@ -11,55 +14,69 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
+from PIL import Image
+
+from foveal.plotting.images import to_data_uri, to_grayscale
 
 Array = npt.NDArray[Any]
 
-COLORS = "RdBu_r"  # red is positive; told apart by the color-blind too
-FLAT = 1e-6  # a smaller range is rounding
-LUMA = (0.299, 0.587, 0.114)
+SIGNED_COLORMAP = "RdBu_r"  # red is positive; color-blind readers can tell both ends apart
+GATE_COLORMAP = "cividis"  # perceptually uniform, also for color-blind readers
+GATE_OPACITY = 0.7  # below 1, so that image and colors can both be recognized
+MIN_RANGE = 1e-6  # a smaller range is rounding error
+LIMIT_PERCENTILE = 99
+SCALE_STEPS = 256
 
 
-def shared_limit(maps: Iterable[Array]) -> float:
-    """Return the limit of the one color scale for all maps: the 99th percentile of |value|.
+def shared_color_limit(maps: Iterable[Array]) -> float:
+    """Return the limit of the color scale for several maps: the 99th percentile of |value|.
 
-    A single extreme window would otherwise pale all others. 1 where all maps are flat.
+    With the maximum, a single extreme window would make all other panels pale. Returns 1 if all maps
+    are flat.
     """
-    values = np.concatenate([np.abs(one[np.isfinite(one)]).ravel() for one in maps])
-    limit = float(np.percentile(values, 99)) if values.size else 0.0
-    return limit if limit > FLAT else 1.0
+    values = np.concatenate([np.abs(array[np.isfinite(array)]).ravel() for array in maps])
+    limit = float(np.percentile(values, LIMIT_PERCENTILE)) if values.size else 0.0
+    return limit if limit > MIN_RANGE else 1.0
+
+
+def value_range(maps: Sequence[Array]) -> tuple[float, float]:
+    """Return the smallest and largest value of all maps, widened if they are equal."""
+    low, high = min(float(m.min()) for m in maps), max(float(m.max()) for m in maps)
+    return (low, high) if high - low > MIN_RANGE else (low - MIN_RANGE, high + MIN_RANGE)
 
 
 def is_flat(values: Array) -> bool:
-    """Say whether a map has one value throughout."""
+    """Return True if all finite values of a map are equal, or none is finite."""
     finite = values[np.isfinite(values)]
-    return not finite.size or float(np.ptp(finite)) < FLAT
+    return not finite.size or float(np.ptp(finite)) < MIN_RANGE
 
 
-def gray(picture: Array) -> Array:
-    """Return the luma of a picture (H, W, 3) in [0, 1], (H, W, 1).
+def blend_signed_map(picture: Array, values: Array, *, limit: float) -> Array:
+    """Return colors (H, W, 3) of a map (H, W) over the grayscale of a picture (H, W, C) in [0, 1].
 
-    Channels that are not three have no colors: of (H, W, C) it is their mean.
-    """
-    if picture.shape[2] != len(LUMA):
-        return np.asarray(picture.mean(axis=2, keepdims=True))
-    return np.asarray((picture @ np.array(LUMA))[:, :, None])
-
-
-def overlay(picture: Array, values: Array, *, limit: float) -> Array:
-    """Lay a map (H, W) over the gray of a picture (H, W, C) in [0, 1]; return colors (H, W, 3).
-
-    Opacity grows with |value| up to `limit`, so what does not matter is seen as it was; so is a pixel
-    that no window reached.
+    Opacity grows with |value| up to `limit`. Pixels with value 0 or NaN show the picture.
     """
     known = np.nan_to_num(values)
-    colors = matplotlib.colormaps[COLORS](Normalize(-limit, limit)(known))[:, :, :3]
+    colors = matplotlib.colormaps[SIGNED_COLORMAP](Normalize(-limit, limit)(known))[:, :, :3]
     opacity = np.clip(np.abs(known) / limit, 0, 1)[:, :, None]
-    return np.asarray(opacity * colors + (1 - opacity) * gray(picture))
+    return np.asarray(opacity * colors + (1 - opacity) * to_grayscale(picture))
 
 
-def draw_overlay(axes: Axes, picture: Array, values: Array, *, limit: float) -> None:
-    """Draw a map over its picture, with a line around what reaches half of the scale."""
-    axes.imshow(overlay(picture, values, limit=limit), interpolation="nearest")
+def blend_gate_map(picture: Array, values: Array, *, limits: tuple[float, float]) -> Array:
+    """Return colors (H, W, 3) of a gate map (h, w) over the grayscale of a picture (H, W, C) in [0, 1].
+
+    Each cell of the map covers its block of pixels (nearest-neighbor resampling).
+    """
+    height, width = picture.shape[:2]
+    cells = Image.fromarray(values.astype(np.float32))
+    pixels = np.asarray(cells.resize((width, height), Image.Resampling.NEAREST))
+    colors = matplotlib.colormaps[GATE_COLORMAP](Normalize(*limits)(pixels))[:, :, :3]
+    return np.asarray(GATE_OPACITY * colors + (1 - GATE_OPACITY) * to_grayscale(picture))
+
+
+def draw_signed_map(axes: Axes, picture: Array, values: Array, *, limit: float) -> None:
+    """Draw a map over its picture, with a contour line at half of the color scale."""
+    axes.imshow(blend_signed_map(picture, values, limit=limit), interpolation="nearest")
     known = np.nan_to_num(values)
     if is_flat(values):
         axes.text(
@@ -70,6 +87,21 @@ def draw_overlay(axes: Axes, picture: Array, values: Array, *, limit: float) -> 
         axes.contour(known, levels=[limit / 2], colors="black", linewidths=0.6)
 
 
-def color_scale(limit: float) -> ScalarMappable:
-    """Return what a color bar shows: the scale from -limit to limit, white at zero."""
-    return ScalarMappable(Normalize(-limit, limit), COLORS)
+def signed_color_scale(limit: float) -> ScalarMappable:
+    """Return the scale for a color bar from -limit to limit, white at zero."""
+    return ScalarMappable(Normalize(-limit, limit), SIGNED_COLORMAP)
+
+
+def color_scale_uris() -> dict[str, str]:
+    """Return one-pixel-high images of the color scales as PNG data URIs, lowest value first."""
+    return {
+        "signed": color_strip_uri(SIGNED_COLORMAP, 0, 1),
+        "positive": color_strip_uri(SIGNED_COLORMAP, 0.5, 1),
+        "gates": color_strip_uri(GATE_COLORMAP, 0, 1),
+    }
+
+
+def color_strip_uri(colormap: str, start: float, end: float) -> str:
+    """Return a part of a colormap, from `start` to `end` in [0, 1], as a PNG data URI."""
+    positions = np.linspace(start, end, SCALE_STEPS)
+    return to_data_uri(matplotlib.colormaps[colormap](positions)[None, :, :3])

@@ -1,54 +1,59 @@
-"""Accuracy on images that get worse: a panel a condition, a line a variant."""
+"""Figure of robustness: accuracy by severity, one panel per condition, one line per variant."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import matplotlib
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from foveal.plotting.figure import Drawing
-from foveal.plotting.map_comparison import STYLE
-from foveal.plotting.style import HUES, INK, MARKERS
+from foveal.plotting.figure import NotebookFigure
+from foveal.plotting.style import PANEL_STYLE, variant_style
 
 Array = npt.NDArray[Any]
-ACROSS = 3
+PANELS_PER_ROW = 3
+PANEL_SIZE = (2.6, 2.1)  # width and height in inches
+LEGEND_HEIGHT = 0.8
 
 
-@dataclass(frozen=True, eq=False)
-class Curve:
-    """One line: the severities (M,), and for each seed the accuracy, (S, M), as fractions."""
+class AccuracyCurve(Protocol):
+    """Curve of one variant: severities (M,), and accuracies as fractions, one row per seed, (S, M)."""
 
-    severity: Array
-    accuracy: Array
+    @property
+    def severity(self) -> Array:
+        """Severities, (M,)."""
+
+    @property
+    def accuracy(self) -> Array:
+        """Accuracies, (S, M)."""
 
 
-@matplotlib.rc_context(STYLE)
-def draw_robustness(
-    curves: Mapping[str, Mapping[str, Curve]],
+@matplotlib.rc_context(PANEL_STYLE)
+def draw_robustness_curves(
+    curves: Mapping[str, Mapping[str, AccuracyCurve]],
     *,
-    looks: Mapping[str, Mapping[str, str]] | None = None,
+    styles: Mapping[str, Mapping[str, str]] | None = None,
     caption: str = "",
 ) -> Figure:
-    """Draw the mean over the seeds of each variant, and as a band the range of the seeds.
+    """Draw the mean over the seeds of each variant as a line, and the range over the seeds as a band.
 
     Args:
         curves: by condition, then by variant.
-        looks: `color` and `marker` of each variant; by default they follow the order.
-        caption: stands below the figure.
+        styles: `color` and `marker` of each variant; by default `variant_style` in the given order.
+        caption: text below the figure.
     """
     variants = list(next(iter(curves.values())))
-    looks = looks or {name: in_order(place) for place, name in enumerate(variants)}
-    down = -(-len(curves) // ACROSS)
-    figure = Drawing(2.6 * ACROSS, 2.1 * down + 0.8)
-    grid = figure.subplots(down, ACROSS, squeeze=False, sharey=True).ravel()
-    for axes, (condition, by_variant) in zip(grid, curves.items(), strict=False):
-        for variant, curve in by_variant.items():
-            color = looks[variant]["color"]
-            mean, low, high = (100 * part for part in (
+    styles = styles or {name: variant_style(index) for index, name in enumerate(variants)}
+    rows = -(-len(curves) // PANELS_PER_ROW)
+    width, height = PANEL_SIZE
+    figure = NotebookFigure(width * PANELS_PER_ROW, height * rows + LEGEND_HEIGHT)
+    grid = figure.subplots(rows, PANELS_PER_ROW, squeeze=False, sharey=True).ravel()
+    for axes, (condition, variant_curves) in zip(grid, curves.items(), strict=False):
+        for variant, curve in variant_curves.items():
+            color = styles[variant]["color"]
+            mean, low, high = (100 * accuracy for accuracy in (
                 curve.accuracy.mean(0), curve.accuracy.min(0), curve.accuracy.max(0),
             ))  # fmt: skip
             axes.fill_between(curve.severity, low, high, color=color, alpha=0.15, linewidth=0)
@@ -56,25 +61,19 @@ def draw_robustness(
                 curve.severity,
                 mean,
                 color=color,
-                marker=looks[variant]["marker"],
+                marker=styles[variant]["marker"],
                 markersize=3,
                 linewidth=1.2,
                 label=variant,
             )
         axes.set_title(condition, fontsize=9, fontweight="bold", loc="left")
-        axes.set_xticks(by_variant[next(iter(by_variant))].severity)
+        axes.set_xticks(next(iter(variant_curves.values())).severity)
         axes.spines[["top", "right"]].set_visible(False)
     for axes in grid[len(curves) :]:
         axes.set_axis_off()
-    for axes in grid[::ACROSS]:
+    for axes in grid[::PANELS_PER_ROW]:
         axes.set_ylabel("test accuracy, %")
     handles, labels = grid[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=ACROSS, frameon=False)
-    figure.write_below(caption)
+    figure.legend(handles, labels, loc="outside upper left", ncols=PANELS_PER_ROW, frameon=False)
+    figure.add_caption(caption)
     return figure
-
-
-def in_order(place: int) -> dict[str, str]:
-    """Return color and marker by place; the first is drawn in ink."""
-    color = INK if place == 0 else HUES[(place - 1) % len(HUES)]
-    return {"color": color, "marker": MARKERS[place % len(MARKERS)]}

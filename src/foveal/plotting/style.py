@@ -1,8 +1,71 @@
-"""Colors and marks by which variants are told apart, also without seeing colors."""
+"""Colors, markers and matplotlib settings that all figures share."""
 
-from typing import Final
+from __future__ import annotations
 
-INK: Final = "#1b1f24"
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import matplotlib
+
+TEXT_COLOR: Final = "#1b1f24"
+MUTED_COLOR: Final = "#5b6470"
+GRID_COLOR: Final = "#d5dae0"
 # Okabe and Ito's color-blind-safe hues, those with the best contrast on white first.
-HUES: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-MARKERS: Final = "osD^vPX"
+VARIANT_COLORS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+VARIANT_MARKERS: Final = "osD^vPX"
+
+PLAIN_TEXT: Final[dict[Any, Any]] = {"svg.fonttype": "none", "text.parse_math": False}
+
+# Settings of small panels with maps or curves, on top of the settings that are active.
+PANEL_STYLE: Final[dict[Any, Any]] = PLAIN_TEXT | {"font.size": 8}
+
+REPORT_STYLE: Final[dict[Any, Any]] = PLAIN_TEXT | {
+    "axes.unicode_minus": True,
+    "font.size": 12,
+    "axes.titlesize": 12,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 8,
+    "axes.edgecolor": MUTED_COLOR,
+    "axes.labelcolor": MUTED_COLOR,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": GRID_COLOR,
+    "grid.linewidth": 0.8,
+    "text.color": TEXT_COLOR,
+    "xtick.color": MUTED_COLOR,
+    "ytick.color": MUTED_COLOR,
+    "xtick.labelcolor": TEXT_COLOR,
+    "ytick.labelcolor": TEXT_COLOR,
+    "legend.frameon": False,
+    "legend.handlelength": 1.6,
+    "figure.constrained_layout.use": True,
+}
+
+
+def variant_style(index: int) -> dict[str, Any]:
+    """Return color and marker of the variant with this index; index 0, the baseline, has the text color.
+
+    >>> variant_style(0), variant_style(1)
+    ({'color': '#1b1f24', 'marker': 'o'}, {'color': '#0072b2', 'marker': 's'})
+    """
+    color = TEXT_COLOR if index == 0 else VARIANT_COLORS[(index - 1) % len(VARIANT_COLORS)]
+    return {"color": color, "marker": VARIANT_MARKERS[index % len(VARIANT_MARKERS)]}
+
+
+@contextmanager
+def report_style() -> Iterator[None]:
+    """Draw with the settings of the report, independent of the user's matplotlib settings.
+
+    Warnings about glyphs that matplotlib's font lacks are ignored: the SVG viewer draws the text with
+    its system fonts, and class names may be in any script.
+    """
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(REPORT_STYLE)
+        yield

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from matplotlib.figure import Figure
 
-from foveal.plotting.svg import house_style, to_svg
+from foveal.plotting import report_style, svg_element
 from foveal.text_tables import Table as TextTable
 
 
@@ -58,8 +58,8 @@ class Picture:
     @cached_property
     def svg(self) -> str:
         """The figure as an element of a page; its layout is settled by that, and stays."""
-        with house_style():
-            drawn = to_svg(self.figure, name=self.name, description=self.description)
+        with report_style():
+            drawn = svg_element(self.figure, name=self.name, description=self.description)
         self.figure.set_layout_engine("none")
         return drawn
 

@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 
 from foveal.errors import UsageError
-from foveal.plotting.svg import house_style, to_png, without_theme
+from foveal.plotting import encode_png, replace_css_variables, report_style
 from foveal.records import atomic_write, schema
 from foveal.report.document import Content, content_of
 from foveal.report.html_page import page_of
@@ -113,9 +113,9 @@ def table_files(content: Content) -> Iterator[tuple[str, bytes]]:
 def figure_files(content: Content) -> Iterator[tuple[str, bytes]]:
     """Yield name and content of each figure."""
     for one in content.pictures:
-        yield f"{one.name}.svg", without_theme(one.svg).encode()
-        with house_style():
-            drawn = to_png(one.figure)
+        yield f"{one.name}.svg", replace_css_variables(one.svg).encode()
+        with report_style():
+            drawn = encode_png(one.figure)
         yield f"{one.name}.png", drawn
 
 

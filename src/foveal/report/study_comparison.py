@@ -11,8 +11,14 @@ from matplotlib.figure import Figure
 
 from foveal.analysis.variant_runs import Arm, arms_of
 from foveal.errors import UsageError
-from foveal.plotting.style import HUES, INK
-from foveal.plotting.svg import MUTED, RULE, blank, house_style
+from foveal.plotting import (
+    GRID_COLOR,
+    MUTED_COLOR,
+    TEXT_COLOR,
+    VARIANT_COLORS,
+    new_figure,
+    report_style,
+)
 from foveal.records import StudyRecord, read_study
 from foveal.report.blocks import Block, Note, Picture, Section, Table, Text
 from foveal.report.cell_view import Part
@@ -174,15 +180,15 @@ def facts_of(study: StudyRecord) -> dict[str, str]:
     return {**as_text(config_of(study.design)), "checksum of the data": ", ".join(sums), **known}
 
 
-@house_style()
+@report_style()
 def both_forests(parts: Sequence[Part], variants: Sequence[str]) -> Figure:
     """Draw the differences of both studies, those of one variant beside each other."""
-    figure = blank(480, 90 + 40 * len(variants))
+    figure = new_figure(480, 90 + 40 * len(variants))
     axes = figure.add_subplot()
     margins = [100 * part.comparisons[0].margin for part in parts]
-    axes.axvspan(-min(margins), min(margins), color=RULE, alpha=0.5, linewidth=0)
-    axes.axvline(0, color=INK, linewidth=1)
-    looks = zip(parts, (-0.15, 0.15), (INK, HUES[0]), "os", strict=True)
+    axes.axvspan(-min(margins), min(margins), color=GRID_COLOR, alpha=0.5, linewidth=0)
+    axes.axvline(0, color=TEXT_COLOR, linewidth=1)
+    looks = zip(parts, (-0.15, 0.15), (TEXT_COLOR, VARIANT_COLORS[0]), "os", strict=True)
     for part, shift, color, marker in looks:
         for row, variant in enumerate(variants):
             found = arms_by_name(part)[variant].comparison
@@ -204,6 +210,6 @@ def both_forests(parts: Sequence[Part], variants: Sequence[str]) -> Figure:
     axes.set_ylim(len(variants) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel("points of test accuracy", color=MUTED)
+    axes.set_xlabel("points of test accuracy", color=MUTED_COLOR)
     figure.legend(loc="outside upper left", ncols=2)
     return figure

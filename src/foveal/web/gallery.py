@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from foveal.plotting.png_images import data_uri, thumbnail
+from foveal.plotting import make_thumbnail, to_data_uri
 from foveal.web.errors import whole_number
 from foveal.web.loaded_study import Served
 
@@ -33,7 +33,7 @@ def examples(served: Served, kind: str, page: str) -> dict[str, Any]:
         "examples": [
             {
                 "row": int(row),
-                "picture": data_uri(thumbnail(np.asarray(served.data.test.images[row]))),
+                "picture": to_data_uri(make_thumbnail(np.asarray(served.data.test.images[row]))),
                 "right": int(served.right[row]),
             }
             for row in rows[at * ON_A_PAGE : (at + 1) * ON_A_PAGE]

@@ -15,9 +15,14 @@ from torch import Tensor
 from foveal.explanation import GateMap, OcclusionResult
 from foveal.explanation.occlusion.fills import FILLS
 from foveal.explanation.occlusion.windows import auto_window
-from foveal.plotting import shared_limit
-from foveal.plotting.overlay import is_flat
-from foveal.plotting.png_images import data_uri, ends_of, gate_over, in_colors, map_over
+from foveal.plotting import (
+    blend_gate_map,
+    blend_signed_map,
+    is_flat,
+    shared_color_limit,
+    to_data_uri,
+    value_range,
+)
 from foveal.web.loaded_study import (
     Pixels,
     Served,
@@ -89,7 +94,7 @@ def answer(looked: Looked, served: Served) -> Json:
     count = min(TOP, looked.probability.shape[1])
     likeliest = looked.probability.topk(count)
     return {
-        "picture": data_uri(in_colors(looked.image)),
+        "picture": to_data_uri(looked.image),
         "row": looked.row,
         "label": looked.label,
         "target": looked.target,
@@ -113,7 +118,7 @@ def maps(looked: Looked, served: Served, target: int) -> Json:
     gates = [gates_of(variant, images) for variant in served.variants]
     spatial = [one.spatial[0].numpy() for each in gates for one in each if one.kind != "channel"]
     channels = [one.channels.max() for each in gates for one in each if one.kind != "spatial"]
-    limit, ends = shared_limit(cams), ends_of(spatial) if spatial else None
+    limit, ends = shared_color_limit(cams), value_range(spatial) if spatial else None
     return {
         "target": target,
         "cam_limit": limit,
@@ -122,7 +127,7 @@ def maps(looked: Looked, served: Served, target: int) -> Json:
         "variants": [
             {
                 "variant": variant.name,
-                "cam": data_uri(map_over(looked.image, cam, limit=limit)),
+                "cam": to_data_uri(blend_signed_map(looked.image / 255, cam, limit=limit)),
                 "cam_flat": is_flat(cam),
                 "gates": [gate(one, looked.image, ends) for one in own],
             }
@@ -136,7 +141,7 @@ def gate(one: GateMap, image: Pixels, ends: tuple[float, float] | None) -> Json:
     found: Json = {"site": one.site, "kind": one.kind}
     if one.kind != "channel" and ends is not None:
         values = one.spatial[0].numpy()
-        found["picture"] = data_uri(gate_over(image, values, ends=ends))
+        found["picture"] = to_data_uri(blend_gate_map(image / 255, values, limits=ends))
         found["ends"] = [round(float(value), DIGITS) for value in (values.min(), values.max())]
     if one.kind != "spatial":
         weights = np.sort(one.channels[0].numpy())[::-1]
@@ -215,7 +220,7 @@ def occlusion(looked: Looked, served: Served, result: OcclusionResult, target: i
     """Return the maps of every variant for one class, on one scale."""
     each = [result.map(variant.name, target=target)[0].numpy() for variant in served.variants]
     falls = [float(result.grid(v.name, target=target).max()) for v in served.variants]
-    limit = shared_limit(each)
+    limit = shared_color_limit(each)
     return {
         "target": target,
         "limit": limit,
@@ -225,7 +230,7 @@ def occlusion(looked: Looked, served: Served, result: OcclusionResult, target: i
         "variants": [
             {
                 "variant": variant.name,
-                "picture": data_uri(map_over(looked.image, values, limit=limit)),
+                "picture": to_data_uri(blend_signed_map(looked.image / 255, values, limit=limit)),
                 "probability": round(float(own[target]), DIGITS),
                 "drop": round(fall, DIGITS),
                 "flat": is_flat(values),

@@ -11,9 +11,7 @@ from torch import Tensor
 
 from foveal.explanation.occlusion.fills import Normalization, checked_normalization
 from foveal.explanation.occlusion.windows import Windows
-from foveal.plotting.map_titles import panel_title
-
-RULES = {"label": "the true label", "pred": "each network's own prediction"}
+from foveal.plotting.captions import occlusion_caption, panel_title
 
 
 def panel_titles(
@@ -39,7 +37,7 @@ def panel_titles(
     for p, wanted, drop, label in of_each:
         guess = int(p.argmax())
         name, sure = class_name(guess, classes), float(p[wanted])
-        rows.append(panel_title(guess, label, name, probability=sure, fall=drop))
+        rows.append(panel_title(guess, label, name, confidence=sure, max_drop=drop))
     return rows
 
 
@@ -66,13 +64,12 @@ def pictures_of(images: Tensor, normalization: Normalization | None) -> npt.NDAr
 
 
 def caption_of(windows: Windows, *, fills: Sequence[str], score: str, target: object) -> str:
-    """Say what is needed to make the same maps again."""
-    (h, w), (sy, sx) = windows.window, windows.stride
-    rule = (
-        "given classes" if isinstance(target, Tensor) else RULES.get(str(target), f"class {target}")
-    )
-    return (
-        f"Occlusion sensitivity: window {h} x {w} px (drawn in the first image), stride {sy} x {sx}, edge "
-        f"{windows.edge}, fill {', '.join(fills)}, score {score}, target {rule}. Red: hiding this lowers "
-        "the score."
+    """Return the caption with all settings of the sweep."""
+    return occlusion_caption(
+        window=windows.window,
+        stride=windows.stride,
+        edge=windows.edge,
+        fills=fills,
+        score=score,
+        target=target if isinstance(target, str | int) else None,
     )

@@ -19,8 +19,6 @@ from foveal.explanation.occlusion.sweep_file import read_sweep, write_sweep
 from foveal.explanation.occlusion.targets import Target, classes_of
 from foveal.explanation.occlusion.windows import Windows
 from foveal.explanation.rank_correlation import rank_correlation
-from foveal.optional_imports import STUDY, suggest_install
-from foveal.plotting.map_titles import UNITS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -214,17 +212,18 @@ class OcclusionResult:
         if (len(images), *images.shape[2:]) != (self.images, height, width):
             should_be = f"those of the sweep, of shape ({self.images}, C, {height}, {width})"
             raise bad_parameter("images", should_be, tuple(images.shape))
-        with suggest_install(STUDY):
-            from foveal.plotting import Column, draw_comparison
+        from foveal.plotting import SCORE_UNITS, MapColumn, draw_map_comparison
+
         columns = [
-            Column(name, self.map(name).numpy(), self.titles(name, classes)) for name in self.models
+            MapColumn(name, self.map(name).numpy(), self.titles(name, classes))
+            for name in self.models
         ]
         labels = [] if self.labels is None else self.labels.tolist()
-        return draw_comparison(
+        return draw_map_comparison(
             pictures_of(images, normalization),
             columns,
             names=[class_name(k, classes) for k in labels] or [""] * self.images,
-            unit=UNITS[self.score],
+            unit=SCORE_UNITS[self.score],
             caption=self.caption,
             window=self.windows.window,
             difference=difference,

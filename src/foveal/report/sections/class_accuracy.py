@@ -9,7 +9,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from foveal.analysis.variant_runs import Arm
-from foveal.plotting.svg import MUTED, RULE, blank, hint, house_style, look
+from foveal.plotting import (
+    GRID_COLOR,
+    MUTED_COLOR,
+    add_tooltip,
+    new_figure,
+    report_style,
+    variant_style,
+)
 from foveal.report.blocks import Block, Fold, Picture, Section, Table
 from foveal.report.cell_view import Part
 from foveal.report.sections.confusion import MOST_CLASSES_IN_PLOT
@@ -68,18 +75,22 @@ def class_cell(arm: Arm, place: int) -> str:
     return f"{mean}\n{format_percent(max(0.0, low), 1)} to {format_percent(min(1.0, high), 1)}"
 
 
-@house_style()
+@report_style()
 def class_accuracy(arms: Sequence[Arm]) -> Figure:
     """Draw the accuracy in each class, hardest first: mean of each variant, and range over runs."""
     everywhere = np.mean([arm.class_accuracies.mean(axis=0) for arm in arms], axis=0)
     hardest = np.argsort(everywhere, kind="stable")[:MOST_CLASSES_IN_PLOT]
-    figure = blank(480, 70 + len(hardest) * (10 + 7 * len(arms)))
+    figure = new_figure(480, 70 + len(hardest) * (10 + 7 * len(arms)))
     axes = figure.add_subplot()
     for place, arm in enumerate(arms):
         rows = np.arange(len(hardest)) + 0.7 * ((place + 0.5) / len(arms) - 0.5)
         values = 100 * arm.class_accuracies[:, hardest]
         axes.hlines(
-            rows, values.min(axis=0), values.max(axis=0), color=look(arm)["color"], linewidth=1.2
+            rows,
+            values.min(axis=0),
+            values.max(axis=0),
+            color=variant_style(arm.place)["color"],
+            linewidth=1.2,
         )
         drawn = axes.plot(
             values.mean(axis=0),
@@ -87,15 +98,15 @@ def class_accuracy(arms: Sequence[Arm]) -> Figure:
             linestyle="none",
             markersize=5,
             label=arm.variant,
-            **look(arm),
+            **variant_style(arm.place),
         )
-        hint(drawn, arm.variant)
+        add_tooltip(drawn, arm.variant)
     for edge in range(1, len(hardest)):
-        axes.axhline(edge - 0.5, color=RULE, linewidth=0.8)
+        axes.axhline(edge - 0.5, color=GRID_COLOR, linewidth=0.8)
     names = [shorten_name(arms[0].classes[place]) for place in hardest]
     axes.set_yticks(range(len(hardest)), names)
     axes.set_ylim(len(hardest) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel("accuracy in the class in %", color=MUTED)
+    axes.set_xlabel("accuracy in the class in %", color=MUTED_COLOR)
     figure.legend(loc="outside upper left", ncols=3)
     return figure

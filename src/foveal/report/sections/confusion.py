@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from foveal.analysis.variant_runs import Arm, rates
-from foveal.plotting.svg import blank, house_style
+from foveal.plotting import new_figure, report_style
 from foveal.report.blocks import Block, Data, Fold, Picture, Section, Text, Tiles
 from foveal.report.cell_view import Part
 from foveal.text_format import MINUS, format_percent, shorten_name
@@ -116,7 +116,7 @@ def errors_of(shares: Array) -> Array:
     return np.asarray(np.nan_to_num(shares - np.diag(np.diag(shares))))
 
 
-@house_style()
+@report_style()
 def share_matrix(arm: Arm, *, largest_error: float) -> Figure:
     """Draw in percent of each true class where its images went, summed over the runs.
 
@@ -128,7 +128,7 @@ def share_matrix(arm: Arm, *, largest_error: float) -> Figure:
     return matrix(arm, shaded(shares, largest_error), texts)
 
 
-@house_style()
+@report_style()
 def count_matrix(arm: Arm) -> Figure:
     """Draw how many images of each true class went where, shaded by their share."""
     shares, counts = rates(arm.confusion), arm.confusion.astype(np.int64)
@@ -136,7 +136,7 @@ def count_matrix(arm: Arm) -> Figure:
     return matrix(arm, shaded(shares, float(errors_of(shares).max())), texts)
 
 
-@house_style()
+@report_style()
 def difference_matrix(arm: Arm, values: Array, *, largest: float) -> Figure:
     """Draw by how many points shares (K, K) differ, up to `largest`, a fraction."""
     known = np.nan_to_num(values)
@@ -179,7 +179,7 @@ def square(side: float, *, names: bool) -> Axes:
     """
     left, below, above, right = (108, 112, 26, 6) if names else (50, 50, 26, 6)
     width, height = side + left + right, side + above + below
-    figure = blank(width, height)
+    figure = new_figure(width, height)
     figure.set_layout_engine("none")
     return figure.add_axes((left / width, below / height, side / width, side / height))
 

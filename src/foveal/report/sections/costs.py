@@ -9,8 +9,15 @@ from typing import Any, Final
 from matplotlib.figure import Figure
 
 from foveal.analysis.variant_runs import Arm
-from foveal.plotting.style import INK
-from foveal.plotting.svg import MUTED, RULE, blank, hint, house_style, look
+from foveal.plotting import (
+    GRID_COLOR,
+    MUTED_COLOR,
+    TEXT_COLOR,
+    add_tooltip,
+    new_figure,
+    report_style,
+    variant_style,
+)
 from foveal.report.blocks import Block, Fold, Heading, Note, Picture, Section, Table, Text
 from foveal.report.cell_view import Part
 from foveal.text_format import format_points, shorten_name, with_percent_change
@@ -176,36 +183,44 @@ def layers_table(part: Part, variant: str, cost: Cost) -> Table:
     return Table(f"layers-{place}{part.suffix}", table)
 
 
-@house_style()
+@report_style()
 def gain_against_cost(arms: Sequence[Arm], costs: Mapping[str, Cost]) -> Figure:
     """Draw the difference of each variant, with its interval, over its time and its memory.
 
     Both are ratios to the baseline, which stands at (1, 0); the margin is shaded.
     """
-    figure = blank(640, 330)
+    figure = new_figure(640, 330)
     plots = figure.subplots(1, 2, sharey=True)
     for axes, (name, title) in zip(plots, PAID.items(), strict=True):
         comparisons = [arm.comparison for arm in arms if arm.comparison]
         margin = 100 * comparisons[0].margin
-        axes.axhspan(-margin, margin, color=RULE, alpha=0.5, linewidth=0)
-        axes.axhline(0, color=INK, linewidth=1)
-        axes.plot(1, 0, marker="o", color=INK, markersize=6, linestyle="none", label=BASELINE)
+        axes.axhspan(-margin, margin, color=GRID_COLOR, alpha=0.5, linewidth=0)
+        axes.axhline(0, color=TEXT_COLOR, linewidth=1)
+        axes.plot(
+            1, 0, marker="o", color=TEXT_COLOR, markersize=6, linestyle="none", label=BASELINE
+        )
         for arm, found in zip(arms, comparisons, strict=True):
             at = costs[arm.variant][name] / costs[BASELINE][name]
             low, high = (100 * end for end in found.interval)
             if not math.isnan(low):
-                axes.plot([at, at], [low, high], color=look(arm)["color"], linewidth=1.6)
+                axes.plot(
+                    [at, at], [low, high], color=variant_style(arm.place)["color"], linewidth=1.6
+                )
             label = shorten_name(arm.variant, 24)
             drawn = axes.plot(
-                at, 100 * found.difference, linestyle="none", label=label, **look(arm)
+                at,
+                100 * found.difference,
+                linestyle="none",
+                label=label,
+                **variant_style(arm.place),
             )
-            hint(
+            add_tooltip(
                 drawn, f"{arm.variant}: {format_points(found.difference)} points at {at:.2f} times"
             )
-        axes.set_xlabel(f"{title}, times that of {BASELINE}", color=MUTED)
+        axes.set_xlabel(f"{title}, times that of {BASELINE}", color=MUTED_COLOR)
         axes.grid(axis="x")
         low, high = axes.get_xlim()
         axes.set_xlim(min(low, 0.95), max(high, 1.1))
-    plots[0].set_ylabel(f"points of accuracy over {BASELINE}", color=MUTED)
+    plots[0].set_ylabel(f"points of accuracy over {BASELINE}", color=MUTED_COLOR)
     plots[1].legend(loc="best", fontsize=10)
     return figure

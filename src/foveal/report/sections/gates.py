@@ -9,13 +9,17 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from foveal.analysis.variant_runs import Arm
-from foveal.plotting import SiteMap, draw_gates, evenly
-from foveal.plotting.svg import house_style
+from foveal.plotting import (
+    SiteMaps,
+    draw_gate_maps,
+    pick_evenly_spaced,
+    report_style,
+    shrink_for_page,
+)
 from foveal.records import gate_findings_of
 from foveal.records.run import Arrays
 from foveal.report.blocks import Block, Fold, Note, Picture, Section, Table, Text
 from foveal.report.cell_view import Part
-from foveal.report.sections.occlusion import fewer
 from foveal.text_format import shorten_name
 from foveal.text_tables import Table as TextTable
 
@@ -71,18 +75,18 @@ def gate_maps(part: Part, arm: Arm) -> Figure | None:
     if not known:
         return None
     left, seen = known[0]["gates"], known[0]["occlusion"]
-    pictures = np.stack([fewer(one / 255) for one in seen["pictures"][:IMAGES]])
+    pictures = np.stack([shrink_for_page(one / 255) for one in seen["pictures"][:IMAGES]])
     labels = seen["labels"][: len(pictures)]
     return drawn(pictures, sites_of(left), [shorten_name(part.classes[k], 14) for k in labels])
 
 
-@house_style()
-def drawn(pictures: npt.NDArray[Any], sites: list[SiteMap], names: list[str]) -> Figure:
+@report_style()
+def drawn(pictures: npt.NDArray[Any], sites: list[SiteMaps], names: list[str]) -> Figure:
     """Draw the maps of sites."""
-    return draw_gates(pictures, sites, names=names)
+    return draw_gate_maps(pictures, sites, names=names)
 
 
-def sites_of(left: Arrays) -> list[SiteMap]:
+def sites_of(left: Arrays) -> list[SiteMaps]:
     """Return what the gates of each site say of the first images, over positions and over channels."""
     by_site: dict[str, dict[str, int]] = {}
     for k, site in enumerate(left["site"].tolist()):
@@ -90,16 +94,16 @@ def sites_of(left: Arrays) -> list[SiteMap]:
             if f"{side}_{k}" in left:
                 by_site.setdefault(site, {}).setdefault(side, k)
     found = []
-    for name in evenly(list(by_site), MOST_SITES):
+    for name in pick_evenly_spaced(list(by_site), MOST_SITES):
         maps = {
             side: np.asarray(left[f"{side}_{k}"][:IMAGES], dtype=np.float64)
             for side, k in by_site[name].items()
         }
         spatial = maps.get("spatial")
         found.append(
-            SiteMap(
+            SiteMaps(
                 shorten_name(name, 18),
-                None if spatial is None else np.stack([fewer(one) for one in spatial]),
+                None if spatial is None else np.stack([shrink_for_page(one) for one in spatial]),
                 maps.get("channels"),
             )
         )

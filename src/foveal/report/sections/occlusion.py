@@ -9,10 +9,17 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from foveal.plotting import Column, draw_comparison, shared_limit, telling_pair
-from foveal.plotting.data_uri import blocks_of, in_blocks
-from foveal.plotting.map_titles import UNITS, panel_title
-from foveal.plotting.svg import house_style
+from foveal.plotting import (
+    SCORE_UNITS,
+    MapColumn,
+    draw_map_comparison,
+    find_difference_pair,
+    page_block_size,
+    panel_title,
+    report_style,
+    shared_color_limit,
+    shrink_for_page,
+)
 from foveal.records import ClassSheets, Sweeps, class_sheets_of, sweeps_of
 from foveal.report.blocks import Block, Fold, Heading, Note, Picture, Section, Table, Text, Tiles
 from foveal.report.cell_view import Part
@@ -33,7 +40,7 @@ def looks_section(part: Part) -> Section:
         return Section(name, title, (Note(nothing_left(part, "occlusion maps", "those", "them")),))
     shown = len(sweeps.pictures)
     maps = {variant: sweeps.maps(variant, shown) for variant in sweeps.runs}
-    limit = shared_limit(maps.values())
+    limit = shared_color_limit(maps.values())
     difference = compared(list(maps))
     titles = {variant: titles_of(part, sweeps, variant) for variant in maps}
     pictures = tuple(
@@ -66,7 +73,7 @@ def explained(part: Part, sweeps: Sweeps, limit: float) -> str:
     return (
         f"The first test images by class, chosen by their place and by no result. Hidden is a window of {h} x "
         f"{w} px, filled with the {sweeps.fill} of the training images, moved by {sy} and {sx} px; a pixel "
-        f"shows the mean {UNITS[sweeps.score]} over the windows that cover it, of the true class. Red: "
+        f"shows the mean {SCORE_UNITS[sweeps.score]} over the windows that cover it, of the true class. Red: "
         "hiding this takes evidence away. Blue: it adds some. Black line: half of the scale. One scale for "
         f"all images and variants, up to the 99th percentile of all, {limit:.2g}.{seeds}"
     )
@@ -80,7 +87,7 @@ def compared(variants: Sequence[str]) -> tuple[str, str] | None:
     """
     if len(variants) < 2:
         return None
-    first, second = telling_pair(variants)
+    first, second = find_difference_pair(variants)
     return variants[first], variants[second]
 
 
@@ -96,7 +103,7 @@ def of_image(
 ) -> Figure:
     """Draw one image and the maps of all variants."""
     picture = sweeps.pictures[row] / 255
-    block, window = blocks_of(picture), sweeps.size("window")
+    block, window = page_block_size(picture), sweeps.size("window")
     return side_by_side(
         sweeps,
         picture,
@@ -109,7 +116,7 @@ def of_image(
     )
 
 
-@house_style()
+@report_style()
 def side_by_side(
     sweeps: Sweeps,
     picture: Array,
@@ -123,20 +130,18 @@ def side_by_side(
 ) -> Figure:
     """Draw a picture and beside it a map (H, W) of each variant."""
     named = shorten_names(maps, 18)
-    return draw_comparison(
-        fewer(picture)[None],
-        [Column(named[v], fewer(own)[None], [titles.get(v, "")]) for v, own in maps.items()],
+    return draw_map_comparison(
+        shrink_for_page(picture)[None],
+        [
+            MapColumn(named[v], shrink_for_page(own)[None], [titles.get(v, "")])
+            for v, own in maps.items()
+        ],
         names=[name],
-        unit="\nof the ".join(UNITS[sweeps.score].rsplit(" of the ", 1)),
+        unit="\nof the ".join(SCORE_UNITS[sweeps.score].rsplit(" of the ", 1)),
         window=window,
         limit=limit,
         difference=None if difference is None else (named[difference[0]], named[difference[1]]),
     )
-
-
-def fewer(values: Array) -> Array:
-    """Average blocks of pixels (H, W) or (H, W, C) until no side is longer than a page needs."""
-    return in_blocks(values, blocks_of(values))
 
 
 def titles_of(part: Part, sweeps: Sweeps, variant: str) -> list[str]:
@@ -148,8 +153,8 @@ def titles_of(part: Part, sweeps: Sweeps, variant: str) -> list[str]:
             guess,
             int(sweeps.labels[row]),
             shorten_name(part.classes[guess], 14),
-            probability=float(p[row]),
-            fall=float(falls[row]),
+            confidence=float(p[row]),
+            max_drop=float(falls[row]),
             votes=votes,
             seeds=seeds,
         )
@@ -177,7 +182,7 @@ def sheets(part: Part, sweeps: Sweeps, difference: tuple[str, str] | None) -> li
                 "training gives some."
             ),
         ]
-    limit = shared_limit(list(found.maps.values()))
+    limit = shared_color_limit(list(found.maps.values()))
     pictures = tuple(
         Picture(
             name=f"class-sheet-{label}{part.suffix}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from foveal.plotting.data_uri import data_uri
+from foveal.plotting import shrink_for_page, to_data_uri
 from foveal.records import Design, RunRecord
 from foveal.report.blocks import Block, Code, Facts, Images, Section, Text
 from foveal.report.cell_view import Part
@@ -21,7 +21,8 @@ def batch_section(part: Part) -> Section:
     batch = arm.runs[0].training_batch
     images, labels = batch["images"][:IMAGES_SHOWN], batch["labels"][:IMAGES_SHOWN]
     shown = tuple(
-        (arm.classes[label], data_uri(image)) for image, label in zip(images, labels, strict=True)
+        (arm.classes[label], to_data_uri(shrink_for_page(image)))
+        for image, label in zip(images, labels, strict=True)
     )
     said = f"{len(shown)} training images of seed {arm.seeds[0]}, as the network saw them."
     return Section(

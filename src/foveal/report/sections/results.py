@@ -9,8 +9,14 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from foveal.analysis.variant_runs import Arm
-from foveal.plotting.style import INK
-from foveal.plotting.svg import RULE, blank, hint, house_style, look
+from foveal.plotting import (
+    GRID_COLOR,
+    TEXT_COLOR,
+    add_tooltip,
+    new_figure,
+    report_style,
+    variant_style,
+)
 from foveal.report.blocks import Block, Heading, Picture, Section, Table
 from foveal.report.cell_view import Part
 from foveal.report.sections.costs import MB
@@ -230,23 +236,32 @@ def error_table(part: Part) -> Table:
     return Table(f"error{part.suffix}", TextTable("Error", headings, tuple(rows), note))
 
 
-@house_style()
+@report_style()
 def forest_plot(arms: Sequence[Arm]) -> Figure:
     """Draw the difference of each variant to the baseline with its interval, and the margin."""
     compared = [(arm, arm.comparison) for arm in arms if arm.comparison]
-    figure = blank(480, 60 + 28 * len(compared))
+    figure = new_figure(480, 60 + 28 * len(compared))
     axes = figure.add_subplot()
     margin = 100 * compared[0][1].margin
-    axes.axvspan(-margin, margin, color=RULE, alpha=0.5, linewidth=0)
-    axes.axvline(0, color=INK, linewidth=1)
+    axes.axvspan(-margin, margin, color=GRID_COLOR, alpha=0.5, linewidth=0)
+    axes.axvline(0, color=TEXT_COLOR, linewidth=1)
     for row, (arm, comparison) in enumerate(compared):
         low, high = comparison.interval
         if not math.isnan(low):
-            axes.plot([100 * low, 100 * high], [row, row], color=look(arm)["color"], linewidth=2)
+            axes.plot(
+                [100 * low, 100 * high],
+                [row, row],
+                color=variant_style(arm.place)["color"],
+                linewidth=2,
+            )
         drawn = axes.plot(
-            100 * comparison.difference, row, markersize=7, linestyle="none", **look(arm)
+            100 * comparison.difference,
+            row,
+            markersize=7,
+            linestyle="none",
+            **variant_style(arm.place),
         )
-        hint(drawn, f"{arm.variant}: {sentence(comparison)[1]}")
+        add_tooltip(drawn, f"{arm.variant}: {sentence(comparison)[1]}")
     axes.set_yticks(range(len(compared)), [shorten_name(arm.variant, 24) for arm, _ in compared])
     axes.set_ylim(len(compared) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)

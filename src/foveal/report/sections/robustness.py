@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from foveal.plotting import draw_robustness
-from foveal.plotting.svg import house_style, look
+from foveal.plotting import draw_robustness_curves, report_style, variant_style
 from foveal.records import RobustnessCurves, curves_of
 from foveal.report.blocks import Fold, Note, Picture, Section, Table
 from foveal.report.cell_view import Part
@@ -50,15 +49,15 @@ def worst_table(part: Part, found: RobustnessCurves) -> Table:
     return Table(f"robustness{part.suffix}", table)
 
 
-@house_style()
+@report_style()
 def plot(part: Part, found: RobustnessCurves) -> Figure:
     """Draw a panel a condition and a line a variant, each looking as in every other figure."""
-    looks = {arm.variant: look(arm) for arm in part.arms}
-    names = shorten_names(looks, 24)
-    return draw_robustness(
+    styles = {arm.variant: variant_style(arm.place) for arm in part.arms}
+    names = shorten_names(styles, 24)
+    return draw_robustness_curves(
         {
             condition: {names[variant]: curve for variant, curve in by_variant.items()}
             for condition, by_variant in found.curves.items()
         },
-        looks={names[variant]: own for variant, own in looks.items()},
+        styles={names[variant]: style for variant, style in styles.items()},
     )

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from foveal.analysis.variant_runs import Arm
-from foveal.plotting.svg import MUTED, blank, hint, house_style, look
+from foveal.plotting import MUTED_COLOR, add_tooltip, new_figure, report_style, variant_style
 from foveal.report.blocks import Block, Fold, Picture, Section, Text, Tiles
 from foveal.report.cell_view import Part
 from foveal.text_format import shorten_name
@@ -85,14 +85,17 @@ def by_seed(part: Part) -> list[Block]:
     return [Fold(f"Seed by seed{left}", (Text(said), Tiles(drawn)))]
 
 
-@house_style()
+@report_style()
 def of_seed(arms: Sequence[Arm], seed: int) -> Figure:
     """Draw the test accuracy of one run of each variant."""
-    figure = blank(340, 250)
+    figure = new_figure(340, 250)
     axes = figure.add_subplot()
     for arm in arms:
         for run in (run for run in arm.runs if run.results["seed"] == seed):
-            line = look(arm) | {"linewidth": 1.6, "label": shorten_name(arm.variant, 24)}
+            line = variant_style(arm.place) | {
+                "linewidth": 1.6,
+                "label": shorten_name(arm.variant, 24),
+            }
             draw_values(
                 axes, run.metrics["epoch"], run.metrics["test_accuracy"][None] * 100, **line
             )
@@ -101,10 +104,10 @@ def of_seed(arms: Sequence[Arm], seed: int) -> Figure:
     return figure
 
 
-@house_style()
+@report_style()
 def overview(arms: Sequence[Arm], quantity: str) -> Figure:
     """Draw the test curve of every variant, and of a single one that of training too."""
-    figure = blank(440, 310)
+    figure = new_figure(440, 310)
     axes = figure.add_subplot()
     for arm in arms:
         draw(
@@ -113,7 +116,7 @@ def overview(arms: Sequence[Arm], quantity: str) -> Figure:
             f"test_{quantity}",
             linewidth=1.8,
             label=shorten_name(arm.variant, 24),
-            **look(arm),
+            **variant_style(arm.place),
         )
         if len(arms) == 1:
             draw(
@@ -123,7 +126,7 @@ def overview(arms: Sequence[Arm], quantity: str) -> Figure:
                 linewidth=1.4,
                 linestyle="--",
                 fillstyle="none",
-                color=MUTED,
+                color=MUTED_COLOR,
             )
     finish(axes, title=("" if len(arms) == 1 else "test ") + TITLES[quantity])
     if len(arms) > 1:
@@ -131,16 +134,16 @@ def overview(arms: Sequence[Arm], quantity: str) -> Figure:
     return figure
 
 
-@house_style()
+@report_style()
 def train_and_test(arm: Arm, arms: Sequence[Arm]) -> Figure:
     """Draw train and test curves of one variant over the baseline's test curve in gray.
 
     `arms` are all variants, so that every plot has the same scale.
     """
-    figure = blank(230, 360)
+    figure = new_figure(230, 360)
     for axes, quantity in zip(figure.subplots(2, sharex=True), TITLES, strict=True):
         for baseline in (other for other in arms if other.place == 0 and other is not arm):
-            draw(axes, baseline, f"test_{quantity}", linewidth=1.2, color=MUTED, alpha=0.7)
+            draw(axes, baseline, f"test_{quantity}", linewidth=1.2, color=MUTED_COLOR, alpha=0.7)
         draw(
             axes,
             arm,
@@ -148,9 +151,9 @@ def train_and_test(arm: Arm, arms: Sequence[Arm]) -> Figure:
             linewidth=1.2,
             linestyle="--",
             fillstyle="none",
-            color=look(arm)["color"],
+            color=variant_style(arm.place)["color"],
         )
-        draw(axes, arm, f"test_{quantity}", linewidth=1.8, color=look(arm)["color"])
+        draw(axes, arm, f"test_{quantity}", linewidth=1.8, color=variant_style(arm.place)["color"])
         axes.set_ylim(limits(arms, quantity))
         axes.set_ylabel(TITLES[quantity])
         finish(axes, title=shorten_name(arm.variant, 24) if quantity == "accuracy" else "")
@@ -162,7 +165,7 @@ def draw(axes: Axes, arm: Arm, column: str, *, marker: str = "", **line: Any) ->
     values = FACTORS[column.partition("_")[2]] * arm.curves(column)
     drawn = draw_values(axes, arm.runs[0].metrics["epoch"], values, marker=marker, **line)
     what = column.replace("_", " ")
-    hint(drawn, f"{arm.variant}, {what}, at the end {values[:, -1].mean():.4g}")
+    add_tooltip(drawn, f"{arm.variant}, {what}, at the end {values[:, -1].mean():.4g}")
 
 
 def draw_values(
