@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from foveal.analysis.hypotheses import Finding, hypotheses_of
+from foveal.analysis.hypotheses import HypothesisResult, check_hypotheses
 from foveal.records import (
     Cell,
     Design,
@@ -118,9 +118,9 @@ def toml(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
-def small_objects(record: StudyRecord) -> Finding:
+def small_objects(record: StudyRecord) -> HypothesisResult:
     """Return what a record says of spatial attention and small objects."""
-    found, _ = hypotheses_of(record)
+    found, _ = check_hypotheses(record)
     return found
 
 

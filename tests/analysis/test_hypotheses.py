@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from analysis.simulated_records import IMAGES, SIZES, simulated, small_objects, without
-from foveal.analysis.hypotheses import hypotheses_of
+from foveal.analysis.hypotheses import check_hypotheses
 from foveal.analysis.hypotheses.effects import Effect, answer_of
 
 
@@ -33,11 +33,11 @@ def test_the_answer_is_the_truth(slope: float, answer: str, sweep: Sequence[floa
 
 @pytest.mark.parametrize(("slope", "answer"), [(0.6, "supported"), (-0.6, "contradicted")])
 def test_channel_attention_should_gain_where_colors_vary(slope: float, answer: str) -> None:
-    _, images = hypotheses_of(simulated({"channel": slope}, seeds=4))
+    _, images = check_hypotheses(simulated({"channel": slope}, seeds=4))
     assert (images.answer, images.source) == (answer, "pixels")
     assert (images.low, images.high) == pytest.approx((4, 36), abs=2)
     record = simulated({"channel": slope}, sweep=(0.0, 0.5, 1.0), option="color_variation", seeds=4)
-    _, sweep = hypotheses_of(record)
+    _, sweep = check_hypotheses(record)
     assert (sweep.answer, sweep.source, sweep.low, sweep.high) == (answer, "sweep", 0.0, 1.0)
 
 

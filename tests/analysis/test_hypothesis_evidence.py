@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from analysis.simulated_records import IMAGES, SIZES, simulated, small_objects
-from foveal.analysis.hypotheses import hypotheses_of
+from foveal.analysis.hypotheses import check_hypotheses
 from foveal.analysis.hypotheses.evidence import SCENES
 from foveal.data import scenes_data
 from foveal.records import StudyRecord
@@ -75,7 +75,7 @@ def with_cells(record: StudyRecord, wanted: Callable[[str], bool]) -> StudyRecor
 
 
 def test_a_sweep_of_one_property_is_no_sweep_of_the_other() -> None:
-    small, colors = hypotheses_of(simulated({"spatial": -0.6, "channel": 0.6}, sweep=SIZES))
+    small, colors = check_hypotheses(simulated({"spatial": -0.6, "channel": 0.6}, sweep=SIZES))
     assert (small.source, colors.source) == ("sweep", "pixels")
     assert "within 3 settings" in colors.reason
 
@@ -88,7 +88,7 @@ def test_a_property_without_variation_has_no_slope() -> None:
             gray = {**run.extras["covariates"], "colorfulness": np.zeros(IMAGES, np.float32)}
             run = replace(run, extras={"covariates": gray})
         runs.append(run)
-    _, colors = hypotheses_of(replace(record, runs=tuple(runs)))
+    _, colors = check_hypotheses(replace(record, runs=tuple(runs)))
     assert colors.answer is None
     assert colors.reason.startswith("colorfulness hardly differs between these images: sweep it")
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from analysis.simulated_records import SIZES, simulated, small_objects, without
-from foveal.analysis.hypotheses import hypotheses_of
+from foveal.analysis.hypotheses import check_hypotheses
 
 
 @pytest.mark.parametrize(("seeds", "said"), [(1, "one seed claims"), (2, "two seeds claim")])
@@ -42,7 +42,7 @@ def test_only_a_sweep_is_without_the_caveat() -> None:
 
 def test_what_is_missing_says_how_to_get_it() -> None:
     record = simulated({"spatial": -0.6}, seeds=5)
-    small, colors = hypotheses_of(record)
+    small, colors = check_hypotheses(record)
     assert small.answer == "supported"
     assert colors.answer is None
     assert [effect.variant for effect in colors.effects] == ["spatial"]

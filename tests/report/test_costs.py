@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from foveal.records import costs_of, read_study, write_extra
+from foveal.analysis import list_variant_costs
+from foveal.records import read_study, write_extra
 from foveal.report.document import content_of
 from report.test_report import TWO, page_of, write_fake_study
 
@@ -72,12 +73,12 @@ def test_without_a_baseline_there_is_a_table_and_no_plot(tmp_path: Path) -> None
 
 def test_a_study_without_costs_says_how_to_get_them(tmp_path: Path) -> None:
     folder = write_fake_study(tmp_path / "study", TWO)
-    assert costs_of(read_study(folder)) == []
+    assert list_variant_costs(read_study(folder)) == []
     assert "without --no-extras" in page_of(folder).text
 
 
 def test_times_are_of_training_alone(study: Path) -> None:
-    for cost in costs_of(read_study(study)):
+    for cost in list_variant_costs(read_study(study)):
         assert cost["epoch_seconds"] == 1.0
         assert cost["seconds"] == 11.0
 

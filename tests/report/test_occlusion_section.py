@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from foveal.analysis import average_maps_by_class, collect_occlusion_records, summarize_gates
 from foveal.explanation.occlusion.windows import Windows
-from foveal.records import class_sheets_of, gate_findings_of, sweeps_of, write_extra
-from foveal.records.manifest import seal
+from foveal.records import write_extra
+from foveal.records.manifest import write_manifest
 from report.test_report import TWO, page_of, write_fake_study
 
 Arrays = dict[str, np.ndarray[Any, Any]]
@@ -72,13 +73,13 @@ def with_looks(folder: Path, accuracies: dict[str, list[float]]) -> Path:
             write_extra(run, "occlusion", swept(10 * place + seed, gates=place > 0))
             if place:
                 write_extra(run, "gates", gated())
-            seal(run)
+            write_manifest(run)
     return folder
 
 
 def test_a_map_is_the_mean_over_seeds_of_what_windows_say() -> None:
     left = [("none", swept(1)), ("none", swept(2)), ("channel", swept(3))]
-    sweeps = sweeps_of(left)
+    sweeps = collect_occlusion_records(left)
     assert sweeps is not None
     drops = (torch.from_numpy(swept(1)["drop"]) + torch.from_numpy(swept(2)["drop"])) / 2
     np.testing.assert_allclose(sweeps.maps("none"), WINDOWS.fold(drops).numpy(), rtol=1e-5)
@@ -88,9 +89,9 @@ def test_a_map_is_the_mean_over_seeds_of_what_windows_say() -> None:
 
 
 def test_a_class_sheet_is_over_images_that_every_run_gets_right() -> None:
-    sweeps = sweeps_of([("none", swept(1)), ("channel", swept(3))])
+    sweeps = collect_occlusion_records([("none", swept(1)), ("channel", swept(3))])
     assert sweeps is not None
-    sheets = class_sheets_of(sweeps)
+    sheets = average_maps_by_class(sweeps)
     assert sheets.labels.tolist() == [0, 2]
     assert sheets.counts.tolist() == [2, 1]
     assert [rows.tolist() for rows in sheets.rows] == [[5, 9], [1]]
@@ -100,9 +101,9 @@ def test_a_class_sheet_is_over_images_that_every_run_gets_right() -> None:
 
 def test_of_other_images_or_without_a_run_there_is_no_sweep() -> None:
     other = swept(1) | {"images": np.array([5, 3, 1, 8])}
-    assert sweeps_of([]) is None
-    assert sweeps_of([("none", swept(1)), ("channel", None)]) is None
-    assert sweeps_of([("none", swept(1)), ("channel", other)]) is None
+    assert collect_occlusion_records([]) is None
+    assert collect_occlusion_records([("none", swept(1)), ("channel", None)]) is None
+    assert collect_occlusion_records([("none", swept(1)), ("channel", other)]) is None
 
 
 def test_the_page_shows_every_image_by_its_class(study: Path) -> None:
@@ -130,7 +131,7 @@ def test_gates_are_those_of_the_records(study: Path) -> None:
         ["channel", "blocks.0", "channels", "working 3", "0.500", "0.100", "0.200"],
         ["channel", "blocks.0", "positions", "fixed 3", "0.250", "0.000", "0.300"],
     ]
-    found = gate_findings_of([("channel", gated()), ("none", None)])
+    found = summarize_gates([("channel", gated()), ("none", None)])
     assert [one.useless for one in found] == [0.0, 1.0]
 
 
@@ -160,6 +161,6 @@ def test_large_images_become_small_pictures(tmp_path: Path) -> None:
         "starts_across": np.array(across),
     }
     write_extra(run, "occlusion", left)
-    seal(run)
+    write_manifest(run)
     page_of(folder)
     assert (folder / "report.html").stat().st_size < 700_000

@@ -19,7 +19,7 @@ import scipy.stats
 
 from foveal.errors import FovealError, UsageError
 from foveal.records import Design, write_design, write_run
-from foveal.records.manifest import seal
+from foveal.records.manifest import write_manifest
 from foveal.records.run import write_config
 from foveal.report import report
 from foveal.stats import compare_variants
@@ -362,7 +362,7 @@ def test_says_that_the_data_differ(tmp_path: Path) -> None:
     folder = write_fake_study(tmp_path / "s", TWO)
     path = folder / "runs" / "0-0" / "results.json"
     path.write_text(path.read_text().replace("c0ffee", "decaf0"))
-    seal(path.parent)
+    write_manifest(path.parent)
     page = page_of(folder)
     assert "did not all read the same data" in page.text
     assert "sha256:c0ffee, sha256:decaf0" in page.text
@@ -401,7 +401,7 @@ def test_class_without_test_images_has_no_accuracy(tmp_path: Path) -> None:
     arrays["confusion"][1] = 0
     with path.open("wb") as file:
         np.savez(file, **arrays)
-    seal(folder)
+    write_manifest(folder)
     assert page_of(folder).row("dog") == ["dog", ABSENT]
 
 
@@ -410,7 +410,7 @@ def test_survives_a_run_that_diverged(tmp_path: Path) -> None:
     path = folder / "runs" / "1-1" / "metrics.csv"
     path.write_text(re.sub(r",1\.05,", ",nan,", path.read_text()))
     assert "nan" in path.read_text()
-    seal(path.parent)
+    write_manifest(path.parent)
     assert page_of(folder).row("channel", "3")
 
 
@@ -420,7 +420,7 @@ def test_batch_of_any_shape_becomes_small_pictures(tmp_path: Path, shape: tuple[
     images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     with (folder / "training_batch.npz").open("wb") as file:
         np.savez(file, images=images, labels=np.array([0, 2]))
-    seal(folder)
+    write_manifest(folder)
     sources = page_of(folder).values("src")
     assert len(sources) == 2
     assert max(map(len, sources)) < 60_000

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from foveal.records import curves_of, is_complete, write_extra
-from foveal.records.manifest import seal
+from foveal.analysis import collect_robustness_curves
+from foveal.records import is_complete, write_extra
+from foveal.records.manifest import write_manifest
 from foveal.report.document import content_of
 from report.test_report import TWO, page_of, write_fake_study
 
@@ -37,12 +38,14 @@ def study(tmp_path: Path) -> Path:
 
 def leave(run: Path, accuracy: float, **options: int) -> None:
     write_extra(run, "robustness", left(accuracy, **options))
-    seal(run)
+    write_manifest(run)
     assert is_complete(run)
 
 
 def test_curves_begin_with_the_images_as_they_are() -> None:
-    found = curves_of([("none", left(0.7)), ("none", left(0.8)), ("series", left(0.6))])
+    found = collect_robustness_curves(
+        [("none", left(0.7)), ("none", left(0.8)), ("series", left(0.6))]
+    )
     assert found is not None
     assert list(found.curves) == ["occlusion", "blur"]
     curve = found.curves["occlusion"]["none"]
@@ -52,9 +55,11 @@ def test_curves_begin_with_the_images_as_they_are() -> None:
 
 
 def test_of_other_images_or_without_a_run_there_are_none() -> None:
-    assert curves_of([]) is None
-    assert curves_of([("none", left(0.7)), ("series", None)]) is None
-    assert curves_of([("none", left(0.7)), ("series", left(0.7, images=40))]) is None
+    assert collect_robustness_curves([]) is None
+    assert collect_robustness_curves([("none", left(0.7)), ("series", None)]) is None
+    assert (
+        collect_robustness_curves([("none", left(0.7)), ("series", left(0.7, images=40))]) is None
+    )
 
 
 def test_the_page_has_every_condition_and_variant(study: Path) -> None:

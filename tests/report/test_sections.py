@@ -8,7 +8,7 @@ import pytest
 
 from foveal.errors import UsageError
 from foveal.records import Cell, read_design, write_design, write_extra
-from foveal.records.manifest import seal
+from foveal.records.manifest import write_manifest
 from foveal.report import compare, report
 from foveal.report.document import content_of
 from foveal.report.html_page import Budget
@@ -27,7 +27,7 @@ def leave(run: Path, seed: int, *, gates: bool) -> None:
     write_extra(run, "robustness", robust(0.7))
     if gates:
         write_extra(run, "gates", gated())
-    seal(run)
+    write_manifest(run)
 
 
 @pytest.fixture

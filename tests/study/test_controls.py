@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from foveal.analysis.caveats import notes_of
+from foveal.analysis.caveats import find_caveats
 from foveal.errors import UsageError
 from foveal.records import Cell, Design, read_design, read_run, read_study
 from foveal.records.run import RunRecord
 from foveal.records.study import StudyRecord
 from foveal.study import Study, StudyConfig
-from foveal.study.controls import all_variants, scaled_epochs, timed_like
-from foveal.study.resolved_design import settled
+from foveal.study.controls import resolve_variants, scaled_epochs, timed_like
+from foveal.study.resolved_design import resolve_design
 from study.small_study import changed
 
 
@@ -34,7 +34,7 @@ from study.small_study import changed
     ids=str,
 )
 def test_a_flag_adds_its_control(options: dict[str, object], expected: tuple[str, ...]) -> None:
-    assert all_variants(StudyConfig(**({"attention": "none,eca"} | options))) == expected  # type: ignore[arg-type]
+    assert resolve_variants(StudyConfig(**({"attention": "none,eca"} | options))) == expected  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_whose_time_it_is(variant: str, like: str) -> None:
 )
 def test_a_typo_in_a_control(variant: str) -> None:
     with pytest.raises(UsageError):
-        all_variants(StudyConfig(attention=f"none,{variant}"))
+        resolve_variants(StudyConfig(attention=f"none,{variant}"))
 
 
 def test_epochs_are_scaled_by_the_ratio_of_step_times() -> None:
@@ -90,7 +90,7 @@ def test_the_ratio_is_measured_once(study: Path) -> None:
         design, cells=(replace(design.cells[0], epochs={"same-time:like=channel": 7}),)
     )
     config = changed(attention="none,channel", seeds=1, same_time=True)
-    assert settled(config, stored).cells[0].epochs == {"same-time:like=channel": 7}
+    assert resolve_design(config, stored).cells[0].epochs == {"same-time:like=channel": 7}
 
 
 def test_a_wider_network_that_is_hardly_wider_is_named(study: Path) -> None:
@@ -114,7 +114,7 @@ def noted(*runs: RunRecord, places: dict[str, str] | None = None, margin: float 
     variants = tuple(dict.fromkeys(run.results["variant"] for run in runs))
     setting = {name: value for name, value in runs[0].config.items() if name != "attention"}
     design = Design(setting, variants, 1, 1, 0.5, margin, (Cell(places=places or {}),))
-    return notes_of(StudyRecord(Path("study"), design, runs))
+    return find_caveats(StudyRecord(Path("study"), design, runs))
 
 
 @pytest.mark.parametrize(

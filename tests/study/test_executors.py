@@ -16,7 +16,7 @@ import pytest
 
 from foveal.errors import FovealError, UsageError
 from foveal.records import get_partial_path, read_progress, read_run
-from foveal.study import Study, in_process, local_pool, ray_cluster
+from foveal.study import Study, run_in_pool, run_in_process, run_on_ray
 from foveal.study.executors import Outcome, Task
 from study.small_study import SMALL, changed, rows
 
@@ -24,7 +24,7 @@ LONG = changed(epochs=12, seeds=3)
 
 
 def test_a_pool_gives_the_same(unbroken: Path, tmp_path: Path) -> None:
-    Study.open(tmp_path / "study", SMALL).run(partial(local_pool, workers=2))
+    Study.open(tmp_path / "study", SMALL).run(partial(run_in_pool, workers=2))
     assert rows(tmp_path / "study") == rows(unbroken)
 
 
@@ -46,7 +46,7 @@ def test_a_shard_that_is_none(tmp_path: Path, shard: str) -> None:
 
 def test_the_order_does_not_matter(unbroken: Path, tmp_path: Path) -> None:
     def backwards(tasks: list[Task]) -> Iterator[Outcome]:
-        yield from in_process(tasks[::-1])
+        yield from run_in_process(tasks[::-1])
 
     Study.open(tmp_path / "study", SMALL).run(backwards)  # type: ignore[arg-type]
     assert rows(tmp_path / "study") == rows(unbroken)
@@ -54,7 +54,7 @@ def test_the_order_does_not_matter(unbroken: Path, tmp_path: Path) -> None:
 
 def test_a_worker_that_is_killed_costs_a_new_start_only(unbroken: Path, tmp_path: Path) -> None:
     study = Study.open(tmp_path / "study", SMALL)
-    outcomes = study.outcomes(partial(local_pool, workers=1))
+    outcomes = study.outcomes(partial(run_in_pool, workers=1))
     next(outcomes)
     (worker,) = [
         child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())
@@ -75,11 +75,11 @@ AFTER_ITS_PARENT = """
 import sys
 from functools import partial
 from pathlib import Path
-from foveal.study import Study, StudyConfig, local_pool
+from foveal.study import Study, StudyConfig, run_in_pool
 
 if __name__ == "__main__":
     config = StudyConfig.model_validate_json(sys.argv[2])
-    Study.open(Path(sys.argv[1]), config).run(partial(local_pool, workers=2))
+    Study.open(Path(sys.argv[1]), config).run(partial(run_in_pool, workers=2))
 """
 
 
@@ -164,14 +164,14 @@ ON_RAY = """
 import sys
 from functools import partial
 from pathlib import Path
-from foveal.study import Study, StudyConfig, ray_cluster
+from foveal.study import Study, StudyConfig, run_on_ray
 
 config = StudyConfig.model_validate_json(sys.argv[2])
-Study.open(Path(sys.argv[1]), config).run(partial(ray_cluster, address=sys.argv[3]))
+Study.open(Path(sys.argv[1]), config).run(partial(run_on_ray, address=sys.argv[3]))
 """
 
 
 def test_a_cluster_that_is_not_there(tmp_path: Path) -> None:
     study = Study.open(tmp_path / "study", SMALL)
     with pytest.raises(FovealError, match=r"cluster '127\.0\.0\.1:1' cannot be reached"):
-        study.run(partial(ray_cluster, address="127.0.0.1:1"))
+        study.run(partial(run_on_ray, address="127.0.0.1:1"))

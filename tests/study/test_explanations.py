@@ -13,12 +13,12 @@ from foveal.explanation import occlusion_sensitivity
 from foveal.records import read_run
 from foveal.study import Study
 from foveal.study.class_sheets import class_sheets
-from foveal.study.explanations import chosen_rows, explain
+from foveal.study.explanations import choose_images, explain
 from foveal.study.gate_findings import gate_findings
-from foveal.study.map_metrics import measured
+from foveal.study.map_metrics import compute_map_metrics
 from foveal.study.robustness_curves import robustness_curves
 from foveal.study.run_extras import images_at
-from foveal.study.trained_runs import Network, images_for, networks_of
+from foveal.study.trained_runs import TrainedRun, find_trained_runs, load_shared_images
 from study.small_study import changed
 
 
@@ -30,22 +30,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def networks(folder: Path) -> list[Network]:
-    return networks_of([folder])
+def networks(folder: Path) -> list[TrainedRun]:
+    return find_trained_runs([folder])
 
 
 @pytest.fixture(scope="module")
-def data(networks: list[Network]) -> ImageData:
-    return images_for(networks)
+def data(networks: list[TrainedRun]) -> ImageData:
+    return load_shared_images(networks)
 
 
-def test_networks_are_found_in_studies_and_runs(folder: Path, networks: list[Network]) -> None:
+def test_networks_are_found_in_studies_and_runs(folder: Path, networks: list[TrainedRun]) -> None:
     assert [(n.name, n.seed) for n in networks] == [
         ("none", 0), ("none", 1), ("series", 0), ("series", 1),
     ]  # fmt: skip
     run = networks[3].folder
-    assert [(n.name, n.seed, n.folder) for n in networks_of([run])] == [("series", 1, run)]
-    some = networks_of([folder], variants=["series", "none"], seeds=[1])
+    assert [(n.name, n.seed, n.folder) for n in find_trained_runs([run])] == [("series", 1, run)]
+    some = find_trained_runs([folder], variants=["series", "none"], seeds=[1])
     assert [(n.name, n.seed) for n in some] == [("series", 1), ("none", 1)]
 
 
@@ -60,33 +60,33 @@ def test_what_is_not_there_is_refused(
     folder: Path, options: dict[str, list[int]], message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
-        networks_of([folder], **options)  # type: ignore[arg-type]
+        find_trained_runs([folder], **options)  # type: ignore[arg-type]
 
 
 def test_networks_of_other_images_are_not_compared(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     Study.open(other, changed(attention="none", seeds=1, test_size=90)).run(with_extras=False)
     with pytest.raises(UsageError, match="were tested on different images"):
-        networks_of([folder, other])
+        find_trained_runs([folder, other])
 
 
 def test_runs_that_differ_in_more_than_their_seed_are_told_apart(
-    folder: Path, networks: list[Network], tmp_path: Path
+    folder: Path, networks: list[TrainedRun], tmp_path: Path
 ) -> None:
     longer = tmp_path / "longer"
     config = changed(attention="none", seeds=1, test_size=100, epochs=3)
     Study.open(longer, config).run(with_extras=False)
-    found = networks_of([folder, longer, networks[0].folder])
+    found = find_trained_runs([folder, longer, networks[0].folder])
     assert [(n.name, n.seed) for n in found] == [
         ("none in study", 0), ("none in study", 1), ("series", 0), ("series", 1), ("none in longer", 0),
     ]  # fmt: skip
     assert len({n.key for n in found}) == 5
-    chosen = networks_of([folder, longer], variants=["none"], seeds=[0])
+    chosen = find_trained_runs([folder, longer], variants=["none"], seeds=[0])
     assert [n.name for n in chosen] == ["none in study", "none in longer"]
 
 
 def test_maps_of_predictions_have_no_mean_over_seeds(
-    networks: list[Network], data: ImageData
+    networks: list[TrainedRun], data: ImageData
 ) -> None:
     with pytest.raises(UsageError, match="choose one seed"):
         explain(networks, data, np.array([0]), rule="one", target="pred")
@@ -95,7 +95,7 @@ def test_maps_of_predictions_have_no_mean_over_seeds(
     np.testing.assert_allclose(found.sureness("none"), p.amax(1))
 
 
-def test_gates_are_found_to_be_something(networks: list[Network]) -> None:
+def test_gates_are_found_to_be_something(networks: list[TrainedRun]) -> None:
     found = gate_findings(networks)
     assert {one.variant for one in found} == {"series"}
     assert len(found) == 6
@@ -107,7 +107,7 @@ def test_gates_are_found_to_be_something(networks: list[Network]) -> None:
         assert all(one.findings[word] == words.count(word) for word in words)
 
 
-def test_maps_are_means_over_seeds(networks: list[Network], data: ImageData) -> None:
+def test_maps_are_means_over_seeds(networks: list[TrainedRun], data: ImageData) -> None:
     rows = np.array([5, 2, 40])
     found = explain(networks, data, rows, rule="three")
     assert list(found.networks) == ["none", "series"]
@@ -126,39 +126,39 @@ def test_maps_are_means_over_seeds(networks: list[Network], data: ImageData) -> 
     np.testing.assert_array_equal(found.labels, data.test.labels[rows])
 
 
-def test_ways_to_choose_images(networks: list[Network], data: ImageData) -> None:
+def test_ways_to_choose_images(networks: list[TrainedRun], data: ImageData) -> None:
     labels = data.test.labels
-    rows, rule = chosen_rows(data, networks)
+    rows, rule = choose_images(data, networks)
     assert labels[rows].tolist() == list(range(10))
     assert all(row == np.flatnonzero(labels == k)[0] for k, row in enumerate(rows))
     assert rule == "the first test image of each class"
-    two, rule = chosen_rows(data, networks, per_class=2)
+    two, rule = choose_images(data, networks, per_class=2)
     assert labels[two].tolist() == sorted([*range(10)] * 2)
     assert "first 2" in rule
-    named, _ = chosen_rows(data, networks, images=[7, 3])
+    named, _ = choose_images(data, networks, images=[7, 3])
     assert named.tolist() == [7, 3]
     with pytest.raises(UsageError, match="`images` should be from 0 to 99"):
-        chosen_rows(data, networks, images=[100])
+        choose_images(data, networks, images=[100])
     with pytest.raises(UsageError, match="in one way"):
-        chosen_rows(data, networks, images=[1], per_class=1)
+        choose_images(data, networks, images=[1], per_class=1)
     with pytest.raises(UsageError, match="`per_class` should be at least 1"):
-        chosen_rows(data, networks, per_class=0)
+        choose_images(data, networks, per_class=0)
 
 
 def test_where_variants_differ_is_read_from_the_records(
-    networks: list[Network], data: ImageData
+    networks: list[TrainedRun], data: ImageData
 ) -> None:
-    rows, rule = chosen_rows(data, networks, most_different=6)
+    rows, rule = choose_images(data, networks, most_different=6)
     right = [read_run(n.folder).predictions["correct"].astype(float) for n in networks]
     gap = np.abs((right[0] + right[1]) / 2 - (right[2] + right[3]) / 2)
     assert gap[rows].tolist() == sorted(gap, reverse=True)[:6]
     assert "6 test images" in rule
     with pytest.raises(UsageError, match="two variants"):
-        chosen_rows(data, networks[:2], most_different=6)
+        choose_images(data, networks[:2], most_different=6)
 
 
 def test_class_sheets_are_over_images_that_all_get_right(
-    networks: list[Network], data: ImageData
+    networks: list[TrainedRun], data: ImageData
 ) -> None:
     sheets = class_sheets(networks)
     assert sheets is not None
@@ -178,15 +178,15 @@ def test_class_sheets_are_over_images_that_all_get_right(
         np.testing.assert_allclose(sheets.maps["none"][k], mean, atol=1e-6)
 
 
-def test_no_sheets_without_maps(folder: Path, networks: list[Network], tmp_path: Path) -> None:
+def test_no_sheets_without_maps(folder: Path, networks: list[TrainedRun], tmp_path: Path) -> None:
     bare = tmp_path / "bare"
     Study.open(bare, changed(attention="none", seeds=1, test_size=100)).run(with_extras=False)
-    assert class_sheets(networks_of([bare])) is None
-    assert class_sheets([*networks, *networks_of([bare])]) is None
-    assert robustness_curves([*networks, *networks_of([bare])]) is None
+    assert class_sheets(find_trained_runs([bare])) is None
+    assert class_sheets([*networks, *find_trained_runs([bare])]) is None
+    assert robustness_curves([*networks, *find_trained_runs([bare])]) is None
 
 
-def test_robustness_curves_hold_every_seed(networks: list[Network]) -> None:
+def test_robustness_curves_hold_every_seed(networks: list[TrainedRun]) -> None:
     found = robustness_curves(networks)
     assert found is not None
     assert list(found.curves) == ["occlusion", "noise", "blur", "contrast", "pixelate", "jpeg"]
@@ -199,11 +199,12 @@ def test_robustness_curves_hold_every_seed(networks: list[Network]) -> None:
         assert found.curves["blur"][name].accuracy[row].tolist() == expected
 
 
-def test_measures_stand_beside_their_controls(networks: list[Network], data: ImageData) -> None:
+def test_measures_stand_beside_their_controls(networks: list[TrainedRun], data: ImageData) -> None:
     some = [networks[0], networks[2]]
     found = explain(some, data, np.arange(4), rule="four")
     by_variant = {
-        name: {one.name: one for one in many} for name, many in measured(some, found).items()
+        name: {one.name: one for one in many}
+        for name, many in compute_map_metrics(some, found).items()
     }
     for name in ("insertion area", "deletion area", "pointing", "energy", "auc"):
         for variant in ("none", "series"):
@@ -214,10 +215,12 @@ def test_measures_stand_beside_their_controls(networks: list[Network], data: Ima
     assert by_variant["none"]["auc"].control == 0.5
 
 
-def test_measures_are_of_the_maps_that_are_shown(networks: list[Network], data: ImageData) -> None:
+def test_measures_are_of_the_maps_that_are_shown(
+    networks: list[TrainedRun], data: ImageData
+) -> None:
     def named(**options: Any) -> dict[str, float | None]:
         found = explain(networks[2:3], data, np.arange(6), rule="six", **options)
-        (many,) = measured(networks[2:3], found).values()
+        (many,) = compute_map_metrics(networks[2:3], found).values()
         return {one.name: one.value for one in many}
 
     first, other = named(), named(fill="noise", score="margin")

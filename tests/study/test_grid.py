@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from foveal.errors import UsageError
 from foveal.records import read_study, write_design
-from foveal.report import comparisons
+from foveal.report import compare_with_baseline
 from foveal.report.document import content_of
 from foveal.study import RunConfig, Study, StudyConfig
 from study.small_study import SMALL, changed, rows
@@ -52,7 +52,7 @@ def test_all_comparisons_share_the_error_rate(folder: Path) -> None:
         for data in ("scenes", "scenes:clutter=0.25")
     ]
     for part in parts:
-        (found,) = comparisons(part)
+        (found,) = compare_with_baseline(part)
         assert found.level == pytest.approx(1 - 0.05 / 4)
         difference = part.accuracies["channel"][0] - part.accuracies["none"][0]
         assert found.difference == difference

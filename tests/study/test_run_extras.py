@@ -13,10 +13,10 @@ from foveal.explanation import gate_maps, occlusion_sensitivity
 from foveal.models import load_model
 from foveal.records import StudyRecord
 from foveal.study import RunConfig, Study, extras
-from foveal.study.probe_images import first_of_each_class, fixed_images
+from foveal.study.probe_images import choose_probe_images, first_of_each_class
 from foveal.study.resolved_config import with_numerics
 from foveal.study.run_extras import extents, forward_passes, images_at
-from foveal.study.training_job import make_job
+from foveal.study.training_job import build_job
 from foveal.training import Training
 from study.small_study import SMALL, changed
 
@@ -34,7 +34,7 @@ def data() -> ImageData:
 
 
 def test_maps_are_those_of_the_trained_network(record: StudyRecord, data: ImageData) -> None:
-    rows = fixed_images(data.test.labels, 10)
+    rows = choose_probe_images(data.test.labels, 10)
     for run in record.runs:
         left = run.extras["occlusion"]
         np.testing.assert_array_equal(left["images"], rows)
@@ -147,19 +147,19 @@ def four_channels() -> Content:
 
 def test_images_are_chosen_by_place_alone() -> None:
     labels = np.array([2, 0, 0, 1, 2, 1, 0] * 100)
-    rows = fixed_images(labels, 3)
+    rows = choose_probe_images(labels, 3)
     assert rows.tolist()[:3] == [1, 3, 0]
     assert len(rows) == 33
     assert np.bincount(labels[rows]).tolist() == [11, 11, 11]
     many = np.arange(250).repeat(2)
-    assert len(fixed_images(many, 250)) == 100
+    assert len(choose_probe_images(many, 250)) == 100
     assert first_of_each_class(labels, [2], 2).tolist() == [0, 4]
 
 
 @pytest.mark.parametrize("variant", ["none", "series"])
 def test_a_plan_knows_how_many_images_go_through(variant: str, data: ImageData) -> None:
     config = RunConfig(attention=variant, data="scenes", test_size=100, threads=1, dtype="float32")
-    job = make_job(with_numerics(config, None), data)
+    job = build_job(with_numerics(config, None), data)
     seen: list[int] = []
     job.model.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
     training = Training(job.model, (), None, 0.0)  # type: ignore[arg-type]  # not looked at

@@ -9,8 +9,8 @@ from foveal.cli import main
 from foveal.records import Cell, Design, read_study
 from foveal.study import StudyConfig
 from foveal.study.config import shared
-from foveal.study.controls import all_variants
-from foveal.study.design import runs_of, settings_of
+from foveal.study.controls import resolve_variants
+from foveal.study.design import expand_grid, list_runs
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "studies").glob("*.toml"))
@@ -35,11 +35,11 @@ def design_of(config: StudyConfig) -> Design:
         Cell(
             {option: getattr(each, option) for option in config.grid} | {"data_checksum": each.data}
         )
-        for each in settings_of(config, config.grid)
+        for each in expand_grid(config, config.grid)
     ]
     return Design(
         shared(config),
-        all_variants(config),
+        resolve_variants(config),
         config.seeds,
         config.seeds,
         0.5,
@@ -55,7 +55,7 @@ def test_every_file_is_expected() -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_the_runs_are_those_expected(path: Path) -> None:
     variants, data, seeds = EXPECTED[path.stem]
-    runs = [config for config, _ in runs_of(design_of(read(path)), Path("study"))]
+    runs = [config for config, _ in list_runs(design_of(read(path)), Path("study"))]
     asked = [(run.data, run.attention, run.seed) for run in runs]
     assert len({run.key for run in runs}) == len(runs)
     assert set(asked) == {(d, v, s) for d in data for v in variants for s in range(seeds)}

@@ -12,20 +12,20 @@ from foveal.errors import UsageError
 from foveal.records import get_partial_path, read_progress, write_progress
 from foveal.study import Progress, Study, run
 from foveal.study.config import RunConfig
-from foveal.study.status import RunState, counts, seconds_left, study_states
+from foveal.study.status import RunState, count_states, estimate_seconds_left, read_study_states
 from study.small_study import SMALL, changed
 
 
 def test_every_state(unbroken: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(unbroken, tmp_path / "study"))
     Study.open(folder, changed(seeds=3))
-    first, second, *_, last = [state.folder for state in study_states(folder)]
+    first, second, *_, last = [state.folder for state in read_study_states(folder)]
     first.rename(get_partial_path(first))
     write_progress(get_partial_path(first), step=3, steps=8, seconds_left=10.0)
     second.rename(get_partial_path(second))
     (last.parent / last.name).mkdir()
-    states = {state.folder: state for state in study_states(folder)}
-    assert counts(list(states.values())) == {
+    states = {state.folder: state for state in read_study_states(folder)}
+    assert count_states(list(states.values())) == {
         "complete": 2, "running": 1, "interrupted": 1, "missing": 2,
     }  # fmt: skip
     assert states[first].state == "running"
@@ -72,18 +72,22 @@ def state(variant: str, word: str, *, seconds: float | None = None, left: float 
 def test_time_left() -> None:
     done = [state("none", "complete", seconds=s) for s in (10.0, 30.0, 11.0)]
     series = state("series", "complete", seconds=40.0)
-    assert seconds_left([*done, series]) == 0
-    assert seconds_left([*done, state("none", "missing")]) == 11
-    assert seconds_left([*done, series, state("series", "missing")]) == 40
-    assert seconds_left([*done, state("eca", "missing")]) == 11  # nothing is known of its own kind
-    assert seconds_left([*done, state("none", "interrupted", share=0.5)]) == 5.5
+    assert estimate_seconds_left([*done, series]) == 0
+    assert estimate_seconds_left([*done, state("none", "missing")]) == 11
+    assert estimate_seconds_left([*done, series, state("series", "missing")]) == 40
+    assert (
+        estimate_seconds_left([*done, state("eca", "missing")]) == 11
+    )  # nothing is known of its own kind
+    assert estimate_seconds_left([*done, state("none", "interrupted", share=0.5)]) == 5.5
     running = state("eca", "running", share=0.75, left=5.0)
-    assert seconds_left([*done, running]) == 5
-    assert seconds_left([*done, running, state("eca", "missing")]) == 25
-    assert seconds_left([running, running, state("none", "missing")]) == 15  # two are at work
-    assert seconds_left([state("none", "missing")]) is None
+    assert estimate_seconds_left([*done, running]) == 5
+    assert estimate_seconds_left([*done, running, state("eca", "missing")]) == 25
+    assert (
+        estimate_seconds_left([running, running, state("none", "missing")]) == 15
+    )  # two are at work
+    assert estimate_seconds_left([state("none", "missing")]) is None
 
 
 def test_no_study(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not a study"):
-        study_states(tmp_path)
+        read_study_states(tmp_path)

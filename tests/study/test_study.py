@@ -14,8 +14,8 @@ import pytest
 from foveal import stats
 from foveal.errors import UsageError
 from foveal.records import read_study
-from foveal.report import comparisons
-from foveal.study import RunConfig, Study, in_process
+from foveal.report import compare_with_baseline
+from foveal.study import RunConfig, Study, run_in_process
 from foveal.study.progress import Progress
 from study.small_study import SMALL, changed, rows
 
@@ -37,13 +37,13 @@ def test_what_is_there_is_not_run_again_and_what_is_new_is(unbroken: Path, tmp_p
     folder = tmp_path / "study"
     shutil.copytree(unbroken, folder)
     again, more, other = Count(), Count(), Count()
-    Study.open(folder, SMALL).run(partial(in_process, progress=again))
+    Study.open(folder, SMALL).run(partial(run_in_process, progress=again))
     assert again.runs == []
-    record = Study.open(folder, changed(seeds=3)).run(partial(in_process, progress=more))
+    record = Study.open(folder, changed(seeds=3)).run(partial(run_in_process, progress=more))
     assert more.runs == [("none", 2), ("channel", 2)]
     assert record.design.planned_seeds == 2
     record = Study.open(folder, changed(attention="none,spatial")).run(
-        partial(in_process, progress=other)
+        partial(run_in_process, progress=other)
     )
     assert other.runs == [("spatial", 0), ("spatial", 1)]
     assert record.variants == ("none", "channel", "spatial")
@@ -59,7 +59,7 @@ def test_comparison_is_that_of_stats(unbroken: Path) -> None:
     expected = stats.compare_variants(
         accuracies, correctness=record.correctness(), planned=2, comparisons=1
     )
-    assert repr(comparisons(record)) == repr(expected)
+    assert repr(compare_with_baseline(record)) == repr(expected)
 
 
 def test_another_setting_is_refused_with_its_difference(unbroken: Path) -> None:
@@ -138,7 +138,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from functools import partial
-from foveal.study import Study, StudyConfig, in_process
+from foveal.study import Study, StudyConfig, run_in_process
 from foveal.study.progress import Progress
 
 class Kill(Progress):
@@ -149,7 +149,7 @@ class Kill(Progress):
             os.kill(os.getpid(), signal.SIGKILL)
 
 study = Study.open(Path(sys.argv[1]), StudyConfig.model_validate_json(sys.argv[2]))
-study.run(partial(in_process, progress=Kill()))
+study.run(partial(run_in_process, progress=Kill()))
 """
 
 
@@ -165,6 +165,6 @@ def test_a_killed_study_ends_like_an_unbroken_one(
     finished = [path for path in (folder / "runs").iterdir() if path.suffix != ".partial"]
     assert len(finished) == steps // 8
     count = Count()
-    Study.open(folder, SMALL).run(partial(in_process, progress=count))
+    Study.open(folder, SMALL).run(partial(run_in_process, progress=count))
     assert len(count.runs) == 4 - len(finished)
     assert rows(folder) == rows(unbroken)

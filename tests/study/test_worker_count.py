@@ -6,7 +6,7 @@ import pytest
 
 from foveal.records import Design
 from foveal.study import StudyConfig
-from foveal.study.worker_count import best_workers
+from foveal.study.worker_count import choose_worker_count
 from foveal.training import hardware_probe
 from foveal.training.numerics import cores
 
@@ -16,15 +16,15 @@ def stored(**setting: object) -> Design:
 
 
 def test_given_threads_leave_the_cores_to_as_many_runs() -> None:
-    assert best_workers(StudyConfig(device="cpu", threads=1), None) == cores()
-    assert best_workers(StudyConfig(device="cpu", threads=10 * cores()), None) == 1
+    assert choose_worker_count(StudyConfig(device="cpu", threads=1), None) == cores()
+    assert choose_worker_count(StudyConfig(device="cpu", threads=10 * cores()), None) == 1
 
 
 def test_what_a_study_has_settled_holds() -> None:
     config = StudyConfig(device="cpu")
-    assert best_workers(config, stored(device="cpu", threads=1)) == cores()
-    assert best_workers(config, stored(device="cpu", threads=cores())) == 1
-    assert best_workers(config, stored(device="mps", threads=1)) == 1
+    assert choose_worker_count(config, stored(device="cpu", threads=1)) == cores()
+    assert choose_worker_count(config, stored(device="cpu", threads=cores())) == 1
+    assert choose_worker_count(config, stored(device="mps", threads=1)) == 1
 
 
 def test_open_threads_are_a_question_to_the_machine(
@@ -34,4 +34,4 @@ def test_open_threads_are_a_question_to_the_machine(
     hardware_probe.remembered(
         f"{cores()} runs", hardware_probe.SIDE_BY_SIDE, lambda _: 1.9, cores()
     )
-    assert best_workers(StudyConfig(device="cpu"), None) == cores()
+    assert choose_worker_count(StudyConfig(device="cpu"), None) == cores()

@@ -22,7 +22,7 @@ from foveal.plotting import blend_signed_map, shared_color_limit
 from foveal.records import is_complete, read_run
 from foveal.report import report
 from foveal.study.run_extras import images_at
-from foveal.study.trained_runs import networks_of
+from foveal.study.trained_runs import find_trained_runs
 from foveal.web.app import KEPT_IMAGES
 from foveal.web.image_view import looked_at, sweeping
 from foveal.web.loaded_study import Served, first_of_each, served_from
@@ -36,7 +36,7 @@ ROW = 7
 @pytest.fixture(scope="module")
 def models(study: Path) -> dict[str, nn.Module]:
     """The networks of the study, read from disk once more."""
-    return {network.name: network.load().eval() for network in networks_of([study])}
+    return {network.name: network.load().eval() for network in find_trained_runs([study])}
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +185,9 @@ def test_a_gate_is_drawn_over_the_pixels_it_weighs(
 def test_the_gallery_shows_each_class_in_order(
     client: TestClient, served: Served, study: Path
 ) -> None:
-    correct = [read_run(network.folder).predictions["correct"] for network in networks_of([study])]
+    correct = [
+        read_run(network.folder).predictions["correct"] for network in find_trained_runs([study])
+    ]
     right = np.stack(correct).sum(0)
     for label in range(len(served.data.classes)):
         first = client.get("/api/examples", params={"class": label}).json()
@@ -280,7 +282,7 @@ def test_a_single_run_has_a_page_too(study: Path, worker: Worker) -> None:
 
 
 def test_one_network_of_each_variant_that_of_its_first_finished_seed(study: Path) -> None:
-    (none, channel, *_) = networks_of([study])
+    (none, channel, *_) = find_trained_runs([study])
     many = [replace(none, seed=2), replace(none, seed=1), replace(channel, seed=3)]
     assert [(n.name, n.seed) for n in first_of_each(many)] == [("none", 1), ("channel", 3)]
     assert [(n.name, n.seed) for n in first_of_each(many, seed=2)] == [("none", 2)]

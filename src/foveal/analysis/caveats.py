@@ -49,7 +49,7 @@ ANCHORS = (
 )
 
 
-def notes_of(record: StudyRecord) -> list[str]:
+def find_caveats(record: StudyRecord) -> list[str]:
     """Return one sentence each; none where there is nothing to say."""
     notes = [*other_margin(record)]
     for part in record.parts():
@@ -141,10 +141,12 @@ def anchor_of(config: Mapping[str, Any], results: Mapping[str, Any]) -> Anchor |
 def loaded_weights(part: StudyRecord) -> list[str]:
     """Say of each variant what of a file of weights was loaded."""
     first = [(variant, runs[0]) for variant in part.variants if (runs := part.runs_of(variant))]
-    return [f"{variant}: {said}" for variant, run in first if (said := weights_sentence(run))]
+    return [
+        f"{variant}: {said}" for variant, run in first if (said := describe_loaded_weights(run))
+    ]
 
 
-def weights_sentence(run: RunRecord) -> str:
+def describe_loaded_weights(run: RunRecord) -> str:
     """Say what a run loaded from its file of weights, what was drawn anew, and what was converted."""
     account = run.results.get("weights")
     if account is None:

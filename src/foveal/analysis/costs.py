@@ -13,7 +13,7 @@ COST: Final = "cost"
 OF_SITES: Final = ("parameters", "kept", "macs", "elements")
 
 
-def costs_of(study: StudyRecord) -> list[dict[str, Any]]:
+def list_variant_costs(study: StudyRecord) -> list[dict[str, Any]]:
     """Return the cost of each variant in each cell of a study; per image, but for the kept bytes.
 
     `layers` are rows of text about the parts of the network, for one batch.

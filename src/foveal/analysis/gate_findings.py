@@ -12,7 +12,7 @@ from foveal.records.run import Arrays
 
 
 @dataclass(frozen=True)
-class GateFinding:
+class GateSummary:
     """One gate of one variant: in how many seeds it was found to be what, and means over the seeds.
 
     `useless` is the share of seeds in which the network could do without it.
@@ -28,7 +28,7 @@ class GateFinding:
     useless: float
 
 
-def gate_findings_of(left: Sequence[tuple[str, Arrays | None]]) -> list[GateFinding]:
+def summarize_gates(left: Sequence[tuple[str, Arrays | None]]) -> list[GateSummary]:
     """Return what was found of each gate by runs, each beside the name of its variant."""
     by_gate: dict[tuple[str, str], list[dict[str, str | float]]] = {}
     names = ("kind", "finding", "mean", "between_images", "moved", "useless")
@@ -38,7 +38,7 @@ def gate_findings_of(left: Sequence[tuple[str, Arrays | None]]) -> list[GateFind
                 row = {name: arrays[name][k].item() for name in names}
                 by_gate.setdefault((variant, gate), []).append(row)
     return [
-        GateFinding(
+        GateSummary(
             variant=variant,
             gate=gate,
             kind=str(rows[0]["kind"]),

@@ -18,7 +18,7 @@ SHARED = ("images", "image_size", "window", "stride", "edge", "fill", "score")
 
 
 @dataclass(frozen=True, eq=False)
-class Sweeps:
+class OcclusionRecords:
     """What hiding windows of the same M images did to the networks of each variant, a run each.
 
     All means are over the runs of a variant.
@@ -93,7 +93,7 @@ class Sweeps:
         return np.asarray(np.all([one["prediction"] == self.labels for one in every], axis=0))
 
 
-def sweeps_of(left: Sequence[tuple[str, Arrays | None]]) -> Sweeps | None:
+def collect_occlusion_records(left: Sequence[tuple[str, Arrays | None]]) -> OcclusionRecords | None:
     """Return the sweeps of what runs left, each beside the name of its variant.
 
     None where a run left nothing, not all that is needed now, or was asked about other images or
@@ -108,11 +108,11 @@ def sweeps_of(left: Sequence[tuple[str, Arrays | None]]) -> Sweeps | None:
     runs: dict[str, list[Arrays]] = {}
     for name, arrays in found:
         runs.setdefault(name, []).append(arrays)
-    return Sweeps(runs)
+    return OcclusionRecords(runs)
 
 
 @dataclass(frozen=True, eq=False)
-class ClassSheets:
+class MeanClassMaps:
     """`maps` (L, H, W) by variant, for the classes `labels` (L,); `counts` (L,) images are behind each.
 
     `rows` are the places of those images in the test set, a list a class.
@@ -127,7 +127,7 @@ class ClassSheets:
     fill: str
 
 
-def class_sheets_of(sweeps: Sweeps) -> ClassSheets:
+def average_maps_by_class(sweeps: OcclusionRecords) -> MeanClassMaps:
     """Return the mean map of each class, over its images that every run gets right.
 
     So every mean is over the same images; a variant's map is the mean over its runs too. Classes
@@ -140,7 +140,7 @@ def class_sheets_of(sweeps: Sweeps) -> ClassSheets:
         grid = np.mean([one["drop"] for one in runs], axis=0)
         each = [grid[rows].mean(0) for rows in members]
         maps[variant] = sweeps.folded(np.stack(each) if each else grid[:0])
-    return ClassSheets(
+    return MeanClassMaps(
         labels=shown,
         counts=np.array([len(rows) for rows in members], dtype=np.int64),
         rows=[sweeps.rows[rows] for rows in members],

@@ -29,7 +29,7 @@ class RobustnessCurves:
     shares: tuple[float, ...]
 
 
-def curves_of(left: Sequence[tuple[str, Arrays | None]]) -> RobustnessCurves | None:
+def collect_robustness_curves(left: Sequence[tuple[str, Arrays | None]]) -> RobustnessCurves | None:
     """Return the curves of what runs left, each beside the name of its variant.
 
     None where a run left nothing, or was asked for other images or conditions than the first.

@@ -17,7 +17,7 @@ FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Arm:
+class VariantRuns:
     """The finished runs of one variant, at least one.
 
     `place` picks color and marker, the same in every figure; 0 is kept for the baseline.
@@ -61,30 +61,32 @@ class Arm:
     @cached_property
     def class_accuracies(self) -> FloatArray:
         """Accuracy of each run in each class, of shape (R, K); NaN for a class without images."""
-        return np.stack([np.diag(rates(run.predictions["confusion"])) for run in self.runs])
+        return np.stack(
+            [np.diag(normalize_rows(run.predictions["confusion"])) for run in self.runs]
+        )
 
 
-def rates(counts: npt.NDArray[np.int64] | FloatArray) -> FloatArray:
+def normalize_rows(counts: npt.NDArray[np.int64] | FloatArray) -> FloatArray:
     """Divide each row by its sum; a row of zeros becomes NaN.
 
-    >>> rates(np.array([[3, 1], [0, 0]])).tolist()
+    >>> normalize_rows(np.array([[3, 1], [0, 0]])).tolist()
     [[0.75, 0.25], [nan, nan]]
     """
     sums = counts.sum(axis=1, keepdims=True, dtype=np.float64)
     return counts / np.where(sums > 0, sums, np.nan)
 
 
-def comparisons(study: StudyRecord) -> list[Comparison]:
+def compare_with_baseline(study: StudyRecord) -> list[Comparison]:
     """Compare each variant of a study, or of a cell of its grid, with `none`, by the one rule."""
     return compare_variants(**study.evidence, baseline=BASELINE)
 
 
-def arms_of(study: StudyRecord) -> list[Arm]:
+def group_runs_by_variant(study: StudyRecord) -> list[VariantRuns]:
     """Return the variants with a finished run, in the order of the study, compared with `none`."""
     finished = {v: runs for v in study.variants if (runs := study.runs_of(v))}
-    compared = {comparison.variant: comparison for comparison in comparisons(study)}
+    compared = {comparison.variant: comparison for comparison in compare_with_baseline(study)}
     others = [v for v in study.variants if v != BASELINE]
     return [
-        Arm(v, 0 if v == BASELINE else 1 + others.index(v), runs, compared.get(v))
+        VariantRuns(v, 0 if v == BASELINE else 1 + others.index(v), runs, compared.get(v))
         for v, runs in finished.items()
     ]

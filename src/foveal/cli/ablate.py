@@ -52,16 +52,16 @@ def ablate(
         Print one JSON object on stdout.
     """
     from foveal.errors import FovealError
-    from foveal.report import comparisons, report
-    from foveal.study.design import part_of
-    from foveal.study.resolved_design import stored_design
-    from foveal.study.study import Study, failure
-    from foveal.study.worker_count import best_workers
+    from foveal.report import compare_with_baseline, report
+    from foveal.study.design import select_shard
+    from foveal.study.resolved_design import read_stored_design
+    from foveal.study.study import Study, describe_failures
+    from foveal.study.worker_count import choose_worker_count
 
-    workers = execution.workers or best_workers(config, stored_design(out_folder))
+    workers = execution.workers or choose_worker_count(config, read_stored_design(out_folder))
     execution = execution.model_copy(update={"workers": workers})
     executor = executor_of(execution)
-    part_of([], execution.shard)  # a typo should not leave a study behind
+    select_shard([], execution.shard)  # a typo should not leave a study behind
     study = Study.open(out_folder, config, at_a_time=execution.at_a_time)
     noticed = study.set_aside_damaged()
     for notice in noticed:
@@ -78,7 +78,7 @@ def ablate(
     failed = [outcome for outcome in outcomes if outcome.error]
     record = study.record()
     page = report(out_folder, only_page=True).page if record.runs else None
-    found = [(part, comparisons(part)) for part in record.parts()]
+    found = [(part, compare_with_baseline(part)) for part in record.parts()]
     if json:
         from foveal.cli.json_schema import ablate_output
 
@@ -102,7 +102,7 @@ def ablate(
             out.print(line)
         say_where(study, len(outcomes) - len(failed), page)
     if failed:
-        raise FovealError(failure(failed, len(outcomes)))
+        raise FovealError(describe_failures(failed, len(outcomes)))
 
 
 def outcome_line(outcome: Outcome, place: int, count: int) -> str:

@@ -28,7 +28,7 @@ from foveal.cli.serve import serve
 from foveal.cli.status import status
 from foveal.cli.train import train
 from foveal.errors import FovealError, UsageError
-from foveal.study.config import explained
+from foveal.study.config import to_usage_error
 
 INTERRUPTED = 130
 
@@ -110,5 +110,5 @@ def sentence(error: Exception) -> str:
     """Return what an error says, in one line."""
     cause = error.__cause__
     if isinstance(error, ValidationError) and isinstance(cause, PydanticError):
-        error = explained(cause)
+        error = to_usage_error(cause)
     return " ".join(str(error).split()).replace("[", r"\[")

@@ -126,10 +126,11 @@ def cost(
 
 def show_study(study: Path, *, json: bool) -> None:
     """Print what a study has stored of the cost of its variants."""
-    from foveal.records import costs_of, read_study
+    from foveal.analysis import list_variant_costs
+    from foveal.records import read_study
     from foveal.study.variant_costs import costs_table
 
-    found = costs_of(read_study(study))
+    found = list_variant_costs(read_study(study))
     if not found:
         raise FovealError(
             f"{study} has stored no cost: `foveal ablate` leaves it when all runs are complete, "

@@ -19,12 +19,16 @@ def doctor(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
         Print one JSON object on stdout.
     """
     from foveal.cache_folder import get_cache_folder
-    from foveal.study.environment import environment
+    from foveal.study.environment import describe_environment
     from foveal.training import Numerics, resolve
     from foveal.training.hardware_probe import known_runs_at_a_time
     from foveal.training.numerics import cores
 
-    facts = environment() | resolve(Numerics()).model_dump() | {"cache": str(get_cache_folder())}
+    facts = (
+        describe_environment()
+        | resolve(Numerics()).model_dump()
+        | {"cache": str(get_cache_folder())}
+    )
     facts["runs_at_a_time"] = known_runs_at_a_time(cores()) or "not probed yet: --workers 0 does"
     if json:
         print_json(facts)

@@ -40,7 +40,7 @@ class Execution(BaseModel):
 
 def executor_of(execution: Execution) -> Executor:
     """Return what does the runs."""
-    from foveal.study.executors import in_process, local_pool, ray_cluster
+    from foveal.study.executors import run_in_pool, run_in_process, run_on_ray
 
     if execution.ray is not None:
         if execution.workers > 1:
@@ -48,7 +48,7 @@ def executor_of(execution: Execution) -> Executor:
                 "Parameter `workers` should be left out with `ray`: the cluster decides."
             )
         return partial(
-            ray_cluster,
+            run_on_ray,
             address=execution.ray,
             gpus=execution.gpus_per_run,
             retries=execution.retries,
@@ -56,5 +56,5 @@ def executor_of(execution: Execution) -> Executor:
     if execution.gpus_per_run is not None:
         raise UsageError("Parameter `gpus_per_run` should be left out without `ray`.")
     if execution.workers > 1:
-        return partial(local_pool, workers=execution.workers)
-    return in_process
+        return partial(run_in_pool, workers=execution.workers)
+    return run_in_process

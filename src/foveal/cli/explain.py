@@ -69,16 +69,16 @@ def explain(
         Print one JSON object on stdout.
     """
     from foveal.cli.explanation_files import content_of, write_explanation
-    from foveal.study.explanations import chosen_rows
+    from foveal.study.explanations import choose_images
     from foveal.study.explanations import explain as explained
-    from foveal.study.map_metrics import measured
-    from foveal.study.trained_runs import images_for, networks_of
+    from foveal.study.map_metrics import compute_map_metrics
+    from foveal.study.trained_runs import find_trained_runs, load_shared_images
 
-    networks = networks_of(
+    networks = find_trained_runs(
         runs_or_studies, variants=words(variants), seeds=[number("seeds", n) for n in words(seeds)]
     )
-    data = images_for(networks)
-    rows, rule = chosen_rows(
+    data = load_shared_images(networks)
+    rows, rule = choose_images(
         data,
         networks,
         images=[number("images", n) for n in words(images)],
@@ -101,7 +101,7 @@ def explain(
             advance=lambda n: status.update(f"swept {n.name}, seed {n.seed}"),
             **options,
         )
-        measures_found = measured(networks, found) if measures else {}
+        measures_found = compute_map_metrics(networks, found) if measures else {}
         folder = out_folder or runs_or_studies[0] / "explain"
         content = content_of(found, networks, measures_found)
         written = write_explanation(folder, found, networks, content)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from foveal.analysis import MeanClassMaps, RobustnessCurves
 from foveal.explanation import GateMap
 from foveal.plotting import (
     SCORE_UNITS,
@@ -25,14 +26,13 @@ from foveal.plotting import (
     save_figure,
     shared_color_limit,
 )
-from foveal.records import ClassSheets, RobustnessCurves
 from foveal.records.run import write_json
 from foveal.study.class_sheets import class_sheets
-from foveal.study.explanations import Explanation, gates_of
+from foveal.study.explanations import Explanation, compute_gate_maps
 from foveal.study.gate_findings import gate_findings
-from foveal.study.map_metrics import Measured
+from foveal.study.map_metrics import MapMetric
 from foveal.study.robustness_curves import robustness_curves
-from foveal.study.trained_runs import Network
+from foveal.study.trained_runs import TrainedRun
 
 SCHEMA = 1
 NUMBERS = "explain.json"
@@ -40,7 +40,7 @@ GATED_IMAGES, MOST_SITES, MOST_ROWS = 5, 12, 30  # more no page holds
 
 
 def write_explanation(
-    folder: Path, found: Explanation, networks: Sequence[Network], content: dict[str, Any]
+    folder: Path, found: Explanation, networks: Sequence[TrainedRun], content: dict[str, Any]
 ) -> list[Path]:
     """Write all that there is to show into `folder`, and return the paths."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,7 +54,7 @@ def write_explanation(
         figure = draw_robustness_curves(borne.curves, caption=robustness_caption(borne, found))
         written += save_figure(figure, folder / "robustness")
     for network in first_of_each(networks):
-        maps = gates_of(network, found, most=GATED_IMAGES)
+        maps = compute_gate_maps(network, found, most=GATED_IMAGES)
         if maps:
             name = "".join(c if c.isalnum() or c in "-_=." else "-" for c in network.name)
             written += save_figure(gates(maps, network, found), folder / f"gates-{name}")
@@ -94,12 +94,12 @@ def comparison(found: Explanation) -> Figure:
     )
 
 
-def networks_by_name(found: Explanation) -> list[Network]:
+def networks_by_name(found: Explanation) -> list[TrainedRun]:
     """Return the first network of each variant."""
     return [many[0] for many in found.networks.values()]
 
 
-def compared(networks: Sequence[Network]) -> tuple[str, str] | None:
+def compared(networks: Sequence[TrainedRun]) -> tuple[str, str] | None:
     """Return whose difference is shown, of one cell of a grid alone: there only the variant differs.
 
     `series` and `none` if both are there, else the last and the first.
@@ -172,7 +172,7 @@ def fills_agree(found: Explanation, variant: str) -> float | None:
     return float(np.nanmean([float(values.nanmean()) for values in each]))
 
 
-def sheet(sheets: ClassSheets, found: Explanation, networks: Sequence[Network]) -> Figure:
+def sheet(sheets: MeanClassMaps, found: Explanation, networks: Sequence[TrainedRun]) -> Figure:
     """Draw the mean map of each class."""
     images, shown = found.data.test.images, slice(MOST_ROWS)
     pictures = np.stack([np.asarray(images[rows]).mean(0) / 255 for rows in sheets.rows[shown]])
@@ -212,7 +212,7 @@ def robustness_caption(borne: RobustnessCurves, found: Explanation) -> str:
     )
 
 
-def gates(maps: Sequence[GateMap], network: Network, found: Explanation) -> Figure:
+def gates(maps: Sequence[GateMap], network: TrainedRun, found: Explanation) -> Figure:
     """Draw what the gates of one network say of the first images."""
     by_site: dict[str, list[GateMap]] = {}
     for one in maps:
@@ -241,13 +241,13 @@ def site_map(name: str, gates_there: Sequence[GateMap]) -> SiteMaps:
     return SiteMaps(name, spatial[0] if spatial else None, channels[0] if channels else None)
 
 
-def first_of_each(networks: Sequence[Network]) -> list[Network]:
+def first_of_each(networks: Sequence[TrainedRun]) -> list[TrainedRun]:
     """Return the first seed of each variant."""
     return list({network.name: network for network in reversed(networks)}.values())[::-1]
 
 
 def content_of(
-    found: Explanation, networks: Sequence[Network], measures: dict[str, list[Measured]]
+    found: Explanation, networks: Sequence[TrainedRun], measures: dict[str, list[MapMetric]]
 ) -> dict[str, Any]:
     """Return the numbers of an explanation as JSON can hold them."""
     windows = found.result.windows

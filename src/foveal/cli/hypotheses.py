@@ -17,7 +17,7 @@ from foveal.cli.json_schema import Interval, Output, interval
 from foveal.cli.study_tables import percent
 
 if TYPE_CHECKING:
-    from foveal.analysis.hypotheses import Finding
+    from foveal.analysis.hypotheses import HypothesisResult
     from foveal.analysis.hypotheses.effects import Effect
     from foveal.records import StudyRecord
 
@@ -96,11 +96,11 @@ def hypotheses(study: Path, *, json: Annotated[bool, Parameter(negative="")] = F
     json
         Print one JSON object on stdout.
     """
-    from foveal.analysis.hypotheses import hypotheses_of
+    from foveal.analysis.hypotheses import check_hypotheses
     from foveal.records import read_study
 
     record = read_study(study)
-    found = hypotheses_of(record)
+    found = check_hypotheses(record)
     if json:
         print_json(hypotheses_output(record, found))
         return
@@ -112,7 +112,7 @@ def hypotheses(study: Path, *, json: Annotated[bool, Parameter(negative="")] = F
         out.print(line)
 
 
-def hypotheses_output(record: StudyRecord, found: list[Finding]) -> dict[str, Any]:
+def hypotheses_output(record: StudyRecord, found: list[HypothesisResult]) -> dict[str, Any]:
     """Return the findings as JSON can hold them; what there is not is null."""
     output = HypothesesOutput(
         study=str(record.folder),
@@ -147,13 +147,13 @@ def hypotheses_output(record: StudyRecord, found: list[Finding]) -> dict[str, An
     return output.model_dump(by_alias=True, mode="json")
 
 
-def property_of(finding: Finding) -> str:
+def property_of(finding: HypothesisResult) -> str:
     """Return the name of the property that gains were held against."""
     hypothesis = finding.hypothesis
     return hypothesis.option if finding.source == "sweep" else hypothesis.covariate
 
 
-def hypotheses_table(found: list[Finding]) -> Table:
+def hypotheses_table(found: list[HypothesisResult]) -> Table:
     """Return one row a variant, that of the hypothesis first: the change of its gain, and the answer."""
     table = Table(
         title="Change of the gain over none, in points of accuracy",
@@ -179,13 +179,13 @@ def hypotheses_table(found: list[Finding]) -> Table:
     return table
 
 
-def sentence_case(finding: Finding) -> str:
+def sentence_case(finding: HypothesisResult) -> str:
     """Return the claim as a sentence begins."""
     claim = finding.hypothesis.claim
     return claim[0].upper() + claim[1:]
 
 
-def effect_cells(finding: Finding, effect: Effect) -> list[str]:
+def effect_cells(finding: HypothesisResult, effect: Effect) -> list[str]:
     """Return the cells of one variant; the answer is its own variant's alone."""
     low, high = (100 * end for end in effect.interval)
     between = "" if math.isnan(low) else f"{low:+.2f} to {high:+.2f}"
@@ -197,7 +197,7 @@ def effect_cells(finding: Finding, effect: Effect) -> list[str]:
     return [escape(effect.variant), f"{100 * effect.change:+.2f}", between, answer]
 
 
-def remarks(record: StudyRecord, found: list[Finding]) -> list[str]:
+def remarks(record: StudyRecord, found: list[HypothesisResult]) -> list[str]:
     """Return what has to be said of all findings together."""
     notes = [f"[yellow]Note[/] {escape(note)}" for note in record.notes]
     if not any(one.effects for one in found):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from foveal.records import results_rows
+from foveal.records import list_result_rows
 from foveal.records.study import cell_of
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def run_outputs(record: StudyRecord) -> list[RunOutput]:
             cell=cell_of(record, run).label,
             **{name: value for name, value in row.items() if name in own},
         )
-        for run, row in zip(record.runs, results_rows(record), strict=True)
+        for run, row in zip(record.runs, list_result_rows(record), strict=True)
     ]
 
 

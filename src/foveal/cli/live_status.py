@@ -14,7 +14,13 @@ from rich.text import Text
 
 from foveal.cli.console import err
 from foveal.study.config import RunConfig
-from foveal.study.status import RunState, counts, kind, run_state, seconds_left
+from foveal.study.status import (
+    RunState,
+    config_key_without_seed,
+    count_states,
+    estimate_seconds_left,
+    read_run_state,
+)
 
 REFRESHES = 1.0  # a second
 
@@ -23,7 +29,7 @@ def watching(runs: Sequence[tuple[RunConfig, Path]]) -> Live:
     """Return the live table of these runs; it shows where there is a terminal, and goes in the end."""
 
     def render() -> Group:
-        states = [run_state(config, folder) for config, folder in runs]
+        states = [read_run_state(config, folder) for config, folder in runs]
         return Group(states_table(states), Text(summary(states), style="dim"))
 
     # Elsewhere there are lines alone, and nothing has to be drawn.
@@ -44,7 +50,7 @@ def states_table(states: Sequence[RunState]) -> Table:
     table.add_column("complete", justify="right")
     rows: dict[str, list[RunState]] = {}
     for state in states:
-        rows.setdefault(kind(state), []).append(state)
+        rows.setdefault(config_key_without_seed(state), []).append(state)
     for mine in rows.values():
         done = sum(state.state == "complete" for state in mine)
         marks = " ".join(mark(state) for state in mine)
@@ -64,9 +70,9 @@ def mark(state: RunState) -> str:
 
 def summary(states: Sequence[RunState]) -> str:
     """Return the counts and the time left in one line."""
-    found = counts(states)
+    found = count_states(states)
     said = ", ".join(f"{count} {name}" for name, count in found.items() if count)
-    left = seconds_left(states)
+    left = estimate_seconds_left(states)
     if found["complete"] == len(states):
         return said
     return f"{said}; about {duration(left)} left" if left is not None else said

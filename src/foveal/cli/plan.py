@@ -44,9 +44,9 @@ def plan(
         Print one JSON object on stdout.
     """
     from foveal.study.planning import plan as make
-    from foveal.study.worker_count import best_workers
+    from foveal.study.worker_count import choose_worker_count
 
-    workers = workers or best_workers(config, None)
+    workers = workers or choose_worker_count(config, None)
     with err.status("Taking a few steps of each variant"):
         planned = make(config, sd=sd, detect=detect, workers=workers)
     if json:

@@ -21,9 +21,9 @@ def status(study: Path, *, json: Annotated[bool, Parameter(negative="")] = False
     json
         Print one JSON object on stdout.
     """
-    from foveal.study.status import counts, seconds_left, study_states
+    from foveal.study.status import count_states, estimate_seconds_left, read_study_states
 
-    states = study_states(study)
+    states = read_study_states(study)
     if json:
         runs = [
             {
@@ -35,7 +35,9 @@ def status(study: Path, *, json: Annotated[bool, Parameter(negative="")] = False
             }
             for state in states
         ]
-        print_json({**counts(states), "seconds_left": seconds_left(states), "runs": runs})
+        print_json(
+            {**count_states(states), "seconds_left": estimate_seconds_left(states), "runs": runs}
+        )
         return
     out.print(states_table(states))
     out.print(summary(states))

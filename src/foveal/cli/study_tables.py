@@ -22,14 +22,14 @@ def study_table(part: StudyRecord, found: list[Comparison]) -> Table:
 
     Time of training and kept memory stand there where they are stored, as multiples of those of `none`.
     """
-    from foveal.records import costs_of
+    from foveal.analysis import list_variant_costs
 
     heading = f"{percent(found[0].level)} %\ninterval" if found else "interval"
     data = part.runs[0].results["data"] if part.runs else "no images yet"
     title = f"Test accuracy on {data}, final epoch"
     if part.cell and part.cell.label:
         title += f": {part.cell.label}"
-    costs = {cost["variant"]: cost for cost in costs_of(part)}
+    costs = {cost["variant"]: cost for cost in list_variant_costs(part)}
     if "none" in costs:
         title += "; time and memory as multiples of none's"
     table = Table(

@@ -45,7 +45,7 @@ def train(
     json
         Print one JSON object on stdout.
     """
-    from foveal.analysis.caveats import weights_sentence
+    from foveal.analysis.caveats import describe_loaded_weights
     from foveal.study.runner import run
 
     with LiveProgress() as progress:
@@ -59,6 +59,6 @@ def train(
         f"after {results['epochs']} epochs, {results['parameters']:,} parameters, "
         f"{results['seconds']:.0f} s, {results['images_per_second']:,.0f} images/s"
     )
-    if weights := weights_sentence(record):
+    if weights := describe_loaded_weights(record):
         out.print(f"weights {weights}", soft_wrap=True, markup=False)
     out.print(f"run     {out_folder}", soft_wrap=True, markup=False)

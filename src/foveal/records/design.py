@@ -90,12 +90,14 @@ class Design:
         if config["attention"] not in self.variants:
             return None
         found = (
-            c for c in self.cells if decides(self.config(c, config["attention"])) == decides(config)
+            c
+            for c in self.cells
+            if result_identity(self.config(c, config["attention"])) == result_identity(config)
         )
         return next(found, None)
 
 
-def decides(config: Mapping[str, Any]) -> dict[str, Any]:
+def result_identity(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a config that decides what a run of its seed and variant gives."""
     return {name: value for name, value in config.items() if name not in PLACES | OF_A_RUN}
 
@@ -125,11 +127,11 @@ def read_design(folder: Path) -> Design:
         planned_seeds=content["planned_seeds"],
         margin=content["margin"],
         planned_margin=content["planned_margin"],
-        cells=cells_of(path, content["cells"]),
+        cells=parse_cells(path, content["cells"]),
     )
 
 
-def cells_of(path: Path, stored: list[dict[str, Any]]) -> tuple[Cell, ...]:
+def parse_cells(path: Path, stored: list[dict[str, Any]]) -> tuple[Cell, ...]:
     """Read the cells of the grid."""
     try:
         return tuple(Cell(**cell) for cell in stored)

@@ -15,12 +15,12 @@ from foveal.records import schema
 WORKING = frozenset({schema.LOCK, schema.CHECKPOINT, schema.PROGRESS, schema.MANIFEST})
 
 
-def seal(folder: Path) -> None:
+def write_manifest(folder: Path) -> None:
     """Write the checksums of all files of a run; with them it is complete."""
     for leftover in folder.glob(".*.tmp"):  # of a process that was killed while it wrote
         leftover.unlink()
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in WORKING)
-    digests = {path.relative_to(folder).as_posix(): digest(path) for path in files}
+    digests = {path.relative_to(folder).as_posix(): hash_file(path) for path in files}
     content = {"schema": schema.SCHEMA, "sha256": digests}
     with atomic_write(folder / schema.MANIFEST) as aside:
         aside.write_text(json.dumps(content, indent=2) + "\n")
@@ -31,13 +31,13 @@ def is_complete(folder: Path) -> bool:
     return (folder / schema.MANIFEST).is_file()
 
 
-def digest(path: Path) -> str:
+def hash_file(path: Path) -> str:
     """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def refuse_damage(folder: Path, *, but: Iterable[str] = ()) -> None:
+def verify_manifest(folder: Path, *, but: Iterable[str] = ()) -> None:
     """See that every file of a finished run is as it was written, leaving out the folders `but`.
 
     Raises:
@@ -49,9 +49,9 @@ def refuse_damage(folder: Path, *, but: Iterable[str] = ()) -> None:
         if name.partition("/")[0] in skipped:
             continue
         if not path.is_file():
-            raise damaged(folder, f"{name} is missing")
-        if digest(path) != expected:
-            raise damaged(folder, f"{name} is not as it was written")
+            raise corrupt_run_error(folder, f"{name} is missing")
+        if hash_file(path) != expected:
+            raise corrupt_run_error(folder, f"{name} is not as it was written")
 
 
 def read_manifest(folder: Path) -> dict[str, str]:
@@ -59,9 +59,9 @@ def read_manifest(folder: Path) -> dict[str, str]:
     try:
         return dict(json.loads((folder / schema.MANIFEST).read_text())["sha256"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise damaged(folder, f"{schema.MANIFEST} cannot be read") from error
+        raise corrupt_run_error(folder, f"{schema.MANIFEST} cannot be read") from error
 
 
-def damaged(folder: Path, reason: str) -> CorruptRecordError:
+def corrupt_run_error(folder: Path, reason: str) -> CorruptRecordError:
     """Return the error for a run that cannot be counted."""
     return CorruptRecordError(f"The run {folder} is damaged ({reason}): run it again.")

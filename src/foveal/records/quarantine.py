@@ -15,7 +15,7 @@ def is_aside(path: Path) -> bool:
     return path.suffix == PARTIAL_SUFFIX or DAMAGED in path.name or not path.is_dir()
 
 
-def set_aside(folder: Path) -> Path:
+def quarantine_folder(folder: Path) -> Path:
     """Rename a damaged folder and return its new path."""
     for number in itertools.count(1):
         target = folder.with_name(f"{folder.name}{DAMAGED}{'' if number == 1 else f'-{number}'}")

@@ -19,7 +19,7 @@ from foveal.atomic import atomic_write
 from foveal.errors import CorruptRecordError, FovealError, UsageError
 from foveal.optional_imports import STUDY, suggest_install
 from foveal.records import schema
-from foveal.records.manifest import damaged, is_complete, refuse_damage, seal
+from foveal.records.manifest import corrupt_run_error, is_complete, verify_manifest, write_manifest
 
 RESULT_KEYS = frozenset(
     {
@@ -77,7 +77,7 @@ def write_run(
     write_arrays(folder / schema.PREDICTIONS, predictions)
     write_arrays(folder / schema.TRAINING_BATCH, training_batch)
     write_json(folder / schema.RESULTS, {"schema": schema.SCHEMA, **results})
-    seal(folder)
+    write_manifest(folder)
 
 
 def read_run(folder: Path) -> RunRecord:
@@ -89,7 +89,7 @@ def read_run(folder: Path) -> RunRecord:
     """
     if not is_complete(folder):
         raise UsageError(f"{folder} is not a finished run: it has no {schema.MANIFEST}.")
-    refuse_damage(folder, but=[schema.MODEL])
+    verify_manifest(folder, but=[schema.MODEL])
     try:
         return RunRecord(
             folder=folder,
@@ -102,7 +102,7 @@ def read_run(folder: Path) -> RunRecord:
             extras=read_extras(folder),
         )
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise damaged(folder, str(error)) from error
+        raise corrupt_run_error(folder, str(error)) from error
 
 
 def write_extra(folder: Path, name: str, arrays: Arrays) -> None:

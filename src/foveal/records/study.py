@@ -111,7 +111,7 @@ def read_study(folder: Path) -> StudyRecord:
     return StudyRecord(folder, design, runs, read_notes(folder), extras=read_extras(folder))
 
 
-def results_rows(record: StudyRecord) -> list[dict[str, Any]]:
+def list_result_rows(record: StudyRecord) -> list[dict[str, Any]]:
     """Return one row a run: first what every machine agrees on, then times and dates."""
     return [
         {
@@ -131,10 +131,10 @@ def cell_of(record: StudyRecord, run: RunRecord) -> Cell:
     return record.design.cell_of(run.config) or Cell()
 
 
-def write_results(study: StudyRecord) -> Path:
+def write_results_table(study: StudyRecord) -> Path:
     """Write results.csv at the top of the study."""
     path = study.folder / schema.RESULTS_TABLE
-    write_table(path, results_rows(study))
+    write_table(path, list_result_rows(study))
     return path
 
 

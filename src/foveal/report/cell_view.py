@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from foveal.analysis.variant_runs import Arm
-from foveal.records import Design, StudyRecord, costs_of
+from foveal.analysis import list_variant_costs
+from foveal.analysis.variant_runs import VariantRuns
+from foveal.records import Design, StudyRecord
 from foveal.records.run import Arrays
 from foveal.stats import Comparison
 from foveal.variant_names import BASELINE
@@ -20,7 +21,7 @@ class Part:
     `label` names the cell of a grid, empty where there is none; `place` counts the parts from 1.
     """
 
-    arms: tuple[Arm, ...]
+    arms: tuple[VariantRuns, ...]
     study: StudyRecord | None = None
     label: str = ""
     place: int = 1
@@ -61,7 +62,7 @@ class Part:
         return any(comparison.detectable is not None for comparison in self.comparisons)
 
     @property
-    def baseline(self) -> Arm | None:
+    def baseline(self) -> VariantRuns | None:
         """The baseline, where it has a finished run."""
         return next((arm for arm in self.arms if arm.variant == BASELINE), None)
 
@@ -79,7 +80,7 @@ class Part:
         """What is stored of the cost of each variant."""
         if self.study is None:
             return {}
-        return {cost["variant"]: cost for cost in costs_of(self.study)}
+        return {cost["variant"]: cost for cost in list_variant_costs(self.study)}
 
     def left(self, name: str) -> list[tuple[str, Arrays | None]]:
         """Return what each run left under a name, beside its variant."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from foveal.analysis.variant_runs import Arm, arms_of
+from foveal.analysis.variant_runs import VariantRuns, group_runs_by_variant
 from foveal.errors import UsageError
 from foveal.records import StudyRecord, is_complete, read_run, read_study, schema
 from foveal.report.blocks import Block, Picture, Section, Table, flat
@@ -76,7 +76,7 @@ def of_run(folder: Path) -> Content:
     """Collect what is said of one run."""
     run = read_run(folder)
     variant = run.results["variant"]
-    part = Part((Arm(variant, 0 if variant == BASELINE else 1, (run,)),))
+    part = Part((VariantRuns(variant, 0 if variant == BASELINE else 1, (run,)),))
     sections = (*of_part(part), made_section([part], run.config, [run]))
     return Content(f"{variant} in {subject(part)}", (part,), (), sections)
 
@@ -87,7 +87,7 @@ def of_study(study: StudyRecord) -> Content:
     if not found:
         raise UsageError(f"{study.folder} has no finished run yet: there is nothing to report.")
     parts = tuple(
-        Part(tuple(arms_of(one)), one, one.cell.label if one.cell else "", place)
+        Part(tuple(group_runs_by_variant(one)), one, one.cell.label if one.cell else "", place)
         for place, one in enumerate(found, 1)
     )
     missing = [

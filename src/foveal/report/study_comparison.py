@@ -9,7 +9,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from foveal.analysis.variant_runs import Arm, arms_of
+from foveal.analysis.variant_runs import VariantRuns, group_runs_by_variant
 from foveal.errors import UsageError
 from foveal.plotting import (
     GRID_COLOR,
@@ -93,10 +93,10 @@ def part_of(folder: Path, name: str, place: int) -> Part:
         raise UsageError(f"{folder} has no finished run yet: there is nothing to compare.")
     if len(found) > 1:
         raise UsageError(f"{folder} has {len(found)} settings: its own report compares them.")
-    return Part(tuple(arms_of(found[0])), found[0], name, place)
+    return Part(tuple(group_runs_by_variant(found[0])), found[0], name, place)
 
 
-def arms_by_name(part: Part) -> dict[str, Arm]:
+def arms_by_name(part: Part) -> dict[str, VariantRuns]:
     """Return the variants of a study by name."""
     return {arm.variant: arm for arm in part.arms}
 
@@ -126,7 +126,7 @@ def both_table(parts: Sequence[Part], shared: Sequence[str]) -> TextTable:
     return TextTable("Both results", tuple(headings), tuple(rows), note, words=tuple(words))
 
 
-def found_cells(arm: Arm) -> list[str]:
+def found_cells(arm: VariantRuns) -> list[str]:
     """Return difference and verdict of a variant."""
     found = arm.comparison
     if found is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from foveal.analysis.variant_runs import Arm
+from foveal.analysis.variant_runs import VariantRuns
 from foveal.records import StudyRecord
 from foveal.report.cell_view import Part
 from foveal.stats import FEWEST_SEEDS
@@ -12,7 +12,7 @@ from foveal.text_format import format_count
 from foveal.variant_names import BASELINE
 
 
-def missing_pieces(study: StudyRecord, arms: Sequence[Arm]) -> list[str]:
+def missing_pieces(study: StudyRecord, arms: Sequence[VariantRuns]) -> list[str]:
     """Say, one sentence each, what a reader has to know before the numbers."""
     return [
         *missing_runs(study, arms),
@@ -21,7 +21,7 @@ def missing_pieces(study: StudyRecord, arms: Sequence[Arm]) -> list[str]:
     ]
 
 
-def missing_runs(study: StudyRecord, arms: Sequence[Arm]) -> list[str]:
+def missing_runs(study: StudyRecord, arms: Sequence[VariantRuns]) -> list[str]:
     """Say which variants have fewer or more finished seeds than planned."""
     planned = study.design.planned_seeds
     finished = {arm.variant: len(arm.runs) for arm in arms}
@@ -42,7 +42,7 @@ def missing_runs(study: StudyRecord, arms: Sequence[Arm]) -> list[str]:
     return sentences
 
 
-def missing_verdicts(arms: Sequence[Arm]) -> list[str]:
+def missing_verdicts(arms: Sequence[VariantRuns]) -> list[str]:
     """Say why there is no difference or no interval, and how to get one."""
     by_name = {arm.variant: arm for arm in arms}
     if BASELINE not in by_name:
@@ -61,7 +61,7 @@ def missing_verdicts(arms: Sequence[Arm]) -> list[str]:
     return []
 
 
-def differing_data(arms: Sequence[Arm]) -> list[str]:
+def differing_data(arms: Sequence[VariantRuns]) -> list[str]:
     """Say so if not all runs read the same data."""
     checksums = {run.results["data_checksum"] for arm in arms for run in arm.runs}
     if len(checksums) > 1:

@@ -12,9 +12,9 @@ with suggest_install(STUDY):
     from foveal.study.progress import Progress
 
 if TYPE_CHECKING:
-    from foveal.study.executors import in_process as in_process
-    from foveal.study.executors import local_pool as local_pool
-    from foveal.study.executors import ray_cluster as ray_cluster
+    from foveal.study.executors import run_in_pool as run_in_pool
+    from foveal.study.executors import run_in_process as run_in_process
+    from foveal.study.executors import run_on_ray as run_on_ray
     from foveal.study.planning import Plan as Plan
     from foveal.study.planning import plan as plan
     from foveal.study.run_evaluation import evaluate_run as evaluate_run
@@ -28,10 +28,10 @@ __all__ = [
     "Study",
     "StudyConfig",
     "evaluate_run",
-    "in_process",
-    "local_pool",
+    "run_in_process",
+    "run_in_pool",
     "plan",
-    "ray_cluster",
+    "run_on_ray",
     "run",
 ]
 __getattr__ = lazy_exports(
@@ -40,10 +40,10 @@ __getattr__ = lazy_exports(
         "Plan": "planning",
         "Study": "study",
         "evaluate_run": "run_evaluation",
-        "in_process": "executors",
-        "local_pool": "executors",
+        "run_in_process": "executors",
+        "run_in_pool": "executors",
         "plan": "planning",
-        "ray_cluster": "executors",
+        "run_on_ray": "executors",
         "run": "runner",
     },
     requirement=STUDY,

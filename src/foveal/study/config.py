@@ -21,7 +21,7 @@ from foveal.training.recipe import Recipe
 Hidden = Parameter(show=False)
 
 
-class Images(BaseModel):
+class DataConfig(BaseModel):
     """Which images are trained and tested on, and how they are varied."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
@@ -46,7 +46,7 @@ class Images(BaseModel):
     """Side of a random black square, in pixels."""
 
 
-class Network(BaseModel):
+class ModelConfig(BaseModel):
     """Which network is trained, and from where on."""
 
     model: str = "convnet"
@@ -69,11 +69,11 @@ class Network(BaseModel):
     """Train the gates and the last layer alone."""
 
 
-class Setting(Images, Network, Recipe, Numerics):
+class SharedConfig(DataConfig, ModelConfig, Recipe, Numerics):
     """All that the runs of one study share."""
 
 
-class RunConfig(Setting):
+class RunConfig(SharedConfig):
     """One training: a setting, a variant and a seed."""
 
     attention: str = "none"
@@ -88,7 +88,7 @@ class RunConfig(Setting):
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
 
 
-class StudyConfig(Setting):
+class StudyConfig(SharedConfig):
     """Variants x seeds, in one setting or in each of a grid."""
 
     attention: str = "none,channel,spatial,parallel,series"
@@ -127,19 +127,19 @@ def grid_values(option: str, values: object) -> list[Any]:
     >>> grid_values("learning_rate", "0.1,0.05")
     [0.1, 0.05]
     """
-    choices = sorted(set(Setting.model_fields) - set(Numerics.model_fields) - CHECKSUMS)
+    choices = sorted(set(SharedConfig.model_fields) - set(Numerics.model_fields) - CHECKSUMS)
     if option not in choices:
         raise unknown_name("option for a grid", option, choices)
     if isinstance(values, str):
         values = values.split(",")
     found = values if isinstance(values, list) else [values]
-    read = [getattr(Setting.model_validate({option: value}), option) for value in found]
+    read = [getattr(SharedConfig.model_validate({option: value}), option) for value in found]
     if not read or len({json.dumps(value) for value in read}) < len(read):
         raise bad_parameter(f"grid.{option}", "a list of different values", found)
     return read
 
 
-def explained(error: ValidationError) -> UsageError:
+def to_usage_error(error: ValidationError) -> UsageError:
     """Turn the first of pydantic's complaints into one of ours."""
     first = error.errors()[0]
     own = first.get("ctx", {}).get("error")
@@ -157,10 +157,10 @@ def as_record(config: BaseModel) -> dict[str, Any]:
     return config.model_dump(exclude_none=True, mode="json")
 
 
-def shared(setting: Setting) -> dict[str, Any]:
+def shared(setting: SharedConfig) -> dict[str, Any]:
     """Return what all runs of a setting have in common."""
     record = as_record(setting)
-    return {name: record[name] for name in Setting.model_fields if name in record}
+    return {name: record[name] for name in SharedConfig.model_fields if name in record}
 
 
 def differences(stored: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:

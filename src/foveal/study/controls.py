@@ -12,13 +12,13 @@ from foveal.variant_names import BASELINE, SAME_TIME_CONTROL, WIDE_CONTROL, WITH
 SE = "se"
 
 
-def all_variants(config: StudyConfig) -> tuple[str, ...]:
+def resolve_variants(config: StudyConfig) -> tuple[str, ...]:
     """Return the variants that were named, and the controls that were asked for.
 
     Raises:
         UsageError: a variant is unknown, or is named twice.
 
-    >>> all_variants(StudyConfig(attention="none,eca", wide=True, same_time=True))
+    >>> resolve_variants(StudyConfig(attention="none,eca", wide=True, same_time=True))
     ('none', 'eca', 'wide:like=eca', 'same-time:like=eca')
     """
     named = config.variants

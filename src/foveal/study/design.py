@@ -12,10 +12,10 @@ from pydantic import ValidationError
 
 from foveal.errors import CorruptRecordError, UsageError
 from foveal.records import Cell, Design, schema
-from foveal.study.config import RunConfig, Setting, explained
+from foveal.study.config import RunConfig, SharedConfig, to_usage_error
 
 
-def runs_of(design: Design, folder: Path) -> list[tuple[RunConfig, Path]]:
+def list_runs(design: Design, folder: Path) -> list[tuple[RunConfig, Path]]:
     """Return the config of every run and its folder, all variants of a seed together."""
     configs = [
         run_config(design, cell, variant, seed)
@@ -35,7 +35,7 @@ def run_config(design: Design, cell: Cell, variant: str, seed: int) -> RunConfig
     try:
         return RunConfig(**design.config(cell, variant), seed=seed)
     except ValidationError as error:
-        said = explained(error)
+        said = to_usage_error(error)
         raise CorruptRecordError(
             f"{schema.STUDY} is damaged ({said}) restore it, or run again."
         ) from error
@@ -51,10 +51,10 @@ def run_name(config: RunConfig) -> str:
     return f"{variant}-seed{config.seed}-{config.key}"
 
 
-def settings_of(setting: Setting, grid: Mapping[str, list[Any]]) -> Iterator[Setting]:
+def expand_grid(setting: SharedConfig, grid: Mapping[str, list[Any]]) -> Iterator[SharedConfig]:
     """Yield the setting with every combination of the values of a grid.
 
-    >>> found = settings_of(Setting(), {"model": ["convnet"], "epochs": [1, 2]})
+    >>> found = expand_grid(SharedConfig(), {"model": ["convnet"], "epochs": [1, 2]})
     >>> [(setting.model, setting.epochs) for setting in found]
     [('convnet', 1), ('convnet', 2)]
     """
@@ -62,10 +62,12 @@ def settings_of(setting: Setting, grid: Mapping[str, list[Any]]) -> Iterator[Set
         yield setting.model_copy(update=dict(zip(grid, values, strict=True)))
 
 
-def part_of(runs: list[tuple[RunConfig, Path]], shard: str | None) -> list[tuple[RunConfig, Path]]:
+def select_shard(
+    runs: list[tuple[RunConfig, Path]], shard: str | None
+) -> list[tuple[RunConfig, Path]]:
     """Return the runs that shard `i/n` does, every n-th from the i-th on; all without a shard.
 
-    >>> part_of(["a", "b", "c", "d", "e"], "2/3")
+    >>> select_shard(["a", "b", "c", "d", "e"], "2/3")
     ['b', 'e']
     """
     if shard is None:

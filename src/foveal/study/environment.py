@@ -15,7 +15,7 @@ from foveal.machine import get_processor_name
 LIBRARIES = ("torch", "accelerate", "numpy", "datasets", "pillow")
 
 
-def environment() -> dict[str, Any]:
+def describe_environment() -> dict[str, Any]:
     """Return versions, machine, command and date."""
     import foveal
 

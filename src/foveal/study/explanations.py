@@ -18,7 +18,7 @@ from foveal.records.run import read_arrays
 from foveal.records.schema import PREDICTIONS
 from foveal.study.probe_images import first_of_each_class
 from foveal.study.run_extras import images_at
-from foveal.study.trained_runs import Network
+from foveal.study.trained_runs import TrainedRun
 from foveal.training.numerics import best_device
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -37,7 +37,7 @@ class Explanation:
     rows: npt.NDArray[np.int64]
     rule: str
     result: OcclusionResult
-    networks: dict[str, list[Network]]
+    networks: dict[str, list[TrainedRun]]
 
     @property
     def labels(self) -> npt.NDArray[np.int64]:
@@ -81,12 +81,12 @@ class Explanation:
 
 
 def explain(
-    networks: Sequence[Network],
+    networks: Sequence[TrainedRun],
     data: ImageData,
     rows: npt.NDArray[np.int64],
     *,
     rule: str,
-    advance: Callable[[Network], None] = lambda _: None,
+    advance: Callable[[TrainedRun], None] = lambda _: None,
     **options: Any,
 ) -> Explanation:
     """Sweep the images `rows` of the test set with each network; `options` are those of the sweep.
@@ -94,7 +94,7 @@ def explain(
     Raises:
         UsageError: maps of several seeds would be of different classes.
     """
-    by_variant: dict[str, list[Network]] = {}
+    by_variant: dict[str, list[TrainedRun]] = {}
     for network in networks:
         by_variant.setdefault(network.name, []).append(network)
     if options.get("target") == "pred" and any(len(many) > 1 for many in by_variant.values()):
@@ -118,9 +118,9 @@ def explain(
     return Explanation(data, rows, rule, replace(result, logits=logits), by_variant)
 
 
-def chosen_rows(
+def choose_images(
     data: ImageData,
-    networks: Sequence[Network],
+    networks: Sequence[TrainedRun],
     *,
     images: Sequence[int] = (),
     per_class: int | None = None,
@@ -162,7 +162,7 @@ def at_least_one(name: str, value: int) -> int:
     return value
 
 
-def differing(networks: Sequence[Network], count: int) -> npt.NDArray[np.int64]:
+def differing(networks: Sequence[TrainedRun], count: int) -> npt.NDArray[np.int64]:
     """Return the images on which the variants differ most in the share of right runs; ties by place."""
     right: dict[str, list[npt.NDArray[np.bool_]]] = {}
     for network in networks:
@@ -174,7 +174,9 @@ def differing(networks: Sequence[Network], count: int) -> npt.NDArray[np.int64]:
     return np.argsort(-np.ptp(shares, axis=0), kind="stable")[:count]
 
 
-def gates_of(network: Network, explanation: Explanation, *, most: int) -> tuple[GateMap, ...]:
+def compute_gate_maps(
+    network: TrainedRun, explanation: Explanation, *, most: int
+) -> tuple[GateMap, ...]:
     """Return what the gates of one network say of the first images; nothing if it has none of ours."""
     model = network.load()
     if not has_gates(model):

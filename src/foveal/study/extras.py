@@ -17,7 +17,7 @@ from foveal.errors import FovealError
 from foveal.records import Design, has_extra, write_extra
 from foveal.study import run_extras, variant_costs
 from foveal.study.config import RunConfig
-from foveal.study.design import runs_of
+from foveal.study.design import list_runs
 from foveal.study.training_job import Job
 from foveal.training import Training
 
@@ -49,7 +49,7 @@ def leave_with_run(folder: Path, job: Job, training: Training) -> None:
 
 def leave_with_study(folder: Path, design: Design) -> None:
     """Write what each extra finds in each variant of a study, but for what is there."""
-    for config, run in runs_of(replace(design, seeds=1), folder):
+    for config, run in list_runs(replace(design, seeds=1), folder):
         for name, extra in OF_VARIANTS.items():
             title = f"{name}-{run.name}"
             if has_extra(folder, title):

@@ -24,13 +24,13 @@ from foveal.explanation import (
 from foveal.explanation.localization import Measure
 from foveal.study.explanations import Explanation
 from foveal.study.run_extras import images_at
-from foveal.study.trained_runs import Network
+from foveal.study.trained_runs import TrainedRun
 
 Floats = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
-class Measured:
+class MapMetric:
     """One measure of one variant, the mean over seeds and images, and what it is without knowledge.
 
     `control` is that of random maps of the same windows, of gates that were redrawn, or of chance. Either
@@ -43,7 +43,9 @@ class Measured:
     seeds: int
 
 
-def measured(networks: Sequence[Network], found: Explanation) -> dict[str, list[Measured]]:
+def compute_map_metrics(
+    networks: Sequence[TrainedRun], found: Explanation
+) -> dict[str, list[MapMetric]]:
     """Return by variant how its maps do: faithfulness, agreement and localization.
 
     Where no mask is known, the images are planted into a canvas of four, the others of other classes; a
@@ -54,7 +56,7 @@ def measured(networks: Sequence[Network], found: Explanation) -> dict[str, list[
         by_variant.setdefault(network.name, []).append(measures_of(network, found))
     return {
         name: [
-            Measured(
+            MapMetric(
                 measure,
                 mean_or_none([one[measure][0] for one in each]),
                 mean_or_none([one[measure][1] for one in each]),
@@ -72,7 +74,7 @@ def mean_or_none(values: Sequence[float | None]) -> float | None:
     return float(np.mean(numbers)) if numbers else None
 
 
-def measures_of(network: Network, found: Explanation) -> dict[str, tuple[float, float | None]]:
+def measures_of(network: TrainedRun, found: Explanation) -> dict[str, tuple[float, float | None]]:
     """Return the measures of one network, each with its control."""
     model, name = network.load(), network.key
     images, targets = images_at(found.data, found.rows), found.result.one_class(name)
@@ -94,7 +96,7 @@ def measures_of(network: Network, found: Explanation) -> dict[str, tuple[float, 
 
 
 def localization(
-    network: Network, model: nn.Module, found: Explanation, maps: Floats
+    network: TrainedRun, model: nn.Module, found: Explanation, maps: Floats
 ) -> dict[str, Measure]:
     """Return how far maps find the object: by its mask, or planted into a canvas of other images."""
     masks, prefix = found.data.test.details.get("mask"), ""

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from foveal.data import ImageData
 from foveal.records import Cell, Design
 from foveal.stats import FEWEST_SEEDS, detectable_difference, seeds_needed
-from foveal.study.config import RunConfig, Setting, StudyConfig
-from foveal.study.design import run_config, settings_of
-from foveal.study.resolved_config import images_of, read_data
-from foveal.study.resolved_design import settled
+from foveal.study.config import RunConfig, SharedConfig, StudyConfig
+from foveal.study.design import expand_grid, run_config
+from foveal.study.resolved_config import get_data_config, load_config_data
+from foveal.study.resolved_design import resolve_design
 from foveal.study.run_extras import forward_passes
-from foveal.study.step_timing import Speed, measure_speeds
+from foveal.study.step_timing import Speed, measure_step_times
 
 ALPHA = 0.05
 # Run-to-run standard deviations of test accuracy, in points, that others and we have met.
@@ -65,9 +65,9 @@ def plan(
     Raises:
         UsageError: the study cannot be made.
     """
-    design = settled(config, None, at_a_time=workers)
+    design = resolve_design(config, None, at_a_time=workers)
     alpha = ALPHA / design.comparisons
-    guess, source = max(guessed_sd(setting) for setting in settings_of(config, config.grid))
+    guess, source = max(guessed_sd(setting) for setting in expand_grid(config, config.grid))
     sd, source = (guess, source) if sd is None else (sd, "given")
     detect = design.margin if detect is None else detect
     seconds, by_variant = expected_seconds(config, design)
@@ -92,7 +92,7 @@ def plan(
     )
 
 
-def guessed_sd(setting: Setting) -> tuple[float, str]:
+def guessed_sd(setting: SharedConfig) -> tuple[float, str]:
     """Return a deviation to plan with where none is given, and where it is from."""
     if setting.epochs >= LONG and setting.model.startswith("resnet"):
         if "cifar100" in setting.data:
@@ -105,12 +105,12 @@ def guessed_sd(setting: Setting) -> tuple[float, str]:
 def expected_seconds(config: StudyConfig, design: Design) -> tuple[float, dict[str, float]]:
     """Return the time of all runs one after another, and that of one run of each variant."""
     total, by_variant = 0.0, dict[str, float]()
-    for setting, cell in zip(settings_of(config, config.grid), design.cells, strict=True):
+    for setting, cell in zip(expand_grid(config, config.grid), design.cells, strict=True):
         start = time.perf_counter()
-        data = read_data(images_of(setting))
+        data = load_config_data(get_data_config(setting))
         total += time.perf_counter() - start
         configs = [run_config(design, cell, variant, 0) for variant in design.variants]
-        speeds = measure_speeds(configs, data)
+        speeds = measure_step_times(configs, data)
         for run in configs:
             seconds = run_seconds(run, data, speeds[run.attention])
             by_variant[named(run.attention, cell)] = seconds

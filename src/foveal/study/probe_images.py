@@ -12,7 +12,7 @@ SHARE = 20  # one test image in so many at most
 PICTURED = 10  # of them the report shows so many
 
 
-def fixed_images(
+def choose_probe_images(
     labels: npt.NDArray[np.int64], classes: int, *, most: int = MOST
 ) -> npt.NDArray[np.int64]:
     """Return rows of the test set: the first ones of each class, at most 100 and a twentieth of it.
@@ -20,7 +20,7 @@ def fixed_images(
     There is at least one a class, of the first 100 classes. The rows go round the classes: the first
     image of each, then the second, so that any beginning of them is as even as it can be.
 
-    >>> fixed_images(np.array([1, 0, 1, 1, 0]), 2).tolist()
+    >>> choose_probe_images(np.array([1, 0, 1, 1, 0]), 2).tolist()
     [1, 0]
     """
     shown = min(classes, most)

@@ -10,20 +10,20 @@ from foveal.attention.variant_spec import read_value
 from foveal.data import Augmentation, ImageData, is_import_path, load_data
 from foveal.errors import UsageError
 from foveal.models.pretrained import pretrained_checksum
-from foveal.study.config import Images, Setting
+from foveal.study.config import DataConfig, SharedConfig
 from foveal.training import Numerics, resolve
 from foveal.training.numerics import cores
 from foveal.user_imports import source_checksum
 
-AnySetting = TypeVar("AnySetting", bound=Setting)
+AnySetting = TypeVar("AnySetting", bound=SharedConfig)
 
 
-def images_of(setting: Setting) -> Images:
+def get_data_config(setting: SharedConfig) -> DataConfig:
     """Return the part of a setting that says which images; settings that share it share the data."""
-    return Images(**{name: getattr(setting, name) for name in Images.model_fields})
+    return DataConfig(**{name: getattr(setting, name) for name in DataConfig.model_fields})
 
 
-def read_data(images: Images) -> ImageData:
+def load_config_data(images: DataConfig) -> ImageData:
     """Read the images of a setting.
 
     Raises:
@@ -57,7 +57,7 @@ def parse_source(text: str) -> tuple[str, dict[str, Any]]:
         option, equals, value = part.partition("=")
         if not equals:
             raise UsageError(f"Write options of data as name=value. Found {text!r}.")
-        if option in Images.model_fields:
+        if option in DataConfig.model_fields:
             raise UsageError(f"`{option}` is an option of its own. Found {text!r}.")
         options[option] = read_value(value)
     return name, options

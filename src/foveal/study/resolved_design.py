@@ -13,24 +13,24 @@ from foveal.errors import FovealError, UsageError
 from foveal.models import build_model, place_of
 from foveal.records import Cell, Design, read_design, schema
 from foveal.records.design import CHECKSUMS
-from foveal.study.config import Setting, StudyConfig, differences, shared
-from foveal.study.controls import all_variants, scaled_epochs, timed_like
-from foveal.study.design import run_config, settings_of
+from foveal.study.config import SharedConfig, StudyConfig, differences, shared
+from foveal.study.controls import resolve_variants, scaled_epochs, timed_like
+from foveal.study.design import expand_grid, run_config
 from foveal.study.resolved_config import (
     cores_each,
-    images_of,
-    read_data,
+    get_data_config,
+    load_config_data,
     with_checksums,
     with_full_paths,
     with_numerics,
 )
-from foveal.study.step_timing import measure_speeds
+from foveal.study.step_timing import measure_step_times
 from foveal.study.training_job import build_options
 
 MARGIN = 0.5  # points
 
 
-def stored_design(folder: Path) -> Design | None:
+def read_stored_design(folder: Path) -> Design | None:
     """Return the design of the study in `folder`, None where there is none yet."""
     if (folder / schema.STUDY).is_file():
         return read_design(folder)
@@ -39,14 +39,14 @@ def stored_design(folder: Path) -> Design | None:
     return None
 
 
-def settled(config: StudyConfig, stored: Design | None, *, at_a_time: int = 1) -> Design:
+def resolve_design(config: StudyConfig, stored: Design | None, *, at_a_time: int = 1) -> Design:
     """Return the design that was asked for with nothing left open; what is `stored` stays as it is."""
     known = {"threads": cores_each(at_a_time)} if stored is None else stored.setting
     base = with_full_paths(with_numerics(config, known))
     margin = config.margin or (MARGIN if stored is None else stored.margin)
     wanted = Design(
         setting=shared(base),
-        variants=all_variants(config),
+        variants=resolve_variants(config),
         seeds=config.seeds,
         planned_seeds=config.seeds,
         margin=margin,
@@ -54,10 +54,10 @@ def settled(config: StudyConfig, stored: Design | None, *, at_a_time: int = 1) -
     )
     cells = [
         cell_of(wanted, config.grid, with_full_paths(setting), stored)
-        for setting in settings_of(base, config.grid)
+        for setting in expand_grid(base, config.grid)
     ]
     if config.grid:
-        refuse_twins(cells)
+        reject_duplicate_cells(cells)
         return replace(wanted, cells=tuple(cells))
     # There is one cell, and what it settles holds for the whole study.
     (only,) = cells
@@ -66,7 +66,7 @@ def settled(config: StudyConfig, stored: Design | None, *, at_a_time: int = 1) -
     )
 
 
-def refuse_twins(cells: Sequence[Cell]) -> None:
+def reject_duplicate_cells(cells: Sequence[Cell]) -> None:
     """Refuse two cells of a grid whose runs would be the same, or that nobody could tell apart."""
     for first, second in itertools.combinations(cells, 2):
         if first.decisive == second.decisive:
@@ -80,10 +80,10 @@ def refuse_twins(cells: Sequence[Cell]) -> None:
 
 
 def cell_of(
-    wanted: Design, grid: Mapping[str, Any], setting: Setting, stored: Design | None
+    wanted: Design, grid: Mapping[str, Any], setting: SharedConfig, stored: Design | None
 ) -> Cell:
     """Read what one setting names, see that each variant can be built, and settle the rest."""
-    data = read_data(images_of(setting))
+    data = load_config_data(get_data_config(setting))
     record = shared(with_checksums(setting, data))
     names = [*grid, *sorted(CHECKSUMS)]
     cell = Cell({name: record[name] for name in names if record.get(name) not in (None, "")})
@@ -121,18 +121,18 @@ def settled_epochs(
     if set(timed) <= set(known):
         return {variant: known[variant] for variant in timed}
     configs = [run_config(wanted, cell, name, 0) for name in ("none", *sorted(set(timed.values())))]
-    seconds = {name: speed.step for name, speed in measure_speeds(configs, data).items()}
+    seconds = {name: speed.step for name, speed in measure_step_times(configs, data).items()}
     return {
         variant: known.get(variant, scaled_epochs(configs[0].epochs, seconds, like))
         for variant, like in timed.items()
     }
 
 
-def grown(stored: Design | None, wanted: Design, folder: Path) -> Design:
+def extend_design(stored: Design | None, wanted: Design, folder: Path) -> Design:
     """Return the design with what is stored and what is wanted; refuse to mix two settings."""
     if stored is None:
         return wanted
-    found = mixed(stored, wanted)
+    found = find_conflicts(stored, wanted)
     if found:
         raise UsageError(
             f"{folder} holds a study with another config ({'; '.join(found)}): choose another folder."
@@ -152,7 +152,7 @@ def grown(stored: Design | None, wanted: Design, folder: Path) -> Design:
     )
 
 
-def mixed(stored: Design, wanted: Design) -> list[str]:
+def find_conflicts(stored: Design, wanted: Design) -> list[str]:
     """Say in what the setting that is wanted is not the one that is stored."""
     options = [set(design.cells[0].columns) for design in (stored, wanted)]
     if options[0] != options[1]:

@@ -10,8 +10,8 @@ from foveal.models import load_model
 from foveal.records import is_complete, schema
 from foveal.records.run import read_config
 from foveal.study.config import RunConfig
-from foveal.study.resolved_config import images_of, read_data
-from foveal.study.training_job import numerics_of
+from foveal.study.resolved_config import get_data_config, load_config_data
+from foveal.study.training_job import get_numerics
 from foveal.training.loop import EVALUATION_BATCH, in_format
 from foveal.training.numerics import arithmetic_of, precision
 
@@ -25,8 +25,8 @@ def evaluate_run(folder: Path, *, source: str | None = None) -> Evaluation:
     config = RunConfig(**read_config(folder))
     if source is not None:
         config = config.model_copy(update={"data": source, **OTHER})
-    model, data = load_model(folder / schema.MODEL), read_data(images_of(config))
-    numerics = numerics_of(config)
+    model, data = load_model(folder / schema.MODEL), load_config_data(get_data_config(config))
+    numerics = get_numerics(config)
     model.to(numerics.device)
     with arithmetic_of(numerics), precision(numerics):
         batches = data.batches("test", batch_size=EVALUATION_BATCH, device=numerics.device)

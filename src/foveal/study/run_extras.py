@@ -34,8 +34,8 @@ from foveal.explanation.gate_statistics import USELESS
 from foveal.explanation.gates import has_gates
 from foveal.explanation.occlusion.windows import windows_over
 from foveal.study.config import RunConfig
-from foveal.study.probe_images import MOST, PICTURED, fixed_images
-from foveal.study.training_job import Job, make_job, numerics_of
+from foveal.study.probe_images import MOST, PICTURED, choose_probe_images
+from foveal.study.training_job import Job, build_job, get_numerics
 from foveal.training import Training
 from foveal.training.loop import EVALUATION_BATCH, in_format
 from foveal.training.numerics import arithmetic_of, precision, torch_memory_format
@@ -91,7 +91,7 @@ def agreements(
     `agreement_of` (A, 2) names the pair, and the control, that of gates drawn anew, is NaN where there is
     none.
     """
-    with arithmetic_of(numerics_of(job.config)):
+    with arithmetic_of(get_numerics(job.config)):
         found = agreement(model, images_at(job.data, rows), None, result=result)
     controls = [one.control_mean for one in found]
     return {
@@ -108,8 +108,8 @@ def gates(job: Job, training: Training) -> Arrays:
     """
     if not has_gates(training.model):
         return {}
-    data, numerics = job.data, numerics_of(job.config)
-    fresh = make_job(job.config, data).model.to(numerics.device)
+    data, numerics = job.data, get_numerics(job.config)
+    fresh = build_job(job.config, data).model.to(numerics.device)
     test = data.batches("test", batch_size=EVALUATION_BATCH, device=numerics.device)
     batches = islice(in_format(test, numerics), GATED // EVALUATION_BATCH)
     rows = fixed(data)[:PICTURED]
@@ -129,7 +129,7 @@ def gates(job: Job, training: Training) -> Arrays:
 
 def robust(job: Job, training: Training) -> Arrays:
     """Leave the accuracy on the first test images under each condition, (M,), and the clean one."""
-    data, numerics = job.data, numerics_of(job.config)
+    data, numerics = job.data, get_numerics(job.config)
     count = borne(data)
 
     def as_trained(pixels: Tensor) -> Tensor:
@@ -197,7 +197,7 @@ def positions(data: ImageData) -> int:
 def fixed(data: ImageData) -> npt.NDArray[np.int64]:
     """Return the images whose maps a run leaves."""
     most = min(MOST, PASSES // positions(data))
-    return fixed_images(data.test.labels, len(data.classes), most=most)
+    return choose_probe_images(data.test.labels, len(data.classes), most=most)
 
 
 def forward_passes(config: RunConfig, data: ImageData) -> int:
@@ -217,7 +217,7 @@ def is_plain(config: RunConfig) -> bool:
 def looked_at(job: Job, model: nn.Module, rows: npt.NDArray[np.int64]) -> OcclusionResult:
     """Sweep windows over images of the test set, for their labels."""
     data = job.data
-    with arithmetic_of(numerics_of(job.config)):
+    with arithmetic_of(get_numerics(job.config)):
         return occlusion_sensitivity(
             model,
             images_at(data, rows),

@@ -18,16 +18,16 @@ from foveal.records import RunRecord, get_partial_path, read_run, schema, write_
 from foveal.records.run import read_config, write_config
 from foveal.study import extras
 from foveal.study.config import RunConfig, as_record, differences
-from foveal.study.environment import environment
+from foveal.study.environment import describe_environment
 from foveal.study.progress import Progress
 from foveal.study.resolved_config import (
-    images_of,
-    read_data,
+    get_data_config,
+    load_config_data,
     with_checksums,
     with_full_paths,
     with_numerics,
 )
-from foveal.study.training_job import Job, first_images, make_job, per_image, work
+from foveal.study.training_job import Job, build_job, first_images, per_image, run_training
 from foveal.training import Training
 
 
@@ -52,11 +52,11 @@ def run(
         DamagedError: what is there already is damaged.
     """
     parse_spec(config.attention)  # a typo should not wait for the images
-    data = data or read_data(images_of(config))
+    data = data or load_config_data(get_data_config(config))
     aside = get_partial_path(folder)
     stored = stored_config(folder) or stored_config(aside)
     config = with_checksums(with_full_paths(with_numerics(config, stored)), data)
-    job = make_job(config, data)
+    job = build_job(config, data)
     if stored is not None:
         refuse_difference(folder, stored, config)
     if folder.exists():
@@ -68,7 +68,7 @@ def run(
         )
     with working_in(aside):
         write_config(aside, as_record(config))
-        training, results = work(job, aside, progress or Progress())
+        training, results = run_training(job, aside, progress or Progress())
         if with_extras:
             extras.leave_with_run(aside, job, training)
         leave_record(job, aside, training, results | {"run": str(folder)})
@@ -124,7 +124,7 @@ def leave_record(job: Job, aside: Path, training: Training, results: dict[str, A
     save_model(training.model, aside / schema.MODEL, **job.built_with)
     write_run(
         aside,
-        environment=environment(),
+        environment=describe_environment(),
         metrics=[asdict(row) for row in training.history],
         results=results,
         predictions=per_image(training.evaluation),

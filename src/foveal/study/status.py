@@ -13,7 +13,7 @@ from foveal.records import get_partial_path, is_complete, read_design, read_prog
 from foveal.records.run import read_results
 from foveal.records.schema import RESULTS
 from foveal.study.config import RunConfig
-from foveal.study.design import runs_of
+from foveal.study.design import list_runs
 
 State = Literal["complete", "running", "interrupted", "missing"]
 
@@ -30,16 +30,16 @@ class RunState:
     seconds_left: float | None = None
 
 
-def study_states(folder: Path) -> list[RunState]:
+def read_study_states(folder: Path) -> list[RunState]:
     """Return the state of every run that a study has been asked for.
 
     Raises:
         UsageError: `folder` is no study.
     """
-    return [run_state(config, path) for config, path in runs_of(read_design(folder), folder)]
+    return [read_run_state(config, path) for config, path in list_runs(read_design(folder), folder)]
 
 
-def run_state(config: RunConfig, folder: Path) -> RunState:
+def read_run_state(config: RunConfig, folder: Path) -> RunState:
     """Return the state of one run."""
     if is_complete(folder):
         try:
@@ -58,13 +58,13 @@ def run_state(config: RunConfig, folder: Path) -> RunState:
     return RunState(config, folder, state, share, None, progress.seconds_left)
 
 
-def counts(states: Sequence[RunState]) -> dict[str, int]:
+def count_states(states: Sequence[RunState]) -> dict[str, int]:
     """Return how many runs are in each state."""
     found = Counter(state.state for state in states)
     return {name: found[name] for name in ("complete", "running", "interrupted", "missing")}
 
 
-def seconds_left(states: Sequence[RunState]) -> float | None:
+def estimate_seconds_left(states: Sequence[RunState]) -> float | None:
     """Return the time until the last run is done, None as long as nothing is known.
 
     What a run takes is the median of its variant's complete ones, else what a running one of its
@@ -81,7 +81,9 @@ def estimate(run: RunState, states: Sequence[RunState]) -> float | None:
     """Return the time that is left for one run."""
     if run.state == "running" and run.seconds_left is not None:
         return run.seconds_left
-    like = [other for other in states if kind(other) == kind(run)]
+    like = [
+        other for other in states if config_key_without_seed(other) == config_key_without_seed(run)
+    ]
     for others in (like, states):
         known = [whole for other in others if (whole := whole_seconds(other)) is not None]
         if known:
@@ -89,7 +91,7 @@ def estimate(run: RunState, states: Sequence[RunState]) -> float | None:
     return None
 
 
-def kind(run: RunState) -> str:
+def config_key_without_seed(run: RunState) -> str:
     """Return what the runs of one variant in one setting share."""
     return run.config.model_copy(update={"seed": 0}).key
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from foveal.data import ImageData
 from foveal.evaluation import predict
 from foveal.study.config import RunConfig
-from foveal.study.training_job import make_job, numerics_of, parameter_groups
+from foveal.study.training_job import build_job, get_numerics, parameter_groups
 from foveal.training.loop import EVALUATION_BATCH, Loop, in_format, one_step, prepare
 from foveal.training.numerics import arithmetic_of, precision
 
@@ -33,7 +33,7 @@ class Speed:
     image: float
 
 
-def measure_speeds(configs: Sequence[RunConfig], data: ImageData) -> dict[str, Speed]:
+def measure_step_times(configs: Sequence[RunConfig], data: ImageData) -> dict[str, Speed]:
     """Return the speed of each variant on these images; all take turns, so disturbance is shared."""
     loops = {config.attention: loop_of(config, data) for config in configs}
     batches = {variant: training_batches(loop) for variant, loop in loops.items()}
@@ -69,12 +69,12 @@ def warm_up(steps: list[float]) -> int:
 
 def loop_of(config: RunConfig, data: ImageData) -> Loop:
     """Make a network of its own ready to train, as a run does."""
-    job = make_job(config, data)
+    job = build_job(config, data)
     return prepare(
         job.model,
         data,
         config.model_copy(update={"epochs": MANY}),
-        numerics_of(config),
+        get_numerics(config),
         seed=config.seed,
         groups=parameter_groups(job),
     )

@@ -10,27 +10,27 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from foveal.analysis.caveats import notes_of
+from foveal.analysis.caveats import find_caveats
 from foveal.errors import CorruptRecordError, FovealError
 from foveal.records import (
     Design,
     StudyRecord,
     is_complete,
+    quarantine_folder,
     read_design,
     read_study,
-    refuse_damage,
     schema,
-    set_aside,
+    verify_manifest,
     write_design,
     write_notes,
-    write_results,
+    write_results_table,
 )
 from foveal.records.quarantine import is_aside
 from foveal.study import extras
 from foveal.study.config import RunConfig, StudyConfig
-from foveal.study.design import part_of, runs_of
-from foveal.study.executors import Executor, Outcome, Task, in_process
-from foveal.study.resolved_design import grown, settled, stored_design
+from foveal.study.design import list_runs, select_shard
+from foveal.study.executors import Executor, Outcome, Task, run_in_process
+from foveal.study.resolved_design import extend_design, read_stored_design, resolve_design
 
 Run = tuple[RunConfig, Path]
 
@@ -58,15 +58,17 @@ class Study:
         Raises:
             UsageError: a variant or an option is wrong, or the folder holds another study.
         """
-        stored = stored_design(folder)
-        wanted = settled(config, stored, at_a_time=at_a_time)
-        design = grown(stored, wanted, folder)
+        stored = read_stored_design(folder)
+        wanted = resolve_design(config, stored, at_a_time=at_a_time)
+        design = extend_design(stored, wanted, folder)
         folder.mkdir(parents=True, exist_ok=True)
-        with the_only_one(folder):
-            if stored_design(folder) != stored:  # another shard was quicker: what it settled holds
-                stored = stored_design(folder)
-                wanted = settled(config, stored, at_a_time=at_a_time)
-                design = grown(stored, wanted, folder)
+        with study_lock(folder):
+            if (
+                read_stored_design(folder) != stored
+            ):  # another shard was quicker: what it settled holds
+                stored = read_stored_design(folder)
+                wanted = resolve_design(config, stored, at_a_time=at_a_time)
+                design = extend_design(stored, wanted, folder)
             write_design(folder, design)
         asked = replace(
             wanted, planned_seeds=design.planned_seeds, planned_margin=design.planned_margin
@@ -75,13 +77,13 @@ class Study:
 
     def runs(self, shard: str | None = None) -> list[Run]:
         """Return every run that was asked for and its folder, all variants of a seed together."""
-        return part_of(runs_of(self.design, self.folder), shard)
+        return select_shard(list_runs(self.design, self.folder), shard)
 
     def set_aside_damaged(self) -> list[str]:
         """Set aside every run whose files are not as they were written, and say so of each."""
-        with the_only_one(self.folder):
+        with study_lock(self.folder):
             return [
-                f"{error} It was set aside as {set_aside(folder).name}."
+                f"{error} It was set aside as {quarantine_folder(folder).name}."
                 for folder in sorted((self.folder / schema.RUNS).glob("*"))
                 if not is_aside(folder) and (error := damage(folder)) is not None
             ]
@@ -92,7 +94,7 @@ class Study:
 
     def run(
         self,
-        executor: Executor = in_process,
+        executor: Executor = run_in_process,
         *,
         shard: str | None = None,
         with_extras: bool = True,
@@ -107,12 +109,12 @@ class Study:
         record = self.record()
         failed = [outcome for outcome in outcomes if outcome.error]
         if failed:
-            raise FovealError(failure(failed, len(outcomes)))
+            raise FovealError(describe_failures(failed, len(outcomes)))
         return record
 
     def outcomes(
         self,
-        executor: Executor = in_process,
+        executor: Executor = run_in_process,
         *,
         shard: str | None = None,
         with_extras: bool = True,
@@ -132,17 +134,17 @@ class Study:
 
     def record(self) -> StudyRecord:
         """Read what there is, and leave the table and the notes of it."""
-        with the_only_one(self.folder):
+        with study_lock(self.folder):
             record = read_study(self.folder)
-            notes = notes_of(record)
+            notes = find_caveats(record)
             write_notes(self.folder, notes)
             if record.runs:
-                write_results(record)
+                write_results_table(record)
         return replace(record, notes=tuple(notes))
 
 
 @contextmanager
-def the_only_one(folder: Path) -> Iterator[None]:
+def study_lock(folder: Path) -> Iterator[None]:
     """Keep other processes from making the same study, or its table, at the same time."""
     with FileLock(folder / ".lock"):
         yield
@@ -151,13 +153,13 @@ def the_only_one(folder: Path) -> Iterator[None]:
 def damage(folder: Path) -> CorruptRecordError | None:
     """Return what is wrong with the files of a finished run, None if they are as they were written."""
     try:
-        refuse_damage(folder)
+        verify_manifest(folder)
     except CorruptRecordError as error:
         return error
     return None
 
 
-def failure(failed: Sequence[Outcome], tried: int) -> str:
+def describe_failures(failed: Sequence[Outcome], tried: int) -> str:
     """Say in one sentence which runs failed, and why the first did."""
     first = failed[0]
     return (

@@ -14,12 +14,12 @@ from foveal.models import load_model
 from foveal.records import is_complete, read_design, schema
 from foveal.records.run import read_config
 from foveal.study.config import RunConfig
-from foveal.study.design import runs_of
-from foveal.study.resolved_config import images_of, read_data
+from foveal.study.design import list_runs
+from foveal.study.resolved_config import get_data_config, load_config_data
 
 
 @dataclass(frozen=True)
-class Network:
+class TrainedRun:
     """A finished run: `name` is what it is compared as, `seed` one of those of that name.
 
     `source` is the folder that was named, the run's own or its study's, and `cell` the cell of a grid.
@@ -42,9 +42,9 @@ class Network:
         return load_model(self.folder / schema.MODEL)
 
 
-def networks_of(
+def find_trained_runs(
     folders: Sequence[Path], *, variants: Sequence[str] = (), seeds: Sequence[int] = ()
-) -> list[Network]:
+) -> list[TrainedRun]:
     """Return the finished runs of runs and studies, in the order of the variants, then by seed.
 
     Runs of one name differ in the seed alone: others of that name, from another folder or trained in
@@ -55,7 +55,7 @@ def networks_of(
             or the runs were not tested on the same images.
     """
     every = [network for folder in folders for network in networks_in(folder)]
-    once: dict[Path, Network] = {}
+    once: dict[Path, TrainedRun] = {}
     for network in every:
         once.setdefault(network.folder.resolve(), network)
     found = told_apart(list(once.values()))
@@ -78,27 +78,27 @@ def networks_of(
     return chosen
 
 
-def networks_in(folder: Path) -> list[Network]:
+def networks_in(folder: Path) -> list[TrainedRun]:
     """Return the finished runs of one folder."""
     if is_complete(folder):
         config = RunConfig(**read_config(folder))
-        return [Network(config.attention, config.seed, config, folder, folder)]
+        return [TrainedRun(config.attention, config.seed, config, folder, folder)]
     design = read_design(folder)
     found = []
-    for config, run in runs_of(design, folder):
+    for config, run in list_runs(design, folder):
         if is_complete(run):
             stored = read_config(run)
             cell = design.cell_of(stored)
             label = cell.label if cell is not None else ""
             name = f"{config.attention} ({label})" if label else config.attention
-            found.append(Network(name, config.seed, RunConfig(**stored), run, folder, label))
+            found.append(TrainedRun(name, config.seed, RunConfig(**stored), run, folder, label))
     order = list(dict.fromkeys(network.name for network in found))
     return sorted(found, key=lambda network: (order.index(network.name), network.seed))
 
 
-def told_apart(networks: Sequence[Network]) -> list[Network]:
+def told_apart(networks: Sequence[TrainedRun]) -> list[TrainedRun]:
     """Return the networks with names under which no two differ in more than their seed."""
-    by_name: dict[str, list[Network]] = {}
+    by_name: dict[str, list[TrainedRun]] = {}
     for network in networks:
         by_name.setdefault(network.name, []).append(network)
     mixed = {name for name, many in by_name.items() if not differ_in_seed_alone(many)}
@@ -107,13 +107,13 @@ def told_apart(networks: Sequence[Network]) -> list[Network]:
     ]
 
 
-def differ_in_seed_alone(networks: Sequence[Network]) -> bool:
+def differ_in_seed_alone(networks: Sequence[TrainedRun]) -> bool:
     """Say whether networks are runs of one config with a seed each."""
     configs = {network.config.model_copy(update={"seed": 0}).key for network in networks}
     return len(configs) == 1 and len({network.seed for network in networks}) == len(networks)
 
 
-def refuse_other_images(networks: Sequence[Network]) -> None:
+def refuse_other_images(networks: Sequence[TrainedRun]) -> None:
     """Refuse to compare networks that were tested on different images."""
     checksums = {network.config.data_checksum: network for network in networks}
     if len(checksums) > 1:
@@ -124,6 +124,6 @@ def refuse_other_images(networks: Sequence[Network]) -> None:
         )
 
 
-def images_for(networks: Sequence[Network]) -> ImageData:
+def load_shared_images(networks: Sequence[TrainedRun]) -> ImageData:
     """Read the images that the networks share."""
-    return read_data(images_of(networks[0].config))
+    return load_config_data(get_data_config(networks[0].config))

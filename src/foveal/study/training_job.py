@@ -40,7 +40,7 @@ class Job:
     loaded: LoadReport | None = None
 
 
-def make_job(config: RunConfig, data: ImageData) -> Job:
+def build_job(config: RunConfig, data: ImageData) -> Job:
     """Build the network of a run, with the weights it starts from."""
     built_with = build_options(config, data)
     model = build_model(**built_with, seed=config.seed)
@@ -82,12 +82,12 @@ def parameter_groups(job: Job) -> list[dict[str, Any]]:
     )
 
 
-def numerics_of(config: RunConfig) -> Numerics:
+def get_numerics(config: RunConfig) -> Numerics:
     """Return the numerics of a config."""
     return Numerics(**{name: getattr(config, name) for name in Numerics.model_fields})
 
 
-def work(job: Job, aside: Path, progress: Progress) -> tuple[Training, dict[str, Any]]:
+def run_training(job: Job, aside: Path, progress: Progress) -> tuple[Training, dict[str, Any]]:
     """Train, with a checkpoint in `aside`, and return what came of it with its figures."""
     start = time.perf_counter()
     heartbeat = Heartbeat(aside)
@@ -101,7 +101,7 @@ def work(job: Job, aside: Path, progress: Progress) -> tuple[Training, dict[str,
         job.model,
         job.data,
         recipe=job.config,
-        numerics=numerics_of(job.config),
+        numerics=get_numerics(job.config),
         seed=job.config.seed,
         groups=parameter_groups(job),
         checkpoint=aside / schema.CHECKPOINT,

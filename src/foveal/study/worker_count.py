@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from foveal.records import Design
 from foveal.study.config import StudyConfig
-from foveal.study.executors.pool import visible_gpus
+from foveal.study.executors.pool import list_visible_gpus
 from foveal.training.hardware_probe import runs_at_a_time
 from foveal.training.numerics import AUTO, best_device, cores
 
 
-def best_workers(config: StudyConfig, stored: Design | None) -> int:
+def choose_worker_count(config: StudyConfig, stored: Design | None) -> int:
     """Return how many runs side by side do most: one a GPU, and on a CPU what a probe of it says.
 
     The probe is of runs with a thread each against one on all threads; where the threads of a run are
@@ -19,6 +19,6 @@ def best_workers(config: StudyConfig, stored: Design | None) -> int:
     device = known.get("device", config.device)
     device = best_device() if device == AUTO else device
     if device != "cpu":
-        return max(1, len(visible_gpus())) if device == "cuda" else 1
+        return max(1, len(list_visible_gpus())) if device == "cuda" else 1
     threads = int(known.get("threads", config.threads))
     return max(1, cores() // threads) if threads else runs_at_a_time(cores())

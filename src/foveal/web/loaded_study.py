@@ -26,7 +26,7 @@ from foveal.explanation.gates import has_gates
 from foveal.explanation.inputs import as_taken
 from foveal.records.run import read_arrays
 from foveal.records.schema import PREDICTIONS
-from foveal.study.trained_runs import Network, images_for, networks_of
+from foveal.study.trained_runs import TrainedRun, find_trained_runs, load_shared_images
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -72,11 +72,13 @@ def served_from(
             tested on the same images.
         FovealError: the weights of a network cannot be read.
     """
-    every = networks_of([folder], variants=variants)
+    every = find_trained_runs([folder], variants=variants)
     if seed is not None:
-        networks_of([folder], variants=variants, seeds=[seed])  # says it where no run has that seed
+        find_trained_runs(
+            [folder], variants=variants, seeds=[seed]
+        )  # says it where no run has that seed
     chosen = first_of_each(every, seed=seed)
-    data = images_for(chosen)
+    data = load_shared_images(chosen)
     loaded = tuple(Variant(n.name, n.seed, ready(n.load(), device)) for n in chosen)
     names = {network.name for network in chosen}
     warm(loaded, data)
@@ -90,9 +92,9 @@ def served_from(
     )
 
 
-def first_of_each(networks: Sequence[Network], *, seed: int | None = None) -> list[Network]:
+def first_of_each(networks: Sequence[TrainedRun], *, seed: int | None = None) -> list[TrainedRun]:
     """Return one network of each variant: that of `seed`, by default that of its first finished seed."""
-    first: dict[str, Network] = {}
+    first: dict[str, TrainedRun] = {}
     for network in sorted(networks, key=lambda one: one.seed):
         if seed in (None, network.seed):
             first.setdefault(network.name, network)
@@ -120,7 +122,7 @@ def warm(variants: Sequence[Variant], data: ImageData) -> None:
         )
 
 
-def times_right(networks: Sequence[Network]) -> npt.NDArray[np.int64]:
+def times_right(networks: Sequence[TrainedRun]) -> npt.NDArray[np.int64]:
     """Return how many of the networks are right about each test image, by their records, (N,)."""
     correct = [read_arrays(network.folder / PREDICTIONS)["correct"] for network in networks]
     return np.asarray(np.stack(correct).astype(np.int64).sum(0))

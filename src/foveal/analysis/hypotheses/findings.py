@@ -20,7 +20,7 @@ from foveal.variant_names import BASELINE
 
 
 @dataclass(frozen=True)
-class Finding:
+class HypothesisResult:
     """What a study says of one hypothesis.
 
     `effects` has the variant of the hypothesis first, where it has an effect: it alone decides. `answer`
@@ -39,7 +39,7 @@ class Finding:
     level: float = LEVEL
 
 
-def hypotheses_of(record: StudyRecord) -> list[Finding]:
+def check_hypotheses(record: StudyRecord) -> list[HypothesisResult]:
     """Hold both hypotheses against a study; they share the error rate of 5 % (97.5 % intervals).
 
     The gain of an image, by seed, is whether the variant gets it right less whether `none` does, whose
@@ -51,10 +51,10 @@ def hypotheses_of(record: StudyRecord) -> list[Finding]:
     return [finding(record, hypothesis) for hypothesis in HYPOTHESES]
 
 
-def finding(record: StudyRecord, hypothesis: Hypothesis) -> Finding:
+def finding(record: StudyRecord, hypothesis: Hypothesis) -> HypothesisResult:
     """Hold one hypothesis against a study."""
     own = own_variant(record.variants, hypothesis.variant)
-    missing = Finding(hypothesis, own or hypothesis.variant, "")
+    missing = HypothesisResult(hypothesis, own or hypothesis.variant, "")
     if not record.runs_of(BASELINE):
         return replace(missing, reason=sentences.no_baseline())
     evidence = evidence_for(record, hypothesis)

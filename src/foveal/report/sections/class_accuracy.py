@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from foveal.analysis.variant_runs import Arm
+from foveal.analysis.variant_runs import VariantRuns
 from foveal.plotting import (
     GRID_COLOR,
     MUTED_COLOR,
@@ -64,7 +64,7 @@ def class_table(part: Part) -> Table:
     return Table(f"classes{part.suffix}", table)
 
 
-def class_cell(arm: Arm, place: int) -> str:
+def class_cell(arm: VariantRuns, place: int) -> str:
     """Return the accuracy of a variant in one class, and its interval or range over the seeds."""
     values = arm.class_accuracies[:, place]
     mean = format_percent(float(values.mean()), 1)
@@ -76,7 +76,7 @@ def class_cell(arm: Arm, place: int) -> str:
 
 
 @report_style()
-def class_accuracy(arms: Sequence[Arm]) -> Figure:
+def class_accuracy(arms: Sequence[VariantRuns]) -> Figure:
     """Draw the accuracy in each class, hardest first: mean of each variant, and range over runs."""
     everywhere = np.mean([arm.class_accuracies.mean(axis=0) for arm in arms], axis=0)
     hardest = np.argsort(everywhere, kind="stable")[:MOST_CLASSES_IN_PLOT]

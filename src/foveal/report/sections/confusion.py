@@ -9,7 +9,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from foveal.analysis.variant_runs import Arm, rates
+from foveal.analysis.variant_runs import VariantRuns, normalize_rows
 from foveal.plotting import new_figure, report_style
 from foveal.report.blocks import Block, Data, Fold, Picture, Section, Text, Tiles
 from foveal.report.cell_view import Part
@@ -24,7 +24,7 @@ Array = npt.NDArray[Any]
 
 def confusion_section(part: Part) -> Section:
     """Return the matrices of all variants: shares by row, their difference to the baseline, counts."""
-    shares = [rates(arm.confusion) for arm in part.arms]
+    shares = [normalize_rows(arm.confusion) for arm in part.arms]
     largest = max(float(errors_of(share).max()) for share in shares)
     matrices = tuple(
         picture(part, arm, "confusion", share_matrix(arm, largest_error=largest))
@@ -57,7 +57,7 @@ def explained(part: Part, largest: float) -> str:
     )
 
 
-def picture(part: Part, arm: Arm, kind: str, figure: Figure) -> Picture:
+def picture(part: Part, arm: VariantRuns, kind: str, figure: Figure) -> Picture:
     """Return a matrix of one variant."""
     return Picture(
         name=f"{kind}-{arm.place}{part.suffix}",
@@ -80,7 +80,7 @@ def differences(part: Part) -> list[Block]:
     others = [arm for arm in part.arms if arm is not plain]
     if plain is None or not others:
         return []
-    by_arm = [rates(arm.confusion) - rates(plain.confusion) for arm in others]
+    by_arm = [normalize_rows(arm.confusion) - normalize_rows(plain.confusion) for arm in others]
     largest = max(float(np.nan_to_num(np.abs(one)).max()) for one in by_arm)
     matrices = tuple(
         picture(part, arm, "confusion-difference", difference_matrix(arm, values, largest=largest))
@@ -117,27 +117,27 @@ def errors_of(shares: Array) -> Array:
 
 
 @report_style()
-def share_matrix(arm: Arm, *, largest_error: float) -> Figure:
+def share_matrix(arm: VariantRuns, *, largest_error: float) -> Figure:
     """Draw in percent of each true class where its images went, summed over the runs.
 
     Shades of right answers go up to 100 %, those of errors to `largest_error`, a fraction, so
     that matrices of several variants can be compared by eye.
     """
-    shares = rates(arm.confusion)
+    shares = normalize_rows(arm.confusion)
     texts = np.where(np.rint(100 * shares) >= 1, np.vectorize(whole)(shares), "")
     return matrix(arm, shaded(shares, largest_error), texts)
 
 
 @report_style()
-def count_matrix(arm: Arm) -> Figure:
+def count_matrix(arm: VariantRuns) -> Figure:
     """Draw how many images of each true class went where, shaded by their share."""
-    shares, counts = rates(arm.confusion), arm.confusion.astype(np.int64)
+    shares, counts = normalize_rows(arm.confusion), arm.confusion.astype(np.int64)
     texts = np.where(counts > 0, np.vectorize(str)(counts), "")
     return matrix(arm, shaded(shares, float(errors_of(shares).max())), texts)
 
 
 @report_style()
-def difference_matrix(arm: Arm, values: Array, *, largest: float) -> Figure:
+def difference_matrix(arm: VariantRuns, values: Array, *, largest: float) -> Figure:
     """Draw by how many points shares (K, K) differ, up to `largest`, a fraction."""
     known = np.nan_to_num(values)
     colors = tinted(known > 0, np.abs(known) / max(largest, 1e-9))
@@ -150,7 +150,7 @@ def whole(share: float) -> str:
     return "" if np.isnan(share) else f"{100 * share:.0f}"
 
 
-def matrix(arm: Arm, colors: Array, texts: Array) -> Figure:
+def matrix(arm: VariantRuns, colors: Array, texts: Array) -> Figure:
     """Draw cells (K, K, 4), true classes down and predicted ones across, with a text each."""
     size = len(colors)
     with_text = size <= MOST_CLASSES_IN_PLOT

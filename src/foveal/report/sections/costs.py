@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from matplotlib.figure import Figure
 
-from foveal.analysis.variant_runs import Arm
+from foveal.analysis.variant_runs import VariantRuns
 from foveal.plotting import (
     GRID_COLOR,
     MUTED_COLOR,
@@ -184,7 +184,7 @@ def layers_table(part: Part, variant: str, cost: Cost) -> Table:
 
 
 @report_style()
-def gain_against_cost(arms: Sequence[Arm], costs: Mapping[str, Cost]) -> Figure:
+def gain_against_cost(arms: Sequence[VariantRuns], costs: Mapping[str, Cost]) -> Figure:
     """Draw the difference of each variant, with its interval, over its time and its memory.
 
     Both are ratios to the baseline, which stands at (1, 0); the margin is shaded.

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from foveal.analysis.variant_runs import Arm
+from foveal.analysis import summarize_gates
+from foveal.analysis.variant_runs import VariantRuns
 from foveal.plotting import (
     SiteMaps,
     draw_gate_maps,
@@ -16,7 +17,6 @@ from foveal.plotting import (
     report_style,
     shrink_for_page,
 )
-from foveal.records import gate_findings_of
 from foveal.records.run import Arrays
 from foveal.report.blocks import Block, Fold, Note, Picture, Section, Table, Text
 from foveal.report.cell_view import Part
@@ -53,7 +53,7 @@ def gates_section(part: Part) -> Section:
     return Section(name, title, (Text(said), *drawn, gate_table(part)))
 
 
-def first_seed(arm: Arm) -> int:
+def first_seed(arm: VariantRuns) -> int:
     """Return the seed of the run whose gates are shown."""
     return next(int(run.results["seed"]) for run in arm.runs if "gates" in run.extras)
 
@@ -69,7 +69,7 @@ def missing(part: Part) -> str:
     )
 
 
-def gate_maps(part: Part, arm: Arm) -> Figure | None:
+def gate_maps(part: Part, arm: VariantRuns) -> Figure | None:
     """Draw the maps of the gates of the first run that has left them, None where none has."""
     known = [run.extras for run in arm.runs if {"gates", "occlusion"} <= set(run.extras)]
     if not known:
@@ -122,7 +122,7 @@ def gate_table(part: Part) -> Block:
             f"{one.between_images:.3f}",
             f"{one.moved:.3f}",
         )
-        for one in gate_findings_of(part.left("gates"))
+        for one in summarize_gates(part.left("gates"))
     ]
     headings = ("variant", "gate at", "over", "found in seeds", "mean", "by image", "moved")
     note = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from foveal.analysis.hypotheses import Finding, hypotheses_of
+from foveal.analysis.hypotheses import HypothesisResult, check_hypotheses
 from foveal.records import StudyRecord
 from foveal.report.blocks import Block, Section, Table, Text
 from foveal.text_format import ABSENT, format_interval, format_level, format_points, use_minus_signs
@@ -13,21 +13,21 @@ from foveal.text_tables import Table as TextTable
 
 def hypotheses_section(study: StudyRecord) -> Section:
     """Return the answer to each hypothesis in a sentence, and the table of all effects."""
-    found = hypotheses_of(study)
+    found = check_hypotheses(study)
     blocks: list[Block] = [Text(sentence(one), quiet=False) for one in found]
     if any(one.effects for one in found):
         blocks.append(effects_table(found))
     return Section("hypotheses", "Where is attention said to help?", tuple(blocks))
 
 
-def sentence(finding: Finding) -> str:
+def sentence(finding: HypothesisResult) -> str:
     """Return a claim and what the study says of it."""
     claim = finding.hypothesis.claim
     reason = use_minus_signs(finding.reason).replace("`", "")
     return f"{claim[0].upper()}{claim[1:]}: {finding.answer or 'no answer'}; {reason}."
 
 
-def effects_table(found: list[Finding]) -> Table:
+def effects_table(found: list[HypothesisResult]) -> Table:
     """Return one row a variant: how its gain changes with the property of the images."""
     rows = []
     for one in found:

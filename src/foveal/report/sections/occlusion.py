@@ -9,6 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from foveal.analysis import (
+    MeanClassMaps,
+    OcclusionRecords,
+    average_maps_by_class,
+    collect_occlusion_records,
+)
 from foveal.plotting import (
     SCORE_UNITS,
     MapColumn,
@@ -20,7 +26,6 @@ from foveal.plotting import (
     shared_color_limit,
     shrink_for_page,
 )
-from foveal.records import ClassSheets, Sweeps, class_sheets_of, sweeps_of
 from foveal.report.blocks import Block, Fold, Heading, Note, Picture, Section, Table, Text, Tiles
 from foveal.report.cell_view import Part
 from foveal.report.warnings import nothing_left
@@ -35,7 +40,7 @@ def looks_section(part: Part) -> Section:
     """Return maps of the study's fixed images, a picture each, then class sheets and agreement."""
     title = part.titled("Where the networks look")
     name = f"looks{part.suffix}"
-    sweeps = sweeps_of(part.left("occlusion"))
+    sweeps = collect_occlusion_records(part.left("occlusion"))
     if sweeps is None:
         return Section(name, title, (Note(nothing_left(part, "occlusion maps", "those", "them")),))
     shown = len(sweeps.pictures)
@@ -61,7 +66,7 @@ def looks_section(part: Part) -> Section:
     return Section(name, title, tuple(blocks))
 
 
-def explained(part: Part, sweeps: Sweeps, limit: float) -> str:
+def explained(part: Part, sweeps: OcclusionRecords, limit: float) -> str:
     """Say how the maps were made, and how to read them."""
     (h, w), (sy, sx) = sweeps.size("window"), sweeps.size("stride")
     seeds = (
@@ -93,7 +98,7 @@ def compared(variants: Sequence[str]) -> tuple[str, str] | None:
 
 def of_image(
     part: Part,
-    sweeps: Sweeps,
+    sweeps: OcclusionRecords,
     maps: dict[str, Array],
     titles: dict[str, list[str]],
     row: int,
@@ -118,7 +123,7 @@ def of_image(
 
 @report_style()
 def side_by_side(
-    sweeps: Sweeps,
+    sweeps: OcclusionRecords,
     picture: Array,
     maps: dict[str, Array],
     *,
@@ -144,7 +149,7 @@ def side_by_side(
     )
 
 
-def titles_of(part: Part, sweeps: Sweeps, variant: str) -> list[str]:
+def titles_of(part: Part, sweeps: OcclusionRecords, variant: str) -> list[str]:
     """Say of each picture what most seeds of a variant predict, how sure, and how far hiding lowers that."""
     seeds, guesses = len(sweeps.runs[variant]), sweeps.guesses(variant)
     p, falls = sweeps.sureness(variant), sweeps.falls(variant)
@@ -162,7 +167,7 @@ def titles_of(part: Part, sweeps: Sweeps, variant: str) -> list[str]:
     ]
 
 
-def described(part: Part, sweeps: Sweeps, row: int) -> str:
+def described(part: Part, sweeps: OcclusionRecords, row: int) -> str:
     """Say in words what a picture shows, for whoever cannot see it."""
     falls = ", ".join(
         f"{variant} {float(sweeps.falls(variant)[row]):.2f}" for variant in sweeps.runs
@@ -171,9 +176,9 @@ def described(part: Part, sweeps: Sweeps, row: int) -> str:
     return f"Occlusion maps of test image {sweeps.rows[row]}, {name}; largest drop: {falls}."
 
 
-def sheets(part: Part, sweeps: Sweeps, difference: tuple[str, str] | None) -> list[Block]:
+def sheets(part: Part, sweeps: OcclusionRecords, difference: tuple[str, str] | None) -> list[Block]:
     """Return the mean map of each class over images that every run gets right."""
-    found = class_sheets_of(sweeps)
+    found = average_maps_by_class(sweeps)
     if not len(found.labels):
         return [
             Heading("Class by class"),
@@ -202,8 +207,8 @@ def sheets(part: Part, sweeps: Sweeps, difference: tuple[str, str] | None) -> li
 
 def sheet(
     part: Part,
-    sweeps: Sweeps,
-    found: ClassSheets,
+    sweeps: OcclusionRecords,
+    found: MeanClassMaps,
     place: int,
     *,
     limit: float,

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from foveal.analysis.variant_runs import Arm
+from foveal.analysis.variant_runs import VariantRuns
 from foveal.plotting import (
     GRID_COLOR,
     TEXT_COLOR,
@@ -83,7 +83,7 @@ def result_table(part: Part) -> Table:
     )
 
 
-def result_row(part: Part, arm: Arm, *, with_costs: bool) -> list[str]:
+def result_row(part: Part, arm: VariantRuns, *, with_costs: bool) -> list[str]:
     """Return the cells of one variant."""
     accuracies = arm.results("test_accuracy")
     around = mean_interval(accuracies)
@@ -99,7 +99,7 @@ def result_row(part: Part, arm: Arm, *, with_costs: bool) -> list[str]:
     return [*cells, format_seconds(arm.seconds)]
 
 
-def seeds_cell(part: Part, arm: Arm) -> str:
+def seeds_cell(part: Part, arm: VariantRuns) -> str:
     """Return how many seeds a variant has, and how many it was planned to have if that differs."""
     if part.design is None:
         return str(arm.seeds[0])
@@ -107,7 +107,7 @@ def seeds_cell(part: Part, arm: Arm) -> str:
     return f"{count}" if count == planned else f"{count}\nplanned {planned}"
 
 
-def difference_cells(arm: Arm) -> list[str]:
+def difference_cells(arm: VariantRuns) -> list[str]:
     """Return difference, interval and verdict; below the interval stands that for equivalence."""
     found = arm.comparison
     if found is None:
@@ -237,7 +237,7 @@ def error_table(part: Part) -> Table:
 
 
 @report_style()
-def forest_plot(arms: Sequence[Arm]) -> Figure:
+def forest_plot(arms: Sequence[VariantRuns]) -> Figure:
     """Draw the difference of each variant to the baseline with its interval, and the margin."""
     compared = [(arm, arm.comparison) for arm in arms if arm.comparison]
     figure = new_figure(480, 60 + 28 * len(compared))

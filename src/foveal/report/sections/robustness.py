@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
+from foveal.analysis import RobustnessCurves, collect_robustness_curves
 from foveal.plotting import draw_robustness_curves, report_style, variant_style
-from foveal.records import RobustnessCurves, curves_of
 from foveal.report.blocks import Fold, Note, Picture, Section, Table
 from foveal.report.cell_view import Part
 from foveal.report.warnings import nothing_left
@@ -16,7 +16,7 @@ from foveal.text_tables import Table as TextTable
 def robustness_section(part: Part) -> Section:
     """Return the curves by condition, and what is left at the highest severity."""
     name, title = f"robustness{part.suffix}", part.titled("On images that get worse")
-    found = curves_of(part.left("robustness"))
+    found = collect_robustness_curves(part.left("robustness"))
     if found is None:
         return Section(name, title, (Note(nothing_left(part, "robustness", "that", "it")),))
     shares = ", ".join(f"{100 * share:g} %" for share in found.shares)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from foveal.analysis.variant_runs import Arm
+from foveal.analysis.variant_runs import VariantRuns
 from foveal.plotting import MUTED_COLOR, add_tooltip, new_figure, report_style, variant_style
 from foveal.report.blocks import Block, Fold, Picture, Section, Text, Tiles
 from foveal.report.cell_view import Part
@@ -86,7 +86,7 @@ def by_seed(part: Part) -> list[Block]:
 
 
 @report_style()
-def of_seed(arms: Sequence[Arm], seed: int) -> Figure:
+def of_seed(arms: Sequence[VariantRuns], seed: int) -> Figure:
     """Draw the test accuracy of one run of each variant."""
     figure = new_figure(340, 250)
     axes = figure.add_subplot()
@@ -105,7 +105,7 @@ def of_seed(arms: Sequence[Arm], seed: int) -> Figure:
 
 
 @report_style()
-def overview(arms: Sequence[Arm], quantity: str) -> Figure:
+def overview(arms: Sequence[VariantRuns], quantity: str) -> Figure:
     """Draw the test curve of every variant, and of a single one that of training too."""
     figure = new_figure(440, 310)
     axes = figure.add_subplot()
@@ -135,7 +135,7 @@ def overview(arms: Sequence[Arm], quantity: str) -> Figure:
 
 
 @report_style()
-def train_and_test(arm: Arm, arms: Sequence[Arm]) -> Figure:
+def train_and_test(arm: VariantRuns, arms: Sequence[VariantRuns]) -> Figure:
     """Draw train and test curves of one variant over the baseline's test curve in gray.
 
     `arms` are all variants, so that every plot has the same scale.
@@ -160,7 +160,7 @@ def train_and_test(arm: Arm, arms: Sequence[Arm]) -> Figure:
     return figure
 
 
-def draw(axes: Axes, arm: Arm, column: str, *, marker: str = "", **line: Any) -> None:
+def draw(axes: Axes, arm: VariantRuns, column: str, *, marker: str = "", **line: Any) -> None:
     """Draw the mean of one column over the runs, and their range if there are several."""
     values = FACTORS[column.partition("_")[2]] * arm.curves(column)
     drawn = draw_values(axes, arm.runs[0].metrics["epoch"], values, marker=marker, **line)
@@ -195,7 +195,7 @@ def finish(axes: Axes, *, title: str) -> None:
     axes.grid(axis="y")
 
 
-def limits(arms: Sequence[Arm], quantity: str) -> tuple[float, float]:
+def limits(arms: Sequence[VariantRuns], quantity: str) -> tuple[float, float]:
     """Return the ends of a scale on which every curve of every variant has room."""
     columns = [arm.curves(f"{part}_{quantity}") for arm in arms for part in ("train", "test")]
     values = FACTORS[quantity] * np.concatenate([column.ravel() for column in columns])

@@ -19,7 +19,7 @@ ANSWER = 10.0  # seconds that the head of a cluster may take to answer
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0"}
 
 
-def ray_cluster(
+def run_on_ray(
     tasks: Sequence[Task], *, address: str = HERE, gpus: float | None = None, retries: int = 3
 ) -> Iterator[Outcome]:
     """Do the tasks on a Ray cluster; a run whose machine is lost goes on elsewhere from its checkpoint.

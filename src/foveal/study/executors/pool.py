@@ -16,7 +16,7 @@ from foveal.study.executors.task import Outcome, Task, attempt
 TRIES = 3  # pools that may break one after another without any run getting done
 
 
-def local_pool(tasks: Sequence[Task], *, workers: int) -> Iterator[Outcome]:
+def run_in_pool(tasks: Sequence[Task], *, workers: int) -> Iterator[Outcome]:
     """Do `workers` tasks at a time; where a worker is killed, those at work go on from their checkpoints.
 
     When nothing gets done any more, a worker at a time tries, so that one run that always takes its
@@ -64,13 +64,13 @@ def one_pool(tasks: Sequence[Task], workers: int) -> Iterator[Outcome]:
 
 def prepare(gpus: SimpleQueue[int]) -> None:
     """Make a worker ready: its own GPU, and an end that comes with that of the study's process."""
-    names = visible_gpus()
+    names = list_visible_gpus()
     if len(names) > 1:
         os.environ["CUDA_VISIBLE_DEVICES"] = names[gpus.get() % len(names)]
     threading.Thread(target=end_with_parent, daemon=True).start()
 
 
-def visible_gpus() -> list[str]:
+def list_visible_gpus() -> list[str]:
     """Return the names of the GPUs, as the environment has them, without touching any of them."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:

@@ -8,7 +8,7 @@ from foveal.study.executors.task import Outcome, Task, attempt
 from foveal.study.progress import Progress
 
 
-def in_process(tasks: Sequence[Task], *, progress: Progress | None = None) -> Iterator[Outcome]:
+def run_in_process(tasks: Sequence[Task], *, progress: Progress | None = None) -> Iterator[Outcome]:
     """Do the tasks in their order."""
     for task in tasks:
         yield attempt(task, progress)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from foveal.data import ImageData
 from foveal.errors import CorruptRecordError, FovealError
-from foveal.records import get_partial_path, set_aside
-from foveal.study.config import Images, RunConfig
+from foveal.records import get_partial_path, quarantine_folder
+from foveal.study.config import DataConfig, RunConfig
 from foveal.study.progress import Progress
-from foveal.study.resolved_config import images_of, read_data
+from foveal.study.resolved_config import get_data_config, load_config_data
 from foveal.study.runner import run
 
 
@@ -38,9 +38,9 @@ Executor = Callable[[Sequence[Task]], Iterator[Outcome]]
 
 
 @lru_cache(maxsize=2)
-def shared_data(images: Images) -> ImageData:
+def shared_data(images: DataConfig) -> ImageData:
     """Read the images once for all the tasks of this process that use them."""
-    return read_data(images)
+    return load_config_data(images)
 
 
 def attempt(task: Task, progress: Progress | None = None) -> Outcome:
@@ -50,7 +50,7 @@ def attempt(task: Task, progress: Progress | None = None) -> Outcome:
         try:
             complete(task, progress)
         except CorruptRecordError as error:  # of an interrupted run: nothing of it can be used
-            aside = set_aside(get_partial_path(task.folder))
+            aside = quarantine_folder(get_partial_path(task.folder))
             noticed = f"{error} It was set aside as {aside.name}."
             complete(task, progress)
     except Exception as error:  # whatever a network of the user's own may raise
@@ -65,7 +65,7 @@ def complete(task: Task, progress: Progress | None) -> None:
         task.config,
         task.folder,
         resume=True,
-        data=shared_data(images_of(task.config)),
+        data=shared_data(get_data_config(task.config)),
         progress=progress,
         with_extras=task.with_extras,
     )
