@@ -13,8 +13,8 @@ from torch import nn
 import rivals
 from foveal.kernels import native_kernels
 from foveal.models import build_model
-from foveal.training import Numerics, resolve
-from foveal.training.numerics import arithmetic_of, precision, torch_memory_format
+from foveal.training import Numerics, resolve_numerics
+from foveal.training.numerics import autocast_context, get_memory_format, numerics_context
 from results import keep
 from side_by_side import Times, interleaved, keep_pages, quartiles, ratios, times_table
 
@@ -28,7 +28,7 @@ def stepper(
     model_name: str, attention: str, numerics: Numerics, batch_size: int
 ) -> Callable[[], None]:
     """Return a function that takes one training step on images of 32 pixels."""
-    layout = torch_memory_format(numerics)
+    layout = get_memory_format(numerics)
     model = build_model(model_name, attention=attention).train().to(numerics.device)
     model.to(memory_format=layout)  # type: ignore[call-overload]
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, fused=True)
@@ -37,7 +37,7 @@ def stepper(
     labels = torch.randint(10, (batch_size,), device=numerics.device)
 
     def step() -> None:
-        with precision(numerics):
+        with autocast_context(numerics):
             logits = model(images).float()
         nn.functional.cross_entropy(logits, labels).backward()
         optimizer.step()
@@ -88,14 +88,15 @@ def main() -> None:
         for dtype in options.dtypes.split(","):
             if model not in options.models.split(","):
                 continue
-            numerics = resolve(Numerics(device=options.device, dtype=dtype))
+            numerics = resolve_numerics(Numerics(device=options.device, dtype=dtype))
             names = ("none", *OURS, *others)
-            with arithmetic_of(numerics):
+            with numerics_context(numerics):
                 steps = {name: stepper(model, name, numerics, batch_size) for name in names}
                 steps[PLAIN] = plainly(stepper(model, "none", numerics, batch_size))
                 taken = interleaved(steps, options.rounds, device=options.device)
             about = {"model": model, "batch_size": batch_size, **numerics.model_dump()}
-            title = f"{model}, batch {batch_size}, {dtype}, {numerics.threads} threads, gates {numerics.gates}"
+            kernels = f"{numerics.threads} threads, {numerics.kernels} kernels"
+            title = f"{model}, batch {batch_size}, {dtype}, {kernels}"
             Console().print(times_table(title, taken, "none"))
             over_theirs = added(taken)
             Console().print("time added, ours over theirs:", over_theirs)

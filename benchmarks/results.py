@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from foveal.machine import get_processor_name
-from foveal.training.numerics import cores
+from foveal.training.numerics import count_cpu_cores
 
 FOLDER = Path(__file__).parent / "results"
 
@@ -20,7 +20,7 @@ def machine(device: str) -> str:
     """Return what computes."""
     if device == "cuda":
         return torch.cuda.get_device_name()
-    return f"{get_processor_name()}, {cores()} threads"
+    return f"{get_processor_name()}, {count_cpu_cores()} threads"
 
 
 def keep(name: str, rows: list[dict[str, Any]], *, device: str = "cpu", **more: Any) -> Path:

@@ -12,7 +12,7 @@ import pytest
 from foveal.cli import main
 from foveal.cli.json_schema import AblateOutput
 from foveal.cli.live_status import duration
-from foveal.training.numerics import cores
+from foveal.training.numerics import count_cpu_cores
 
 SMALL = [
     "--train-size", "100", "--test-size", "50", "--batch-size", "50",
@@ -103,7 +103,7 @@ def test_a_plan_takes_as_many_workers_as_there_are_cores_for_the_threads(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     content = json.loads(printed(capsys, "plan", *SHORT, "--workers", "0", "--json"))
-    assert content["workers"] == cores()
+    assert content["workers"] == count_cpu_cores()
 
 
 def test_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

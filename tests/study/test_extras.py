@@ -8,13 +8,13 @@ import pytest
 from foveal.records import read_extras, read_run, read_study
 from foveal.study import RunConfig, Study, extras
 from foveal.study.training_job import Job
-from foveal.training import Training
+from foveal.training import TrainingResult
 from study.small_study import changed
 
 
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    def first_weights(job: Job, training: Training) -> extras.Arrays:
+    def first_weights(job: Job, training: TrainingResult) -> extras.Arrays:
         weight = next(training.model.parameters()).detach().numpy()
         return {"weight": weight, "seed": np.array(job.config.seed)}
 

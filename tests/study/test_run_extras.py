@@ -17,7 +17,7 @@ from foveal.study.probe_images import choose_probe_images, first_of_each_class
 from foveal.study.resolved_config import with_numerics
 from foveal.study.run_extras import extents, forward_passes, images_at
 from foveal.study.training_job import build_job
-from foveal.training import Training
+from foveal.training import TrainingResult
 from study.small_study import SMALL, changed
 
 
@@ -162,7 +162,7 @@ def test_a_plan_knows_how_many_images_go_through(variant: str, data: ImageData) 
     job = build_job(with_numerics(config, None), data)
     seen: list[int] = []
     job.model.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
-    training = Training(job.model, (), None, 0.0)  # type: ignore[arg-type]  # not looked at
+    training = TrainingResult(job.model, (), None, 0.0)  # type: ignore[arg-type]  # not looked at
     for name in ("occlusion", "gates", "robustness", "covariates"):
         extras.OF_RUNS[name](job, training)
     assert sum(seen) == forward_passes(config, data)

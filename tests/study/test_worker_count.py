@@ -8,7 +8,7 @@ from foveal.records import Design
 from foveal.study import StudyConfig
 from foveal.study.worker_count import choose_worker_count
 from foveal.training import hardware_probe
-from foveal.training.numerics import cores
+from foveal.training.numerics import count_cpu_cores
 
 
 def stored(**setting: object) -> Design:
@@ -16,14 +16,14 @@ def stored(**setting: object) -> Design:
 
 
 def test_given_threads_leave_the_cores_to_as_many_runs() -> None:
-    assert choose_worker_count(StudyConfig(device="cpu", threads=1), None) == cores()
-    assert choose_worker_count(StudyConfig(device="cpu", threads=10 * cores()), None) == 1
+    assert choose_worker_count(StudyConfig(device="cpu", threads=1), None) == count_cpu_cores()
+    assert choose_worker_count(StudyConfig(device="cpu", threads=10 * count_cpu_cores()), None) == 1
 
 
 def test_what_a_study_has_settled_holds() -> None:
     config = StudyConfig(device="cpu")
-    assert choose_worker_count(config, stored(device="cpu", threads=1)) == cores()
-    assert choose_worker_count(config, stored(device="cpu", threads=cores())) == 1
+    assert choose_worker_count(config, stored(device="cpu", threads=1)) == count_cpu_cores()
+    assert choose_worker_count(config, stored(device="cpu", threads=count_cpu_cores())) == 1
     assert choose_worker_count(config, stored(device="mps", threads=1)) == 1
 
 
@@ -31,7 +31,10 @@ def test_open_threads_are_a_question_to_the_machine(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("FOVEAL_CACHE", str(tmp_path))
-    hardware_probe.remembered(
-        f"{cores()} runs", hardware_probe.SIDE_BY_SIDE, lambda _: 1.9, cores()
+    hardware_probe.measure_once(
+        f"{count_cpu_cores()} runs",
+        hardware_probe.PARALLEL_SPEEDUP,
+        lambda _: 1.9,
+        count_cpu_cores(),
     )
-    assert choose_worker_count(StudyConfig(device="cpu"), None) == cores()
+    assert choose_worker_count(StudyConfig(device="cpu"), None) == count_cpu_cores()

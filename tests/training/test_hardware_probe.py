@@ -1,4 +1,4 @@
-"""What is found out by a clock is asked once, and remembered under all that it hangs on."""
+"""Hardware probes: measured once, cached, and measured again if the cache is damaged."""
 
 import json
 from pathlib import Path
@@ -9,41 +9,47 @@ from foveal.training import hardware_probe
 
 
 @pytest.fixture(autouse=True)
-def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FOVEAL_CACHE", str(tmp_path))
 
 
-def test_a_question_is_asked_once() -> None:
-    asked: list[int] = []
+def test_measures_each_probe_once() -> None:
+    measured_threads: list[int] = []
 
     def measure(threads: int) -> float:
-        asked.append(threads)
+        measured_threads.append(threads)
         return 1.5
 
-    assert hardware_probe.answered("4 runs", "ratio") is None
+    assert hardware_probe.read_cached_ratio("4 runs", "ratio") is None
     for _ in range(2):
-        assert hardware_probe.remembered("4 runs", "ratio", measure, 4) == 1.5
-    assert hardware_probe.answered("4 runs", "ratio") == 1.5
-    assert asked == [4]
-    assert hardware_probe.remembered("2 runs", "ratio", measure, 2) == 1.5
-    assert asked == [4, 2]
+        assert hardware_probe.measure_once("4 runs", "ratio", measure, 4) == 1.5
+    assert hardware_probe.read_cached_ratio("4 runs", "ratio") == 1.5
+    assert measured_threads == [4]
+    assert hardware_probe.measure_once("2 runs", "ratio", measure, 2) == 1.5
+    assert measured_threads == [4, 2]
 
 
-def test_a_damaged_answer_is_asked_for_again() -> None:
-    hardware_probe.answer_to("1").write_text('{"ratio": ')
-    assert hardware_probe.remembered("1", "ratio", float, 1) == 1.0
-    assert json.loads(hardware_probe.answer_to("1").read_text())["ratio"] == 1.0
+def test_measures_again_if_the_cached_ratio_is_damaged() -> None:
+    hardware_probe.get_cache_path("1").write_text('{"ratio": ')
+    assert hardware_probe.measure_once("1", "ratio", float, 1) == 1.0
+    assert json.loads(hardware_probe.get_cache_path("1").read_text())["ratio"] == 1.0
 
 
-@pytest.mark.parametrize(("ratio", "runs"), [(1.9, 4), (1.05, 1), (0.5, 1)])
-def test_runs_go_side_by_side_where_that_clearly_does_more(ratio: float, runs: int) -> None:
-    assert hardware_probe.known_runs_at_a_time(4) is None
-    hardware_probe.remembered("4 runs", hardware_probe.SIDE_BY_SIDE, lambda _: ratio, 4)
-    assert hardware_probe.runs_at_a_time(4) == hardware_probe.known_runs_at_a_time(4) == runs
-    assert hardware_probe.runs_at_a_time(1) == hardware_probe.known_runs_at_a_time(1) == 1
+@pytest.mark.parametrize(("ratio", "run_count"), [(1.9, 4), (1.05, 1), (0.5, 1)])
+def test_runs_in_parallel_only_if_clearly_faster(ratio: float, run_count: int) -> None:
+    assert hardware_probe.read_parallel_run_count(4) is None
+    hardware_probe.measure_once("4 runs", hardware_probe.PARALLEL_SPEEDUP, lambda _: ratio, 4)
+    assert hardware_probe.find_parallel_run_count(4) == run_count
+    assert hardware_probe.read_parallel_run_count(4) == run_count
+    assert hardware_probe.find_parallel_run_count(1) == 1
+    assert hardware_probe.read_parallel_run_count(1) == 1
 
 
-def test_both_ways_are_watched(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hardware_probe, "FEW_ROUNDS", 1)
-    assert hardware_probe.side_by_side_ratio(2) > 0
-    assert hardware_probe.step_time_ratio(1) > 0
+def test_measures_positive_speedups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hardware_probe, "DTYPE_ROUNDS", 1)
+    monkeypatch.setattr(hardware_probe, "PARALLEL_ROUNDS", 1)
+    monkeypatch.setattr(hardware_probe, "MEASUREMENT_SECONDS", 0.1)
+    assert hardware_probe.measure_parallel_speedup(2) > 0
+    bfloat16_speedup = hardware_probe.read_cached_ratio("1", hardware_probe.BFLOAT16_SPEEDUP)
+    assert bfloat16_speedup is not None
+    assert bfloat16_speedup > 0

@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from foveal.study import Study
-from foveal.training import Numerics, resolve
+from foveal.training import Numerics, resolve_numerics
 from foveal.web.app import page_app
 from foveal.web.loaded_study import Served, served_from
 from foveal.web.worker import Worker
@@ -32,7 +32,7 @@ def served(study: Path) -> Served:
 
 @pytest.fixture(scope="session")
 def worker() -> Worker:
-    return Worker(resolve(Numerics(device="cpu", threads=1, dtype="float32")))
+    return Worker(resolve_numerics(Numerics(device="cpu", threads=1, dtype="float32")))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from rich.progress import Progress as Bars
 
 from foveal.study.config import RunConfig
 from foveal.study.progress import Progress
-from foveal.training.history import Epoch
+from foveal.training.history import EpochMetrics
 
 WIDTH = 100  # where the output goes into a file or a pipe; a terminal has its own
 
@@ -62,7 +62,7 @@ class LiveProgress(Progress):
         """Move the bar."""
         self.bars.update(self.task, completed=done, total=steps)
 
-    def epoch(self, row: Epoch) -> None:
+    def epoch(self, row: EpochMetrics) -> None:
         """Print the epoch."""
         say(
             f"epoch {row.epoch:>3}  train {row.train_loss:.4f} {row.train_accuracy:7.2%}  "

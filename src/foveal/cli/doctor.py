@@ -20,16 +20,18 @@ def doctor(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
     """
     from foveal.cache_folder import get_cache_folder
     from foveal.study.environment import describe_environment
-    from foveal.training import Numerics, resolve
-    from foveal.training.hardware_probe import known_runs_at_a_time
-    from foveal.training.numerics import cores
+    from foveal.training import Numerics, resolve_numerics
+    from foveal.training.hardware_probe import read_parallel_run_count
+    from foveal.training.numerics import count_cpu_cores
 
     facts = (
         describe_environment()
-        | resolve(Numerics()).model_dump()
+        | resolve_numerics(Numerics()).model_dump()
         | {"cache": str(get_cache_folder())}
     )
-    facts["runs_at_a_time"] = known_runs_at_a_time(cores()) or "not probed yet: --workers 0 does"
+    facts["runs_at_a_time"] = (
+        read_parallel_run_count(count_cpu_cores()) or "not probed yet: --workers 0 does"
+    )
     if json:
         print_json(facts)
         return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from foveal.errors import UsageError
-from foveal.training.numerics import cores
+from foveal.training.numerics import count_cpu_cores
 
 if TYPE_CHECKING:
     from foveal.study.executors import Executor
@@ -35,7 +35,7 @@ class Execution(BaseModel):
     @property
     def at_a_time(self) -> int:
         """How many runs share the cores of a machine, as far as known before they start."""
-        return self.workers if self.ray is None else cores()
+        return self.workers if self.ray is None else count_cpu_cores()
 
 
 def executor_of(execution: Execution) -> Executor:

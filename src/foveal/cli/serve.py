@@ -45,13 +45,13 @@ def serve(
     """
     refuse_without_extra()
     from foveal.cli.explain import words
-    from foveal.training import Numerics, resolve
+    from foveal.training import Numerics, resolve_numerics
     from foveal.web.app import page_app
     from foveal.web.loaded_study import served_from
     from foveal.web.server import listening, serve_on
     from foveal.web.worker import Worker
 
-    numerics = resolve(Numerics(dtype="float32"))
+    numerics = resolve_numerics(Numerics(dtype="float32"))
     with listening(port) as taken:
         with err.status("loading the networks"):
             served = served_from(

@@ -12,7 +12,7 @@ from typing import Any
 
 from foveal.machine import get_processor_name
 
-LIBRARIES = ("torch", "accelerate", "numpy", "datasets", "pillow")
+LIBRARIES = ("torch", "numpy", "datasets", "pillow")
 
 
 def describe_environment() -> dict[str, Any]:

@@ -19,7 +19,7 @@ from foveal.records.schema import PREDICTIONS
 from foveal.study.probe_images import first_of_each_class
 from foveal.study.run_extras import images_at
 from foveal.study.trained_runs import TrainedRun
-from foveal.training.numerics import best_device
+from foveal.training.numerics import find_fastest_device
 
 Floats = npt.NDArray[np.floating[Any]]
 FEW_CLASSES = 10
@@ -104,7 +104,7 @@ def explain(
         )
     images, labels = images_at(data, rows), torch.from_numpy(data.test.labels[rows])
     logits: dict[str, torch.Tensor] = {}
-    device = best_device()
+    device = find_fastest_device()
     for network in networks:
         result = occlusion_sensitivity(
             {network.key: network.load().to(device)},

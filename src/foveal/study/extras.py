@@ -19,10 +19,10 @@ from foveal.study import run_extras, variant_costs
 from foveal.study.config import RunConfig
 from foveal.study.design import list_runs
 from foveal.study.training_job import Job
-from foveal.training import Training
+from foveal.training import TrainingResult
 
 Arrays = Mapping[str, npt.NDArray[Any]]
-OF_RUNS: dict[str, Callable[[Job, Training], Arrays]] = {
+OF_RUNS: dict[str, Callable[[Job, TrainingResult], Arrays]] = {
     "occlusion": run_extras.occlusion,
     "gates": run_extras.gates,
     "robustness": run_extras.robust,
@@ -33,7 +33,7 @@ OF_VARIANTS: dict[str, Callable[[RunConfig, Path], Arrays]] = {"cost": variant_c
 """Called once for each variant in each setting of a study, with its first run's config and folder."""
 
 
-def leave_with_run(folder: Path, job: Job, training: Training) -> None:
+def leave_with_run(folder: Path, job: Job, training: TrainingResult) -> None:
     """Write what each extra finds in a trained network."""
     for name, extra in OF_RUNS.items():
         try:

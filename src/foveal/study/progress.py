@@ -10,7 +10,7 @@ from foveal.records import write_progress
 
 if TYPE_CHECKING:
     from foveal.study.config import RunConfig
-    from foveal.training import Epoch
+    from foveal.training import EpochMetrics
 
 SECONDS_BETWEEN = 1.0
 
@@ -24,7 +24,7 @@ class Progress:
     def step(self, done: int, steps: int) -> None:
         """One training step is done, of `steps` in the run."""
 
-    def epoch(self, row: Epoch) -> None:
+    def epoch(self, row: EpochMetrics) -> None:
         """An epoch is done and evaluated."""
 
     def end_run(self, config: RunConfig) -> None:

@@ -11,8 +11,8 @@ from foveal.data import Augmentation, ImageData, is_import_path, load_data
 from foveal.errors import UsageError
 from foveal.models.pretrained import pretrained_checksum
 from foveal.study.config import DataConfig, SharedConfig
-from foveal.training import Numerics, resolve
-from foveal.training.numerics import cores
+from foveal.training import Numerics, resolve_numerics
+from foveal.training.numerics import count_cpu_cores
 from foveal.user_imports import source_checksum
 
 AnySetting = TypeVar("AnySetting", bound=SharedConfig)
@@ -82,12 +82,12 @@ def with_numerics(setting: AnySetting, stored: Mapping[str, Any] | None) -> AnyS
     if stored is not None:
         open_ones = [name for name, value in asked.items() if value in ("auto", 0)]
         asked |= {name: stored[name] for name in open_ones if name in stored}
-    return setting.model_copy(update=resolve(Numerics(**asked)).model_dump())
+    return setting.model_copy(update=resolve_numerics(Numerics(**asked)).model_dump())
 
 
 def cores_each(runs: int) -> int:
     """Return how many of this machine's cores each of so many runs has for itself."""
-    return max(1, cores() // runs)
+    return max(1, count_cpu_cores() // runs)
 
 
 def with_full_paths(setting: AnySetting) -> AnySetting:

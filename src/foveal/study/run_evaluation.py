@@ -12,8 +12,8 @@ from foveal.records.run import read_config
 from foveal.study.config import RunConfig
 from foveal.study.resolved_config import get_data_config, load_config_data
 from foveal.study.training_job import get_numerics
-from foveal.training.loop import EVALUATION_BATCH, in_format
-from foveal.training.numerics import arithmetic_of, precision
+from foveal.training.loop import EVALUATION_BATCH_SIZE, apply_memory_format
+from foveal.training.numerics import autocast_context, numerics_context
 
 OTHER = {"data_checksum": "", "train_size": None, "test_size": None}
 
@@ -28,6 +28,6 @@ def evaluate_run(folder: Path, *, source: str | None = None) -> Evaluation:
     model, data = load_model(folder / schema.MODEL), load_config_data(get_data_config(config))
     numerics = get_numerics(config)
     model.to(numerics.device)
-    with arithmetic_of(numerics), precision(numerics):
-        batches = data.batches("test", batch_size=EVALUATION_BATCH, device=numerics.device)
-        return evaluate(model, in_format(batches, numerics))
+    with numerics_context(numerics), autocast_context(numerics):
+        batches = data.batches("test", batch_size=EVALUATION_BATCH_SIZE, device=numerics.device)
+        return evaluate(model, apply_memory_format(batches, numerics))

@@ -36,9 +36,9 @@ from foveal.explanation.occlusion.windows import windows_over
 from foveal.study.config import RunConfig
 from foveal.study.probe_images import MOST, PICTURED, choose_probe_images
 from foveal.study.training_job import Job, build_job, get_numerics
-from foveal.training import Training
-from foveal.training.loop import EVALUATION_BATCH, in_format
-from foveal.training.numerics import arithmetic_of, precision, torch_memory_format
+from foveal.training import TrainingResult
+from foveal.training.loop import EVALUATION_BATCH_SIZE, apply_memory_format
+from foveal.training.numerics import autocast_context, get_memory_format, numerics_context
 from foveal.variant_names import WITHOUT_ATTENTION
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -51,7 +51,7 @@ LEAST = 0.02  # of a probability: where no window takes more, a map is noise and
 PASSES = 15_000  # of one image through the network in a sweep, at most
 
 
-def occlusion(job: Job, training: Training) -> Arrays:
+def occlusion(job: Job, training: TrainingResult) -> Arrays:
     """Leave what hiding each window of the fixed images does to the probability of their class.
 
     `drop` (M, Py, Px) and `predicted` (M, Py, Px) by window, `probability` and `prediction` (M,) of the
@@ -91,7 +91,7 @@ def agreements(
     `agreement_of` (A, 2) names the pair, and the control, that of gates drawn anew, is NaN where there is
     none.
     """
-    with arithmetic_of(get_numerics(job.config)):
+    with numerics_context(get_numerics(job.config)):
         found = agreement(model, images_at(job.data, rows), None, result=result)
     controls = [one.control_mean for one in found]
     return {
@@ -101,7 +101,7 @@ def agreements(
     }
 
 
-def gates(job: Job, training: Training) -> Arrays:
+def gates(job: Job, training: TrainingResult) -> Arrays:
     """Leave the statistics of each gate, (G,) by name, and its maps of the pictured images.
 
     `spatial_k` (P, h, w) and `channels_k` (P, C) are the maps of gate k, where it has such a side.
@@ -110,10 +110,10 @@ def gates(job: Job, training: Training) -> Arrays:
         return {}
     data, numerics = job.data, get_numerics(job.config)
     fresh = build_job(job.config, data).model.to(numerics.device)
-    test = data.batches("test", batch_size=EVALUATION_BATCH, device=numerics.device)
-    batches = islice(in_format(test, numerics), GATED // EVALUATION_BATCH)
+    test = data.batches("test", batch_size=EVALUATION_BATCH_SIZE, device=numerics.device)
+    batches = islice(apply_memory_format(test, numerics), GATED // EVALUATION_BATCH_SIZE)
     rows = fixed(data)[:PICTURED]
-    with arithmetic_of(numerics):
+    with numerics_context(numerics):
         found = gate_statistics(training.model, batches, start=fresh)
         maps = gate_maps(training.model, images_at(data, rows))
     names = [field.name for field in fields(GateStatistics) if field.name != "images"]
@@ -127,15 +127,15 @@ def gates(job: Job, training: Training) -> Arrays:
     return {**left, "images": np.array(found[0].images), "pictured": rows}
 
 
-def robust(job: Job, training: Training) -> Arrays:
+def robust(job: Job, training: TrainingResult) -> Arrays:
     """Leave the accuracy on the first test images under each condition, (M,), and the clean one."""
     data, numerics = job.data, get_numerics(job.config)
     count = borne(data)
 
     def as_trained(pixels: Tensor) -> Tensor:
-        return normalized(pixels, data).contiguous(memory_format=torch_memory_format(numerics))
+        return normalized(pixels, data).contiguous(memory_format=get_memory_format(numerics))
 
-    with arithmetic_of(numerics), precision(numerics):
+    with numerics_context(numerics), autocast_context(numerics):
         found = robustness(
             training.model,
             np.asarray(data.test.images[:count]),
@@ -143,13 +143,13 @@ def robust(job: Job, training: Training) -> Arrays:
             normalize=as_trained,
             kinds=corruptions_of(data),
             fill=torch.tensor(data.mean).view(-1, 1, 1),
-            batch_size=EVALUATION_BATCH,
+            batch_size=EVALUATION_BATCH_SIZE,
         )
     names = ("images", "clean", "condition", "severity", "amount", "accuracy")
     return {name: np.asarray(getattr(found, name)) for name in names}
 
 
-def covariates(job: Job, training: Training) -> Arrays:
+def covariates(job: Job, training: TrainingResult) -> Arrays:
     """Leave what the hypotheses hold gains against: extent and colorfulness of test images.
 
     Only where the network is plain. The extent is that of the scene's mask where there is one; else the
@@ -217,7 +217,7 @@ def is_plain(config: RunConfig) -> bool:
 def looked_at(job: Job, model: nn.Module, rows: npt.NDArray[np.int64]) -> OcclusionResult:
     """Sweep windows over images of the test set, for their labels."""
     data = job.data
-    with arithmetic_of(get_numerics(job.config)):
+    with numerics_context(get_numerics(job.config)):
         return occlusion_sensitivity(
             model,
             images_at(data, rows),

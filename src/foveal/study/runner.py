@@ -28,7 +28,7 @@ from foveal.study.resolved_config import (
     with_numerics,
 )
 from foveal.study.training_job import Job, build_job, first_images, per_image, run_training
-from foveal.training import Training
+from foveal.training import TrainingResult
 
 
 def run(
@@ -119,7 +119,7 @@ def working_in(aside: Path) -> Iterator[None]:
         lock.release()
 
 
-def leave_record(job: Job, aside: Path, training: Training, results: dict[str, Any]) -> None:
+def leave_record(job: Job, aside: Path, training: TrainingResult, results: dict[str, Any]) -> None:
     """Write all that a run leaves; its manifest comes last and makes it complete."""
     save_model(training.model, aside / schema.MODEL, **job.built_with)
     write_run(

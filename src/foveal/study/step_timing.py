@@ -15,8 +15,14 @@ from foveal.data import ImageData
 from foveal.evaluation import predict
 from foveal.study.config import RunConfig
 from foveal.study.training_job import build_job, get_numerics, parameter_groups
-from foveal.training.loop import EVALUATION_BATCH, Loop, in_format, one_step, prepare
-from foveal.training.numerics import arithmetic_of, precision
+from foveal.training.loop import (
+    EVALUATION_BATCH_SIZE,
+    TrainingContext,
+    apply_memory_format,
+    build_context,
+    run_step,
+)
+from foveal.training.numerics import autocast_context, numerics_context
 
 WARM_UP = 3
 ROUNDS = 9
@@ -41,7 +47,7 @@ def measure_step_times(configs: Sequence[RunConfig], data: ImageData) -> dict[st
     images: dict[str, list[float]] = {variant: [] for variant in loops}
     numerics = next(iter(loops.values())).numerics
     start = time.monotonic()
-    with arithmetic_of(numerics), torch.random.fork_rng():
+    with numerics_context(numerics), torch.random.fork_rng():
         for turn in range(WARM_UP + ROUNDS):
             if turn >= FEWEST and time.monotonic() - start > ENOUGH:
                 break
@@ -67,10 +73,10 @@ def warm_up(steps: list[float]) -> int:
     return min(WARM_UP, len(steps) // 3)
 
 
-def loop_of(config: RunConfig, data: ImageData) -> Loop:
+def loop_of(config: RunConfig, data: ImageData) -> TrainingContext:
     """Make a network of its own ready to train, as a run does."""
     job = build_job(config, data)
-    return prepare(
+    return build_context(
         job.model,
         data,
         config.model_copy(update={"epochs": MANY}),
@@ -80,39 +86,39 @@ def loop_of(config: RunConfig, data: ImageData) -> Loop:
     )
 
 
-def training_batches(loop: Loop) -> Iterator[tuple[Tensor, Tensor]]:
+def training_batches(loop: TrainingContext) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield the batches of one epoch after another, in the format of the run."""
     for epoch in count():
         batches = loop.data.training_batches(
             batch_size=loop.recipe.batch_size,
             seed=loop.seed,
             epoch=epoch,
-            device=loop.accelerator.device,
+            device=loop.device,
         )
-        yield from in_format(batches, loop.numerics)
+        yield from apply_memory_format(batches, loop.numerics)
 
 
-def step_time(loop: Loop, batches: Iterator[tuple[Tensor, Tensor]]) -> float:
+def step_time(loop: TrainingContext, batches: Iterator[tuple[Tensor, Tensor]]) -> float:
     """Return the seconds of one step, with the batch it needs."""
     loop.state.model.train()
     start = time.perf_counter()
-    one_step(loop, *next(batches))
+    run_step(loop, *next(batches))
     settle(loop)
     return time.perf_counter() - start
 
 
-def evaluation_time(loop: Loop) -> float:
+def evaluation_time(loop: TrainingContext) -> float:
     """Return the seconds of evaluating one image, taken from two batches."""
-    device = loop.accelerator.device
-    batches = loop.data.batches("test", batch_size=EVALUATION_BATCH, device=device)
+    device = loop.device
+    batches = loop.data.batches("test", batch_size=EVALUATION_BATCH_SIZE, device=device)
     start = time.perf_counter()
-    with precision(loop.numerics):
-        done = predict(loop.state.model, in_format(islice(batches, 2), loop.numerics))
+    with autocast_context(loop.numerics):
+        done = predict(loop.state.model, apply_memory_format(islice(batches, 2), loop.numerics))
     settle(loop)
     return (time.perf_counter() - start) / len(done.labels)
 
 
-def settle(loop: Loop) -> None:
+def settle(loop: TrainingContext) -> None:
     """Wait until the device has done what it was given."""
-    if loop.accelerator.device.type == "cuda":
+    if loop.device.type == "cuda":
         torch.cuda.synchronize()

@@ -18,7 +18,7 @@ from foveal.models import LoadReport, build_model, load_pretrained, trainable_gr
 from foveal.records import schema
 from foveal.study.config import RunConfig
 from foveal.study.progress import Heartbeat, Progress
-from foveal.training import Training, train
+from foveal.training import TrainingResult, train
 from foveal.training.numerics import Numerics
 from foveal.variant_names import WITHOUT_ATTENTION
 
@@ -87,7 +87,9 @@ def get_numerics(config: RunConfig) -> Numerics:
     return Numerics(**{name: getattr(config, name) for name in Numerics.model_fields})
 
 
-def run_training(job: Job, aside: Path, progress: Progress) -> tuple[Training, dict[str, Any]]:
+def run_training(
+    job: Job, aside: Path, progress: Progress
+) -> tuple[TrainingResult, dict[str, Any]]:
     """Train, with a checkpoint in `aside`, and return what came of it with its figures."""
     start = time.perf_counter()
     heartbeat = Heartbeat(aside)
@@ -113,7 +115,7 @@ def run_training(job: Job, aside: Path, progress: Progress) -> tuple[Training, d
     return training, summary(job, training) | {"seconds": seconds}
 
 
-def summary(job: Job, training: Training) -> dict[str, Any]:
+def summary(job: Job, training: TrainingResult) -> dict[str, Any]:
     """Return the figures of a run: those of its final epoch, never of its best."""
     last, measured = training.history[-1], training.evaluation
     return {

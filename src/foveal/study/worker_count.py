@@ -5,8 +5,8 @@ from __future__ import annotations
 from foveal.records import Design
 from foveal.study.config import StudyConfig
 from foveal.study.executors.pool import list_visible_gpus
-from foveal.training.hardware_probe import runs_at_a_time
-from foveal.training.numerics import AUTO, best_device, cores
+from foveal.training.hardware_probe import find_parallel_run_count
+from foveal.training.numerics import AUTO, count_cpu_cores, find_fastest_device
 
 
 def choose_worker_count(config: StudyConfig, stored: Design | None) -> int:
@@ -17,8 +17,12 @@ def choose_worker_count(config: StudyConfig, stored: Design | None) -> int:
     """
     known = {} if stored is None else stored.setting
     device = known.get("device", config.device)
-    device = best_device() if device == AUTO else device
+    device = find_fastest_device() if device == AUTO else device
     if device != "cpu":
         return max(1, len(list_visible_gpus())) if device == "cuda" else 1
     threads = int(known.get("threads", config.threads))
-    return max(1, cores() // threads) if threads else runs_at_a_time(cores())
+    return (
+        max(1, count_cpu_cores() // threads)
+        if threads
+        else find_parallel_run_count(count_cpu_cores())
+    )

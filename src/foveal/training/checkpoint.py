@@ -1,7 +1,7 @@
-"""What an interrupted training needs to go on as if nothing had happened.
+"""Checkpoints: everything that an interrupted training needs to resume with bitwise equal results.
 
-One file, replaced whole after each epoch. Order, augmentation and the model's own draws hang on
-(seed, epoch), so no generator's state has to be kept.
+A checkpoint is one file, replaced atomically after each epoch. Data order, augmentation and the model's
+random draws depend only on (seed, epoch), so no generator state is saved.
 """
 
 from __future__ import annotations
@@ -16,39 +16,43 @@ from torch import nn
 
 from foveal.errors import CorruptRecordError
 from foveal.records import atomic_write
-from foveal.training.history import Epoch
+from foveal.training.history import EpochMetrics
 
 
 @dataclass(frozen=True)
-class State:
-    """What changes with every step."""
+class TrainingState:
+    """Objects that change with every step: model, optimizer and learning rate schedule."""
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
 
 
-def save_checkpoint(path: Path, state: State, history: Sequence[Epoch]) -> None:
-    """Write the state whole or not at all."""
+def save_checkpoint(path: Path, state: TrainingState, history: Sequence[EpochMetrics]) -> None:
+    """Write the state and the history to `path` atomically."""
     content = {
         "model": state.model.state_dict(),
         "optimizer": state.optimizer.state_dict(),
         "schedule": state.schedule.state_dict(),
         "history": [asdict(row) for row in history],
     }
-    with atomic_write(path) as aside:
-        torch.save(content, aside)
+    with atomic_write(path) as partial:
+        torch.save(content, partial)
 
 
-def load_checkpoint(path: Path, state: State) -> list[Epoch]:
-    """Put the state back and return the epochs that are done."""
+def load_checkpoint(path: Path, state: TrainingState) -> list[EpochMetrics]:
+    """Load the checkpoint into `state` in place and return the metrics of the completed epochs.
+
+    Raises:
+        CorruptRecordError: the file cannot be read.
+    """
     try:
         content = torch.load(path, weights_only=True, map_location="cpu")
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise CorruptRecordError(
-            f"The checkpoint {path} is damaged: delete its folder and run again."
+            f"The checkpoint {path} is damaged. Delete its folder and run again."
         ) from error
     state.model.load_state_dict(content["model"])
     state.optimizer.load_state_dict(content["optimizer"])
     state.schedule.load_state_dict(content["schedule"])
-    return [Epoch(**row) for row in content["history"]]
+    return [EpochMetrics(**row) for row in content["history"]]

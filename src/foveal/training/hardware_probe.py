@@ -1,4 +1,4 @@
-"""What is found out by a clock, once a machine, and remembered in the cache folder."""
+"""Hardware timing probes (bfloat16, parallel runs), cached per machine in the cache folder."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ from foveal.records import atomic_write
 if TYPE_CHECKING:
     from torch import nn
 
-WORTH_IT = 1.1  # below this ratio the gain is within the noise of the probe
-ROUNDS = 5
-SECONDS = 2.0  # for which runs side by side are watched, each round
-FEW_ROUNDS = 3
-SIDE_BY_SIDE = "side_by_side_over_one"
+MIN_SPEEDUP = 1.1  # a smaller speedup is within the noise of the probe
+DTYPE_ROUNDS = 5
+PARALLEL_ROUNDS = 3
+MEASUREMENT_SECONDS = 2.0  # of each throughput measurement
+BFLOAT16_SPEEDUP = "bfloat16_speedup"
+PARALLEL_SPEEDUP = "parallel_speedup"
 
 
-def bfloat16_is_faster(device: str, threads: int) -> bool:
-    """Say whether a training step in bfloat16 takes clearly less time than one in float32.
+def is_bfloat16_faster(device: str, threads: int) -> bool:
+    """Return True if a training step in bfloat16 takes clearly less time than one in float32.
 
-    Asked once for a machine, a version of torch and a number of threads, and remembered.
+    Measured once per machine, PyTorch version and number of threads, then cached.
     """
     import torch
 
@@ -36,106 +37,113 @@ def bfloat16_is_faster(device: str, threads: int) -> bool:
         return bool(torch.cuda.is_bf16_supported())
     if device != "cpu":
         return False
-    return remembered(f"{threads}", "float32_over_bfloat16", step_time_ratio, threads) > WORTH_IT
+    speedup = measure_once(f"{threads}", BFLOAT16_SPEEDUP, measure_bfloat16_speedup, threads)
+    return speedup > MIN_SPEEDUP
 
 
-def runs_at_a_time(threads: int) -> int:
-    """Return how many runs side by side do most on a CPU: one on all its threads, or one a thread.
+def find_parallel_run_count(threads: int) -> int:
+    """Return the number of parallel runs with the best total throughput on `threads` CPU threads.
 
-    Asked once for a machine, a version of torch and a number of threads, and remembered.
+    The choice is between one run on all threads and `threads` runs of one thread each. Measured once
+    per machine, PyTorch version and number of threads, then cached.
     """
     if threads == 1:
         return 1
-    ratio = remembered(f"{threads} runs", SIDE_BY_SIDE, side_by_side_ratio, threads)
-    return threads if ratio > WORTH_IT else 1
+    speedup = measure_once(f"{threads} runs", PARALLEL_SPEEDUP, measure_parallel_speedup, threads)
+    return threads if speedup > MIN_SPEEDUP else 1
 
 
-def known_runs_at_a_time(threads: int) -> int | None:
-    """Return the same where it was asked before, else None."""
-    if threads > 1 and answered(f"{threads} runs", SIDE_BY_SIDE) is None:
+def read_parallel_run_count(threads: int) -> int | None:
+    """Return the cached result of `find_parallel_run_count`, or None if it was not measured yet."""
+    if threads > 1 and read_cached_ratio(f"{threads} runs", PARALLEL_SPEEDUP) is None:
         return None
-    return runs_at_a_time(threads)
+    return find_parallel_run_count(threads)
 
 
-def remembered(question: str, name: str, measure: Callable[[int], float], threads: int) -> float:
-    """Return a ratio that was measured on this machine with this torch, or measure it now."""
-    known = answered(question, name)
-    if known is not None:
-        return known
-    ratio, path = measure(threads), answer_to(question)
+def measure_once(probe: str, name: str, measure: Callable[[int], float], threads: int) -> float:
+    """Return the cached ratio of a probe; if there is none, measure it and cache it."""
+    cached_ratio = read_cached_ratio(probe, name)
+    if cached_ratio is not None:
+        return cached_ratio
+    ratio, path = measure(threads), get_cache_path(probe)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path) as aside:
-        aside.write_text(json.dumps({"machine": asked(question), name: ratio}, indent=2) + "\n")
+    with atomic_write(path) as partial:
+        content = {"machine": describe_probe(probe), name: ratio}
+        partial.write_text(json.dumps(content, indent=2) + "\n")
     return ratio
 
 
-def answered(question: str, name: str) -> float | None:
-    """Return a ratio that was measured before, None if none was."""
+def read_cached_ratio(probe: str, name: str) -> float | None:
+    """Return the cached ratio of a probe, or None if the cache has no readable value."""
     try:
-        return float(json.loads(answer_to(question).read_text())[name])
+        return float(json.loads(get_cache_path(probe).read_text())[name])
     except (OSError, ValueError, KeyError):
         return None
 
 
-def asked(question: str) -> str:
-    """Return a question with all that its answer hangs on."""
+def describe_probe(probe: str) -> str:
+    """Return the probe's name with the processor and PyTorch version: all that its result depends on."""
     import torch
 
-    return f"{get_processor_name()} {torch.__version__} {question}"
+    return f"{get_processor_name()} {torch.__version__} {probe}"
 
 
-def answer_to(question: str) -> Path:
-    """Return where the answer is remembered."""
-    digest = hashlib.sha256(asked(question).encode()).hexdigest()[:12]
+def get_cache_path(probe: str) -> Path:
+    """Return the path of the file that caches the probe's result."""
+    digest = hashlib.sha256(describe_probe(probe).encode()).hexdigest()[:12]
     return get_cache_folder() / f"probe-{digest}.json"
 
 
-def step_time_ratio(threads: int) -> float:
-    """Return the time of a small float32 training step over that of a bfloat16 one, interleaved."""
+def measure_bfloat16_speedup(threads: int) -> float:
+    """Return the time of a small float32 training step divided by that of a bfloat16 step, interleaved."""
     import torch
 
-    before = torch.get_num_threads()
+    threads_before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         with torch.random.fork_rng():
-            model = small_network()
-            seconds: dict[bool, list[float]] = {False: [], True: []}
-            for _ in range(ROUNDS + 1):
-                for low_precision, taken in seconds.items():
-                    taken.append(step_time(model, low_precision))
+            model = make_probe_network()
+            float32_times, bfloat16_times = list[float](), list[float]()
+            for _ in range(DTYPE_ROUNDS + 1):
+                float32_times.append(time_step(model, bfloat16=False))
+                bfloat16_times.append(time_step(model, bfloat16=True))
     finally:
-        torch.set_num_threads(before)
-    # The first round warms up; the fastest of the others is least disturbed by other work.
-    return min(seconds[False][1:]) / min(seconds[True][1:])
+        torch.set_num_threads(threads_before)
+    # The first round warms up; the minimum of the others is least disturbed by other processes.
+    return min(float32_times[1:]) / min(bfloat16_times[1:])
 
 
-def side_by_side_ratio(threads: int) -> float:
-    """Return how many steps a second runs of one thread each do together, over one run on all threads."""
-    low_precision = bfloat16_is_faster("cpu", 1)
+def measure_parallel_speedup(threads: int) -> float:
+    """Return the total throughput of `threads` one-thread runs divided by that of one run on all threads."""
+    bfloat16 = is_bfloat16_faster("cpu", 1)
     spawn = multiprocessing.get_context("spawn")
-    together, alone = list[float](), list[float]()
+    parallel_rates, single_rates = list[float](), list[float]()
     with ProcessPoolExecutor(threads, mp_context=spawn) as pool:
-        for _ in range(FEW_ROUNDS + 1):
-            shares = [pool.submit(steps_a_second, 1, low_precision) for _ in range(threads)]
-            together.append(sum(share.result() for share in shares))
-            alone.append(pool.submit(steps_a_second, threads, low_precision).result())
-    return max(together[1:]) / max(alone[1:])
+        for _ in range(PARALLEL_ROUNDS + 1):
+            runs = [
+                pool.submit(measure_steps_per_second, 1, bfloat16, MEASUREMENT_SECONDS)
+                for _ in range(threads)
+            ]
+            parallel_rates.append(sum(run.result() for run in runs))
+            run = pool.submit(measure_steps_per_second, threads, bfloat16, MEASUREMENT_SECONDS)
+            single_rates.append(run.result())
+    return max(parallel_rates[1:]) / max(single_rates[1:])
 
 
-def steps_a_second(threads: int, low_precision: bool) -> float:
-    """Return how many small training steps this process does a second."""
+def measure_steps_per_second(threads: int, bfloat16: bool, seconds: float) -> float:
+    """Return the rate of small training steps in this process, measured for `seconds`."""
     import torch
 
     torch.set_num_threads(threads)
-    model, count, start = small_network(), 0, time.perf_counter()
-    while (passed := time.perf_counter() - start) < SECONDS:
-        step_time(model, low_precision)
-        count += 1
-    return count / passed
+    model, steps, start = make_probe_network(), 0, time.perf_counter()
+    while (elapsed := time.perf_counter() - start) < seconds:
+        time_step(model, bfloat16=bfloat16)
+        steps += 1
+    return steps / elapsed
 
 
-def small_network() -> nn.Module:
-    """Return two convolutional blocks, channels last."""
+def make_probe_network() -> nn.Module:
+    """Return a network of two convolutional blocks in channels_last memory format."""
     import torch
     from torch import nn
 
@@ -146,13 +154,13 @@ def small_network() -> nn.Module:
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-def step_time(model: nn.Module, low_precision: bool) -> float:
+def time_step(model: nn.Module, *, bfloat16: bool) -> float:
     """Return the seconds of one forward and backward pass."""
     import torch
 
     images = torch.zeros(128, 3, 32, 32).to(memory_format=torch.channels_last)
     start = time.perf_counter()
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=low_precision):
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16):
         loss = model(images).float().mean()
     loss.backward()
     return time.perf_counter() - start

@@ -1,4 +1,4 @@
-"""The curves of a training, a row an epoch."""
+"""Training curves: one row of metrics per epoch."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """One row of the curves.
+class EpochMetrics:
+    """Metrics of one epoch.
 
-    Losses are cross-entropies without label smoothing. Those of the training set are means over the
-    epoch's own batches, taken before each step; `time_seconds` is that of training, not evaluation.
-    `learning_rate` is that of the first of the optimizer's groups.
+    Losses are cross-entropies without label smoothing. The training metrics are means over the batches
+    of the epoch, each computed before its optimizer step. `time_seconds` is the time of training
+    without evaluation, and `learning_rate` the rate of the first parameter group at the epoch's start.
     """
 
     epoch: int

@@ -1,4 +1,4 @@
-"""The training loop."""
+"""Training loop: epochs of training steps, each followed by evaluation and a checkpoint."""
 
 from __future__ import annotations
 
@@ -10,30 +10,29 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 
 from foveal.errors import FovealError
 from foveal.evaluation import Evaluation, Predictions, measure, predict
 from foveal.module_modes import freeze_batch_norm_statistics
 from foveal.seeding import derive_seed
-from foveal.training.checkpoint import State, load_checkpoint, save_checkpoint
-from foveal.training.history import Epoch
+from foveal.training.checkpoint import TrainingState, load_checkpoint, save_checkpoint
+from foveal.training.history import EpochMetrics
 from foveal.training.numerics import (
     Numerics,
-    arithmetic_of,
-    precision,
-    resolve,
-    torch_memory_format,
+    autocast_context,
+    get_memory_format,
+    numerics_context,
+    resolve_numerics,
 )
 from foveal.training.recipe import Recipe, make_optimizer, make_schedule
 
 Batches = Iterator[tuple[Tensor, Tensor]]
-EVALUATION_BATCH = 500
+EVALUATION_BATCH_SIZE = 500
 
 
-class Data(Protocol):
-    """What training needs of a data set; `foveal.data.ImageData` has it."""
+class TrainingData(Protocol):
+    """Data set interface required by `train`; `foveal.data.ImageData` implements it."""
 
     @property
     def train(self) -> Sized:
@@ -42,25 +41,38 @@ class Data(Protocol):
     def training_batches(
         self, *, batch_size: int, seed: int, epoch: int, device: torch.device | str
     ) -> Batches:
-        """Yield one epoch of augmented batches, the same for the same (seed, epoch)."""
+        """Yield one epoch of augmented batches, fully determined by (seed, epoch)."""
 
     def batches(self, split: str, *, batch_size: int, device: torch.device | str) -> Batches:
-        """Yield the images of a split in their order."""
+        """Yield the images of a split in their stored order."""
 
 
 @dataclass(frozen=True)
-class Training:
-    """A trained model, its curves, and the test set as the final epoch left it."""
+class TrainingResult:
+    """Trained model, its training curves, and its evaluation on the test set after the last epoch."""
 
     model: nn.Module
-    history: tuple[Epoch, ...]
+    history: tuple[EpochMetrics, ...]
     evaluation: Evaluation
     images_per_second: float
 
 
+@dataclass(frozen=True)
+class TrainingContext:
+    """Everything that all epochs of one training share."""
+
+    device: torch.device
+    state: TrainingState
+    data: TrainingData
+    recipe: Recipe
+    numerics: Numerics
+    seed: int
+    steps_per_epoch: int
+
+
 def train(
     model: nn.Module,
-    data: Data,
+    data: TrainingData,
     *,
     recipe: Recipe | None = None,
     numerics: Numerics | None = None,
@@ -68,143 +80,134 @@ def train(
     groups: list[dict[str, Any]] | None = None,
     checkpoint: Path | None = None,
     on_step: Callable[[int, int], None] | None = None,
-    on_epoch: Callable[[Epoch], None] | None = None,
-) -> Training:
+    on_epoch: Callable[[EpochMetrics], None] | None = None,
+) -> TrainingResult:
     """Train `model` on `data` and evaluate it on the test set after each epoch.
 
     Args:
-        model: returns logits (N, K); it is trained in place. A batch norm whose parameters are frozen
-            keeps its statistics.
-        data: such as `foveal.data.load_data` returns.
-        recipe: optimizer, schedule and length; by default that of the ConvNet.
-        numerics: threads, dtype, memory format and device, resolved here where they are `auto`.
-        seed: of data order, augmentation, and what the model itself draws.
-        groups: what the optimizer is given, such as `foveal.models.trainable_groups` returns, each at
-            its own `lr`; by default all parameters that ask for gradients, at the recipe's.
-        checkpoint: a file, written after each epoch. Where it exists, training goes on from there, and on
-            a CPU ends bitwise equal to a training without a break.
-        on_step: called after each step with the steps done and the steps in all.
-        on_epoch: called after each epoch.
+        model: returns logits (N, K); trained in place. A batch norm with frozen parameters keeps its
+            running statistics.
+        data: a data set, such as `foveal.data.load_data` returns.
+        recipe: optimizer, schedule and length; by default the recipe of the ConvNet.
+        numerics: device, threads, dtype, memory format and kernels; `auto` values are resolved here.
+        seed: determines data order, augmentation and the model's own random draws, such as dropout.
+        groups: parameter groups for the optimizer, such as `foveal.models.trainable_groups` returns,
+            each with its own `lr`; by default all trainable parameters at the recipe's learning rate.
+        checkpoint: a file, written after each epoch. If it exists, training resumes from it; on a CPU
+            the result is bitwise equal to an uninterrupted training.
+        on_step: called after each step with the completed steps and the total steps.
+        on_epoch: called after each epoch with its metrics.
 
     Raises:
-        FovealError: the loss is no longer a number.
+        FovealError: the loss is NaN or infinite.
     """
-    numerics = resolve(numerics or Numerics())
+    numerics = resolve_numerics(numerics or Numerics())
     if groups is None:
         groups = [{"params": [p for p in model.parameters() if p.requires_grad]}]
-    loop = prepare(model, data, recipe or Recipe(), numerics, seed=seed, groups=groups)
-    resuming = checkpoint is not None and checkpoint.exists()
-    history = load_checkpoint(checkpoint, loop.state) if checkpoint and resuming else []
+    context = build_context(model, data, recipe or Recipe(), numerics, seed=seed, groups=groups)
+    history: list[EpochMetrics] = []
+    if checkpoint is not None and checkpoint.exists():
+        history = load_checkpoint(checkpoint, context.state)
     predictions: Predictions | None = None
-    with arithmetic_of(numerics), torch.random.fork_rng():
-        for epoch in range(len(history), loop.recipe.epochs):
-            row, predictions = one_epoch(loop, epoch, on_step)
-            history.append(row)
+    with numerics_context(numerics), torch.random.fork_rng():
+        for epoch in range(len(history), context.recipe.epochs):
+            metrics, predictions = run_epoch(context, epoch, on_step)
+            history.append(metrics)
             if on_epoch is not None:
-                on_epoch(row)
+                on_epoch(metrics)
             if checkpoint is not None:
-                save_checkpoint(checkpoint, loop.state, history)
-        if predictions is None:  # the checkpoint was that of the last epoch
-            predictions = predict_test(loop)
-    trained = loop.accelerator.unwrap_model(loop.state.model)
-    seconds = sum(row.time_seconds for row in history)
-    speed = len(data.train) * len(history) / seconds
-    return Training(trained, tuple(history), measure(predictions), speed)
+                save_checkpoint(checkpoint, context.state, history)
+        if predictions is None:  # the checkpoint was already complete
+            predictions = predict_test_split(context)
+    seconds = sum(metrics.time_seconds for metrics in history)
+    images_per_second = len(data.train) * len(history) / seconds
+    return TrainingResult(model, tuple(history), measure(predictions), images_per_second)
 
 
-@dataclass(frozen=True)
-class Loop:
-    """What all epochs of one training share; `steps` are those of one epoch."""
-
-    accelerator: Accelerator
-    state: State
-    data: Data
-    recipe: Recipe
-    numerics: Numerics
-    seed: int
-    steps: int
-
-
-def prepare(
-    model: nn.Module, data: Data, recipe: Recipe, numerics: Numerics, *,
+def build_context(
+    model: nn.Module, data: TrainingData, recipe: Recipe, numerics: Numerics, *,
     seed: int, groups: list[dict[str, Any]],
-) -> Loop:  # fmt: skip
-    """Move the model to its device and make what moves its weights."""
-    accelerator = Accelerator(cpu=numerics.device == "cpu")
-    memory_format = torch_memory_format(numerics)
-    model.to(accelerator.device, memory_format=memory_format)  # type: ignore[call-overload]
-    model, optimizer = accelerator.prepare(model, make_optimizer(groups, recipe))
-    steps = -(-len(data.train) // recipe.batch_size)
-    schedule = make_schedule(optimizer.optimizer, recipe, recipe.epochs * steps)
-    state = State(model, optimizer, schedule)
-    return Loop(accelerator, state, data, recipe, numerics, seed, steps)
+) -> TrainingContext:  # fmt: skip
+    """Move the model to its device and return it with its optimizer and schedule."""
+    device = torch.device(numerics.device)
+    model.to(device, memory_format=get_memory_format(numerics))  # type: ignore[call-overload]
+    optimizer = make_optimizer(groups, recipe)
+    steps_per_epoch = -(-len(data.train) // recipe.batch_size)
+    schedule = make_schedule(optimizer, recipe, recipe.epochs * steps_per_epoch)
+    state = TrainingState(model, optimizer, schedule)
+    return TrainingContext(device, state, data, recipe, numerics, seed, steps_per_epoch)
 
 
-def one_epoch(
-    loop: Loop, epoch: int, on_step: Callable[[int, int], None] | None
-) -> tuple[Epoch, Predictions]:
-    """Train on every image once, then evaluate; nothing waits for the device in between."""
-    # What the model draws itself (dropout, say) hangs on (seed, epoch): a resumed run draws the same.
-    torch.manual_seed(derive_seed(loop.seed, "model", epoch))
+def run_epoch(
+    context: TrainingContext, epoch: int, on_step: Callable[[int, int], None] | None
+) -> tuple[EpochMetrics, Predictions]:
+    """Train on every image once, then evaluate; no step synchronizes with the device."""
+    # The model's own draws, such as dropout, depend only on (seed, epoch): a resumed run repeats them.
+    torch.manual_seed(derive_seed(context.seed, "model", epoch))
     start = time.perf_counter()
-    rate = float(loop.state.schedule.get_last_lr()[0])
-    batches = loop.data.training_batches(
-        batch_size=loop.recipe.batch_size,
-        seed=loop.seed,
+    learning_rate = float(context.state.schedule.get_last_lr()[0])
+    batches = context.data.training_batches(
+        batch_size=context.recipe.batch_size,
+        seed=context.seed,
         epoch=epoch,
-        device=loop.accelerator.device,
+        device=context.device,
     )
-    loop.state.model.train()
-    freeze_batch_norm_statistics(loop.state.model)
-    losses, hits = [], []
-    for done, (images, labels) in enumerate(in_format(batches, loop.numerics), start=1):
-        logits = one_step(loop, images, labels)
+    context.state.model.train()
+    freeze_batch_norm_statistics(context.state.model)
+    total_steps = context.recipe.epochs * context.steps_per_epoch
+    losses, correct_counts = [], []
+    for step, (images, labels) in enumerate(
+        apply_memory_format(batches, context.numerics), start=1
+    ):
+        logits = run_step(context, images, labels)
         losses.append(nn.functional.cross_entropy(logits, labels, reduction="sum"))
-        hits.append((logits.argmax(1) == labels).sum())
+        correct_counts.append((logits.argmax(1) == labels).sum())
         if on_step is not None:
-            on_step(epoch * loop.steps + done, loop.recipe.epochs * loop.steps)
-    count = len(loop.data.train)
-    loss = float(torch.stack(losses).double().sum()) / count
-    accuracy = int(torch.stack(hits).sum()) / count
+            on_step(epoch * context.steps_per_epoch + step, total_steps)
+    image_count = len(context.data.train)
+    loss = float(torch.stack(losses).double().sum()) / image_count
+    accuracy = int(torch.stack(correct_counts).sum()) / image_count
     seconds = round(time.perf_counter() - start, 3)
-    predictions = predict_test(loop)
-    refuse_divergence(epoch + 1, loss, predictions.loss)
-    row = Epoch(epoch + 1, rate, loss, accuracy, predictions.loss, predictions.accuracy, seconds)
-    return row, predictions
+    predictions = predict_test_split(context)
+    require_finite_losses(epoch + 1, loss, predictions.loss)
+    metrics = EpochMetrics(
+        epoch=epoch + 1, learning_rate=learning_rate, train_loss=loss, train_accuracy=accuracy,
+        test_loss=predictions.loss, test_accuracy=predictions.accuracy, time_seconds=seconds,
+    )  # fmt: skip
+    return metrics, predictions
 
 
-def one_step(loop: Loop, images: Tensor, labels: Tensor) -> Tensor:
-    """Take one step down the loss of a batch; return its logits from before the step."""
-    with precision(loop.numerics):
-        logits: Tensor = loop.state.model(images).float()
-    smoothing = loop.recipe.label_smoothing
+def run_step(context: TrainingContext, images: Tensor, labels: Tensor) -> Tensor:
+    """Run one optimizer step on a batch; return the batch's logits from before the step, (B, K)."""
+    with autocast_context(context.numerics):
+        logits: Tensor = context.state.model(images).float()
+    smoothing = context.recipe.label_smoothing
     loss = nn.functional.cross_entropy(logits, labels, label_smoothing=smoothing)
-    loop.accelerator.backward(loss)
-    loop.state.optimizer.step()
-    loop.state.schedule.step()
-    loop.state.optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    context.state.optimizer.step()
+    context.state.schedule.step()
+    context.state.optimizer.zero_grad(set_to_none=True)
     return logits.detach()
 
 
-def predict_test(loop: Loop) -> Predictions:
-    """Return what the model says of the test set."""
-    device = loop.accelerator.device
-    batches = loop.data.batches("test", batch_size=EVALUATION_BATCH, device=device)
-    with precision(loop.numerics):
-        return predict(loop.state.model, in_format(batches, loop.numerics))
+def predict_test_split(context: TrainingContext) -> Predictions:
+    """Return the model's predictions for the test set."""
+    batches = context.data.batches("test", batch_size=EVALUATION_BATCH_SIZE, device=context.device)
+    with autocast_context(context.numerics):
+        return predict(context.state.model, apply_memory_format(batches, context.numerics))
 
 
-def in_format(batches: Batches, numerics: Numerics) -> Batches:
-    """Lay the images of each batch in memory as the numerics say."""
-    memory_format = torch_memory_format(numerics)
+def apply_memory_format(batches: Batches, numerics: Numerics) -> Batches:
+    """Yield the batches with their images in the memory format of `numerics`."""
+    memory_format = get_memory_format(numerics)
     for images, labels in batches:
         yield images.contiguous(memory_format=memory_format), labels
 
 
-def refuse_divergence(epoch: int, *losses: float) -> None:
-    """Stop a training whose loss is no number: nothing after it would be one."""
+def require_finite_losses(epoch: int, *losses: float) -> None:
+    """Raise FovealError if a loss is NaN or infinite: training cannot recover from it."""
     if not all(math.isfinite(loss) for loss in losses):
         raise FovealError(
-            f"Training diverged in epoch {epoch}: the loss is no longer a number. "
+            f"Training diverged in epoch {epoch}: the loss is NaN or infinite. "
             "Lower the learning rate."
         )

@@ -1,7 +1,7 @@
-"""What moves the last bits of a result: threads, dtype, memory format, device, how gates compute.
+"""Numerics: settings that change the last bits of a result, such as threads, dtype and kernels.
 
-They are resolved once, when a run or a study is created, and written into its config. No later
-probe, machine load or executor changes them.
+They are resolved once, when a run or a study is created, and stored in its config. No later probe,
+machine load or executor changes them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from foveal.errors import bad_parameter
-from foveal.training.hardware_probe import bfloat16_is_faster
+from foveal.training.hardware_probe import is_bfloat16_faster
 
 if TYPE_CHECKING:
     import torch
@@ -23,82 +23,82 @@ AUTO: Final = "auto"
 
 
 class Numerics(BaseModel):
-    """Threads, dtype, memory format and device; `auto` (0 threads) is still to be resolved."""
+    """Device, threads, dtype, memory format and kernels; `auto` and 0 threads are not yet resolved."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     device: Literal["auto", "cpu", "cuda", "mps"] = AUTO
-    """Where to train."""
+    """Device to train on; `auto` takes the fastest kind available."""
     threads: int = Field(default=0, ge=0)
-    """CPU threads of one run; 0 takes all that there are."""
+    """CPU threads per run; 0 takes all available cores."""
     dtype: Literal["auto", "float32", "bfloat16"] = AUTO
-    """What is computed in; `auto` takes bfloat16 where a probe finds it faster."""
+    """Compute dtype; `auto` takes bfloat16 if a probe finds it faster."""
     memory_format: Literal["auto", "channels_last", "contiguous"] = AUTO
-    """How feature maps lie in memory."""
-    gates: Literal["auto", "fast", "plain"] = AUTO
-    """Whether gates take their fast path; `auto` takes it where the machine has it."""
+    """Memory layout of feature maps; `auto` takes channels_last."""
+    kernels: Literal["auto", "native", "plain"] = AUTO
+    """foveal's native CPU kernels or plain PyTorch operations; `auto` takes native if available."""
 
 
-def resolve(numerics: Numerics) -> Numerics:
-    """Return the same without anything left to choose.
+def resolve_numerics(numerics: Numerics) -> Numerics:
+    """Return `numerics` with every `auto` replaced by a definite value.
 
-    The probe of the dtype runs once a machine; its answer is kept in the cache folder.
+    The dtype probe runs once per machine; its result is stored in the cache folder.
 
     Raises:
-        UsageError: the machine has no such device.
+        UsageError: the machine lacks the requested device or kernels.
     """
-    device = best_device() if numerics.device == AUTO else numerics.device
-    refuse_absent(device)
-    threads = numerics.threads or cores()
+    device = find_fastest_device() if numerics.device == AUTO else numerics.device
+    require_device(device)
+    threads = numerics.threads or count_cpu_cores()
     dtype = numerics.dtype
     if dtype == AUTO:
-        dtype = "bfloat16" if bfloat16_is_faster(device, threads) else "float32"
+        dtype = "bfloat16" if is_bfloat16_faster(device, threads) else "float32"
     memory_format = "channels_last" if numerics.memory_format == AUTO else numerics.memory_format
     return Numerics(
         device=device, threads=threads, dtype=dtype, memory_format=memory_format,
-        gates=resolved_gates(numerics.gates, device),
+        kernels=resolve_kernels(numerics.kernels, device),
     )  # fmt: skip
 
 
-def resolved_gates(gates: str, device: str) -> Literal["fast", "plain"]:
-    """Return how gates compute on this machine.
+def resolve_kernels(kernels: str, device: str) -> Literal["native", "plain"]:
+    """Return the kernels to use on `device`.
 
     Raises:
-        UsageError: the fast path is asked for and is not to be had.
+        UsageError: native kernels are requested and unavailable.
     """
-    if gates == "plain" or (gates == AUTO and device != "cpu"):
+    if kernels == "plain" or (kernels == AUTO and device != "cpu"):
         return "plain"
     from foveal.kernels import unavailable_reason
 
-    reason = "it is for the CPU" if device != "cpu" else unavailable_reason()
-    if gates == "fast" and reason is not None:
-        raise bad_parameter("gates", f"`plain` or `auto` here ({reason})", gates)
-    return "fast" if reason is None else "plain"
+    reason = "they run on the CPU only" if device != "cpu" else unavailable_reason()
+    if kernels == "native" and reason is not None:
+        raise bad_parameter("kernels", f"`plain` or `auto` here ({reason})", kernels)
+    return "native" if reason is None else "plain"
 
 
-def cores() -> int:
-    """Return the number of cores that this process may use."""
+def count_cpu_cores() -> int:
+    """Return the number of CPU cores available to this process."""
     if hasattr(os, "sched_getaffinity"):  # not on every system
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def refuse_absent(device: str) -> None:
-    """Raise UsageError where the device is not there: another one would give other results."""
+def require_device(device: str) -> None:
+    """Raise UsageError if `device` is absent; a substitute would change the results."""
     import torch
 
-    here = {
+    is_available = {
         "cpu": True,
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
     }
-    if not here[device]:
-        found = " and ".join(name for name, available in here.items() if available)
-        raise bad_parameter("device", f"a device of this machine ({found})", device)
+    if not is_available[device]:
+        names = " and ".join(name for name, available in is_available.items() if available)
+        raise bad_parameter("device", f"a device of this machine ({names})", device)
 
 
-def best_device() -> Literal["cpu", "cuda", "mps"]:
-    """Return the fastest kind of device that torch finds."""
+def find_fastest_device() -> Literal["cpu", "cuda", "mps"]:
+    """Return the fastest kind of device that PyTorch finds."""
     import torch
 
     if torch.cuda.is_available():
@@ -106,42 +106,42 @@ def best_device() -> Literal["cpu", "cuda", "mps"]:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def torch_memory_format(numerics: Numerics) -> torch.memory_format:
-    """Return torch's own name of the memory format."""
+def get_memory_format(numerics: Numerics) -> torch.memory_format:
+    """Return the `torch.memory_format` of resolved `numerics`."""
     import torch
 
-    named: torch.memory_format = {
+    formats: dict[str, torch.memory_format] = {
         "channels_last": torch.channels_last,
         "contiguous": torch.contiguous_format,
-    }[numerics.memory_format]
-    return named
+    }
+    return formats[numerics.memory_format]
 
 
 @contextmanager
-def arithmetic_of(numerics: Numerics) -> Iterator[None]:
-    """Compute with the threads and the path of gates of resolved `numerics` inside.
+def numerics_context(numerics: Numerics) -> Iterator[None]:
+    """Run the `with` block with the threads and kernels of resolved `numerics`.
 
     Raises:
-        UsageError: the fast path was settled on a machine that has it, and this one has not.
+        UsageError: native kernels were resolved on another machine and are unavailable on this one.
     """
     import torch
 
     from foveal.kernels import native_kernels
 
-    before = torch.get_num_threads()
+    threads_before = torch.get_num_threads()
     torch.set_num_threads(numerics.threads)
     try:
-        with native_kernels(numerics.gates == "fast"):
+        with native_kernels(numerics.kernels == "native"):
             yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(threads_before)
 
 
-def precision(numerics: Numerics) -> torch.autocast:
-    """Return the context of one forward pass in the dtype of resolved `numerics`.
+def autocast_context(numerics: Numerics) -> torch.autocast:
+    """Return the autocast context for one forward pass in the dtype of resolved `numerics`.
 
-    It must not span a step of the optimizer: inside it torch keeps the weights it has cast, and would
-    go on with the old ones.
+    The context must not span an optimizer step: inside it PyTorch caches the cast weights and would
+    keep using the old values.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""How a network is trained: the same for every variant of a study."""
+"""Training recipe: optimizer, schedule and length, the same for every variant of a study."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ if TYPE_CHECKING:
 
 
 class Recipe(BaseModel):
-    """Optimiser, schedule and length of the training."""
+    """Optimizer, learning rate schedule, length and regularization of a training."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     epochs: int = Field(default=10, ge=1)
     """Passes over the training set."""
     batch_size: int = Field(default=256, ge=1)
-    """Images a step."""
+    """Images per step."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     """SGD with Nesterov momentum 0.9, or AdamW."""
     learning_rate: float = Field(default=0.1, gt=0)
-    """The highest learning rate of the schedule."""
+    """Peak learning rate of the schedule."""
     schedule: Literal["one-cycle", "cosine"] = "one-cycle"
-    """Up for 30 % of the steps and down to zero, or down from the start; cosine in both."""
+    """Rise for 30 % of the steps and decay to zero (one-cycle), or decay from the start (cosine)."""
     weight_decay: float = Field(default=5e-4, ge=0)
     """Weight decay of every parameter."""
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
-    """Share of the target spread over all classes."""
+    """Share of the target probability spread over all classes."""
 
 
 def make_optimizer(groups: list[dict[str, Any]], recipe: Recipe) -> torch.optim.Optimizer:
-    """Return the fused optimizer of the recipe; what a group has of its own goes first."""
+    """Return the fused optimizer of `recipe`; options set in a parameter group override the recipe's."""
     import torch
 
-    own = [dict(group) for group in groups]  # torch and the schedule write into them
-    common = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay, "fused": True}
+    copies = [dict(group) for group in groups]  # the optimizer and the schedule write into them
+    options = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay, "fused": True}
     if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(own, **common)  # type: ignore[arg-type]
-    return torch.optim.SGD(own, momentum=0.9, nesterov=True, **common)  # type: ignore[arg-type]
+        return torch.optim.AdamW(copies, **options)  # type: ignore[arg-type]
+    return torch.optim.SGD(copies, momentum=0.9, nesterov=True, **options)  # type: ignore[arg-type]
 
 
 def make_schedule(optimizer: torch.optim.Optimizer, recipe: Recipe, steps: int) -> LRScheduler:
-    """Return the schedule of the recipe over `steps` steps, for each group from its own rate."""
+    """Return the schedule of `recipe` over `steps` steps; each group peaks at its current rate."""
     from torch.optim import lr_scheduler
 
     if recipe.schedule == "cosine":

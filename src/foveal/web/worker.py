@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from foveal.training.numerics import Numerics, arithmetic_of
+from foveal.training.numerics import Numerics, numerics_context
 
 T = TypeVar("T")
 
@@ -28,5 +28,5 @@ class Worker:
 
     def computed(self, work: Callable[[], T]) -> T:
         """Compute something with the threads and the gates that were settled."""
-        with arithmetic_of(self.numerics):
+        with numerics_context(self.numerics):
             return work()
