@@ -14,11 +14,11 @@ def start() -> int:
     """Run the command line and return its exit code."""
     try:
         from foveal.cli import main
-        from foveal.cli.allocator import keep_pages
+        from foveal.cli.allocator import reexec_with_malloc_settings
     except MissingPackageError as error:
         sys.stderr.write(f"foveal: {error}\n")
         return error.exit_code
-    keep_pages(sys.argv[1:])
+    reexec_with_malloc_settings(sys.argv[1:])
     gc.set_threshold(GC_THRESHOLD)
     code = main()
     gc.freeze()  # skips a collection of all objects when the process ends

@@ -25,24 +25,6 @@ def foveal(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[
     return subprocess.run(command, capture_output=True, text=True, check=False, env=env)
 
 
-def test_help_does_not_wait_for_torch() -> None:
-    code = "import sys\nfrom foveal.cli import main\nmain(sys.argv[1:])\nsys.exit('torch' in sys.modules)"
-    for arguments in (["--help"], ["train", "--help"], ["--version"], ["trian"]):
-        done = subprocess.run(
-            [sys.executable, "-c", code, *arguments], capture_output=True, check=False
-        )
-        assert done.returncode == 0, arguments
-
-
-@pytest.mark.parametrize(
-    "command",
-    ["demo", "train", "ablate", "evaluate", "report", "serve", "export", "list", "doctor"],
-)
-def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([command, "--help"]) == 0
-    assert f"foveal {command}" in capsys.readouterr().out
-
-
 def test_train_evaluate_and_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "run"
     command = ["train", *SMALL, "--attention", "series", "--out", str(out)]
@@ -146,7 +128,7 @@ def test_export(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", *SMALL, "--attention", "eca", "--out", str(run)]) == 0
     capsys.readouterr()
     assert main(["export", str(run), str(file), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["largest_difference"] < 1e-4
+    assert json.loads(capsys.readouterr().out)["max_logit_difference"] < 1e-4
     assert file.is_file()
     assert main(["export", str(run), str(tmp_path / "model.pkl")]) == 2
 
@@ -168,7 +150,7 @@ def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "--epoch", "3"], "Did you mean --epochs?"),
         (["train", "--optimizer", "sdg"], "Parameter `optimizer` should be 'sgd' or 'adamw'"),
         (["train", "--config", "missing.toml"], "no file missing.toml"),
-        (["trian"], 'Did you mean "train"?'),
+        (["trian"], "Did you mean 'train'?"),
         (["evaluate", "missing"], "missing is not a finished run"),
         (["report", "missing"], "missing"),
     ],

@@ -53,21 +53,21 @@ def written_in(figure: Path) -> str:
 def test_json_says_what_the_npz_holds(
     study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["--images", "7,3", "--seeds", "1", "--out", str(tmp_path), "--measures", "--json"]
+    arguments = ["--images", "7,3", "--seeds", "1", "--out", str(tmp_path), "--metrics", "--json"]
     assert main(["explain", str(study), *arguments]) == 0
     content = json.loads(capsys.readouterr().out)
-    assert content["schema"] == 1
-    assert [image["row"] for image in content["images"]] == [7, 3]
+    assert content["schema"] == 2
+    assert [image["index"] for image in content["images"]] == [7, 3]
     result = OcclusionResult.load(tmp_path / "occlusion.npz")
     for variant, own in content["variants"].items():
         name = f"{variant} seed 1"
         labels = [image["label"] for image in content["images"]]
         p = result.probabilities(name)[range(2), labels]
-        assert own["probability"] == pytest.approx(p.tolist())
+        assert own["confidence"] == pytest.approx(p.tolist())
         largest = result.grid(name).flatten(1).amax(1)
-        assert own["largest_drop"] == pytest.approx(largest.tolist())
+        assert own["max_drop"] == pytest.approx(largest.tolist())
         assert own["accuracy_under_occlusion"] == result.accuracy_under_occlusion(name)
-        measures = {one["name"] for one in content["measures"][variant]}
+        measures = {one["name"] for one in content["metrics"][variant]}
         assert {"insertion area", "deletion area", "pointing", "auc"} <= measures
     assert set(content) == set(json.loads((tmp_path / "explain.json").read_text()))
     assert all(Path(path).is_file() for path in content["files"])
@@ -101,7 +101,7 @@ def test_a_single_run(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture
         (["--variants", "chanel"], "`variants` should be of none, series"),
         (["--window", "33"], "`window` should be at most 32x32"),
         (["--window", "0"], "`window` should be `auto`, a number"),
-        (["--fill", "gray"], "Did you mean 'gray'"),
+        (["--fill", "grey"], "Did you mean 'gray'"),
     ],
 )
 def test_wrong_use(

@@ -46,19 +46,19 @@ def test_the_table_and_a_sentence_each(folder: Path, capsys: pytest.CaptureFixtu
     )
     assert "Channel attention helps most where colors vary: undecided; from the 10th" in words
     assert "this is no cause" in words
-    assert "no merit of this one" in words
+    assert "not specific to this variant" in words
 
 
 def test_json_has_its_documented_schema(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     content = json.loads(printed(capsys, str(folder), "--json"))
-    assert content["schema"] == 1
+    assert content["schema"] == 2
     assert set(content) == set(HypothesesOutput.model_json_schema()["properties"])
     found = HypothesesOutput.model_validate(content, strict=False)
     small, colors = found.hypotheses
     assert (small.answer, small.source, small.property) == ("supported", "sweep", "object_size")
     assert (small.predicted, colors.predicted) == ("smaller", "larger")
     assert (colors.source, colors.property, colors.level) == ("pixels", "colorfulness", 0.975)
-    assert [(e.variant, e.decides) for e in small.effects] == [
+    assert [(e.variant, e.is_subject) for e in small.effects] == [
         ("spatial", True), ("channel", False), ("se:reduction=8", False),
     ]  # fmt: skip
     mine = small.effects[0]
@@ -87,9 +87,9 @@ def test_two_seeds_claim_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_notes_stand_beside_the_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = written(tmp_path / "study", simulated({"spatial": 0.0}))
     write_notes(folder, ["Weak baseline: [none]."])
-    assert "Note Weak baseline: [none]." in printed(capsys, str(folder))
+    assert "Caveat Weak baseline: [none]." in printed(capsys, str(folder))
     content = json.loads(printed(capsys, str(folder), "--json"))
-    assert content["notes"] == ["Weak baseline: [none]."]
+    assert content["caveats"] == ["Weak baseline: [none]."]
 
 
 def test_a_study_without_runs_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

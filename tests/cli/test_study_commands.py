@@ -11,7 +11,7 @@ import pytest
 
 from foveal.cli import main
 from foveal.cli.json_schema import AblateOutput
-from foveal.cli.live_status import duration
+from foveal.cli.live_status import format_duration
 from foveal.training.numerics import count_cpu_cores
 
 SMALL = [
@@ -30,13 +30,13 @@ def test_json_has_its_documented_schema(tmp_path: Path, capsys: pytest.CaptureFi
     for seeds in "1", "3", "4":
         arguments = ["ablate", *SHORT, "--seeds", seeds, "--out", str(tmp_path / "study"), "--json"]
         content = json.loads(printed(capsys, *arguments))
-        assert content["schema"] == 1
+        assert content["schema"] == 2
         found = AblateOutput.model_validate(content, strict=False)
         assert set(content) == set(AblateOutput.model_json_schema()["properties"])
         assert len(found.runs) == 2 * int(seeds)
         (comparison,) = found.comparisons
         assert comparison.planned_seeds == 1
-        assert comparison.looked_again == (seeds != "1")
+        assert comparison.exceeds_planned_seeds == (seeds != "1")
         assert (comparison.mcnemar is None) == (seeds != "1")
         assert (comparison.interval is None) == (comparison.seeds < 3)
         assert (comparison.standard_error_images is None) == (seeds == "1")
@@ -82,7 +82,7 @@ def test_a_grid_has_a_table_a_cell(tmp_path: Path, capsys: pytest.CaptureFixture
 
 def test_shards_say_what_is_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["ablate", *SHORT, "--seeds", "1", "--out", str(tmp_path / "study")]
-    assert "2 runs, 1 of them trained now; 1 are still to be done" in printed(
+    assert "2 runs, 1 of them trained now; 1 still missing" in printed(
         capsys, *command, "--shard", "1/2"
     )
     assert "1 of them trained now" in printed(capsys, *command, "--shard", "2/2")
@@ -95,7 +95,7 @@ def test_plan(capsys: pytest.CaptureFixture[str]) -> None:
     assert content["runs"] == 6
     assert content["seconds"] > 0
     out = printed(capsys, *options)
-    assert "12 seeds to show 0.5 points" in out
+    assert "12 seeds to detect 0.5 points" in out
     assert "sd 0.4 points from run to run (given)" in out
 
 
@@ -193,7 +193,7 @@ def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
     started.send_signal(signal.SIGINT)
     _, said = started.communicate(timeout=60)
     assert started.returncode == 130
-    assert "Interrupted. What was finished is kept" in said
+    assert "Interrupted. Finished runs are kept" in said
     assert "Traceback" not in said
 
 
@@ -201,4 +201,4 @@ def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
     ("seconds", "said"), [(59.6, "60 s"), (61, "1 min"), (3600, "1 h"), (5400, "1 h 30 min")]
 )
 def test_duration(seconds: float, said: str) -> None:
-    assert duration(seconds) == said
+    assert format_duration(seconds) == said

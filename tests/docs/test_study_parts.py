@@ -61,4 +61,4 @@ def test_types_are_those_of_json(parts: ModuleType) -> None:
     types = {name: field.annotation for name, field in ComparisonOutput.model_fields.items()}
     assert parts.type_of(types["interval"]) == "[number, number] or null"
     assert parts.type_of(types["mcnemar"]) == "**McNemar** or null"
-    assert parts.type_of(types["looked_again"]) == "true or false"
+    assert parts.type_of(types["exceeds_planned_seeds"]) == "true or false"

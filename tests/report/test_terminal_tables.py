@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from foveal.cli.study_tables import study_table
+from foveal.cli.study_tables import comparison_table
 from foveal.records import read_study, write_extra
 from foveal.report import compare_with_baseline
 from report.test_report import page_of, write_fake_study
@@ -46,7 +46,7 @@ def study(tmp_path: Path) -> Path:
 def lines_of(folder: Path, width: int) -> list[str]:
     (part,) = read_study(folder).parts()
     console = Console(file=io.StringIO(), width=width)
-    console.print(study_table(part, compare_with_baseline(part)))
+    console.print(comparison_table(part, compare_with_baseline(part)))
     file = console.file
     assert isinstance(file, io.StringIO)
     return file.getvalue().splitlines()

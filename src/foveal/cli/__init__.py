@@ -1,4 +1,4 @@
-"""The command line: parse, call one function, print."""
+"""Command line of foveal: each command parses its options, calls one function and prints the result."""
 
 from foveal.optional_imports import STUDY, suggest_install
 

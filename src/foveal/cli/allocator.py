@@ -1,7 +1,7 @@
-"""Keep the memory of large feature maps between steps instead of giving it back to the system.
+"""Settings of the C library's malloc that keep the memory of large feature maps between steps.
 
-The C library returns large blocks and has them paged in again at the next step or batch. Its thresholds are
-read when a process starts, so the command starts itself again, once, with them set.
+By default malloc returns large blocks to the system, which pages them in again at the next step or batch.
+malloc reads its thresholds when a process starts, so the command re-executes itself once with them set.
 """
 
 from __future__ import annotations
@@ -10,18 +10,22 @@ import os
 import sys
 from collections.abc import Sequence
 
-SETTINGS = {
+MALLOC_SETTINGS = {
     "MALLOC_MMAP_THRESHOLD_": str(8 << 30),
     "MALLOC_TRIM_THRESHOLD_": str(16 << 30),
 }
-COMPUTES = frozenset({"demo", "plan", "train", "ablate", "evaluate", "explain", "serve"})
+COMPUTING_COMMANDS = frozenset({"demo", "plan", "train", "ablate", "evaluate", "explain", "serve"})
 
 
-def keep_pages(arguments: Sequence[str]) -> None:
-    """Start this command again with the settings, where it computes and the C library knows them."""
-    wanted = COMPUTES.intersection(arguments[:3]) and "--help" not in arguments
-    if not wanted or not sys.platform.startswith("linux") or SETTINGS.keys() & os.environ.keys():
+def reexec_with_malloc_settings(arguments: Sequence[str]) -> None:
+    """Replace this process by the same command with `MALLOC_SETTINGS` in its environment.
+
+    Does nothing if the command does not compute, on other systems than Linux, or if a setting is present.
+    """
+    is_computing = COMPUTING_COMMANDS.intersection(arguments[:3]) and "--help" not in arguments
+    has_settings = MALLOC_SETTINGS.keys() & os.environ.keys()
+    if not is_computing or has_settings or not sys.platform.startswith("linux"):
         return
     os.execve(  # noqa: S606
-        sys.executable, [sys.executable, "-m", "foveal", *arguments], os.environ | SETTINGS
+        sys.executable, [sys.executable, "-m", "foveal", *arguments], os.environ | MALLOC_SETTINGS
     )

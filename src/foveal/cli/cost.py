@@ -1,4 +1,4 @@
-"""`foveal cost`."""
+"""The command `foveal cost`."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from foveal.cli.console import err, out, print_json
+from foveal.cli.console import print_json, stderr, stdout
+from foveal.cli.options import Flag, JsonFlag
 from foveal.errors import FovealError, UsageError
 
 if TYPE_CHECKING:
     from foveal.text_tables import Table
 
-SCHEMA = 1
-OLD_STUDY = ("convnet", (3, 32, 32), ["none", "series"], 10, 1, "fp32")
-Flag = Parameter(negative="")
+SCHEMA_VERSION = 1
+# Model, input shape, variants, classes, batch size and precision of the published torchsummary table.
+TORCHSUMMARY_CASE = ("convnet", (3, 32, 32), ["none", "series"], 10, 1, "fp32")
 
 
 def cost(
@@ -35,129 +36,133 @@ def cost(
     batch_size: PositiveInt = 1,
     device: str = "cpu",
     precision: Literal["fp32", "bf16"] = "fp32",
-    latency: Annotated[bool, Flag] = False,
-    compiled: Annotated[bool, Flag] = False,
+    latency: Flag = False,
+    compiled: Flag = False,
     depth: NonNegativeInt | None = None,
-    explain_torchsummary: Annotated[bool, Flag] = False,
-    json: Annotated[bool, Flag] = False,
+    explain_torchsummary: Flag = False,
+    json: JsonFlag = False,
 ) -> None:
-    """Say what attention costs: parameters, operations, memory and, with --latency, time.
+    """Measure what attention costs: parameters, operations, memory, latency.
 
-    For one variant it prints a table of layers, for several a table with a row for each. All are set
-    against `none`, which is measured with them. Of a finished STUDY it prints what that has stored of its
-    variants, and measures nothing.
+    One variant gives a table of its layers, several variants give a table with a row per variant. `none` is
+    always measured too, for comparison. With a finished STUDY, the stored costs of its variants are printed
+    and nothing is measured.
 
     Parameters
     ----------
     study
         A study folder.
     model
-        A name of `foveal list`, torchvision/NAME, timm/NAME, or package.module:callable.
+        A name from `foveal list`, torchvision/NAME, timm/NAME, or package.module:callable.
     attention
         The variants, separated by commas.
     input_shape
-        Channels, height and width of an image.
+        Channels x height x width of an image.
     classes
-        Width of the logits.
+        Number of classes.
     stem
-        Of a ResNet; by default `cifar` for images under 64 px.
+        Stem of a ResNet; by default `cifar` for images below 64 px.
     batch_size
-        Images of a batch; times are taken of one image too.
+        Images per batch. Latency is also measured for one image.
     device
-        cpu or cuda; meta counts only.
+        cpu or cuda; meta counts without computing.
     precision
-        What is computed in.
+        Floating-point precision of the computation.
     latency
-        Take times of inference and of a training step, all variants in turns.
+        Measure the time of inference and of a training step, interleaved over the variants.
     compiled
-        Take times of torch.compile too; implies --latency.
+        Measure torch.compile too; implies --latency.
     depth
-        Levels of the table of layers that are shown; what is below is added up.
+        Number of module levels in the table of layers. Deeper modules are added to their parents.
     explain_torchsummary
-        Print the memory table of the old study, why it is wrong, and the right figures.
-    json
-        Print one JSON object on stdout.
+        Print the memory table of torchsummary, its errors, and the correct numbers.
     """
     if study is not None:
-        show_study(study, json=json)
+        print_study_cost(study, json=json)
         return
     from foveal.cost import compare_costs
     from foveal.cost.torchsummary import torchsummary_table
     from foveal.models import build_model
 
     names = [name.strip() for name in attention.split(",")]
-    shape = shape_of(input_shape)
-    asked = (model, shape, names, classes, batch_size, precision)
-    if explain_torchsummary and asked != OLD_STUDY:
+    shape = parse_shape(input_shape)
+    case = (model, shape, names, classes, batch_size, precision)
+    if explain_torchsummary and case != TORCHSUMMARY_CASE:
         raise UsageError(
-            "The old table is of one image of 3x32x32 in the ConvNet: --explain-torchsummary goes with "
-            "--model convnet --attention none,series alone."
+            "--explain-torchsummary needs --model convnet --attention none,series, and the default input, "
+            "classes, batch size and precision."
         )
     if device == "meta" and (latency or compiled):
-        raise UsageError("The meta device takes no time: leave --latency or --device meta out.")
+        raise UsageError(
+            "The device meta computes nothing, so it has no latency. Leave out --latency or --device meta."
+        )
     options: dict[str, Any] = {
         "num_classes": classes, "in_channels": shape[0], "image_size": shape[1], "stem": stem,
     }  # fmt: skip
-    measured = dict.fromkeys(["none", *names])  # the baseline, asked for or not
-    models = {name: build_model(model, attention=name, **options) for name in measured}
-    with err.status("taking times" if latency or compiled else "counting"):
-        found = compare_costs(
+    with_baseline = dict.fromkeys(["none", *names])
+    models = {name: build_model(model, attention=name, **options) for name in with_baseline}
+    with stderr.status("Measuring latency" if latency or compiled else "Counting"):
+        comparison = compare_costs(
             models, shape, batch_size=batch_size, device=device, precision=precision,
             latency=latency or compiled, compiled=compiled,
         )  # fmt: skip
-    table = (
-        torchsummary_table(found.reports["none"], found.reports["series"])
+    explanation = (
+        torchsummary_table(comparison.reports["none"], comparison.reports["series"])
         if explain_torchsummary
         else None
     )
     if json:
-        old = {} if table is None else {"torchsummary": asdict(table)}
-        print_json({"schema": SCHEMA, "model": model, "variants": found.to_dict(), **old})
+        content = {"schema": SCHEMA_VERSION, "model": model, "variants": comparison.to_dict()}
+        print_json(content | ({"torchsummary": asdict(explanation)} if explanation else {}))
         return
-    if table is not None:
-        tables = [table]
+    if explanation is not None:
+        tables = [explanation]
     elif len(names) == 1:
-        tables = found.reports[names[0]].tables(depth=depth)
+        tables = comparison.reports[names[0]].tables(depth=depth)
     else:
-        tables = found.tables()
-    for one in tables:
-        show(one)
+        tables = comparison.tables()
+    for table in tables:
+        print_table(table)
 
 
-def show_study(study: Path, *, json: bool) -> None:
-    """Print what a study has stored of the cost of its variants."""
+def print_study_cost(study: Path, *, json: bool) -> None:
+    """Print the stored cost of the variants of a study."""
     from foveal.analysis import list_variant_costs
     from foveal.records import read_study
     from foveal.study.variant_costs import costs_table
 
-    found = list_variant_costs(read_study(study))
-    if not found:
+    costs = list_variant_costs(read_study(study))
+    if not costs:
         raise FovealError(
-            f"{study} has stored no cost: `foveal ablate` leaves it when all runs are complete, "
-            "unless it is called with --no-extras."
+            f"{study} has no stored costs. `foveal ablate` stores them after the last run, "
+            "unless --no-extras is given."
         )
     if json:
-        print_json({"schema": SCHEMA, "study": str(study), "variants": found})
+        print_json({"schema": SCHEMA_VERSION, "study": str(study), "variants": costs})
         return
-    show(costs_table(found))
+    print_table(costs_table(costs))
 
 
-def shape_of(text: str) -> tuple[int, ...]:
-    """Return the numbers of a shape such as 3x224x224."""
-    sides = text.lower().split("x")
-    if len(sides) != 3 or not all(side.isdecimal() and int(side) for side in sides):
-        raise UsageError(f"Parameter `input` should be as 3x224x224. Found `input = {text}`.")
-    return tuple(map(int, sides))
+def parse_shape(text: str) -> tuple[int, ...]:
+    """Return the three sizes of a shape such as 3x224x224.
+
+    Raises:
+        UsageError: the text is not a shape.
+    """
+    sizes = text.lower().split("x")
+    if len(sizes) != 3 or not all(size.isdecimal() and int(size) for size in sizes):
+        raise UsageError(f"Parameter `input` should be like 3x224x224. Found `input = {text}`.")
+    return tuple(map(int, sizes))
 
 
-def show(table: Table) -> None:
+def print_table(table: Table) -> None:
     """Print a table and its note."""
-    made = RichTable(title=escape(table.title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False,
-                     collapse_padding=True)  # fmt: skip
-    for place, heading in enumerate(table.headings):
-        made.add_column(heading, justify="right" if place else "left", overflow="fold")
+    rich_table = RichTable(title=escape(table.title), title_justify="left", box=SIMPLE_HEAD,
+                           pad_edge=False, collapse_padding=True)  # fmt: skip
+    for index, heading in enumerate(table.headings):
+        rich_table.add_column(heading, justify="right" if index else "left", overflow="fold")
     for row in table.rows:
-        made.add_row(*map(escape, row))
-    out.print(made)
+        rich_table.add_row(*map(escape, row))
+    stdout.print(rich_table)
     if table.note:
-        out.print(f"[dim]{escape(table.note)}[/]")
+        stdout.print(f"[dim]{escape(table.note)}[/]")

@@ -1,22 +1,17 @@
-"""`foveal doctor`."""
+"""The command `foveal doctor`."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from cyclopts import Parameter
 from rich.table import Table
 
-from foveal.cli.console import out, print_json
+from foveal.cli.console import print_json, stdout
+from foveal.cli.options import JsonFlag
 
 
-def doctor(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
-    """Show versions, machine and what a run here would compute with; put it into a bug report.
+def doctor(*, json: JsonFlag = False) -> None:
+    """Show versions, hardware and the numerical settings of a run on this machine.
 
-    Parameters
-    ----------
-    json
-        Print one JSON object on stdout.
+    Include the output in a bug report.
     """
     from foveal.cache_folder import get_cache_folder
     from foveal.study.environment import describe_environment
@@ -29,8 +24,8 @@ def doctor(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
         | resolve_numerics(Numerics()).model_dump()
         | {"cache": str(get_cache_folder())}
     )
-    facts["runs_at_a_time"] = (
-        read_parallel_run_count(count_cpu_cores()) or "not probed yet: --workers 0 does"
+    facts["parallel_runs"] = (
+        read_parallel_run_count(count_cpu_cores()) or "not measured yet: use --workers 0"
     )
     if json:
         print_json(facts)
@@ -38,4 +33,4 @@ def doctor(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
     table = Table(show_header=False)
     for name, value in facts.items():
         table.add_row(name, str(value))
-    out.print(table)
+    stdout.print(table)

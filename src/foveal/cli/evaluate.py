@@ -1,47 +1,39 @@
-"""`foveal evaluate`."""
+"""The command `foveal evaluate`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
 from rich.table import Table
 
-from foveal.cli.console import out, print_json
+from foveal.cli.console import print_json, stdout
+from foveal.cli.options import JsonFlag
 
 
-def evaluate(
-    run: Path,
-    *,
-    data: str | None = None,
-    json: Annotated[bool, Parameter(negative="")] = False,
-) -> None:
-    """Evaluate the weights of a finished run on its test set.
+def evaluate(run: Path, *, data: str | None = None, json: JsonFlag = False) -> None:
+    """Evaluate the network of a finished run on its test set.
 
     Parameters
     ----------
     run
         The run folder.
     data
-        Other data to test on, with the same classes.
-    json
-        Print one JSON object on stdout.
+        Another data set to test on. It must have the same classes.
     """
     from foveal.records import read_run
     from foveal.study.run_evaluation import evaluate_run
 
-    measured = evaluate_run(run, source=data)
+    metrics = evaluate_run(run, source=data)
     classes = read_run(run).results["classes"]
-    per_class = dict(zip(classes, map(float, measured.per_class), strict=True))
+    per_class = dict(zip(classes, map(float, metrics.per_class), strict=True))
     if json:
         names = ("accuracy", "loss", "top5_accuracy", "calibration_error")
-        figures = {f"test_{name}": getattr(measured, name) for name in names}
-        print_json(figures | {"per_class": per_class, "run": str(run)})
+        values = {f"test_{name}": getattr(metrics, name) for name in names}
+        print_json(values | {"per_class": per_class, "run": str(run)})
         return
-    table = Table("class", title=f"Test accuracy {measured.accuracy:.2%}", title_justify="left")
+    table = Table("class", title=f"Test accuracy {metrics.accuracy:.2%}", title_justify="left")
     table.add_column("accuracy", justify="right")
     for name, accuracy in per_class.items():
         table.add_row(name, f"{accuracy:.2%}")
-    out.print(table)
-    out.print(f"loss {measured.loss:.4f}, calibration error {measured.calibration_error:.4f}")
+    stdout.print(table)
+    stdout.print(f"loss {metrics.loss:.4f}, calibration error {metrics.calibration_error:.4f}")

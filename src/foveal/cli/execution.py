@@ -1,4 +1,4 @@
-"""How the runs of a study are done; none of it changes a result, so none of it is on record."""
+"""Options of how the runs of a study are executed. They change no result and are not stored."""
 
 from __future__ import annotations
 
@@ -15,31 +15,35 @@ if TYPE_CHECKING:
 
 
 class Execution(BaseModel):
-    """Where the runs go on, and how many at a time."""
+    """Executor of the runs, and the number of parallel runs."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     workers: int = Field(default=1, ge=0)
-    """Runs at a time on this machine, a process each; 0 takes what a probe of the machine finds best."""
+    """Number of parallel runs on this machine, one process per run; 0 measures the fastest number."""
     ray: str | None = None
-    """Do the runs on a Ray cluster: local, auto or host:port."""
+    """Execute the runs on a Ray cluster: local, auto or host:port."""
     gpus_per_run: float | None = Field(default=None, ge=0)
-    """How much of a GPU a run takes on the cluster; a whole one where the study is for cuda."""
+    """GPUs per run on the cluster; by default 1 for a study on cuda and 0 otherwise."""
     retries: int = Field(default=3, ge=0)
-    """How often a run is begun again when its machine in the cluster is lost."""
+    """How often a run is restarted if the cluster loses its machine."""
     shard: str | None = None
-    """Do only part i of n of the runs, as i/n: one job of an array in a batch system."""
+    """Execute only part i of n of the runs, written i/n: one job of a job array."""
     extras: bool = True
-    """Leave in each record what the report shows beyond accuracy."""
+    """Store what the report shows beyond accuracy: occlusion maps, gate statistics, robustness."""
 
     @property
-    def at_a_time(self) -> int:
-        """How many runs share the cores of a machine, as far as known before they start."""
+    def max_parallel_runs(self) -> int:
+        """Largest number of runs that share the cores of a machine, as far as known in advance."""
         return self.workers if self.ray is None else count_cpu_cores()
 
 
-def executor_of(execution: Execution) -> Executor:
-    """Return what does the runs."""
+def choose_executor(execution: Execution) -> Executor:
+    """Return the executor that the options name.
+
+    Raises:
+        UsageError: two options exclude each other.
+    """
     from foveal.study.executors import run_in_pool, run_in_process, run_on_ray
 
     if execution.ray is not None:

@@ -1,4 +1,4 @@
-"""`foveal explain`."""
+"""The command `foveal explain`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from foveal.cli.console import err, out, print_json, say
+from foveal.cli.console import print_json, print_message, stderr, stdout
+from foveal.cli.options import Flag, JsonFlag, parse_integers, split_list
 
 
 def explain(
@@ -28,163 +29,150 @@ def explain(
     fill: str = "mean",
     score: Literal["prob", "logit", "logprob", "margin", "relative"] = "prob",
     target: Literal["label", "pred"] = "label",
-    measures: Annotated[bool, Parameter(negative="")] = False,
+    metrics: Flag = False,
     out_folder: Annotated[Path | None, Parameter(name="--out")] = None,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    json: JsonFlag = False,
 ) -> None:
-    """Draw where the networks of runs and studies look, side by side.
+    """Draw occlusion maps of the networks of runs and studies.
 
-    The same images, windows, fill and classes for all networks, one color scale; a map is the mean over
-    the seeds of a variant. Figures are written as PNG and SVG, the logits as npz, the numbers as JSON.
+    All networks get the same images, windows, fill and classes, and all maps share one color scale. A map is
+    the mean over the seeds of a variant. Figures are written as PNG and SVG, logits as npz, numbers as JSON.
 
     Parameters
     ----------
     runs_or_studies
-        Folders of runs or studies, tested on the same images.
+        Folders of runs or studies that were tested on the same images.
     per_class
-        Show the first so many test images of each class; 1 of up to ten classes if nothing is chosen.
+        Show the first images of each class, this many per class. Without --per-class, --images and
+        --most-different: 1 image of each of the first ten classes.
     images
-        Show the test images at these places, separated by commas.
+        Show the test images with these indices, separated by commas.
     most_different
-        Show so many test images on which the share of right runs differs most among the variants.
+        Show this many test images, those on which the accuracy over seeds differs most among the variants.
     variants
-        Of these variants only, separated by commas.
+        Explain only these variants, separated by commas.
     seeds
-        Of these seeds only, separated by commas.
+        Explain only these seeds, separated by commas.
     window
-        Side of the window in pixels; 8 for images of 32, 32 for images of 224.
+        Side of the window in pixels; by default 8 for images of 32 px and 32 for images of 224 px.
     stride
-        Pixels from one window to the next; half of the window.
+        Distance between windows in pixels; by default half of the window.
     fill
-        What hides: mean, black, gray, image-mean, blur or noise; several separated by commas.
+        Content of occluded windows: mean, black, gray, image-mean, blur or noise; several separated by commas.
     score
-        What is seen to fall.
+        The quantity whose drop is mapped.
     target
-        The class whose score it is: the true label, or what each network predicts.
-    measures
-        Measure too how faithful maps are, where they point, and whether attention agrees with them.
+        The class of the score: the true label, or the prediction of each network.
+    metrics
+        Also compute the faithfulness and localization of the maps and their agreement with attention.
     out_folder
-        Where to write; by default explain/ in the first folder.
-    json
-        Print one JSON object on stdout.
+        Output folder; by default explain/ in the first folder.
     """
-    from foveal.cli.explanation_files import content_of, write_explanation
+    from foveal.study.explanation_files import explanation_content, write_explanation
     from foveal.study.explanations import choose_images
     from foveal.study.explanations import explain as explained
     from foveal.study.map_metrics import compute_map_metrics
     from foveal.study.trained_runs import find_trained_runs, load_shared_images
 
     networks = find_trained_runs(
-        runs_or_studies, variants=words(variants), seeds=[number("seeds", n) for n in words(seeds)]
+        runs_or_studies, variants=split_list(variants), seeds=parse_integers("seeds", seeds)
     )
     data = load_shared_images(networks)
     rows, rule = choose_images(
         data,
         networks,
-        images=[number("images", n) for n in words(images)],
+        images=parse_integers("images", images),
         per_class=per_class,
         most_different=most_different,
     )
     options: dict[str, Any] = {
         "window": "auto" if window is None else window,
         "stride": "auto" if stride is None else stride,
-        "fill": words(fill),
+        "fill": split_list(fill),
         "score": score,
         "target": target,
     }
-    with err.status("sweeping windows") as status:
-        found = explained(
+    with stderr.status("Computing occlusion maps") as status:
+        explanation = explained(
             networks,
             data,
             rows,
             rule=rule,
-            advance=lambda n: status.update(f"swept {n.name}, seed {n.seed}"),
+            advance=lambda network: status.update(f"Finished {network.name}, seed {network.seed}"),
             **options,
         )
-        measures_found = compute_map_metrics(networks, found) if measures else {}
+        found_metrics = compute_map_metrics(networks, explanation) if metrics else {}
         folder = out_folder or runs_or_studies[0] / "explain"
-        content = content_of(found, networks, measures_found)
-        written = write_explanation(folder, found, networks, content)
+        content = explanation_content(explanation, networks, found_metrics)
+        paths = write_explanation(folder, explanation, networks, content)
     if json:
-        print_json(content | {"files": [str(path) for path in written]})
+        print_json(content | {"files": [str(path) for path in paths]})
         return
-    out.print(table(content))
+    stdout.print(variants_table(content))
     if content["gates"]:
-        out.print(gates_table(content))
-    if measures:
-        out.print(measures_table(content))
-    for path in written:
+        stdout.print(gates_table(content))
+    if metrics:
+        stdout.print(metrics_table(content))
+    for path in paths:
         if path.suffix != ".svg":
-            out.print(str(path), soft_wrap=True, markup=False)
-    say("[dim]Each figure is there as SVG too.[/]")
-    if not any(path.stem == "robustness" for path in written):
-        say(
-            "[dim]No robustness and no sheets of classes: not every run has left what they need (trained "
-            "with --no-extras, or with other images).[/]"
+            stdout.print(str(path), soft_wrap=True, markup=False)
+    print_message("[dim]Each figure is also written as SVG.[/]")
+    if not any(path.stem == "robustness" for path in paths):
+        print_message(
+            "[dim]No robustness curves and class sheets: some runs have no stored extras (trained with "
+            "--no-extras), or extras of other images.[/]"
         )
 
 
-def words(text: str | None) -> list[str]:
-    """Return what stands between commas."""
-    return [word.strip() for word in text.split(",")] if text else []
-
-
-def number(name: str, text: str) -> int:
-    """Return a whole number of a list."""
-    from foveal.errors import bad_parameter
-
-    if not text.isdecimal():
-        raise bad_parameter(name, "whole numbers separated by commas", text)
-    return int(text)
-
-
-def table(content: dict[str, Any]) -> Table:
-    """Return one row a variant: what its networks say of the chosen images, plain and under windows."""
-    title = f"{len(content['images'])} images of {content['data']}: {content['images_chosen_as']}"
-    made = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    made.add_column("variant", overflow="fold")
-    for name in ("seeds", "right", "p of the class", "largest drop", "right under windows"):
-        made.add_column(name, justify="right")
-    several = len(content["fill"]) > 1
-    if several:
-        made.add_column("fills agree", justify="right")
-    for variant, own in content["variants"].items():
-        made.add_row(
+def variants_table(content: dict[str, Any]) -> Table:
+    """Return a table with a row per variant: accuracy and confidence, without and with occlusion."""
+    title = f"{len(content['images'])} images of {content['data']}: {content['image_selection']}"
+    table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("variant", overflow="fold")
+    for name in ("seeds", "accuracy", "confidence", "max drop", "accuracy under occlusion"):
+        table.add_column(name, justify="right")
+    has_several_fills = len(content["fill"]) > 1
+    if has_several_fills:
+        table.add_column("fills agree", justify="right")
+    for variant, values in content["variants"].items():
+        table.add_row(
             escape(variant),
-            str(len(own["seeds"])),
-            f"{fmean(own['right']):.0%}",
-            f"{fmean(own['probability']):.2f}",
-            f"{fmean(own['largest_drop']):.2f}",
-            f"{own['accuracy_under_occlusion']:.0%}",
-            *([f"{own['fill_agreement']:.2f}"] if several else []),
+            str(len(values["seeds"])),
+            f"{fmean(values['accuracy']):.0%}",
+            f"{fmean(values['confidence']):.2f}",
+            f"{fmean(values['max_drop']):.2f}",
+            f"{values['accuracy_under_occlusion']:.0%}",
+            *([f"{values['fill_agreement']:.2f}"] if has_several_fills else []),
         )
-    return made
+    return table
 
 
 def gates_table(content: dict[str, Any]) -> Table:
-    """Return one row a gate: in how many seeds it works, and if not, what it is instead."""
-    made = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for name in ("variant", "gate at", "over", "found"):
-        made.add_column(name, overflow="fold")
-    for name in ("mean", "by image", "moved"):
-        made.add_column(name, justify="right")
-    for one in content["gates"]:
-        found = ", ".join(f"{word} {count}" for word, count in one["findings"].items())
-        numbers = (f"{one[name]:.3f}" for name in ("mean", "between_images", "moved"))
-        over = {"channel": "channels", "spatial": "positions"}.get(one["kind"], one["kind"])
-        color = "yellow" if one["useless"] else "default"
-        site = one["gate"].partition(".attention")[0]
-        made.add_row(escape(one["variant"]), escape(site), over, f"[{color}]{found}[/]", *numbers)
-    return made
+    """Return a table with a row per gate: its status over the seeds and the statistics of its maps."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for name in ("variant", "site", "over", "status"):
+        table.add_column(name, overflow="fold")
+    for name in ("mean", "between images", "moved"):
+        table.add_column(name, justify="right")
+    for gate in content["gates"]:
+        status = ", ".join(f"{name} {count}" for name, count in gate["findings"].items())
+        numbers = (f"{gate[name]:.3f}" for name in ("mean", "between_images", "moved"))
+        axis = {"channel": "channels", "spatial": "positions"}.get(gate["kind"], gate["kind"])
+        color = "yellow" if gate["useless"] else "default"
+        site = gate["gate"].partition(".attention")[0]
+        table.add_row(
+            escape(gate["variant"]), escape(site), axis, f"[{color}]{status}[/]", *numbers
+        )
+    return table
 
 
-def measures_table(content: dict[str, Any]) -> Table:
-    """Return one row a measure of each variant, beside its control."""
-    made = Table("variant", "measure", box=SIMPLE_HEAD, pad_edge=False)
+def metrics_table(content: dict[str, Any]) -> Table:
+    """Return a table with a row per variant and metric: its value and the value of its control."""
+    table = Table("variant", "metric", box=SIMPLE_HEAD, pad_edge=False)
     for name in ("value", "control"):
-        made.add_column(name, justify="right")
-    for variant, many in content["measures"].items():
-        for one in many:
-            cells = ["" if one[n] is None else f"{one[n]:.3f}" for n in ("value", "control")]
-            made.add_row(escape(variant), escape(one["name"]), *cells)
-    return made
+        table.add_column(name, justify="right")
+    for variant, metrics in content["metrics"].items():
+        for metric in metrics:
+            cells = ["" if metric[n] is None else f"{metric[n]:.3f}" for n in ("value", "control")]
+            table.add_row(escape(variant), escape(metric["name"]), *cells)
+    return table

@@ -1,38 +1,36 @@
-"""`foveal export`."""
+"""The command `foveal export`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
-
-from foveal.cli.console import out, print_json
+from foveal.cli.console import print_json, stdout
+from foveal.cli.options import JsonFlag
 
 
-def export(run: Path, file: Path, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
-    """Export the network of a finished run, and check that it still says the same.
+def export(run: Path, file: Path, *, json: JsonFlag = False) -> None:
+    """Export the network of a finished run and check the exported file.
+
+    The logits of the exported network are compared with those of the original.
 
     Parameters
     ----------
     run
         The run folder.
     file
-        What to write: .onnx, or .pt2 for torch.export.
-    json
-        Print one JSON object on stdout.
+        The file to write: .onnx, or .pt2 for torch.export.
     """
     from foveal.models import load_model
-    from foveal.models.export import export as write
+    from foveal.models.export import export as export_model
     from foveal.records import read_run, schema
 
     read_run(run)
-    difference = write(load_model(run / schema.MODEL), file)
+    difference = export_model(load_model(run / schema.MODEL), file)
     if json:
-        print_json({"file": str(file), "largest_difference": difference})
+        print_json({"file": str(file), "max_logit_difference": difference})
     else:
-        out.print(
-            f"wrote   {file}; its logits differ by at most {difference:.1e}",
+        stdout.print(
+            f"wrote   {file}; the largest difference of its logits is {difference:.1e}",
             soft_wrap=True,
             markup=False,
         )

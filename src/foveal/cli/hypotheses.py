@@ -1,20 +1,19 @@
-"""`foveal hypotheses`."""
+"""The command `foveal hypotheses`."""
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from cyclopts import Parameter
 from pydantic import Field
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from foveal.cli.console import out, print_json
-from foveal.cli.json_schema import Interval, Output, interval
-from foveal.cli.study_tables import percent
+from foveal.cli.console import print_json, stdout
+from foveal.cli.json_schema import Interval, Output, interval_or_none
+from foveal.cli.options import JsonFlag
+from foveal.cli.study_tables import format_interval, format_level
 
 if TYPE_CHECKING:
     from foveal.analysis.hypotheses import HypothesisResult
@@ -22,139 +21,134 @@ if TYPE_CHECKING:
     from foveal.records import StudyRecord
 
 NO_ANSWER = "[dim]no answer[/]"
-COLORS = {"supported": "green", "contradicted": "red", "undecided": "yellow"}
+ANSWER_COLORS = {"supported": "green", "contradicted": "red", "undecided": "yellow"}
 
 
 class EffectOutput(Output):
-    """How the gain of one variant changes from the lower to the upper end of the property."""
+    """Change of the gain of one variant from the lower to the upper end of the property."""
 
     variant: str
-    """The variant as it was asked for."""
-    decides: bool
-    """Whether this is the variant of the hypothesis; the others stand beside it, without an answer."""
+    """Variant as named by the user."""
+    is_subject: bool
+    """True for the variant of the hypothesis; the other variants are for comparison and get no answer."""
     effect: float
-    """Change of the gain over `none` in accuracy, as a fraction, from `low` to `high`."""
+    """Change of the accuracy gain over `none` from `low` to `high`, as a fraction."""
     interval: Interval | None
     """Interval of the effect at `level`, over seeds and images; null below three seeds."""
     seeds: int
-    """Seeds that are finished for `none` and for the variant."""
+    """Number of seeds with finished runs of both `none` and the variant."""
     images: int
-    """Test images."""
+    """Number of test images."""
 
 
 class HypothesisOutput(Output):
-    """What the study says of one hypothesis."""
+    """Result of one hypothesis."""
 
     hypothesis: str
-    """What is claimed."""
+    """The hypothesis in words."""
     variant: str
-    """The variant that it is claimed of."""
+    """Variant that the hypothesis is about."""
     predicted: Literal["smaller", "larger"]
-    """Whether the gain should be smaller or larger at the upper end."""
+    """Predicted change of the gain toward the upper end of the property."""
     answer: Literal["supported", "contradicted", "undecided"] | None
-    """What the interval says; null where there is no answer."""
+    """Answer by the interval; null if there is no answer."""
     reason: str
-    """What was found, or what is missing and how to get it; effects there are in points."""
+    """Result in words, with effects in points, or the missing data and the command that creates it."""
     source: Literal["sweep", "mask", "occlusion", "pixels"] | None
-    """Cells that differ in the property alone, or else what it was measured on, image by image."""
+    """Source of the property: cells that differ only in it (sweep), or a measurement per image."""
     property: str
-    """Option of `scenes` that was swept, or the name of what was measured."""
+    """Swept option of `scenes`, or name of the measured quantity."""
     low: float | None
-    """Lower end of the property: the smallest of the sweep, or the images' 10th percentile."""
+    """Lower end of the property: the minimum of the sweep, or the 10th percentile of the images."""
     high: float | None
-    """Upper end: the largest of the sweep, or the 90th percentile."""
+    """Upper end of the property: the maximum of the sweep, or the 90th percentile of the images."""
     level: float
-    """Level of the intervals: both hypotheses share the error rate of 5 %."""
+    """Level of the intervals; both hypotheses share the error rate of 5 %."""
     effects: list[EffectOutput]
-    """Every variant with a seed in common with `none`."""
+    """Effect of every variant that shares a seed with `none`."""
 
 
 class HypothesesOutput(Output):
-    """All that `foveal hypotheses --json` prints."""
+    """Complete output of `foveal hypotheses --json`."""
 
-    schema_version: Literal[1] = Field(default=1, alias="schema")
-    """Version of this schema; a field may be added within a version, none is taken away."""
+    schema_version: Literal[2] = Field(default=2, alias="schema")
+    """Version of this schema. Within a version, fields may be added but not removed."""
     study: str
     """Folder of the study."""
-    notes: list[str]
-    """Sentences that belong beside any answer: a weak baseline, say."""
+    caveats: list[str]
+    """Warnings beside the answers, such as a weak baseline."""
     hypotheses: list[HypothesisOutput]
-    """One entry a hypothesis."""
+    """Result of each hypothesis."""
 
 
-def hypotheses(study: Path, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
-    """Say whether attention helps most where it is said to: small objects, varying colors.
+def hypotheses(study: Path, *, json: JsonFlag = False) -> None:
+    """Test two claims about when attention helps: small objects, varying colors.
 
-    Two old observations are tested on the records of a study, and nothing is trained: "spatial
-    attention helps most where the object is small", and "channel attention helps most where colors
-    vary". Best on a sweep, as of --grid.data scenes:object_size=0.25,scenes:object_size=0.55
+    The claims are "spatial attention helps most where the object is small" and "channel attention helps most
+    where colors vary". The command reads the records of a study and trains nothing. Evidence is strongest
+    from a sweep, such as --grid.data scenes:object_size=0.25,scenes:object_size=0.55
 
     Parameters
     ----------
     study
         The study folder.
-    json
-        Print one JSON object on stdout.
     """
     from foveal.analysis.hypotheses import check_hypotheses
     from foveal.records import read_study
 
     record = read_study(study)
-    found = check_hypotheses(record)
+    findings = check_hypotheses(record)
     if json:
-        print_json(hypotheses_output(record, found))
+        print_json(hypotheses_output(record, findings))
         return
-    out.print(hypotheses_table(found))
-    for one in found:
-        word = one.answer or "no answer"
-        out.print(f"[bold]{sentence_case(one)}[/]: {word}; {escape(one.reason)}.")
-    for line in remarks(record, found):
-        out.print(line)
+    stdout.print(hypotheses_table(findings))
+    for finding in findings:
+        answer = finding.answer or "no answer"
+        stdout.print(f"[bold]{capitalized_claim(finding)}[/]: {answer}; {escape(finding.reason)}.")
+    for line in footnote_lines(record, findings):
+        stdout.print(line)
 
 
-def hypotheses_output(record: StudyRecord, found: list[HypothesisResult]) -> dict[str, Any]:
-    """Return the findings as JSON can hold them; what there is not is null."""
+def hypotheses_output(record: StudyRecord, findings: list[HypothesisResult]) -> dict[str, Any]:
+    """Return the findings as JSON values, with null for values that do not exist."""
     output = HypothesesOutput(
         study=str(record.folder),
-        notes=list(record.notes),
-        hypotheses=[
-            HypothesisOutput(
-                hypothesis=one.hypothesis.claim,
-                variant=one.variant,
-                predicted="larger" if one.hypothesis.sign > 0 else "smaller",
-                answer=one.answer,
-                reason=one.reason,
-                source=one.source,
-                property=property_of(one),
-                low=one.low,
-                high=one.high,
-                level=one.level,
-                effects=[
-                    EffectOutput(
-                        variant=effect.variant,
-                        decides=effect.variant == one.variant,
-                        effect=effect.change,
-                        interval=interval(effect.interval),
-                        seeds=effect.seeds,
-                        images=effect.images,
-                    )
-                    for effect in one.effects
-                ],
-            )
-            for one in found
-        ],
+        caveats=list(record.notes),
+        hypotheses=[hypothesis_output(finding) for finding in findings],
     )
     return output.model_dump(by_alias=True, mode="json")
 
 
-def property_of(finding: HypothesisResult) -> str:
-    """Return the name of the property that gains were held against."""
+def hypothesis_output(finding: HypothesisResult) -> HypothesisOutput:
+    """Return the output of one finding."""
     hypothesis = finding.hypothesis
-    return hypothesis.option if finding.source == "sweep" else hypothesis.covariate
+    return HypothesisOutput(
+        hypothesis=hypothesis.claim,
+        variant=finding.variant,
+        predicted="larger" if hypothesis.sign > 0 else "smaller",
+        answer=finding.answer,
+        reason=finding.reason,
+        source=finding.source,
+        property=hypothesis.option if finding.source == "sweep" else hypothesis.covariate,
+        low=finding.low,
+        high=finding.high,
+        level=finding.level,
+        effects=[
+            EffectOutput(
+                variant=effect.variant,
+                is_subject=effect.variant == finding.variant,
+                effect=effect.change,
+                interval=interval_or_none(effect.interval),
+                seeds=effect.seeds,
+                images=effect.images,
+            )
+            for effect in finding.effects
+        ],
+    )
 
 
-def hypotheses_table(found: list[HypothesisResult]) -> Table:
-    """Return one row a variant, that of the hypothesis first: the change of its gain, and the answer."""
+def hypotheses_table(findings: list[HypothesisResult]) -> Table:
+    """Return a table of effects: per hypothesis a row per variant, the variant of the hypothesis first."""
     table = Table(
         title="Change of the gain over none, in points of accuracy",
         title_justify="left",
@@ -165,47 +159,46 @@ def hypotheses_table(found: list[HypothesisResult]) -> Table:
     table.add_column("hypothesis", width=30)
     table.add_column("variant", overflow="fold")
     table.add_column("effect", justify="right", no_wrap=True)
-    heading = f"{percent(found[0].level)} % interval"
+    heading = f"{format_level(findings[0].level)} % interval"
     table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("answer", no_wrap=True)
-    for one in found:
-        claim = sentence_case(one)
-        rows = [effect_cells(one, effect) for effect in one.effects]
-        if one.variant not in [effect.variant for effect in one.effects]:
-            rows.insert(0, [escape(one.variant), "", "", NO_ANSWER])
-        for place, cells in enumerate(rows):
-            table.add_row(claim if place == 0 else "", *cells)
+    for finding in findings:
+        claim = capitalized_claim(finding)
+        rows = [effect_cells(finding, effect) for effect in finding.effects]
+        if finding.variant not in [effect.variant for effect in finding.effects]:
+            rows.insert(0, [escape(finding.variant), "", "", NO_ANSWER])
+        for index, cells in enumerate(rows):
+            table.add_row(claim if index == 0 else "", *cells)
         table.add_section()
     return table
 
 
-def sentence_case(finding: HypothesisResult) -> str:
-    """Return the claim as a sentence begins."""
+def capitalized_claim(finding: HypothesisResult) -> str:
+    """Return the claim of a hypothesis with a capital first letter."""
     claim = finding.hypothesis.claim
     return claim[0].upper() + claim[1:]
 
 
 def effect_cells(finding: HypothesisResult, effect: Effect) -> list[str]:
-    """Return the cells of one variant; the answer is its own variant's alone."""
-    low, high = (100 * end for end in effect.interval)
-    between = "" if math.isnan(low) else f"{low:+.2f} to {high:+.2f}"
+    """Return the cells of one variant; only the variant of the hypothesis has an answer."""
     answer = ""
     if effect.variant == finding.variant:
         answer = NO_ANSWER
         if finding.answer is not None:
-            answer = f"[{COLORS[finding.answer]}]{finding.answer}[/]"
-    return [escape(effect.variant), f"{100 * effect.change:+.2f}", between, answer]
+            answer = f"[{ANSWER_COLORS[finding.answer]}]{finding.answer}[/]"
+    change = f"{100 * effect.change:+.2f}"
+    return [escape(effect.variant), change, format_interval(effect.interval), answer]
 
 
-def remarks(record: StudyRecord, found: list[HypothesisResult]) -> list[str]:
-    """Return what has to be said of all findings together."""
-    notes = [f"[yellow]Note[/] {escape(note)}" for note in record.notes]
-    if not any(one.effects for one in found):
-        return notes
-    said = (
-        "Effect: from the lower to the upper end of the property; support is a fall with the object's "
-        "size, a rise with colors. Rows without an answer stand for comparison: where `none` is nearly "
-        "always right there is little to gain, and a change that other variants and controls share is "
-        "no merit of this one."
+def footnote_lines(record: StudyRecord, findings: list[HypothesisResult]) -> list[str]:
+    """Return the caveats of a study and the explanation of the table."""
+    caveats = [f"[yellow]Caveat[/] {escape(caveat)}" for caveat in record.notes]
+    if not any(finding.effects for finding in findings):
+        return caveats
+    explanation = (
+        "Effect: change of the gain from the lower to the upper end of the property. A decrease with object "
+        "size supports the first hypothesis, an increase with color variation the second. Rows without an "
+        "answer are for comparison. Where `none` is almost always correct, the gain cannot be large. A "
+        "change that other variants and controls share is not specific to this variant."
     )
-    return [*notes, f"[dim]{said}[/]"]
+    return [*caveats, f"[dim]{explanation}[/]"]

@@ -1,7 +1,8 @@
-"""What `foveal ablate --json` prints: its schema, and how it is filled."""
+"""Schema of the output of `foveal ablate --json`, and the functions that fill it."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,7 +20,7 @@ Interval = tuple[float, float]
 
 
 class Output(BaseModel):
-    """A part of the output; a field that is not here is not printed."""
+    """Base of all parts of the output; unknown fields are errors."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
@@ -28,174 +29,175 @@ class RunOutput(Output):
     """One finished run."""
 
     cell: str
-    """The cell of the grid, as option=value; empty without a grid."""
+    """Cell of the grid, as option=value; empty without a grid."""
     variant: str
-    """The variant as it was asked for."""
+    """Variant as named by the user."""
     seed: int
-    """The seed."""
+    """Seed of the run."""
     test_accuracy: float
     """Accuracy on the test set after the last epoch, as a fraction."""
     test_loss: float
     """Cross-entropy on the test set after the last epoch."""
     top5_accuracy: float | None
-    """Share of test images whose class is among the first five; null below 20 classes."""
+    """Share of test images whose class is among the five most probable; null below 20 classes."""
     train_accuracy: float
-    """Accuracy over the batches of the last epoch, as a fraction."""
+    """Accuracy over the training batches of the last epoch, as a fraction."""
     train_loss: float
-    """Cross-entropy over the batches of the last epoch."""
+    """Cross-entropy over the training batches of the last epoch."""
     calibration_error: float
     """Expected calibration error over 15 bins."""
     parameters: int
     """Parameters of the network."""
     epochs: int
-    """Epochs trained."""
+    """Number of epochs."""
     run: str
-    """Folder of the run below runs/."""
+    """Folder of the run, relative to runs/."""
     time_seconds: float
-    """Duration of the run."""
+    """Duration of the run in seconds."""
     time_images_per_second: float
-    """Training images a second."""
+    """Training images per second."""
     date_finished: str
-    """When the run was complete, in UTC."""
+    """Time at which the run was finished, in UTC."""
 
 
 class McNemarOutput(Output):
-    """Two networks on the same images: says whether these two differ, nothing about the method."""
+    """McNemar's test of two networks on the same images; it says nothing about the method."""
 
     only_variant: int
-    """Images that only the variant gets right."""
+    """Number of images that only the variant classifies correctly."""
     only_baseline: int
-    """Images that only the baseline gets right."""
+    """Number of images that only the baseline classifies correctly."""
     p_value: float
     """Exact two-sided p-value."""
 
 
 class ComparisonOutput(Output):
-    """One variant against `none` in the same cell; accuracies and differences are fractions."""
+    """Comparison of one variant with `none` in the same cell; accuracies and differences are fractions."""
 
     cell: str
-    """The cell of the grid; empty without a grid."""
+    """Cell of the grid, as option=value; empty without a grid."""
     variant: str
-    """The variant."""
+    """Variant as named by the user."""
     verdict: Literal["better", "worse", "equivalent", "undecided"]
-    """The verdict by the one rule."""
+    """Verdict by the rule of foveal.stats."""
     reason: str
-    """Why, in a sentence; differences there are in points."""
+    """Reason of the verdict, in a sentence; its differences are in points."""
     seeds: int
-    """Runs per arm, those of the smaller arm."""
+    """Runs per variant, of the one with fewer runs."""
     planned_seeds: int
-    """Runs per arm that the study was planned for."""
-    looked_again: bool
-    """Whether there are more runs than planned, which raises the rate of false alarms."""
+    """Planned number of runs per variant."""
+    exceeds_planned_seeds: bool
+    """True if there are more runs than planned, which raises the rate of false positives."""
     mean: float
     """Mean accuracy of the variant."""
     sd: float | None
-    """Standard deviation of its accuracy from run to run; null for one run."""
+    """Standard deviation of the accuracy from run to run; null for one run."""
     difference: float
-    """Mean accuracy of the variant less that of `none`."""
+    """Mean accuracy of the variant minus that of `none`."""
     interval: Interval | None
-    """Welch interval of the difference at `level`: the one that decides and is drawn."""
+    """Welch interval of the difference at `level`. The verdict and the figure use it."""
     level: float
-    """Level of the interval, 1 - 0.05 / comparisons."""
+    """Level of the interval: 1 - 0.05 / comparisons."""
     equivalence_interval: Interval | None
-    """Welch interval that is held against the margin (two one-sided tests)."""
+    """Welch interval that is compared with the margin (two one-sided tests)."""
     margin: float
-    """Differences below it are equivalent."""
+    """Differences smaller than the margin count as equivalent."""
     detectable: float | None
-    """The smallest difference that this design shows with power 0.8."""
+    """Smallest difference that this design detects with power 0.8."""
     seeds_to_settle: int | None
-    """Seeds per arm that show a difference as large as the margin with power 0.8."""
+    """Seeds per variant that detect a difference as large as the margin with power 0.8."""
     standard_error_seeds: float | None
-    """Standard error of the difference that comes from the seeds."""
+    """Seed uncertainty: standard error of the difference due to the seeds."""
     standard_error_images: float | None
-    """Standard error of the difference that comes from the finite test set."""
+    """Test-set uncertainty: standard error of the difference due to the finite test set."""
     standard_error_both: float | None
-    """Standard error over seeds and test images together, by the two-way bootstrap."""
+    """Standard error due to seeds and test images together, by the two-way bootstrap."""
     mcnemar: McNemarOutput | None
-    """With one run per arm."""
+    """McNemar's test; null with more than one run per variant."""
 
 
 class AblateOutput(Output):
-    """All that `foveal ablate --json` prints."""
+    """Complete output of `foveal ablate --json`."""
 
-    schema_version: Literal[1] = Field(default=1, alias="schema")
-    """Version of this schema; a field may be added within a version, none is taken away."""
+    schema_version: Literal[2] = Field(default=2, alias="schema")
+    """Version of this schema. Within a version, fields may be added but not removed."""
     study: str
     """Folder of the study."""
     trained: int
-    """Runs that this command has trained."""
+    """Number of runs that this command trained."""
     missing: int
-    """Runs that are still to be done, by other shards say."""
-    noticed: list[str]
-    """What was set aside as damaged and run again."""
-    notes: list[str]
-    """Sentences that belong beside any verdict: a weak baseline, different places, small controls."""
+    """Number of runs that are still missing, such as those of other shards."""
+    warnings: list[str]
+    """Warnings during the runs, such as quarantined damaged runs that were trained again."""
+    caveats: list[str]
+    """Warnings beside the verdicts: a weak baseline, different sites, small controls."""
     runs: list[RunOutput]
     """Every finished run of the study."""
     comparisons: list[ComparisonOutput]
-    """Every variant that can be compared with `none`."""
+    """Comparison of every variant that has runs with `none`."""
     report: str | None
-    """The page; null before the first run is finished."""
+    """Path of the HTML report; null before the first finished run."""
 
 
 def ablate_output(
     record: StudyRecord,
-    compared: list[tuple[str, Comparison]],
+    comparisons: list[tuple[str, Comparison]],
     *,
     trained: int,
     missing: int,
-    noticed: list[str],
+    warnings: list[str],
     page: Path | None,
 ) -> dict[str, Any]:
-    """Return the output as JSON can hold it; `compared` has the cell of each comparison."""
+    """Return the output as JSON values; `comparisons` are pairs of the label of a cell and a comparison."""
     output = AblateOutput(
         study=str(record.folder),
         trained=trained,
         missing=missing,
-        noticed=noticed,
-        notes=list(record.notes),
+        warnings=warnings,
+        caveats=list(record.notes),
         runs=run_outputs(record),
-        comparisons=[comparison_output(cell, comparison) for cell, comparison in compared],
+        comparisons=[comparison_output(cell, comparison) for cell, comparison in comparisons],
         report=None if page is None else str(page),
     )
     return output.model_dump(by_alias=True, mode="json")
 
 
 def run_outputs(record: StudyRecord) -> list[RunOutput]:
-    """Return the runs, with the options of the grid as one field."""
-    own = set(RunOutput.model_fields)
+    """Return the output of every run, with the options of the grid combined into one field."""
+    fields = set(RunOutput.model_fields)
     return [
         RunOutput(
             cell=cell_of(record, run).label,
-            **{name: value for name, value in row.items() if name in own},
+            **{name: value for name, value in row.items() if name in fields},
         )
         for run, row in zip(record.runs, list_result_rows(record), strict=True)
     ]
 
 
-def comparison_output(cell: str, found: Comparison) -> ComparisonOutput:
-    """Return one comparison; what there is not is null."""
-    test = found.mcnemar
+def comparison_output(cell: str, comparison: Comparison) -> ComparisonOutput:
+    """Return the output of one comparison, with None for values that do not exist."""
+    test, split = comparison.mcnemar, comparison.split
+    planned = comparison.planned
     return ComparisonOutput(
         cell=cell,
-        variant=found.variant,
-        verdict=found.verdict,
-        reason=found.reason,
-        seeds=found.seeds,
-        planned_seeds=found.seeds if found.planned is None else found.planned,
-        looked_again=found.looked_again,
-        mean=found.mean,
-        sd=number(found.sd),
-        difference=found.difference,
-        interval=interval(found.interval),
-        level=found.level,
-        equivalence_interval=interval(found.equivalence_interval),
-        margin=found.margin,
-        detectable=found.detectable,
-        seeds_to_settle=found.seeds_to_settle,
-        standard_error_seeds=number(found.split.seeds) if found.split else None,
-        standard_error_images=number(found.split.images) if found.split else None,
-        standard_error_both=found.bootstrap,
+        variant=comparison.variant,
+        verdict=comparison.verdict,
+        reason=comparison.reason,
+        seeds=comparison.seeds,
+        planned_seeds=comparison.seeds if planned is None else planned,
+        exceeds_planned_seeds=comparison.looked_again,
+        mean=comparison.mean,
+        sd=nan_to_none(comparison.sd),
+        difference=comparison.difference,
+        interval=interval_or_none(comparison.interval),
+        level=comparison.level,
+        equivalence_interval=interval_or_none(comparison.equivalence_interval),
+        margin=comparison.margin,
+        detectable=comparison.detectable,
+        seeds_to_settle=comparison.seeds_to_settle,
+        standard_error_seeds=nan_to_none(split.seeds) if split else None,
+        standard_error_images=nan_to_none(split.images) if split else None,
+        standard_error_both=comparison.bootstrap,
         mcnemar=McNemarOutput(
             only_variant=test.only_variant,
             only_baseline=test.only_baseline,
@@ -206,11 +208,11 @@ def comparison_output(cell: str, found: Comparison) -> ComparisonOutput:
     )
 
 
-def number(value: float) -> float | None:
-    """Return a number, None for what is none."""
-    return None if value != value else value
+def nan_to_none(value: float) -> float | None:
+    """Return `value`, or None for NaN."""
+    return None if math.isnan(value) else value
 
 
-def interval(ends: Interval) -> Interval | None:
-    """Return an interval, None where there is none."""
-    return None if ends[0] != ends[0] else ends
+def interval_or_none(ends: Interval) -> Interval | None:
+    """Return the ends of an interval, or None if they are NaN."""
+    return None if math.isnan(ends[0]) else ends

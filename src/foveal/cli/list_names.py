@@ -1,24 +1,16 @@
-"""`foveal list`."""
+"""The command `foveal list`."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
-from foveal.cli.console import out, print_json
+from foveal.cli.console import print_json, stdout
+from foveal.cli.options import JsonFlag
 
 
-def list_names(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
-    """List the attention modules with their options, the models and the data by name.
-
-    Parameters
-    ----------
-    json
-        Print one JSON object on stdout.
-    """
+def list_names(*, json: JsonFlag = False) -> None:
+    """List attention modules with their options, models and data sets."""
     from foveal.attention import available, entry
     from foveal.data import data_names
     from foveal.models import model_names
@@ -26,18 +18,18 @@ def list_names(*, json: Annotated[bool, Parameter(negative="")] = False) -> None
     entries = {name: entry(name) for name in available()}
     if json:
         attention = {
-            name: {"summary": found.summary, "where": found.where, "options": found.options}
-            for name, found in entries.items()
+            name: {"summary": module.summary, "where": module.where, "options": module.options}
+            for name, module in entries.items()
         }
         print_json({"attention": attention, "models": model_names(), "data": data_names()})
         return
-    table = Table("attention", "what it does", "options", show_lines=True)
-    for name, found in entries.items():
-        options = ", ".join(f"{option}={value}" for option, value in found.options.items())
-        table.add_row(name, escape(found.summary), escape(options))
-    out.print(table)
-    out.print("models  " + ", ".join(model_names()))
-    out.print(
+    table = Table("attention", "summary", "options", show_lines=True)
+    for name, module in entries.items():
+        options = ", ".join(f"{option}={value}" for option, value in module.options.items())
+        table.add_row(name, escape(module.summary), escape(options))
+    stdout.print(table)
+    stdout.print("models  " + ", ".join(model_names()))
+    stdout.print(
         "data    "
         + ", ".join(data_names())
         + ", a folder, hf:owner/name, or package.module:callable"

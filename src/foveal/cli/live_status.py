@@ -1,4 +1,4 @@
-"""The live table of a study: what is done, what goes on, and the time left, read from its folder."""
+"""Status table of a study: finished, running and missing runs, and the time left, read from its folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from foveal.cli.console import err
+from foveal.cli.console import stderr
 from foveal.study.config import RunConfig
 from foveal.study.status import (
     RunState,
@@ -22,28 +22,27 @@ from foveal.study.status import (
     read_run_state,
 )
 
-REFRESHES = 1.0  # a second
+REFRESHES_PER_SECOND = 1.0
 
 
-def watching(runs: Sequence[tuple[RunConfig, Path]]) -> Live:
-    """Return the live table of these runs; it shows where there is a terminal, and goes in the end."""
+def show_live_status(runs: Sequence[tuple[RunConfig, Path]]) -> Live:
+    """Return a live table of `runs`, shown on a terminal until the context ends; empty elsewhere."""
 
     def render() -> Group:
         states = [read_run_state(config, folder) for config, folder in runs]
-        return Group(states_table(states), Text(summary(states), style="dim"))
+        return Group(status_table(states), Text(status_line(states), style="dim"))
 
-    # Elsewhere there are lines alone, and nothing has to be drawn.
     return Live(
-        get_renderable=render if err.is_terminal else lambda: Text(""),
-        console=err,
-        refresh_per_second=REFRESHES,
-        auto_refresh=err.is_terminal,
+        get_renderable=render if stderr.is_terminal else lambda: Text(""),
+        console=stderr,
+        refresh_per_second=REFRESHES_PER_SECOND,
+        auto_refresh=stderr.is_terminal,
         transient=True,
     )
 
 
-def states_table(states: Sequence[RunState]) -> Table:
-    """Return one row a variant: a mark a run, in the order of the seeds."""
+def status_table(states: Sequence[RunState]) -> Table:
+    """Return a table with a row per variant and a state per run, in the order of the seeds."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("variant", no_wrap=True)
     table.add_column("runs")
@@ -51,15 +50,15 @@ def states_table(states: Sequence[RunState]) -> Table:
     rows: dict[str, list[RunState]] = {}
     for state in states:
         rows.setdefault(config_key_without_seed(state), []).append(state)
-    for mine in rows.values():
-        done = sum(state.state == "complete" for state in mine)
-        marks = " ".join(mark(state) for state in mine)
-        table.add_row(escape(mine[0].config.attention), marks, f"{done}/{len(mine)}")
+    for row in rows.values():
+        complete = sum(state.state == "complete" for state in row)
+        cells = " ".join(format_state(state) for state in row)
+        table.add_row(escape(row[0].config.attention), cells, f"{complete}/{len(row)}")
     return table
 
 
-def mark(state: RunState) -> str:
-    """Return how far a run is, in few characters."""
+def format_state(state: RunState) -> str:
+    """Return the state of a run as a few characters of rich markup."""
     return {
         "complete": "[green]done[/]",
         "running": f"[cyan]{state.share:4.0%}[/]",
@@ -68,21 +67,23 @@ def mark(state: RunState) -> str:
     }[state.state]
 
 
-def summary(states: Sequence[RunState]) -> str:
-    """Return the counts and the time left in one line."""
-    found = count_states(states)
-    said = ", ".join(f"{count} {name}" for name, count in found.items() if count)
-    left = estimate_seconds_left(states)
-    if found["complete"] == len(states):
-        return said
-    return f"{said}; about {duration(left)} left" if left is not None else said
+def status_line(states: Sequence[RunState]) -> str:
+    """Return the number of runs in each state and the time left, as one line."""
+    by_state = count_states(states)
+    text = ", ".join(f"{count} {name}" for name, count in by_state.items() if count)
+    seconds = estimate_seconds_left(states)
+    if seconds is None or by_state["complete"] == len(states):
+        return text
+    return f"{text}; about {format_duration(seconds)} left"
 
 
-def duration(seconds: float) -> str:
-    """Write a duration for people.
+def format_duration(seconds: float) -> str:
+    """Return a duration as text, in its two largest units.
 
-    >>> duration(5), duration(90), duration(4000), duration(7200), duration(200000)
-    ('5 s', '2 min', '1 h 7 min', '2 h', '2 d 7 h')
+    >>> format_duration(5), format_duration(90), format_duration(4000), format_duration(200000)
+    ('5 s', '2 min', '1 h 7 min', '2 d 7 h')
+    >>> format_duration(7200)
+    '2 h'
     """
     if seconds < 60:
         return f"{seconds:.0f} s"

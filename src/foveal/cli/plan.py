@@ -1,4 +1,4 @@
-"""`foveal plan`."""
+"""The command `foveal plan`."""
 
 from __future__ import annotations
 
@@ -9,73 +9,74 @@ from cyclopts import Parameter
 from cyclopts.types import NonNegativeInt, PositiveFloat
 from rich.markup import escape
 
-from foveal.cli.console import err, out, print_json
-from foveal.cli.live_status import duration
-from foveal.cli.study_tables import percent
+from foveal.cli.console import print_json, stderr, stdout
+from foveal.cli.live_status import format_duration
+from foveal.cli.options import JsonFlag
+from foveal.cli.study_tables import format_level
 from foveal.study.config import StudyConfig
 
 if TYPE_CHECKING:
     from foveal.study.planning import Plan
 
-DEFAULT = StudyConfig()
+DEFAULT_STUDY = StudyConfig()
 
 
 def plan(
     *,
-    config: Annotated[StudyConfig, Parameter(name="*")] = DEFAULT,
+    config: Annotated[StudyConfig, Parameter(name="*")] = DEFAULT_STUDY,
     sd: PositiveFloat | None = None,
     detect: PositiveFloat | None = None,
     workers: NonNegativeInt = 1,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    json: JsonFlag = False,
 ) -> None:
-    """Say what a study will take and what it can see, before anything is trained.
+    """Estimate how long a study takes and which differences it can detect.
 
-    Nothing is written but what is cached: a few steps of each variant tell the time.
+    A few training steps of each variant are timed. Nothing is written except to the cache.
 
     Parameters
     ----------
     sd
-        Run-to-run standard deviation of test accuracy, in points.
+        Standard deviation of test accuracy from run to run, in points.
     detect
-        A difference that the study should show, in points; by default the margin.
+        The difference that the study should detect, in points; by default the margin.
     workers
-        Runs at a time on this machine; 0 takes what a probe of the machine finds best.
-    json
-        Print one JSON object on stdout.
+        Number of parallel runs on this machine; 0 measures the fastest number.
     """
-    from foveal.study.planning import plan as make
+    from foveal.study.planning import plan as plan_study
     from foveal.study.worker_count import choose_worker_count
 
     workers = workers or choose_worker_count(config, None)
-    with err.status("Taking a few steps of each variant"):
-        planned = make(config, sd=sd, detect=detect, workers=workers)
+    with stderr.status("Timing a few steps of each variant"):
+        study_plan = plan_study(config, sd=sd, detect=detect, workers=workers)
     if json:
-        print_json(asdict(planned))
+        print_json(asdict(study_plan))
         return
-    for name, said in lines(planned):
-        out.print(f"{name:<10}{escape(said)}", soft_wrap=True)
+    for name, text in format_plan(study_plan):
+        stdout.print(f"{name:<10}{escape(text)}", soft_wrap=True)
 
 
-def lines(planned: Plan) -> list[tuple[str, str]]:
-    """Return what is said of a plan, line by line."""
-    many = planned.comparisons > 1
-    shared = f", as {planned.comparisons} comparisons share the error rate of 5 %" if many else ""
-    one_by_one = ", ".join(f"{v} {duration(s)}" for v, s in planned.seconds_by_variant.items())
-    side_by_side = f" with {planned.workers} at a time" if planned.workers > 1 else ""
-    sees = (
-        f"with {planned.seeds} seeds a true difference of {planned.detectable:.2f} points is shown "
-        "in 4 of 5 studies"
-        if planned.detectable is not None
-        else f"with {planned.seeds} seeds nothing is claimed: at least 3 are needed"
+def format_plan(plan: Plan) -> list[tuple[str, str]]:
+    """Return the printed lines of a plan, each with its name."""
+    correction = (
+        f", because {plan.comparisons} comparisons share the error rate of 5 %"
+        if plan.comparisons > 1
+        else ""
+    )
+    per_run = ", ".join(
+        f"{variant} {format_duration(seconds)}"
+        for variant, seconds in plan.seconds_by_variant.items()
+    )
+    parallel = f" with {plan.workers} parallel runs" if plan.workers > 1 else ""
+    detects = (
+        f"with {plan.seeds} seeds a true difference of {plan.detectable:.2f} points in 4 of 5 studies"
+        if plan.detectable is not None
+        else f"with {plan.seeds} seeds no difference: at least 3 seeds are needed"
     )
     return [
-        ("runs", f"{planned.runs}: {', '.join(planned.variants)}, {planned.seeds} seeds each"),
-        ("time", f"about {duration(planned.seconds)}{side_by_side}; one run: {one_by_one}"),
-        ("interval", f"{percent(1 - planned.alpha)} %{shared}"),
-        ("sd", f"{planned.sd:g} points from run to run ({planned.sd_source})"),
-        ("sees", sees),
-        (
-            "needs",
-            f"{planned.seeds_needed} seeds to show {planned.detect:g} points in 4 of 5 studies",
-        ),
+        ("runs", f"{plan.runs}: {', '.join(plan.variants)}, {plan.seeds} seeds each"),
+        ("time", f"about {format_duration(plan.seconds)}{parallel}; per run: {per_run}"),
+        ("interval", f"{format_level(1 - plan.alpha)} %{correction}"),
+        ("sd", f"{plan.sd:g} points from run to run ({plan.sd_source})"),
+        ("detects", detects),
+        ("needs", f"{plan.seeds_needed} seeds to detect {plan.detect:g} points in 4 of 5 studies"),
     ]

@@ -1,4 +1,4 @@
-"""`foveal report`."""
+"""The command `foveal report`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from foveal.cli.console import out, print_json
+from foveal.cli.console import print_json, stdout
+from foveal.cli.options import JsonFlag
 from foveal.errors import UsageError
 
 
@@ -17,45 +18,43 @@ def report(
     *,
     compare: Annotated[tuple[Path, Path] | None, Parameter(negative="")] = None,
     out_folder: Annotated[Path | None, Parameter(name="--out")] = None,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    json: JsonFlag = False,
 ) -> None:
-    """Make the report of a study or a run, from its records alone, or put two studies side by side.
+    """Write the report of a study or a run.
 
-    Written are one HTML page, the same in Markdown, the tables as CSV and LaTeX, the figures as SVG and
-    PNG.
+    The report needs only the stored records. It is one HTML page, the same text in Markdown, the tables as
+    CSV and LaTeX, and the figures as SVG and PNG.
 
     Parameters
     ----------
     folder
-        The folder of the study or the run.
+        The folder of a study or a run.
     compare
-        Two studies to be put side by side, instead.
+        Write a report that compares two studies instead.
     out_folder
-        Where the comparison is written; by default compare-SECOND/ in the first study.
-    json
-        Print one JSON object on stdout.
+        Folder of the comparison; by default compare-SECOND/ in the first study.
     """
-    from foveal.report import compare as side_by_side
-    from foveal.report import report as make
+    from foveal.report import compare as compare_studies
+    from foveal.report import report as write_report
 
     if folder is not None and compare is None:
         if out_folder is not None:
             raise UsageError(
-                "A report stands in the folder of its study: --out goes with --compare."
+                "The report of a study is written into its folder. Use --out with --compare only."
             )
-        made = make(folder)
+        written = write_report(folder)
     elif folder is None and compare is not None:
-        made = side_by_side(*compare, out=out_folder)
+        written = compare_studies(*compare, out=out_folder)
     else:
         raise UsageError("Name one folder of a study or a run, or two studies after --compare.")
-    where = made.page.parent
+    report_folder = written.page.parent
     if json:
-        print_json({"report": str(made.page), "folder": str(where)})
+        print_json({"report": str(written.page), "folder": str(report_folder)})
         return
     for name, path in (
-        ("report", made.page),
-        ("text", where / "report.md"),
-        ("tables", where / "tables"),
-        ("figures", where / "figures"),
+        ("report", written.page),
+        ("text", report_folder / "report.md"),
+        ("tables", report_folder / "tables"),
+        ("figures", report_folder / "figures"),
     ):
-        out.print(f"{name:<8}{path}", soft_wrap=True, markup=False)
+        stdout.print(f"{name:<8}{path}", soft_wrap=True, markup=False)

@@ -1,4 +1,4 @@
-"""`foveal serve`."""
+"""The command `foveal serve`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from foveal.cli.console import err, out, print_json
+from foveal.cli.console import print_json, stderr, stdout
+from foveal.cli.options import JsonFlag, split_list
 from foveal.optional_imports import suggest_install
 
 
@@ -22,29 +23,26 @@ def serve(
     seed: int | None = None,
     variants: str | None = None,
     open_page: Annotated[bool, Parameter(name="--open", negative="--no-open")] = False,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    json: JsonFlag = False,
 ) -> None:
-    """Show a page on this machine: an image in, what every variant says and where it looks out.
+    """Serve a local page that shows predictions and occlusion maps of an image.
 
-    The page is at 127.0.0.1 and can be reached from this machine alone. Ctrl-C ends it.
+    The page compares all variants. Only this machine can reach it, at 127.0.0.1. Ctrl-C stops it.
 
     Parameters
     ----------
     folder
-        The folder of a study or of a run.
+        The folder of a study or a run.
     port
-        Where the page is, at 127.0.0.1; 0 takes a free one.
+        Port of the page at 127.0.0.1; 0 chooses a free port.
     seed
         Show the networks of this seed; by default the first finished seed of each variant.
     variants
-        Show these variants only, separated by commas.
+        Show only these variants, separated by commas.
     open_page
         Open the page in the browser.
-    json
-        Print one JSON object on stdout.
     """
-    refuse_without_extra()
-    from foveal.cli.explain import words
+    require_web_extra()
     from foveal.training import Numerics, resolve_numerics
     from foveal.web.app import page_app
     from foveal.web.loaded_study import served_from
@@ -52,25 +50,27 @@ def serve(
     from foveal.web.worker import Worker
 
     numerics = resolve_numerics(Numerics(dtype="float32"))
-    with listening(port) as taken:
-        with err.status("loading the networks"):
-            served = served_from(
-                folder, device=numerics.device, seed=seed, variants=words(variants)
+    with listening(port) as socket:
+        with stderr.status("Loading the networks"):
+            study = served_from(
+                folder, device=numerics.device, seed=seed, variants=split_list(variants)
             )
-        address = "http://{}:{}/".format(*taken.getsockname())
+        address = "http://{}:{}/".format(*socket.getsockname())
         if json:
-            print_json({"address": address, "variants": [one.name for one in served.variants]})
-            sys.stdout.flush()  # whoever reads it through a pipe waits for it
+            print_json(
+                {"address": address, "variants": [variant.name for variant in study.variants]}
+            )
+            sys.stdout.flush()  # a program that reads the pipe waits for the address
         else:
-            out.print(f"page    {address}  (Ctrl-C ends it)", soft_wrap=True, markup=False)
+            stdout.print(f"page    {address}  (Ctrl-C stops it)", soft_wrap=True, markup=False)
         if open_page:
             webbrowser.open(address)
-        with suppress(KeyboardInterrupt):  # the way to end it, and nothing is left undone
-            serve_on(taken, page_app(served, Worker(numerics), port=taken.getsockname()[1]))
+        with suppress(KeyboardInterrupt):  # the usual end of this command
+            serve_on(socket, page_app(study, Worker(numerics), port=socket.getsockname()[1]))
 
 
-def refuse_without_extra() -> None:
-    """Refuse to go on where the extra is not installed."""
+def require_web_extra() -> None:
+    """Raise UsageError if the extra `web` is not installed."""
     with suggest_install("foveal[web]"):
         import fastapi  # noqa: F401
         import uvicorn  # noqa: F401

@@ -1,26 +1,24 @@
-"""`foveal status`."""
+"""The command `foveal status`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
-
-from foveal.cli.console import out, print_json
-from foveal.cli.live_status import states_table, summary
+from foveal.cli.console import print_json, stdout
+from foveal.cli.options import JsonFlag
 
 
-def status(study: Path, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
-    """Show how far a study is, from any terminal, while it runs or afterwards.
+def status(study: Path, *, json: JsonFlag = False) -> None:
+    """Show the progress of a study.
+
+    The command reads the study folder, so it works from any terminal, during the runs or afterwards.
 
     Parameters
     ----------
     study
         The study folder.
-    json
-        Print one JSON object on stdout.
     """
+    from foveal.cli.live_status import status_line, status_table
     from foveal.study.status import count_states, estimate_seconds_left, read_study_states
 
     states = read_study_states(study)
@@ -31,7 +29,7 @@ def status(study: Path, *, json: Annotated[bool, Parameter(negative="")] = False
                 "seed": state.config.seed,
                 "run": state.folder.name,
                 "state": state.state,
-                "share": state.share,
+                "progress": state.share,
             }
             for state in states
         ]
@@ -39,5 +37,5 @@ def status(study: Path, *, json: Annotated[bool, Parameter(negative="")] = False
             {**count_states(states), "seconds_left": estimate_seconds_left(states), "runs": runs}
         )
         return
-    out.print(states_table(states))
-    out.print(summary(states))
+    stdout.print(status_table(states))
+    stdout.print(status_line(states))

@@ -1,4 +1,4 @@
-"""Tables for the terminal; they fit 100 columns."""
+"""Tables and sentences about a study for the terminal, at most 100 columns wide."""
 
 from __future__ import annotations
 
@@ -14,22 +14,27 @@ if TYPE_CHECKING:
     from foveal.records import StudyRecord
     from foveal.stats import Comparison
 
-COLORS = {"better": "green", "worse": "red", "equivalent": "cyan", "undecided": "yellow"}
+VERDICT_COLORS = {
+    "better": "green",
+    "worse": "red",
+    "equivalent": "cyan",
+    "undecided": "yellow",
+}
 
 
-def study_table(part: StudyRecord, found: list[Comparison]) -> Table:
-    """Return one row a variant: accuracy, difference to `none` with its interval, verdict, cost.
+def comparison_table(cell: StudyRecord, comparisons: list[Comparison]) -> Table:
+    """Return the table of one cell: a row per variant with accuracy, difference, interval and verdict.
 
-    Time of training and kept memory stand there where they are stored, as multiples of those of `none`.
+    Training time and saved memory, where they are stored, are multiples of those of `none`.
     """
     from foveal.analysis import list_variant_costs
 
-    heading = f"{percent(found[0].level)} %\ninterval" if found else "interval"
-    data = part.runs[0].results["data"] if part.runs else "no images yet"
+    heading = f"{format_level(comparisons[0].level)} %\ninterval" if comparisons else "interval"
+    data = cell.runs[0].results["data"] if cell.runs else "no images yet"
     title = f"Test accuracy on {data}, final epoch"
-    if part.cell and part.cell.label:
-        title += f": {part.cell.label}"
-    costs = {cost["variant"]: cost for cost in list_variant_costs(part)}
+    if cell.cell and cell.cell.label:
+        title += f": {cell.cell.label}"
+    costs = {cost["variant"]: cost for cost in list_variant_costs(cell)}
     if "none" in costs:
         title += "; time and memory as multiples of none's"
     table = Table(
@@ -47,17 +52,32 @@ def study_table(part: StudyRecord, found: list[Comparison]) -> Table:
     if "none" in costs:
         table.add_column("time", justify="right", no_wrap=True)
         table.add_column("memory", justify="right", no_wrap=True)
-    by_variant = {comparison.variant: comparison for comparison in found}
-    for variant in part.variants:
-        accuracies = [run.results["test_accuracy"] for run in part.runs_of(variant)]
+    by_variant = {comparison.variant: comparison for comparison in comparisons}
+    for variant in cell.variants:
+        accuracies = [run.results["test_accuracy"] for run in cell.runs_of(variant)]
         if accuracies:
-            cells = row(variant, accuracies, by_variant.get(variant))
-            table.add_row(*cells, *times_none(costs, variant))
+            cells = accuracy_cells(variant, accuracies, by_variant.get(variant))
+            table.add_row(*cells, *cost_ratio_cells(costs, variant))
     return table
 
 
-def times_none(costs: dict[str, dict[str, Any]], variant: str) -> list[str]:
-    """Return time of training and kept memory as multiples of those of `none`."""
+def accuracy_cells(
+    variant: str, accuracies: list[float], comparison: Comparison | None
+) -> list[str]:
+    """Return the cells of one variant: name, seeds, accuracy, difference, interval, verdict."""
+    mean = f"{100 * statistics.fmean(accuracies):.2f}"
+    if len(accuracies) > 1:
+        mean += f" ± {100 * statistics.stdev(accuracies):.2f}"
+    cells = [escape(variant), str(len(accuracies)), mean]
+    if comparison is None:
+        return [*cells, "", "", ""]
+    verdict = f"[{VERDICT_COLORS[comparison.verdict]}]{comparison.verdict}[/]"
+    interval = format_interval(comparison.interval)
+    return [*cells, f"{100 * comparison.difference:+.2f}", interval, verdict]
+
+
+def cost_ratio_cells(costs: dict[str, dict[str, Any]], variant: str) -> list[str]:
+    """Return training time and saved memory of a variant as multiples of those of `none`."""
     if "none" not in costs:
         return []
     if variant not in costs:
@@ -66,45 +86,42 @@ def times_none(costs: dict[str, dict[str, Any]], variant: str) -> list[str]:
     return [f"{costs[variant][name] / costs['none'][name]:.2f}" for name in names]
 
 
-def percent(level: float) -> str:
-    """Write the level of an interval in percent, with as many places as it needs.
+def format_interval(ends: tuple[float, float]) -> str:
+    """Return an interval of fractions in points; empty if its ends are NaN.
 
-    >>> percent(0.95), percent(0.9875), percent(1 - 0.05 / 3)
+    >>> format_interval((-0.01, 0.025)), format_interval((float("nan"), float("nan")))
+    ('-1.00 to +2.50', '')
+    """
+    low, high = (100 * end for end in ends)
+    return "" if math.isnan(low) else f"{low:+.2f} to {high:+.2f}"
+
+
+def format_level(level: float) -> str:
+    """Return the level of an interval in percent, with as many decimals as it needs.
+
+    >>> format_level(0.95), format_level(0.9875), format_level(1 - 0.05 / 3)
     ('95', '98.75', '98.3333')
     """
     return f"{level:.4%}".rstrip("0%").rstrip(".")
 
 
-def row(variant: str, accuracies: list[float], comparison: Comparison | None) -> list[str]:
-    """Return the cells of one variant."""
-    mean = f"{100 * statistics.fmean(accuracies):.2f}"
-    if len(accuracies) > 1:
-        mean += f" ± {100 * statistics.stdev(accuracies):.2f}"
-    cells = [escape(variant), str(len(accuracies)), mean]
-    if comparison is None:
-        return [*cells, "", "", ""]
-    low, high = (100 * end for end in comparison.interval)
-    interval = "" if math.isnan(low) else f"{low:+.2f} to {high:+.2f}"
-    word = f"[{COLORS[comparison.verdict]}]{comparison.verdict}[/]"
-    return [*cells, f"{100 * comparison.difference:+.2f}", interval, word]
-
-
-def part_lines(found: list[Comparison]) -> list[str]:
-    """Return one sentence a variant on what the seeds show, and on the doubt the images add."""
-    if not found:
+def verdict_lines(comparisons: list[Comparison]) -> list[str]:
+    """Return one sentence per variant: the verdict, its reason, and the two sources of uncertainty."""
+    if not comparisons:
         return [
-            "There is nothing to compare: differences need runs of `none` and of another variant."
+            "There is nothing to compare. Differences need runs of `none` and of another variant."
         ]
     return [
-        f"[bold]{escape(one.variant)}[/]: {one.verdict}, {escape(one.reason)}.{two_doubts(one)}"
-        for one in found
+        f"[bold]{escape(comparison.variant)}[/]: {comparison.verdict}, {escape(comparison.reason)}."
+        f"{uncertainty_sentence(comparison)}"
+        for comparison in comparisons
     ]
 
 
-def two_doubts(comparison: Comparison) -> str:
-    """Say how much of the doubt comes from the seeds, and how much from the test images.
+def uncertainty_sentence(comparison: Comparison) -> str:
+    """Return the sentence about seed uncertainty and test-set uncertainty; empty if unknown.
 
-    The verdict is about the first: other seeds on these images.
+    The verdict uses the seed uncertainty only: it is about other seeds on the same test images.
     """
     split = comparison.split
     if split is None or math.isnan(split.seeds):
@@ -115,7 +132,8 @@ def two_doubts(comparison: Comparison) -> str:
     )
 
 
-def study_lines(record: StudyRecord) -> list[str]:
-    """Return what has to be said of the study as a whole."""
-    margin = f"[dim]Differences in points of accuracy to `none`; margin {record.design.margin:.2f} points.[/]"
-    return [*(f"[yellow]Note[/] {escape(note)}" for note in record.notes), margin]
+def footnote_lines(record: StudyRecord) -> list[str]:
+    """Return the caveats of a study and the line about units and margin."""
+    caveats = [f"[yellow]Caveat[/] {escape(caveat)}" for caveat in record.notes]
+    margin = f"margin {record.design.margin:.2f} points"
+    return [*caveats, f"[dim]Differences to `none` in points of accuracy; {margin}.[/]"]

@@ -1,17 +1,21 @@
-"""`foveal train`."""
+"""The command `foveal train`."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as ProgressBars
 
-from foveal.cli.console import LiveProgress, out, print_json
+from foveal.cli.console import print_json, print_message, stderr, stdout
+from foveal.cli.options import Flag, JsonFlag, OutFolder
 from foveal.study.config import RunConfig
+from foveal.study.progress import Progress
+from foveal.training.history import EpochMetrics
 
-DEFAULT = RunConfig()
-SHOWN = (
+DEFAULT_RUN = RunConfig()
+PRINTED_RESULTS = (
     "test_accuracy",
     "test_loss",
     "top5_accuracy",
@@ -27,38 +31,73 @@ SHOWN = (
 )
 
 
+class ProgressBar(Progress):
+    """Progress of one run: a bar over its steps and one line per epoch; without a terminal, lines only."""
+
+    def __init__(self) -> None:
+        self.bars = ProgressBars(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=stderr,
+            transient=True,
+        )
+        self.task = self.bars.add_task("", total=None)
+
+    def __enter__(self) -> ProgressBar:
+        self.bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bars.stop()
+
+    def begin_run(self, config: RunConfig) -> None:
+        """Show the variant and seed of the run."""
+        self.bars.update(self.task, description=f"{config.attention} seed {config.seed}")
+
+    def step(self, done: int, steps: int) -> None:
+        """Advance the bar."""
+        self.bars.update(self.task, completed=done, total=steps)
+
+    def epoch(self, row: EpochMetrics) -> None:
+        """Print the line of an epoch."""
+        print_message(
+            f"epoch {row.epoch:>3}  train {row.train_loss:.4f} {row.train_accuracy:7.2%}  "
+            f"test {row.test_loss:.4f} {row.test_accuracy:7.2%}  {row.time_seconds:6.1f} s"
+        )
+
+
 def train(
     *,
-    config: Annotated[RunConfig, Parameter(name="*")] = DEFAULT,
-    out_folder: Annotated[Path, Parameter(name="--out")],
-    resume: Annotated[bool, Parameter(negative="")] = False,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    config: Annotated[RunConfig, Parameter(name="*")] = DEFAULT_RUN,
+    out_folder: OutFolder,
+    resume: Flag = False,
+    json: JsonFlag = False,
 ) -> None:
-    """Train one network and leave a run folder.
+    """Train one network and write a run folder.
 
     Parameters
     ----------
     out_folder
-        The run folder; it must not hold a run with another config.
+        The run folder. It must not contain a run with another config.
     resume
-        Go on with an interrupted run.
-    json
-        Print one JSON object on stdout.
+        Continue an interrupted run.
     """
     from foveal.analysis.caveats import describe_loaded_weights
     from foveal.study.runner import run
 
-    with LiveProgress() as progress:
+    with ProgressBar() as progress:
         record = run(config, out_folder, resume=resume, progress=progress)
-    results = {name: record.results[name] for name in SHOWN} | {"run": str(out_folder)}
+    results = {name: record.results[name] for name in PRINTED_RESULTS} | {"run": str(out_folder)}
     if json:
         print_json(results)
         return
-    out.print(
+    stdout.print(
         f"{results['variant']}, seed {results['seed']}: test accuracy [bold]{results['test_accuracy']:.2%}[/] "
         f"after {results['epochs']} epochs, {results['parameters']:,} parameters, "
         f"{results['seconds']:.0f} s, {results['images_per_second']:,.0f} images/s"
     )
     if weights := describe_loaded_weights(record):
-        out.print(f"weights {weights}", soft_wrap=True, markup=False)
-    out.print(f"run     {out_folder}", soft_wrap=True, markup=False)
+        stdout.print(f"weights {weights}", soft_wrap=True, markup=False)
+    stdout.print(f"run     {out_folder}", soft_wrap=True, markup=False)

@@ -79,6 +79,16 @@ class Explanation:
             np.zeros((len(self.rows), classes), np.int64),
         )
 
+    def fill_agreement(self, variant: str) -> float | None:
+        """Return the rank correlation of the maps of several fills, a mean over images and seeds.
+
+        None for one fill.
+        """
+        if len(self.result.fills) < 2:
+            return None
+        by_seed = [self.result.fill_agreement(network.key) for network in self.networks[variant]]
+        return float(np.nanmean([float(values.nanmean()) for values in by_seed]))
+
 
 def explain(
     networks: Sequence[TrainedRun],

@@ -1,0 +1,121 @@
+"""Files of an explanation: figures, logits (npz) and numbers (JSON)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from foveal.plotting import save_figure
+from foveal.records.run import write_json
+from foveal.study.class_sheets import class_sheets
+from foveal.study.explanation_figures import (
+    draw_class_sheets,
+    draw_explanation,
+    draw_network_gates,
+    draw_robustness_figure,
+)
+from foveal.study.explanations import Explanation, compute_gate_maps
+from foveal.study.gate_findings import gate_findings
+from foveal.study.map_metrics import MapMetric
+from foveal.study.robustness_curves import robustness_curves
+from foveal.study.trained_runs import TrainedRun
+
+SCHEMA_VERSION = 2
+NUMBERS_FILE = "explain.json"
+MAX_GATE_IMAGES = 5
+
+
+def write_explanation(
+    folder: Path, explanation: Explanation, networks: Sequence[TrainedRun], content: dict[str, Any]
+) -> list[Path]:
+    """Write figures, logits and `content` into `folder` and return the paths.
+
+    Files of an earlier call that were not written again are deleted.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    previous = previous_files(folder)
+    written = save_figure(draw_explanation(explanation), folder / "comparison")
+    sheets = class_sheets(networks)
+    if sheets is not None and len(sheets.labels):
+        figure = draw_class_sheets(sheets, explanation, networks)
+        written += save_figure(figure, folder / "classes")
+    curves = robustness_curves(networks)
+    if curves is not None:
+        figure = draw_robustness_figure(curves, explanation)
+        written += save_figure(figure, folder / "robustness")
+    for network in first_of_each_variant(networks):
+        maps = compute_gate_maps(network, explanation, most=MAX_GATE_IMAGES)
+        if maps:
+            name = "".join(c if c.isalnum() or c in "-_=." else "-" for c in network.name)
+            figure = draw_network_gates(maps, network, explanation)
+            written += save_figure(figure, folder / f"gates-{name}")
+    explanation.result.save(folder / "occlusion.npz")
+    written.append(folder / "occlusion.npz")
+    for path in previous - set(written):
+        path.unlink(missing_ok=True)
+    write_json(folder / NUMBERS_FILE, content | {"files": [path.name for path in written]})
+    return [*written, folder / NUMBERS_FILE]
+
+
+def previous_files(folder: Path) -> set[Path]:
+    """Return the files that an earlier call wrote into `folder`, as listed in its JSON file."""
+    try:
+        names = json.loads((folder / NUMBERS_FILE).read_text())["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    return {folder / Path(str(name)).name for name in names}
+
+
+def first_of_each_variant(networks: Sequence[TrainedRun]) -> list[TrainedRun]:
+    """Return the network of the first seed of each variant."""
+    return list({network.name: network for network in reversed(networks)}.values())[::-1]
+
+
+def explanation_content(
+    explanation: Explanation, networks: Sequence[TrainedRun], metrics: dict[str, list[MapMetric]]
+) -> dict[str, Any]:
+    """Return the numbers of an explanation as JSON values."""
+    result, data = explanation.result, explanation.data
+    return {
+        "schema": SCHEMA_VERSION,
+        "data": data.name,
+        "data_checksum": data.checksum,
+        "image_selection": explanation.rule,
+        "window": result.windows.window,
+        "stride": result.windows.stride,
+        "edge": result.windows.edge,
+        "fill": list(result.fills),
+        "score": result.score,
+        "target": result.target,
+        "runs": [str(network.folder) for network in networks],
+        "images": [
+            {"index": int(index), "label": int(label), "class": data.classes[label]}
+            for index, label in zip(explanation.rows, explanation.labels, strict=True)
+        ],
+        "variants": {name: variant_content(explanation, name) for name in explanation.networks},
+        "gates": [asdict(finding) for finding in gate_findings(networks)],
+        "metrics": {name: [asdict(metric) for metric in each] for name, each in metrics.items()},
+    }
+
+
+def variant_content(explanation: Explanation, variant: str) -> dict[str, Any]:
+    """Return the numbers of one variant: lists with a value per image, means over the seeds."""
+    images = np.arange(len(explanation.labels))
+    networks = explanation.networks[variant]
+    correct_seeds = explanation.votes(variant)[images, explanation.labels]
+    under_occlusion = [
+        explanation.result.accuracy_under_occlusion(network.key) for network in networks
+    ]
+    return {
+        "seeds": [network.seed for network in networks],
+        "confidence": explanation.sureness(variant).tolist(),
+        "accuracy": (correct_seeds / len(networks)).tolist(),
+        "max_drop": explanation.falls(variant).tolist(),
+        "accuracy_under_occlusion": float(np.mean(under_occlusion)),
+        "fill_agreement": explanation.fill_agreement(variant),
+    }
