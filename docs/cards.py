@@ -12,7 +12,7 @@ from flow_drawing import draw
 from flows import FLOWS
 from tables import table, write_lines
 
-from foveal.attention import available, entry
+from foveal.attention import available, get_entry
 
 NETWORKS = {"resnet18": "ResNet-18", "resnet50": "ResNet-50"}
 COUNTED = ("parameters", "multiply-adds")
@@ -26,7 +26,7 @@ def write_cards(folder: Path) -> None:
     Raises:
         LookupError: `flows.py` draws a module that is not registered.
     """
-    registered = [name for name in available() if not entry(name).of]
+    registered = [name for name in available() if not get_entry(name).preset_of]
     if unknown := set(FLOWS) - set(registered):
         raise LookupError(f"docs/flows.py draws what is not registered: {', '.join(unknown)}.")
     modules = [*FLOWS, *(name for name in registered if name not in FLOWS)]
@@ -39,14 +39,8 @@ def write_cards(folder: Path) -> None:
 
 
 def presets(module: str) -> list[str]:
-    """Return the presets of a module, other names of it first."""
-    names = [name for name in available() if entry(name).of == module]
-    return sorted(names, key=lambda name: (not is_alias(name), name))
-
-
-def is_alias(name: str) -> bool:
-    """Say whether a preset is but another name of its module."""
-    return entry(name).preset == entry(entry(name).of).preset
+    """Return the presets of a module."""
+    return [name for name in available() if get_entry(name).preset_of == module]
 
 
 def overview(names: list[str]) -> Iterator[str]:
@@ -56,7 +50,7 @@ def overview(names: list[str]) -> Iterator[str]:
     rows = [
         (
             f"[`{name}`](#{anchor(name)})",
-            f"`{entry(name).where}`",
+            f"`{get_entry(name).where}`",
             *(f"{count:,}" for cost in each for count in (cost.parameters, cost.multiply_adds)),
         )
         for name, each in zip(names, costs, strict=True)
@@ -71,23 +65,24 @@ def anchor(name: str) -> str:
 
 def card(name: str) -> Iterator[str]:
     """Yield the lines of one card; that of a preset says only what differs from its module."""
-    found = entry(name)
+    found = get_entry(name)
     yield f"({anchor(name)})="
-    yield f"{'###' if found.of else '##'} `{name}`\n"
-    if found.of:
+    yield f"{'###' if found.preset_of else '##'} `{name}`\n"
+    if found.preset_of:
         yield from preset_card(name)
     else:
         yield from module_card(name)
-    if not (found.of and is_alias(name)):
-        yield from deviation_table(name)
-        yield from cost_table(name)
+    yield from deviation_table(name)
+    yield from cost_table(name)
 
 
 def module_card(name: str) -> Iterator[str]:
     """Yield what there is to say of a module: sentence, formula, figure, symbols, source, options."""
-    found = entry(name)
+    found = get_entry(name)
     said = read_docstring(found.factory)
     yield f"{linked(said.summary)}\n"
+    if found.aliases:
+        yield f"Other names: {', '.join(f'`{alias}`' for alias in found.aliases)}.\n"
     yield f":::{{container}} formula\n{markdown(said.formula)}\n:::\n"
     if name in FLOWS:
         figure = draw(FLOWS[name], name=name, description=f"Data flow of {name}: {said.formula}")
@@ -107,20 +102,19 @@ def meaning(said: Docstring, option: str) -> str:
     text = said.arguments.get(option, "")
     sent = re.fullmatch(r"see `(\w+)`\.", text)
     for name in FLOWS:
-        if sent and entry(name).factory.__name__ == sent[1]:
-            return read_docstring(entry(name).factory).arguments[option]
+        if sent and get_entry(name).factory.__name__ == sent[1]:
+            return read_docstring(get_entry(name).factory).arguments[option]
     return text
 
 
 def preset_card(name: str) -> Iterator[str]:
     """Yield what makes a preset."""
-    found = entry(name)
-    base = f"[`{found.of}`](#{anchor(found.of)})"
-    if is_alias(name):
-        yield f"Another name of {base}, with the same options.\n"
-        return
-    usual = entry(found.of).options
-    own = {option: value for option, value in found.preset.items() if value != usual[option]}
+    found = get_entry(name)
+    base = f"[`{found.preset_of}`](#{anchor(found.preset_of)})"
+    usual = get_entry(found.preset_of).options
+    own = {
+        option: value for option, value in found.preset_options.items() if value != usual[option]
+    }
     options = ", ".join(f"`{option}={shown(value)}`" for option, value in own.items())
     yield f"{base} with other defaults: {options}.\n"
 
@@ -134,8 +128,8 @@ def shown(value: object) -> str:
 
 def deviation_table(name: str) -> Iterator[str]:
     """Yield where the module differs from its paper, or a preset from its module."""
-    found = entry(name)
-    base = f"`{found.of}`" if found.of else "the paper"
+    found = get_entry(name)
+    base = f"`{found.preset_of}`" if found.preset_of else "the paper"
     if not found.deviations:
         yield f"No deviation from {base}.\n"
         return
@@ -160,7 +154,7 @@ def share(part: float) -> str:
 
 def linked(text: str) -> str:
     """Return prose of a docstring with a link from each module's class to its card."""
-    cards = {entry(name).factory.__name__: name for name in FLOWS}
+    cards = {get_entry(name).factory.__name__: name for name in FLOWS}
     return re.sub(
         r"`(\w+)`",
         lambda m: f"[{m[0]}](#{anchor(cards[m[1]])})" if m[1] in cards else m[0],

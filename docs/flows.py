@@ -37,7 +37,7 @@ FLOWS: dict[str, Flow] = {
         paths=("F avg stack conv norm sigma times out", "F max stack"),
         around=(("F", "times", 1.75),),
     ),
-    "cbam-paper": Flow(
+    "cbam": Flow(
         boxes={
             "F": Box("F", 0),
             "channel": Box("channel attention\nN × C × 1 × 1", 1),
@@ -50,7 +50,7 @@ FLOWS: dict[str, Flow] = {
         paths=("F channel times F1 spatial again F2",),
         around=(("F", "times", 0.75), ("F1", "again", 0.75)),
     ),
-    "bam-paper": Flow(
+    "bam": Flow(
         boxes={
             "F": Box("F", 0, 0.5),
             "pool": Box("AvgPool\nover H, W", 1, 0),

@@ -1,27 +1,27 @@
-"""What foveal says when it cannot go on, and the exit code that goes with it."""
+"""Errors with exit codes, and the forms of their messages."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 
 class FovealError(Exception):
-    """Something failed that the user did not ask for wrongly: a damaged file, say. Exit code 1."""
+    """A failure that the request did not cause, such as a corrupt file. Exit code 1."""
 
     exit_code = 1
 
 
 class CorruptRecordError(FovealError):
-    """A file is not as it was written. What only this can mend may be set aside and made again."""
+    """A file whose content differs from what was written; it may be quarantined and written again."""
 
 
 class UsageError(FovealError, ValueError):
-    """The request itself cannot be met: a name, an option or a path is wrong. Exit code 2."""
+    """A request that cannot be met: a wrong name, option, value or path. Exit code 2."""
 
     exit_code = 2
 
 
 def bad_parameter(name: str, should_be: str, found: object) -> UsageError:
-    """Return the error for one parameter, in the one form that all of them have.
+    """Return the error for a parameter with a wrong value.
 
     >>> raise bad_parameter("epochs", "at least 1", 0)
     Traceback (most recent call last):
@@ -30,15 +30,27 @@ def bad_parameter(name: str, should_be: str, found: object) -> UsageError:
     return UsageError(f"Parameter `{name}` should be {should_be}. Found `{name} = {found!r}`.")
 
 
-def unknown_name(kind: str, name: str, choices: Iterable[str]) -> UsageError:
-    """Return the error for a name that nothing has; it lists the names there are.
+def unknown_name(
+    kind: str,
+    name: str,
+    choices: Iterable[str],
+    *,
+    suggest: Callable[[str], str | None] | None = None,
+) -> UsageError:
+    """Return the error for an unknown name, with a suggestion and the valid names.
+
+    Args:
+        kind: what the name stands for, such as "model".
+        name: the unknown name.
+        choices: the valid names.
+        suggest: returns the valid name that was probably meant; by default the most similar choice.
 
     >>> raise unknown_name("model", "convnett", ["convnet"])
     Traceback (most recent call last):
     foveal.errors.UsageError: There is no model 'convnett'. Did you mean 'convnet'? Choose from: convnet.
     """
     choices = list(choices)
-    close = difflib.get_close_matches(name, choices, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    listed = f" Choose from: {', '.join(choices)}." if choices else ""
-    return UsageError(f"There is no {kind} {name!r}.{hint}{listed}")
+    meant = suggest(name) if suggest else next(iter(difflib.get_close_matches(name, choices)), None)
+    hint = "" if meant is None else f" Did you mean {meant!r}?"
+    choose = f" Choose from: {', '.join(choices)}." if choices else ""
+    return UsageError(f"There is no {kind} {name!r}.{hint}{choose}")

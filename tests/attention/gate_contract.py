@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from foveal.attention import Gate, available, captured_maps, create, entry
+from foveal.attention import Gate, captured_maps, create
 from foveal.errors import UsageError
 
 SHAPES = [
@@ -17,8 +17,7 @@ SHAPES = [
 
 # Biases right in front of a batch norm, which takes them out again in training: no gradient.
 BEFORE_NORM = {
-    "bam-paper": {"channel.expand.bias", "spatial.project.bias"},
-    "parallel": {"channel.expand.bias", "spatial.project.bias"},
+    "bam": {"channel.expand.bias", "spatial.project.bias"},
     "bam-official": {
         "channel.reduce.bias", "spatial.reduce.bias", "spatial.context.0.bias", "spatial.context.1.bias",
     },
@@ -194,13 +193,7 @@ CHECKS: list[Check] = [
     unknown_options_are_refused,
     channels_are_checked,
 ]
-# These take a second each, so another name of the same thing is spared them.
 SLOW_CHECKS: list[Check] = [compiles, exports]
-
-
-def distinct_names() -> list[str]:
-    """Return the names that are not another name of one that is there."""
-    return [n for n in available() if not entry(n).of or entry(n).deviations]
 
 
 HAS_COMPILER = any(shutil.which(compiler) for compiler in ("c++", "g++", "clang++"))

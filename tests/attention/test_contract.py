@@ -11,11 +11,10 @@ from attention.gate_contract import (
     HAS_COMPILER,
     SLOW_CHECKS,
     Check,
-    distinct_names,
     features,
     randomized,
 )
-from foveal.attention import Gate, available, captured_maps, create, entry, register, registry
+from foveal.attention import Gate, available, captured_maps, create, get_entry, register, registry
 from foveal.cli import main
 from foveal.errors import UsageError
 from foveal.validation import require_positive_int
@@ -33,14 +32,14 @@ def test_contract(check: Check, name: str) -> None:
     check(name)
 
 
-@pytest.mark.parametrize("name", distinct_names())
+@pytest.mark.parametrize("name", available())
 @pytest.mark.parametrize("check", SLOW_CHECKS, ids=lambda check: check.__name__)
 def test_compile_and_export(check: Check, name: str) -> None:
     check(name)
 
 
 @pytest.mark.skipif(not HAS_COMPILER, reason="inductor needs a C++ compiler")
-@pytest.mark.parametrize("name", ["series", "parallel"])
+@pytest.mark.parametrize("name", ["cbam", "bam"])
 def test_inductor(name: str) -> None:
     torch._dynamo.reset()
     gate, x = randomized(name, 12).eval(), features(2, 12, 6, 5)
@@ -69,7 +68,6 @@ def test_a_module_made_on_the_fly_is_found_and_held_to_the_contract(
         patch.setattr(registry, "ENTRIES", dict(registry.ENTRIES))
         register("brightness", where="conv")(Brightness)
         assert "brightness" in available()
-        assert "brightness" in distinct_names()
         for check in CHECKS + SLOW_CHECKS:
             check("brightness")
         assert main(["list", "--json"]) == 0
@@ -101,12 +99,16 @@ def test_the_contract_finds_a_module_that_breaks_it(monkeypatch: pytest.MonkeyPa
 
 def test_every_preset_says_what_it_changes() -> None:
     for name in available():
-        found = entry(name)
+        found = get_entry(name)
         assert all(all(row) and len(row) == 3 for row in found.deviations)
-        if found.of:
-            changed = {k for k, v in found.preset.items() if entry(found.of).options[k] != v}
+        if found.preset_of:
+            changed = {
+                k
+                for k, v in found.preset_options.items()
+                if get_entry(found.preset_of).options[k] != v
+            }
             assert bool(changed) == bool(found.deviations)
-            assert changed == set(found.preset)
+            assert changed == set(found.preset_options)
 
 
 def test_the_output_has_the_dtype_of_the_input_whatever_that_of_the_map() -> None:
@@ -119,7 +121,7 @@ def test_the_output_has_the_dtype_of_the_input_whatever_that_of_the_map() -> Non
 
 
 def test_maps_of_nested_gates_have_their_names() -> None:
-    network = nn.Sequential(nn.Conv2d(3, 8, 3), create("series", 8), create("parallel", 8))
+    network = nn.Sequential(nn.Conv2d(3, 8, 3), create("cbam", 8), create("bam", 8))
     keys = list(network.state_dict())
     with captured_maps(network) as maps:
         assert maps == {}
@@ -133,7 +135,7 @@ def test_maps_of_nested_gates_have_their_names() -> None:
 
 
 def test_maps_of_a_compiled_model_are_refused() -> None:
-    gate = create("series", 8)
+    gate = create("cbam", 8)
     wrapped = torch.compile(gate)
     assert isinstance(wrapped, nn.Module)
     gate.compile()
@@ -143,14 +145,14 @@ def test_maps_of_a_compiled_model_are_refused() -> None:
 
 
 OPTIONS: list[tuple[str, dict[str, object]]] = [
-    ("series", {"order": "spatial-first", "dilation": 2}),
-    ("series", {"pools": "avg+max+lp+lse", "planes": "max+avg", "norm": False}),
+    ("cbam", {"order": "spatial-first", "dilation": 2}),
+    ("cbam", {"pools": "avg+max+lp+lse", "planes": "max+avg", "norm": False}),
     ("channel", {"bias": False, "reduction": 1, "gate": "hardsigmoid"}),
     ("spatial", {"kernel_size": 3}),
-    ("parallel", {"branches": "cbam", "pools": "max", "kernel_size": 3, "dilation": 2}),
-    ("parallel", {"dilation": 2, "reduction": 4, "kernel_size": 5, "pools": "avg+lse"}),
-    ("parallel", {"combine": "max", "norm": "hidden", "bias": False, "gate": "hardsigmoid"}),
-    ("parallel", {"norm": "hidden", "pools": "avg+max"}),
+    ("bam", {"branches": "cbam", "pools": "max", "kernel_size": 3, "dilation": 2}),
+    ("bam", {"dilation": 2, "reduction": 4, "kernel_size": 5, "pools": "avg+lse"}),
+    ("bam", {"combine": "max", "norm": "hidden", "bias": False, "gate": "hardsigmoid"}),
+    ("bam", {"norm": "hidden", "pools": "avg+max"}),
 ]
 
 
@@ -163,18 +165,18 @@ def test_options_are_taken(name: str, options: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("series", {"order": "first"}),
+        ("cbam", {"order": "first"}),
         ("channel", {"pools": "avg+mean"}),
         ("channel", {"reduction": 0}),
         ("channel", {"rounding": "up"}),
         ("channel", {"gate": "softmax"}),
         ("spatial", {"kernel_size": 4}),
         ("spatial", {"dilation": 0}),
-        ("parallel", {"branches": "both"}),
-        ("parallel", {"combine": "mean"}),
-        ("parallel", {"norm": "start"}),
-        ("parallel", {"norm": "hidden", "branches": "cbam"}),
-        ("parallel", {"dilation": 0}),
+        ("bam", {"branches": "both"}),
+        ("bam", {"combine": "mean"}),
+        ("bam", {"norm": "start"}),
+        ("bam", {"norm": "hidden", "branches": "cbam"}),
+        ("bam", {"dilation": 0}),
         ("eca", {"kernel_size": 2}),
         ("simam", {"e_lambda": 0}),
     ],
@@ -182,10 +184,3 @@ def test_options_are_taken(name: str, options: dict[str, object]) -> None:
 def test_wrong_values_are_refused(name: str, options: dict[str, object]) -> None:
     with pytest.raises(UsageError, match=r"Parameter `\w+` should be .* Found"):
         create(name, 8, **options)
-
-
-def test_unknown_name_lists_choices() -> None:
-    with pytest.raises(
-        UsageError, match=r"Did you mean 'series'\? Choose from: .*channel.*spatial"
-    ):
-        create("serie", 8)

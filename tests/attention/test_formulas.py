@@ -49,7 +49,7 @@ def test_gate_function() -> None:
 
 
 @pytest.mark.parametrize("order", ["channel-first", "spatial-first"])
-def test_series(order: str) -> None:
+def test_cbam(order: str) -> None:
     module = CBAM(12, reduction=3, order=order).double().eval()
     w, x = randomize(module), features(2, 12, 6, 5)
     out = x.numpy()
@@ -83,7 +83,7 @@ def branches_of_bam(f: Array, w: Weights, *, norms: str, dilation: int) -> tuple
 
 @pytest.mark.parametrize("combine", COMBINATIONS)
 @pytest.mark.parametrize("norms", ["end", "hidden"])
-def test_parallel(combine: str, norms: str) -> None:
+def test_bam(combine: str, norms: str) -> None:
     module = BAM(12, reduction=4, dilation=2, combine=combine, norm=norms).double().eval()
     w, x = randomize(module), features(2, 12, 9, 6)
     f = x.numpy()
@@ -91,7 +91,7 @@ def test_parallel(combine: str, norms: str) -> None:
     assert_equal(module, x, f + f * sigmoid(COMBINATIONS[combine](mc, ms)))
 
 
-def test_parallel_of_the_halves_of_cbam() -> None:
+def test_bam_with_the_branches_of_cbam() -> None:
     module = BAM(12, reduction=4, branches="cbam").double().eval()
     w, x = randomize(module), features(2, 12, 6, 5)
     f = x.numpy()
@@ -103,7 +103,7 @@ def parameters(name: str, channels: int, **options: object) -> int:
     return sum(p.numel() for p in create(name, channels, **options).parameters())
 
 
-@pytest.mark.parametrize("name", ["series", "cbam-paper", "cbam-official"])
+@pytest.mark.parametrize("name", ["cbam", "cbam-official"])
 @pytest.mark.parametrize(
     ("channels", "reduction"), [(64, 16), (32, 8), (512, 16), (10, 16)], ids=str
 )
@@ -116,7 +116,7 @@ def test_parameters_of_cbam(name: str, channels: int, reduction: int) -> None:
 @pytest.mark.parametrize(
     ("name", "channels", "expected"),
     [
-        ("bam-paper", 256, 17_747),
+        ("bam", 256, 17_747),
         ("bam-official", 256, 17_361),
         ("bam-official", 512, 68_513),
         ("bam-official", 1024, 272_193),
@@ -145,6 +145,6 @@ def test_equal_maxima_share_the_gradient_or_do_not() -> None:
 
 def test_the_gradient_at_a_map_of_zeros_is_finite() -> None:
     x = torch.zeros(2, 8, 5, 4, requires_grad=True)
-    create("series", 8, pools="avg+max+lp+lse", planes="avg+max+lp+lse")(x).sum().backward()
+    create("cbam", 8, pools="avg+max+lp+lse", planes="avg+max+lp+lse")(x).sum().backward()
     assert x.grad is not None
     assert x.grad.isfinite().all()

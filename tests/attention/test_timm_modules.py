@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from foveal.attention import available, create, entry
+from foveal.attention import available, create, get_entry
 from foveal.errors import UsageError
 
 # What each module is called there, and here.
@@ -92,8 +92,8 @@ def test_coordinate_is_that_of_timm() -> None:
 def test_names_of_timm_are_its_own() -> None:
     assert not any(name.startswith("timm") for name in available())
     assert type(create("timm/ese", 16)).__name__ == "EffectiveSEModule"
-    assert entry("timm/se").where == "residual"
-    assert entry("timm/se").options["rd_ratio"] == 1 / 16
+    assert get_entry("timm/se").where == "residual"
+    assert get_entry("timm/se").options["rd_ratio"] == 1 / 16
 
 
 def test_names_that_timm_does_not_have() -> None:
@@ -108,7 +108,7 @@ def test_options_of_timm_are_checked() -> None:
     # timm's own signature would swallow this one: def __init__(self, channels, ..., **_).
     with pytest.raises(UsageError, match=r"no option of attention 'timm/ese' 'reduction'"):
         create("timm/ese", 16, reduction=4)
-    assert "_" not in entry("timm/ese").options
+    assert "_" not in get_entry("timm/ese").options
     with pytest.raises(UsageError, match="timm refuses to make 'eca'"):
         create("timm/eca", None, kernel_size=2)  # type: ignore[arg-type]
 

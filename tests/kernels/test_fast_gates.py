@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from attention.gate_contract import BEFORE_NORM, SHAPES, distinct_names, features, randomized
+from attention.gate_contract import BEFORE_NORM, SHAPES, features, randomized
 from foveal.attention import (
     CBAM,
     ChannelAttention,
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.skipif(
 )
 FORMATS = [torch.contiguous_format, torch.channels_last]
 DRAWS = 32
-POOLED = ["channel", "spatial", "series", "cbam-official", "se", "eca", "parallel", "bam-official"]
+POOLED = ["channel", "spatial", "cbam", "cbam-official", "se", "eca", "bam", "bam-official"]
 
 
 def computed(gate: nn.Module, x: Tensor, g: Tensor, *, fast: bool) -> dict[str, Tensor]:
@@ -96,7 +96,7 @@ def agree(name: str, gate: nn.Module, x: Tensor) -> None:
 
 
 @pytest.mark.parametrize("memory_format", FORMATS)
-@pytest.mark.parametrize("name", distinct_names())
+@pytest.mark.parametrize("name", available())
 def test_it_agrees_with_the_plain_path(name: str, memory_format: torch.memory_format) -> None:
     for shape in SHAPES:
         x = features(*shape).contiguous(memory_format=memory_format)
@@ -134,7 +134,7 @@ def test_gradients_are_those_of_finite_differences(
         assert torch.autograd.gradcheck(gate, (x,))
 
 
-@pytest.mark.parametrize("name", ["channel", "spatial", "series"])
+@pytest.mark.parametrize("name", ["channel", "spatial", "cbam"])
 def test_of_equal_maxima_the_same_one_gets_the_gradient(name: str) -> None:
     gate = randomized(name, 8).eval()
     for memory_format in FORMATS:
@@ -178,9 +178,7 @@ def test_what_is_no_number_stays_none(name: str) -> None:
     assert out[1].isnan().any()
 
 
-@pytest.mark.parametrize(
-    "name", ["channel", "spatial", "series", "se", "eca", "parallel", "bam-official"]
-)
+@pytest.mark.parametrize("name", ["channel", "spatial", "cbam", "se", "eca", "bam", "bam-official"])
 def test_of_the_size_of_the_map_only_the_input_is_kept(name: str) -> None:
     gate, x = create(name, 16), features(4, 16, 12, 10).requires_grad_()
     kept: set[int] = set()
@@ -208,7 +206,7 @@ def test_hooks_of_the_gates_within_are_called() -> None:
 
 @pytest.mark.parametrize(
     ("name", "within"),
-    [("channel", ""), ("spatial", ""), ("series", "channel"), ("series", "spatial")],
+    [("channel", ""), ("spatial", ""), ("cbam", "channel"), ("cbam", "spatial")],
 )
 def test_a_map_alone_has_gradients(name: str, within: str) -> None:
     gate = create(name, 6).double().eval()
@@ -227,7 +225,7 @@ def test_a_map_alone_has_gradients(name: str, within: str) -> None:
 
 
 def test_a_map_that_is_captured_changes_nothing() -> None:
-    gate, x = randomized("parallel", 8).eval(), features(2, 8, 5, 4)
+    gate, x = randomized("bam", 8).eval(), features(2, 8, 5, 4)
     with native_kernels(True):
         plain = gate(x)
         with captured_maps(gate) as maps:
@@ -237,7 +235,7 @@ def test_a_map_that_is_captured_changes_nothing() -> None:
 
 @pytest.mark.parametrize("memory_format", FORMATS)
 def test_a_map_that_is_replaced_is_the_one_that_weighs(memory_format: torch.memory_format) -> None:
-    for name in ("parallel", "bam-official"):
+    for name in ("bam", "bam-official"):
         gate = randomized(name, 8).eval()
         assert isinstance(gate, Gate)
         gate.tap.register_forward_hook(lambda _m, _i, map_: map_.square())
@@ -249,11 +247,11 @@ def test_a_map_that_is_replaced_is_the_one_that_weighs(memory_format: torch.memo
 def test_a_map_that_is_replaced_within_a_series_weighs(
     within: str, memory_format: torch.memory_format
 ) -> None:
-    gate = randomized("series", 8).eval()
+    gate = randomized("cbam", 8).eval()
     inner = gate.get_submodule(within)
     assert isinstance(inner, Gate)
     inner.tap.register_forward_hook(lambda _m, _i, map_: map_.square())
-    agree("series", gate, features(2, 8, 5, 4).contiguous(memory_format=memory_format))
+    agree("cbam", gate, features(2, 8, 5, 4).contiguous(memory_format=memory_format))
 
 
 VARIANTS: list[tuple[dict[str, Any], bool]] = [
@@ -289,7 +287,7 @@ def test_the_norm_of_a_series_learns_once_of_a_map_that_somebody_changes(
 ) -> None:
     found: list[dict[str, Tensor]] = []
     for fast in (True, False):
-        gate = randomized("series", 8).train()
+        gate = randomized("cbam", 8).train()
         inner = gate.get_submodule(within)
         assert isinstance(inner, Gate)
         if how == "another":
@@ -305,7 +303,7 @@ def test_the_norm_of_a_series_learns_once_of_a_map_that_somebody_changes(
 
 
 def test_gradients_under_autocast_are_those_outside_of_it() -> None:
-    gate, x = randomized("series", 512).eval(), features(2, 512, 5, 4)
+    gate, x = randomized("cbam", 512).eval(), features(2, 512, 5, 4)
     found: list[Tensor] = []
     for inside in (True, False):
         taken = x.clone().requires_grad_()
@@ -371,7 +369,7 @@ def test_weights_of_a_kind_of_their_own_are_left_to_torch() -> None:
 
 def test_a_wide_series_agrees() -> None:
     x = features(3, 512, 5, 4).contiguous(memory_format=torch.channels_last)
-    agree("series", randomized("series", 512).eval(), x)
+    agree("cbam", randomized("cbam", 512).eval(), x)
 
 
 def test_a_series_calls_what_somebody_waits_for_or_does_not_know() -> None:
@@ -411,7 +409,7 @@ def test_logits_of_any_size_weigh_alike(size: float, memory_format: torch.memory
 
 
 def test_threads_do_not_change_a_bit() -> None:
-    gate, x = randomized("series", 16).eval(), features(3, 16, 9, 7)
+    gate, x = randomized("cbam", 16).eval(), features(3, 16, 9, 7)
     before, found = torch.get_num_threads(), []
     for threads in (1, 2, 3):
         torch.set_num_threads(threads)
@@ -452,7 +450,7 @@ def no_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
 
 @pytest.mark.usefixtures("no_library")
 def test_without_a_compiler_gates_are_plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    gate, x = create("series", 8).eval(), features(2, 8, 5, 4)
+    gate, x = create("cbam", 8).eval(), features(2, 8, 5, 4)
     with native_kernels(False):
         plain = gate(x)
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)

@@ -169,18 +169,18 @@ def test_step_and_removal(networks: dict[str, nn.Module], name: str) -> None:
     keys = list(model.state_dict())
     before = model(x).detach()
 
-    same = insert(model, "series", where=place, start="identity")
+    same = insert(model, "cbam", where=place, start="identity")
     assert [key for key in model.state_dict() if ".attention." not in key] == keys
     torch.testing.assert_close(model(x), before, rtol=1e-6, atol=1e-6)
     same.remove()
 
-    insertion = insert(model, "series", where=place)
+    insertion = insert(model, "cbam", where=place)
     assert not torch.allclose(model(x), before)
     insertion.remove()
     assert list(model.state_dict()) == keys
     assert torch.equal(model(x), before)
 
-    insertion = insert(model, "series", where=place, start="identity")
+    insertion = insert(model, "cbam", where=place, start="identity")
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     for _ in range(2):  # the first step moves the weight of the gate, the second the gate
         optimizer.zero_grad()
@@ -214,24 +214,24 @@ def test_pattern_function_and_joined_places(networks: dict[str, nn.Module]) -> N
 
 def test_default_place_is_that_of_the_paper() -> None:
     model = resnet18(num_classes=7, stem="cifar", image_size=32)
-    assert insert(model, "series", dry_run=True).where == "residual"
-    assert insert(model, "parallel", dry_run=True).where == "stage"
+    assert insert(model, "cbam", dry_run=True).where == "residual"
+    assert insert(model, "bam", dry_run=True).where == "stage"
 
 
 def test_a_list_gives_one_value_a_site() -> None:
     model = resnet18(num_classes=7, stem="cifar", image_size=32)
-    insertion = insert(model, "parallel", dilation=[1, 2, 4])
+    insertion = insert(model, "bam", dilation=[1, 2, 4])
     dilations = [gate.spatial.context[0].dilation for gate in insertion.gates]  # type: ignore[index, union-attr]
     assert dilations == [(1, 1), (2, 2), (4, 4)]
     with pytest.raises(UsageError, match="a list of 8, one a site"):
-        insert(model, "series", reduction=[4, 8])
+        insert(model, "cbam", reduction=[4, 8])
 
 
 @pytest.mark.parametrize("where", ["layer1", "fc", "layer1.0.nothing"])
 def test_modules_that_cannot_hold_a_gate(where: str) -> None:
     model = resnet18(num_classes=7, stem="cifar", image_size=32)
     with pytest.raises(UsageError, match=r"runs through its children|weighs \(N, C|No module"):
-        insert(model, "series", where=where)
+        insert(model, "cbam", where=where)
     assert not any(name.endswith("attention") for name, _ in model.named_modules())
 
 
@@ -258,7 +258,7 @@ def test_a_module_that_would_run_the_gate_itself_is_refused() -> None:
 
 def test_a_rebuilt_norm_keeps_its_gate() -> None:
     model = resnet18(num_classes=7, stem="cifar", image_size=32).eval()
-    insert(model, "series")
+    insert(model, "cbam")
     x, expected = images(32), None
     expected = model(x)
     rebuilt = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
@@ -269,7 +269,7 @@ def test_a_rebuilt_norm_keeps_its_gate() -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_a_norm_fused_away_does_not_take_its_gate_in_silence() -> None:
     model = resnet18(num_classes=7, stem="cifar", image_size=32).eval()
-    insert(model, "series")
+    insert(model, "cbam")
     fused = fuse_modules(model, [["layer1.0.conv2", "layer1.0.bn2"]])  # type: ignore[no-untyped-call]
     with pytest.raises(AttributeError, match="no attribute 'attention'"):
         fused(images(32))
@@ -278,16 +278,16 @@ def test_a_norm_fused_away_does_not_take_its_gate_in_silence() -> None:
 def test_wrapped_models_are_refused() -> None:
     model = nn.DataParallel(resnet18(num_classes=7, stem="cifar", image_size=32))
     with pytest.raises(UsageError, match="before the model is wrapped in DataParallel"):
-        insert(model, "series")
+        insert(model, "cbam")
 
 
 def test_pretrained_weights_load_before_and_after() -> None:
     weights = torchvision.models.resnet18(weights=None, num_classes=7).state_dict()
     before = resnet18(num_classes=7)
     before.load_state_dict(weights)
-    insert(before, "series", seed=3)
+    insert(before, "cbam", seed=3)
     after = resnet18(num_classes=7)
-    insert(after, "series", seed=3)
+    insert(after, "cbam", seed=3)
     missing, unexpected = after.load_state_dict(weights, strict=False)
     assert unexpected == []
     assert all(".attention." in key for key in missing)
@@ -305,7 +305,7 @@ def test_our_resnet_is_that_of_torchvision() -> None:
 def test_parameter_groups_and_a_running_optimizer() -> None:
     model = resnet18(num_classes=7, stem="cifar", image_size=32)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    insertion = insert(model, "series")
+    insertion = insert(model, "cbam")
     insertion.join(optimizer, lr=0.5)
     gates = {id(p) for gate in insertion.gates for p in gate.parameters()}
     assert {id(p) for p in optimizer.param_groups[1]["params"]} == gates
@@ -320,6 +320,6 @@ def test_parameter_groups_and_a_running_optimizer() -> None:
 
 
 def test_printed_in_a_notebook() -> None:
-    html = insert(resnet18(num_classes=7, stem="cifar", image_size=32), "series")._repr_html_()
+    html = insert(resnet18(num_classes=7, stem="cifar", image_size=32), "cbam")._repr_html_()
     assert html.count("<tr>") == 10
     assert "layer4.1.bn2" in html

@@ -12,7 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from foveal.models import AttentionModel, build_model
 
-ATTENTION = ["series", "parallel", "timm/ese"]
+ATTENTION = ["cbam", "bam", "timm/ese"]
 
 
 def images() -> Tensor:
@@ -55,7 +55,7 @@ def test_distributed(model: nn.Module) -> None:
 
 
 def test_saved_as_a_recipe(tmp_path: Path) -> None:
-    options = {"num_classes": 7, "attention": "series:reduction=8:where=residual+stage"}
+    options = {"num_classes": 7, "attention": "cbam:reduction=8:where=residual+stage"}
     shell = AttentionModel("resnet18", **options).eval()
     shell.save_pretrained(tmp_path)
     assert {"config.json", "model.safetensors", "README.md"} == {p.name for p in tmp_path.iterdir()}

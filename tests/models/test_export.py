@@ -13,7 +13,7 @@ from foveal.models.export import export
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-@pytest.mark.parametrize("attention", ["series", "parallel"])
+@pytest.mark.parametrize("attention", ["cbam", "bam"])
 def test_onnx_and_torch_export(tmp_path: Path, attention: str) -> None:
     model = build_model("resnet18", attention=attention).train()
     model.get_submodule("layer1").eval()  # a user's own choice, to be left alone

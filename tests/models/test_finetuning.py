@@ -43,21 +43,21 @@ def test_the_head_makes_the_logits(name: str) -> None:
 
 
 def test_a_gate_is_no_head() -> None:
-    model = build_model("convnet", attention="series:where=conv")
+    model = build_model("convnet", attention="cbam:where=conv")
     assert head_of(model) is model.get_submodule("head.logits")
     with pytest.raises(UsageError, match="Sequential has no head"):
         head_of(nn.Sequential(nn.ReLU()))
 
 
 def test_one_group_in_the_order_of_the_model() -> None:
-    model = build_model("resnet18", attention="series")
+    model = build_model("resnet18", attention="cbam")
     (group,) = trainable_groups(model, lr=0.1)
     assert names(model, group) == [name for name, _ in model.named_parameters()]
     assert group["lr"] == 0.1
 
 
 def test_gates_at_their_own_rate() -> None:
-    model = build_model("resnet18", attention="series", start="identity")
+    model = build_model("resnet18", attention="cbam", start="identity")
     backbone, gates = trainable_groups(model, lr=0.1, gate_lr=0.01)
     own = [name for name, _ in model.named_parameters() if ".attention." in name]
     assert names(model, gates) == own
@@ -69,7 +69,7 @@ def test_gates_at_their_own_rate() -> None:
 def test_a_frozen_backbone_leaves_the_head_and_the_gates(
     gate_lr: float | None, expected: float
 ) -> None:
-    model = build_model("convnet", attention="series")
+    model = build_model("convnet", attention="cbam")
     head, gates = trainable_groups(model, lr=0.1, gate_lr=gate_lr, freeze_backbone=True)
     assert names(model, head) == ["head.logits.weight", "head.logits.bias"]
     assert (head["lr"], gates["lr"]) == (0.1, expected)

@@ -12,7 +12,7 @@ from foveal.attention import available
 from foveal.errors import UsageError
 from foveal.models import ConvNet, build_model, load_model, place_of, save_model
 
-VARIANTS = ["none", *available(), "parallel:branches=cbam", "series:order=spatial-first"]
+VARIANTS = ["none", *available(), "bam:branches=cbam", "cbam:order=spatial-first"]
 
 
 def images(count: int = 2) -> Tensor:
@@ -43,8 +43,8 @@ def test_backbone_is_the_same_in_every_variant(attention: str) -> None:
 
 
 def test_gates_hang_on_the_seed_and_the_site_alone() -> None:
-    one, same = (build_model("convnet", attention="series", seed=1) for _ in range(2))
-    other = build_model("convnet", attention="series", seed=2)
+    one, same = (build_model("convnet", attention="cbam", seed=1) for _ in range(2))
+    other = build_model("convnet", attention="cbam", seed=2)
     keys = [key for key in one.state_dict() if "attention.channel.reduce.weight" in key]
     assert all(torch.equal(one.state_dict()[key], same.state_dict()[key]) for key in keys)
     assert not any(torch.equal(one.state_dict()[key], other.state_dict()[key]) for key in keys)
@@ -54,7 +54,7 @@ def test_building_leaves_the_generators_alone() -> None:
     torch.manual_seed(3)
     expected = torch.rand(4)
     torch.manual_seed(3)
-    insert(build_model("convnet"), "series")
+    insert(build_model("convnet"), "cbam")
     assert torch.equal(torch.rand(4), expected)
 
 
@@ -87,11 +87,11 @@ def test_sites_have_their_true_shapes() -> None:
 def test_tracing_changes_no_statistics() -> None:
     model = ConvNet()
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    insert(model, "series").remove()
+    insert(model, "cbam").remove()
     assert all(torch.equal(model.state_dict()[key], value) for key, value in before.items())
 
 
-@pytest.mark.parametrize("attention", ["series", "parallel"])
+@pytest.mark.parametrize("attention", ["cbam", "bam"])
 def test_result_can_be_copied_and_pickled(attention: str) -> None:
     model = build_model("convnet", attention=attention).eval()
     expected = model(images())
@@ -100,7 +100,7 @@ def test_result_can_be_copied_and_pickled(attention: str) -> None:
 
 
 def test_a_second_gate_at_a_site_is_refused() -> None:
-    model = build_model("convnet", attention="series")
+    model = build_model("convnet", attention="cbam")
     with pytest.raises(
         UsageError, match=r"'blocks\.0\.relu' has attention already: remove it first"
     ):
@@ -111,24 +111,24 @@ def test_a_module_called_twice_is_refused() -> None:
     relu = nn.ReLU()
     model = nn.Sequential(nn.Conv2d(3, 4, 3), relu, nn.Conv2d(4, 4, 3), relu)
     with pytest.raises(UsageError, match="'1', which is called 2 times"):
-        insert(model, "series", example=torch.zeros(1, 3, 9, 9))
+        insert(model, "cbam", example=torch.zeros(1, 3, 9, 9))
 
 
 def test_a_network_without_the_place_is_refused() -> None:
     with pytest.raises(UsageError, match="has no place 'conv'"):
-        insert(nn.Sequential(nn.Conv2d(3, 4, 3)), "series", example=torch.zeros(1, 3, 9, 9))
+        insert(nn.Sequential(nn.Conv2d(3, 4, 3)), "cbam", example=torch.zeros(1, 3, 9, 9))
 
 
 def test_unknown_place_model_and_attention_are_refused() -> None:
     with pytest.raises(UsageError, match=r"No module of the network is chosen by 'everywhere'"):
-        insert(ConvNet(), "series", where="everywhere")
+        insert(ConvNet(), "cbam", where="everywhere")
     with pytest.raises(UsageError, match=r"no model 'covnet'. Did you mean 'convnet'"):
         build_model("covnet")
     with pytest.raises(UsageError, match="Did you mean 'reduction'"):
-        build_model("convnet", attention="series:reducton=8")
+        build_model("convnet", attention="cbam:reducton=8")
 
 
-@pytest.mark.parametrize("spec", ["series:reduction", "series:=8", "none:reduction=8"])
+@pytest.mark.parametrize("spec", ["cbam:reduction", "cbam:=8", "none:reduction=8"])
 def test_badly_written_variants_are_refused(spec: str) -> None:
     with pytest.raises(UsageError):
         build_model("convnet", attention=spec)
@@ -138,7 +138,7 @@ def test_saved_model_says_the_same(tmp_path: object) -> None:
     from pathlib import Path
 
     folder = Path(str(tmp_path))
-    built_with = {"name": "convnet", "num_classes": 7, "attention": "series:reduction=8"}
+    built_with = {"name": "convnet", "num_classes": 7, "attention": "cbam:reduction=8"}
     model = build_model(**built_with, seed=9).eval()  # type: ignore[arg-type]
     save_model(model, folder, **built_with)
     assert torch.equal(load_model(folder).eval()(images()), model(images()))
@@ -147,12 +147,12 @@ def test_saved_model_says_the_same(tmp_path: object) -> None:
 @pytest.mark.parametrize(
     ("name", "attention", "place"),
     [
-        ("convnet", "series", "conv"),
-        ("resnet18", "series", "residual"),
-        ("resnet18", "parallel", "stage"),
-        ("torchvision/resnet18", "parallel", "stage"),
-        ("resnet18", "series:where=residual+stage", "residual+stage"),
-        ("resnet18", "series:where=layer4.*.bn2", "layer4.*.bn2"),
+        ("convnet", "cbam", "conv"),
+        ("resnet18", "cbam", "residual"),
+        ("resnet18", "bam", "stage"),
+        ("torchvision/resnet18", "bam", "stage"),
+        ("resnet18", "cbam:where=residual+stage", "residual+stage"),
+        ("resnet18", "cbam:where=layer4.*.bn2", "layer4.*.bn2"),
         ("resnet18", "none", None),
         ("resnet18", "wide", None),
         ("resnet18", "same-time", None),
@@ -164,7 +164,7 @@ def test_where_a_variant_stands(name: str, attention: str, place: str | None) ->
 
 def test_place_that_the_network_does_not_have() -> None:
     with pytest.raises(UsageError, match="has no place 'residual'"):
-        place_of("convnet", attention="series:where=residual")
+        place_of("convnet", attention="cbam:where=residual")
 
 
 @pytest.mark.parametrize("attention", ["same-time", "same-time:like=parallel:reduction=8"])

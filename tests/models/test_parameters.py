@@ -33,7 +33,7 @@ def test_parameters(row: tuple[str, str, int, int, int, int, int], column: int) 
 
 
 @pytest.mark.parametrize("name", ["convnet", "resnet18", "resnet50"])
-@pytest.mark.parametrize("like", ["series", "series:reduction=2", "parallel"])
+@pytest.mark.parametrize("like", ["cbam", "cbam:reduction=2", "bam"])
 def test_wide_has_as_many_parameters_and_no_attention(name: str, like: str) -> None:
     wide = build_model(name, attention=f"wide:like={like}")
     wanted = sum(p.numel() for p in build_model(name, attention=like).parameters())

@@ -48,7 +48,7 @@ def same(model: nn.Module, state: dict[str, Tensor]) -> bool:
 def test_a_gated_network_starts_as_the_plain_one(tmp_path: Path, name: str, source: str) -> None:
     plain = network(seed=3)
     path = write(tmp_path / name, plain.state_dict())
-    model = network("series", start="identity", seed=5)
+    model = network("cbam", start="identity", seed=5)
     report = load_pretrained(model, path, source=source)
     assert torch.equal(model(IMAGE), plain(IMAGE))
     assert set(report.loaded) == set(plain.state_dict())
@@ -58,15 +58,15 @@ def test_a_gated_network_starts_as_the_plain_one(tmp_path: Path, name: str, sour
 
 
 def test_gates_in_the_file_are_loaded_too(tmp_path: Path) -> None:
-    saved = network("series", seed=3)
-    model = network("series", seed=5)
+    saved = network("cbam", seed=3)
+    model = network("cbam", seed=5)
     report = load_pretrained(model, write(tmp_path / "w.safetensors", saved.state_dict()))
     assert same(model, saved.state_dict())
     assert report.missing == ()
 
 
 def test_what_a_run_leaves_is_read(tmp_path: Path) -> None:
-    built_with = {"name": "convnet", "num_classes": 7, "attention": "series"}
+    built_with = {"name": "convnet", "num_classes": 7, "attention": "cbam"}
     saved = build_model(**built_with, seed=3)  # type: ignore[arg-type]
     save_model(saved, tmp_path, **built_with)
     model = build_model(**built_with, seed=5)  # type: ignore[arg-type]
@@ -101,7 +101,7 @@ def test_a_head_of_another_width_is_refused(tmp_path: Path) -> None:
 def test_nothing_else_may_be_missing(tmp_path: Path, drop: str) -> None:
     state = network(seed=3).state_dict()
     del state[drop]
-    model = network("series", seed=5)
+    model = network("cbam", seed=5)
     before = copied(model)
     with pytest.raises(UsageError, match=rf"1 keys are missing \({drop}\) and 0 unexpected"):
         load_pretrained(model, write(tmp_path / "w.pt", state))
@@ -111,7 +111,7 @@ def test_nothing_else_may_be_missing(tmp_path: Path, drop: str) -> None:
 def test_nothing_unexpected_is_let_by(tmp_path: Path) -> None:
     model = network()
     before = copied(model)
-    path = write(tmp_path / "w.pt", network("series", seed=3).state_dict())
+    path = write(tmp_path / "w.pt", network("cbam", seed=3).state_dict())
     with pytest.raises(UsageError, match=r"unexpected \(layer1\.0\.bn2\.attention\..*w\.pt may"):
         load_pretrained(model, path)
     assert same(model, before)

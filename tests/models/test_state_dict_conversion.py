@@ -87,8 +87,8 @@ def test_a_whole_network_of_the_reference_implementation() -> None:
     assert sum(p.numel() for p in model.parameters()) == described["params"]
     torch.testing.assert_close(model(values["x"]), values["logits"], rtol=1e-4, atol=1e-4)
 
-    ours = build_model("resnet18", num_classes=100, attention="series").eval()
-    report = load_state(ours, import_state(wrapped, "official", target="series"))
+    ours = build_model("resnet18", num_classes=100, attention="cbam").eval()
+    report = load_state(ours, import_state(wrapped, "official", target="cbam"))
     assert len(report.converted) == 8
     assert all("planes exchanged" in line for line in report.converted)
     torch.testing.assert_close(ours(values["x"]), values["logits"], rtol=1e-4, atol=1e-4)
@@ -121,7 +121,7 @@ def test_the_bam_of_the_reference_implementation_finds_its_stages() -> None:
 
 def test_a_resnet_of_torchvision() -> None:
     theirs = torchvision.models.resnet18(weights=None, num_classes=7).eval()
-    ours = build_model("resnet18", num_classes=7, stem="imagenet", attention="series").eval()
+    ours = build_model("resnet18", num_classes=7, stem="imagenet", attention="cbam").eval()
     state = import_state(theirs.state_dict(), "torchvision")
     before = {key: value.clone() for key, value in ours.state_dict().items()}
     with pytest.raises(UsageError, match=r"missing \(layer1\.0\.bn2\.attention\..*partial=True"):

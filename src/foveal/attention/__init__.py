@@ -1,7 +1,7 @@
-"""Attention modules: each in a file of its own, made by name.
+"""Attention modules: one file per module, created by name.
 
-To add one, write `attention/NAME.py` with a class under `@register("NAME", where=...)`, and import it
-here.
+To add a module, write `attention/NAME.py` with a class under `@register("NAME", where=...)`, and import
+the class here.
 """
 
 from foveal.attention.bam import BAM
@@ -11,15 +11,24 @@ from foveal.attention.coordinate import CoordinateAttention
 from foveal.attention.eca import EfficientChannelAttention
 from foveal.attention.gate import Gate
 from foveal.attention.map_capture import captured_maps
-from foveal.attention.registry import available, create, entry, preset, register
+from foveal.attention.registry import (
+    AttentionEntry,
+    available,
+    create,
+    get_entry,
+    register,
+    register_preset,
+    resolve_name,
+)
 from foveal.attention.scse import ConcurrentSqueezeExcitation
 from foveal.attention.se import SqueezeExcitation
 from foveal.attention.simam import SimAM
 from foveal.attention.spatial import SpatialAttention
 from foveal.attention.triplet import TripletAttention
-from foveal.attention.variant_spec import Spec, parse_spec
+from foveal.attention.variant_spec import VariantSpec, canonical_variant, parse_variant
 
 __all__ = [
+    "AttentionEntry",
     "BAM",
     "CBAM",
     "ChannelAttention",
@@ -29,14 +38,16 @@ __all__ = [
     "Gate",
     "SimAM",
     "SpatialAttention",
-    "Spec",
     "SqueezeExcitation",
     "TripletAttention",
+    "VariantSpec",
     "available",
+    "canonical_variant",
     "captured_maps",
     "create",
-    "entry",
-    "parse_spec",
-    "preset",
+    "get_entry",
+    "parse_variant",
     "register",
+    "register_preset",
+    "resolve_name",
 ]

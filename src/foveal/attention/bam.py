@@ -11,7 +11,7 @@ from torch import Tensor
 from foveal.attention.bam_branches import ChannelBranch, SpatialBranch
 from foveal.attention.channel import ChannelAttention
 from foveal.attention.gate import Gate
-from foveal.attention.registry import preset, register
+from foveal.attention.registry import register, register_preset
 from foveal.attention.spatial import SpatialAttention
 from foveal.errors import bad_parameter
 from foveal.kernels.dispatch import has_hooks, takes_fast_path
@@ -27,8 +27,9 @@ JOINED = {"sum", "product"}  # those that the fast path has
 
 
 @register(
-    "bam-paper",
+    "bam",
     where="stage",
+    aliases=("parallel", "bam-paper"),
     deviations=(
         ("between the layers of a branch", "ReLU, as in the authors' code", "not said"),
         ("biases of the convolutions", "yes, as in the authors' code", "not said"),
@@ -126,11 +127,9 @@ def given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-preset("parallel", of="bam-paper")
-
-preset(
+register_preset(
     "bam-official",
-    of="bam-paper",
+    base="bam",
     combine="product",
     norm="hidden",
     deviations=(

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from foveal.attention.channel import ChannelAttention
 from foveal.attention.fused_cbam import runs_in_series, weighed_in_series
-from foveal.attention.registry import preset, register
+from foveal.attention.registry import register, register_preset
 from foveal.attention.spatial import SpatialAttention
 from foveal.validation import require_one_of
 
@@ -14,8 +14,9 @@ ORDERS = ("channel-first", "spatial-first")
 
 
 @register(
-    "cbam-paper",
+    "cbam",
     where="residual",
+    aliases=("series", "cbam-paper"),
     deviations=(
         ("biases of the MLP", "yes, as in the authors' code", "not said"),
         ("width of the MLP", "floor(C/r), at least 1", "C/r"),
@@ -29,7 +30,7 @@ class CBAM(nn.Module):
     F' = Mc(F) (x) F, F'' = Ms(F') (x) F'
 
     F is `x`, Mc is the map of the child `channel` and Ms that of `spatial`; the second sees what the
-    first left. `cbam-paper` is the paper where it speaks, and the authors' code where it is silent.
+    first left. `cbam` is the paper where it speaks, and the authors' code where it is silent.
 
     Args:
         channels: C.
@@ -95,11 +96,9 @@ class CBAM(nn.Module):
         return f"order={self.order!r}"
 
 
-preset("series", of="cbam-paper")
-
-preset(
+register_preset(
     "cbam-official",
-    of="cbam-paper",
+    base="cbam",
     planes="max+avg",
     norm_momentum=0.01,
     norm_scale=0.0,
@@ -110,9 +109,9 @@ preset(
     ),
 )
 
-preset(
+register_preset(
     "cbam-timm",
-    of="cbam-paper",
+    base="cbam",
     bias=False,
     rounding="nearest",
     pools="avg+amax",

@@ -25,7 +25,7 @@ def captured_maps(model: nn.Module) -> Iterator[dict[str, Tensor]]:
 
     >>> import torch
     >>> from foveal.attention import captured_maps, create
-    >>> gate = create("series", 8)
+    >>> gate = create("cbam", 8)
     >>> with captured_maps(gate) as maps:
     ...     _ = gate(torch.zeros(2, 8, 5, 4))
     >>> {name: tuple(values.shape) for name, values in maps.items()}

@@ -1,9 +1,13 @@
-"""Attention modules by name: each file of this folder registers its own."""
+"""Registry of attention modules: lookup by name, creation, options.
+
+Each module of this package registers its class, and some register presets of a class.
+"""
 
 from __future__ import annotations
 
+import difflib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -14,104 +18,208 @@ from foveal.errors import unknown_name
 
 Module = TypeVar("Module", bound=type[nn.Module])
 Deviation = tuple[str, str, str]
-"""A point, what holds here, and what holds in that from which it deviates."""
+"""One deviation: what it concerns, the choice here, the choice in the source."""
 
-TIMM = "timm/"
+TIMM_PREFIX = "timm/"
+TIMM_SITE = "residual"
+SPELLING_CUTOFF = 0.7  # similarity from which a name counts as a misspelling of another
+PRESET_CUTOFF = 0.85  # the same for presets: a doubtful match means the module itself
 
 
 @dataclass(frozen=True)
-class Entry:
-    """How one name is made, and what is said of it.
+class AttentionEntry:
+    """A registered attention module: names, factory, default sites, options, documentation.
 
-    `where` is the place that its paper gives it. `of` names the entry of which it is a preset; the
-    deviations are from that one, and from the paper where `of` is empty.
+    Attributes:
+        name: the canonical name.
+        factory: called with the number of channels and the options; returns the module.
+        where: the sites of the module's paper, used unless `where=` is given.
+        aliases: other names of the same module.
+        preset_of: name of the module of which this entry is a preset; empty for a module itself.
+        preset_options: options in which a preset differs from its module.
+        deviations: deviations of a module from its paper, or of a preset from its module.
     """
 
+    name: str
     factory: Callable[..., nn.Module]
     where: str
-    preset: dict[str, object] = field(default_factory=dict)
-    of: str = ""
+    aliases: tuple[str, ...] = ()
+    preset_of: str = ""
+    preset_options: Mapping[str, object] = field(default_factory=dict)
     deviations: tuple[Deviation, ...] = ()
 
     @property
     def options(self) -> dict[str, object]:
-        """The options it takes, with their defaults."""
+        """The options with their defaults."""
         _, *parameters = inspect.signature(self.factory).parameters.values()
         named = [p for p in parameters if p.kind is not p.VAR_KEYWORD]
-        return {p.name: p.default for p in named} | self.preset
+        return {p.name: p.default for p in named} | dict(self.preset_options)
 
     @property
     def summary(self) -> str:
-        """What it does, in the first sentence of its docstring."""
+        """The first line of the factory's docstring."""
         return (inspect.getdoc(self.factory) or "").partition("\n")[0]
 
 
-ENTRIES: dict[str, Entry] = {}
+ENTRIES: dict[str, AttentionEntry] = {}
 
 
 def register(
-    name: str, *, where: str, deviations: tuple[Deviation, ...] = ()
+    name: str,
+    *,
+    where: str,
+    aliases: tuple[str, ...] = (),
+    deviations: tuple[Deviation, ...] = (),
 ) -> Callable[[Module], Module]:
-    """Register a module class under `name`; its first argument is the number of channels.
+    """Return a decorator that registers a module class under `name`.
 
-    `where` is the place it takes when none is asked for, `deviations` are those from its paper.
+    The class takes the number of channels as its first argument.
+
+    Args:
+        name: the canonical name, in lower case.
+        where: the sites of the module's paper.
+        aliases: other names of the module.
+        deviations: deviations from the paper.
     """
 
-    def add(module: Module) -> Module:
-        ENTRIES[name] = Entry(module, where, deviations=deviations)
+    def add_entry(module: Module) -> Module:
+        ENTRIES[name] = AttentionEntry(name, module, where, aliases, deviations=deviations)
         return module
 
-    return add
+    return add_entry
 
 
-def preset(
-    name: str, *, of: str, deviations: tuple[Deviation, ...] = (), **options: object
+def register_preset(
+    name: str, *, base: str, deviations: tuple[Deviation, ...] = (), **options: object
 ) -> None:
-    """Register `name` as the module `of` with other defaults, which `deviations` put into words."""
-    base = ENTRIES[of]
-    ENTRIES[name] = Entry(base.factory, base.where, base.preset | options, of, deviations)
+    """Register `name` as the module `base` with other defaults.
+
+    Args:
+        name: the canonical name of the preset.
+        base: name of a registered module.
+        deviations: deviations from that module.
+        options: the other defaults.
+    """
+    module = ENTRIES[base]
+    ENTRIES[name] = AttentionEntry(
+        name,
+        module.factory,
+        module.where,
+        preset_of=base,
+        preset_options=options,
+        deviations=deviations,
+    )
 
 
 def available() -> list[str]:
-    """Return our own names that `create` knows, sorted; it takes timm's as `timm/NAME` besides.
+    """Return the canonical names of all registered modules and presets, sorted.
+
+    `create` also accepts aliases, class names, any case, and timm's modules as `timm/NAME`.
 
     >>> from foveal.attention import available
-    >>> "series" in available()
+    >>> "cbam" in available()
     True
     """
     return sorted(ENTRIES)
 
 
-def entry(name: str) -> Entry:
-    """Return what is registered under `name`, or what timm has under it for `timm/NAME`.
+def resolve_name(name: str) -> str:
+    """Return the canonical name of a registered module, given any of its names in any case.
+
+    The names are the canonical one, the aliases and the class name. Names of timm (`timm/NAME`) are
+    returned unchanged.
 
     Raises:
-        UsageError: there is nothing; the message lists what there is.
+        UsageError: no module has this name; the message suggests one and lists all.
+
+    >>> [resolve_name(name) for name in ("CBAM", "series", "SqueezeExcitation")]
+    ['cbam', 'cbam', 'se']
     """
-    if name.startswith(TIMM):
-        return Entry(timm_factory(name.removeprefix(TIMM)), "residual")
-    if name not in ENTRIES:
-        raise unknown_name("attention module", name, available())
-    return ENTRIES[name]
+    if name.startswith(TIMM_PREFIX):
+        return name
+    canonical = list_spellings().get(name.casefold())
+    if canonical is None:
+        raise unknown_name("attention module", name, available(), suggest=suggest_name)
+    return canonical
+
+
+def list_spellings() -> dict[str, str]:
+    """Return the canonical name by every accepted name, casefolded: names, aliases, class names."""
+    classes = {
+        entry.factory.__name__: name for name, entry in ENTRIES.items() if not entry.preset_of
+    }
+    aliases = {alias: name for name, entry in ENTRIES.items() for alias in entry.aliases}
+    spellings = classes | aliases | {name: name for name in ENTRIES}
+    return {spelling.casefold(): name for spelling, name in spellings.items()}
+
+
+def suggest_name(typed: str, *, extra: Iterable[str] = ()) -> str | None:
+    """Return the canonical name that a misspelled name most likely means, None without a close one.
+
+    A preset is suggested only for a near spelling of the preset itself; otherwise its module is, so that
+    an unknown name never leads to a lesser form of the module.
+
+    Args:
+        typed: the name without a match.
+        extra: further names that are valid where it was typed.
+
+    >>> [suggest_name(typed) for typed in ("cbma", "squeeze-excite", "cbam-oficial", "cbam-torch", "x")]
+    ['cbam', 'se', 'cbam-official', 'cbam', None]
+    """
+    spellings = {name: name for name in extra} | list_spellings()
+    text = typed.casefold()
+    match = find_close_spelling(text, spellings)
+    if match is None:
+        return None
+    name = spellings[match]
+    base = ENTRIES[name].preset_of if name in ENTRIES else ""
+    is_near = match.startswith(text) or measure_similarity(text, match) >= PRESET_CUTOFF
+    return base if base and not is_near else name
+
+
+def find_close_spelling(text: str, spellings: Iterable[str]) -> str | None:
+    """Return the spelling most similar to `text`, or one that begins with it, or one that it contains."""
+    close = difflib.get_close_matches(text, spellings, n=1, cutoff=SPELLING_CUTOFF)
+    if close:
+        return close[0]
+    begun = [spelling for spelling in spellings if len(text) > 2 and spelling.startswith(text)]
+    contained = [spelling for spelling in spellings if len(spelling) > 2 and spelling in text]
+    return min(begun, key=len, default=None) or max(contained, key=len, default=None)
+
+
+def measure_similarity(first: str, second: str) -> float:
+    """Return the similarity of two texts, from 0 to 1."""
+    return difflib.SequenceMatcher(None, second, first).ratio()
+
+
+def get_entry(name: str) -> AttentionEntry:
+    """Return the registry entry of a module, given any of its names, or one for timm's `timm/NAME`.
+
+    Raises:
+        UsageError: no module has this name; the message lists all names.
+    """
+    if name.startswith(TIMM_PREFIX):
+        return AttentionEntry(name, timm_factory(name.removeprefix(TIMM_PREFIX)), TIMM_SITE)
+    return ENTRIES[resolve_name(name)]
 
 
 def create(name: str, channels: int, **options: object) -> nn.Module:
-    """Make the attention module `name` for feature maps of `channels` channels.
+    """Create the attention module `name` for feature maps with `channels` channels.
 
     Raises:
-        UsageError: the name or an option is unknown, or an option has a value that it cannot have.
+        UsageError: the name or an option is unknown, or an option has an invalid value.
 
     >>> from foveal.attention import create
-    >>> sum(p.numel() for p in create("bam-paper", 256).parameters())
+    >>> sum(p.numel() for p in create("bam", 256).parameters())
     17747
     """
-    found = entry(name)
-    check_options(name, found, options)
-    return found.factory(channels, **(found.preset | options))
+    entry = get_entry(name)
+    require_known_options(entry, options)
+    return entry.factory(channels, **(dict(entry.preset_options) | options))
 
 
-def check_options(name: str, found: Entry, options: dict[str, object]) -> None:
-    """Refuse options that the module does not have."""
+def require_known_options(entry: AttentionEntry, options: Iterable[str]) -> None:
+    """Raise a `UsageError` for the first option that the module does not have."""
     for option in options:
-        if option not in found.options:
-            raise unknown_name(f"option of attention {name!r}", option, found.options)
+        if option not in entry.options:
+            raise unknown_name(f"option of attention {entry.name!r}", option, entry.options)

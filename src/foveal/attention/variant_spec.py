@@ -1,21 +1,38 @@
-"""Attention as it is typed: a name, then options after colons."""
+"""Variants as text: an attention module's name, then options after colons."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from foveal.attention.registry import TIMM, available, check_options, entry
+from foveal.attention.registry import (
+    TIMM_PREFIX,
+    available,
+    get_entry,
+    list_spellings,
+    require_known_options,
+    resolve_name,
+    suggest_name,
+)
 from foveal.errors import UsageError, unknown_name
-from foveal.variant_names import BASELINE, CONTROLS
+from foveal.variant_names import BASELINE, CONTROL_OPTION, CONTROLS, WHERE_OPTION, join_variant
+
+DEFAULT_CONTROLLED = (
+    "cbam"  # the module that a control is a control of, unless `like=` names another
+)
 
 
 @dataclass(frozen=True)
-class Spec:
-    """What one variant asks for. `where` is None for the place that the module's paper gives it.
+class VariantSpec:
+    """A parsed variant: canonical name, sites and options.
 
-    Three names are no attention: `none`; `wide`, the plain network with as many parameters as one with
-    the attention `like` (by default `series`), whose options may follow; and `same-time`, the plain
-    network trained for as long as the one with the attention `like` takes.
+    Three names insert no attention: `none`, the plain network; `wide`, the plain network with as many
+    parameters as one with the module `like` (by default `cbam`), whose options may follow; and
+    `same-time`, the plain network trained for as long as the one with the module `like`.
+
+    Attributes:
+        name: canonical name of the attention module, or one of the three names above.
+        where: sites of the gates; None for the module's default.
+        options: options that were typed, by name.
     """
 
     name: str
@@ -23,40 +40,94 @@ class Spec:
     options: dict[str, object] = field(default_factory=dict)
 
 
-def parse_spec(text: str) -> Spec:
-    """Read a variant such as `series:reduction=8:order=spatial-first:where=conv`.
+def parse_variant(text: str) -> VariantSpec:
+    """Parse a variant such as `cbam:reduction=8:order=spatial-first:where=conv`.
 
     Raises:
-        UsageError: a name or an option is unknown, or an option is not written `option=value`.
+        UsageError: a name or an option is unknown, an option occurs twice or is not written
+            `option=value`.
 
-    >>> parse_spec("series:reduction=8")
-    Spec(name='series', where=None, options={'reduction': 8})
+    >>> parse_variant("CBAM:reduction=8")
+    VariantSpec(name='cbam', where=None, options={'reduction': 8})
     """
-    name, *parts = text.split(":")
-    options: dict[str, object] = {}
-    for part in parts:
-        option, equals, value = part.partition("=")
-        if not equals or not option or not value:
-            raise UsageError(
-                f"Write options as name=value after colons, as in 'series:reduction=8'. Found {text!r}."
-            )
-        options[option] = read_value(value)
-    where = options.pop("where", None)
+    typed_name, *parts = text.split(":")
+    name = resolve_variant_name(typed_name)
+    options = read_options(parts, text)
+    where = options.pop(WHERE_OPTION, None)
     if name == BASELINE:
         if options or where:
-            raise UsageError(f"The variant 'none' takes no options. Found {text!r}.")
+            raise UsageError(f"The variant {BASELINE!r} takes no options. Found {text!r}.")
     elif name in CONTROLS:
-        like = str(options.setdefault("like", "series"))
-        check_options(like, entry(like), {k: v for k, v in options.items() if k != "like"})
-    elif name in available() or name.startswith(TIMM):
-        check_options(name, entry(name), options)
+        controlled = get_entry(str(options.pop(CONTROL_OPTION, DEFAULT_CONTROLLED)))
+        require_known_options(controlled, options)
+        options = {CONTROL_OPTION: controlled.name, **options}
     else:
-        raise unknown_name("variant", name, [BASELINE, *available(), *sorted(CONTROLS)])
-    return Spec(name, None if where is None else str(where), options)
+        require_known_options(get_entry(name), options)
+    return VariantSpec(name, None if where is None else str(where), options)
+
+
+def canonical_variant(text: str) -> str:
+    """Return the one spelling shared by all ways to type the same variant.
+
+    The name is the canonical one. Options are sorted, and an option at its default is left out. `where`
+    stays as typed, because its default depends on the network. A control always names its module.
+
+    Raises:
+        UsageError: `text` is not a valid variant, see `parse_variant`.
+
+    >>> [canonical_variant(text) for text in ("series", "CBAM:reduction=16", "wide")]
+    ['cbam', 'cbam', 'wide:like=cbam']
+    >>> canonical_variant("BAM:where=stage:dilation=2:combine=product")
+    'bam:combine=product:dilation=2:where=stage'
+    """
+    spec = parse_variant(text)
+    if spec.name == BASELINE:
+        return BASELINE
+    first = {option: value for option, value in spec.options.items() if option == CONTROL_OPTION}
+    defaults = get_entry(str(first.get(CONTROL_OPTION, spec.name))).options
+    options = {} if spec.where is None else {WHERE_OPTION: spec.where}
+    for option, value in spec.options.items():
+        if option != CONTROL_OPTION and not is_default(value, defaults[option]):
+            options[option] = write_value(value, defaults[option])
+    return join_variant(spec.name, first | dict(sorted(options.items())))
+
+
+def resolve_variant_name(name: str) -> str:
+    """Return the canonical name of a variant without its options.
+
+    Raises:
+        UsageError: no variant has this name; the message suggests one and lists all.
+    """
+    plain = [BASELINE, *sorted(CONTROLS)]
+    if name.casefold() in plain:
+        return name.casefold()
+    if name.startswith(TIMM_PREFIX) or name.casefold() in list_spellings():
+        return resolve_name(name)
+    raise unknown_name(
+        "variant",
+        name,
+        [BASELINE, *available(), *sorted(CONTROLS)],
+        suggest=lambda typed: suggest_name(typed, extra=plain),
+    )
+
+
+def read_options(parts: list[str], variant: str) -> dict[str, object]:
+    """Return the options of a variant from its parts `option=value`."""
+    options: dict[str, object] = {}
+    for part in parts:
+        option, _, value = part.partition("=")
+        if not option or not value:
+            raise UsageError(
+                f"Write options as name=value after colons, as in 'cbam:reduction=8'. Found {variant!r}."
+            )
+        if option in options:
+            raise UsageError(f"The option {option!r} occurs twice in {variant!r}. Remove one.")
+        options[option] = read_value(value)
+    return options
 
 
 def read_value(text: str) -> object:
-    """Read a whole number, a decimal, true or false, or else a word.
+    """Return the value of an option: an integer, a float, true or false, otherwise the text itself.
 
     >>> [read_value(text) for text in ("8", "0.5", "true", "avg+max")]
     [8, 0.5, True, 'avg+max']
@@ -69,3 +140,22 @@ def read_value(text: str) -> object:
         except ValueError:
             continue
     return text
+
+
+def is_default(value: object, default: object) -> bool:
+    """Return True if an option's value is its default, in type too: 1 is not True, but is 1.0."""
+    same_type = type(value) is type(default) or (type(value) is int and type(default) is float)
+    return same_type and value == default
+
+
+def write_value(value: object, default: object) -> str:
+    """Return an option's value as text that `read_value` reads back; an integer as its default's type.
+
+    >>> write_value(True, False), write_value(2, 1.0)
+    ('true', '2.0')
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int) and isinstance(default, float):
+        return str(float(value))
+    return str(value)

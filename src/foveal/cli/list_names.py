@@ -11,11 +11,11 @@ from foveal.cli.options import JsonFlag
 
 def list_names(*, json: JsonFlag = False) -> None:
     """List attention modules with their options, models and data sets."""
-    from foveal.attention import available, entry
+    from foveal.attention import available, get_entry
     from foveal.data import data_names
     from foveal.models import model_names
 
-    entries = {name: entry(name) for name in available()}
+    entries = {name: get_entry(name) for name in available()}
     if json:
         attention = {
             name: {"summary": module.summary, "where": module.where, "options": module.options}

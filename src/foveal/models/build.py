@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from foveal.attention import parse_spec
-from foveal.attention.variant_spec import Spec
+from foveal.attention import parse_variant
+from foveal.attention.variant_spec import VariantSpec
 from foveal.errors import UsageError, unknown_name
 from foveal.models.convnet import ConvNet
 from foveal.models.insertion import insert
@@ -54,8 +54,8 @@ def build_model(
         in_channels: channels of the images.
         image_size: their height and width.
         stem: of a ResNet, `imagenet` or `cifar`; by default `cifar` for images under 64 px.
-        attention: a variant such as `none`, `series` or `series:reduction=8:where=residual+stage`; or
-            `wide:like=series`, one of our networks without attention, but as many parameters; or
+        attention: a variant such as `none`, `cbam` or `cbam:reduction=8:where=residual+stage`; or
+            `wide:like=cbam`, one of our networks without attention, but as many parameters; or
             `same-time`, the plain network.
         start: see `insert`.
         seed: of the weights.
@@ -66,7 +66,7 @@ def build_model(
     >>> build_model("convnet", attention="channel:reduction=4").blocks[0].relu.attention.reduce
     Linear(in_features=32, out_features=8, bias=True)
     """
-    spec = parse_spec(attention)
+    spec = parse_variant(attention)
     make = backbone_maker(name, in_channels, image_size, stem)
     if spec.name == WIDE_CONTROL:
         make = widened(name, partial(make, num_classes=num_classes), spec)
@@ -82,17 +82,19 @@ def build_model(
 def place_of(name: str, *, attention: str, **built_with: Any) -> str | None:
     """Return where `build_model`, given the same, puts attention, None for a variant without any.
 
-    >>> place_of("resnet18", attention="parallel"), place_of("convnet", attention="parallel")
+    >>> place_of("resnet18", attention="bam"), place_of("convnet", attention="bam")
     ('stage', 'conv')
     """
-    spec = parse_spec(attention)
+    spec = parse_variant(attention)
     if spec.name in WITHOUT_ATTENTION:
         return None
     model = build_model(name, **built_with)
     return insert(model, spec.name, where=spec.where, dry_run=True, **spec.options).where  # type: ignore[arg-type]
 
 
-def widened(name: str, make: Callable[..., nn.Module], spec: Spec) -> Callable[..., nn.Module]:
+def widened(
+    name: str, make: Callable[..., nn.Module], spec: VariantSpec
+) -> Callable[..., nn.Module]:
     """Return what makes the plain network as large as the one with the attention `spec` is like."""
     if name not in model_names():
         raise UsageError(f"Only our own networks can be made wider: {', '.join(model_names())}.")

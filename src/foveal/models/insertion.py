@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from foveal.attention import create, entry
+from foveal.attention import create, get_entry
 from foveal.attention.identity_start import IdentityStart
 from foveal.attention.inserted import MARK, gate_of
 from foveal.errors import UsageError, bad_parameter
@@ -154,8 +154,8 @@ def insert(
             there already, or the model is wrapped for distribution or compiled.
 
     >>> from foveal.models import ConvNet
-    >>> print(insert(ConvNet(), "series"))
-    series at 'conv'
+    >>> print(insert(ConvNet(), "cbam"))
+    cbam at 'conv'
     site           shape         parameters
     blocks.0.relu  32 x 32 x 32         262
     blocks.1.relu  64 x 16 x 16         680
@@ -165,7 +165,8 @@ def insert(
     if type(model).__name__ in WRAPPERS:
         raise UsageError(f"Insert attention before the model is wrapped in {type(model).__name__}.")
     require_one_of("start", start, STARTS)
-    paper = entry(attention).where
+    entry = get_entry(attention)
+    attention, paper = entry.name, entry.where
     example = example_of(model) if example is None else example
     nodes = trace(model, example)
     where = default_place(nodes, paper) if where is None else where

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from foveal.attention import entry
+from foveal.attention import get_entry
 from foveal.errors import UsageError
 from foveal.validation import require_one_of
 from foveal.variant_names import GATE_CHILD
@@ -79,7 +79,7 @@ def import_state(
         state_dict: as it was saved; `module.` of a wrapped model is taken off.
         source: `official` (the authors' CBAM and BAM), `timm` (its CBAM) or `torchvision`. The
             backbones have torchvision's keys in all of them.
-        target: the attention that is to take the weights, such as `series`. Where its planes stand in
+        target: the attention that is to take the weights, such as `cbam`. Where its planes stand in
             another order than the source's, the spatial convolution's are exchanged. By default the
             preset of the source's own name, in which nothing changes.
 
@@ -147,7 +147,7 @@ def convolutions_of(block: str, state: Mapping[str, Tensor]) -> int:
 
 def planes_of(target: str) -> str | None:
     """Return the order of the planes of an attention module, None where it has none."""
-    planes = entry(target).options.get("planes")
+    planes = get_entry(target).options.get("planes")
     return None if planes is None else str(planes)
 
 

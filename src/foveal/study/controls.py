@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from foveal.attention import parse_spec
+from foveal.attention import parse_variant
 from foveal.errors import UsageError
 from foveal.study.config import StudyConfig
 from foveal.variant_names import BASELINE, SAME_TIME_CONTROL, WIDE_CONTROL, WITHOUT_ATTENTION
@@ -23,11 +23,11 @@ def resolve_variants(config: StudyConfig) -> tuple[str, ...]:
     """
     named = config.variants
     for variant in named:
-        parse_spec(variant)
+        parse_variant(variant)
         if named.count(variant) > 1:
             raise UsageError(f"The variant {variant!r} is given more than once.")
     with_attention = [
-        variant for variant in named if parse_spec(variant).name not in WITHOUT_ATTENTION
+        variant for variant in named if parse_variant(variant).name not in WITHOUT_ATTENTION
     ]
     controls = [SE] if config.se else []
     controls += [f"{WIDE_CONTROL}:like={variant}" for variant in with_attention if config.wide]
@@ -45,7 +45,7 @@ def timed_like(variants: tuple[str, ...]) -> dict[str, str]:
     """
     found = {}
     for variant in variants:
-        spec = parse_spec(variant)
+        spec = parse_variant(variant)
         if spec.name == SAME_TIME_CONTROL:
             options = variant.split(":")[1:]
             rest = [option for option in options if not option.startswith("like=")]

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from foveal.attention import parse_spec
+from foveal.attention import parse_variant
 from foveal.data import ImageData, colorfulness
 from foveal.data.batches import normalize
 from foveal.evaluation import CORRUPTIONS, robustness
@@ -211,7 +211,7 @@ def forward_passes(config: RunConfig, data: ImageData) -> int:
 
 def is_plain(config: RunConfig) -> bool:
     """Say whether the network of a run has no attention."""
-    return parse_spec(config.attention).name in WITHOUT_ATTENTION
+    return parse_variant(config.attention).name in WITHOUT_ATTENTION
 
 
 def looked_at(job: Job, model: nn.Module, rows: npt.NDArray[np.int64]) -> OcclusionResult:

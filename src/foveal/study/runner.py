@@ -10,7 +10,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from foveal.attention import parse_spec
+from foveal.attention import parse_variant
 from foveal.data import ImageData
 from foveal.errors import UsageError
 from foveal.models import save_model
@@ -51,7 +51,7 @@ def run(
             interrupted run is there and `resume` is false.
         DamagedError: what is there already is damaged.
     """
-    parse_spec(config.attention)  # a typo should not wait for the images
+    parse_variant(config.attention)  # a typo should not wait for the images
     data = data or load_config_data(get_data_config(config))
     aside = get_partial_path(folder)
     stored = stored_config(folder) or stored_config(aside)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from foveal.attention import parse_spec
+from foveal.attention import parse_variant
 from foveal.data import ImageData
 from foveal.errors import UsageError
 from foveal.evaluation import Evaluation
@@ -46,7 +46,7 @@ def build_job(config: RunConfig, data: ImageData) -> Job:
     model = build_model(**built_with, seed=config.seed)
     if config.weights is None:
         return Job(config, data, model, built_with)
-    spec = parse_spec(config.attention)
+    spec = parse_variant(config.attention)
     loaded = load_pretrained(
         model,
         Path(config.weights),
