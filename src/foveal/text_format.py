@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+BYTES_PER_MB = 2**20
 ABSENT = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 

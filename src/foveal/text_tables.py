@@ -1,4 +1,4 @@
-"""Tables of text, for Markdown, notebooks, spreadsheets and papers."""
+"""Tables of text, rendered as Markdown, HTML, CSV and LaTeX."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
-SEPARATORS: Final = re.compile(r"(?<=\d),(?=\d{3})")
-# An underscore within a word is none.
-MARKS: Final = re.compile(r"[\\`*\[\]|]|(?<!\w)_|_(?!\w)")
-LATEX: Final = {
+THOUSANDS_SEPARATOR: Final = re.compile(r"(?<=\d),(?=\d{3})")
+# An underscore inside a word is not markup.
+MARKDOWN_MARKUP: Final = re.compile(r"[\\`*\[\]|]|(?<!\w)_|_(?!\w)")
+LATEX_CHARACTERS: Final = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
@@ -26,36 +26,37 @@ LATEX: Final = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    **{sign: "\\" + sign for sign in "&%$#_{}"},
+    **{character: "\\" + character for character in "&%$#_{}"},
 }
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under a heading each; a note stands below. The first column is words, others numbers.
+    """A table of text cells with a title, one heading per column and a note below.
 
-    A cell may have a second line, which stands in brackets where there is one line only. `words` are the
-    headings of further columns that hold words.
+    The first column and those in `text_headings` contain text, all others numbers. A cell may have a second
+    line; formats with single-line cells show it in brackets.
     """
 
     title: str
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
-    words: tuple[str, ...] = ()
+    text_headings: tuple[str, ...] = ()
 
     @property
-    def is_words(self) -> tuple[bool, ...]:
-        """Which columns hold words."""
+    def is_text(self) -> tuple[bool, ...]:
+        """Whether each column contains text."""
         return tuple(
-            place == 0 or heading in self.words for place, heading in enumerate(self.headings)
+            index == 0 or heading in self.text_headings
+            for index, heading in enumerate(self.headings)
         )
 
 
-def in_one_line(cell: str) -> str:
-    r"""Put the second line of a cell into brackets.
+def join_cell_lines(cell: str) -> str:
+    r"""Return a cell in one line, with its second line in brackets.
 
-    >>> in_one_line("1,010"), in_one_line("1,010\n+1.0 %"), in_one_line("-1.2\n[-2, 0]")
+    >>> join_cell_lines("1,010"), join_cell_lines("1,010\n+1.0 %"), join_cell_lines("-1.2\n[-2, 0]")
     ('1,010', '1,010 (+1.0 %)', '-1.2 [-2, 0]')
     """
     first, _, second = cell.partition("\n")
@@ -64,63 +65,63 @@ def in_one_line(cell: str) -> str:
     return f"{first} {second}".rstrip()
 
 
-def lines_of(table: Table) -> list[list[str]]:
-    """Return the headings and the rows with each cell in one line."""
-    return [[in_one_line(cell) for cell in cells] for cells in (table.headings, *table.rows)]
+def list_single_line_rows(table: Table) -> list[list[str]]:
+    """Return the headings and the rows, each cell in one line."""
+    return [[join_cell_lines(cell) for cell in cells] for cells in (table.headings, *table.rows)]
 
 
 def render_markdown(table: Table) -> str:
-    """Return a table in Markdown, its title above it and its note below."""
-    headings, *rows = lines_of(table)
-    sides = [":--" if words else "--:" for words in table.is_words]
-    lines = [f"**{in_markdown(table.title)}**", ""]
-    for cells in (headings, sides, *rows):
-        lines.append("| " + " | ".join(map(in_markdown, cells)) + " |")
-    return "\n".join([*lines, *(["", in_markdown(table.note)] if table.note else [])])
+    """Return a table as Markdown, with its title above and its note below."""
+    headings, *rows = list_single_line_rows(table)
+    alignments = [":--" if is_text else "--:" for is_text in table.is_text]
+    lines = [f"**{escape_markdown(table.title)}**", ""]
+    for cells in (headings, alignments, *rows):
+        lines.append("| " + " | ".join(map(escape_markdown, cells)) + " |")
+    return "\n".join([*lines, *(["", escape_markdown(table.note)] if table.note else [])])
 
 
-def in_markdown(text: str) -> str:
-    r"""Return text of which nothing is markup, nor ends the cell of a table.
+def escape_markdown(text: str) -> str:
+    r"""Return text without Markdown markup and without separators of table cells.
 
-    >>> print(in_markdown("a|<b> & *c* _d_ e_f"))
+    >>> print(escape_markdown("a|<b> & *c* _d_ e_f"))
     a\|&lt;b&gt; &amp; \*c\* \_d\_ e_f
     """
-    for sign, instead in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
-        text = text.replace(sign, instead)
-    return MARKS.sub(r"\\\g<0>", text)
+    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+        text = text.replace(character, entity)
+    return MARKDOWN_MARKUP.sub(r"\\\g<0>", text)
 
 
 def render_csv(table: Table) -> str:
-    """Return headings and rows as comma-separated values; title and note are left out.
+    """Return headings and rows as comma-separated values, without title and note.
 
-    What is a second line elsewhere has a column of its own. Numbers have the minus of a keyboard and no
-    separators; what would be taken for a formula by a spreadsheet begins with an apostrophe.
+    A second line of a cell gets a column of its own. Numbers have a hyphen as minus sign and no thousands
+    separators. An apostrophe precedes text that a spreadsheet would read as a formula.
     """
     columns: list[list[str]] = []
-    for place, heading in enumerate(table.headings):
-        cells = [row[place] for row in table.rows]
+    for index, heading in enumerate(table.headings):
+        cells = [row[index] for row in table.rows]
         lines = [cell.partition("\n") for cell in cells]
         columns.append([heading, *(first for first, _, _ in lines)])
         if any(second for _, _, second in lines):
             columns.append([f"{heading}, below", *(second for _, _, second in lines)])
     buffer = io.StringIO()
-    rows = zip(*(map(as_value, column) for column in columns), strict=True)
+    rows = zip(*(map(to_csv_value, column) for column in columns), strict=True)
     csv.writer(buffer, lineterminator="\n").writerows(rows)
     return buffer.getvalue()
 
 
-def as_value(cell: str) -> str:
-    """Return a cell as a spreadsheet takes it.
+def to_csv_value(cell: str) -> str:
+    """Return a cell in the form that spreadsheets read.
 
-    >>> as_value("2,202,122"), as_value("\N{MINUS SIGN}1.2"), as_value("=1+1")
+    >>> to_csv_value("2,202,122"), to_csv_value("\N{MINUS SIGN}1.2"), to_csv_value("=1+1")
     ('2202122', '-1.2', "'=1+1")
     """
-    cell = SEPARATORS.sub("", cell.replace("\N{MINUS SIGN}", "-"))
+    cell = THOUSANDS_SEPARATOR.sub("", cell.replace("\N{MINUS SIGN}", "-"))
     return f"'{cell}" if cell[:1] in ("=", "@") else cell
 
 
 def render_latex(table: Table) -> str:
-    r"""Return a table for LaTeX with the rules of the package booktabs.
+    r"""Return a table as LaTeX with the rules of the package booktabs.
 
     >>> print(render_latex(Table("Result", ("variant", "%"), (("none", "84.2"),))))
     \begin{table}
@@ -136,21 +137,21 @@ def render_latex(table: Table) -> str:
     \end{table}
     <BLANKLINE>
     """
-    # A bracket that begins a row would be taken by the end of the one before.
+    # LaTeX would read a bracket at the start of a row as an argument of the previous line break.
     headings, *rows = (
-        "{}" * (cells[0][:1] in ("[", "*")) + " & ".join(map(latex, cells)) + r" \\"
-        for cells in lines_of(table)
+        "{}" * (cells[0][:1] in ("[", "*")) + " & ".join(map(escape_latex, cells)) + r" \\"
+        for cells in list_single_line_rows(table)
     )
-    columns = "".join("l" if words else "r" for words in table.is_words)
+    columns = "".join("l" if is_text else "r" for is_text in table.is_text)
     caption = f"{table.title}. {table.note}" if table.note else table.title
-    inside = [r"\toprule", headings, r"\midrule", *rows, r"\bottomrule"]
+    lines = [r"\toprule", headings, r"\midrule", *rows, r"\bottomrule"]
     return "\n".join(
         [
             r"\begin{table}",
             r"  \centering",
-            f"  \\caption{{{latex(caption)}}}",
+            f"  \\caption{{{escape_latex(caption)}}}",
             f"  \\begin{{tabular}}{{{columns}}}",
-            *(f"    {line}" for line in inside),
+            *(f"    {line}" for line in lines),
             r"  \end{tabular}",
             r"\end{table}",
             "",
@@ -158,33 +159,33 @@ def render_latex(table: Table) -> str:
     )
 
 
-def latex(text: str) -> str:
-    """Return text with LaTeX's own signs as letters."""
-    return "".join(LATEX.get(sign, sign) for sign in text)
+def escape_latex(text: str) -> str:
+    """Return text with LaTeX's special characters escaped."""
+    return "".join(LATEX_CHARACTERS.get(character, character) for character in text)
 
 
-def html_table(table: Table) -> str:
-    """Return a table in HTML; all text is escaped."""
-    rows = "".join(html_row("td", row, table.is_words) for row in table.rows)
+def render_html(table: Table) -> str:
+    """Return a table as HTML with all text escaped."""
+    rows = "".join(render_html_row("td", row, table.is_text) for row in table.rows)
     note = f"<p>{escape(table.note)}</p>" if table.note else ""
     caption = f"<caption>{escape(table.title)}</caption>"
-    return f"<table>{caption}{html_row('th', table.headings, table.is_words)}{rows}</table>{note}"
+    return f"<table>{caption}{render_html_row('th', table.headings, table.is_text)}{rows}</table>{note}"
 
 
-def html_row(tag: str, cells: Sequence[str], is_words: Sequence[bool]) -> str:
-    """Return a row of cells, words to the left and numbers to the right.
+def render_html_row(tag: str, cells: Sequence[str], is_text: Sequence[bool]) -> str:
+    """Return a table row with text aligned left and numbers aligned right.
 
-    Each cell says so itself: the styles of notebooks and themes of sites align all cells to one side.
+    The alignment is an inline style, because the style sheets of notebooks align all cells to one side.
 
-    >>> html_row("td", ("a", "1"), (True, False))
+    >>> render_html_row("td", ("a", "1"), (True, False))
     '<tr><td style="text-align: left">a</td><td style="text-align: right">1</td></tr>'
     """
-    sides = ["left" if words else "right" for words in is_words]
+    alignments = ["left" if column_is_text else "right" for column_is_text in is_text]
     return (
         "<tr>"
         + "".join(
-            f'<{tag} style="text-align: {side}">{escape(in_one_line(cell))}</{tag}>'
-            for side, cell in zip(sides, cells, strict=True)
+            f'<{tag} style="text-align: {alignment}">{escape(join_cell_lines(cell))}</{tag}>'
+            for alignment, cell in zip(alignments, cells, strict=True)
         )
         + "</tr>"
     )

@@ -12,8 +12,8 @@ from torch.nn.modules import module as hooks_of_all
 
 from foveal.attention import CBAM, ChannelAttention
 from foveal.cost import Layer, compare_costs, measure_cost
-from foveal.cost.attribution import Frames
-from foveal.cost.saved_tensors import keeping
+from foveal.cost.attribution import FrameTracker
+from foveal.cost.profiling import record_saved_tensors
 from foveal.errors import FovealError, UsageError
 from foveal.models import build_model
 
@@ -92,7 +92,7 @@ def test_functions_have_rows_and_idle_modules_too() -> None:
     assert own["", "add"].elements == {"add": 120}
     assert own["idle", "Linear"].calls == 0
     assert own["idle", "Linear"].parameters == 42
-    assert found.markdown().count("not called") == 1
+    assert found.to_markdown().count("not called") == 1
 
 
 def test_several_inputs_and_outputs() -> None:
@@ -201,7 +201,7 @@ def test_frozen_parameters_keep_less() -> None:
     frozen = copy.deepcopy(model)
     frozen[0].requires_grad_(False)
     whole, less = (measure_cost(m, (6,), latency=False).totals for m in (model, frozen))
-    assert whole.kept - less.kept == 4 * 6
+    assert whole.saved_bytes - less.saved_bytes == 4 * 6
     assert (whole.trainable, less.trainable) == (47, 12)
 
 
@@ -209,8 +209,8 @@ def test_a_model_without_values_can_be_counted() -> None:
     with torch.device("meta"):
         model = build_model("convnet", attention="series")
     found = measure_cost(model, (3, 32, 32), device="meta")
-    assert found.plain is not None
-    assert found.totals.macs > found.plain.totals.macs
+    assert found.baseline is not None
+    assert found.totals.macs > found.baseline.totals.macs
     assert found.timings == ()
     with pytest.raises(UsageError, match="has no values"):
         measure_cost(model, (3, 32, 32))
@@ -248,7 +248,7 @@ def test_a_layer_shared_by_several_sizes_gives_all_their_numbers() -> None:
             return [self.head(x[..., ::step, ::step]) for step in (1, 2, 4)]
 
     found = measure_cost(Pyramid(), (2, 8, 8), latency=False)
-    assert found.totals.outputs == 4 * 3 * (64 + 16 + 4)
+    assert found.totals.output_bytes == 4 * 3 * (64 + 16 + 4)
     assert rows(found.layers)["head", "Conv2d"].calls == 3
 
 
@@ -264,7 +264,7 @@ def test_attention_by_heads_keeps_what_the_device_keeps() -> None:
 
     found = measure_cost(Heads(), (2, 64, 8), latency=False).totals
     scores = 4 * 2 * 64 * 64
-    assert found.kept < scores  # the kernel of a CPU never writes the matrix of scores down
+    assert found.saved_bytes < scores  # the kernel of a CPU never writes the matrix of scores down
     assert found.macs == 2 * 64 * 8 * 24 + 2 * (2 * 64 * 64 * 8)
 
 
@@ -282,10 +282,10 @@ def test_one_gate_at_two_places() -> None:
             return out
 
     found = measure_cost(Twice(), (3, 9, 11), latency=False)
-    assert found.plain is not None
-    assert found.plain.totals.parameters == 3 * 8 * 9 + 8 + 8 * 8 * 9 + 8
+    assert found.baseline is not None
+    assert found.baseline.totals.parameters == 3 * 8 * 9 + 8 + 8 * 8 * 9 + 8
     (site,) = found.sites
-    assert site.kept == found.totals.kept - found.plain.totals.kept
+    assert site.saved_bytes == found.totals.saved_bytes - found.baseline.totals.saved_bytes
 
 
 def test_no_mode_of_the_caller_gets_in_the_way() -> None:
@@ -303,7 +303,7 @@ def test_other_dtypes_and_dimensions() -> None:
     assert found.totals.macs == 2 * 3 * 8 * (2 * 3 * 4)
     assert len(found.timings) == 2
     double = measure_cost(model.double(), (2, 3, 4, 5), latency=False).totals
-    assert double.kept == 2 * found.totals.kept
+    assert double.saved_bytes == 2 * found.totals.saved_bytes
 
 
 def test_a_layer_that_draws_by_other_generators() -> None:
@@ -341,7 +341,7 @@ def test_no_gradient_no_training_step_to_time() -> None:
         def forward(self, input: Tensor) -> Tensor:  # noqa: A002
             return super().forward(input).argmax(1)
 
-    assert measure_cost(Index(2, 3), (2,), latency=False).totals.kept == 0
+    assert measure_cost(Index(2, 3), (2,), latency=False).totals.saved_bytes == 0
     with pytest.raises(UsageError, match="`latency` should be false"):
         measure_cost(Index(2, 3), (2,))
 
@@ -350,9 +350,9 @@ def test_nothing_of_the_graph_stays() -> None:
     model = nn.Sequential(
         nn.Linear(4, 8), nn.Sigmoid(), nn.Linear(8, 2)
     )  # a sigmoid saves its output
-    frames = Frames(model)
-    with frames.watching(), keeping(model, frames) as kept:
+    frames = FrameTracker(model)
+    with frames.track(), record_saved_tensors(model, frames) as log:
         output = model(torch.zeros(3, 4))
-        assert sum(one.size for one in kept.storages().values()) == 4 * 3 * (4 + 8)
+        assert sum(one.size for one in log.list_storages().values()) == 4 * 3 * (4 + 8)
     del output
-    assert kept.storages() == {}
+    assert log.list_storages() == {}

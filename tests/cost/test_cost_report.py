@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from foveal.cost import compare_costs, measure_cost
-from foveal.cost.cost_tables import layer_table
+from foveal.cost.cost_tables import make_layer_table
 from foveal.models import build_model
 
 
@@ -21,20 +21,20 @@ def test_it_is_json(models: dict[str, nn.Module]) -> None:
     told = json.loads(json.dumps(report.to_dict()))
     assert told["totals"]["parameters"] == 2_205_348
     assert told["totals"]["element_operations"] == report.totals.element_operations
-    assert told["plain"] == "none"
+    assert told["baseline"] == "none"
     assert told["conditions"]["threads"] == torch.get_num_threads()
     assert [site["site"] for site in told["sites"]] == [f"blocks.{k}.relu" for k in range(3)]
-    works = [(timing["work"], timing["batch_size"]) for timing in told["timings"]]
+    works = [(timing["task"], timing["batch_size"]) for timing in told["timings"]]
     assert works == [("inference", 1), ("inference", 2), ("training step", 2)]
     for timing in told["timings"]:
         low, middle, high = timing["quartiles"]
         assert 0 < low <= middle <= high
-        assert len(timing["over_plain"]) == 3
-    assert told["peak"] is None
+        assert len(timing["ratio_to_baseline"]) == 3
+    assert told["peak_bytes"] is None
     for site in told["sites"]:
         assert site["inference"]["batch_size"] == 2
         assert min(site["inference"]["seconds"] + site["training"]["seconds"]) > 0
-    assert "Time of each gate alone" in report.markdown()
+    assert "Time of each gate alone" in report.to_markdown()
 
 
 def test_networks_take_turns(models: dict[str, nn.Module]) -> None:
@@ -45,24 +45,24 @@ def test_networks_take_turns(models: dict[str, nn.Module]) -> None:
     for timing, other in zip(own, plain, strict=True):
         assert len(timing.seconds) == len(other.seconds)
         ratios = sorted(a / b for a, b in zip(timing.seconds, other.seconds, strict=True))
-        assert ratios[0] <= timing.over(other)[1] <= ratios[-1]
+        assert ratios[0] <= timing.ratio_to(other)[1] <= ratios[-1]
 
 
 def test_nothing_to_train_no_training_step() -> None:
     found = measure_cost(nn.Conv2d(3, 2, 3).requires_grad_(False), (3, 5, 7))
-    assert [timing.work for timing in found.timings] == ["inference"]
-    assert found.totals.kept == 0
+    assert [timing.task for timing in found.timings] == ["inference"]
+    assert found.totals.saved_bytes == 0
 
 
 def test_columns_of_the_layers_add_up_at_any_depth(models: dict[str, nn.Module]) -> None:
     report = measure_cost(models["series"], (3, 32, 32), latency=False)
-    assert sum(layer.kept for layer in report.layers) == report.totals.kept
+    assert sum(layer.saved_bytes for layer in report.layers) == report.totals.saved_bytes
     assert sum(layer.macs for layer in report.layers) == report.totals.macs
     for depth in (0, 1, 2, 9):
-        rows = layer_table(report.layers, depth=depth).rows
+        rows = make_layer_table(report.layers, depth=depth).rows
         for column, total in ((2, report.totals.parameters), (4, report.totals.macs)):
             assert sum(int(row[column].replace(",", "") or 0) for row in rows) == total
-    assert len(layer_table(report.layers, depth=0).rows) == 1
+    assert len(make_layer_table(report.layers, depth=0).rows) == 1
 
 
 def test_tables_are_text_and_escaped() -> None:
@@ -74,15 +74,15 @@ def test_tables_are_text_and_escaped() -> None:
     assert "<b>" not in report._repr_html_()
     assert "&lt;b&gt;" in report._repr_html_()
     assert '<td style="text-align: right">9</td>' in report._repr_html_()
-    assert r"\|odd\|" in report.markdown()
-    lengths = {line.count(" | ") for line in report.markdown().splitlines() if "odd" in line}
+    assert r"\|odd\|" in report.to_markdown()
+    lengths = {line.count(" | ") for line in report.to_markdown().splitlines() if "odd" in line}
     assert lengths == {5}
 
 
 def test_markdown_of_several(models: dict[str, nn.Module]) -> None:
     found = compare_costs(models, (3, 32, 32), latency=False)
-    text = found.markdown()
-    assert "2,205,348 (+0.1 %)" in text
+    text = found.to_markdown()
+    assert "2,205,348 (+0.15 %)" in text
     assert "Not counted: cat." in text
-    assert found.to_dict()["series"]["plain"] == "none"
+    assert found.to_dict()["series"]["baseline"] == "none"
     assert str(found) == text

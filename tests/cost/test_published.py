@@ -116,9 +116,9 @@ def test_what_attention_adds(name: str, attention: str) -> None:
         elif stage < 3:
             wanted.append(by_bam(*size))
     assert sorted(site.macs for site in report.sites) == sorted(wanted)
-    assert report.plain is not None
-    assert report.plain.totals == measured(name, "none").totals
-    assert report.totals.macs - report.plain.totals.macs == sum(wanted)
+    assert report.baseline is not None
+    assert report.baseline.totals == measured(name, "none").totals
+    assert report.totals.macs - report.baseline.totals.macs == sum(wanted)
 
 
 class Calling(nn.Module):

@@ -14,8 +14,13 @@ from report.test_report import TWO, page_of, write_fake_study
 
 TEXT = "{http://www.w3.org/2000/svg}text"
 COST: dict[str, dict[str, Any]] = {
-    "none": {"parameters": 1000, "macs": 64_000, "element_operations": 6400, "kept": 2**21},
-    "channel": {"parameters": 1010, "macs": 64_000, "element_operations": 9600, "kept": 3 * 2**20},
+    "none": {"parameters": 1000, "macs": 64_000, "element_operations": 6400, "saved_bytes": 2**21},
+    "channel": {
+        "parameters": 1010,
+        "macs": 64_000,
+        "element_operations": 9600,
+        "saved_bytes": 3 * 2**20,
+    },
 }
 
 
@@ -23,7 +28,8 @@ def stored(variant: str) -> dict[str, np.ndarray[Any, Any]]:
     gates = {"none": 0, "channel": 2}[variant]
     numbers = {name: np.array(value) for name, value in COST[variant].items()}
     of_sites = {
-        f"site_{name}": np.arange(gates) + 1 for name in ("parameters", "kept", "macs", "elements")
+        f"site_{name}": np.arange(gates) + 1
+        for name in ("parameters", "saved_bytes", "macs", "element_operations")
     }
     return {
         "batch_size": np.array(32),
@@ -60,7 +66,7 @@ def test_the_plot_has_every_variant_over_time_and_memory(study: Path) -> None:
     drawn = next(one for one in content_of(study).pictures if one.name == "gain-against-cost")
     words = {element.text for element in ET.fromstring(drawn.svg).iter(TEXT)}
     assert {"none", "channel", "training time, times that of none"} <= words
-    assert {"kept memory, times that of none", "points of accuracy over none"} <= words
+    assert {"saved memory, times that of none", "points of accuracy over none"} <= words
 
 
 def test_without_a_baseline_there_is_a_table_and_no_plot(tmp_path: Path) -> None:

@@ -157,7 +157,9 @@ def test_the_command_wants_one_folder_or_two(
     assert "foveal:" in capsys.readouterr().err
 
 
-TABLE = Table("T", ("a", "b_c"), (("x|y", "1\n+2 %"), ("p & q", "[3]")), "note", words=("b_c",))
+TABLE = Table(
+    "T", ("a", "b_c"), (("x|y", "1\n+2 %"), ("p & q", "[3]")), "note", text_headings=("b_c",)
+)
 
 
 def test_a_second_line_stands_in_brackets_where_there_is_one_line() -> None:

@@ -10,11 +10,11 @@ import numpy as np
 from foveal.records.study import StudyRecord
 
 COST: Final = "cost"
-OF_SITES: Final = ("parameters", "kept", "macs", "elements")
+SITE_COSTS: Final = ("parameters", "saved_bytes", "macs", "element_operations")
 
 
 def list_variant_costs(study: StudyRecord) -> list[dict[str, Any]]:
-    """Return the cost of each variant in each cell of a study; per image, but for the kept bytes.
+    """Return the cost of each variant in each cell of a study; per image, except the saved bytes.
 
     `layers` are rows of text about the parts of the network, for one batch.
 
@@ -39,7 +39,7 @@ def list_variant_costs(study: StudyRecord) -> list[dict[str, Any]]:
                     "parameters": int(own["parameters"]),
                     "macs": int(own["macs"]) // batch,
                     "element_operations": int(own["element_operations"]) // batch,
-                    "kept": int(own["kept"]),
+                    "saved_bytes": int(own["saved_bytes"]),
                     "seconds": median(run.results["seconds"] for run in runs),
                     "epoch_seconds": float(np.median(epochs)),
                     "training_seconds": median(
@@ -50,7 +50,7 @@ def list_variant_costs(study: StudyRecord) -> list[dict[str, Any]]:
                     "torchsummary": own["torchsummary"].tolist() if "torchsummary" in own else None,
                     "uncounted": [str(name) for name in own["uncounted"]],
                     "sites": [
-                        {name: own[f"site_{name}"][k].item() for name in OF_SITES}
+                        {name: own[f"site_{name}"][k].item() for name in SITE_COSTS}
                         | {"site": str(site)}
                         for k, site in enumerate(own["site"])
                     ],

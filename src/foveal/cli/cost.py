@@ -81,7 +81,7 @@ def cost(
         print_study_cost(study, json=json)
         return
     from foveal.cost import compare_costs
-    from foveal.cost.torchsummary import torchsummary_table
+    from foveal.cost.torchsummary import make_torchsummary_table
     from foveal.models import build_model
 
     names = [name.strip() for name in attention.split(",")]
@@ -107,7 +107,7 @@ def cost(
             latency=latency or compiled, compiled=compiled,
         )  # fmt: skip
     explanation = (
-        torchsummary_table(comparison.reports["none"], comparison.reports["series"])
+        make_torchsummary_table(comparison.reports["none"], comparison.reports["series"])
         if explain_torchsummary
         else None
     )
@@ -118,18 +118,17 @@ def cost(
     if explanation is not None:
         tables = [explanation]
     elif len(names) == 1:
-        tables = comparison.reports[names[0]].tables(depth=depth)
+        tables = comparison.reports[names[0]].to_tables(depth=depth)
     else:
-        tables = comparison.tables()
+        tables = comparison.to_tables()
     for table in tables:
         print_table(table)
 
 
 def print_study_cost(study: Path, *, json: bool) -> None:
     """Print the stored cost of the variants of a study."""
-    from foveal.analysis import list_variant_costs
+    from foveal.analysis import list_variant_costs, make_variant_cost_table
     from foveal.records import read_study
-    from foveal.study.variant_costs import costs_table
 
     costs = list_variant_costs(read_study(study))
     if not costs:
@@ -140,7 +139,7 @@ def print_study_cost(study: Path, *, json: bool) -> None:
     if json:
         print_json({"schema": SCHEMA_VERSION, "study": str(study), "variants": costs})
         return
-    print_table(costs_table(costs))
+    print_table(make_variant_cost_table(costs, show_cells=True))
 
 
 def parse_shape(text: str) -> tuple[int, ...]:

@@ -82,7 +82,7 @@ def cost_ratio_cells(costs: dict[str, dict[str, Any]], variant: str) -> list[str
         return []
     if variant not in costs:
         return ["", ""]
-    names = "training_seconds", "kept"
+    names = "training_seconds", "saved_bytes"
     return [f"{costs[variant][name] / costs['none'][name]:.2f}" for name in names]
 
 

@@ -1,12 +1,10 @@
-"""What networks cost: parameters, multiply-adds and what they leave out, memory, time."""
+"""Cost of networks: parameters, multiply-adds, other arithmetic, memory and time."""
 
-from foveal.cost.comparison import CostComparison
-from foveal.cost.layers import Layer
+from foveal.cost.breakdown import Layer, SiteCost, Totals
+from foveal.cost.conditions import Conditions
 from foveal.cost.measure import compare_costs, measure_cost
-from foveal.cost.report import Conditions, CostReport
-from foveal.cost.sites import SiteCost
+from foveal.cost.report import CostComparison, CostReport
 from foveal.cost.timing import Timing
-from foveal.cost.totals import Totals
 
 __all__ = [
     "Conditions",

@@ -1,11 +1,11 @@
-"""Which module of a network is at work, and which function it calls, while the network runs."""
+"""Attribution of work: the module, and the function it calls, that a running forward pass is in."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from torch import Tensor, nn
 from torch.nn.modules.module import (
@@ -16,35 +16,38 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from foveal.attention.inserted import has_no_parts
-from foveal.cost.ablation import outermost_gates
+from foveal.cost.ablation import find_outermost_gates
 
-SWAPPED = {"iadd", "radd", "imul", "rmul", "isub", "rsub", "itruediv", "rtruediv", "rmatmul"}
+# Names of operators with the prefix of their in-place or reflected form.
+PREFIXED_OPERATORS: Final = {
+    "iadd", "radd", "imul", "rmul", "isub", "rsub", "itruediv", "rtruediv", "rmatmul",
+}  # fmt: skip
 
 
 class Frame(NamedTuple):
-    """A module by its name, and the function that it calls; None for the module itself."""
+    """A module by its name, and a function that it calls; None stands for the module itself."""
 
     module: str
     function: str | None = None
 
 
 @dataclass
-class Seen:
-    """What was seen of a frame: how often it ran, and what it gave.
+class FrameStats:
+    """Calls and outputs of a frame.
 
-    `shapes` are those of the first call, and others that a later one gave; `numbers` is how many numbers
-    all calls gave.
+    `shapes` are the output shapes of the first call, then every other shape that a later call returned.
+    `output_numel` is the number of output elements of all calls.
     """
 
     calls: int = 0
     shapes: tuple[tuple[int, ...], ...] = ()
-    numbers: int = 0
+    output_numel: int = 0
 
-    def note(self, output: object) -> None:
-        """Count a call."""
+    def add_call(self, output: object) -> None:
+        """Add one call with its output."""
         self.calls += 1
-        tensors = [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
-        self.numbers += sum(tensor.numel() for tensor in tensors)
+        tensors = list_tensors(output)
+        self.output_numel += sum(tensor.numel() for tensor in tensors)
         shapes = tuple(tuple(tensor.shape) for tensor in tensors)
         if self.calls == 1:
             self.shapes = shapes
@@ -53,77 +56,83 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Ends:
-    """What a gate took and gave in one call. Held, for else another storage may come to have their place."""
+class GateCall:
+    """Input and output of one gate call, kept alive so that their storage addresses are not reused."""
 
     input: Tensor
     output: Tensor
 
 
-class Frames(TorchFunctionMode):
-    """Knows at any moment of a forward pass which frame is at work; `seen` is in the order of running.
+class FrameTracker(TorchFunctionMode):
+    """Tracker of the current frame of a forward pass; `stats` is in the order of execution.
 
-    Functions are told apart where a module with children calls them, since that module has rows below
-    it; what a module without children does is its own.
+    A function gets a frame of its own if a module with children calls it, because the module's children
+    have frames too. Functions of a module without children belong to the module's frame.
     """
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        self.names = {module: name for name, module in model.named_modules()}
-        self.whole = {name for module, name in self.names.items() if has_no_parts(module)}
-        self.seen: dict[Frame, Seen] = {}
+        self.module_names = {module: name for name, module in model.named_modules()}
+        self.leaf_names = {
+            name for module, name in self.module_names.items() if has_no_parts(module)
+        }
+        self.gates = [model.get_submodule(name) for name in find_outermost_gates(model)]
         self.stack: list[Frame] = []
-        self.gates = [model.get_submodule(name) for name in outermost_gates(model)]
-        self.ends: dict[str, list[Ends]] = {}
+        self.stats: dict[Frame, FrameStats] = {}
+        self.gate_calls: dict[str, list[GateCall]] = {}
 
     @property
     def current(self) -> Frame:
-        """The frame that is at work."""
+        """The innermost frame."""
         return self.stack[-1] if self.stack else Frame("")
 
-    def enter(self, module: nn.Module, _: object) -> None:
+    def enter_module(self, module: nn.Module, _: object) -> None:
         """Begin a call of a module."""
-        if module in self.names:
-            self.stack.append(Frame(self.names[module]))
-            self.seen.setdefault(self.current, Seen())
+        if module in self.module_names:
+            self.stack.append(Frame(self.module_names[module]))
+            self.stats.setdefault(self.current, FrameStats())
 
-    def leave(self, module: nn.Module, _: object, output: object) -> None:
-        """End a call of a module, also of one that raised."""
-        if module in self.names:
-            self.seen[self.stack.pop()].note(output)
+    def leave_module(self, module: nn.Module, _: object, output: object) -> None:
+        """End a call of a module, whether it returned or raised."""
+        if module in self.module_names:
+            self.stats[self.stack.pop()].add_call(output)
 
-    def weighed(self, gate: nn.Module, args: Any, kwargs: Any, output: object) -> None:
-        """Take note of what a gate took and gave."""
-        taken = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        if taken and isinstance(output, Tensor):
-            # Detached: a tensor held here must not hold its graph.
-            ends = Ends(taken[0].detach(), output.detach())
-            self.ends.setdefault(self.names[gate], []).append(ends)
+    def record_gate_call(self, gate: nn.Module, args: Any, kwargs: Any, output: object) -> None:
+        """Record the input and output of a gate."""
+        inputs = list_tensors((args, kwargs))
+        if inputs and isinstance(output, Tensor):
+            # Detached: a recorded tensor must not keep its graph alive.
+            call = GateCall(inputs[0].detach(), output.detach())
+            self.gate_calls.setdefault(self.module_names[gate], []).append(call)
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> object:
-        """Tell a function that is called by a module with children."""
+        """Run a function in a frame of its own if a module with children calls it."""
         kwargs = kwargs or {}
-        here = self.current
-        if here.function is not None or here.module in self.whole:
+        caller = self.current
+        if caller.function is not None or caller.module in self.leaf_names:
             return func(*args, **kwargs)
-        self.stack.append(Frame(here.module, plain(getattr(func, "__name__", str(func)))))
+        name = normalize_function_name(getattr(func, "__name__", str(func)))
+        self.stack.append(Frame(caller.module, name))
         try:
             output = func(*args, **kwargs)
-            self.seen.setdefault(self.current, Seen()).note(output)
+            self.stats.setdefault(self.current, FrameStats()).add_call(output)
         finally:
             self.stack.pop()
         return output
 
     @contextmanager
-    def watching(self) -> Iterator[Frames]:
-        """Watch what runs in this block."""
+    def track(self) -> Iterator[FrameTracker]:
+        """Track the modules and functions that run in this block."""
         hooks = [
-            register_module_forward_pre_hook(self.enter),
-            register_module_forward_hook(self.leave, always_call=True),
-            # On the copy itself: torch never forgets that a hook of all modules asked for keywords.
-            *(gate.register_forward_hook(self.weighed, with_kwargs=True) for gate in self.gates),
+            register_module_forward_pre_hook(self.enter_module),
+            register_module_forward_hook(self.leave_module, always_call=True),
+            # On the gates of the copy: a global hook that asks for keyword arguments leaves a trace in torch.
+            *(
+                gate.register_forward_hook(self.record_gate_call, with_kwargs=True)
+                for gate in self.gates
+            ),
         ]
         try:
             with self:
@@ -133,16 +142,21 @@ class Frames(TorchFunctionMode):
                 hook.remove()
 
 
-def plain(name: str) -> str:
-    """Return the name of a function without the marks of operators and of work in place.
+def list_tensors(values: object) -> list[Tensor]:
+    """Return all tensors in nested containers."""
+    return [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]
 
-    >>> plain("__iadd__"), plain("add_"), plain("flatten")
+
+def normalize_function_name(name: str) -> str:
+    """Return the name of a function without the marks of operators and in-place variants.
+
+    >>> normalize_function_name("__iadd__"), normalize_function_name("add_"), normalize_function_name("flatten")
     ('add', 'add', 'flatten')
     """
     bare = name.strip("_")
-    return bare[1:] if bare in SWAPPED else bare
+    return bare[1:] if bare in PREFIXED_OPERATORS else bare
 
 
-def storage_of(tensor: Tensor) -> int:
-    """Return what tells one storage from another, on any device, while it is there."""
+def get_storage_key(tensor: Tensor) -> int:
+    """Return a number that identifies the tensor's storage, on any device, as long as the storage exists."""
     return int(tensor.untyped_storage()._cdata)

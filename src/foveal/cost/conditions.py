@@ -1,92 +1,125 @@
-"""Under what a network is measured: inputs, device, precision, layout; and what must not change by it."""
+"""Measurement conditions: inputs, device, precision and memory layout, and a copy of the model to measure."""
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from foveal.cost.copying import copied
 from foveal.errors import UsageError, bad_parameter
 from foveal.machine import get_processor_name
+from foveal.validation import require_one_of, require_positive_int
 
-META = "meta"
+META: Final = "meta"
 Shape = Sequence[int]
-AUTOCAST = {"fp32": None, "bf16": torch.bfloat16}
+AUTOCAST_DTYPES: Final = {"fp32": None, "bf16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
-class Setting:
-    """Shapes of the inputs without the batch, and under what they go through a network."""
+class Conditions:
+    """Conditions under which a report was measured.
 
-    shapes: tuple[tuple[int, ...], ...]
+    `counted_on` is the device on which operations were counted: `meta` if the network runs there.
+    """
+
+    input_shapes: tuple[tuple[int, ...], ...]
+    batch_size: int
+    device: str
+    device_name: str
+    threads: int
+    precision: str
+    memory_format: str
+    counted_on: str
+    torch: str
+
+    @property
+    def text(self) -> str:
+        """Hardware and software in one line, as a caption of measured times."""
+        return (
+            f"{self.device_name}, {self.threads} threads, {self.precision}, {self.memory_format}, "
+            f"torch {self.torch}"
+        )
+
+
+@dataclass(frozen=True)
+class MeasurementSetup:
+    """Shapes of the inputs without the batch, and the device, precision and layout of a measurement."""
+
+    input_shapes: tuple[tuple[int, ...], ...]
     batch_size: int
     device: str
     precision: str
     channels_last: bool
 
-    def at(self, **changes: Any) -> Setting:
-        """Return the same but for these fields."""
-        return replace(self, **changes)
+    @property
+    def memory_format(self) -> str:
+        """Name of the memory layout of feature maps."""
+        return "channels_last" if self.channels_last else "contiguous"
 
-    def inputs(self, model: nn.Module) -> list[Tensor]:
-        """Return inputs in the dtype of the model, from a stream of their own."""
-        floating = (p.dtype for p in model.parameters() if p.is_floating_point())
-        dtype = next(floating, torch.float32)
-        sizes = [(self.batch_size, *shape) for shape in self.shapes]
+    def make_inputs(self, model: nn.Module) -> list[Tensor]:
+        """Return random inputs in the model's dtype, drawn from a separate generator."""
+        dtypes = (p.dtype for p in model.parameters() if p.is_floating_point())
+        dtype = next(dtypes, torch.float32)
+        sizes = [(self.batch_size, *shape) for shape in self.input_shapes]
         if self.device == META:
             return [torch.empty(size, dtype=dtype, device=META) for size in sizes]
-        source = torch.Generator("cpu").manual_seed(0)
-        made = (torch.randn(size, generator=source, device="cpu") for size in sizes)
-        return [one.to(self.device, dtype) for one in made]
+        generator = torch.Generator("cpu").manual_seed(0)
+        return [
+            torch.randn(size, generator=generator, device="cpu").to(self.device, dtype)
+            for size in sizes
+        ]
 
-    def prepared(self, model: nn.Module) -> tuple[nn.Module, list[Tensor]]:
-        """Return a copy of a model and its inputs, laid out as feature maps are to lie."""
-        mine, inputs = copied(model, self.device), self.inputs(model)
+    def prepare(self, model: nn.Module) -> tuple[nn.Module, list[Tensor]]:
+        """Return a copy of the model and its inputs, both in the memory layout of the setup."""
+        model_copy, inputs = copy_model(model, self.device), self.make_inputs(model)
         if self.channels_last:
-            inputs = [laid_out(one) for one in inputs]
-            for tensor in [*mine.parameters(), *mine.buffers()]:
-                tensor.data = laid_out(tensor.data)
-        return mine, inputs
+            inputs = [to_channels_last(tensor) for tensor in inputs]
+            for tensor in [*model_copy.parameters(), *model_copy.buffers()]:
+                tensor.data = to_channels_last(tensor.data)
+        return model_copy, inputs
 
-    def cast(self) -> AbstractContextManager[object]:
-        """Return the context of the precision."""
-        dtype = AUTOCAST[self.precision]
-        kind = "cpu" if self.device == META else torch.device(self.device).type
-        return torch.autocast(kind, dtype=dtype, enabled=dtype is not None)
+    def autocast(self) -> AbstractContextManager[object]:
+        """Return the autocast context of the precision."""
+        dtype = AUTOCAST_DTYPES[self.precision]
+        device_type = "cpu" if self.device == META else torch.device(self.device).type
+        return torch.autocast(device_type, dtype=dtype, enabled=dtype is not None)
 
     @contextmanager
-    def generators_kept(self) -> Iterator[None]:
-        """Leave the generators of torch, numpy and Python as they were."""
-        ours = random.getstate(), np.random.get_state()  # noqa: NPY002  # the one that layers may draw from
+    def preserve_rng(self) -> Iterator[None]:
+        """Restore the random states of torch, numpy and Python after the block."""
+        # Layers may draw from numpy's legacy global generator.
+        python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
         cuda = [self.device] if torch.device(self.device).type == "cuda" else []
         try:
             with torch.random.fork_rng(devices=cuda):
                 yield
         finally:
-            random.setstate(ours[0])
-            np.random.set_state(ours[1])  # noqa: NPY002
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)  # noqa: NPY002
 
 
-def checked_setting(
+def make_setup(
     input_shape: Shape | Sequence[Shape],
     *,
     batch_size: int,
     device: str | torch.device,
     precision: str,
     channels_last: bool,
-) -> Setting:
-    """Return the setting with one shape an input; refuse what cannot be measured."""
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise bad_parameter("batch_size", "a whole number, at least 1", batch_size)
-    if precision not in AUTOCAST:
-        raise bad_parameter("precision", "one of " + ", ".join(map(repr, AUTOCAST)), precision)
+) -> MeasurementSetup:
+    """Return the setup with one shape per input.
+
+    Raises:
+        UsageError: a parameter is wrong, or the device is missing.
+    """
+    require_positive_int("batch_size", batch_size)
+    require_one_of("precision", precision, AUTOCAST_DTYPES)
     try:
         values: list[Any] = list(input_shape)
         several = values if any(not isinstance(side, int) for side in values) else [values]
@@ -95,32 +128,75 @@ def checked_setting(
         shapes = ()
     if not shapes or not all(shapes) or any(side < 1 for shape in shapes for side in shape):
         raise bad_parameter("input_shape", "a shape without the batch, as (3, 32, 32)", input_shape)
-    name = checked_device(device)
-    if name == META and precision != "fp32":
-        raise UsageError("The meta device counts in fp32: autocast knows of real devices only.")
-    return Setting(shapes, batch_size, name, precision, channels_last)
+    device_name = check_device(device)
+    if device_name == META and precision != "fp32":
+        raise UsageError(
+            f"Autocast does not support the meta device. Found `precision = {precision!r}`. Use `fp32`."
+        )
+    return MeasurementSetup(shapes, batch_size, device_name, precision, channels_last)
 
 
-def checked_device(device: str | torch.device) -> str:
-    """Return the name of a device that is there."""
+def check_device(device: str | torch.device) -> str:
+    """Return the name of the device; raise a `UsageError` if this machine does not have it."""
     try:
-        found = torch.device(device)
+        parsed = torch.device(device)
     except RuntimeError as error:
         raise bad_parameter("device", "`cpu`, `cuda` or `meta`", device) from error
-    there = torch.cuda.device_count() if found.type == "cuda" else 1
-    if (found.index or 0) >= there:
+    device_count = torch.cuda.device_count() if parsed.type == "cuda" else 1
+    if (parsed.index or 0) >= device_count:
         raise bad_parameter("device", "a device of this machine", device)
-    return str(found)
+    return str(parsed)
 
 
-def laid_out(tensor: Tensor) -> Tensor:
-    """Lay a tensor (N, C, H, W) out with the channels of a position together; leave others."""
+def get_device_name(device: str) -> str:
+    """Return the model name of the GPU or of the processor."""
+    is_cuda = torch.device(device).type == "cuda"
+    return torch.cuda.get_device_name(device) if is_cuda else get_processor_name()
+
+
+def to_channels_last(tensor: Tensor) -> Tensor:
+    """Return a tensor (N, C, H, W) in channels_last layout; return any other tensor unchanged."""
     if tensor.dim() != 4 or tensor.layout != torch.strided:
         return tensor
     return tensor.contiguous(memory_format=torch.channels_last)
 
 
-def name_of(device: str) -> str:
-    """Return the name of the hardware."""
-    kind = torch.device(device).type
-    return torch.cuda.get_device_name(device) if kind == "cuda" else get_processor_name()
+def copy_model(model: nn.Module, device: str | torch.device) -> nn.Module:
+    """Return a copy of the model with its parameters and buffers on `device`.
+
+    On the meta device they have shapes and no values, and nothing is copied. Tensors that the model shares
+    are shared in the copy too. Gradients are not copied.
+
+    Raises:
+        UsageError: the model cannot be copied, or it is on the meta device and `device` is not.
+    """
+    memo: dict[int, object] = {}
+    for module in model.modules():
+        for value in vars(module).values():
+            if isinstance(value, Tensor) and not value.is_leaf:
+                # A stored result of an earlier call: deepcopy refuses tensors with a graph.
+                memo[id(value)] = copy_tensor(value, device)
+    for parameter in model.parameters():
+        copied = copy_tensor(parameter, device)
+        memo[id(parameter)] = nn.Parameter(copied, requires_grad=parameter.requires_grad)
+    for buffer in model.buffers():
+        memo[id(buffer)] = copy_tensor(buffer, device)
+    try:
+        return copy.deepcopy(model, memo)
+    except Exception as error:
+        raise UsageError(
+            f"The model cannot be copied ({error}). Costs are measured on a copy so that the model stays "
+            "unchanged."
+        ) from error
+
+
+def copy_tensor(tensor: Tensor, device: str | torch.device) -> Tensor:
+    """Return a copy of a tensor on a device, without its graph."""
+    if torch.device(device).type == META:
+        return torch.empty_like(tensor, device=META, requires_grad=False)
+    if tensor.is_meta:
+        raise UsageError(
+            "The model is on the meta device and has no values. "
+            'Count its operations there with `device="meta"`.'
+        )
+    return tensor.detach().to(device, copy=True)

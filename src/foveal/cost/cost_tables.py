@@ -1,4 +1,4 @@
-"""The tables of a report: layers, sums, gates, times."""
+"""Tables of a cost report: layers, totals, gates and times."""
 
 from __future__ import annotations
 
@@ -6,210 +6,289 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
-from foveal.cost.layers import Layer
-from foveal.cost.sites import SiteCost
-from foveal.cost.timing import Timing
-from foveal.cost.totals import Totals
+from foveal.cost.breakdown import Layer, SiteCost, Totals
+from foveal.cost.timing import Quartiles, Timing
+from foveal.text_format import BYTES_PER_MB, with_percent_change
 from foveal.text_tables import Table
+from foveal.variant_names import BASELINE
 
-MB = 2**20
-NBSP = "\N{NO-BREAK SPACE}"
+INDENT: Final = "\N{NO-BREAK SPACE}" * 2
+SUM_HEADINGS: Final = (
+    "network", "parameters", "MACs, millions", "elements, millions", "saved, MB",
+)  # fmt: skip
+SUM_FORMATS: Final = (",.0f", ",.3f", ",.3f", ",.3f")
 
 
-def layer_table(layers: Sequence[Layer], *, depth: int | None = None) -> Table:
-    """Return a row a layer; rows deeper than `depth` are added to the one above them."""
-    shown = layers if depth is None else folded(layers, depth)
-    rows = []
-    for layer in shown:
-        label = layer.name.rpartition(".")[2] or layer.kind
-        said = f"({layer.kind})" if layer.is_function else f"{label} {layer.kind}"
-        if not layer.name and not layer.is_function:
-            said = layer.kind
-        rows.append(
-            (
-                NBSP * 2 * layer.depth + said,
-                shape_text(layer),
-                number(layer.parameters),
-                number(layer.kept / MB, ".3f"),
-                number(layer.macs),
-                number(sum(layer.elements.values())),
-            )
+def make_layer_table(layers: Sequence[Layer], *, depth: int | None = None) -> Table:
+    """Return a table with one row per layer; rows deeper than `depth` are added to the row above them."""
+    rows = [
+        (
+            INDENT * layer.depth + format_layer_name(layer),
+            format_output(layer),
+            format_nonzero(layer.parameters),
+            format_nonzero(layer.saved_bytes / BYTES_PER_MB, ".3f"),
+            format_nonzero(layer.macs),
+            format_nonzero(sum(layer.elements.values())),
         )
-    headings = ("layer", "output", "parameters", "kept, MB", "MACs", "elements")
-    note = "N first in every shape. kept: bytes for the backward pass, by the layer that saves them first."
-    return Table("Layers", headings, tuple(rows), note)
-
-
-def folded(layers: Sequence[Layer], depth: int) -> list[Layer]:
-    """Return the rows down to `depth`, each with what stands below it where that has no row."""
-    kept: list[Layer] = []
-    for layer in layers:
-        if layer.depth <= depth:
-            kept.append(layer)
-        else:
-            kept[-1] = joined(kept[-1], layer)
-    return kept
-
-
-def joined(row: Layer, below: Layer) -> Layer:
-    """Add the numbers of a row below to those of a row."""
-    return replace(
-        row,
-        parameters=row.parameters + below.parameters,
-        kept=row.kept + below.kept,
-        macs=row.macs + below.macs,
-        elements=dict(Counter(row.elements) + Counter(below.elements)),
-        uncounted=dict(Counter(row.uncounted) + Counter(below.uncounted)),
+        for layer in (layers if depth is None else merge_deep_layers(layers, depth))
+    ]
+    return Table(
+        "Layers",
+        ("layer", "output", "parameters", "saved, MB", "MACs", "elements"),
+        tuple(rows),
+        "N first in every shape. saved: bytes saved for the backward pass, by the layer that saves them first.",
     )
 
 
-def shape_text(layer: Layer) -> str:
-    """Return the shapes of what a layer gives, and how often it runs if not once."""
+def merge_deep_layers(layers: Sequence[Layer], depth: int) -> list[Layer]:
+    """Return the layers down to `depth`, each with the costs of its deeper layers added."""
+    merged: list[Layer] = []
+    for layer in layers:
+        if layer.depth <= depth:
+            merged.append(layer)
+        else:
+            merged[-1] = add_costs(merged[-1], layer)
+    return merged
+
+
+def add_costs(layer: Layer, deeper: Layer) -> Layer:
+    """Return a layer with the costs of a deeper layer added."""
+    return replace(
+        layer,
+        parameters=layer.parameters + deeper.parameters,
+        saved_bytes=layer.saved_bytes + deeper.saved_bytes,
+        macs=layer.macs + deeper.macs,
+        elements=dict(Counter(layer.elements) + Counter(deeper.elements)),
+        uncounted=dict(Counter(layer.uncounted) + Counter(deeper.uncounted)),
+    )
+
+
+def format_layer_name(layer: Layer) -> str:
+    """Return the last part of a layer's name and its kind; a function is in brackets."""
+    if layer.is_function:
+        return f"({layer.kind})"
+    if not layer.name:
+        return layer.kind
+    return f"{layer.name.rpartition('.')[2]} {layer.kind}"
+
+
+def format_output(layer: Layer) -> str:
+    """Return the output shapes of a layer, and its number of calls unless it is called once."""
     if layer.shared_with is not None and not layer.calls and not layer.parameters:
         return f"shared: {layer.shared_with}"
     if not layer.calls:
         return "not called"
-    shapes = ", ".join("x".join(map(str, shape)) for shape in layer.shapes)
-    times = f" ({layer.calls} calls)" if layer.calls > 1 else ""
-    return shapes + times
+    shapes = ", ".join(map(format_shape, layer.shapes))
+    return f"{shapes} ({layer.calls} calls)" if layer.calls > 1 else shapes
 
 
-def totals_table(totals: Totals, peak: int | None) -> Table:
-    """Return the sums, those of the old convention first."""
+def make_totals_table(totals: Totals, peak_bytes: int | None) -> Table:
+    """Return a table of the sums over a network; the estimate of torchsummary comes first."""
     rows = [
         ("parameters", f"{totals.parameters:,}"),
-        ("of them to be trained", f"{totals.trainable:,}"),
-        ("input, MB", mb(totals.input_bytes)),
-        ("forward/backward pass by the old convention, MB", mb(totals.forward_backward)),
-        ("parameters, MB", mb(totals.parameter_bytes)),
-        ("estimated total by the old convention, MB", mb(totals.estimated)),
-        ("kept for backward, MB", mb(totals.kept)),
-        *([("peak of a training step, MB", mb(peak))] if peak is not None else []),
+        ("trainable parameters", f"{totals.trainable:,}"),
+        ("input, MB", format_megabytes(totals.input_bytes)),
+        ("forward/backward pass as torchsummary, MB", format_megabytes(totals.forward_backward_bytes)),
+        ("parameters, MB", format_megabytes(totals.parameter_bytes)),
+        ("estimated total as torchsummary, MB", format_megabytes(totals.estimated_bytes)),
+        ("saved for backward, MB", format_megabytes(totals.saved_bytes)),
         ("MACs", f"{totals.macs:,}"),
         ("element operations", f"{totals.element_operations:,}"),
-    ]
-    missing = ", ".join(f"{name} {calls}" for name, calls in totals.uncounted.items())
+    ]  # fmt: skip
+    if peak_bytes is not None:
+        rows.insert(7, ("peak of a training step, MB", format_megabytes(peak_bytes)))
+    uncounted = ", ".join(f"{name} {calls}" for name, calls in totals.uncounted.items())
     return Table(
-        "In all",
+        "Totals",
         ("", "for one batch"),
         tuple(rows),
-        "The old convention takes every layer's output twice; what is kept is what autograd holds. MB is "
-        "2^20 bytes. One multiply-add is one MAC, of convolutions and matrix products. Not counted, in "
-        f"calls: {missing or 'nothing'}.",
+        "torchsummary estimates memory as every layer's output, twice; saved for backward is the memory that "
+        "autograd holds. MB is 2^20 bytes. One multiply-add is one MAC, of convolutions and matrix products. "
+        f"Not counted, in calls: {uncounted or 'nothing'}.",
     )
 
 
-def site_table(sites: Mapping[str, Sequence[SiteCost]], most: int | None = None) -> Table:
-    """Return a row for gates that add the same, the most expensive first; `most` rows a network."""
+def make_sums_table(
+    totals: Mapping[str, Totals],
+    baselines: Mapping[str, Totals],
+    peaks: Mapping[str, int | None],
+    *,
+    batch_size: int,
+) -> Table:
+    """Return a table with one row per network, each number with its change from the baseline."""
+    has_peaks = any(peak is not None for peak in peaks.values())
     rows = []
-    left = 0
-    for name, own in sites.items():
-        groups = groups_of(own)[:most]
-        left += len(own) - sum(map(len, groups))
+    for name, sums in totals.items():
+        values = list_sums(sums)
+        references = list_sums(baselines[name]) if name in baselines else [0.0] * len(values)
+        cells = [
+            with_percent_change(format(value, form), value, reference)
+            for value, reference, form in zip(values, references, SUM_FORMATS, strict=True)
+        ]
+        peak = peaks[name]
+        if has_peaks:
+            cells.append("" if peak is None else f"{peak / BYTES_PER_MB:,.1f}")
+        rows.append((name, *cells))
+    uncounted = sorted({operation for sums in totals.values() for operation in sums.uncounted})
+    comparison = f"In brackets: change from {BASELINE}. " if baselines else ""
+    return Table(
+        f"For a batch of {batch_size}",
+        (*SUM_HEADINGS, "peak, MB") if has_peaks else SUM_HEADINGS,
+        tuple(rows),
+        f"{comparison}Elements: worked on outside convolutions and matrix products. "
+        f"Saved: for the backward pass. Not counted: {', '.join(uncounted) or 'nothing'}.",
+    )
+
+
+def list_sums(totals: Totals) -> list[float]:
+    """Return the numbers in a row of the table of sums."""
+    millions = totals.macs / 1e6, totals.element_operations / 1e6
+    return [totals.parameters, *millions, totals.saved_bytes / BYTES_PER_MB]
+
+
+def make_site_table(
+    sites: Mapping[str, Sequence[SiteCost]], max_groups: int | None = None
+) -> Table:
+    """Return a table with one row per group of equal gates, in descending order of saved bytes.
+
+    At most `max_groups` rows per network are shown.
+    """
+    rows = []
+    hidden = 0
+    for name, network_sites in sites.items():
+        groups = group_sites(network_sites)[:max_groups]
+        hidden += len(network_sites) - sum(map(len, groups))
         for group in groups:
             first = group[0]
             rows.append(
                 (
-                    f"{name}: " * (len(sites) > 1) + group_name(group),
+                    f"{name}: " * (len(sites) > 1) + format_group_name(group),
                     first.kind,
-                    "x".join(map(str, first.shape)),
-                    number(first.parameters),
-                    f"{first.kept / MB:.3f}",
-                    number(first.macs),
-                    number(first.element_operations),
+                    format_shape(first.shape),
+                    format_nonzero(first.parameters),
+                    f"{first.saved_bytes / BYTES_PER_MB:.3f}",
+                    format_nonzero(first.macs),
+                    format_nonzero(first.element_operations),
                 )
             )
-    hidden = f" {left} cheaper gates are not shown." if left else ""
     return Table(
-        "What each gate adds, the most expensive first",
-        ("gate at", "kind", "weighs", "parameters", "kept, MB", "MACs", "elements"),
+        "Additional cost of each gate, in descending order of saved memory",
+        ("gate at", "kind", "map", "parameters", "saved, MB", "MACs", "elements"),
         tuple(rows),
-        "kept: what the network keeps for backward with the gate, less without it." + hidden,
+        "saved: memory that the network saves for backward with the gate, minus that without it."
+        + (f" {hidden} cheaper gates are not shown." if hidden else ""),
     )
 
 
-def gate_timing_table(sites: Mapping[str, Sequence[SiteCost]], most: int | None = None) -> Table:
-    """Return the time of each gate alone, in the order of `site_table`."""
+def make_gate_timing_table(
+    sites: Mapping[str, Sequence[SiteCost]], max_groups: int | None = None
+) -> Table:
+    """Return a table of the time of each gate alone, in the order of `make_site_table`."""
     rows = [
         (
-            f"{name}: " * (len(sites) > 1) + group_name(group),
+            f"{name}: " * (len(sites) > 1) + format_group_name(group),
             str(group[0].inference.batch_size),
-            *(milliseconds(timing) for timing in (group[0].inference, group[0].training) if timing),
+            *(
+                format_milliseconds(timing)
+                for timing in (group[0].inference, group[0].training)
+                if timing
+            ),
         )
-        for name, own in sites.items()
-        for group in groups_of(own)[:most]
+        for name, network_sites in sites.items()
+        for group in group_sites(network_sites)[:max_groups]
         if group[0].inference is not None
     ]
     return Table(
         "Time of each gate alone",
         ("gate at", "batch", "inference, ms", "forward and backward, ms"),
         tuple(rows),
-        "Median and quartiles over rounds in which all gates take turns.",
+        "Median and quartiles over interleaved rounds.",
     )
 
 
-def groups_of(sites: Sequence[SiteCost]) -> list[list[SiteCost]]:
-    """Return gates that add the same together, the most expensive first."""
-    alike: dict[tuple[object, ...], list[SiteCost]] = {}
+def group_sites(sites: Sequence[SiteCost]) -> list[list[SiteCost]]:
+    """Return the gates in groups of equal cost, in descending order of saved bytes."""
+    groups: dict[tuple[object, ...], list[SiteCost]] = {}
     for site in sites:
-        alike.setdefault(site.likeness, []).append(site)
-    return list(alike.values())
+        groups.setdefault(site.group_key, []).append(site)
+    return list(groups.values())
 
 
-def group_name(group: Sequence[SiteCost]) -> str:
-    """Name gates that add the same by the first."""
-    more = f" and {len(group) - 1} alike" if len(group) > 1 else ""
-    return (group[0].site or "the model") + more
+def format_group_name(group: Sequence[SiteCost]) -> str:
+    """Return the site of the first gate of a group, and the number of the others."""
+    others = f" and {len(group) - 1} alike" if len(group) > 1 else ""
+    return (group[0].site or "the model") + others
 
 
-def milliseconds(timing: Timing) -> str:
-    """Return median and quartiles."""
-    low, middle, high = (1000 * second for second in timing.quartiles)
-    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
-
-
-def timing_table(
-    timings: Mapping[str, Sequence[Timing]], plain: Sequence[Timing] | None, *, under: str
+def make_timing_table(
+    timings: Mapping[str, Sequence[Timing]],
+    baseline: Sequence[Timing] | None,
+    *,
+    conditions: str,
 ) -> Table:
-    """Return a row a network and kind of work: median and quartiles, and the ratio to the baseline."""
-    rows = []
-    for name, own in timings.items():
-        for k, timing in enumerate(own):
-            ratio = "" if plain is None else ratio_text(timing, plain[k])
-            rows.append(
-                (
-                    name,
-                    f"{timing.work}{', compiled' if timing.compiled else ''}",
-                    str(timing.batch_size),
-                    milliseconds(timing),
-                    ratio,
-                )
-            )
+    """Return a table with one row per network and task: milliseconds and their ratio to the baseline."""
+    rows = [
+        (
+            name,
+            f"{timing.task}{', compiled' if timing.compiled else ''}",
+            str(timing.batch_size),
+            format_milliseconds(timing),
+            "" if baseline is None else format_ratio(timing, baseline[index]),
+        )
+        for name, network_timings in timings.items()
+        for index, timing in enumerate(network_timings)
+    ]
     return Table(
         "Time of one batch",
-        ("network", "work", "batch", "ms", "ratio to none"),
+        ("network", "task", "batch", "ms", f"ratio to {BASELINE}"),
         tuple(rows),
-        "Median and quartiles over rounds in which all networks take turns; a training step is forward, "
-        "backward and SGD with momentum. "
-        f"{under}.",
+        "Median and quartiles over interleaved rounds; a training step is forward, backward and SGD with "
+        f"momentum. {conditions}.",
     )
 
 
-def ratio_text(timing: Timing, plain: Timing) -> str:
-    """Return the ratio to the baseline, nothing for the baseline itself."""
-    if timing is plain:
-        return ""
-    low, middle, high = timing.over(plain)
+def format_ratio(timing: Timing, baseline: Timing) -> str:
+    """Return the ratio to the baseline's time; empty for the baseline itself."""
+    return "" if timing is baseline else format_quartiles(timing.ratio_to(baseline))
+
+
+def format_milliseconds(timing: Timing) -> str:
+    """Return the median and the quartiles in milliseconds."""
+    low, middle, high = (1000 * seconds for seconds in timing.quartiles)
+    return format_quartiles((low, middle, high))
+
+
+def format_quartiles(quartiles: Quartiles) -> str:
+    """Return the median, then the quartiles in brackets.
+
+    >>> format_quartiles((1.0, 2.0, 4.0))
+    '2.00 (1.00 to 4.00)'
+    """
+    low, middle, high = quartiles
     return f"{middle:.2f} ({low:.2f} to {high:.2f})"
 
 
-def mb(size: float) -> str:
-    """Return bytes in MB of 2^20, with as many places as small networks need."""
-    value = size / MB
+def format_shape(shape: Sequence[int]) -> str:
+    """Return a shape as text.
+
+    >>> format_shape((2, 64, 8, 8))
+    '2x64x8x8'
+    """
+    return "x".join(map(str, shape))
+
+
+def format_megabytes(size: float) -> str:
+    """Return bytes in MB of 2^20, with up to four decimals for small sizes.
+
+    >>> format_megabytes(2**20), format_megabytes(2**10), format_megabytes(2**30)
+    ('1.000', '0.0010', '1,024')
+    """
+    value = size / BYTES_PER_MB
     return f"{value:,.{max(0, 3 - int(math.log10(value)))}f}" if value >= 1 else f"{value:.4f}"
 
 
-def number(value: float, form: str = ",") -> str:
-    """Return a number, nothing for zero."""
+def format_nonzero(value: float, form: str = ",") -> str:
+    """Return a number as text; empty for zero."""
     return format(value, form) if value else ""

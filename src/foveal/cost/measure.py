@@ -1,4 +1,4 @@
-"""Measure what networks cost, one or several side by side."""
+"""Measurement of the cost of one network, or of several side by side."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from foveal.cost.ablation import GatePassedBy, outermost_gates, replace_module
-from foveal.cost.comparison import CostComparison
-from foveal.cost.conditions import META, Setting, Shape, checked_setting, name_of
-from foveal.cost.copying import copied
-from foveal.cost.layers import layers_of
-from foveal.cost.peak import peak_memory
-from foveal.cost.profiling import count, hold
-from foveal.cost.report import Conditions, CostReport
-from foveal.cost.sites import sites_of, timed
-from foveal.cost.timing import time_models
-from foveal.cost.totals import totals_of
+from foveal.cost.ablation import copy_without_gates
+from foveal.cost.breakdown import SiteCost, compute_site_costs, compute_totals, list_layers
+from foveal.cost.conditions import (
+    META,
+    Conditions,
+    MeasurementSetup,
+    Shape,
+    get_device_name,
+    make_setup,
+)
+from foveal.cost.profiling import profile_operations, profile_saved_memory
+from foveal.cost.report import CostComparison, CostReport
+from foveal.cost.timing import measure_peak_memory, time_gates, time_models
 from foveal.errors import UsageError
 from foveal.variant_names import BASELINE
 
@@ -28,44 +30,43 @@ def measure_cost(
     device: str = "cpu", precision: str = "fp32", latency: bool = True, compiled: bool = False,
     channels_last: bool = True,
 ) -> CostReport:  # fmt: skip
-    """Measure what a network costs, and what the gates in it add.
+    """Measure the cost of a network and the additional cost of each gate in it.
 
-    All is measured on copies: parameters, buffers, modes, hooks and generators stay as they are. Multiply-adds
-    and element operations are those of a pass in eval mode, the kept bytes those of one in training mode
-    (see `foveal.cost.operations` for what counts as what). Operations are counted on the meta device where the
-    network runs there, which costs next to nothing whatever the size; what is kept, and times, are taken
-    on `device`. Your own hooks run on the copies too. Tensors that are neither parameters nor buffers of a
-    module count as kept where the graph saves them.
+    Copies are measured: parameters, buffers, modes, hooks and random generators of the model stay unchanged;
+    hooks that you registered run on the copies too. Multiply-adds and element operations are those of a pass
+    in eval mode, saved bytes those of a pass in training mode (`foveal.cost.operations` lists the rules).
+    Operations are counted on the meta device if the network runs there, which is fast for any size. Saved
+    bytes and times are measured on `device`. A tensor that is neither a parameter nor a buffer of a module
+    counts as saved if the graph saves it.
 
     Args:
         model: any network.
-        input_shape: (C, H, W) of one input without the batch, or one such shape an input.
-        batch_size: of all counts, and of times beside those of a single image.
+        input_shape: (C, H, W) of the input without the batch, or a sequence of such shapes, one per input.
+        batch_size: batch size of all counts, and of times in addition to those of a single input.
         device: `cpu`, `cuda`, or `meta` to count only.
         precision: `fp32`, or `bf16` by autocast.
-        latency: take times, those of the network without its gates in turns with its own.
-        compiled: take times of `torch.compile` too; compiling takes a minute or more.
-        channels_last: how feature maps lie in memory while times are taken.
+        latency: measure times, interleaved with those of the network without its gates.
+        compiled: measure times of `torch.compile` too; compiling takes a minute or more.
+        channels_last: use the channels_last layout for times.
 
     Raises:
         UsageError: a parameter is wrong, or the model cannot be copied.
-        FovealError: the model raises on such an input.
+        FovealError: the model raises an error for such an input.
 
     >>> from foveal.models import build_model
     >>> report = measure_cost(build_model("convnet", attention="series"), (3, 32, 32), latency=False)
     >>> report.totals.parameters, report.totals.macs
     (2205348, 12566400)
     """
-    options = {
-        "batch_size": batch_size, "device": device, "precision": precision, "latency": latency,
-        "compiled": compiled, "channels_last": channels_last,
-    }  # fmt: skip
     models = {"model": model}
-    plain = without_gates(model)
-    if plain is not None:
-        models[BASELINE] = plain
-    compared = compare_costs(models, input_shape, **options)  # type: ignore[arg-type]
-    return replace(compared.reports["model"], model=type(model).__name__)
+    baseline = copy_without_gates(model)
+    if baseline is not None:
+        models[BASELINE] = baseline
+    comparison = compare_costs(
+        models, input_shape, batch_size=batch_size, device=device, precision=precision,
+        latency=latency, compiled=compiled, channels_last=channels_last,
+    )  # fmt: skip
+    return replace(comparison.reports["model"], model=type(model).__name__)
 
 
 @torch.inference_mode(mode=False)
@@ -75,55 +76,69 @@ def compare_costs(
     device: str = "cpu", precision: str = "fp32", latency: bool = True, compiled: bool = False,
     channels_last: bool = True,
 ) -> CostComparison:  # fmt: skip
-    """Measure several networks side by side, against the one named `none` if there is one.
+    """Measure the costs of several networks, compared with the one named `none` if there is one.
 
-    The arguments are those of `measure_cost`.
+    The parameters are those of `measure_cost`.
     """
-    setting = checked_setting(
+    setup = make_setup(
         input_shape, batch_size=batch_size, device=device, precision=precision,
         channels_last=channels_last,
     )  # fmt: skip
-    if setting.device == META and compiled:
-        raise UsageError("The meta device takes no time: `compiled` should be false.")
+    if setup.device == META and compiled:
+        raise UsageError(
+            "Times cannot be measured on the meta device. Parameter `compiled` should be false."
+        )
     models = {name: getattr(model, "_orig_mod", model) for name, model in models.items()}
-    reports = {name: counted_report(name, model, setting) for name, model in models.items()}
-    if latency and setting.device != META:
-        timings = time_models(models, setting, compiled=compiled)
+    reports = {name: measure_without_times(name, model, setup) for name, model in models.items()}
+    if latency and setup.device != META:
+        timings = time_models(models, setup, compiled=compiled)
         for name, model in models.items():
-            sites = tuple(timed(model, reports[name].sites, setting))
+            sites = add_gate_times(model, reports[name].sites, setup)
             reports[name] = replace(reports[name], timings=tuple(timings[name]), sites=sites)
-    plain = reports.get(BASELINE)
-    if plain is not None:
-        reports = {n: r if n == BASELINE else replace(r, plain=plain) for n, r in reports.items()}
+    baseline = reports.get(BASELINE)
+    if baseline is not None:
+        reports = {
+            name: report if name == BASELINE else replace(report, baseline=baseline)
+            for name, report in reports.items()
+        }
     return CostComparison(reports)
 
 
-def counted_report(name: str, model: nn.Module, setting: Setting) -> CostReport:
-    """Return what can be said of a network without a clock."""
-    done, held = count(model, setting), hold(model, setting)
-    layers = layers_of(model, done, held)
+def measure_without_times(name: str, model: nn.Module, setup: MeasurementSetup) -> CostReport:
+    """Return the report of a network without times."""
+    operations = profile_operations(model, setup)
+    memory = profile_saved_memory(model, setup)
+    layers = list_layers(model, operations, memory)
     conditions = Conditions(
-        setting.shapes, setting.batch_size, setting.device, name_of(setting.device),
-        torch.get_num_threads(), setting.precision,
-        "channels_last" if setting.channels_last else "contiguous", done.on, torch.__version__,
+        setup.input_shapes, setup.batch_size, setup.device, get_device_name(setup.device),
+        torch.get_num_threads(), setup.precision, setup.memory_format, operations.device,
+        torch.__version__,
     )  # fmt: skip
     return CostReport(
         name,
         conditions,
-        totals_of(model, layers, setting),
+        compute_totals(model, layers, setup),
         tuple(layers),
-        tuple(sites_of(model, layers, held)),
-        peak=peak_memory(model, setting),
+        tuple(compute_site_costs(model, layers, memory)),
+        peak_bytes=measure_peak_memory(model, setup),
     )
 
 
-def without_gates(model: nn.Module) -> nn.Module | None:
-    """Return a copy of a network that passes through where gates were, None if there were none."""
-    names = outermost_gates(model)
-    if not names or names == [""]:
-        return None
-    like = next(model.parameters(), None)
-    plain = copied(model, "cpu" if like is None else like.device)
-    for name in names:
-        replace_module(plain, name, GatePassedBy())
-    return plain
+def add_gate_times(
+    model: nn.Module, sites: Sequence[SiteCost], setup: MeasurementSetup
+) -> tuple[SiteCost, ...]:
+    """Return the sites with the times of each gate alone; one gate of each group of equals is timed."""
+    # A gate that was never called has no shape.
+    first_of_group = {site.group_key: site for site in reversed(sites) if site.shape}
+    gates = {
+        site.gate: (model.get_submodule(site.gate), site.shape) for site in first_of_group.values()
+    }
+    times = time_gates(gates, setup)
+    timed = []
+    for site in sites:
+        first = first_of_group.get(site.group_key)
+        if first is not None:
+            inference, training = times[first.gate]
+            site = replace(site, inference=inference, training=training)
+        timed.append(site)
+    return tuple(timed)

@@ -1,54 +1,34 @@
-"""What one network costs: its layers, its sums, its gates, its times."""
+"""Cost reports: the measured costs of one network, and of several networks side by side."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Final
 
+from foveal.cost.breakdown import Layer, SiteCost, Totals
+from foveal.cost.conditions import Conditions
 from foveal.cost.cost_tables import (
-    gate_timing_table,
-    layer_table,
-    site_table,
-    timing_table,
-    totals_table,
+    make_gate_timing_table,
+    make_layer_table,
+    make_site_table,
+    make_sums_table,
+    make_timing_table,
+    make_totals_table,
 )
-from foveal.cost.layers import Layer
-from foveal.cost.sites import SiteCost
 from foveal.cost.timing import Timing
-from foveal.cost.totals import Totals
-from foveal.text_tables import Table, html_table, render_markdown
+from foveal.text_tables import Table, render_html, render_markdown
 
-
-@dataclass(frozen=True)
-class Conditions:
-    """Under what a report was made. `counted_on` is `meta` where nothing had to be computed to count."""
-
-    input_shapes: tuple[tuple[int, ...], ...]
-    batch_size: int
-    device: str
-    device_name: str
-    threads: int
-    precision: str
-    memory_format: str
-    counted_on: str
-    torch: str
-
-    @property
-    def text(self) -> str:
-        """What a time needs beside it."""
-        return (
-            f"{self.device_name}, {self.threads} threads, {self.precision}, {self.memory_format}, "
-            f"torch {self.torch}"
-        )
+MAX_GATE_ROWS: Final = 2  # per network in a comparison
 
 
 @dataclass(frozen=True)
 class CostReport:
-    """What one network costs for one batch; printed, it is the table of its layers and its sums.
+    """Cost of one network for one batch; it prints as tables of its layers and totals.
 
-    `sites` has a row a gate, the one that makes the network keep most first. `peak` is in bytes, None where
-    the device does not tell. `plain` is the same without gates, or the baseline that this one was compared
-    with; None where there is none. Its times were taken in turns with these.
+    `sites` has one row per gate, in descending order of saved bytes. `peak_bytes` is None if the device does
+    not report it. `baseline` is the report of the same network without gates, or of the baseline in a
+    comparison; None if there is none. The times of both were measured in interleaved rounds.
     """
 
     model: str
@@ -57,57 +37,116 @@ class CostReport:
     layers: tuple[Layer, ...] = field(repr=False)
     sites: tuple[SiteCost, ...] = field(default=(), repr=False)
     timings: tuple[Timing, ...] = ()
-    peak: int | None = None
-    plain: CostReport | None = field(default=None, repr=False)
+    peak_bytes: int | None = None
+    baseline: CostReport | None = field(default=None, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it in numbers, words, lists and dicts, as JSON has them."""
-        told = asdict(self.totals) | {
+        """Return the report as JSON types."""
+        totals = asdict(self.totals) | {
             "element_operations": self.totals.element_operations,
-            "forward_backward": self.totals.forward_backward,
-            "estimated": self.totals.estimated,
+            "forward_backward_bytes": self.totals.forward_backward_bytes,
+            "estimated_bytes": self.totals.estimated_bytes,
         }
         return {
             "model": self.model,
             "conditions": asdict(self.conditions),
-            "totals": told,
-            "peak": self.peak,
+            "totals": totals,
+            "peak_bytes": self.peak_bytes,
             "layers": [asdict(layer) for layer in self.layers],
             "sites": [asdict(site) for site in self.sites],
-            "timings": [timing_dict(self, timing) for timing in self.timings],
-            "plain": None if self.plain is None else self.plain.model,
+            "timings": [
+                timing_to_dict(timing, self.find_baseline_timing(timing)) for timing in self.timings
+            ],
+            "baseline": None if self.baseline is None else self.baseline.model,
         }
 
-    def markdown(self, *, depth: int | None = None) -> str:
-        """Return the tables in Markdown, the layers down to `depth` levels."""
-        return "\n\n".join(render_markdown(table) for table in self.tables(depth=depth))
+    def find_baseline_timing(self, timing: Timing) -> Timing | None:
+        """Return the baseline's time of the same task."""
+        if self.baseline is None:
+            return None
+        return self.baseline.timings[self.timings.index(timing)]
 
-    def tables(self, *, depth: int | None = None) -> list[Table]:
-        """Return the tables that have rows: layers, sums, gates, times."""
-        found = [layer_table(self.layers, depth=depth), totals_table(self.totals, self.peak)]
-        if self.sites:
-            found.append(site_table({self.model: self.sites}))
+    def to_tables(self, *, depth: int | None = None) -> list[Table]:
+        """Return the tables that have rows: layers down to `depth` levels, totals, gates, times."""
+        tables = [
+            make_layer_table(self.layers, depth=depth),
+            make_totals_table(self.totals, self.peak_bytes),
+        ]
+        sites = {self.model: self.sites} if self.sites else {}
+        if sites:
+            tables.append(make_site_table(sites))
         if self.timings:
-            plain = None if self.plain is None else self.plain.timings
-            found.append(
-                timing_table({self.model: self.timings}, plain, under=self.conditions.text)
-            )
-            if self.sites:
-                found.append(gate_timing_table({self.model: self.sites}))
-        return found
+            timings = {self.model: self.timings}
+            baseline = None if self.baseline is None else self.baseline.timings
+            tables.append(make_timing_table(timings, baseline, conditions=self.conditions.text))
+            if sites:
+                tables.append(make_gate_timing_table(sites))
+        return tables
+
+    def to_markdown(self, *, depth: int | None = None) -> str:
+        """Return the tables in Markdown, with layers down to `depth` levels."""
+        return "\n\n".join(render_markdown(table) for table in self.to_tables(depth=depth))
 
     def __str__(self) -> str:
-        return self.markdown()
+        return self.to_markdown()
 
     def _repr_html_(self) -> str:
         """Return the tables for a notebook."""
-        return "".join(html_table(table) for table in self.tables())
+        return "".join(render_html(table) for table in self.to_tables())
 
 
-def timing_dict(report: CostReport, timing: Timing) -> dict[str, Any]:
-    """Return a timing with its quartiles, and those of its ratio to the baseline."""
-    found = {**asdict(timing), "quartiles": timing.quartiles, "over_plain": None}
-    if report.plain is not None:
-        same = report.plain.timings[report.timings.index(timing)]
-        found["over_plain"] = timing.over(same)
-    return found
+@dataclass(frozen=True)
+class CostComparison:
+    """Cost reports of several networks by name; it prints as a table with one row per network."""
+
+    reports: Mapping[str, CostReport]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all reports as JSON types."""
+        return {name: report.to_dict() for name, report in self.reports.items()}
+
+    def to_tables(self) -> list[Table]:
+        """Return the tables that have rows: sums, the most expensive gates of each network, times."""
+        reports = self.reports
+        conditions = next(iter(reports.values())).conditions
+        baselines = {
+            name: report.baseline for name, report in reports.items() if report.baseline is not None
+        }
+        tables = [
+            make_sums_table(
+                {name: report.totals for name, report in reports.items()},
+                {name: baseline.totals for name, baseline in baselines.items()},
+                {name: report.peak_bytes for name, report in reports.items()},
+                batch_size=conditions.batch_size,
+            )
+        ]
+        sites = {name: report.sites for name, report in reports.items() if report.sites}
+        if sites:
+            tables.append(make_site_table(sites, MAX_GATE_ROWS))
+        if all(report.timings for report in reports.values()):
+            timings = {name: report.timings for name, report in reports.items()}
+            baseline = next((baseline.timings for baseline in baselines.values()), None)
+            tables.append(make_timing_table(timings, baseline, conditions=conditions.text))
+            if sites:
+                tables.append(make_gate_timing_table(sites, MAX_GATE_ROWS))
+        return tables
+
+    def to_markdown(self) -> str:
+        """Return the tables in Markdown."""
+        return "\n\n".join(render_markdown(table) for table in self.to_tables())
+
+    def __str__(self) -> str:
+        return self.to_markdown()
+
+    def _repr_html_(self) -> str:
+        """Return the tables for a notebook."""
+        return "".join(render_html(table) for table in self.to_tables())
+
+
+def timing_to_dict(timing: Timing, baseline: Timing | None) -> dict[str, Any]:
+    """Return a timing with its quartiles and those of its ratio to the baseline."""
+    return {
+        **asdict(timing),
+        "quartiles": timing.quartiles,
+        "ratio_to_baseline": None if baseline is None else timing.ratio_to(baseline),
+    }

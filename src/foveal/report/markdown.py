@@ -18,13 +18,13 @@ from foveal.report.blocks import (
 from foveal.report.document import Content
 from foveal.report.sections.results import extent, sentence
 from foveal.text_format import format_percent
-from foveal.text_tables import in_markdown, render_markdown
+from foveal.text_tables import escape_markdown, render_markdown
 
 
 def markdown_of(content: Content, *, figures: str) -> str:
     """Return the report in Markdown; its pictures are in the folder `figures`."""
-    lines = [f"# {in_markdown(content.title)}", *lead(content)]
-    lines += [f"> {in_markdown(note)}" for note in content.notes]
+    lines = [f"# {escape_markdown(content.title)}", *lead(content)]
+    lines += [f"> {escape_markdown(note)}" for note in content.notes]
     for section in content.sections:
         lines += section_lines(section, figures)
     return "\n\n".join(lines) + "\n"
@@ -41,13 +41,13 @@ def lead(content: Content) -> list[str]:
         ]
     lines = []
     for part in content.parts:
-        lines += [f"**{in_markdown(part.label)}**"] if part.label else []
+        lines += [f"**{escape_markdown(part.label)}**"] if part.label else []
         lines.append(extent(part))
         verdicts = []
         for one in part.comparisons:
             said, numbers = sentence(one)
             verdicts.append(
-                f"- **{in_markdown(one.variant)}** is {one.verdict} {in_markdown(said)} {numbers}."
+                f"- **{escape_markdown(one.variant)}** is {one.verdict} {escape_markdown(said)} {numbers}."
             )
         lines += ["\n".join(verdicts)] if verdicts else []
     return lines
@@ -56,7 +56,7 @@ def lead(content: Content) -> list[str]:
 def section_lines(section: Section, figures: str) -> list[str]:
     """Return a section."""
     return [
-        f"## {in_markdown(section.title)}",
+        f"## {escape_markdown(section.title)}",
         *(t for b in section.blocks for t in block_lines(b, figures)),
     ]
 
@@ -67,13 +67,13 @@ def block_lines(block: Block, figures: str) -> list[str]:
         case Table(table=table):
             return [render_markdown(table)]
         case Picture():
-            said = f"![{in_markdown(block.description)}]({figures}/{block.name}.png)"
-            return [said, *([in_markdown(block.caption)] if block.caption else [])]
+            said = f"![{escape_markdown(block.description)}]({figures}/{block.name}.png)"
+            return [said, *([escape_markdown(block.caption)] if block.caption else [])]
         case Tiles(pictures=pictures):
             return ["\n".join(line for one in pictures for line in block_lines(one, figures))]
         case Fold(summary=summary, blocks=blocks):
             inside = [line for one in blocks for line in block_lines(one, figures)]
-            return [f"### {in_markdown(summary)}", *inside]
+            return [f"### {escape_markdown(summary)}", *inside]
         case _:
             return words_of(block)
 
@@ -82,17 +82,17 @@ def words_of(block: Block) -> list[str]:
     """Return the paragraphs of a block of words."""
     match block:
         case Text(text=text):
-            return [in_markdown(text)]
+            return [escape_markdown(text)]
         case Note(text=text):
-            return [f"> {in_markdown(text)}"]
+            return [f"> {escape_markdown(text)}"]
         case Heading(text=text):
-            return [f"### {in_markdown(text)}"]
+            return [f"### {escape_markdown(text)}"]
         case Code(text=text):
             return [f"```\n{text}\n```"]
         case Facts(title=title, rows=rows):
             return [
                 f"### {title}",
-                "\n".join(f"- {in_markdown(a)}: {in_markdown(b)}" for a, b in rows),
+                "\n".join(f"- {escape_markdown(a)}: {escape_markdown(b)}" for a, b in rows),
             ]
         case _:
             return []

@@ -123,7 +123,7 @@ def both_table(parts: Sequence[Part], shared: Sequence[str]) -> TextTable:
         f"Each difference is to {BASELINE} of the same study, in points, over its interval. Verdicts are each "
         "study's own; that they differ between studies does not show that the studies do."
     )
-    return TextTable("Both results", tuple(headings), tuple(rows), note, words=tuple(words))
+    return TextTable("Both results", tuple(headings), tuple(rows), note, text_headings=tuple(words))
 
 
 def found_cells(arm: VariantRuns) -> list[str]:
@@ -162,7 +162,7 @@ def apart(parts: Sequence[Part]) -> list[Block]:
         "Options that differ",
         ("option", *(part.label for part in parts)),
         tuple(rows),
-        words=tuple(part.label for part in parts),
+        text_headings=tuple(part.label for part in parts),
     )
     blocks: list[Block] = [Table("apart", table)]
     if len({one["checksum of the data"] for one in facts}) > 1:

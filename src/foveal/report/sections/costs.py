@@ -8,6 +8,12 @@ from typing import Any, Final
 
 from matplotlib.figure import Figure
 
+from foveal.analysis import (
+    make_gate_cost_table,
+    make_stored_layer_table,
+    make_torchsummary_table,
+    make_variant_cost_table,
+)
 from foveal.analysis.variant_runs import VariantRuns
 from foveal.plotting import (
     GRID_COLOR,
@@ -20,21 +26,10 @@ from foveal.plotting import (
 )
 from foveal.report.blocks import Block, Fold, Heading, Note, Picture, Section, Table, Text
 from foveal.report.cell_view import Part
-from foveal.text_format import format_points, shorten_name, with_percent_change
-from foveal.text_tables import Table as TextTable
+from foveal.text_format import format_points, shorten_name
 from foveal.variant_names import BASELINE
 
-MB: Final = 2**20
-COLUMNS: Final = (
-    ("parameters", "parameters", "{:,.0f}", 1),
-    ("macs", "multiply-adds an image", "{:,.0f}", 1),
-    ("element_operations", "element operations an image", "{:,.0f}", 1),
-    ("kept", "kept for the backward pass, MB", "{:,.1f}", MB),
-    ("training_seconds", "training a run, s", "{:,.1f}", 1),
-)
-"""Key, heading, format, and what the number is divided by."""
-PAID: Final = {"training_seconds": "training time", "kept": "kept memory"}
-DEAREST: Final = 12
+PAID: Final = {"training_seconds": "training time", "saved_bytes": "saved memory"}
 EARLIER: Final = (
     "An earlier version of foveal has stored the cost, without the parts of the networks. Delete the files "
     "extras/cost-* in the folder of the study, and foveal ablate stores it anew."
@@ -47,24 +42,25 @@ def costs_section(part: Part) -> Section:
     name, title, costs = f"cost{part.suffix}", part.titled("What it costs"), part.costs
     if not costs:
         return Section(name, title, (Note(missing(part)),))
-    blocks: list[Block] = [Table(name, cost_table(costs))]
+    stored = list(costs.values())
+    blocks: list[Block] = [Table(name, make_variant_cost_table(stored))]
     compared = [arm for arm in part.arms if arm.comparison and arm.variant in costs]
     if BASELINE in costs and compared:
         blocks.append(
             Picture(
                 name=f"gain-against-cost{part.suffix}",
                 figure=gain_against_cost(compared, costs),
-                description="Difference to none with its interval, over training time and kept memory.",
+                description="Difference to none with its interval, over training time and saved memory.",
                 caption="Which variant pays: what each gains, with its interval, over what it costs. Shaded: "
                 "the margin.",
             )
         )
-    dearest = dearest_table(costs)
-    if dearest.rows:
-        blocks.append(
-            Fold("The gates that keep most", (Table(f"gate-costs{part.suffix}", dearest),))
-        )
-    blocks += corrected(part, costs)
+    for key, table in (
+        ("gate-costs", make_gate_cost_table(stored)),
+        ("torchsummary", make_torchsummary_table(stored)),
+    ):
+        if table.rows:
+            blocks.append(Fold(table.title, (Table(f"{key}{part.suffix}", table),)))
     return Section(name, title, tuple(blocks))
 
 
@@ -78,79 +74,6 @@ def missing(part: Part) -> str:
     )
 
 
-def cost_table(costs: Mapping[str, Cost]) -> TextTable:
-    """Return one row a variant, each number over its rise above that of the baseline."""
-    batch = next(iter(costs.values()))["batch_size"]
-    uncounted = sorted({name for cost in costs.values() for name in cost["uncounted"]})
-    note = (
-        f"Below each number, by how much it is above that of {BASELINE}. Parameters and multiply-adds show "
-        "next to nothing of what a gate costs: it reads and writes whole feature maps, which are element "
-        f"operations, and keeps them for the backward pass of a batch of {batch}. MB is 2^20 bytes. Times are "
-        "medians over the seeds, as the runs took them; evaluation is not in them."
-    )
-    note += f" Not counted: {', '.join(uncounted)}." if uncounted else ""
-    plain = costs.get(BASELINE, {})
-    rows = tuple((variant, *cells(cost, plain)) for variant, cost in costs.items())
-    headings = ("variant", *(heading for _, heading, _, _ in COLUMNS))
-    return TextTable("What the variants cost", headings, rows, note)
-
-
-def cells(cost: Cost, plain: Cost) -> list[str]:
-    """Return each number of a row, and below it by how much it is above the baseline's."""
-    return [
-        with_percent_change(form.format(cost[name] / unit), cost[name], plain.get(name, 0))
-        for name, _, form, unit in COLUMNS
-    ]
-
-
-def dearest_table(costs: Mapping[str, Cost]) -> TextTable:
-    """Return the gates that keep most."""
-    sites = [(variant, site) for variant, cost in costs.items() for site in cost["sites"]]
-    sites.sort(key=lambda pair: -pair[1]["kept"])
-    rows = [
-        (
-            variant,
-            site["site"],
-            f"{site['parameters']:,}",
-            f"{site['macs']:,}",
-            f"{site['elements']:,}",
-            f"{site['kept'] / MB:,.2f}",
-        )
-        for variant, site in sites[:DEAREST]
-    ]
-    headings = ("variant", "site", "parameters", "multiply-adds", "elements", "kept, MB")
-    batch = next(iter(costs.values()))["batch_size"]
-    note = f"What each gate adds, for one batch of {batch}."
-    return TextTable("The gates that keep most", headings, tuple(rows), note, words=("site",))
-
-
-def corrected(part: Part, costs: Mapping[str, Cost]) -> list[Block]:
-    """Return what the old study printed of the memory of such networks, and what is true."""
-    known = {name: cost for name, cost in costs.items() if cost["torchsummary"]}
-    if not known:
-        return []
-    rows = [
-        (
-            name,
-            f"{cost['torchsummary'][0] / MB:,.2f}",
-            f"{cost['torchsummary'][1] / MB:,.4f}",
-            f"{cost['kept'] / cost['batch_size'] / MB:,.4f}",
-        )
-        for name, cost in known.items()
-    ]
-    note = (
-        "MB for one image. The tool adds up products of output shapes with -1 for the batch, so each layer "
-        "counts negative; a pool that returns its indices counts as the product of both outputs, squared and "
-        "positive; abs() hides the sign of the sum. Attention adds negative rows, and was printed as less "
-        "memory. Done right, its convention is every layer's output, twice. What training needs are the "
-        "bytes kept for the backward pass, here measured. foveal cost --explain-torchsummary shows the "
-        "arithmetic."
-    )
-    headings = ("variant", "printed by torchsummary", "its convention done right", "kept, measured")
-    table = TextTable("The old memory table, corrected", headings, tuple(rows), note)
-    return [Fold("The old memory table, corrected", (Table(f"torchsummary{part.suffix}", table),))]
-
-
 def architecture_section(part: Part) -> Section:
     """Return the parts of the network, the baseline's open and those of the variants to be opened."""
     name, title, costs = f"architecture{part.suffix}", part.titled("The networks"), part.costs
@@ -162,7 +85,7 @@ def architecture_section(part: Part) -> Section:
     batch = first[1]["batch_size"]
     blocks: list[Block] = [
         Text(
-            f"Shapes are (N, C, H, W) of a batch of {batch}; kept are the bytes that the layer holds for the "
+            f"Shapes are (N, C, H, W) of a batch of {batch}; saved are the bytes that the layer saves for the "
             "backward pass, MACs multiply-adds, elements element operations. Gates stand below the layer that "
             "they weigh the output of."
         ),
@@ -174,13 +97,9 @@ def architecture_section(part: Part) -> Section:
 
 
 def layers_table(part: Part, variant: str, cost: Cost) -> Table:
-    """Return the parts of one network."""
-    place = list(part.costs).index(variant)
-    rows = tuple(tuple(row) for row in cost["layers"])
-    headings = tuple(cost["layer_headings"])
-    title = f"Layers of {variant}"
-    table = TextTable(title, headings, rows, words=headings[1:2])
-    return Table(f"layers-{place}{part.suffix}", table)
+    """Return the layers of one network."""
+    index = list(part.costs).index(variant)
+    return Table(f"layers-{index}{part.suffix}", make_stored_layer_table(cost))
 
 
 @report_style()

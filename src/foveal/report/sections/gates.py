@@ -130,5 +130,5 @@ def gate_table(part: Part) -> Block:
         "saturated: nearly all values at an end. unmoved: as at its start. By image: how much a value differs "
         "from image to image. Moved: mean distance from the start, on the same features."
     )
-    table = TextTable("Gates", headings, tuple(rows), note, words=headings[1:4])
+    table = TextTable("Gates", headings, tuple(rows), note, text_headings=headings[1:4])
     return Fold("Every gate", (Table(f"gates{part.suffix}", table),))

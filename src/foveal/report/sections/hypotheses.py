@@ -50,5 +50,7 @@ def effects_table(found: list[HypothesisResult]) -> Table:
         "share is no merit of this one."
     )
     words = ("variant", "answer")
-    table = TextTable("Change of the gain over none", headings, tuple(rows), note, words=words)
+    table = TextTable(
+        "Change of the gain over none", headings, tuple(rows), note, text_headings=words
+    )
     return Table("hypotheses", table)

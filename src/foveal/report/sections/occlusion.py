@@ -256,5 +256,5 @@ def agreement(part: Part) -> list[Block]:
     )
     headings = ("variant", "maps", "agreement", "control")
     question = "Does attention look where the network needs to?"
-    table = TextTable(question, headings, tuple(rows), note, words=("maps",))
+    table = TextTable(question, headings, tuple(rows), note, text_headings=("maps",))
     return [Fold(question, (Table(f"agreement{part.suffix}", table),))]

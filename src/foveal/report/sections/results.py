@@ -19,11 +19,11 @@ from foveal.plotting import (
 )
 from foveal.report.blocks import Block, Heading, Picture, Section, Table
 from foveal.report.cell_view import Part
-from foveal.report.sections.costs import MB
 from foveal.stats import Comparison, mean_interval
 from foveal.stats.power import MOST_SEEDS
 from foveal.text_format import (
     ABSENT,
+    BYTES_PER_MB,
     format_count,
     format_interval,
     format_level,
@@ -68,7 +68,7 @@ def result_table(part: Part) -> Table:
         "test accuracy in %",
         *(["difference in points", "interval", "verdict"] if part.comparisons else []),
         "parameters",
-        *(["training a run, s", "kept for backward, MB"] if with_costs else ["seconds per run"]),
+        *(["training per run, s", "saved for backward, MB"] if with_costs else ["seconds per run"]),
     ]
     rows = [tuple(result_row(part, arm, with_costs=with_costs)) for arm in part.arms]
     return Table(
@@ -78,7 +78,7 @@ def result_table(part: Part) -> Table:
             tuple(headings),
             tuple(rows),
             result_note(part, with_costs=with_costs),
-            words=("verdict",),
+            text_headings=("verdict",),
         ),
     )
 
@@ -123,7 +123,10 @@ def cost_cells(costs: dict[str, dict[str, Any]], variant: str) -> list[str]:
     own, plain = costs.get(variant), costs.get(BASELINE, {})
     if own is None:
         return [ABSENT, ABSENT]
-    shown = {"training_seconds": own["training_seconds"], "kept": own["kept"] / MB}
+    shown = {
+        "training_seconds": own["training_seconds"],
+        "saved_bytes": own["saved_bytes"] / BYTES_PER_MB,
+    }
     return [
         with_percent_change(f"{v:,.1f}", own[name], plain.get(name, 0)) for name, v in shown.items()
     ]
@@ -152,7 +155,7 @@ def result_note(part: Part, *, with_costs: bool) -> str:
     if with_costs:
         batch = next(iter(part.costs.values()))["batch_size"]
         said.append(
-            f"Times are medians over the seeds; kept is for a batch of {batch}, in MB of 2^20 bytes."
+            f"Times are medians over the seeds; saved memory is for a batch of {batch}, in MB of 2^20 bytes."
         )
     else:
         said.append("Seconds: their median.")
