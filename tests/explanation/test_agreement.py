@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from foveal.attention import create
 from foveal.errors import UsageError
-from foveal.explanation import agreement, gate_maps, grad_cam, occlusion_sensitivity
-from foveal.explanation.agreement import over_image
-from foveal.explanation.rank_correlation import rank_correlation
+from foveal.explanation import gate_maps, grad_cam, measure_agreement, occlusion_sensitivity
+from foveal.explanation.agreement import resize_to_image
+from foveal.explanation.rank_correlation import compute_rank_correlation
 from foveal.models import build_model
 
 
@@ -21,8 +21,8 @@ def test_rank_correlation_is_that_of_scipy() -> None:
     a = torch.randint(6, (4, 30), generator=source).float()  # with equal ranks
     b = torch.rand(4, 30, generator=source)
     expected = [spearmanr(x, y).statistic for x, y in zip(a, b, strict=True)]
-    assert rank_correlation(a, b).tolist() == pytest.approx(expected, abs=1e-12)
-    flat = rank_correlation(torch.ones(1, 5), torch.rand(1, 5))
+    assert compute_rank_correlation(a, b).tolist() == pytest.approx(expected, abs=1e-12)
+    flat = compute_rank_correlation(torch.ones(1, 5), torch.rand(1, 5))
     assert bool(flat.isnan().all())
 
 
@@ -46,7 +46,7 @@ class Marked(nn.Module):
 def test_a_gate_that_decides_agrees_and_a_redrawn_one_need_not() -> None:
     images = torch.rand(4, 1, 16, 20, generator=torch.Generator().manual_seed(1))
     model = Marked().train()
-    found = agreement(model, images, [1] * 4, window=4, fill=0.0, score="logit", draws=8)
+    found = measure_agreement(model, images, [1] * 4, window=4, fill=0.0, score="logit", draws=8)
     assert model.training
     by_pair = {(one.first, one.second): one for one in found}
     own = by_pair["attention", "occlusion"]
@@ -63,14 +63,16 @@ def test_values_are_those_of_the_maps_one_by_one() -> None:
     model = build_model("convnet", attention="series", seed=3)
     images, labels = torch.rand(4, 3, 32, 32), [2, 7, 1, 5]
     state = copy.deepcopy(model.state_dict())
-    found = {(one.first, one.second): one for one in agreement(model, images, labels, draws=1)}
+    found = {
+        (one.first, one.second): one for one in measure_agreement(model, images, labels, draws=1)
+    }
     assert all(torch.equal(v, state[k]) for k, v in model.state_dict().items())
     sweep = occlusion_sensitivity(model, images, labels)
-    cam = sweep.windows.pool(grad_cam(model, images, labels))
+    cam = sweep.windows.pixels_to_grid(grad_cam(model, images, labels))
     spatial = [one for one in gate_maps(model, images) if one.kind == "spatial"]
     assert len(found) == 1 + 2 * len(spatial)
     for one in spatial:
-        grid = sweep.windows.pool(over_image(one, (32, 32)))
+        grid = sweep.windows.pixels_to_grid(resize_to_image(one, (32, 32)))
         for name, other in (("occlusion", sweep.grid()), ("grad-cam", cam)):
             pairs = [(a.flatten(), b.flatten()) for a, b in zip(grid, other, strict=True)]
             flat = [bool((b == b[0]).all()) for _, b in pairs]
@@ -84,7 +86,7 @@ def test_values_are_those_of_the_maps_one_by_one() -> None:
 
 def test_a_gate_without_parameters_has_no_control() -> None:
     images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
-    found = agreement(build_model("convnet", attention="simam"), images, [0, 1], draws=2)
+    found = measure_agreement(build_model("convnet", attention="simam"), images, [0, 1], draws=2)
     assert len(found) > 1
     assert all(one.control is None and one.control_mean is None for one in found)
 
@@ -100,18 +102,18 @@ def test_a_sweep_that_is_there_is_not_made_again(target: str | int) -> None:
         handle = model.register_forward_pre_hook(
             lambda _, x, passes=passes: passes.append(len(x[0]))
         )
-        found = agreement(model, images, labels, result=result, name=name, draws=1)
+        found = measure_agreement(model, images, labels, result=result, name=name, draws=1)
         handle.remove()
         assert sum(passes) <= 3 * len(images)  # Grad-CAM, gates and redrawn gates
-        expected = agreement(model, images, labels, target=target, draws=1)
+        expected = measure_agreement(model, images, labels, target=target, draws=1)
         assert [(a.first, a.second) for a in found] == [(b.first, b.second) for b in expected]
         for a, b in zip(found, expected, strict=True):
             torch.testing.assert_close(
                 a.correlation, b.correlation, atol=0.02, rtol=0, equal_nan=True
             )
         classes = {"label": labels, "pred": model.eval()(images).argmax(1), 6: [6] * 3}[target]
-        cam = result.windows.pool(grad_cam(model, images, classes))
-        own = rank_correlation(cam.flatten(1), result.grid(name).flatten(1))
+        cam = result.windows.pixels_to_grid(grad_cam(model, images, classes))
+        own = compute_rank_correlation(cam.flatten(1), result.grid(name).flatten(1))
         assert torch.equal(found[0].correlation.nan_to_num(9), own.nan_to_num(9))
         assert not bool(own.isnan().all())
 
@@ -121,21 +123,21 @@ def test_wrong_use_is_refused() -> None:
     result = occlusion_sensitivity(model, images, [0, 1], target="all")
     for options in ({"target": "all"}, {"result": result}):
         with pytest.raises(UsageError, match="one class an image"):
-            agreement(model, images, [0, 1], **options)
+            measure_agreement(model, images, [0, 1], **options)
     result = occlusion_sensitivity(model, images, [0, 1])
     for other in (images[:1], images[:, :, :30]):
         with pytest.raises(UsageError, match="`result` should be a sweep of images of shape"):
-            agreement(model, other, [0] * len(other), result=result)
+            measure_agreement(model, other, [0] * len(other), result=result)
     with pytest.raises(UsageError, match="leave out window"):
-        agreement(model, images, [0, 1], result=result, window=4)
+        measure_agreement(model, images, [0, 1], result=result, window=4)
     with pytest.raises(UsageError, match="no model in this result 'other'"):
-        agreement(model, images, [0, 1], result=result, name="other")
+        measure_agreement(model, images, [0, 1], result=result, name="other")
 
 
 def test_without_gates_over_positions_only_maps_are_compared() -> None:
     for attention in ("none", "channel"):
         model = build_model("convnet", attention=attention)
-        (only,) = agreement(model, torch.rand(1, 3, 32, 32), [0])
+        (only,) = measure_agreement(model, torch.rand(1, 3, 32, 32), [0])
         assert (only.first, only.second) == ("grad-cam", "occlusion")
     with pytest.raises(UsageError, match="`draws`"):
-        agreement(model, torch.rand(1, 3, 32, 32), [0], draws=0)
+        measure_agreement(model, torch.rand(1, 3, 32, 32), [0], draws=0)

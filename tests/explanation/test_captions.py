@@ -6,7 +6,7 @@ import torch
 
 from foveal.explanation import OcclusionResult
 from foveal.explanation.occlusion.captions import panel_titles, pictures_of
-from foveal.explanation.occlusion.windows import windows_over
+from foveal.explanation.occlusion.windows import make_windows
 from foveal.plotting.captions import RIGHT_MARK, WRONG_MARK
 
 LABELS = torch.tensor([0, 1, 2])
@@ -15,7 +15,7 @@ CLASSES = ["cat", "dog", "owl"]
 
 
 def result_of(target: str | int, labels: torch.Tensor | None) -> OcclusionResult:
-    windows = windows_over((4, 6), window=2, stride=2)
+    windows = make_windows((4, 6), window=2, stride=2)
     plain = torch.nn.functional.one_hot(torch.tensor(GUESSES), 3).float()
     logits = plain[None, :, None].expand(1, 3, 1 + windows.count, 3).contiguous()
     return OcclusionResult({"model": logits}, windows, ("mean",), labels, target, "prob")
@@ -23,7 +23,7 @@ def result_of(target: str | int, labels: torch.Tensor | None) -> OcclusionResult
 
 @pytest.mark.parametrize("target", ["label", "pred", 1])
 def test_the_mark_tells_whether_the_prediction_is_the_true_label(target: str | int) -> None:
-    titles = result_of(target, LABELS).titles("model", CLASSES)
+    titles = result_of(target, LABELS).panel_titles_of("model", CLASSES)
     firsts = [title.splitlines()[0] for title in titles]
     assert firsts == [f"{RIGHT_MARK} cat", f"{WRONG_MARK} owl", f"{RIGHT_MARK} owl"]
     # How sure it is, is of the target.
@@ -35,7 +35,7 @@ def test_the_mark_tells_whether_the_prediction_is_the_true_label(target: str | i
 
 @pytest.mark.parametrize("target", ["pred", 1])
 def test_no_mark_without_labels(target: str | int) -> None:
-    titles = result_of(target, None).titles("model", None)
+    titles = result_of(target, None).panel_titles_of("model", None)
     assert [title.splitlines()[0] for title in titles] == ["0", "2", "2"]
 
 

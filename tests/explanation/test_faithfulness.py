@@ -9,8 +9,8 @@ from sklearn.metrics import auc
 from torch import Tensor, nn
 
 from foveal.errors import FovealError, UsageError
-from foveal.explanation import faithfulness, random_maps
-from foveal.explanation.occlusion.fills import blurred
+from foveal.explanation import measure_faithfulness, random_maps
+from foveal.explanation.occlusion.fills import gaussian_blur
 
 
 class RegionSum(nn.Module):
@@ -71,7 +71,7 @@ def test_curves_are_those_of_a_loop_over_pixels(
     images, fill = drawn(count, 3, height, width), drawn(count, 3, height, width, seed=1)
     maps = drawn(count, height, width, seed=2).mul(2).round()  # with many equals
     labels = torch.arange(count)
-    found = faithfulness(model, images, labels, maps, fill=fill, steps=steps)
+    found = measure_faithfulness(model, images, labels, maps, fill=fill, steps=steps)
     for n in range(count):
         expected = one_by_one(model, images[n], fill[n], n, maps[n].numpy(), steps)
         np.testing.assert_allclose(found.insertion[n], expected[0], atol=1e-6)
@@ -84,8 +84,8 @@ def test_a_sum_over_a_region_has_its_closed_form_and_rewards_the_right_map() -> 
     region = torch.zeros(5, 3)
     region[1:3, 1:] = 1  # 4 of 15 pixels
     model, images = RegionSum(region), torch.ones(2, 1, 5, 3)
-    right = faithfulness(model, images, [0, 0], region.expand(2, 5, 3), fill=0.0, steps=15)
-    wrong = faithfulness(model, images, [0, 0], -region.expand(2, 5, 3), fill=0.0, steps=15)
+    right = measure_faithfulness(model, images, [0, 0], region.expand(2, 5, 3), fill=0.0, steps=15)
+    wrong = measure_faithfulness(model, images, [0, 0], -region.expand(2, 5, 3), fill=0.0, steps=15)
     n = np.arange(16)
     np.testing.assert_array_equal(right.fractions, n / 15)
     for row in range(2):
@@ -95,7 +95,7 @@ def test_a_sum_over_a_region_has_its_closed_form_and_rewards_the_right_map() -> 
     assert (right.insertion_area > wrong.insertion_area + 0.2).all()
     assert (right.deletion_area < wrong.deletion_area - 0.2).all()
     noise = random_maps((200, 5, 3), window=1, seed=0)
-    every = faithfulness(
+    every = measure_faithfulness(
         model, images[:1].expand(200, -1, -1, -1), [0] * 200, noise, fill=0.0, steps=15
     )
     assert wrong.insertion_area[0] < every.insertion_area.mean() < right.insertion_area[0]
@@ -116,9 +116,9 @@ def test_a_sum_over_a_region_has_its_closed_form_and_rewards_the_right_map() -> 
 )
 def test_curves_begin_and_end_at_the_image_and_at_the_fill(fill: Any) -> None:
     model, images, labels = network().eval(), drawn(2, 3, 5, 8, seed=1), torch.tensor([3, 1])
-    found = faithfulness(model, images, labels, drawn(2, 5, 8), fill=fill, steps=7)
+    found = measure_faithfulness(model, images, labels, drawn(2, 5, 8), fill=fill, steps=7)
     if fill is None:
-        empty = blurred(images, 5 / 8)
+        empty = gaussian_blur(images, 5 / 8)
     elif isinstance(fill, tuple):
         empty = torch.tensor(fill)[None, :, None, None].expand_as(images)
     elif isinstance(fill, Tensor) and fill.ndim == 1:
@@ -140,7 +140,7 @@ def test_a_model_that_never_changes_its_mind_has_equal_areas() -> None:
     last = model[6]
     assert isinstance(last, nn.Linear)
     nn.init.zeros_(last.weight)
-    found = faithfulness(model, drawn(3, 3, 5, 4), [0, 1, 2], drawn(3, 5, 4), steps=9)
+    found = measure_faithfulness(model, drawn(3, 3, 5, 4), [0, 1, 2], drawn(3, 5, 4), steps=9)
     expected = last.bias.softmax(0)[:3].detach().numpy()
     np.testing.assert_allclose(found.insertion_area, expected, rtol=1e-6)
     np.testing.assert_allclose(found.deletion_area, expected, rtol=1e-6)
@@ -150,7 +150,7 @@ def test_equals_go_by_position_and_pixels_without_value_last() -> None:
     model = RegionSum(torch.ones(2, 3))
     ranking = torch.tensor([[[torch.nan, -torch.inf, 2.0], [2.0, torch.inf, torch.nan]]])
     order = [(1, 1), (0, 2), (1, 0), (0, 1), (0, 0), (1, 2)]
-    faithfulness(model, torch.ones(1, 1, 2, 3), [0], ranking, fill=0.0, steps=6, chunk=100)
+    measure_faithfulness(model, torch.ones(1, 1, 2, 3), [0], ranking, fill=0.0, steps=6, chunk=100)
     inserted, deleted = model.seen
     for step in range(7):
         expected = torch.zeros(2, 3)
@@ -163,12 +163,12 @@ def test_equals_go_by_position_and_pixels_without_value_last() -> None:
 @pytest.mark.parametrize("chunk", [1, 2, 5, 11, 1000])
 def test_the_chunk_changes_nothing_and_is_never_exceeded(chunk: int) -> None:
     images, maps, labels = drawn(4, 3, 5, 3), drawn(4, 5, 3), torch.tensor([0, 1, 2, 3])
-    whole = faithfulness(network(), images, labels, maps, steps=10, chunk=44)
-    found = faithfulness(network(), images, labels, maps, steps=10, chunk=chunk)
+    whole = measure_faithfulness(network(), images, labels, maps, steps=10, chunk=44)
+    found = measure_faithfulness(network(), images, labels, maps, steps=10, chunk=chunk)
     np.testing.assert_allclose(found.insertion, whole.insertion, atol=1e-6)
     np.testing.assert_allclose(found.deletion, whole.deletion, atol=1e-6)
     model = RegionSum(torch.ones(5, 3))
-    faithfulness(model, images, [0] * 4, maps, steps=10, chunk=chunk)
+    measure_faithfulness(model, images, [0] * 4, maps, steps=10, chunk=chunk)
     assert max(len(x) for x in model.seen) == min(chunk, 44)
     assert sum(len(x) for x in model.seen) == 2 * 44
 
@@ -182,7 +182,7 @@ def test_what_is_hidden_does_not_count_and_were_it_infinite() -> None:
     images = torch.ones(1, 1, 3, 3)
     images[0, 0, 1, 1] = torch.inf
     ranking = -images[:, 0].clamp(max=2)  # the infinite pixel goes last
-    found = faithfulness(Clamped(torch.ones(3, 3)), images, [0], ranking, fill=0.0, steps=9)
+    found = measure_faithfulness(Clamped(torch.ones(3, 3)), images, [0], ranking, fill=0.0, steps=9)
     np.testing.assert_allclose(found.insertion[0], 1 / (1 + np.exp(-np.arange(10.0))))
 
 
@@ -200,7 +200,9 @@ def test_a_value_that_is_not_finite_is_named(chunk: int, steps: int, step: int, 
     images[1, 0, 0, 0] = -2.0  # from the fill on the sums are 8, 7, 6, 5, 4 and 8, 4, 3, 2, 1
     expected = f"for image 1 at step {step} of insertion, with {share} of the pixels changed"
     with pytest.raises(FovealError, match=expected):
-        faithfulness(model, images, [0, 0], torch.ones(2, 2, 2), fill=2.0, steps=steps, chunk=chunk)
+        measure_faithfulness(
+            model, images, [0, 0], torch.ones(2, 2, 2), fill=2.0, steps=steps, chunk=chunk
+        )
 
 
 def test_the_model_and_the_generators_are_left_as_they_were() -> None:
@@ -210,10 +212,12 @@ def test_the_model_and_the_generators_are_left_as_they_were() -> None:
     weights = {name: value.clone() for name, value in model.state_dict().items()}
     state = torch.get_rng_state()
     images = drawn(2, 3, 5, 4).requires_grad_()
-    first = faithfulness(model, images, [0, 1], drawn(2, 5, 4), steps=9)
-    second = faithfulness(model, images, [0, 1], random_maps((2, 5, 4), window=2, seed=0), steps=9)
+    first = measure_faithfulness(model, images, [0, 1], drawn(2, 5, 4), steps=9)
+    second = measure_faithfulness(
+        model, images, [0, 1], random_maps((2, 5, 4), window=2, seed=0), steps=9
+    )
     with pytest.raises(UsageError, match="labels"):
-        faithfulness(model, images, [0, 4], drawn(2, 5, 4), steps=9)
+        measure_faithfulness(model, images, [0, 4], drawn(2, 5, 4), steps=9)
     assert [module.training for module in model.modules()] == modes
     assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
@@ -248,17 +252,17 @@ def test_what_does_not_fit_is_refused(changed: dict[str, Any], name: str) -> Non
         "steps": 20,
     } | changed
     with pytest.raises(UsageError, match=f"Parameter `{name}`"):
-        faithfulness(network(), **given)
+        measure_faithfulness(network(), **given)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
 def test_images_are_cast_to_the_model(dtype: torch.dtype) -> None:
     images, maps = drawn(2, 3, 5, 4).bfloat16().float(), drawn(2, 5, 4)
     model = network().to(dtype)
-    found = faithfulness(model, images, [0, 1], maps, fill=0.0, steps=5)
-    same = faithfulness(model, images.to(dtype), [0, 1], maps, fill=0.0, steps=5)
+    found = measure_faithfulness(model, images, [0, 1], maps, fill=0.0, steps=5)
+    same = measure_faithfulness(model, images.to(dtype), [0, 1], maps, fill=0.0, steps=5)
     np.testing.assert_array_equal(found.insertion, same.insertion)
-    plain = faithfulness(network(), images, [0, 1], maps, fill=0.0, steps=5)
+    plain = measure_faithfulness(network(), images, [0, 1], maps, fill=0.0, steps=5)
     np.testing.assert_allclose(found.deletion, plain.deletion, atol=0.02)
 
 
@@ -266,4 +270,4 @@ def test_a_model_without_logits_is_refused() -> None:
     with pytest.raises(
         FovealError, match=r"logits of shape \(9, K\) for 9 images. Found \(9, 3, 2, 4\)"
     ):
-        faithfulness(nn.Identity(), drawn(1, 3, 2, 4), [0], drawn(1, 2, 4), steps=8)
+        measure_faithfulness(nn.Identity(), drawn(1, 3, 2, 4), [0], drawn(1, 2, 4), steps=8)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from explanation.small_networks import AnySize, LinearModel, some_images
 from foveal.errors import UsageError
 from foveal.explanation import occlusion_sensitivity
-from foveal.explanation.occlusion.fills import blurred
+from foveal.explanation.occlusion.fills import gaussian_blur
 
 
 def smoothed(images: Tensor, sigma: float) -> npt.NDArray[np.float64]:
@@ -119,11 +119,11 @@ def test_a_blur_of_half_a_window_hides() -> None:
 @pytest.mark.parametrize("sigma", [0.4, 1.5, 20.0])
 def test_blurred_is_the_filter_of_scipy_without_anything_outside(sigma: float) -> None:
     images = some_images(2, 3, 9, 14).double()
-    np.testing.assert_allclose(blurred(images, sigma), smoothed(images, sigma), atol=1e-10)
-    np.testing.assert_allclose(blurred(torch.full((1, 1, 5, 3), 0.7), sigma), 0.7, rtol=1e-6)
+    np.testing.assert_allclose(gaussian_blur(images, sigma), smoothed(images, sigma), atol=1e-10)
+    np.testing.assert_allclose(gaussian_blur(torch.full((1, 1, 5, 3), 0.7), sigma), 0.7, rtol=1e-6)
 
 
 @pytest.mark.parametrize("sigma", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_blur_needs_a_width(sigma: float) -> None:
     with pytest.raises(UsageError, match="sigma"):
-        blurred(some_images(1, 1, 3, 3), sigma)
+        gaussian_blur(some_images(1, 1, 3, 3), sigma)

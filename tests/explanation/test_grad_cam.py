@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from foveal.errors import UsageError
 from foveal.explanation import grad_cam
-from foveal.explanation.grad_cam import last_convolution
+from foveal.explanation.grad_cam import find_last_convolution
 from foveal.models import build_model
 
 
@@ -44,7 +44,7 @@ def test_is_cam_where_the_mean_goes_into_a_linear_layer(count: int, frozen: bool
 def test_the_last_convolution_is_none_of_a_gate() -> None:
     for attention in ("none", "series", "parallel"):
         model = build_model("convnet", attention=attention)
-        assert last_convolution(model) == last_convolution(build_model("convnet"))
+        assert find_last_convolution(model) == find_last_convolution(build_model("convnet"))
         assert grad_cam(model, torch.rand(2, 3, 32, 32), [0, 1]).shape == (2, 32, 32)
 
 
@@ -54,7 +54,7 @@ def test_nor_of_attention_that_is_no_gate() -> None:
         isinstance(module, nn.Conv2d) and ".attention." in name
         for name, module in model.named_modules()
     )
-    assert last_convolution(model) == last_convolution(build_model("convnet"))
+    assert find_last_convolution(model) == find_last_convolution(build_model("convnet"))
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])

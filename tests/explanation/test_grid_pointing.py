@@ -9,7 +9,7 @@ from PIL import Image
 from scipy.stats import chisquare
 
 from foveal.errors import UsageError
-from foveal.explanation.grid_pointing import Planted, plant
+from foveal.explanation.grid_pointing import GridCanvas, make_grid_canvas
 from foveal.explanation.localization import localize
 
 Images = NDArray[np.uint8]
@@ -34,7 +34,7 @@ def cells_of(image: NDArray[Any], down: int, across: int) -> list[NDArray[Any]]:
     return [cell for row in np.split(image, down, axis=0) for cell in np.split(row, across, axis=1)]
 
 
-def places(planted: Planted, down: int, across: int) -> NDArray[np.int64]:
+def places(planted: GridCanvas, down: int, across: int) -> NDArray[np.int64]:
     """Return the cell that each mask is, and check that it is one whole cell."""
     whole = [[cell.all() for cell in cells_of(mask, down, across)] for mask in planted.masks]
     some = [[cell.any() for cell in cells_of(mask, down, across)] for mask in planted.masks]
@@ -52,7 +52,7 @@ def test_each_cell_is_an_image_and_only_the_object_has_the_label(
     canvas: Any, down: int, across: int, height: int, width: int, keep_size: bool
 ) -> None:
     images, labels = made(40, height, width), np.arange(40) % 4
-    planted = plant(images, labels, canvas=canvas, seed=0, keep_size=keep_size)
+    planted = make_grid_canvas(images, labels, canvas=canvas, seed=0, keep_size=keep_size)
     scale = (1, 1) if keep_size else (down, across)
     assert planted.images.shape == (40, scale[0] * height, scale[1] * width, 3)
     assert planted.images.dtype == np.uint8
@@ -76,7 +76,7 @@ def test_each_cell_is_an_image_and_only_the_object_has_the_label(
 def test_smaller_cells_are_those_of_pillow(down: int, across: int) -> None:
     # Powers of two, where its rounding is exact.
     images = made(2, 8, 16)
-    planted = plant(images, [0, 1], canvas=(down, across), seed=0, background=0)
+    planted = make_grid_canvas(images, [0, 1], canvas=(down, across), seed=0, background=0)
     for n, place in enumerate(places(planted, down, across)):
         expected = np.asarray(Image.fromarray(images[n]).reduce((across, down)))
         np.testing.assert_array_equal(cells_of(planted.images[n], down, across)[place], expected)
@@ -87,7 +87,7 @@ def test_places_and_neighbors_are_uniform() -> None:
     labels = np.arange(24) % 3
     place_counts, neighbor_counts = np.zeros(6), np.zeros(24)
     for seed in range(150):
-        planted = plant(images, labels, canvas=(2, 3), seed=seed, keep_size=False)
+        planted = make_grid_canvas(images, labels, canvas=(2, 3), seed=seed, keep_size=False)
         place_counts += np.bincount(places(planted, 2, 3), minlength=6)
         greys = planted.images[:, ::4, ::3, 0].ravel()
         neighbor_counts += np.bincount(greys, minlength=24)
@@ -101,10 +101,10 @@ def test_places_and_neighbors_are_uniform() -> None:
 def test_draws_hang_on_seed_and_index_alone() -> None:
     images, labels = made(30, 4, 6), np.arange(30) % 5
     before = np.random.get_state()  # noqa: NPY002
-    every = plant(images, labels, seed=7)
-    again = plant(images, labels, seed=7)
-    some = plant(images, labels, seed=7, rows=[21, 4, 4])
-    other = plant(images, labels, seed=8)
+    every = make_grid_canvas(images, labels, seed=7)
+    again = make_grid_canvas(images, labels, seed=7)
+    some = make_grid_canvas(images, labels, seed=7, rows=[21, 4, 4])
+    other = make_grid_canvas(images, labels, seed=8)
     for name in ("images", "labels", "masks"):
         np.testing.assert_array_equal(getattr(every, name), getattr(again, name))
         np.testing.assert_array_equal(getattr(some, name), getattr(every, name)[[21, 4, 4]])
@@ -117,24 +117,24 @@ def test_draws_hang_on_seed_and_index_alone() -> None:
 @pytest.mark.parametrize("keep_size", [True, False])
 def test_a_gray_background_changes_no_place(keep_size: bool) -> None:
     images, labels = made(10, 4, 6), np.zeros(10, np.int64)  # one class is enough here
-    planted = plant(images, labels, seed=1, background=127, keep_size=keep_size)
+    planted = make_grid_canvas(images, labels, seed=1, background=127, keep_size=keep_size)
     assert (planted.images[~planted.masks] == 127).all()
-    others = plant(images, np.arange(10), seed=1, keep_size=keep_size)
+    others = make_grid_canvas(images, np.arange(10), seed=1, keep_size=keep_size)
     np.testing.assert_array_equal(planted.masks, others.masks)
     np.testing.assert_array_equal(planted.images[planted.masks], others.images[others.masks])
 
 
 def test_one_image_and_one_channel() -> None:
-    planted = plant(made(1, 2, 4, 1), [3], seed=0, background=0)
+    planted = make_grid_canvas(made(1, 2, 4, 1), [3], seed=0, background=0)
     assert planted.images.shape == (1, 2, 4, 1)
     assert planted.labels.tolist() == [3]
 
 
 def test_a_map_of_the_object_is_found_against_chance() -> None:
-    planted = plant(made(20, 8, 6), np.arange(20), seed=0)
+    planted = make_grid_canvas(made(20, 8, 6), np.arange(20), seed=0)
     found = localize(planted.masks, planted.masks, tolerance=0)
     for measure in (found.pointing, found.energy):
-        assert (measure.mean, measure.chance) == (1.0, 0.25)
+        assert (measure.mean, measure.mean_chance_level) == (1.0, 0.25)
 
 
 IMAGES = made(4, 4, 6)
@@ -163,9 +163,9 @@ IMAGES = made(4, 4, 6)
 def test_what_does_not_fit_is_refused(changed: dict[str, Any], name: str) -> None:
     given: dict[str, Any] = {"images": IMAGES, "labels": [0, 1, 2, 3], "seed": 0} | changed
     with pytest.raises(UsageError, match=f"Parameter `{name}`"):
-        plant(**given)
+        make_grid_canvas(**given)
 
 
 def test_too_few_others_are_named() -> None:
     with pytest.raises(UsageError, match="need 3 images of other classes than 0, and there are 2"):
-        plant(IMAGES, [0, 0, 1, 2], seed=0)
+        make_grid_canvas(IMAGES, [0, 0, 1, 2], seed=0)

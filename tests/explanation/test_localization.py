@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from foveal.errors import UsageError
 from foveal.explanation import random_maps
-from foveal.explanation.localization import Localization, localize, masks_of_boxes
+from foveal.explanation.localization import Localization, boxes_to_masks, localize
 
 MEASURES = ("pointing", "energy", "auc")
 
@@ -30,7 +30,7 @@ def some_masks(count: int, height: int, width: int) -> NDArray[np.bool_]:
 
 def every(found: Localization) -> list[Any]:
     parts = [getattr(found, name) for name in MEASURES]
-    return [part.values for part in parts] + [part.chances for part in parts]
+    return [part.values for part in parts] + [part.chance_levels for part in parts]
 
 
 @pytest.mark.parametrize(("count", "height", "width"), [(1, 5, 9), (4, 8, 7)])
@@ -46,7 +46,7 @@ def test_auc_is_that_of_scikit_learn_with_equals(
     ]
     np.testing.assert_allclose(found.values, expected, rtol=1e-12)
     assert found.mean == pytest.approx(np.mean(expected))
-    assert (found.chance, found.images, found.excluded) == (0.5, count, 0)
+    assert (found.mean_chance_level, found.image_count, found.excluded_count) == (0.5, count, 0)
 
 
 @pytest.mark.parametrize(("height", "width", "tolerance"), [(6, 9, 0.34), (9, 5, 0.0), (7, 7, 0.3)])
@@ -65,7 +65,7 @@ def test_a_hit_is_as_near_as_a_search_over_all_pixels_says(
     peaks = np.eye(height * width).reshape(-1, height, width)  # one map a pixel
     found = localize(peaks, np.stack([mask] * len(peaks)), tolerance=tolerance).pointing
     np.testing.assert_array_equal(found.values, hits.ravel())
-    np.testing.assert_allclose(found.chances, hits.mean())
+    np.testing.assert_allclose(found.chance_levels, hits.mean())
     assert 0 < found.mean < 1
 
 
@@ -76,7 +76,7 @@ def test_the_tolerance_is_15_pixels_at_224_both_ends_in(away: int, hit: float) -
     maps[0, 100, 39 + away] = 1
     found = localize(maps, masks).pointing
     assert found.mean == hit
-    assert found.chance == (20 + 2 * 15) / 300
+    assert found.mean_chance_level == (20 + 2 * 15) / 300
 
 
 def test_several_highest_pixels_count_by_their_share() -> None:
@@ -84,7 +84,7 @@ def test_several_highest_pixels_count_by_their_share() -> None:
     masks = np.stack([box(2, 4, rows=slice(1), columns=slice(1))] * 2)
     found = localize(maps, masks, tolerance=0.5).pointing  # one pixel away: (0, 1) and (1, 0)
     np.testing.assert_allclose(found.values, [2 / 3, 3 / 8])
-    np.testing.assert_allclose(found.chances, [3 / 8, 3 / 8])
+    np.testing.assert_allclose(found.chance_levels, [3 / 8, 3 / 8])
 
 
 def test_equals_up_to_rounding_are_equals() -> None:
@@ -99,7 +99,7 @@ def test_energy_by_hand() -> None:
     masks = np.stack([box(2, 3, rows=slice(1), columns=slice(2))] * 2)
     found = localize(maps, masks).energy
     np.testing.assert_allclose(found.values, [3 / 5, 2 / 3])
-    np.testing.assert_allclose(found.chances, [1 / 3, 1 / 3])
+    np.testing.assert_allclose(found.chance_levels, [1 / 3, 1 / 3])
 
 
 FLAT, FALLING = np.full((3, 4), 2.0), -np.arange(12.0).reshape(3, 4)
@@ -133,19 +133,19 @@ def test_what_counts(one: Any, mask: Any, values: list[float], chances: list[flo
         usual = 12 / 78 if name == "energy" else 1.0
         level = 0.5 if name == "auc" else 1 / 12
         np.testing.assert_allclose(measure.values, [usual, value])
-        np.testing.assert_allclose(measure.chances, [level, chance])
-        assert measure.excluded == np.isnan(value)
-        assert measure.images == 2 - np.isnan(value)
+        np.testing.assert_allclose(measure.chance_levels, [level, chance])
+        assert measure.excluded_count == np.isnan(value)
+        assert measure.image_count == 2 - np.isnan(value)
         assert measure.mean == pytest.approx(np.nanmean([usual, value]))
-        assert measure.chance == pytest.approx(np.nanmean([level, chance]))
+        assert measure.mean_chance_level == pytest.approx(np.nanmean([level, chance]))
 
 
 def test_without_an_image_that_counts_there_is_no_mean() -> None:
     found = localize(np.ones((2, 3, 4)), np.zeros((2, 3, 4), np.bool_))
     for name in MEASURES:
         measure = getattr(found, name)
-        assert (measure.images, measure.excluded) == (0, 2)
-        assert np.isnan([measure.mean, measure.chance]).all()
+        assert (measure.image_count, measure.excluded_count) == (0, 2)
+        assert np.isnan([measure.mean, measure.mean_chance_level]).all()
 
 
 def noise(kind: str, count: int) -> NDArray[np.float64]:
@@ -167,8 +167,8 @@ def test_noise_is_at_chance_within_its_standard_error(kind: str, tolerance: floa
         measure = getattr(found, name)
         error = measure.values.std(ddof=1) / math.sqrt(count)
         assert 0 < error < 0.02
-        assert abs(measure.mean - measure.chance) < 3 * error
-    assert found.energy.chance == pytest.approx(20 / 96)
+        assert abs(measure.mean - measure.mean_chance_level) < 3 * error
+    assert found.energy.mean_chance_level == pytest.approx(20 / 96)
 
 
 def test_the_object_itself_is_found_and_its_negative_is_not() -> None:
@@ -212,7 +212,7 @@ def test_what_does_not_fit_is_refused(maps: Any, masks: Any, tolerance: float, n
 
 def test_boxes_are_slices() -> None:
     boxes = [[0, 0, 7, 5], [2, 1, 5, 4], [6, 4, 7, 5], [3, 2, 3, 4], [-4, -2, 2, 1], [5, 3, 99, 99]]
-    found = masks_of_boxes(torch.tensor(boxes), (5, 7))
+    found = boxes_to_masks(torch.tensor(boxes), (5, 7))
     assert found.shape == (6, 5, 7)
     for mask, (x0, y0, x1, y1) in zip(found, boxes, strict=True):
         rows, columns = slice(max(y0, 0), y1), slice(max(x0, 0), x1)
@@ -220,7 +220,7 @@ def test_boxes_are_slices() -> None:
 
 
 def test_a_pixel_belongs_to_a_box_by_its_center() -> None:
-    found = masks_of_boxes([[0.5, 0.0, 2.5, 1.0], [0.6, 0.4, 2.6, 1.6]], (2, 4))
+    found = boxes_to_masks([[0.5, 0.0, 2.5, 1.0], [0.6, 0.4, 2.6, 1.6]], (2, 4))
     assert found.astype(int).tolist() == [
         [[1, 1, 0, 0], [0, 0, 0, 0]],
         [[0, 1, 1, 0], [0, 1, 1, 0]],
@@ -230,4 +230,4 @@ def test_a_pixel_belongs_to_a_box_by_its_center() -> None:
 @pytest.mark.parametrize("boxes", [[0, 0, 1, 1], [[0, 0, 1]], [[2, 0, 1, 1]], [[0, NAN, 1, 1]]])
 def test_boxes_that_are_none_are_refused(boxes: Any) -> None:
     with pytest.raises(UsageError, match="boxes"):
-        masks_of_boxes(boxes, (3, 3))
+        boxes_to_masks(boxes, (3, 3))

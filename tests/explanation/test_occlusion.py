@@ -18,10 +18,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from explanation.small_networks import CLASSES, AnySize, LinearModel, some_images
 from foveal.attention import available
 from foveal.errors import FovealError, UsageError
-from foveal.explanation import PRESETS, occlusion_sensitivity
-from foveal.explanation.occlusion.scores import drops
-from foveal.explanation.occlusion.sweep import swept
-from foveal.explanation.occlusion.windows import windows_over
+from foveal.explanation import OCCLUSION_PRESETS, occlusion_sensitivity
+from foveal.explanation.occlusion.scores import compute_drops
+from foveal.explanation.occlusion.sweep import sweep_logits
+from foveal.explanation.occlusion.windows import make_windows
 from foveal.models import ConvNet, build_model
 
 
@@ -89,7 +89,9 @@ def test_every_class_equals_captum() -> None:
 
 def test_the_preset_is_what_captum_does_by_itself() -> None:
     model, images = AnySize().eval(), some_images(2, 3, 16, 16)
-    found = occlusion_sensitivity(model, images, [4, 9], window=4, **PRESETS["captum"]).map()
+    found = occlusion_sensitivity(
+        model, images, [4, 9], window=4, **OCCLUSION_PRESETS["captum"]
+    ).map()
     expected = Occlusion(model).attribute(
         images, sliding_window_shapes=(3, 4, 4), strides=(3, 2, 2), target=torch.tensor([4, 9])
     )
@@ -113,7 +115,7 @@ def test_presets_are_what_is_documented(
         "mathworks": images.mean((0, 2, 3)),
         "monai": images.mean((2, 3), keepdim=True),
     }
-    found = occlusion_sensitivity(AnySize(), images, [0, 4], **PRESETS[name])
+    found = occlusion_sensitivity(AnySize(), images, [0, 4], **OCCLUSION_PRESETS[name])
     expected = occlusion_sensitivity(
         AnySize(), images, [0, 4], window=window, stride=stride, fill=fills[name], edge=edge,
         score=score, target="label",
@@ -124,7 +126,7 @@ def test_presets_are_what_is_documented(
 
 
 def test_presets_are_all_tested() -> None:
-    assert set(PRESETS) == {"captum", "mathworks", "monai"}
+    assert set(OCCLUSION_PRESETS) == {"captum", "mathworks", "monai"}
 
 
 @pytest.mark.parametrize("edge", ["clip", "shift", "center", "drop"])
@@ -202,7 +204,7 @@ def test_flips_and_accuracy_by_hand() -> None:
     assert torch.equal(result.flip_map(), expected)
     assert torch.equal(result.map(), expected)
     assert result.accuracy_under_occlusion() == pytest.approx(5 / 6)
-    assert result.predicted().shape == (1, 1, 2, 3)
+    assert result.window_predictions().shape == (1, 1, 2, 3)
 
 
 def test_what_is_infinite_under_the_window_does_not_count() -> None:
@@ -320,10 +322,10 @@ def test_several_fills_are_swept_each_and_agree_or_not() -> None:
 @pytest.mark.parametrize(("most", "chunk"), [(100, 16), (3, 16), (100, 1)])
 def test_every_forward_is_counted_once(most: int, chunk: int) -> None:
     model, images = Short(most, MemoryError), some_images(2, 3, 16, 12)
-    windows, fills = windows_over((16, 12), window=5), [torch.zeros(1, 1, 1, 1), images.flip(3)]
+    windows, fills = make_windows((16, 12), window=5), [torch.zeros(1, 1, 1, 1), images.flip(3)]
     done: list[int] = []
     outputs: list[int] = []
-    found = swept(
+    found = sweep_logits(
         model, images, windows, fills, chunk=chunk, expect=outputs.append, advance=done.append
     )
     assert found.shape == (2, 2, windows.count + 1, CLASSES)
@@ -348,7 +350,7 @@ def test_a_listener_hears_of_every_pass_and_can_end_the_sweep(most: int) -> None
             raise InterruptedError
 
     models, images = {"a": AnySize(), "b": AnySize()}, some_images(2, 3, 16, 16)
-    total = 2 * 2 * 2 * (windows_over((16, 16)).count + 1)
+    total = 2 * 2 * 2 * (make_windows((16, 16)).count + 1)
     with nullcontext() if most > total else pytest.raises(InterruptedError):
         occlusion_sensitivity(
             models, images, [0, 1], fill=["mean", "noise"], chunk=7, progress=listen
@@ -541,7 +543,7 @@ def test_nothing_falls_from_nothing() -> None:
         torch.tensor([[0.0, 2e3], [0.0, 1.0]]),
         torch.tensor([[[1e3, 0.0]], [[0.0, 0.0]]]),
     )
-    found = drops(plain, under, score="relative")
+    found = compute_drops(plain, under, score="relative")
     p = 1 / (1 + math.exp(1))
     assert found[:, 0, 0].tolist() == pytest.approx([0.0, (p - 0.5) / p])
 

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foveal.explanation.occlusion.windows import EDGES, auto_window, windows_over
+from foveal.explanation.occlusion.windows import EDGES, choose_window, make_windows
 
 sides = st.integers(3, 20)
 
@@ -21,16 +21,16 @@ def test_masks_fold_and_pool_count_pixels(
 ) -> None:
     window = (min(h, height), min(w, width))
     stride = min(step, *window)
-    windows = windows_over((height, width), window=window, stride=stride, edge=edge)
+    windows = make_windows((height, width), window=window, stride=stride, edge=edge)
     masks = windows.masks(torch.arange(windows.count))[:, 0].double()  # (P, H, W)
     values = torch.randn(windows.count, dtype=torch.float64)
     covering = masks.sum(0)
     expected = (masks * values[:, None, None]).sum(0) / covering
     grid = values.view(windows.shape)
-    torch.testing.assert_close(windows.fold(grid), expected, equal_nan=True)
+    torch.testing.assert_close(windows.grid_to_pixels(grid), expected, equal_nan=True)
     picture = torch.randn(height, width, dtype=torch.float64)
     means = (masks * picture).sum((1, 2)) / masks.sum((1, 2))
-    torch.testing.assert_close(windows.pool(picture), means.view(windows.shape))
+    torch.testing.assert_close(windows.pixels_to_grid(picture), means.view(windows.shape))
     if edge in ("clip", "shift"):
         assert bool((covering > 0).all())
     whole = masks.sum((1, 2)) == window[0] * window[1]
@@ -38,13 +38,13 @@ def test_masks_fold_and_pool_count_pixels(
 
 
 def test_no_pixel_at_no_position() -> None:
-    windows = windows_over((6, 5), window=2)
+    windows = make_windows((6, 5), window=2)
     assert not windows.masks(torch.tensor([-1])).any()
 
 
 @pytest.mark.parametrize(("side", "count"), [(32, 49), (224, 169)])
 def test_the_default_tiles_exactly(side: int, count: int) -> None:
-    windows = windows_over((side, side))
+    windows = make_windows((side, side))
     assert windows.count == count
     (tops, _), window = windows.starts, windows.window[0]
     assert tops[-1] + window == side
@@ -53,15 +53,15 @@ def test_the_default_tiles_exactly(side: int, count: int) -> None:
 def test_auto_windows_stay_near_their_share_of_the_side() -> None:
     for side in range(8, 300):
         ideal = side / 4 if side <= 64 else side / 7
-        assert 0.7 * ideal <= auto_window(side) <= 1.4 * ideal
-    assert [windows_over((s, s)).window[0] for s in (1, 2, 3, 5)] == [1, 1, 1, 1]
+        assert 0.7 * ideal <= choose_window(side) <= 1.4 * ideal
+    assert [make_windows((s, s)).window[0] for s in (1, 2, 3, 5)] == [1, 1, 1, 1]
 
 
 def test_captum_counts_as_many() -> None:
     for side, window, stride in itertools.product((7, 10, 13), (2, 3), (1, 2)):
-        windows = windows_over((side, side), window=window, stride=stride)
+        windows = make_windows((side, side), window=window, stride=stride)
         assert windows.shape[0] == -(-(side - window) // stride) + 1
 
 
 def test_a_share_of_the_side() -> None:
-    assert windows_over((50, 30), window=0.2, stride=0.1).window == (10, 6)
+    assert make_windows((50, 30), window=0.2, stride=0.1).window == (10, 6)

@@ -31,7 +31,7 @@ def swept(seed: int, *, gates: bool = False) -> Arrays:
         "probability": random.random(4),
         "prediction": np.where(np.arange(4) == 1, 2, labels).astype(np.uint16),
         "pictures": random.integers(0, 256, (3, 6, 8, 3), dtype=np.uint8),
-        "image_size": np.array(WINDOWS.image),
+        "image_size": np.array(WINDOWS.image_size),
         "window": np.array(WINDOWS.window),
         "stride": np.array(WINDOWS.stride),
         "edge": np.array("clip"),
@@ -82,7 +82,9 @@ def test_a_map_is_the_mean_over_seeds_of_what_windows_say() -> None:
     sweeps = collect_occlusion_records(left)
     assert sweeps is not None
     drops = (torch.from_numpy(swept(1)["drop"]) + torch.from_numpy(swept(2)["drop"])) / 2
-    np.testing.assert_allclose(sweeps.maps("none"), WINDOWS.fold(drops).numpy(), rtol=1e-5)
+    np.testing.assert_allclose(
+        sweeps.maps("none"), WINDOWS.grid_to_pixels(drops).numpy(), rtol=1e-5
+    )
     np.testing.assert_allclose(sweeps.falls("none"), drops.flatten(1).amax(1), rtol=1e-6)
     assert sweeps.maps("none", 2).shape == (2, 6, 8)
     assert sweeps.guesses("none") == [(0, 2), (2, 2), (2, 2), (0, 2)]
@@ -96,7 +98,9 @@ def test_a_class_sheet_is_over_images_that_every_run_gets_right() -> None:
     assert sheets.counts.tolist() == [2, 1]
     assert [rows.tolist() for rows in sheets.rows] == [[5, 9], [1]]
     mean = torch.from_numpy(swept(1)["drop"][[0, 3]].mean(0))
-    np.testing.assert_allclose(sheets.maps["none"][0], WINDOWS.fold(mean).numpy(), rtol=1e-5)
+    np.testing.assert_allclose(
+        sheets.maps["none"][0], WINDOWS.grid_to_pixels(mean).numpy(), rtol=1e-5
+    )
 
 
 def test_of_other_images_or_without_a_run_there_is_no_sweep() -> None:
@@ -154,7 +158,7 @@ def test_large_images_become_small_pictures(tmp_path: Path) -> None:
     left = swept(0) | {
         "drop": random.normal(size=(4, *windows.shape)),
         "pictures": random.integers(0, 256, (3, 300, 400, 3), dtype=np.uint8),
-        "image_size": np.array(windows.image),
+        "image_size": np.array(windows.image_size),
         "window": np.array(windows.window),
         "stride": np.array(windows.stride),
         "starts_down": np.array(down),

@@ -64,9 +64,9 @@ def test_gates_leave_statistics_and_pictures(record: StudyRecord, data: ImageDat
         assert left["name"].tolist() == [one.name for one in maps]
         for k, one in enumerate(maps):
             if one.kind != "channel":
-                np.testing.assert_allclose(left[f"spatial_{k}"], one.spatial, atol=2e-3)
+                np.testing.assert_allclose(left[f"spatial_{k}"], one.spatial_map, atol=2e-3)
             if one.kind != "spatial":
-                np.testing.assert_allclose(left[f"channels_{k}"], one.channels, atol=2e-3)
+                np.testing.assert_allclose(left[f"channels_{k}"], one.channel_weights, atol=2e-3)
 
 
 def test_robustness_starts_at_the_accuracy_of_its_images(record: StudyRecord) -> None:

@@ -111,7 +111,7 @@ def test_maps_are_those_of_a_sweep_over_all_networks(
         drawn = 255 * blend_signed_map(image, maps[name], limit=last["limit"])
         assert np.abs(picture(own["picture"]) - drawn).max() < 1.5
         assert own["drop"] == pytest.approx(float(direct.grid(name).max()), abs=1e-4)
-        assert own["probability"] == pytest.approx(float(direct.sureness(name)[0]), abs=1e-4)
+        assert own["probability"] == pytest.approx(float(direct.confidence(name)[0]), abs=1e-4)
     assert len({own["picture"] for own in last["variants"]}) == len(VARIANTS)
 
 
@@ -145,7 +145,7 @@ def test_grad_cam_and_gates_are_on_shared_scales(
     images, image = images_at(served.data, np.array([ROW])), served.data.test.images[ROW] / 255
     cams = {n: grad_cam(m, images, [found["label"]])[0].numpy() for n, m in models.items()}
     gates = {n: gate_maps(m, images) for n, m in models.items() if n != "none"}
-    spatial = [g.spatial for each in gates.values() for g in each if g.kind != "channel"]
+    spatial = [g.spatial_map for each in gates.values() for g in each if g.kind != "channel"]
     assert answer["cam_limit"] == pytest.approx(shared_color_limit(cams.values()), rel=1e-3)
     ends = [float(min(m.min() for m in spatial)), float(max(m.max() for m in spatial))]
     assert answer["gate_ends"] == pytest.approx(ends, abs=1e-5)
@@ -158,7 +158,7 @@ def test_grad_cam_and_gates_are_on_shared_scales(
             assert one["kind"] == gate.kind
             assert ("picture" in one) is (gate.kind != "channel")
             if gate.kind != "spatial":
-                weights = sorted(gate.channels[0].tolist(), reverse=True)
+                weights = sorted(gate.channel_weights[0].tolist(), reverse=True)
                 assert one["channels"] == pytest.approx(weights, abs=1e-4)
     kinds = {one["kind"] for own in answer["variants"] for one in own["gates"]}
     assert kinds == {"channel", "spatial", "both"}

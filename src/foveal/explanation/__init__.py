@@ -1,14 +1,14 @@
 """Where a network looks: occlusion, gates and Grad-CAM, and how far they can be trusted."""
 
-from foveal.explanation.agreement import Agreement, agreement
-from foveal.explanation.faithfulness import Faithfulness, faithfulness
+from foveal.explanation.agreement import Agreement, measure_agreement
+from foveal.explanation.faithfulness import Faithfulness, measure_faithfulness
+from foveal.explanation.gate_maps import GateMap, gate_maps
 from foveal.explanation.gate_statistics import GateStatistics, gate_statistics
-from foveal.explanation.gates import GateMap, gate_maps
 from foveal.explanation.grad_cam import grad_cam
-from foveal.explanation.grid_pointing import Planted, plant
-from foveal.explanation.localization import Localization, localize, masks_of_boxes
+from foveal.explanation.grid_pointing import GridCanvas, make_grid_canvas
+from foveal.explanation.localization import Localization, boxes_to_masks, localize
 from foveal.explanation.occlusion.result import OcclusionResult
-from foveal.explanation.occlusion.sensitivity import PRESETS, occlusion_sensitivity
+from foveal.explanation.occlusion.sensitivity import OCCLUSION_PRESETS, occlusion_sensitivity
 from foveal.explanation.random_maps import random_maps
 
 __all__ = [
@@ -18,16 +18,16 @@ __all__ = [
     "GateStatistics",
     "Localization",
     "OcclusionResult",
-    "PRESETS",
-    "Planted",
-    "agreement",
-    "faithfulness",
+    "OCCLUSION_PRESETS",
+    "GridCanvas",
+    "measure_agreement",
+    "measure_faithfulness",
     "gate_maps",
     "gate_statistics",
     "grad_cam",
     "localize",
-    "masks_of_boxes",
+    "boxes_to_masks",
     "occlusion_sensitivity",
-    "plant",
+    "make_grid_canvas",
     "random_maps",
 ]

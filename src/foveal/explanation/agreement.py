@@ -12,16 +12,16 @@ from torch import Tensor, nn
 
 from foveal.attention.gate import Gate
 from foveal.errors import UsageError, bad_parameter
-from foveal.explanation.gates import GateMap, gate_maps, has_gates
+from foveal.explanation.gate_maps import GateMap, gate_maps, has_gates
 from foveal.explanation.grad_cam import grad_cam
-from foveal.explanation.input_validation import check_images
+from foveal.explanation.input_validation import require_images
 from foveal.explanation.occlusion.result import OcclusionResult
 from foveal.explanation.occlusion.sensitivity import occlusion_sensitivity
 from foveal.explanation.occlusion.windows import Windows
-from foveal.explanation.rank_correlation import rank_correlation
+from foveal.explanation.rank_correlation import compute_rank_correlation
 from foveal.seeding import fork_rng
 
-DRAWS = 5
+CONTROL_DRAWS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,14 +49,14 @@ class Agreement:
         return None if self.control is None else float(self.control.nanmean())
 
 
-def agreement(
+def measure_agreement(
     model: nn.Module,
     images: Tensor,
     labels: Tensor | Sequence[int] | None,
     *,
     result: OcclusionResult | None = None,
     name: str | None = None,
-    draws: int = DRAWS,
+    draws: int = CONTROL_DRAWS,
     seed: int = 0,
     **options: object,
 ) -> tuple[Agreement, ...]:
@@ -84,7 +84,7 @@ def agreement(
     """
     if draws < 1:
         raise bad_parameter("draws", "at least 1", draws)
-    check_images(images)
+    require_images(images)
     target = options.get("target") if result is None else result.target
     if isinstance(target, str) and target == "all":
         raise UsageError("Maps are compared for one class an image: take another target than all.")
@@ -92,62 +92,66 @@ def agreement(
         result = occlusion_sensitivity(model, images, labels, **options)  # type: ignore[arg-type]
     elif options:
         raise UsageError(f"With `result` nothing is swept: leave out {', '.join(options)}.")
-    if (result.images, *result.windows.image) != (len(images), *images.shape[2:]):
+    if (result.image_count, *result.windows.image_size) != (len(images), *images.shape[2:]):
         should_be = f"a sweep of images of shape {tuple(images.shape)}"
-        raise bad_parameter("result", should_be, (result.images, "C", *result.windows.image))
+        raise bad_parameter(
+            "result", should_be, (result.image_count, "C", *result.windows.image_size)
+        )
     occlusion = result.grid(name)
-    cam = result.windows.pool(grad_cam(model, images, result.one_class(name)))
-    found = [Agreement("grad-cam", "occlusion", correlated(cam, occlusion))]
-    attention = attention_grids(model, images, result.windows)
+    cam = result.windows.pixels_to_grid(grad_cam(model, images, result.target_classes(name)))
+    found = [Agreement("grad-cam", "occlusion", correlate_grids(cam, occlusion))]
+    attention = compute_attention_grids(model, images, result.windows)
     redrawn = [
-        redrawn_grids(model, images, result.windows, seed=seed + k)
+        compute_control_grids(model, images, result.windows, seed=seed + k)
         for k in range(draws if attention else 0)
     ]
     for site, grid in attention.items():
         drawn = [each[site] for each in redrawn if site in each]
         for second, other in (("occlusion", occlusion), ("grad-cam", cam)):
-            control = torch.stack([correlated(one, other) for one in drawn]) if drawn else None
-            found.append(Agreement(site, second, correlated(grid, other), control))
+            control = torch.stack([correlate_grids(one, other) for one in drawn]) if drawn else None
+            found.append(Agreement(site, second, correlate_grids(grid, other), control))
     return tuple(found)
 
 
-def attention_grids(model: nn.Module, images: Tensor, windows: Windows) -> dict[str, Tensor]:
+def compute_attention_grids(
+    model: nn.Module, images: Tensor, windows: Windows
+) -> dict[str, Tensor]:
     """Return by gate the mean of its map over positions under each window, (N, Py, Px)."""
     if not has_gates(model):
         return {}
     return {
-        gate.name: windows.pool(over_image(gate, windows.image))
+        gate.name: windows.pixels_to_grid(resize_to_image(gate, windows.image_size))
         for gate in gate_maps(model, images)
         if gate.kind != "channel"
     }
 
 
-def redrawn_grids(
+def compute_control_grids(
     model: nn.Module, images: Tensor, windows: Windows, *, seed: int
 ) -> dict[str, Tensor]:
-    """Return as `attention_grids` what redrawn gates say, of those in which redrawing changes anything."""
-    fresh = with_fresh_gates(model, seed=seed)
-    grids = attention_grids(fresh, images, windows)
+    """Return the attention grids of redrawn gates, without gates that redrawing does not change."""
+    fresh = copy_with_fresh_gates(model, seed=seed)
+    grids = compute_attention_grids(fresh, images, windows)
     return {
         site: grid
         for site, grid in grids.items()
-        if differ(model.get_submodule(site), fresh.get_submodule(site))
+        if have_different_parameters(model.get_submodule(site), fresh.get_submodule(site))
     }
 
 
-def differ(first: nn.Module, second: nn.Module) -> bool:
+def have_different_parameters(first: nn.Module, second: nn.Module) -> bool:
     """Say whether any parameter differs between two modules of one structure."""
     pairs = zip(first.parameters(), second.parameters(), strict=True)
     return any(not torch.equal(a, b) for a, b in pairs)
 
 
-def over_image(gate: GateMap, size: tuple[int, int]) -> Tensor:
+def resize_to_image(gate: GateMap, size: tuple[int, int]) -> Tensor:
     """Return a map over positions in the size of the image, (N, H, W)."""
-    spatial = gate.spatial[:, None]
+    spatial = gate.spatial_map[:, None]
     return F.interpolate(spatial, size=size, mode="bilinear", align_corners=False)[:, 0]
 
 
-def with_fresh_gates(model: nn.Module, *, seed: int) -> nn.Module:
+def copy_with_fresh_gates(model: nn.Module, *, seed: int) -> nn.Module:
     """Return a copy of the network in which only the gates are as before any training."""
     fresh = copy.deepcopy(model)
     with fork_rng(seed, "control"):
@@ -159,6 +163,6 @@ def with_fresh_gates(model: nn.Module, *, seed: int) -> nn.Module:
     return fresh
 
 
-def correlated(first: Tensor, second: Tensor) -> Tensor:
+def correlate_grids(first: Tensor, second: Tensor) -> Tensor:
     """Return the rank correlation of each image's grid, (N,)."""
-    return rank_correlation(first.flatten(1), second.flatten(1))
+    return compute_rank_correlation(first.flatten(1), second.flatten(1))

@@ -14,19 +14,19 @@ from foveal.errors import bad_parameter
 from foveal.explanation.input_validation import (
     Numbers,
     check_finite,
-    check_images,
-    check_known,
-    checked_classes,
     checked_logits,
-    checked_maps,
+    require_class_per_image,
+    require_images,
+    require_known_classes,
+    require_maps,
 )
-from foveal.explanation.inputs import as_taken
-from foveal.explanation.occlusion.fills import blurred, fitting
+from foveal.explanation.inputs import to_model
+from foveal.explanation.occlusion.fills import broadcastable_fill, gaussian_blur
 from foveal.module_modes import eval_mode
 
 Counts = npt.NDArray[np.int64]
 
-BLUR = 1 / 8  # sigma as a share of the shorter side: shapes go, colors stay
+BLUR_SHARE = 1 / 8  # sigma as a share of the shorter side: shapes go, colors stay
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class Faithfulness:
 
 
 @torch.no_grad()
-def faithfulness(
+def measure_faithfulness(
     model: nn.Module,
     images: Tensor,
     labels: Tensor | Sequence[int],
@@ -80,7 +80,7 @@ def faithfulness(
         maps: (N, H, W), high where the map says the evidence is.
         fill: what stands where a pixel is deleted or not yet inserted, in the model's input space: a
             number, one a channel, or a tensor broadcastable to the images. By default
-            `blurred(images, side / 8)` of the shorter side. Take one that differs from the fill of the map:
+            `gaussian_blur(images, side / 8)` of the shorter side. Take another one than that of the map:
             with the same one a map is judged by what it was made from. So a map made with the fill
             `blur` needs another than the default here.
         steps: S, from 1 to H W.
@@ -96,8 +96,8 @@ def faithfulness(
     fill serves both, so that one curve starts where the other ends; for theirs, call twice. Pixels are
     chosen and never multiplied: what is hidden does not count, and were it infinite.
     """
-    check_images(images)
-    numbers, classes = checked_maps(maps), checked_classes("labels", labels, len(images))
+    require_images(images)
+    numbers, classes = require_maps(maps), require_class_per_image("labels", labels, len(images))
     if numbers.shape != (len(images), *images.shape[2:]):
         should_be = f"of shape (N, H, W) for images of shape {tuple(images.shape)}"
         raise bad_parameter("maps", should_be, numbers.shape)
@@ -107,17 +107,17 @@ def faithfulness(
     if chunk < 1:
         raise bad_parameter("chunk", "at least 1", chunk)
     images = images.detach()
-    empty = filled(images, fill)
+    empty = expand_fill(images, fill)
     counts = pixels * np.arange(steps + 1) // steps
     with eval_mode(model):
         insertion, deletion = (
-            curves(model, before, after, classes, numbers, counts, chunk=chunk, name=name)
+            compute_curve(model, before, after, classes, numbers, counts, chunk=chunk, name=name)
             for name, before, after in (("insertion", empty, images), ("deletion", images, empty))
         )
     return Faithfulness(counts / pixels, insertion, deletion)
 
 
-def curves(
+def compute_curve(
     model: nn.Module,
     before: Tensor,
     after: Tensor,
@@ -134,27 +134,27 @@ def curves(
     for start in range(0, found.size, chunk):
         every = np.arange(start, min(start + chunk, found.size))
         rows, steps = np.divmod(every, len(counts))
-        places = ranks(maps[rows[0] : rows[-1] + 1])
+        places = rank_pixels(maps[rows[0] : rows[-1] + 1])
         changed = places[rows - rows[0]] < counts[steps][:, None, None]
         mask = torch.from_numpy(changed)[:, None].to(before.device)  # (B, 1, H, W)
         index = torch.from_numpy(rows).to(before.device)
         inputs = torch.where(mask, after[index], before[index])
-        logits = checked_logits(model(as_taken(model, inputs)), len(rows)).to("cpu", torch.float64)
-        check_known("labels", labels, logits.shape[1])
-        check_finite(logits, lambda row: named_row(row, counts, name), first=start)
+        logits = checked_logits(model(to_model(model, inputs)), len(rows)).to("cpu", torch.float64)
+        require_known_classes("labels", labels, logits.shape[1])
+        check_finite(logits, lambda row: describe_step(row, counts, name), first=start)
         own = labels[rows]
         found.flat[every] = logits.softmax(1).gather(1, own[:, None])[:, 0].numpy()
     return found
 
 
-def named_row(row: int, counts: Counts, name: str) -> str:
+def describe_step(row: int, counts: Counts, name: str) -> str:
     """Name the image and the step that a row of a curve is of."""
     image, step = divmod(row, len(counts))
     share = counts[step] / counts[-1]
     return f"image {image} at step {step} of {name}, with {share:.0%} of the pixels changed"
 
 
-def ranks(maps: Numbers) -> Counts:
+def rank_pixels(maps: Numbers) -> Counts:
     """Return when each pixel goes, from 0, (N, H, W): high values first, equals by position, NaN last."""
     order = np.argsort(-maps.reshape(len(maps), -1), axis=1, kind="stable")  # NaN is sorted last
     places = np.empty_like(order)
@@ -162,8 +162,8 @@ def ranks(maps: Numbers) -> Counts:
     return places.reshape(maps.shape)
 
 
-def filled(images: Tensor, fill: float | Sequence[float] | Tensor | None) -> Tensor:
+def expand_fill(images: Tensor, fill: float | Sequence[float] | Tensor | None) -> Tensor:
     """Return the fill in the shape of the images, as a view where it is smaller."""
     if fill is None:
-        return blurred(images, min(images.shape[2:]) * BLUR)
-    return fitting(fill, images).to(images).expand_as(images)
+        return gaussian_blur(images, min(images.shape[2:]) * BLUR_SHARE)
+    return broadcastable_fill(fill, images).to(images).expand_as(images)

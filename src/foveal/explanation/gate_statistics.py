@@ -13,15 +13,17 @@ from torch import Tensor, nn
 from foveal.attention.gate import Gate
 from foveal.attention.inserted import site_of
 from foveal.errors import UsageError
-from foveal.explanation.gates import kind_of, refuse_without_gates, share_of
-from foveal.explanation.inputs import as_taken
+from foveal.explanation.gate_maps import get_map_kind, get_mixing_weight, require_gates
+from foveal.explanation.inputs import to_model
 from foveal.kernels import native_kernels
 from foveal.module_modes import eval_mode
 
-STILL = 0.01  # deviations below are too small to matter beside what follows a gate
-CLOSED, OPEN = 0.05, 0.95
-MOST = 0.95
-USELESS = frozenset({"off", "constant", "fixed", "saturated"})  # findings of gates to do without
+MIN_DEVIATION = 0.01  # deviations below are too small to matter beside what follows a gate
+CLOSED_BELOW, OPEN_ABOVE = 0.05, 0.95
+MAX_SATURATED_SHARE = 0.95
+REDUNDANT_STATUSES = frozenset(
+    {"off", "constant", "fixed", "saturated"}
+)  # findings of gates to do without
 
 
 @dataclass(frozen=True)
@@ -39,39 +41,43 @@ class GateStatistics:
     site: str
     kind: str
     mean: float
-    deviation: float
-    between_images: float
-    saturated: float
-    moved: float | None
-    share: float
-    images: int
+    std: float
+    std_between_images: float
+    saturated_share: float
+    distance_from_start: float | None
+    mixing_weight: float
+    image_count: int
 
     @property
-    def finding(self) -> str:
+    def status(self) -> str:
         """`off`, `constant`, `fixed`, `saturated`, `unmoved` or `working`.
 
         A constant gate has one value throughout. A fixed one has a value for each channel or place that
         hardly depends on the image: the next layer's weights could hold it. Both are useless, and so is
         one that is mixed in by nothing, or is saturated nearly everywhere.
         """
-        if abs(self.share) < STILL:
+        if abs(self.mixing_weight) < MIN_DEVIATION:
             return "off"
-        if self.deviation < STILL:
+        if self.std < MIN_DEVIATION:
             return "constant"
-        if self.between_images < STILL:
+        if self.std_between_images < MIN_DEVIATION:
             return "fixed"
-        if self.saturated > MOST:
+        if self.saturated_share > MAX_SATURATED_SHARE:
             return "saturated"
-        return "unmoved" if self.moved is not None and self.moved < STILL else "working"
+        return (
+            "unmoved"
+            if self.distance_from_start is not None and self.distance_from_start < MIN_DEVIATION
+            else "working"
+        )
 
     @property
-    def useless(self) -> bool:
+    def is_redundant(self) -> bool:
         """Whether the network could do without it."""
-        return self.finding in USELESS
+        return self.status in REDUNDANT_STATUSES
 
 
 @dataclass
-class Tally:
+class GateTotals:
     """Sums over the images so far, in double precision; `total` and `squares` are a value's own."""
 
     total: Tensor
@@ -87,7 +93,7 @@ class Tally:
         exact = values.cpu().double()  # not on the device, which may have no double precision
         self.total += exact.sum(0)
         self.squares += exact.square().sum(0)
-        self.saturated += float(((exact < CLOSED) | (exact > OPEN)).sum())
+        self.saturated += float(((exact < CLOSED_BELOW) | (exact > OPEN_ABOVE)).sum())
         if start is not None:
             self.distance += float((exact - start.cpu().double()).abs().sum())
         self.count += values.numel()
@@ -114,33 +120,33 @@ def gate_statistics(
     Raises:
         UsageError: there is no gate, no image, or `start` is another network.
     """
-    refuse_without_gates(model)
-    tallies: dict[str, Tally] = {}
+    require_gates(model)
+    tallies: dict[str, GateTotals] = {}
     # A copy, as its gates go where the features are.
     first = dict(copy.deepcopy(start).named_modules()) if start is not None else {}
 
     def tell(name: str, features: Tensor, values: Tensor) -> None:
-        at_start = said_at_start(first, name, features) if start is not None else None
+        at_start = compute_initial_map(first, name, features) if start is not None else None
         if name not in tallies:
             shape = values.shape[1:]
             zero = torch.zeros(shape, dtype=torch.float64)
-            tallies[name] = Tally(zero, zero.clone(), kind_of(values))
+            tallies[name] = GateTotals(zero, zero.clone(), get_map_kind(values))
         tallies[name].add(values, at_start)
 
     # Plain, as the gates of the start are: only so is a gate that has not moved found at the same place.
-    with eval_mode(model), native_kernels(False), telling(model, tell):
+    with eval_mode(model), native_kernels(False), observe_gates(model, tell):
         for images, _ in batches:
-            model(as_taken(model, images))
+            model(to_model(model, images))
     if not tallies:
         raise UsageError("Statistics of gates need at least one batch of images.")
     return tuple(
-        summed(name, tally, share_of(model, name), start is not None)
+        summarize_gate(name, tally, get_mixing_weight(model, name), start is not None)
         for name, tally in tallies.items()
     )
 
 
 @contextmanager
-def telling(model: nn.Module, tell: Callable[[str, Tensor, Tensor], None]) -> Iterator[None]:
+def observe_gates(model: nn.Module, tell: Callable[[str, Tensor, Tensor], None]) -> Iterator[None]:
     """Tell of every gate that runs: its name, what it was given, and its map."""
     features: dict[str, Tensor] = {}
     handles = []
@@ -162,7 +168,7 @@ def telling(model: nn.Module, tell: Callable[[str, Tensor, Tensor], None]) -> It
             handle.remove()
 
 
-def said_at_start(modules: dict[str, nn.Module], name: str, features: Tensor) -> Tensor:
+def compute_initial_map(modules: dict[str, nn.Module], name: str, features: Tensor) -> Tensor:
     """Return the map that a gate gave at its start for the same features."""
     gate = modules.get(name)
     if not isinstance(gate, Gate):
@@ -171,7 +177,7 @@ def said_at_start(modules: dict[str, nn.Module], name: str, features: Tensor) ->
         return gate.to(features).attention_map(features)
 
 
-def summed(name: str, tally: Tally, share: float, with_start: bool) -> GateStatistics:
+def summarize_gate(name: str, tally: GateTotals, share: float, with_start: bool) -> GateStatistics:
     """Return the statistics of one gate."""
     mean = tally.total / tally.images
     between = (tally.squares / tally.images - mean.square()).clamp(min=0)
@@ -182,10 +188,10 @@ def summed(name: str, tally: Tally, share: float, with_start: bool) -> GateStati
         site=site_of(name),
         kind=tally.kind,
         mean=overall,
-        deviation=max(0.0, spread) ** 0.5,
-        between_images=float(between.mean()) ** 0.5,
-        saturated=tally.saturated / tally.count,
-        moved=tally.distance / tally.count if with_start else None,
-        share=share,
-        images=tally.images,
+        std=max(0.0, spread) ** 0.5,
+        std_between_images=float(between.mean()) ** 0.5,
+        saturated_share=tally.saturated / tally.count,
+        distance_from_start=tally.distance / tally.count if with_start else None,
+        mixing_weight=share,
+        image_count=tally.images,
     )

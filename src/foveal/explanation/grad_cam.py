@@ -11,17 +11,17 @@ from torch import Tensor, nn
 from foveal.attention.gate import Gate
 from foveal.errors import UsageError, unknown_name
 from foveal.explanation.input_validation import (
-    check_images,
-    check_known,
-    checked_classes,
     checked_logits,
+    require_class_per_image,
+    require_images,
+    require_known_classes,
 )
-from foveal.explanation.inputs import as_taken
+from foveal.explanation.inputs import to_model
 from foveal.module_modes import eval_mode
 from foveal.optional_imports import STUDY, suggest_install
 from foveal.variant_names import is_gate_key
 
-CHUNK = 16
+IMAGES_PER_PASS = 16
 
 
 def grad_cam(
@@ -30,7 +30,7 @@ def grad_cam(
     labels: Tensor | Sequence[int],
     *,
     layer: str | None = None,
-    chunk: int = CHUNK,
+    chunk: int = IMAGES_PER_PASS,
 ) -> Tensor:
     """Return the Grad-CAM of each image for its label, float32 (N, H, W) on the CPU, not normalized.
 
@@ -54,18 +54,18 @@ def grad_cam(
     with suggest_install(STUDY):
         from torchcam.methods import GradCAM
 
-    check_images(images)
-    name = last_convolution(model) if layer is None else layer
+    require_images(images)
+    name = find_last_convolution(model) if layer is None else layer
     if name not in dict(model.named_modules()):
         raise unknown_name("layer", name, dict(model.named_modules()))
-    classes = checked_classes("labels", labels, len(images))
+    classes = require_class_per_image("labels", labels, len(images))
     found = []
     with eval_mode(model), torch.enable_grad(), GradCAM(model, name) as extractor:
         for start in range(0, len(images), chunk):
             # The input asks for gradients, so that a network whose weights are frozen has them too.
-            batch = as_taken(model, images[start : start + chunk]).detach().requires_grad_()
+            batch = to_model(model, images[start : start + chunk]).detach().requires_grad_()
             logits = checked_logits(model(batch), len(batch))
-            check_known("labels", classes, logits.shape[1])
+            require_known_classes("labels", classes, logits.shape[1])
             own = classes[start : start + chunk].tolist()
             (map_,) = extractor(own, logits, normalized=False)
             found.append(map_.detach().float().cpu())
@@ -73,7 +73,7 @@ def grad_cam(
     return F.interpolate(maps, size=images.shape[2:], mode="bilinear", align_corners=False)[:, 0]
 
 
-def last_convolution(model: nn.Module) -> str:
+def find_last_convolution(model: nn.Module) -> str:
     """Return the name of the last convolution that belongs to no gate, nor to other attention at a site.
 
     What is inserted without being a gate, as modules of timm are, is known by its name, `attention`.

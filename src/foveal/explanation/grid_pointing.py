@@ -15,7 +15,7 @@ Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Planted:
+class GridCanvas:
     """Canvases uint8 (N, H, W, C), the labels (N,) of their objects, and bool masks (N, H, W) of those."""
 
     images: Images
@@ -23,7 +23,7 @@ class Planted:
     masks: npt.NDArray[np.bool_]
 
 
-def plant(
+def make_grid_canvas(
     images: Images,
     labels: npt.ArrayLike,
     *,
@@ -32,7 +32,7 @@ def plant(
     background: str | int = "others",
     keep_size: bool = True,
     rows: npt.ArrayLike | None = None,
-) -> Planted:
+) -> GridCanvas:
     """Plant each image in a random cell of a canvas whose other cells hold images of other classes.
 
     A map for the label should then lie on one cell: that is the grid pointing game. All cells are equally
@@ -63,12 +63,12 @@ def plant(
     images that the network is sure of; here only the object's class is kept from the other cells, and what
     to plant is the caller's choice.
 
-    >>> made = plant(np.zeros((4, 8, 6, 3), np.uint8), [0, 1, 2, 3], seed=0)
+    >>> made = make_grid_canvas(np.zeros((4, 8, 6, 3), np.uint8), [0, 1, 2, 3], seed=0)
     >>> made.images.shape, made.masks.sum(axis=(1, 2)).tolist()
     ((4, 8, 6, 3), [12, 12, 12, 12])
     """
-    classes = checked(images, labels)
-    down, across = grid_of(canvas)
+    classes = require_labels(images, labels)
+    down, across = require_canvas(canvas)
     if keep_size and (images.shape[1] % down or images.shape[2] % across):
         should_be = f"a divisor of the image's {images.shape[1]}x{images.shape[2]} pixels"
         raise bad_parameter("canvas", f"{should_be}, or `keep_size` false", canvas)
@@ -76,7 +76,7 @@ def plant(
         isinstance(background, int) and not isinstance(background, bool) and 0 <= background <= 255
     ):
         raise bad_parameter("background", "`others`, or a gray value from 0 to 255", background)
-    chosen = np.arange(len(images)) if rows is None else checked_rows(rows, len(images))
+    chosen = np.arange(len(images)) if rows is None else require_indices(rows, len(images))
     strangers = {label: np.flatnonzero(classes != label) for label in np.unique(classes[chosen])}
     canvases, masks = [], []
     for index in chosen:
@@ -84,19 +84,21 @@ def plant(
         cell = int(chance.integers(down * across))
         if background == "others":
             label = classes[index]
-            others = drawn(chance, strangers[label], down * across - 1, label)
+            others = draw_neighbors(chance, strangers[label], down * across - 1, label)
             cells = images[np.insert(others, cell, index)]
         else:
             cells = np.full((down * across, *images.shape[1:]), background, np.uint8)
             cells[cell] = images[index]
         if keep_size:
-            cells = box_means(cells, down, across)
-        canvases.append(tiled(cells, down, across))
-        masks.append(cell_mask(cell, cells.shape[1:3], down, across))
-    return Planted(np.stack(canvases), classes[chosen], np.stack(masks))
+            cells = average_boxes(cells, down, across)
+        canvases.append(tile_cells(cells, down, across))
+        masks.append(make_cell_mask(cell, cells.shape[1:3], down, across))
+    return GridCanvas(np.stack(canvases), classes[chosen], np.stack(masks))
 
 
-def drawn(chance: np.random.Generator, among: Integers, count: int, label: int) -> Integers:
+def draw_neighbors(
+    chance: np.random.Generator, among: Integers, count: int, label: int
+) -> Integers:
     """Return `count` different ones of the images `among`."""
     if len(among) < count:
         raise UsageError(
@@ -106,23 +108,25 @@ def drawn(chance: np.random.Generator, among: Integers, count: int, label: int) 
     return chance.choice(among, count, replace=False)
 
 
-def tiled(cells: Images, down: int, across: int) -> Images:
+def tile_cells(cells: Images, down: int, across: int) -> Images:
     """Lay out cells (P, H, W, C) row by row, (down H, across W, C)."""
     height, width, channels = cells.shape[1:]
     laid = cells.reshape(down, across, height, width, channels).swapaxes(1, 2)
     return laid.reshape(down * height, across * width, channels)
 
 
-def cell_mask(cell: int, size: tuple[int, ...], down: int, across: int) -> npt.NDArray[np.bool_]:
+def make_cell_mask(
+    cell: int, size: tuple[int, ...], down: int, across: int
+) -> npt.NDArray[np.bool_]:
     """Return a canvas of cells of `size` that is true in one of them, (down H, across W)."""
     chosen = np.arange(down * across).reshape(down, across) == cell
     return np.asarray(chosen.repeat(size[0], axis=0).repeat(size[1], axis=1))
 
 
-def box_means(images: Images, down: int, across: int) -> Images:
+def average_boxes(images: Images, down: int, across: int) -> Images:
     """Return the means over boxes of `down` x `across` pixels, halves going up, (P, H', W', C).
 
-    >>> box_means(np.array([[[[0], [3]]]], np.uint8), 1, 2).tolist()
+    >>> average_boxes(np.array([[[[0], [3]]]], np.uint8), 1, 2).tolist()
     [[[[2]]]]
     """
     count, height, width, channels = images.shape
@@ -132,7 +136,7 @@ def box_means(images: Images, down: int, across: int) -> Images:
     return np.asarray((total + size // 2) // size, np.uint8)
 
 
-def checked(images: Images, labels: npt.ArrayLike) -> Integers:
+def require_labels(images: Images, labels: npt.ArrayLike) -> Integers:
     """Return the labels as int64 (N,), if they belong to images that can be planted."""
     if images.ndim != 4 or images.dtype != np.uint8 or not images.size:
         should_be = "uint8 of shape (N, H, W, C), at least one"
@@ -144,7 +148,7 @@ def checked(images: Images, labels: npt.ArrayLike) -> Integers:
     return classes.astype(np.int64)
 
 
-def checked_rows(rows: npt.ArrayLike, count: int) -> Integers:
+def require_indices(rows: npt.ArrayLike, count: int) -> Integers:
     """Return the indices of the images to plant, (M,)."""
     chosen = np.asarray(rows)
     whole = np.issubdtype(chosen.dtype, np.integer)
@@ -155,7 +159,7 @@ def checked_rows(rows: npt.ArrayLike, count: int) -> Integers:
     return chosen.astype(np.int64)
 
 
-def grid_of(canvas: int | tuple[int, int]) -> tuple[int, int]:
+def require_canvas(canvas: int | tuple[int, int]) -> tuple[int, int]:
     """Return rows and columns of cells, of which there must be two at least."""
     down, across = canvas if isinstance(canvas, tuple) else (canvas, canvas)
     if min(down, across) < 1 or down * across < 2:

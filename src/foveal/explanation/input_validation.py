@@ -14,7 +14,7 @@ from foveal.errors import FovealError, bad_parameter
 Numbers = npt.NDArray[np.float64]
 
 
-def check_images(images: object) -> None:
+def require_images(images: object) -> None:
     """Refuse what are no images (N, C, H, W)."""
     tensor = images if isinstance(images, Tensor) else torch.empty(0)
     if tensor.ndim != 4 or not tensor.is_floating_point() or not tensor.numel():
@@ -22,7 +22,7 @@ def check_images(images: object) -> None:
         raise bad_parameter("images", "floats of shape (N, C, H, W), at least one image", found)
 
 
-def checked_classes(name: str, classes: Tensor | Sequence[int], count: int) -> Tensor:
+def require_class_per_image(name: str, classes: Tensor | Sequence[int], count: int) -> Tensor:
     """Return one class for each image, int64 (N,), on the CPU."""
     found = torch.as_tensor(classes).cpu()
     if found.shape != (count,) or found.is_floating_point() or found.is_complex():
@@ -30,7 +30,7 @@ def checked_classes(name: str, classes: Tensor | Sequence[int], count: int) -> T
     return found.long()
 
 
-def check_known(name: str, classes: Tensor | int, count: int) -> None:
+def require_known_classes(name: str, classes: Tensor | int, count: int) -> None:
     """Refuse classes that a model with `count` of them has no logit for."""
     given = torch.as_tensor(classes).view(-1)
     wrong = given[(given < 0) | (given >= count)]
@@ -39,15 +39,15 @@ def check_known(name: str, classes: Tensor | int, count: int) -> None:
         raise bad_parameter(name, should_be, int(wrong[0]))
 
 
-def checked_maps(maps: npt.ArrayLike | Tensor) -> Numbers:
+def require_maps(maps: npt.ArrayLike | Tensor) -> Numbers:
     """Return maps as float64 (N, H, W), refusing other shapes and none at all."""
-    numbers = as_array(maps)
+    numbers = to_float64_array(maps)
     if numbers.ndim != 3 or not numbers.size:
         raise bad_parameter("maps", "of shape (N, H, W), at least one", numbers.shape)
     return numbers
 
 
-def as_array(values: npt.ArrayLike | Tensor) -> Numbers:
+def to_float64_array(values: npt.ArrayLike | Tensor) -> Numbers:
     """Return numbers from anywhere as a float64 array."""
     if isinstance(values, Tensor):
         return np.asarray(values.detach().to("cpu", torch.float64).numpy())

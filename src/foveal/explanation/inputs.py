@@ -5,13 +5,13 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 
-def as_taken(model: nn.Module, images: Tensor) -> Tensor:
+def to_model(model: nn.Module, images: Tensor) -> Tensor:
     """Return images on the device and of the dtype of the model's first parameter of floats.
 
     A model without one is given them as they are.
 
     >>> import torch
-    >>> as_taken(nn.Linear(1, 1).bfloat16(), torch.rand(1, 1)).dtype
+    >>> to_model(nn.Linear(1, 1).bfloat16(), torch.rand(1, 1)).dtype
     torch.bfloat16
     """
     first = next((p for p in model.parameters() if p.is_floating_point()), None)

@@ -11,51 +11,55 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from foveal.errors import bad_parameter
-from foveal.explanation.input_validation import Numbers, as_array, checked_maps
+from foveal.explanation.input_validation import Numbers, require_maps, to_float64_array
 
 Mask = npt.NDArray[np.bool_]
 
-ROUNDING = 1e-9  # of the largest value: pixels that the same windows cover differ by less
+RELATIVE_ROUNDING = 1e-9  # of the largest value: pixels that the same windows cover differ by less
 
 
 @dataclass(frozen=True, eq=False)
-class Measure:
-    """One measure of N images: `values` (N,), and in `chances` (N,) what a map of noise has on average.
+class LocalizationMeasure:
+    """One measure of N images: `values` (N,), and in `chance_levels` (N,) what a map of noise has on average.
 
     Both are NaN for an image that does not count.
     """
 
     values: Numbers
-    chances: Numbers
+    chance_levels: Numbers
 
     @property
-    def images(self) -> int:
+    def image_count(self) -> int:
         """How many images count."""
         return int(np.isfinite(self.values).sum())
 
     @property
-    def excluded(self) -> int:
+    def excluded_count(self) -> int:
         """How many images do not count."""
-        return len(self.values) - self.images
+        return len(self.values) - self.image_count
 
     @property
     def mean(self) -> float:
         """Mean over the images that count, NaN if none does."""
-        return float(self.values[np.isfinite(self.values)].mean()) if self.images else np.nan
+        return float(self.values[np.isfinite(self.values)].mean()) if self.image_count else np.nan
 
     @property
-    def chance(self) -> float:
+    def mean_chance_level(self) -> float:
         """Mean chance level of the images that count, NaN if none does."""
-        return float(self.chances[np.isfinite(self.values)].mean()) if self.images else np.nan
+        return (
+            float(self.chance_levels[np.isfinite(self.values)].mean())
+            if self.image_count
+            else np.nan
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class Localization:
     """How far maps find the object, by three measures; each lies between 0 and 1."""
 
-    pointing: Measure
-    energy: Measure
-    auc: Measure
+    pointing: LocalizationMeasure
+    energy: LocalizationMeasure
+    auc: LocalizationMeasure
 
 
 def localize(
@@ -94,10 +98,10 @@ def localize(
     Wang et al. 2020, "Score-CAM", the share of the energy, there in a box.
 
     >>> found = localize([[[0.0, 3.0], [1.0, 0.0]]], [[[False, True], [False, False]]])
-    >>> found.pointing.mean, found.pointing.chance, found.energy.mean, found.auc.mean
+    >>> found.pointing.mean, found.pointing.mean_chance_level, found.energy.mean, found.auc.mean
     (1.0, 0.25, 0.75, 1.0)
     """
-    numbers, truth = checked_maps(maps), checked_masks(masks)
+    numbers, truth = require_maps(maps), require_masks(masks)
     if numbers.shape != truth.shape:
         raise bad_parameter("masks", f"of the maps' shape {numbers.shape}", truth.shape)
     if np.isinf(numbers).any():
@@ -110,21 +114,21 @@ def localize(
         valued = ~np.isnan(values)
         if not (mask & valued).any():
             continue
-        near = distance_transform_edt(~mask) <= radius + ROUNDING
+        near = distance_transform_edt(~mask) <= radius + RELATIVE_ROUNDING
         seen, inside = values[valued], mask[valued]
-        rows[:2, row] = pointed(seen, near[valued])
-        rows[2:4, row] = energy_inside(seen, inside)
-        rows[4:, row] = area_under_curve(seen, inside)
-    return Localization(*(Measure(*pair) for pair in rows.reshape(3, 2, -1)))
+        rows[:2, row] = score_pointing(seen, near[valued])
+        rows[2:4, row] = score_energy(seen, inside)
+        rows[4:, row] = score_auc(seen, inside)
+    return Localization(*(LocalizationMeasure(*pair) for pair in rows.reshape(3, 2, -1)))
 
 
-def pointed(values: Numbers, near: Mask) -> tuple[float, float]:
+def score_pointing(values: Numbers, near: Mask) -> tuple[float, float]:
     """Return the share of the highest values (M,) that hit, and of all."""
-    highest = values >= values.max() - ROUNDING * np.abs(values).max()
+    highest = values >= values.max() - RELATIVE_ROUNDING * np.abs(values).max()
     return float(near[highest].mean()), float(near.mean())
 
 
-def energy_inside(values: Numbers, inside: Mask) -> tuple[float, float]:
+def score_energy(values: Numbers, inside: Mask) -> tuple[float, float]:
     """Return the share of the positive part of values (M,) that lies inside, and of the area."""
     energy = values.clip(min=0)
     if not energy.any():
@@ -133,7 +137,7 @@ def energy_inside(values: Numbers, inside: Mask) -> tuple[float, float]:
     return float(energy[inside].sum() / energy.sum()), float(inside.mean())
 
 
-def area_under_curve(values: Numbers, inside: Mask) -> tuple[float, float]:
+def score_auc(values: Numbers, inside: Mask) -> tuple[float, float]:
     """Return the ROC-AUC of values (M,) by the rank sum of those inside, and that of chance."""
     if inside.all():
         return np.nan, np.nan
@@ -142,7 +146,7 @@ def area_under_curve(values: Numbers, inside: Mask) -> tuple[float, float]:
     return float(above / (positive * (len(values) - positive))), 0.5
 
 
-def masks_of_boxes(boxes: npt.ArrayLike | Tensor, shape: tuple[int, int]) -> Mask:
+def boxes_to_masks(boxes: npt.ArrayLike | Tensor, shape: tuple[int, int]) -> Mask:
     """Return bool masks (N, H, W) of one box an image, (N, 4) as x0, y0, x1, y1 in pixels.
 
     Boxes are measured along the edges of pixels, so their end is exclusive as in a slice and (0, 0, W, H)
@@ -157,10 +161,10 @@ def masks_of_boxes(boxes: npt.ArrayLike | Tensor, shape: tuple[int, int]) -> Mas
     Raises:
         UsageError: boxes of another shape, NaN, or an end before its start.
 
-    >>> masks_of_boxes([[1, 0, 3, 1]], (2, 4)).astype(int).tolist()
+    >>> boxes_to_masks([[1, 0, 3, 1]], (2, 4)).astype(int).tolist()
     [[[0, 1, 1, 0], [0, 0, 0, 0]]]
     """
-    corners = as_array(boxes)
+    corners = to_float64_array(boxes)
     if corners.ndim != 2 or corners.shape[1] != 4:
         raise bad_parameter("boxes", "of shape (N, 4)", corners.shape)
     right = (corners[:, 2:] >= corners[:, :2]).all(1)  # false for NaN too
@@ -173,7 +177,7 @@ def masks_of_boxes(boxes: npt.ArrayLike | Tensor, shape: tuple[int, int]) -> Mas
     return np.asarray(rows[:, :, None] & columns[:, None, :])
 
 
-def checked_masks(masks: npt.ArrayLike | Tensor) -> Mask:
+def require_masks(masks: npt.ArrayLike | Tensor) -> Mask:
     """Return masks as an array, refusing what is not boolean: a share or a class is no mask."""
     truth = masks.cpu().numpy() if isinstance(masks, Tensor) else np.asarray(masks)
     if truth.dtype != np.bool_:

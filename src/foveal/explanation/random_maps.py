@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from foveal.explanation.input_validation import Numbers
-from foveal.explanation.occlusion.windows import windows_over
+from foveal.explanation.occlusion.windows import make_windows
 from foveal.seeding import make_generator
 
 
@@ -35,11 +35,13 @@ def random_maps(
     """
     count, height, width = shape
     step = window if stride is None else stride
-    windows = windows_over((height, width), window=window, stride=step)
+    windows = make_windows((height, width), window=window, stride=step)
     rankings = [
         torch.randperm(windows.count, generator=make_generator(seed, "random-maps", index))
         for index in range(count)
     ]
     # A mean is a sum of whole numbers, divided once: equals stay equal to the last bit.
-    maps: Numbers = windows.fold(torch.stack(rankings).view(count, *windows.shape)).numpy()
+    maps: Numbers = windows.grid_to_pixels(
+        torch.stack(rankings).view(count, *windows.shape)
+    ).numpy()
     return maps

@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from foveal.plotting.captions import SCORE_UNITS as SCORE_UNITS
     from foveal.plotting.captions import occlusion_caption as occlusion_caption
     from foveal.plotting.captions import panel_title as panel_title
+    from foveal.plotting.comparison_figure import MapColumn as MapColumn
+    from foveal.plotting.comparison_figure import draw_map_comparison as draw_map_comparison
+    from foveal.plotting.comparison_figure import find_difference_pair as find_difference_pair
     from foveal.plotting.figure import encode_png as encode_png
     from foveal.plotting.figure import new_figure as new_figure
     from foveal.plotting.figure import save_figure as save_figure
-    from foveal.plotting.gate_maps import SiteMaps as SiteMaps
-    from foveal.plotting.gate_maps import draw_gate_maps as draw_gate_maps
-    from foveal.plotting.gate_maps import pick_evenly_spaced as pick_evenly_spaced
+    from foveal.plotting.gate_figure import SiteMaps as SiteMaps
+    from foveal.plotting.gate_figure import draw_gate_maps as draw_gate_maps
+    from foveal.plotting.gate_figure import pick_evenly_spaced as pick_evenly_spaced
     from foveal.plotting.images import make_thumbnail as make_thumbnail
     from foveal.plotting.images import page_block_size as page_block_size
     from foveal.plotting.images import shrink_for_page as shrink_for_page
     from foveal.plotting.images import to_data_uri as to_data_uri
-    from foveal.plotting.map_comparison import MapColumn as MapColumn
-    from foveal.plotting.map_comparison import draw_map_comparison as draw_map_comparison
-    from foveal.plotting.map_comparison import find_difference_pair as find_difference_pair
     from foveal.plotting.overlay import blend_gate_map as blend_gate_map
     from foveal.plotting.overlay import blend_signed_map as blend_signed_map
     from foveal.plotting.overlay import color_scale_uris as color_scale_uris
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from foveal.plotting.page_svg import add_tooltip as add_tooltip
     from foveal.plotting.page_svg import replace_css_variables as replace_css_variables
     from foveal.plotting.page_svg import svg_element as svg_element
-    from foveal.plotting.robustness_curves import AccuracyCurve as AccuracyCurve
-    from foveal.plotting.robustness_curves import draw_robustness_curves as draw_robustness_curves
+    from foveal.plotting.robustness_figure import AccuracyCurve as AccuracyCurve
+    from foveal.plotting.robustness_figure import draw_robustness_curves as draw_robustness_curves
     from foveal.plotting.style import GRID_COLOR as GRID_COLOR
     from foveal.plotting.style import MUTED_COLOR as MUTED_COLOR
     from foveal.plotting.style import TEXT_COLOR as TEXT_COLOR
@@ -83,30 +83,30 @@ __all__ = [
 __getattr__ = lazy_exports(
     __name__,
     {
-        "AccuracyCurve": "robustness_curves",
+        "AccuracyCurve": "robustness_figure",
         "GRID_COLOR": "style",
         "MUTED_COLOR": "style",
-        "MapColumn": "map_comparison",
+        "MapColumn": "comparison_figure",
         "SCORE_UNITS": "captions",
-        "SiteMaps": "gate_maps",
+        "SiteMaps": "gate_figure",
         "TEXT_COLOR": "style",
         "VARIANT_COLORS": "style",
         "add_tooltip": "page_svg",
         "blend_gate_map": "overlay",
         "blend_signed_map": "overlay",
         "color_scale_uris": "overlay",
-        "draw_gate_maps": "gate_maps",
-        "draw_map_comparison": "map_comparison",
-        "draw_robustness_curves": "robustness_curves",
+        "draw_gate_maps": "gate_figure",
+        "draw_map_comparison": "comparison_figure",
+        "draw_robustness_curves": "robustness_figure",
         "encode_png": "figure",
-        "find_difference_pair": "map_comparison",
+        "find_difference_pair": "comparison_figure",
         "is_flat": "overlay",
         "make_thumbnail": "images",
         "new_figure": "figure",
         "occlusion_caption": "captions",
         "page_block_size": "images",
         "panel_title": "captions",
-        "pick_evenly_spaced": "gate_maps",
+        "pick_evenly_spaced": "gate_figure",
         "replace_css_variables": "page_svg",
         "report_style": "style",
         "save_figure": "figure",

@@ -192,6 +192,6 @@ def draw_network_gates(
 
 def build_site_map(name: str, maps: Sequence[GateMap]) -> SiteMaps:
     """Return the spatial and channel attention of the gates at one site."""
-    spatial = [gate_map.spatial.numpy() for gate_map in maps if gate_map.kind != "channel"]
-    channels = [gate_map.channels.numpy() for gate_map in maps if gate_map.kind != "spatial"]
+    spatial = [gate_map.spatial_map.numpy() for gate_map in maps if gate_map.kind != "channel"]
+    channels = [gate_map.channel_weights.numpy() for gate_map in maps if gate_map.kind != "spatial"]
     return SiteMaps(name, spatial[0] if spatial else None, channels[0] if channels else None)

@@ -13,7 +13,7 @@ import torch
 from foveal.data import ImageData
 from foveal.errors import UsageError, bad_parameter
 from foveal.explanation import GateMap, OcclusionResult, gate_maps, occlusion_sensitivity
-from foveal.explanation.gates import has_gates
+from foveal.explanation.gate_maps import has_gates
 from foveal.records.run import read_arrays
 from foveal.records.schema import PREDICTIONS
 from foveal.study.probe_images import first_of_each_class
@@ -56,7 +56,7 @@ class Explanation:
 
     def sureness(self, variant: str) -> Floats:
         """Return the mean probability of the class that the maps are about, (N,)."""
-        return self.mean(variant, self.result.sureness)
+        return self.mean(variant, self.result.confidence)
 
     def falls(self, variant: str) -> Floats:
         """Return the largest drop of the mean map of each image, (N,)."""

@@ -14,14 +14,14 @@ from torch import nn
 
 from foveal.data.batches import normalize
 from foveal.explanation import (
-    agreement,
-    faithfulness,
     localize,
+    make_grid_canvas,
+    measure_agreement,
+    measure_faithfulness,
     occlusion_sensitivity,
-    plant,
     random_maps,
 )
-from foveal.explanation.localization import Measure
+from foveal.explanation.localization import LocalizationMeasure
 from foveal.study.explanations import Explanation
 from foveal.study.run_extras import images_at
 from foveal.study.trained_runs import TrainedRun
@@ -77,27 +77,29 @@ def mean_or_none(values: Sequence[float | None]) -> float | None:
 def measures_of(network: TrainedRun, found: Explanation) -> dict[str, tuple[float, float | None]]:
     """Return the measures of one network, each with its control."""
     model, name = network.load(), network.key
-    images, targets = images_at(found.data, found.rows), found.result.one_class(name)
+    images, targets = images_at(found.data, found.rows), found.result.target_classes(name)
     maps = found.result.map(name).numpy()
     windows = found.result.windows
     noise = random_maps(maps.shape, window=windows.window, stride=windows.stride, seed=network.seed)
     # What a map was made with must not judge it, and blur is what else would fill.
     fill = 0.0 if "blur" in found.result.fills else None
-    own, control = (faithfulness(model, images, targets, each, fill=fill) for each in (maps, noise))
+    own, control = (
+        measure_faithfulness(model, images, targets, each, fill=fill) for each in (maps, noise)
+    )
     measures: dict[str, tuple[float, float | None]] = {
         "insertion area": (own.insertion_area.mean(), control.insertion_area.mean()),
         "deletion area": (own.deletion_area.mean(), control.deletion_area.mean()),
     }
-    for one in agreement(model, images, targets, result=found.result, name=name):
+    for one in measure_agreement(model, images, targets, result=found.result, name=name):
         measures[f"{one.first} ~ {one.second}"] = (one.mean, one.control_mean)
     for title, place in localization(network, model, found, maps).items():
-        measures[title] = (place.mean, place.chance)
+        measures[title] = (place.mean, place.mean_chance_level)
     return measures
 
 
 def localization(
     network: TrainedRun, model: nn.Module, found: Explanation, maps: Floats
-) -> dict[str, Measure]:
+) -> dict[str, LocalizationMeasure]:
     """Return how far maps find the object: by its mask, or planted into a canvas of other images."""
     masks, prefix = found.data.test.details.get("mask"), ""
     if masks is not None:
@@ -106,7 +108,9 @@ def localization(
         test = found.data.test
         if test.images.shape[1] % 2 or test.images.shape[2] % 2 or len(found.data.classes) < 2:
             return {}  # no canvas of four whole cells, or nothing of another class to put beside
-        planted = plant(np.asarray(test.images), test.labels, seed=network.seed, rows=found.rows)
+        planted = make_grid_canvas(
+            np.asarray(test.images), test.labels, seed=network.seed, rows=found.rows
+        )
         pixels = normalize(torch.from_numpy(planted.images), found.data.mean, found.data.std)
         labels = torch.from_numpy(planted.labels)
         maps = occlusion_sensitivity(model, pixels, labels, **geometry(found)).map().numpy()

@@ -6,7 +6,6 @@ difference of large numbers. Robustness is accuracy, in the precision of the tra
 
 from __future__ import annotations
 
-from dataclasses import fields
 from itertools import islice
 from typing import Any
 
@@ -22,17 +21,15 @@ from foveal.evaluation import CORRUPTIONS, robustness
 from foveal.evaluation.corruptions import JPEG_MODES, SEVERITIES
 from foveal.evaluation.robustness import SHARES
 from foveal.explanation import (
-    GateStatistics,
     OcclusionResult,
-    agreement,
     gate_maps,
     gate_statistics,
+    measure_agreement,
     occlusion_sensitivity,
 )
-from foveal.explanation.agreement import DRAWS
-from foveal.explanation.gate_statistics import USELESS
-from foveal.explanation.gates import has_gates
-from foveal.explanation.occlusion.windows import windows_over
+from foveal.explanation.agreement import CONTROL_DRAWS
+from foveal.explanation.gate_maps import has_gates
+from foveal.explanation.occlusion.windows import make_windows
 from foveal.study.config import RunConfig
 from foveal.study.probe_images import MOST, PICTURED, choose_probe_images
 from foveal.study.training_job import Job, build_job, get_numerics
@@ -67,11 +64,11 @@ def occlusion(job: Job, training: TrainingResult) -> Arrays:
         "images": rows,
         "labels": job.data.test.labels[rows],
         "drop": result.grid().numpy(),
-        "predicted": result.predicted()[0].numpy().astype(np.uint16),
-        "probability": result.sureness().numpy(),
+        "predicted": result.window_predictions()[0].numpy().astype(np.uint16),
+        "probability": result.confidence().numpy(),
         "prediction": result.probabilities().argmax(1).numpy().astype(np.uint16),
         "pictures": np.asarray(job.data.test.images[shown]),
-        "image_size": np.array(result.windows.image),
+        "image_size": np.array(result.windows.image_size),
         "window": np.array(result.windows.window),
         "stride": np.array(result.windows.stride),
         "edge": np.array(result.windows.edge),
@@ -92,7 +89,7 @@ def agreements(
     none.
     """
     with numerics_context(get_numerics(job.config)):
-        found = agreement(model, images_at(job.data, rows), None, result=result)
+        found = measure_agreement(model, images_at(job.data, rows), None, result=result)
     controls = [one.control_mean for one in found]
     return {
         "agreement_of": np.array([(one.first, one.second) for one in found]),
@@ -116,15 +113,25 @@ def gates(job: Job, training: TrainingResult) -> Arrays:
     with numerics_context(numerics):
         found = gate_statistics(training.model, batches, start=fresh)
         maps = gate_maps(training.model, images_at(data, rows))
-    names = [field.name for field in fields(GateStatistics) if field.name != "images"]
-    left = {name: np.array([getattr(one, name) for one in found]) for name in (*names, "finding")}
-    left["useless"] = np.array([one.finding in USELESS for one in found])
+    left = {
+        "name": np.array([gate.name for gate in found]),
+        "site": np.array([gate.site for gate in found]),
+        "kind": np.array([gate.kind for gate in found]),
+        "finding": np.array([gate.status for gate in found]),
+        "useless": np.array([gate.is_redundant for gate in found]),
+        "mean": np.array([gate.mean for gate in found]),
+        "deviation": np.array([gate.std for gate in found]),
+        "between_images": np.array([gate.std_between_images for gate in found]),
+        "saturated": np.array([gate.saturated_share for gate in found]),
+        "moved": np.array([gate.distance_from_start for gate in found]),
+        "share": np.array([gate.mixing_weight for gate in found]),
+    }
     for k, one in enumerate(maps):
         if one.kind != "channel":
-            left[f"spatial_{k}"] = one.spatial.numpy().astype(np.float16)
+            left[f"spatial_{k}"] = one.spatial_map.numpy().astype(np.float16)
         if one.kind != "spatial":
-            left[f"channels_{k}"] = one.channels.numpy().astype(np.float16)
-    return {**left, "images": np.array(found[0].images), "pictured": rows}
+            left[f"channels_{k}"] = one.channel_weights.numpy().astype(np.float16)
+    return {**left, "images": np.array(found[0].image_count), "pictured": rows}
 
 
 def robust(job: Job, training: TrainingResult) -> Arrays:
@@ -191,7 +198,7 @@ def extended(data: ImageData) -> int:
 def positions(data: ImageData) -> int:
     """Return how many times one image goes through a network in a sweep."""
     height, width = data.image_shape[1:]
-    return windows_over((height, width)).count + 1
+    return make_windows((height, width)).count + 1
 
 
 def fixed(data: ImageData) -> npt.NDArray[np.int64]:
@@ -203,7 +210,7 @@ def fixed(data: ImageData) -> npt.NDArray[np.int64]:
 def forward_passes(config: RunConfig, data: ImageData) -> int:
     """Return how many images all this takes through the network, for a plan of the time."""
     swept = len(fixed(data)) + (extended(data) if is_plain(config) else 0)
-    compared = len(fixed(data)) * (1 if is_plain(config) else 2 + DRAWS)  # Grad-CAM, gates
+    compared = len(fixed(data)) * (1 if is_plain(config) else 2 + CONTROL_DRAWS)  # Grad-CAM, gates
     gated = 0 if is_plain(config) else min(GATED, len(data.test)) + len(fixed(data)[:PICTURED])
     conditions = 1 + len(SHARES) + len(corruptions_of(data)) * SEVERITIES
     return swept * positions(data) + compared + gated + borne(data) * conditions

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from foveal.explanation import GateMap, OcclusionResult
 from foveal.explanation.occlusion.fills import FILLS
-from foveal.explanation.occlusion.windows import auto_window
+from foveal.explanation.occlusion.windows import choose_window
 from foveal.plotting import (
     blend_gate_map,
     blend_signed_map,
@@ -66,14 +66,14 @@ def window_choices(served: Served) -> tuple[int, ...]:
     Few, so that nobody can ask for a sweep without end.
     """
     side = min(served.data.image_shape[1:])
-    usual = auto_window(side)
+    usual = choose_window(side)
     sizes = {min(side, max(1, round(share * usual))) for share in WINDOWS}
     return tuple(sorted(sizes))
 
 
 def usual_window(served: Served) -> int:
     """Return the window that is taken unless another is asked for."""
-    return auto_window(min(served.data.image_shape[1:]))
+    return choose_window(min(served.data.image_shape[1:]))
 
 
 def looked_at(
@@ -116,8 +116,12 @@ def maps(looked: Looked, served: Served, target: int) -> Json:
     images = taken(looked.image, served.data)
     cams = [cam.numpy() for cam in cams_of(served.variants, images, target)]
     gates = [gates_of(variant, images) for variant in served.variants]
-    spatial = [one.spatial[0].numpy() for each in gates for one in each if one.kind != "channel"]
-    channels = [one.channels.max() for each in gates for one in each if one.kind != "spatial"]
+    spatial = [
+        one.spatial_map[0].numpy() for each in gates for one in each if one.kind != "channel"
+    ]
+    channels = [
+        one.channel_weights.max() for each in gates for one in each if one.kind != "spatial"
+    ]
     limit, ends = shared_color_limit(cams), value_range(spatial) if spatial else None
     return {
         "target": target,
@@ -140,11 +144,11 @@ def gate(one: GateMap, image: Pixels, ends: tuple[float, float] | None) -> Json:
     """Return one gate: its map over positions as a picture, its weights of channels sorted."""
     found: Json = {"site": one.site, "kind": one.kind}
     if one.kind != "channel" and ends is not None:
-        values = one.spatial[0].numpy()
+        values = one.spatial_map[0].numpy()
         found["picture"] = to_data_uri(blend_gate_map(image / 255, values, limits=ends))
         found["ends"] = [round(float(value), DIGITS) for value in (values.min(), values.max())]
     if one.kind != "spatial":
-        weights = np.sort(one.channels[0].numpy())[::-1]
+        weights = np.sort(one.channel_weights[0].numpy())[::-1]
         found["channels"] = [round(float(value), DIGITS) for value in weights]
     return found
 

@@ -22,8 +22,8 @@ from foveal.explanation import (
     grad_cam,
     occlusion_sensitivity,
 )
-from foveal.explanation.gates import has_gates
-from foveal.explanation.inputs import as_taken
+from foveal.explanation.gate_maps import has_gates
+from foveal.explanation.inputs import to_model
 from foveal.records.run import read_arrays
 from foveal.records.schema import PREDICTIONS
 from foveal.study.trained_runs import TrainedRun, find_trained_runs, load_shared_images
@@ -136,7 +136,7 @@ def taken(image: Pixels, data: ImageData) -> Tensor:
 @torch.no_grad()
 def probabilities(variants: Sequence[Variant], images: Tensor) -> Tensor:
     """Return what each variant says of one image (1, C, H, W): probabilities (V, K), on the CPU."""
-    each = [variant.model(as_taken(variant.model, images)) for variant in variants]
+    each = [variant.model(to_model(variant.model, images)) for variant in variants]
     return torch.cat([logits.float().softmax(1).cpu() for logits in each])
 
 

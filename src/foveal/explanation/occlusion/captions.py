@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from foveal.explanation.occlusion.fills import Normalization, checked_normalization
+from foveal.explanation.occlusion.fills import Normalization, require_normalization
 from foveal.explanation.occlusion.windows import Windows
 from foveal.plotting.captions import occlusion_caption, panel_title
 
@@ -54,7 +54,7 @@ def pictures_of(images: Tensor, normalization: Normalization | None) -> npt.NDAr
     """
     pixels = images.detach().float().cpu()
     low, high = float(pixels.min()), float(pixels.max())
-    known = checked_normalization(normalization, images.shape[1])
+    known = require_normalization(normalization, images.shape[1])
     if known is not None:
         mean, std = known
         pixels = pixels * std + mean

@@ -18,7 +18,7 @@ Fill = str | float | Tensor
 
 
 @dataclass(frozen=True)
-class Given:
+class FillContext:
     """What a named fill is made from: images (N, C, H, W) as the model takes them, and the window.
 
     `normalization` are mean and std, each (1, C, 1, 1), None if they are not known.
@@ -45,18 +45,18 @@ class Given:
         return bool((mean != 0).any() or (std != 1).any())
 
 
-def from_image_space(given: Given, value: float) -> Tensor:
+def normalize_gray(given: FillContext, value: float) -> Tensor:
     """Return a gray value of image space, from 0 to 1, in the model's input space, (1, C, 1, 1)."""
     if given.normalization is None:
         raise UsageError(
-            "The fills `black` and `gray` are colors of the image as it was: say how the images were "
+            "The fills `black_fill` and `gray_fill` are colors of the image as it was: say how the images were "
             "normalized with normalization=(mean, std), or (0, 1) if they were not."
         )
     mean, std = given.normalization
     return (value - mean) / std
 
 
-def checked_normalization(
+def require_normalization(
     normalization: Normalization | None, channels: int
 ) -> tuple[Tensor, Tensor] | None:
     """Return mean and std as (1, C, 1, 1) each, refusing what is not one number for all or one a channel."""
@@ -77,7 +77,7 @@ def checked_normalization(
     return mean, std
 
 
-def mean(given: Given) -> Tensor:
+def mean_fill(given: FillContext) -> Tensor:
     """Return the mean of the data the normalization is of, else that of the images given.
 
     A normalization by mean 0 and std 1 is of no data.
@@ -87,50 +87,50 @@ def mean(given: Given) -> Tensor:
     return given.exact.mean(dim=(0, 2, 3), keepdim=True)
 
 
-def image_mean(given: Given) -> Tensor:
+def image_mean_fill(given: FillContext) -> Tensor:
     """Return the mean color of each image, (N, C, 1, 1)."""
     return given.exact.mean(dim=(2, 3), keepdim=True)
 
 
-def black(given: Given) -> Tensor:
+def black_fill(given: FillContext) -> Tensor:
     """Return black."""
-    return from_image_space(given, 0.0)
+    return normalize_gray(given, 0.0)
 
 
-def gray(given: Given) -> Tensor:
+def gray_fill(given: FillContext) -> Tensor:
     """Return the middle of the range."""
-    return from_image_space(given, 0.5)
+    return normalize_gray(given, 0.5)
 
 
-def blur(given: Given) -> Tensor:
+def blur_fill(given: FillContext) -> Tensor:
     """Return each image without what is finer than a window, (N, C, H, W)."""
-    return blurred(given.images, max(given.window) / 2)
+    return gaussian_blur(given.images, max(given.window) / 2)
 
 
-def noise(given: Given) -> Tensor:
+def noise_fill(given: FillContext) -> Tensor:
     """Return one pattern of Gaussian noise with the mean and deviation of the data, (1, C, H, W).
 
-    Of which data is as for `mean`.
+    Of which data is as for `mean_fill`.
     """
     shape = (1, *given.images.shape[1:])
     drawn = torch.randn(shape, generator=make_generator(0, "fill"), dtype=torch.float64)
     if given.standardized:
         return drawn
     deviation = given.exact.std(dim=(0, 2, 3), keepdim=True, correction=0)
-    return mean(given) + drawn * deviation
+    return mean_fill(given) + drawn * deviation
 
 
-FILLS: dict[str, Callable[[Given], Tensor]] = {
-    "mean": mean,
-    "black": black,
-    "gray": gray,
-    "image-mean": image_mean,
-    "blur": blur,
-    "noise": noise,
+FILLS: dict[str, Callable[[FillContext], Tensor]] = {
+    "mean_fill": mean_fill,
+    "black_fill": black_fill,
+    "gray_fill": gray_fill,
+    "image-mean": image_mean_fill,
+    "blur_fill": blur_fill,
+    "noise_fill": noise_fill,
 }
 
 
-def blurred(images: Tensor, sigma: float) -> Tensor:
+def gaussian_blur(images: Tensor, sigma: float) -> Tensor:
     """Return images (N, C, H, W) under a Gaussian of `sigma` pixels, however wide.
 
     At the border the weights of the pixels that are there are scaled to a sum of 1, so that a plain image
@@ -150,7 +150,7 @@ def gaussian_weights(side: int, sigma: float) -> Tensor:
     return (-0.5 * ((place[:, None] - place) / sigma) ** 2).softmax(1)
 
 
-def named_fills(
+def resolve_fills(
     fill: Fill | Sequence[Fill],
     images: Tensor,
     *,
@@ -159,46 +159,46 @@ def named_fills(
 ) -> dict[str, Tensor]:
     """Return each fill by its name, broadcastable to `images` (N, C, H, W) and of their dtype.
 
-    With a `normalization` by mean 0 and std 1 the images are taken to be in image space: `black` and
-    `gray` are colors there, `mean` and `noise` follow the images.
+    With a `normalization` by mean 0 and std 1 the images are taken to be in image space: `black_fill` and
+    `gray_fill` are colors there, `mean_fill` and `noise_fill` follow the images.
 
     Raises:
         UsageError: there is no such fill, or a normalization of another length, whatever the fill.
     """
-    given = Given(images, checked_normalization(normalization, images.shape[1]), window)
+    given = FillContext(images, require_normalization(normalization, images.shape[1]), window)
     several = [fill] if isinstance(fill, str | int | float | Tensor) else list(fill)
     found: dict[str, Tensor] = {}
     for one in several:
-        name = name_of(one)
+        name = get_fill_name(one)
         if name in found:
             raise bad_parameter("fill", "different fills, at most one of them a tensor", fill)
-        found[name] = resolved(one, given).to(images)
+        found[name] = resolve_fill(one, given).to(images)
     if not found:
         raise bad_parameter("fill", "at least one fill", fill)
     return found
 
 
-def name_of(fill: Fill) -> str:
+def get_fill_name(fill: Fill) -> str:
     """Return how a fill is named in a result.
 
-    >>> name_of("mean"), name_of(0), name_of(torch.zeros(3))
-    ('mean', '0.0', 'tensor')
+    >>> get_fill_name("mean_fill"), get_fill_name(0), get_fill_name(torch.zeros(3))
+    ('mean_fill', '0.0', 'tensor')
     """
     if isinstance(fill, str):
         return fill
     return "tensor" if isinstance(fill, Tensor) else repr(float(fill))
 
 
-def resolved(fill: Fill, given: Given) -> Tensor:
+def resolve_fill(fill: Fill, given: FillContext) -> Tensor:
     """Return one fill as a tensor with as many dimensions as the images."""
     if isinstance(fill, str):
         if fill not in FILLS:
             raise unknown_name("fill", fill, FILLS)
         return FILLS[fill](given)
-    return fitting(fill, given.images)
+    return broadcastable_fill(fill, given.images)
 
 
-def fitting(fill: float | Sequence[float] | Tensor, images: Tensor) -> Tensor:
+def broadcastable_fill(fill: float | Sequence[float] | Tensor, images: Tensor) -> Tensor:
     """Return a fill given as numbers as a tensor that broadcasts to images (N, C, H, W)."""
     own = torch.as_tensor(fill)
     shape = (1, -1, 1, 1) if own.ndim < 2 else (1,) * (4 - own.ndim) + own.shape

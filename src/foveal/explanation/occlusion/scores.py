@@ -9,10 +9,10 @@ from torch import Tensor
 
 from foveal.errors import bad_parameter
 
-AT_ONCE = 1 << 20  # logits from which scores are computed at once, in double precision
+LOGITS_PER_BLOCK = 1 << 20  # logits from which scores are computed at once, in double precision
 
 
-def margins(logits: Tensor) -> Tensor:
+def compute_margins(logits: Tensor) -> Tensor:
     """Return by how much each class leads the best of the others, (..., K)."""
     (first, second), (winner, _) = (part.unbind(-1) for part in logits.topk(2, dim=-1))
     classes = torch.arange(logits.shape[-1], device=logits.device)
@@ -20,34 +20,34 @@ def margins(logits: Tensor) -> Tensor:
     return logits - best_other
 
 
-def probabilities(logits: Tensor) -> Tensor:
+def compute_probabilities(logits: Tensor) -> Tensor:
     """Return the softmax, (..., K)."""
     return logits.softmax(-1)
 
 
-def log_probabilities(logits: Tensor) -> Tensor:
+def compute_log_probabilities(logits: Tensor) -> Tensor:
     """Return the logarithm of the softmax, (..., K)."""
     return logits.log_softmax(-1)
 
 
 SCORES: dict[str, Callable[[Tensor], Tensor]] = {
-    "prob": probabilities,
+    "prob": compute_probabilities,
     "logit": torch.Tensor.double,
-    "logprob": log_probabilities,
-    "margin": margins,
-    "relative": probabilities,
+    "logprob": compute_log_probabilities,
+    "margin": compute_margins,
+    "relative": compute_probabilities,
 }
 """The scores of all classes (..., K), from logits (..., K). `relative` is a probability whose drop is
 given as a share of what it was, 0 where that was 0."""
 
 
-def check_score(score: str, outputs: int) -> None:
+def require_score_for_outputs(score: str, outputs: int) -> None:
     """Refuse a score that holds a class against others where there are none."""
     if outputs == 1 and score != "logit":
         raise bad_parameter("score", "`logit` for a model with one output", score)
 
 
-def drops(plain: Tensor, occluded: Tensor, *, score: str) -> Tensor:
+def compute_drops(plain: Tensor, occluded: Tensor, *, score: str) -> Tensor:
     """Return by how much the score of each class falls in each window, (N, P, K).
 
     Args:
@@ -62,7 +62,7 @@ def drops(plain: Tensor, occluded: Tensor, *, score: str) -> Tensor:
     return torch.where(before > 0, (before - under) / before, 0.0)
 
 
-def drops_of(logits: Tensor, classes: Tensor | None, *, score: str) -> Tensor:
+def compute_class_drops(logits: Tensor, classes: Tensor | None, *, score: str) -> Tensor:
     """Return by how much the score of each image's class falls, float32 (N, P); of all, (N, K, P).
 
     Args:
@@ -71,8 +71,8 @@ def drops_of(logits: Tensor, classes: Tensor | None, *, score: str) -> Tensor:
         score: a key of `SCORES`.
     """
     found = []
-    for rows in blocks(logits):
-        fall = drops(logits[rows, 0], logits[rows, 1:], score=score)
+    for rows in iterate_blocks(logits):
+        fall = compute_drops(logits[rows, 0], logits[rows, 1:], score=score)
         if classes is None:
             found.append(fall.float().transpose(1, 2))  # (n, K, P)
         else:
@@ -81,8 +81,8 @@ def drops_of(logits: Tensor, classes: Tensor | None, *, score: str) -> Tensor:
     return torch.cat(found)
 
 
-def blocks(logits: Tensor) -> Iterator[slice]:
+def iterate_blocks(logits: Tensor) -> Iterator[slice]:
     """Yield ranges of images (N, ...) whose scores are computed at once."""
-    step = max(1, AT_ONCE // max(1, logits[0].numel()))
+    step = max(1, LOGITS_PER_BLOCK // max(1, logits[0].numel()))
     for start in range(0, len(logits), step):
         yield slice(start, start + step)

@@ -11,21 +11,25 @@ import torch
 from torch import Tensor, nn
 
 from foveal.errors import bad_parameter
-from foveal.explanation.input_validation import check_images, check_known, checked_classes
-from foveal.explanation.inputs import as_taken
-from foveal.explanation.occlusion.fills import Fill, Normalization, named_fills
+from foveal.explanation.input_validation import (
+    require_class_per_image,
+    require_images,
+    require_known_classes,
+)
+from foveal.explanation.inputs import to_model
+from foveal.explanation.occlusion.fills import Fill, Normalization, resolve_fills
 from foveal.explanation.occlusion.result import OcclusionResult
-from foveal.explanation.occlusion.scores import SCORES, check_score
-from foveal.explanation.occlusion.sweep import chunk_size, swept
-from foveal.explanation.occlusion.targets import Target, checked_target
-from foveal.explanation.occlusion.windows import Size, windows_over
+from foveal.explanation.occlusion.scores import SCORES, require_score_for_outputs
+from foveal.explanation.occlusion.sweep import choose_chunk, sweep_logits
+from foveal.explanation.occlusion.targets import Target, require_target
+from foveal.explanation.occlusion.windows import Size, make_windows
 from foveal.module_modes import eval_mode
 from foveal.optional_imports import STUDY, suggest_install
 
-MANY = 20_000  # forward passes of one image
-ONLY = "model"  # the name of a model that was given without one
+MAX_SILENT_PASSES = 20_000  # forward passes of one image
+DEFAULT_MODEL_NAME = "model"  # the name of a model that was given without one
 
-PRESETS: dict[str, dict[str, Any]] = {
+OCCLUSION_PRESETS: dict[str, dict[str, Any]] = {
     "captum": {"fill": 0.0, "edge": "clip", "score": "logit"},
     "mathworks": {"window": 0.2, "stride": 0.1, "fill": "mean", "edge": "clip", "score": "prob"},
     "monai": {"window": 16, "stride": 12, "fill": "image-mean", "edge": "shift", "score": "prob"},
@@ -98,36 +102,36 @@ def occlusion_sensitivity(
     >>> result.map().shape, result.map(target="all", score="margin").shape
     (torch.Size([2, 32, 32]), torch.Size([2, 10, 32, 32]))
     """
-    named = dict(models) if isinstance(models, Mapping) else {ONLY: models}
+    named = dict(models) if isinstance(models, Mapping) else {DEFAULT_MODEL_NAME: models}
     if not named or not all(isinstance(model, nn.Module) for model in named.values()):
         raise bad_parameter("models", "a module, or modules by name", models)
-    check_images(images)
+    require_images(images)
     if score not in SCORES:
         raise bad_parameter("score", "one of " + ", ".join(map(repr, SCORES)), score)
-    true = None if labels is None else checked_classes("labels", labels, len(images))
-    wanted = checked_target(target, true, len(images))
+    true = None if labels is None else require_class_per_image("labels", labels, len(images))
+    wanted = require_target(target, true, len(images))
     height, width = images.shape[2:]
-    windows = windows_over((height, width), window=window, stride=stride, edge=edge)
-    fills = named_fills(fill, images, normalization=normalization, window=windows.window)
-    size = None if chunk == "auto" else checked_chunk(chunk)
+    windows = make_windows((height, width), window=window, stride=stride, edge=edge)
+    fills = resolve_fills(fill, images, normalization=normalization, window=windows.window)
+    size = None if chunk == "auto" else require_chunk(chunk)
     work = len(images) * (windows.count + 1) * len(fills) * len(named)
-    if work > MANY:
+    if work > MAX_SILENT_PASSES:
         warnings.warn(
             f"{work:,} forward passes of one image: take a larger stride or fewer images for a quick look.",
             stacklevel=3,
         )
     logits = {}
-    with counted(work, progress) as advance:
+    with track_progress(work, progress) as advance:
         for name, model in named.items():
-            taken = as_taken(model, images)
+            taken = to_model(model, images)
             with eval_mode(model):
-                logits[name] = swept(
+                logits[name] = sweep_logits(
                     model,
                     taken,
                     windows,
                     [color.to(taken) for color in fills.values()],
-                    chunk=chunk_size(taken) if size is None else size,
-                    expect=lambda classes: refuse_unknown(classes, wanted, true, score),
+                    chunk=choose_chunk(taken) if size is None else size,
+                    expect=lambda classes: require_known_outputs(classes, wanted, true, score),
                     advance=advance,
                 )
     return OcclusionResult(
@@ -135,28 +139,28 @@ def occlusion_sensitivity(
     )
 
 
-def checked_chunk(chunk: str | int) -> int:
+def require_chunk(chunk: str | int) -> int:
     """Return the size of a chunk that was given."""
     if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
         raise bad_parameter("chunk", "`auto`, or a whole number of images, at least 1", chunk)
     return chunk
 
 
-def refuse_unknown(classes: int, target: Target, labels: Tensor | None, score: str) -> None:
+def require_known_outputs(classes: int, target: Target, labels: Tensor | None, score: str) -> None:
     """Refuse labels and targets that the model has no logit for."""
     for name, given in (("labels", labels), ("target", target)):
         if given is not None and not isinstance(given, str):
-            check_known(name, given, classes)
-    check_score(score, classes)
+            require_known_classes(name, given, classes)
+    require_score_for_outputs(score, classes)
 
 
 @contextmanager
-def counted(
+def track_progress(
     total: int, progress: bool | Callable[[int, int], None]
 ) -> Iterator[Callable[[int], None]]:
     """Give a function that counts what is done, and show it or tell of it where asked to."""
     if callable(progress):
-        yield telling(progress, total)
+        yield make_progress_counter(progress, total)
         return
     if not progress:
         yield lambda _: None
@@ -170,7 +174,9 @@ def counted(
         yield lambda done: shown.advance(task, done)
 
 
-def telling(listener: Callable[[int, int], None], total: int) -> Callable[[int], None]:
+def make_progress_counter(
+    listener: Callable[[int, int], None], total: int
+) -> Callable[[int], None]:
     """Return a function that adds up what is done and tells the listener."""
     done = 0
 

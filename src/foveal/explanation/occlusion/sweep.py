@@ -12,22 +12,27 @@ from foveal.explanation.input_validation import check_finite, checked_logits
 from foveal.explanation.occlusion.windows import Windows
 
 # How much a pass takes at once: on a CPU what the caches hold, elsewhere what keeps an accelerator busy.
-PIXELS_AT_ONCE = {"cpu": 50 * 32 * 32}
-PIXELS_ELSEWHERE = 1024 * 32 * 32
-FEWEST = 16  # fewer images leave the cores idle between the layers, however large the images are
-OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
+CHUNK_PIXELS = {"cpu": 50 * 32 * 32}
+ACCELERATOR_CHUNK_PIXELS = 1024 * 32 * 32
+MIN_CHUNK = 16  # fewer images leave the cores idle between the layers, however large the images are
+OUT_OF_MEMORY_MESSAGES = (
+    "can't allocate memory",
+    "not enough memory",
+    "out of memory",
+    "bad_alloc",
+)
 
 
-def chunk_size(images: Tensor) -> int:
+def choose_chunk(images: Tensor) -> int:
     """Return how many copies of images go through the network at once.
 
     The same on every call, since results are: it is measured once for all, and not by a clock here.
     """
-    pixels = PIXELS_AT_ONCE.get(images.device.type, PIXELS_ELSEWHERE)
-    return max(FEWEST, pixels // (images.shape[2] * images.shape[3]))
+    pixels = CHUNK_PIXELS.get(images.device.type, ACCELERATOR_CHUNK_PIXELS)
+    return max(MIN_CHUNK, pixels // (images.shape[2] * images.shape[3]))
 
 
-def swept(
+def sweep_logits(
     model: nn.Module,
     images: Tensor,
     windows: Windows,
@@ -60,7 +65,7 @@ def swept(
         rows = torch.arange(first, first + size, device=images.device)
         image, position = rows // positions, rows % positions - 1
         try:
-            found = model(hidden(images, windows, fills[place], image, position))
+            found = model(occlude(images, windows, fills[place], image, position))
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -75,7 +80,7 @@ def swept(
         if logits is None:
             expect(found.shape[1])
             logits = torch.empty(total, found.shape[1])
-        check_finite(found, lambda row: named_row(row, windows), first=first)
+        check_finite(found, lambda row: describe_input(row, windows), first=first)
         logits[start : start + size] = found
         start += size
         advance(size)
@@ -83,7 +88,7 @@ def swept(
     return logits.view(len(fills), len(images), positions, -1)
 
 
-def hidden(
+def occlude(
     images: Tensor, windows: Windows, fill: Tensor, image: Tensor, position: Tensor
 ) -> Tensor:
     """Return copies of the images `image` (B,) with the windows `position` (B,) filled, (B, C, H, W).
@@ -101,10 +106,10 @@ def hidden(
 def is_out_of_memory(error: Exception) -> bool:
     """Say whether an error tells of missing memory, which torch says in its own way on each device."""
     special = isinstance(error, torch.OutOfMemoryError | MemoryError)
-    return special or any(words in str(error) for words in OUT_OF_MEMORY)
+    return special or any(words in str(error) for words in OUT_OF_MEMORY_MESSAGES)
 
 
-def named_row(row: int, windows: Windows) -> str:
+def describe_input(row: int, windows: Windows) -> str:
     """Name the image and the place that a row of a sweep is of."""
     image, position = divmod(row, windows.count + 1)
     if position == 0:

@@ -6,16 +6,16 @@ import torch
 from torch import Tensor
 
 from foveal.errors import UsageError, bad_parameter
-from foveal.explanation.input_validation import check_known, checked_classes
+from foveal.explanation.input_validation import require_class_per_image, require_known_classes
 
 Target = str | int | Tensor
-NAMED = ("label", "pred", "all")
+NAMED_TARGETS = ("label", "pred", "all")
 
 
-def checked_target(target: Target, labels: Tensor | None, count: int) -> Target:
+def require_target(target: Target, labels: Tensor | None, count: int) -> Target:
     """Return the target, a tensor of classes as int64 (N,)."""
     if isinstance(target, str):
-        if target not in NAMED:
+        if target not in NAMED_TARGETS:
             raise bad_parameter("target", "`label`, `pred`, `all`, a class or classes", target)
         if target == "label" and labels is None:
             raise UsageError(
@@ -24,16 +24,16 @@ def checked_target(target: Target, labels: Tensor | None, count: int) -> Target:
         return target
     given = torch.as_tensor(target)
     single = given.ndim == 0 and not given.is_floating_point()
-    return int(given) if single else checked_classes("target", given, count)
+    return int(given) if single else require_class_per_image("target", given, count)
 
 
-def classes_of(target: Target, labels: Tensor | None, plain: Tensor) -> Tensor | None:
+def resolve_target_classes(target: Target, labels: Tensor | None, plain: Tensor) -> Tensor | None:
     """Return the class of each image that a target means, (N,); None for all.
 
     `plain` (N, K) are the logits of the images as they are.
     """
-    target = checked_target(target, labels, len(plain))
+    target = require_target(target, labels, len(plain))
     if isinstance(target, str):
         return {"label": labels, "pred": plain.argmax(1), "all": None}[target]
-    check_known("target", target, plain.shape[1])
+    require_known_classes("target", target, plain.shape[1])
     return torch.as_tensor(target).expand(len(plain))

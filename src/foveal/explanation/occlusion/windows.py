@@ -19,7 +19,7 @@ Size = str | int | float | tuple[int, int]
 class Windows:
     """A grid of Py x Px windows over images of H x W pixels; every pair is (vertical, horizontal)."""
 
-    image: tuple[int, int]
+    image_size: tuple[int, int]
     window: tuple[int, int]
     stride: tuple[int, int]
     edge: str
@@ -28,8 +28,8 @@ class Windows:
     def starts(self) -> tuple[list[int], list[int]]:
         """First row of each row of windows, and first column of each column."""
         vertical, horizontal = (
-            first_pixels(side, window, stride, edge=self.edge)
-            for side, window, stride in zip(self.image, self.window, self.stride, strict=True)
+            list_window_starts(side, window, stride, edge=self.edge)
+            for side, window, stride in zip(self.image_size, self.window, self.stride, strict=True)
         )
         return vertical, horizontal
 
@@ -44,11 +44,11 @@ class Windows:
         """Number of windows, P."""
         return math.prod(self.shape)
 
-    def covering(self) -> tuple[Tensor, Tensor]:
+    def coverage(self) -> tuple[Tensor, Tensor]:
         """Return which rows each row of windows covers, bool (Py, H), and which columns, (Px, W)."""
         vertical, horizontal = (
             torch.from_numpy(window_coverage(starts, window, side))
-            for starts, window, side in zip(self.starts, self.window, self.image, strict=True)
+            for starts, window, side in zip(self.starts, self.window, self.image_size, strict=True)
         )
         return vertical, horizontal
 
@@ -57,32 +57,32 @@ class Windows:
 
         `positions` (B,) count the windows row by row.
         """
-        rows, columns = (axis.to(positions.device) for axis in self.covering())
+        rows, columns = (axis.to(positions.device) for axis in self.coverage())
         hidden = positions >= 0
         at = positions.clamp(min=0)
         y = rows[at // self.shape[1]] & hidden[:, None]  # (B, H)
         x = columns[at % self.shape[1]]  # (B, W)
         return (y[:, :, None] & x[:, None, :])[:, None]
 
-    def fold(self, grid: Tensor) -> Tensor:
+    def grid_to_pixels(self, grid: Tensor) -> Tensor:
         """Spread values of windows (..., Py, Px) over the pixels, (..., H, W).
 
         A pixel takes the mean over the windows that cover it, as in Captum, and NaN where none does,
         which `drop` and `center` leave at the border.
         """
         spread = average_windows(
-            grid.double().numpy(), self.starts, window=self.window, image=self.image
+            grid.double().numpy(), self.starts, window=self.window, image=self.image_size
         )
         return torch.from_numpy(spread)
 
-    def pool(self, maps: Tensor) -> Tensor:
+    def pixels_to_grid(self, maps: Tensor) -> Tensor:
         """Return the mean of maps (..., H, W) under each window, (..., Py, Px)."""
-        rows, columns = (axis.double() for axis in self.covering())
+        rows, columns = (axis.double() for axis in self.coverage())
         total = rows @ maps.double() @ columns.T
         return total / (rows.sum(1)[:, None] * columns.sum(1))
 
 
-def windows_over(
+def make_windows(
     image: tuple[int, int], *, window: Size = "auto", stride: Size = "auto", edge: str = "clip"
 ) -> Windows:
     """Lay windows over an image of (H, W) pixels.
@@ -102,21 +102,21 @@ def windows_over(
     """
     if edge not in EDGES:
         raise bad_parameter("edge", "one of " + ", ".join(map(repr, EDGES)), edge)
-    sides = pair("window", window, image, auto_window)
+    sides = resolve_size("window", window, image, choose_window)
     largest = f"at most {image[0]}x{image[1]}, the size of the image"
     if any(own > side for own, side in zip(sides, image, strict=True)):
         raise bad_parameter("window", largest, window)
-    strides = pair("stride", stride, image, None) if stride != "auto" else half(sides)
+    strides = resolve_size("stride", stride, image, None) if stride != "auto" else halve(sides)
     if any(step > own for step, own in zip(strides, sides, strict=True)):
         should_be = f"at most the window, {sides[0]}x{sides[1]}, or pixels are never hidden"
         raise bad_parameter("stride", should_be, stride)
     return Windows(image, sides, strides, edge)
 
 
-def auto_window(side: int) -> int:
+def choose_window(side: int) -> int:
     """Return the window for one side.
 
-    >>> [auto_window(side) for side in (28, 32, 64, 65, 96, 224)]
+    >>> [choose_window(side) for side in (28, 32, 64, 65, 96, 224)]
     [8, 8, 16, 10, 12, 32]
     """
     ideal = side / 4 if side <= 64 else side / 7
@@ -125,12 +125,12 @@ def auto_window(side: int) -> int:
     return min(tiling or near or [max(1, round(ideal))], key=lambda w: abs(w - ideal))
 
 
-def half(sides: tuple[int, int]) -> tuple[int, int]:
+def halve(sides: tuple[int, int]) -> tuple[int, int]:
     """Return half of each side, at least a pixel."""
     return max(1, sides[0] // 2), max(1, sides[1] // 2)
 
 
-def pair(name: str, value: Size, image: tuple[int, int], auto: object) -> tuple[int, int]:
+def resolve_size(name: str, value: Size, image: tuple[int, int], auto: object) -> tuple[int, int]:
     """Return what was given for a size as pixels along both axes."""
     if value == "auto" and callable(auto):
         return auto(image[0]), auto(image[1])
@@ -144,11 +144,11 @@ def pair(name: str, value: Size, image: tuple[int, int], auto: object) -> tuple[
     return int(sides[0]), int(sides[1])
 
 
-def first_pixels(side: int, window: int, stride: int, *, edge: str) -> list[int]:
+def list_window_starts(side: int, window: int, stride: int, *, edge: str) -> list[int]:
     """Return where the windows along one side begin.
 
     >>> for edge in EDGES:
-    ...     first_pixels(10, 4, 4, edge=edge)
+    ...     list_window_starts(10, 4, 4, edge=edge)
     [0, 4, 8]
     [0, 4, 6]
     [1, 5]

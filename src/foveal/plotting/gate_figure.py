@@ -14,9 +14,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from foveal.plotting.figure import NotebookFigure
-from foveal.plotting.images import to_grayscale
-from foveal.plotting.map_comparison import (
+from foveal.plotting.comparison_figure import (
     ROW_GAP,
     add_color_bar,
     add_column_title,
@@ -24,6 +22,8 @@ from foveal.plotting.map_comparison import (
     grid_size,
     hide_ticks_and_frame,
 )
+from foveal.plotting.figure import NotebookFigure
+from foveal.plotting.images import to_grayscale
 from foveal.plotting.overlay import GATE_COLORMAP, GATE_OPACITY
 from foveal.plotting.style import PANEL_STYLE, TEXT_COLOR, VARIANT_COLORS
 

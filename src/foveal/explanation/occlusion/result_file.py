@@ -22,7 +22,7 @@ from foveal.explanation.occlusion.windows import Windows
 
 VERSION = 1
 # What NumPy, zip, JSON and the fields raise of bytes that are not as they were written.
-DAMAGED = (
+READ_ERRORS = (
     OSError,
     ValueError,
     LookupError,
@@ -36,7 +36,7 @@ DAMAGED = (
 )
 
 
-def write_sweep(
+def write_result(
     path: Path,
     *,
     logits: Mapping[str, Tensor],
@@ -64,7 +64,7 @@ def write_sweep(
         np.savez_compressed(file, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
 
 
-def read_sweep(path: Path) -> dict[str, Any]:
+def read_result(path: Path) -> dict[str, Any]:
     """Return the fields of an `OcclusionResult` by name.
 
     Raises:
@@ -88,5 +88,5 @@ def read_sweep(path: Path) -> dict[str, Any]:
             "target": arrays["target"] if about["target"] is None else about["target"],
             "score": about["score"],
         }
-    except DAMAGED as error:
+    except READ_ERRORS as error:
         raise FovealError(f"{path} holds no result of an occlusion sweep ({error}).") from error

@@ -12,7 +12,7 @@ from foveal.attention.identity_start import IdentityStart
 from foveal.attention.inserted import site_of
 from foveal.attention.map_capture import captured_maps
 from foveal.errors import UsageError
-from foveal.explanation.inputs import as_taken
+from foveal.explanation.inputs import to_model
 from foveal.kernels import native_kernels
 from foveal.module_modes import eval_mode
 
@@ -30,20 +30,20 @@ class GateMap:
     name: str
     site: str
     values: Tensor
-    share: float = 1.0
+    mixing_weight: float = 1.0
 
     @property
     def kind(self) -> str:
         """`channel`, `spatial`, or `both` for a map over channels and positions."""
-        return kind_of(self.values)
+        return get_map_kind(self.values)
 
     @property
-    def spatial(self) -> Tensor:
+    def spatial_map(self) -> Tensor:
         """The mean over channels, (N, H, W)."""
         return self.values.mean(1)
 
     @property
-    def channels(self) -> Tensor:
+    def channel_weights(self) -> Tensor:
         """The mean over positions, (N, C)."""
         return self.values.mean((2, 3))
 
@@ -64,11 +64,11 @@ def gate_maps(model: nn.Module, images: Tensor) -> tuple[GateMap, ...]:
     blocks.0.relu channel (1, 32, 1, 1)
     blocks.0.relu spatial (1, 1, 32, 32)
     """
-    refuse_without_gates(model)
+    require_gates(model)
     with eval_mode(model), native_kernels(False), captured_maps(model) as maps:
-        model(as_taken(model, images))
+        model(to_model(model, images))
     return tuple(
-        GateMap(name, site_of(name), values.float().cpu(), share_of(model, name))
+        GateMap(name, site_of(name), values.float().cpu(), get_mixing_weight(model, name))
         for name, values in maps.items()
     )
 
@@ -78,7 +78,7 @@ def has_gates(model: nn.Module) -> bool:
     return any(isinstance(module, Gate) for module in model.modules())
 
 
-def refuse_without_gates(model: nn.Module) -> None:
+def require_gates(model: nn.Module) -> None:
     """Refuse a model that has nothing to show."""
     if not has_gates(model):
         raise UsageError(
@@ -86,14 +86,14 @@ def refuse_without_gates(model: nn.Module) -> None:
         )
 
 
-def kind_of(values: Tensor) -> str:
+def get_map_kind(values: Tensor) -> str:
     """Return over what a map (N, C, H, W) varies."""
     if values.shape[2:].numel() == 1:
         return "channel"
     return "spatial" if values.shape[1] == 1 else "both"
 
 
-def share_of(model: nn.Module, name: str) -> float:
+def get_mixing_weight(model: nn.Module, name: str) -> float:
     """Return the weight by which a gate is mixed in."""
     parts = name.split(".")
     above = (model.get_submodule(".".join(parts[:k])) for k in range(len(parts)))

@@ -41,7 +41,7 @@ def test_maps_are_what_the_features_were_multiplied_by(name: str) -> None:
         own = features * one.values + (features if gate.residual else 0)
         torch.testing.assert_close(own, out, atol=1e-5, rtol=1e-4)
         assert one.site.startswith("blocks.")
-        assert one.spatial.shape[0] == one.channels.shape[0] == 3
+        assert one.spatial_map.shape[0] == one.channel_weights.shape[0] == 3
 
 
 def test_a_series_gate_has_two_maps_a_site() -> None:
@@ -50,16 +50,16 @@ def test_a_series_gate_has_two_maps_a_site() -> None:
     assert [tuple(one.values.shape) for one in maps[:2]] == [(1, 32, 1, 1), (1, 1, 32, 32)]
     (both,) = gate_maps(build_model("convnet", attention="parallel"), IMAGES[:1])[:1]
     assert both.kind == "both"
-    torch.testing.assert_close(both.spatial, both.values.mean(1))
-    torch.testing.assert_close(both.channels, both.values.mean((2, 3)))
+    torch.testing.assert_close(both.spatial_map, both.values.mean(1))
+    torch.testing.assert_close(both.channel_weights, both.values.mean((2, 3)))
 
 
 def test_a_gate_that_starts_from_the_identity_says_how_far_it_is_mixed_in() -> None:
     model = build_model("convnet", attention="series", start="identity")
-    assert {one.share for one in gate_maps(model, IMAGES)} == {0.0}
+    assert {one.mixing_weight for one in gate_maps(model, IMAGES)} == {0.0}
     statistics = gate_statistics(model, [(IMAGES, torch.zeros(3))])
-    assert {one.finding for one in statistics} == {"off"}
-    assert all(one.useless for one in statistics)
+    assert {one.status for one in statistics} == {"off"}
+    assert all(one.is_redundant for one in statistics)
 
 
 def test_wide_images_and_a_single_one() -> None:
@@ -88,11 +88,11 @@ def test_statistics_are_those_of_all_values(name: str) -> None:
     for one, at in zip(found, maps, strict=True):
         values = at.values.double().numpy()
         assert one.mean == pytest.approx(values.mean(), abs=1e-6)
-        assert one.deviation == pytest.approx(values.std(), abs=1e-6)
-        assert one.between_images == pytest.approx(np.sqrt(values.var(0).mean()), abs=1e-6)
+        assert one.std == pytest.approx(values.std(), abs=1e-6)
+        assert one.std_between_images == pytest.approx(np.sqrt(values.var(0).mean()), abs=1e-6)
         outside = (values < 0.05) | (values > 0.95)
-        assert one.saturated == pytest.approx(outside.mean())
-        assert (one.moved, one.images, one.kind) == (None, 3, at.kind)
+        assert one.saturated_share == pytest.approx(outside.mean())
+        assert (one.distance_from_start, one.image_count, one.kind) == (None, 3, at.kind)
 
 
 class OneGate(nn.Module):
@@ -109,7 +109,7 @@ def finding(gate: nn.Module, start: nn.Module | None = None, *, scale: float = 1
     images = torch.randn(16, 4, 6, 5, generator=torch.Generator().manual_seed(2)) * scale
     first = None if start is None else OneGate(start)
     (found,) = gate_statistics(OneGate(gate), [(images, torch.zeros(16))], start=first)
-    return found.finding
+    return found.status
 
 
 def test_what_is_found_of_a_gate() -> None:
@@ -148,7 +148,7 @@ def test_how_far_a_gate_has_moved_is_told_for_the_features_it_gets_now() -> None
         handle.remove()
         assert isinstance(first, Gate)
         expected = (values - first.attention_map(seen[0]).detach()).abs().mean()
-        assert one.moved == pytest.approx(float(expected), rel=1e-5)
+        assert one.distance_from_start == pytest.approx(float(expected), rel=1e-5)
         assert float(expected) > 0.05
     with pytest.raises(UsageError, match="the same network"):
         gate_statistics(model, [(IMAGES, torch.zeros(3))], start=build_model("convnet"))
@@ -165,7 +165,7 @@ def test_images_are_cast_to_the_model_and_the_start_is_left_alone(dtype: torch.d
     for one, at, plain in zip(found, maps, expected, strict=True):
         assert one.mean == pytest.approx(float(at.values.double().mean()), abs=1e-6)
         assert one.mean == pytest.approx(plain.mean, abs=0.02)
-        assert one.moved == pytest.approx(0, abs=1e-9)
+        assert one.distance_from_start == pytest.approx(0, abs=1e-9)
     assert {value.dtype for value in start.parameters()} == {torch.float32}
     assert all(module.training for module in start.modules())
 
