@@ -11,27 +11,30 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from foveal.attention.inserted import gates_of
+from foveal.attention.inserted import find_gates
 from foveal.errors import FovealError, UsageError
-from foveal.models.finetuning import head_of
+from foveal.models.finetuning import find_head
 from foveal.models.state_dict_conversion import (
-    GATES,
+    GATE_KEYS,
     LoadReport,
-    account,
     import_state,
-    put,
-    refuse_misfit,
+    load_matched,
+    match_keys,
+    require_matching_keys,
 )
 from foveal.validation import require_one_of
 
-OWN = "foveal"
-WRAPPINGS = ("state_dict", "model")  # entries under which training scripts keep the state dict
-SHELL = "model."  # stands before each key in what `save_model` writes
-DIGITS = 16
+FOVEAL_SOURCE = "foveal"
+STATE_DICT_ENTRIES = (
+    "state_dict",
+    "model",
+)  # entries under which training scripts keep the state dict
+MODEL_PREFIX = "model."  # stands before each key in what `save_model` writes
+CHECKSUM_DIGITS = 16
 
 
 def load_pretrained(
-    model: nn.Module, path: Path, *, source: str = OWN, target: str | None = None
+    model: nn.Module, path: Path, *, source: str = FOVEAL_SOURCE, target: str | None = None
 ) -> LoadReport:
     """Load the weights in a file and return what became of each key.
 
@@ -50,41 +53,41 @@ def load_pretrained(
         UsageError: there is no such file or source, or anything else is missing, unexpected or of
             another shape. The model is as it was then.
     """
-    require_one_of("source", source, (OWN, *GATES))
-    read = read_weights(path)
-    own = source == OWN
-    state = out_of_shell(model, read) if own else import_state(read, source, target=target)
-    report, head = account(model, state), keys_of_other_head(model, state)
-    report = replace(report, unexpected=others(report.unexpected, head))
-    refuse_misfit(
-        others(report.missing, head | keys_of_gates(model)),
+    require_one_of("source", source, (FOVEAL_SOURCE, *GATE_KEYS))
+    read = read_state_dict(path)
+    own = source == FOVEAL_SOURCE
+    state = strip_model_prefix(model, read) if own else import_state(read, source, target=target)
+    report, head = match_keys(model, state), list_replaced_head_keys(model, state)
+    report = replace(report, unexpected=exclude_keys(report.unexpected, head))
+    require_matching_keys(
+        exclude_keys(report.missing, head | list_gate_keys(model)),
         report.unexpected,
         f"{path} may lack gates, and have a head for another number of classes, no more",
     )
-    put(model, state, report)
+    load_matched(model, state, report)
     return report
 
 
-def pretrained_checksum(path: Path) -> str:
+def compute_weights_checksum(path: Path) -> str:
     """Return the first 16 hexadecimal digits of the SHA-256 of a file.
 
     Raises:
         UsageError: there is no such file.
     """
-    refuse_absent(path)
+    require_file(path)
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:DIGITS]
+        return hashlib.file_digest(file, "sha256").hexdigest()[:CHECKSUM_DIGITS]
 
 
-def refuse_absent(path: Path) -> None:
+def require_file(path: Path) -> None:
     """Raise an error where there is no file."""
     if not path.is_file():
         raise UsageError(f"There is no file {path} with weights.")
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
+def read_state_dict(path: Path) -> dict[str, Tensor]:
     """Read a state dict, on the CPU."""
-    refuse_absent(path)
+    require_file(path)
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
@@ -94,37 +97,41 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             f"The weights in {path} cannot be read: the file is damaged, or holds more than the "
             "tensors of a state dict."
         ) from error
-    return state_in(content, path)
+    return unwrap_state_dict(content, path)
 
 
-def state_in(content: object, path: Path) -> dict[str, Tensor]:
+def unwrap_state_dict(content: object, path: Path) -> dict[str, Tensor]:
     """Return the state dict in what was read, which may be wrapped in a dict with other things."""
     if isinstance(content, Mapping):
-        wrapped = (content[name] for name in WRAPPINGS if isinstance(content.get(name), Mapping))
+        wrapped = (
+            content[name] for name in STATE_DICT_ENTRIES if isinstance(content.get(name), Mapping)
+        )
         content = next(wrapped, content)
         if all(isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items()):
             return dict(content)
     raise FovealError(
         f"{path} holds no weights: it should be a dict of tensors by name, alone or under "
-        f"{' or '.join(map(repr, WRAPPINGS))}."
+        f"{' or '.join(map(repr, STATE_DICT_ENTRIES))}."
     )
 
 
-def out_of_shell(model: nn.Module, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+def strip_model_prefix(model: nn.Module, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     """Take off what `save_model` puts before each key, unless the model itself has it."""
-    if not all(key.startswith(SHELL) for key in state) or hasattr(model, SHELL[:-1]):
+    if not all(key.startswith(MODEL_PREFIX) for key in state) or hasattr(model, MODEL_PREFIX[:-1]):
         return state
-    return {key.removeprefix(SHELL): value for key, value in state.items()}
+    return {key.removeprefix(MODEL_PREFIX): value for key, value in state.items()}
 
 
-def keys_of_gates(model: nn.Module) -> set[str]:
+def list_gate_keys(model: nn.Module) -> set[str]:
     """Return the keys of all gates."""
-    return {f"{name}.{key}" for name, gate in gates_of(model).items() for key in gate.state_dict()}
+    return {
+        f"{name}.{key}" for name, gate in find_gates(model).items() for key in gate.state_dict()
+    }
 
 
-def keys_of_other_head(model: nn.Module, state: Mapping[str, Tensor]) -> set[str]:
+def list_replaced_head_keys(model: nn.Module, state: Mapping[str, Tensor]) -> set[str]:
     """Return the keys of the head where the file's is for another number of classes, else none."""
-    head = head_of(model)
+    head = find_head(model)
     name = next(name for name, module in model.named_modules() if module is head)
     ours = {f"{name}.{key}": value.shape for key, value in head.named_parameters(recurse=False)}
     theirs = {key: state[key].shape for key in ours if key in state}
@@ -133,6 +140,6 @@ def keys_of_other_head(model: nn.Module, state: Mapping[str, Tensor]) -> set[str
     return set(ours) if theirs and other and fits_in else set()
 
 
-def others(keys: tuple[str, ...], known: set[str]) -> tuple[str, ...]:
+def exclude_keys(keys: tuple[str, ...], known: set[str]) -> tuple[str, ...]:
     """Return the keys that are not known, in their order."""
     return tuple(key for key in keys if key not in known)
