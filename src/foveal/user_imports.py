@@ -31,7 +31,7 @@ def import_string(path: str) -> Any:
     return found
 
 
-def compute_source_checksum(path: str) -> str:
+def source_checksum(path: str) -> str:
     """Return 16 hexadecimal digits of SHA-256 of the file in which `package.module:name` stands."""
     try:
         source = inspect.getsource(sys.modules[import_string(path).__module__])

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from foveal.attention.mlp import summed_mlp
+from foveal.attention.mlp import sum_mlp_over_pools
 from foveal.kernels import native_kernels, unavailable_reason
-from foveal.kernels.channel_mlp import FEW, SummedMLP
+from foveal.kernels.channel_mlp import MAX_WEIGHTS, ChannelMLPFunction
 
 pytestmark = pytest.mark.skipif(
     unavailable_reason() is not None, reason=f"no fast gates here: {unavailable_reason()}"
@@ -33,8 +33,8 @@ def everything(both: nn.ModuleList, pooled: Tensor, g: Tensor, *, fast: bool) ->
     assert isinstance(reduce, nn.Linear)
     assert isinstance(expand, nn.Linear)
     with native_kernels(fast):
-        out = summed_mlp(reduce, expand, taken)
-    assert (type(out.grad_fn).__name__ == "SummedMLPBackward") == fast
+        out = sum_mlp_over_pools(reduce, expand, taken)
+    assert (type(out.grad_fn).__name__ == "ChannelMLPFunctionBackward") == fast
     return [out.detach(), *torch.autograd.grad(out, [taken, *both.parameters()], g)]
 
 
@@ -57,7 +57,7 @@ def test_it_is_that_of_torch(
 
 @pytest.mark.parametrize(("channels", "width"), [(256, 16), (512, 32)])  # few weights, and many
 def test_rounding_is_no_more_than_that_of_torch(channels: int, width: int) -> None:
-    assert (channels * width <= FEW) == (channels == 256)
+    assert (channels * width <= MAX_WEIGHTS) == (channels == 256)
     both = layers(channels, width, bias=True, dtype=torch.float32)
     pooled, g = torch.randn(64, 2, channels), torch.randn(64, channels)
     found, plain = (everything(both, pooled, g, fast=fast) for fast in (True, False))
@@ -69,7 +69,7 @@ def test_rounding_is_no_more_than_that_of_torch(channels: int, width: int) -> No
 def test_gradients_are_those_of_finite_differences() -> None:
     both = layers(9, 4, bias=True, dtype=torch.float64)
     pooled = torch.randn(2, 3, 9, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(SummedMLP.apply, (pooled, *both.parameters()))
+    assert torch.autograd.gradcheck(ChannelMLPFunction.apply, (pooled, *both.parameters()))
 
 
 def test_threads_change_no_bit() -> None:
@@ -102,6 +102,6 @@ def test_the_rest_is_left_to_torch() -> None:
         assert isinstance(reduce, nn.Linear)
         assert isinstance(expand, nn.Linear)
         with native_kernels(True):
-            out = summed_mlp(reduce, expand, torch.randn(3, 2, 8, dtype=dtype))
+            out = sum_mlp_over_pools(reduce, expand, torch.randn(3, 2, 8, dtype=dtype))
         assert type(out.grad_fn).__name__ == "SumBackward1"
     assert seen == [1]

@@ -23,11 +23,18 @@ from foveal.attention import (
     captured_maps,
     create,
 )
-from foveal.attention.batch_norm import Norm2d
-from foveal.attention.small_conv import PlaneConv2d
+from foveal.attention.batch_norm import SingleValueBatchNorm2d
+from foveal.attention.small_conv import SmallConv2d
 from foveal.errors import UsageError
 from foveal.kernels import build, native_kernels, unavailable_reason
-from foveal.kernels.bindings import dot, joined, joint, joint_dots, layout_of, pool
+from foveal.kernels.layout import find_layout
+from foveal.kernels.map_kernels import (
+    bam_forward,
+    bam_logit_grads,
+    dot_maps,
+    encode_logits,
+    pool_map,
+)
 
 pytestmark = pytest.mark.skipif(
     unavailable_reason() is not None, reason=f"no fast gates here: {unavailable_reason()}"
@@ -277,7 +284,7 @@ def test_a_series_of_any_kind_agrees(options: dict[str, Any], whole: bool, train
         torch.testing.assert_close(found[key], value, rtol=1e-9, atol=1e-9, msg=key)
     with native_kernels(True):
         out = gate(x)
-    assert (type(out.grad_fn).__name__ == "WeighInSeriesBackward") == whole
+    assert (type(out.grad_fn).__name__ == "FusedCBAMBackward") == whole
 
 
 @pytest.mark.parametrize("within", ["channel", "spatial"])
@@ -319,15 +326,15 @@ def test_what_does_not_fit_is_left_to_torch() -> None:
     broken = CBAM(8)
     broken.channel.expand = nn.Linear(1, 9)
     planes = CBAM(8)
-    planes.spatial.conv = PlaneConv2d(3, 1, 7)
+    planes.spatial.conv = SmallConv2d(3, 1, 7)
     with native_kernels(True):
         for gate in (broken, planes, CBAM(8).double()):
             with pytest.raises(RuntimeError):
                 gate(x)
         plain = CBAM(8)
-        plain.spatial.norm = Norm2d(1, affine=False)
+        plain.spatial.norm = SingleValueBatchNorm2d(1, affine=False)
         out = plain(x)
-        assert type(out.grad_fn).__name__ != "WeighInSeriesBackward"
+        assert type(out.grad_fn).__name__ != "FusedCBAMBackward"
         assert plain.spatial.norm.num_batches_tracked == 1
 
 
@@ -335,7 +342,7 @@ def test_whatever_stands_in_the_place_of_a_part_is_called() -> None:
     class Shut(ChannelAttention):
         """A gate that lets nothing through."""
 
-        def logits_of(self, pooled: Tensor) -> Tensor:
+        def logits_from_pools(self, pooled: Tensor) -> Tensor:
             return torch.full((len(pooled), pooled.shape[2], 1, 1), -torch.inf)
 
     seen: list[int] = []
@@ -362,7 +369,7 @@ def test_weights_of_a_kind_of_their_own_are_left_to_torch() -> None:
         layer.weight = nn.Parameter(weight.detach().as_subclass(Kind))
         with native_kernels(True):
             out = gate(x)
-        assert "WeighInSeries" not in type(out.grad_fn).__name__
+        assert "FusedCBAM" not in type(out.grad_fn).__name__
         torch.testing.assert_close(out.as_subclass(Tensor), asked, rtol=1e-5, atol=1e-6)
         layer.weight = weight
 
@@ -384,7 +391,7 @@ def test_a_series_calls_what_somebody_waits_for_or_does_not_know() -> None:
     gate = CBAM(8)
     gate.channel.reduce = nn.Sequential(gate.channel.reduce, nn.Dropout(0.0))  # type: ignore[assignment]
     with native_kernels(True):
-        assert type(gate(x).grad_fn).__name__ != "WeighInSeriesBackward"
+        assert type(gate(x).grad_fn).__name__ != "FusedCBAMBackward"
 
 
 @pytest.mark.parametrize("memory_format", FORMATS)
@@ -398,9 +405,9 @@ def test_logits_of_any_size_weigh_alike(size: float, memory_format: torch.memory
         logits = [channel[:, :, None, None], position.view(3, 1, 6, 7)]
         exact = [value.double() for value in logits]
         joined_ = exact[0] * exact[1] if product else exact[0] + exact[1]
-        lies = layout_of(x)
+        lies = find_layout(x)
         assert lies is not None
-        out = joint(x, lies, *joined(channel, position, product=product))
+        out = bam_forward(x, lies, *encode_logits(channel, position, product=product))
         expected = x.double() * (1 + joined_.sigmoid())
         error = (out.double() - expected).abs().max() / expected.abs().max()
         assert error < (
@@ -423,16 +430,19 @@ def test_threads_do_not_change_a_bit() -> None:
 @pytest.mark.parametrize("memory_format", FORMATS)
 def test_threads_do_not_change_a_bit_of_a_pass(memory_format: torch.memory_format) -> None:
     x = features(11, 24, 9, 7).contiguous(memory_format=memory_format)
-    lies, g = layout_of(x), x.flip(0)
+    lies, g = find_layout(x), x.flip(0)
     assert lies is not None
     channel, position = x.mean((2, 3)), x.mean(1).flatten(1)
     before, found = torch.get_num_threads(), []
     for threads in (1, 2, 3):
         torch.set_num_threads(threads)
-        pools = [pool(x, lies, ("avg", "max"), positions=positions) for positions in (True, False)]
-        sums = [dot(g, x, lies, positions=positions) for positions in (True, False)]
-        how = joined(channel, position, product=False)
-        found.append([*sums, joint(x, lies, *how), *joint_dots(g, x, lies, *how)])
+        pools = [
+            pool_map(x, lies, ("avg", "max"), over_positions=positions)
+            for positions in (True, False)
+        ]
+        sums = [dot_maps(g, x, lies, over_positions=positions) for positions in (True, False)]
+        how = encode_logits(channel, position, product=False)
+        found.append([*sums, bam_forward(x, lies, *how), *bam_logit_grads(g, x, lies, *how)])
         found[-1] += [part for pooled in pools for part in pooled if part is not None]
     torch.set_num_threads(before)
     for other in found[1:]:
@@ -443,9 +453,9 @@ def test_threads_do_not_change_a_bit_of_a_pass(memory_format: torch.memory_forma
 def no_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Forget the library and the cache folder; both are back after the test."""
     monkeypatch.setenv("FOVEAL_CACHE", str(tmp_path))
-    build.library.cache_clear()
+    build.load_library.cache_clear()
     yield
-    build.library.cache_clear()
+    build.load_library.cache_clear()
 
 
 @pytest.mark.usefixtures("no_library")
@@ -461,8 +471,8 @@ def test_without_a_compiler_gates_are_plain(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.usefixtures("no_library")
 def test_it_is_built_again_where_the_cache_is_gone() -> None:
-    assert isinstance(build.library(), ctypes.CDLL)
-    assert build.built_path().exists()
+    assert isinstance(build.load_library(), ctypes.CDLL)
+    assert build.library_path().exists()
 
 
 def test_all_pooled_names_are_there() -> None:

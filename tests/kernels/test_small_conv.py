@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from foveal.attention.small_conv import FEW, PlaneConv2d
+from foveal.attention.small_conv import SmallConv2d
 from foveal.kernels import native_kernels
-from foveal.kernels.small_conv import Convolve
+from foveal.kernels.autograd import apply_function
+from foveal.kernels.small_conv import MAX_CHANNEL_PAIRS, SmallConv2dFunction
 
 
 def outcome(conv: nn.Conv2d, x: Tensor, g: Tensor) -> list[Tensor]:
@@ -37,8 +38,8 @@ def test_it_is_that_of_torch(
     last: bool,
 ) -> None:
     source = torch.Generator().manual_seed(n * inputs + h * w)
-    conv = PlaneConv2d(inputs, outputs, kernel, dilation=dilation, bias=bias).double()
-    assert inputs * outputs <= FEW
+    conv = SmallConv2d(inputs, outputs, kernel, dilation=dilation, bias=bias).double()
+    assert inputs * outputs <= MAX_CHANNEL_PAIRS
     x = torch.randn(n, inputs, h, w, generator=source, dtype=torch.float64)
     x = x.contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
     g = torch.randn(n, outputs, h, w, generator=source, dtype=torch.float64)
@@ -54,21 +55,24 @@ def test_it_takes_its_own_way_for_few_planes_only() -> None:
     x = torch.randn(2, 9, 6, 5, requires_grad=True)
     with native_kernels(True):
         assert (
-            type(PlaneConv2d(7, 9, 3)(x[:, :7].contiguous()).grad_fn).__name__ == "ConvolveBackward"
+            type(SmallConv2d(7, 9, 3)(x[:, :7].contiguous()).grad_fn).__name__
+            == "SmallConv2dFunctionBackward"
         )
-        assert type(PlaneConv2d(9, 9, 3)(x).grad_fn).__name__ == "ConvolutionBackward0"
+        assert type(SmallConv2d(9, 9, 3)(x).grad_fn).__name__ == "ConvolutionBackward0"
 
 
 def test_gradients_are_those_of_finite_differences() -> None:
     x = torch.randn(2, 2, 5, 4, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(3, 2, 3, 3, dtype=torch.float64, requires_grad=True)
     bias = torch.randn(3, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda *tensors: Convolve.apply(*tensors, 2), (x, weight, bias))  # type: ignore[no-untyped-call]
+    assert torch.autograd.gradcheck(
+        lambda *tensors: apply_function(SmallConv2dFunction, *tensors, 2), (x, weight, bias)
+    )
 
 
 def test_rounding_is_no_more_than_that_of_torch() -> None:
     conv, x, g = (
-        PlaneConv2d(2, 1, 7, bias=False),
+        SmallConv2d(2, 1, 7, bias=False),
         torch.randn(32, 2, 30, 21),
         torch.randn(32, 1, 30, 21),
     )
@@ -84,7 +88,7 @@ def test_rounding_is_no_more_than_that_of_torch() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_what_comes_out_has_the_dtype_of_the_weights(dtype: torch.dtype) -> None:
-    conv, x = PlaneConv2d(2, 1, 3).to(dtype), torch.randn(2, 2, 6, 5).bfloat16()
+    conv, x = SmallConv2d(2, 1, 3).to(dtype), torch.randn(2, 2, 6, 5).bfloat16()
     exact = nn.functional.conv2d(x.double(), conv.weight.double(), conv.bias.double(), padding=1)  # type: ignore[union-attr]
     with native_kernels(True):
         out = conv(x)
@@ -93,7 +97,7 @@ def test_what_comes_out_has_the_dtype_of_the_weights(dtype: torch.dtype) -> None
 
 
 def test_threads_do_not_change_a_bit() -> None:
-    conv, x, g = PlaneConv2d(2, 3, 5), torch.randn(11, 2, 9, 7), torch.randn(11, 3, 9, 7)
+    conv, x, g = SmallConv2d(2, 3, 5), torch.randn(11, 2, 9, 7), torch.randn(11, 3, 9, 7)
     before, found = torch.get_num_threads(), []
     for threads in (1, 2, 3):
         torch.set_num_threads(threads)

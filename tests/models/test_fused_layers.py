@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from foveal.kernels import native_kernels, unavailable_reason
-from foveal.kernels.batch_norm_relu import NormReLU
+from foveal.kernels.batch_norm_relu import BatchNormReLUFunction
 from foveal.models import build_model
-from foveal.models.fused_layers import ReLU, conv_norm_relu, normed_relu
+from foveal.models.fused_layers import ReLU, batch_norm_relu, conv_batch_norm_relu
 from foveal.module_modes import freeze_batch_norm_statistics
 
 pytestmark = pytest.mark.skipif(
     unavailable_reason() is not None, reason=f"no fast gates here: {unavailable_reason()}"
 )
 LAST = torch.channels_last
-FAST = "NormReLUBackward"
+FAST = "BatchNormReLUFunctionBackward"
 TOLERANCES = {torch.float32: 1e-5, torch.float64: 1e-13, torch.bfloat16: 2**-8}
 
 
@@ -42,7 +42,7 @@ def small_dtype(dtype: torch.dtype) -> torch.dtype:
 def everything(norm: nn.BatchNorm2d, x: Tensor, g: Tensor) -> dict[str, Tensor]:
     """Return output, gradients, and the running values afterwards."""
     taken = x.clone(memory_format=torch.preserve_format).requires_grad_()
-    out = normed_relu(norm, ReLU(), taken)
+    out = batch_norm_relu(norm, ReLU(), taken)
     found = torch.autograd.grad(out, [taken, norm.weight, norm.bias], g.to(out.dtype))
     names = ("of the map", "of the weight", "of the bias")
     return {
@@ -60,7 +60,7 @@ def held_to_torch(x: Tensor, *, seed: int = 0) -> None:
     exact.load_state_dict(norm.state_dict())
     g = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed + 1)).to(dtype)
     with native_kernels(True):
-        assert type(normed_relu(norm, ReLU(), x).grad_fn).__name__ == FAST
+        assert type(batch_norm_relu(norm, ReLU(), x).grad_fn).__name__ == FAST
         norm.load_state_dict(exact.state_dict())
         found = everything(norm, x, g)
     with native_kernels(False):
@@ -90,7 +90,7 @@ def test_a_mean_far_from_zero_costs_no_digits(offset: float) -> None:
     x[0, :, 0, 0] = 5.0  # the first of all is nothing like the rest
     norm, exact = a_norm(20), a_norm(20).double()
     with native_kernels(True):
-        found = normed_relu(norm, ReLU(), x.contiguous(memory_format=LAST))
+        found = batch_norm_relu(norm, ReLU(), x.contiguous(memory_format=LAST))
     asked = exact(x.double()).relu()
     torch.testing.assert_close(found.double(), asked, rtol=0, atol=2e-6 * max(10, abs(offset)))
 
@@ -102,9 +102,9 @@ def test_in_eval_mode_it_takes_the_running_values(dtype: torch.dtype) -> None:
     before = {name: value.clone() for name, value in norm.state_dict().items()}
     with torch.no_grad():
         with native_kernels(True):
-            found = normed_relu(norm, ReLU(), x)
+            found = batch_norm_relu(norm, ReLU(), x)
         with native_kernels(False):
-            asked = normed_relu(norm.double(), ReLU(), x.double())
+            asked = batch_norm_relu(norm.double(), ReLU(), x.double())
     wide = TOLERANCES[dtype] * max(1.0, asked.abs().max().item())
     torch.testing.assert_close(found.double(), asked, rtol=0, atol=wide)
     assert all(torch.equal(value, norm.state_dict()[name]) for name, value in before.items())
@@ -116,7 +116,7 @@ def test_what_is_no_number_stays_none(dtype: torch.dtype) -> None:
     x[0, 3, 2, 1], x[1, 7, 0, 0], x[1, 9, 3, 3] = torch.nan, torch.inf, -torch.inf
     norm = a_norm(20, dtype=small_dtype(dtype))
     with native_kernels(True):
-        found = normed_relu(norm, ReLU(), x.contiguous(memory_format=LAST))
+        found = batch_norm_relu(norm, ReLU(), x.contiguous(memory_format=LAST))
     asked = a_norm(20, dtype=small_dtype(dtype))(x).relu()
     assert torch.equal(found.isnan(), asked.isnan())
     assert found.isnan().any(3).any(2).any(0).nonzero().flatten().tolist() == [3, 7, 9]
@@ -129,7 +129,7 @@ def test_gradients_are_those_of_finite_differences() -> None:
     norm = a_norm(3, dtype=torch.float64)
     running = (norm.running_mean, norm.running_var)
     assert torch.autograd.gradcheck(
-        lambda *given: NormReLU.apply(given[0], None, *given[1:], *running, 0.1, 1e-5),  # type: ignore[no-untyped-call]
+        lambda *given: BatchNormReLUFunction.apply(given[0], None, *given[1:], *running, 0.1, 1e-5),  # type: ignore[no-untyped-call]
         (x, norm.weight, norm.bias),
     )
 
@@ -166,14 +166,14 @@ def test_the_rest_is_left_to_torch() -> None:
     ]  # fmt: skip
     with native_kernels(True):
         for norm, given_map in kinds:
-            out = normed_relu(norm, ReLU(), given_map)
+            out = batch_norm_relu(norm, ReLU(), given_map)
             assert type(out.grad_fn).__name__ == "ReluBackward0"
         with pytest.raises(ValueError, match="more than 1 value"):
-            normed_relu(a_norm(3), ReLU(), torch.ones(1, 3, 1, 1))
+            batch_norm_relu(a_norm(3), ReLU(), torch.ones(1, 3, 1, 1))
         with pytest.raises(RuntimeError):
-            normed_relu(a_norm(4), ReLU(), x)
+            batch_norm_relu(a_norm(4), ReLU(), x)
         with pytest.raises(RuntimeError, match="not on the expected device"):
-            normed_relu(a_norm(3).to("meta"), ReLU(), x)
+            batch_norm_relu(a_norm(3).to("meta"), ReLU(), x)
 
 
 def test_a_gate_behind_the_relu_sees_its_output() -> None:
@@ -198,7 +198,7 @@ def test_a_bias_in_front_of_the_norm_goes_with_its_mean(training: bool) -> None:
     for fast in (True, False):
         norm = a_norm(20, dtype=torch.float64).train(training)
         with native_kernels(fast):
-            out = conv_norm_relu(conv, norm, ReLU(), images)
+            out = conv_batch_norm_relu(conv, norm, ReLU(), images)
         of_weight, of_bias = torch.autograd.grad(out, list(conv.parameters()), g)
         gradients = {"of the weight": of_weight, "of the bias": of_bias}
         found.append({"out": out.detach(), **gradients, **dict(norm.named_buffers())})
@@ -214,7 +214,7 @@ def test_a_convolution_that_somebody_waits_for_is_called() -> None:
     conv.register_forward_hook(lambda _m, _i, out: seen.append(out))
     images = torch.randn(4, 3, 9, 7).contiguous(memory_format=LAST)
     with native_kernels(True):
-        out = conv_norm_relu(conv, a_norm(20), ReLU(), images)
+        out = conv_batch_norm_relu(conv, a_norm(20), ReLU(), images)
     assert type(out.grad_fn).__name__ == FAST
     torch.testing.assert_close(seen[0], conv._conv_forward(images, conv.weight, conv.bias))
 
@@ -224,5 +224,5 @@ def test_what_is_added_is_added_where_torch_norms() -> None:
     asked = a_norm(20)(x + added[:, None, None]).relu()
     for given_map in (x, x.contiguous(memory_format=LAST)):
         with native_kernels(True):
-            found = normed_relu(a_norm(20), ReLU(), given_map, added=added)
+            found = batch_norm_relu(a_norm(20), ReLU(), given_map, added=added)
         torch.testing.assert_close(found, asked, rtol=1e-5, atol=1e-5)

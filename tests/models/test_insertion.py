@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from foveal import insert
 from foveal.attention import available
 from foveal.errors import UsageError
-from foveal.models import ConvNet, build_model, load_model, resolve_where, save_model
+from foveal.models import ConvNet, build_model, load_model, place_of, save_model
 
 VARIANTS = ["none", *available(), "bam:branches=cbam", "cbam:order=spatial-first"]
 
@@ -159,12 +159,12 @@ def test_saved_model_says_the_same(tmp_path: object) -> None:
     ],
 )
 def test_where_a_variant_stands(name: str, attention: str, place: str | None) -> None:
-    assert resolve_where(name, attention=attention, image_size=64, num_classes=7) == place
+    assert place_of(name, attention=attention, image_size=64, num_classes=7) == place
 
 
 def test_place_that_the_network_does_not_have() -> None:
     with pytest.raises(UsageError, match="has no place 'residual'"):
-        resolve_where("convnet", attention="cbam:where=residual")
+        place_of("convnet", attention="cbam:where=residual")
 
 
 @pytest.mark.parametrize("attention", ["same-time", "same-time:like=parallel:reduction=8"])

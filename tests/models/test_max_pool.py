@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from foveal.kernels import native_kernels, unavailable_reason
-from foveal.kernels.max_pool import GreatestOfWindows
+from foveal.kernels.max_pool import MaxPool2x2Function
 from foveal.models import build_model
-from foveal.models.pooling import MaxPool2x2
+from foveal.models.fused_layers import MaxPool2x2
 
 pytestmark = pytest.mark.skipif(
     unavailable_reason() is not None, reason=f"no fast gates here: {unavailable_reason()}"
@@ -34,7 +34,7 @@ def same(x: Tensor) -> None:
     with native_kernels(True):
         found = pooled(MaxPool2x2(), x)
         assert (
-            type(MaxPool2x2()(x.requires_grad_()).grad_fn).__name__ == "GreatestOfWindowsBackward"
+            type(MaxPool2x2()(x.requires_grad_()).grad_fn).__name__ == "MaxPool2x2FunctionBackward"
         )
     for one, other in zip(found, pooled(nn.MaxPool2d(2), x.detach()), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=0, equal_nan=True)
@@ -63,7 +63,7 @@ def test_what_is_no_number_is_greatest_and_what_is_tiny_stays(dtype: torch.dtype
 
 def test_gradients_are_those_of_finite_differences() -> None:
     x = torch.randn(2, 3, 5, 4, dtype=torch.float64).contiguous(memory_format=LAST)
-    assert torch.autograd.gradcheck(GreatestOfWindows.apply, (x.requires_grad_(),))
+    assert torch.autograd.gradcheck(MaxPool2x2Function.apply, (x.requires_grad_(),))
 
 
 def test_others_are_left_to_torch() -> None:

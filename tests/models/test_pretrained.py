@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from foveal.errors import FovealError, UsageError
-from foveal.models import build_model, compute_weights_checksum, load_pretrained, save_model
+from foveal.models import build_model, load_pretrained, pretrained_checksum, save_model
 
 IMAGE = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
@@ -168,7 +168,7 @@ def test_an_absent_file_and_an_unknown_source(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no file .*absent\.pt"):
         load_pretrained(network(), tmp_path / "absent.pt")
     with pytest.raises(UsageError, match=r"no file .*absent\.pt"):
-        compute_weights_checksum(tmp_path / "absent.pt")
+        pretrained_checksum(tmp_path / "absent.pt")
     with pytest.raises(UsageError, match="`source` should be one of 'foveal', 'official'"):
         load_pretrained(network(), tmp_path / "absent.pt", source="caffe")
 
@@ -176,4 +176,4 @@ def test_an_absent_file_and_an_unknown_source(tmp_path: Path) -> None:
 def test_the_checksum_is_that_of_the_bytes(tmp_path: Path) -> None:
     path = tmp_path / "w.bin"
     path.write_bytes(b"abc" * 100_000)
-    assert compute_weights_checksum(path) == hashlib.sha256(b"abc" * 100_000).hexdigest()[:16]
+    assert pretrained_checksum(path) == hashlib.sha256(b"abc" * 100_000).hexdigest()[:16]

@@ -14,8 +14,7 @@ from foveal.attention.gate import Gate
 from foveal.attention.registry import register, register_preset
 from foveal.attention.spatial import SpatialAttention
 from foveal.errors import bad_parameter
-from foveal.kernels.dispatch import has_hooks, takes_fast_path
-from foveal.kernels.gate_ops import passes_take, weighed_jointly
+from foveal.kernels import apply_bam, supports_bam
 from foveal.validation import require_one_of
 
 COMBINATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -23,7 +22,7 @@ COMBINATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "product": torch.mul,
     "max": torch.maximum,
 }
-JOINED = {"sum", "product"}  # those that the fast path has
+NATIVE_COMBINATIONS = {"sum", "product"}
 
 
 @register(
@@ -101,20 +100,19 @@ class BAM(Gate):
     def forward(self, x: Tensor) -> Tensor:
         """Return F'."""
         channel, spatial = self.channel, self.spatial
-        if not isinstance(spatial, SpatialBranch) or not self.is_fast(x, spatial):
+        if not isinstance(spatial, SpatialBranch) or not self.supports_kernels(x, spatial):
             return super().forward(x)
-        return weighed_jointly(
-            self, x, channel.pools, channel.logits_of, spatial.reduce, spatial.logits_of,
-            product=self.combine == "product", tap=self.tap if has_hooks(self.tap) else None,
+        return apply_bam(
+            self, x, channel.pools, channel.logits_from_pools, spatial.reduce,
+            spatial.logits_from_reduced, product=self.combine == "product", map_probe=self.tap,
         )  # fmt: skip
 
-    def is_fast(self, x: Tensor, spatial: SpatialBranch) -> bool:
-        """Say whether `x` takes the fast path, on which f0 of the spatial branch is not called."""
+    def supports_kernels(self, x: Tensor, spatial: SpatialBranch) -> bool:
+        """Return True if native kernels support `x`; they do not call the convolution `spatial.reduce`."""
         return (
             self.gate == "sigmoid"
-            and self.combine in JOINED
-            and passes_take(self.channel.pools)
-            and takes_fast_path(x, spatial.reduce)
+            and self.combine in NATIVE_COMBINATIONS
+            and supports_bam(x, self.channel.pools, spatial.reduce)
         )
 
     def extra_repr(self) -> str:

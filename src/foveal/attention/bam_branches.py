@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from foveal.attention.batch_norm import Norm1d, Norm2d
+from foveal.attention.batch_norm import SingleValueBatchNorm1d, SingleValueBatchNorm2d
 from foveal.attention.gate import reduced_width
-from foveal.attention.mlp import summed_mlp
-from foveal.attention.pooling import pool_names, pool_positions
-from foveal.attention.small_conv import PlaneConv2d
+from foveal.attention.mlp import sum_mlp_over_pools
+from foveal.attention.pooling import parse_pool_names, pool_over_positions
+from foveal.attention.small_conv import SmallConv2d
 from foveal.validation import require_odd, require_positive_int
 
 
@@ -30,22 +30,22 @@ class ChannelBranch(nn.Module):
         super().__init__()
         width = reduced_width(channels, reduction)
         self.hidden = norm == "hidden"
-        self.pools = pool_names("pools", pools)
+        self.pools = parse_pool_names("pools", pools)
         self.reduce = nn.Linear(channels, width, bias=bias)
         self.expand = nn.Linear(width, channels, bias=bias)
-        self.norm = Norm1d(width if self.hidden else channels)
+        self.norm = SingleValueBatchNorm1d(width if self.hidden else channels)
 
     def logits(self, x: Tensor) -> Tensor:
         """Return Mc(F) before sigma."""
-        return self.logits_of(pool_positions(x, self.pools))
+        return self.logits_from_pools(pool_over_positions(x, self.pools))
 
-    def logits_of(self, pooled: Tensor) -> Tensor:
+    def logits_from_pools(self, pooled: Tensor) -> Tensor:
         """Return the same of the pooled values (N, pools, C)."""
         if self.hidden:
             each = [self.expand(self.norm(self.reduce(pool)).relu()) for pool in pooled.unbind(1)]
             out: Tensor = sum(each[1:], each[0])
         else:
-            out = self.norm(summed_mlp(self.reduce, self.expand, pooled))
+            out = self.norm(sum_mlp_over_pools(self.reduce, self.expand, pooled))
         return out[:, :, None, None]
 
 
@@ -71,19 +71,19 @@ class SpatialBranch(nn.Module):
         require_positive_int("dilation", dilation)
         self.reduce = nn.Conv2d(channels, width, 1)
         self.context = nn.ModuleList(
-            PlaneConv2d(width, width, kernel_size, dilation=dilation) for _ in range(2)
+            SmallConv2d(width, width, kernel_size, dilation=dilation) for _ in range(2)
         )
         self.norms = nn.ModuleList(
-            Norm2d(width) if norm == "hidden" else nn.Identity() for _ in range(3)
+            SingleValueBatchNorm2d(width) if norm == "hidden" else nn.Identity() for _ in range(3)
         )
-        self.project = PlaneConv2d(width, 1, 1)
-        self.norm = Norm2d(1) if norm == "end" else nn.Identity()
+        self.project = SmallConv2d(width, 1, 1)
+        self.norm = SingleValueBatchNorm2d(1) if norm == "end" else nn.Identity()
 
     def logits(self, x: Tensor) -> Tensor:
         """Return Ms(F) before sigma."""
-        return self.logits_of(self.reduce(x))
+        return self.logits_from_reduced(self.reduce(x))
 
-    def logits_of(self, reduced: Tensor) -> Tensor:
+    def logits_from_reduced(self, reduced: Tensor) -> Tensor:
         """Return the same of f0(F) before its norm (N, C/r, H, W)."""
         first, *norms = self.norms
         x: Tensor = first(reduced).relu()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from foveal.attention.channel import ChannelAttention
-from foveal.attention.fused_cbam import runs_in_series, weighed_in_series
+from foveal.attention.fused_cbam import can_fuse, run_fused_cbam
 from foveal.attention.registry import register, register_preset
 from foveal.attention.spatial import SpatialAttention
 from foveal.validation import require_one_of
@@ -79,17 +79,13 @@ class CBAM(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return F''."""
-        if self.is_fast(x):
-            return weighed_in_series(self.channel, self.spatial, x)
+        if self.order == "channel-first" and can_fuse(self.channel, self.spatial, x):
+            return run_fused_cbam(self.channel, self.spatial, x)
         first, second = self.channel, self.spatial
         if self.order == "spatial-first":
             first, second = second, first  # type: ignore[assignment]
         out: Tensor = second(first(x))
         return out
-
-    def is_fast(self, x: Tensor) -> bool:
-        """Say whether `x` takes the fast path, on which of the modules within only taps are called."""
-        return self.order == "channel-first" and runs_in_series(self.channel, self.spatial, x)
 
     def extra_repr(self) -> str:
         """Name the order."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from foveal.attention.gate import reduced_width
-from foveal.attention.mlp import summed_mlp
+from foveal.attention.mlp import sum_mlp_over_pools
 from foveal.attention.pooled_gate import PooledGate
-from foveal.attention.pooling import pool_names
+from foveal.attention.pooling import parse_pool_names
 from foveal.attention.registry import register
 
 
@@ -41,7 +41,7 @@ class ChannelAttention(PooledGate):
     Source: Woo et al. 2018, "CBAM: Convolutional Block Attention Module", equation 2.
     """
 
-    over = "positions"
+    pooled_axis = "positions"
 
     def __init__(
         self,
@@ -55,13 +55,13 @@ class ChannelAttention(PooledGate):
     ) -> None:
         super().__init__(gate=gate)
         width = reduced_width(channels, reduction, rounding=rounding)
-        self.pools = pool_names("pools", pools)
+        self.pools = parse_pool_names("pools", pools)
         self.reduce = nn.Linear(channels, width, bias=bias)
         self.expand = nn.Linear(width, channels, bias=bias)
 
-    def logits_of(self, pooled: Tensor) -> Tensor:
+    def logits_from_pools(self, pooled: Tensor) -> Tensor:
         """Return Mc(F) before sigma, (N, C, 1, 1)."""
-        return summed_mlp(self.reduce, self.expand, pooled)[:, :, None, None]
+        return sum_mlp_over_pools(self.reduce, self.expand, pooled)[:, :, None, None]
 
     def extra_repr(self) -> str:
         """Name the pools."""

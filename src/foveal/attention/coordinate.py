@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from foveal.attention.batch_norm import Norm2d
+from foveal.attention.batch_norm import SingleValueBatchNorm2d
 from foveal.attention.gate import Gate, reduced_width
 from foveal.attention.registry import register
 
@@ -44,7 +44,7 @@ class CoordinateAttention(Gate):
         super().__init__()
         width = reduced_width(channels, reduction, least=8)
         self.reduce = nn.Conv2d(channels, width, 1, bias=False)
-        self.norm = Norm2d(width)
+        self.norm = SingleValueBatchNorm2d(width)
         self.rows = nn.Conv2d(width, channels, 1)
         self.columns = nn.Conv2d(width, channels, 1)
 

@@ -31,7 +31,7 @@ class EfficientChannelAttention(PooledGate):
     Networks", equations 9 and 12.
     """
 
-    over = "positions"
+    pooled_axis = "positions"
 
     def __init__(self, channels: int, *, kernel_size: int | None = None) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class EfficientChannelAttention(PooledGate):
         k = neighbors(channels) if kernel_size is None else require_odd("kernel_size", kernel_size)
         self.conv = nn.Conv1d(1, 1, k, padding=k // 2, bias=False)
 
-    def logits_of(self, pooled: Tensor) -> Tensor:
+    def logits_from_pools(self, pooled: Tensor) -> Tensor:
         """Return w before sigma, (N, C, 1, 1)."""
         out: Tensor = self.conv(pooled)  # (N, 1, C)
         return out[:, 0, :, None, None]

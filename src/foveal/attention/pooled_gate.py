@@ -1,4 +1,4 @@
-"""Gates that see the feature map through pools alone."""
+"""Gates whose attention map depends on pools of the feature map only."""
 
 from __future__ import annotations
 
@@ -7,38 +7,39 @@ from typing import Literal
 from torch import Tensor
 
 from foveal.attention.gate import GATES, Gate
-from foveal.attention.pooling import pool_channels, pool_positions
-from foveal.kernels.dispatch import takes_fast_path
-from foveal.kernels.gate_ops import passes_take, weighed_by_channel, weighed_by_position
+from foveal.attention.pooling import pool_over_channels, pool_over_positions
+from foveal.kernels import apply_channel_attention, apply_spatial_attention, supports_pools
 
 
 class PooledGate(Gate):
-    """A gate whose logits depend on the map through `pools`, over positions or over channels.
+    """A gate whose logits depend on the feature map through `pools` over positions or over channels.
 
-    Subclasses give `logits_of`. Where it can be, the output is computed by few passes over the map (see
-    `native_kernels`).
+    Subclasses implement `logits_from_pools`. The output is computed by native kernels if they support the map
+    and the pools (see `native_kernels`).
     """
 
-    over: Literal["positions", "channels"]
+    pooled_axis: Literal["positions", "channels"]
     pools: tuple[str, ...] = ("avg",)
 
-    def logits_of(self, pooled: Tensor) -> Tensor:
-        """Return the logits of the pooled values, (N, pools, C) or (N, pools, H, W)."""
+    def logits_from_pools(self, pooled: Tensor) -> Tensor:
+        """Return the logits for pooled values (N, pools, C) or (N, pools, H, W)."""
         raise NotImplementedError
 
-    def map_of(self, pooled: Tensor) -> Tensor:
-        """Return the map of the pooled values, through `tap`."""
-        out: Tensor = self.tap(GATES[self.gate](self.logits_of(pooled)))
+    def map_from_pools(self, pooled: Tensor) -> Tensor:
+        """Return the attention map for pooled values, passed through `tap`."""
+        out: Tensor = self.tap(GATES[self.gate](self.logits_from_pools(pooled)))
         return out
 
     def logits(self, x: Tensor) -> Tensor:
-        """Return the map before the gate function."""
-        pool = pool_positions if self.over == "positions" else pool_channels
-        return self.logits_of(pool(x, self.pools))
+        """Return the attention map before the gate function."""
+        over_positions = self.pooled_axis == "positions"
+        pool = pool_over_positions if over_positions else pool_over_channels
+        return self.logits_from_pools(pool(x, self.pools))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return F'."""
-        if not (passes_take(self.pools) and takes_fast_path(x)):
+        if not supports_pools(x, self.pools):
             return super().forward(x)
-        weighed = weighed_by_channel if self.over == "positions" else weighed_by_position
-        return weighed(self, x, self.pools, self.map_of)
+        over_positions = self.pooled_axis == "positions"
+        weight = apply_channel_attention if over_positions else apply_spatial_attention
+        return weight(self, x, self.pools, self.map_from_pools)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from foveal.attention.gate import reduced_width
-from foveal.attention.mlp import summed_mlp
+from foveal.attention.mlp import sum_mlp_over_pools
 from foveal.attention.pooled_gate import PooledGate
 from foveal.attention.registry import register
 
@@ -34,7 +34,7 @@ class SqueezeExcitation(PooledGate):
     Source: Hu et al. 2018, "Squeeze-and-Excitation Networks", equations 2 to 4.
     """
 
-    over = "positions"
+    pooled_axis = "positions"
 
     def __init__(self, channels: int, *, reduction: int = 16, bias: bool = False) -> None:
         super().__init__()
@@ -42,6 +42,6 @@ class SqueezeExcitation(PooledGate):
         self.reduce = nn.Linear(channels, width, bias=bias)
         self.expand = nn.Linear(width, channels, bias=bias)
 
-    def logits_of(self, pooled: Tensor) -> Tensor:
+    def logits_from_pools(self, pooled: Tensor) -> Tensor:
         """Return s before sigma, (N, C, 1, 1)."""
-        return summed_mlp(self.reduce, self.expand, pooled)[:, :, None, None]
+        return sum_mlp_over_pools(self.reduce, self.expand, pooled)[:, :, None, None]

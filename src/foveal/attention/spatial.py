@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from foveal.attention.batch_norm import Norm2d
+from foveal.attention.batch_norm import SingleValueBatchNorm2d
 from foveal.attention.pooled_gate import PooledGate
-from foveal.attention.pooling import pool_names
+from foveal.attention.pooling import parse_pool_names
 from foveal.attention.registry import register
-from foveal.attention.small_conv import PlaneConv2d
+from foveal.attention.small_conv import SmallConv2d
 from foveal.validation import require_odd, require_positive_int
 
 
@@ -43,7 +43,7 @@ class SpatialAttention(PooledGate):
     Source: Woo et al. 2018, "CBAM: Convolutional Block Attention Module", equation 3.
     """
 
-    over = "channels"
+    pooled_axis = "channels"
 
     def __init__(
         self,
@@ -61,14 +61,14 @@ class SpatialAttention(PooledGate):
         require_positive_int("channels", channels)
         require_odd("kernel_size", kernel_size)
         require_positive_int("dilation", dilation)
-        self.pools = pool_names("planes", planes)
-        self.conv = PlaneConv2d(len(self.pools), 1, kernel_size, dilation=dilation, bias=not norm)
+        self.pools = parse_pool_names("planes", planes)
+        self.conv = SmallConv2d(len(self.pools), 1, kernel_size, dilation=dilation, bias=not norm)
         self.norm: nn.Module = nn.Identity()
         if norm:
-            self.norm = Norm2d(1, momentum=norm_momentum)
+            self.norm = SingleValueBatchNorm2d(1, momentum=norm_momentum)
             nn.init.constant_(self.norm.weight, norm_scale)
 
-    def logits_of(self, pooled: Tensor) -> Tensor:
+    def logits_from_pools(self, pooled: Tensor) -> Tensor:
         """Return Ms(F) before sigma, (N, 1, H, W)."""
         out: Tensor = self.norm(self.conv(pooled))
         return out

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from foveal.attention.gate import Gate
-from foveal.attention.inserted import get_site_name
+from foveal.attention.inserted import site_of
 from foveal.errors import UsageError
 from foveal.explanation.gate_maps import get_map_kind, get_mixing_weight, require_gates
 from foveal.explanation.inputs import to_model
@@ -185,7 +185,7 @@ def summarize_gate(name: str, tally: GateTotals, share: float, with_start: bool)
     spread = float((tally.squares / tally.images).mean()) - overall**2
     return GateStatistics(
         name=name,
-        site=get_site_name(name),
+        site=site_of(name),
         kind=tally.kind,
         mean=overall,
         std=max(0.0, spread) ** 0.5,

@@ -1,12 +1,12 @@
-"""Gates as few passes over the feature map: what autograd is told of them.
+"""Autograd functions for the steps of a gate: pool the map, compute weights from the pools, weight the map.
 
-A gate pools the map, computes weights from the pools, and weighs the map. Here the map goes from one of
-these steps to the next unweighed. Backward, each step passes the gradient on as it came, and through a
-`slot` what it would have done to it; a slot is an output without values, there only for the gradient that
-comes back through it. So the first step alone, the one that took the input of the gate, writes a gradient of
-the size of the map, and nothing of that size is kept but the input.
+The map passes from one step to the next unweighted. In backward, each step returns its incoming gradient
+unchanged and sends its scale and shift to the first step through a gradient carrier: an output without values
+that exists only for the gradient that comes back through it. So only the first step, the one that took the
+input of the gate, writes a gradient of the size of the map, and the input is the only tensor of that size
+that is saved.
 
-Second derivatives are not there: take the plain path for them.
+There are no second derivatives: use plain operations for them.
 """
 
 from __future__ import annotations
@@ -17,213 +17,226 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from foveal.kernels.bindings import (
-    SUM,
-    Layout,
-    Terms,
-    alike,
-    dot,
-    joined,
-    joint,
-    joint_dots,
-    joint_spread,
-    layout_of,
-    pool,
-    project,
-    scale,
-    small_dtype,
-    spread,
+from foveal.kernels.constants import LOGITS_SUM
+from foveal.kernels.layout import accumulator_dtype, match_layout, require_layout
+from foveal.kernels.map_kernels import (
+    GradientTerms,
+    bam_forward,
+    bam_input_grad,
+    bam_logit_grads,
+    dot_maps,
+    encode_logits,
+    pool_map,
+    project_map,
+    scale_map,
+    weighting_backward,
 )
 
 Grad = Tensor | None
 
 
-class PoolPositions(torch.autograd.Function):
-    """Pool each channel: the first step of channel attention."""
+class PositionPooling(torch.autograd.Function):
+    """Pools of each channel over all positions: the first step of channel attention."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, pools: tuple[str, ...]) -> tuple[Grad, ...]:
-        """Return the pools (pools, N, C), the map, and a slot for its weights."""
-        pooled = begun(ctx, x, pools, positions=True)
-        return pooled, x.view_as(x), slot(x, *pooled.shape[1:])
+        """Return the pools (pools, N, C), the map, and a gradient carrier for its weights."""
+        pooled = pool_and_save(ctx, x, pools, over_positions=True)
+        return pooled, x.view_as(x), gradient_carrier(x, *pooled.shape[1:])
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, pools: Grad, g: Grad, weights: Grad) -> tuple[Grad, ...]:
-        """Write the gradient of the input."""
-        channel = Terms(weights, *of_pools(ctx, pools))
-        return spread(present(ctx, g), ctx.lies, channel.whole(), Terms()), None
+    def backward(ctx: Any, pools_grad: Grad, g: Grad, weights: Grad) -> tuple[Grad, ...]:
+        """Return the gradient of the input."""
+        channel = GradientTerms(weights, *pool_grad_terms(ctx, pools_grad))
+        g = grad_or_zeros(ctx, g)
+        return weighting_backward(g, ctx.layout, channel.contiguous(), GradientTerms()), None
 
 
-class PoolChannels(torch.autograd.Function):
-    """Pool each position: the first step of spatial attention."""
+class ChannelPooling(torch.autograd.Function):
+    """Pools of each position over all channels: the first step of spatial attention."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, pools: tuple[str, ...]) -> tuple[Grad, ...]:
-        """Return the pools (pools, N, P), the map, and a slot for its weights."""
-        pooled = begun(ctx, x, pools, positions=False)
-        return pooled, x.view_as(x), slot(x, *pooled.shape[1:])
+        """Return the pools (pools, N, P), the map, and a gradient carrier for its weights."""
+        pooled = pool_and_save(ctx, x, pools, over_positions=False)
+        return pooled, x.view_as(x), gradient_carrier(x, *pooled.shape[1:])
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, pools: Grad, g: Grad, weights: Grad) -> tuple[Grad, ...]:
-        """Write the gradient of the input."""
-        position = Terms(weights, *of_pools(ctx, pools))
-        return spread(present(ctx, g), ctx.lies, Terms(), position.whole()), None
+    def backward(ctx: Any, pools_grad: Grad, g: Grad, weights: Grad) -> tuple[Grad, ...]:
+        """Return the gradient of the input."""
+        position = GradientTerms(weights, *pool_grad_terms(ctx, pools_grad))
+        g = grad_or_zeros(ctx, g)
+        return weighting_backward(g, ctx.layout, GradientTerms(), position.contiguous()), None
 
 
-class Weigh(torch.autograd.Function):
-    """Weigh a map that one of the pools gave: the last step of a gate."""
+class WeightMap(torch.autograd.Function):
+    """The weighting of a map that one of the pooling steps returned: the last step of a gate."""
 
     @staticmethod
     def forward(
         ctx: Any,
         x: Tensor,
         weights: Tensor,
-        _own: Tensor,
-        positions: bool,
+        _weights_carrier: Tensor,
+        per_position: bool,
     ) -> Tensor:
-        """Weigh by position, or by channel."""
-        ctx.lies, ctx.positions = lies(x), positions
+        """Return x times its weights, one per position (N, P) or per channel (N, C)."""
+        ctx.layout, ctx.per_position = require_layout(x), per_position
         ctx.save_for_backward(x, weights)
-        return scale(x, ctx.lies, *((None, weights) if positions else (weights, None)))
+        channel, position = (None, weights) if per_position else (weights, None)
+        return scale_map(x, ctx.layout, channel, position)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, g: Tensor) -> tuple[Grad, ...]:
-        """Return the gradient as it came, that of the weights, and the weights through the slot."""
+        """Return the incoming gradient, the gradient of the weights, and the weights for the carrier."""
         x, weights = ctx.saved_tensors
-        g = alike(g, x.dtype, ctx.lies)
-        of_weights = None
+        g = match_layout(g, x.dtype, ctx.layout)
+        weights_grad = None
         if ctx.needs_input_grad[1]:
-            of_weights = dot(g, x, ctx.lies, positions=not ctx.positions)
-        return g, of_weights, weights, None
+            weights_grad = dot_maps(g, x, ctx.layout, over_positions=not ctx.per_position)
+        return g, weights_grad, weights, None
 
 
-class PoolForJoint(torch.autograd.Function):
-    """Pool each channel: the first step of BAM, before `Project` and `Joint`."""
+class BAMPool(torch.autograd.Function):
+    """Pools of each channel over all positions: the first step of BAM."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, pools: tuple[str, ...], width: int) -> tuple[Grad, ...]:
-        """Return the pools (pools, N, C), the map, and slots for what `joined` gives and `Project` adds."""
-        pooled = begun(ctx, x, pools, positions=True)
-        n, c, p = ctx.lies.images, ctx.lies.channels, ctx.lies.positions
-        slots = slot(x, n, c), slot(x, n, p), slot(x), slot(x, n, width, p), slot(x, width, c)
-        return pooled, x.view_as(x), *slots
+        """Return the pools (pools, N, C), the map, and the gradient carriers of the next two steps.
+
+        `BAMCombine` sends its encoded logits through the first three carriers, `BAMProjection` the two
+        factors of its input gradient through the last two.
+        """
+        pooled = pool_and_save(ctx, x, pools, over_positions=True)
+        n, c, p = ctx.layout.images, ctx.layout.channels, ctx.layout.positions
+        carriers = (
+            gradient_carrier(x, n, c), gradient_carrier(x, n, p), gradient_carrier(x),
+            gradient_carrier(x, n, width, p), gradient_carrier(x, width, c),
+        )  # fmt: skip
+        return pooled, x.view_as(x), *carriers
 
     @staticmethod
     @once_differentiable
     def backward(
-        ctx: Any, pools: Grad, g: Grad, channel: Grad, position: Grad, how: Grad, planes: Grad,
-        weight: Grad,
+        ctx: Any, pools_grad: Grad, g: Grad, channel: Grad, position: Grad, encoding: Grad,
+        projection_grad: Grad, filters: Grad,
     ) -> tuple[Grad, ...]:  # fmt: skip
-        """Write the gradient of the input."""
-        lies, g = ctx.lies, present(ctx, g)
-        shift, greatest, place = of_pools(ctx, pools)
-        if channel is None or position is None or how is None:  # weighed otherwise: g is whole
-            channel = torch.full((lies.images, lies.channels), -torch.inf, dtype=small_dtype(g))
-            position = channel.new_zeros((lies.images, lies.positions))
-            how = channel.new_tensor(SUM)
-        out = joint_spread(
-            g, lies, channel.contiguous(), position.contiguous(), int(how),
-            shift=shift, planes=planes, weight=weight,
+        """Return the gradient of the input."""
+        layout, g = ctx.layout, grad_or_zeros(ctx, g)
+        shift, peak, peak_index = pool_grad_terms(ctx, pools_grad)
+        if channel is None or position is None or encoding is None:
+            # Another map replaced the gate's: `g` is complete, and sigmoid(-inf) adds nothing.
+            size = (layout.images, layout.channels)
+            channel = torch.full(size, -torch.inf, dtype=accumulator_dtype(g))
+            position = channel.new_zeros((layout.images, layout.positions))
+            encoding = channel.new_tensor(LOGITS_SUM)
+        x_grad = bam_input_grad(
+            g, layout, channel.contiguous(), position.contiguous(), int(encoding),
+            shift=shift, projection_grad=projection_grad, filters=filters,
         )  # fmt: skip
-        if greatest is not None and place is not None:
-            flat = out.flatten(2) if out.is_contiguous() else out.permute(0, 2, 3, 1).flatten(1, 2)
-            dim = 2 if out.is_contiguous() else 1
+        if peak is not None and peak_index is not None:
+            is_contiguous = x_grad.is_contiguous()
+            flat = x_grad.flatten(2) if is_contiguous else x_grad.permute(0, 2, 3, 1).flatten(1, 2)
+            dim = 2 if is_contiguous else 1
             flat.scatter_add_(
-                dim, place.long().unsqueeze(dim), greatest.to(out.dtype).unsqueeze(dim)
+                dim, peak_index.long().unsqueeze(dim), peak.to(x_grad.dtype).unsqueeze(dim)
             )
-        return out, None, None
+        return x_grad, None, None
 
 
-class Project(torch.autograd.Function):
-    """A convolution of one position, C to W channels, of a map that `PoolForJoint` gave."""
+class BAMProjection(torch.autograd.Function):
+    """A 1x1 convolution, C to W channels, of the map that `BAMPool` returned."""
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Grad, _planes: Tensor, _weight: Tensor
-    ) -> Tensor:
-        """Return (N, W, P) from weights (W, C), in their dtype."""
-        ctx.lies = lies(x)
+        ctx: Any, x: Tensor, weight: Tensor, bias: Grad, _grad_carrier: Tensor, _weight_carrier: Tensor
+    ) -> Tensor:  # fmt: skip
+        """Return (N, W, P) in the dtype of the weights (W, C)."""
+        ctx.layout = require_layout(x)
         ctx.save_for_backward(x, weight)
-        out = project(x, ctx.lies, weight, positions=False)
+        out = project_map(x, ctx.layout, weight, over_positions=False)
         out = out if bias is None else out.add_(bias[:, None])
         return out.to(weight.dtype)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, g: Tensor) -> tuple[Grad, ...]:
-        """Return the gradients of weights and bias, and what the map's is made of through the slots."""
+        """Return the gradients of weight and bias, and the factors of the map's gradient for the carriers."""
         x, weight = ctx.saved_tensors
-        g, of_weight = g.to(small_dtype(x)), None
+        g, weight_grad = g.to(accumulator_dtype(x)), None
         if ctx.needs_input_grad[1]:
-            of_weight = project(x, ctx.lies, g, positions=True).sum(0)
-        of_bias = g.sum((0, 2)) if ctx.needs_input_grad[2] else None
-        return None, of_weight, of_bias, g, weight.to(g.dtype)
+            weight_grad = project_map(x, ctx.layout, g, over_positions=True).sum(0)
+        bias_grad = g.sum((0, 2)) if ctx.needs_input_grad[2] else None
+        return None, weight_grad, bias_grad, g, weight.to(g.dtype)
 
 
-class Joint(torch.autograd.Function):
-    """x + x sigma(channel + position), or of their product: the last step of BAM."""
+class BAMCombine(torch.autograd.Function):
+    """x + x sigmoid(channel + position), or of the product of both logits: the last step of BAM."""
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, channel: Tensor, position: Tensor, product: bool, *_slots: Tensor
+        ctx: Any, x: Tensor, channel: Tensor, position: Tensor, product: bool, *_carriers: Tensor
     ) -> Tensor:
-        """Weigh by the logits of both branches, of which weights are computed once more for the gradient."""
-        ctx.lies = lies(x)
-        channel, position, ctx.how = joined(channel, position, product=product)
+        """Return the output for logits (N, C) and (N, P); the sigmoid is computed again in backward."""
+        ctx.layout = require_layout(x)
+        channel, position, ctx.encoding = encode_logits(channel, position, product=product)
         ctx.save_for_backward(x, channel, position)
-        return joint(x, ctx.lies, channel, position, ctx.how)
+        return bam_forward(x, ctx.layout, channel, position, ctx.encoding)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, g: Tensor) -> tuple[Grad, ...]:
-        """Return the gradient as it came, those of the logits, and through the slots what `joined` gave."""
+        """Return the incoming gradient, those of the logits, and the encoded logits for the carriers."""
         x, channel, position = ctx.saved_tensors
-        g = alike(g, x.dtype, ctx.lies)
-        dots = joint_dots(g, x, ctx.lies, channel, position, ctx.how)
-        return g, *dots, None, channel, position, channel.new_tensor(ctx.how)
+        g = match_layout(g, x.dtype, ctx.layout)
+        grads = bam_logit_grads(g, x, ctx.layout, channel, position, ctx.encoding)
+        return g, *grads, None, channel, position, channel.new_tensor(ctx.encoding)
 
 
-def begun(ctx: Any, x: Tensor, pools: tuple[str, ...], *, positions: bool) -> Tensor:
-    """Pool a map and remember of it what its gradient needs; what nobody used has no gradient."""
-    ctx.lies, ctx.size, ctx.dtype, ctx.pools = lies(x), x.shape, x.dtype, pools
-    ctx.shared_by = ctx.lies.positions if positions else ctx.lies.channels
+def apply_function(function: type[torch.autograd.Function], *arguments: Any) -> Any:
+    """Call an autograd function; PyTorch declares no type for its `apply`."""
+    return function.apply(*arguments)  # type: ignore[no-untyped-call]
+
+
+def pool_and_save(ctx: Any, x: Tensor, pools: tuple[str, ...], *, over_positions: bool) -> Tensor:
+    """Return the pools of a map and save in `ctx` what its gradient needs.
+
+    Outputs that are not used get no gradient instead of zeros.
+    """
+    ctx.layout, ctx.size, ctx.dtype, ctx.pools = require_layout(x), x.shape, x.dtype, pools
+    ctx.pool_size = ctx.layout.positions if over_positions else ctx.layout.channels
     ctx.set_materialize_grads(False)
-    pooled = pool(x, ctx.lies, pools, positions=positions)
-    ctx.save_for_backward(pooled.place)
+    pooled = pool_map(x, ctx.layout, pools, over_positions=over_positions)
+    ctx.save_for_backward(pooled.argmax)
     return pooled.values
 
 
-def of_pools(ctx: Any, g: Grad) -> tuple[Grad, Grad, Grad]:
-    """Return what the gradient of pools adds to the map's everywhere, what at single places, and at which."""
-    if g is None:
+def pool_grad_terms(ctx: Any, pools_grad: Grad) -> tuple[Grad, Grad, Grad]:
+    """Return shift, peak and peak index that the gradient of the pools adds to the gradient of the map."""
+    if pools_grad is None:
         return None, None, None
-    shift, peak = each_of(g.contiguous(), ctx.pools, ctx.shared_by)
+    shift, peak = split_pool_grads(pools_grad.contiguous(), ctx.pools, ctx.pool_size)
     return shift, peak, None if peak is None else ctx.saved_tensors[0]
 
 
-def each_of(g: Tensor, pools: tuple[str, ...], count: int) -> tuple[Grad, Grad]:
-    """Return the gradient of each of `count` values in a mean, and that of the greatest, of that of pools."""
-    each = dict(zip(pools, g.unbind(), strict=True))
-    return each["avg"] / count if "avg" in each else None, each.get("max")
+def split_pool_grads(
+    pools_grad: Tensor, pools: tuple[str, ...], pool_size: int
+) -> tuple[Grad, Grad]:
+    """Return the gradient of each of the `pool_size` values of a mean, and the gradient of the maximum."""
+    grads = dict(zip(pools, pools_grad.unbind(), strict=True))
+    return grads["avg"] / pool_size if "avg" in grads else None, grads.get("max")
 
 
-def lies(x: Tensor) -> Layout:
-    """Return the layout of a map that has one."""
-    found = layout_of(x)
-    assert found is not None
-    return found
+def gradient_carrier(x: Tensor, *size: int) -> Tensor:
+    """Return an output without values; it takes no memory and only receives a gradient."""
+    return x.new_zeros((), dtype=accumulator_dtype(x)).expand(size)
 
 
-def slot(x: Tensor, *size: int) -> Tensor:
-    """Return an output without values, which takes no memory."""
-    return x.new_zeros((), dtype=small_dtype(x)).expand(size)
-
-
-def present(ctx: Any, g: Grad) -> Tensor:
-    """Return the gradient of the map; it is zero where only the pools were used."""
+def grad_or_zeros(ctx: Any, g: Grad) -> Tensor:
+    """Return the gradient of the map in its layout; it is zero if only the pools were used."""
     if g is None:
         g = torch.zeros(ctx.size, dtype=ctx.dtype)
-    return alike(g, ctx.dtype, ctx.lies)
+    return match_layout(g, ctx.dtype, ctx.layout)

@@ -1,29 +1,83 @@
-"""Batch norm and the ReLU behind it, of maps that lie channels last, as few passes as it takes."""
+"""Batch norm and ReLU in one, for channels_last maps, with as few reads and writes of the map as possible."""
 
 from __future__ import annotations
 
-from ctypes import c_double, c_int64
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.autograd.graph import increment_version
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from foveal.kernels.bindings import call, small_dtype
-from foveal.kernels.dispatch import has_address
-
-STRIPS = 64  # as in batch_norm_relu.h
+from foveal.kernels.autograd import apply_function
+from foveal.kernels.bindings import call_kernel
+from foveal.kernels.constants import STRIPS
+from foveal.kernels.dispatch import supports_batch_norm, supports_map
 
 Grad = Tensor | None
 
 
-class NormReLU(torch.autograd.Function):
-    """ReLU of a map (N, C, H, W) normed by the mean and variance of its batch.
+def supports_batch_norm_relu(
+    norm: nn.BatchNorm2d, x: Tensor, *, added: Tensor | None = None
+) -> bool:
+    """Return True if `apply_batch_norm_relu` supports a map (N, C, H, W), a norm and a constant per channel.
 
-    The map is read twice and written once, and the same backward, with the gradient read beside it. Where the
-    ReLU was shut is computed again from the map, so that its output is not kept.
+    The norm is not called.
+    """
+    return can_normalize(norm, x) and supports_batch_norm(norm, x, added)
+
+
+def supports_conv_batch_norm_relu(conv: nn.Conv2d, norm: nn.BatchNorm2d, x: Tensor) -> bool:
+    """Return True if the bias of `conv` may be left out before `apply_batch_norm_relu` in training.
+
+    `x` is the input of the convolution, and neither module is called. A map that is contiguous in both
+    formats has a contiguous output, so it is left to plain operations.
+    """
+    return (
+        norm.training
+        and type(conv) is nn.Conv2d
+        and can_normalize(norm, x, conv)
+        and not x.is_contiguous()
+    )
+
+
+def can_normalize(norm: nn.BatchNorm2d, x: Tensor, *skipped: nn.Module) -> bool:
+    """Return True if the kernel supports dtype, layout and mode, whatever the number of channels."""
+    return (
+        type(norm) is nn.BatchNorm2d
+        and supports_map(x, skipped=(norm, *skipped))
+        and x.is_contiguous(memory_format=torch.channels_last)
+        and (norm.training or not torch.is_grad_enabled())  # no gradient for fixed statistics
+    )
+
+
+def apply_batch_norm_relu(
+    norm: nn.BatchNorm2d, x: Tensor, *, added: Tensor | None = None
+) -> Tensor:
+    """Return `relu(norm(x + added))`, with one value of `added` per channel.
+
+    In training this updates the running statistics of `norm`.
+    """
+    mean, variance = norm.running_mean, norm.running_var
+    assert mean is not None
+    assert variance is not None
+    if not norm.training:
+        mean = mean if added is None else mean - added
+        return normalize_relu(x, mean, norm.weight * (variance + norm.eps).rsqrt(), norm.bias)
+    assert norm.num_batches_tracked is not None
+    norm.num_batches_tracked.add_(1)
+    out: Tensor = apply_function(
+        BatchNormReLUFunction, x, added, norm.weight, norm.bias, mean, variance, norm.momentum,
+        norm.eps,
+    )  # fmt: skip
+    return out
+
+
+class BatchNormReLUFunction(torch.autograd.Function):
+    """ReLU of a map (N, C, H, W) normalized by the mean and variance of its batch.
+
+    Forward reads the map twice and writes it once; backward does the same and also reads the gradient twice.
+    Backward computes again where the ReLU was off, so the output is not saved.
     """
 
     @staticmethod
@@ -31,69 +85,52 @@ class NormReLU(torch.autograd.Function):
         ctx: Any, x: Tensor, added: Grad, weight: Tensor, bias: Tensor, running_mean: Tensor,
         running_variance: Tensor, momentum: float, eps: float,
     ) -> Tensor:  # fmt: skip
-        """Return relu((x - mean) / sqrt(variance + eps) * weight + bias); the running ones (C,) follow.
+        """Return relu((x - mean) / sqrt(variance + eps) * weight + bias); update the running statistics (C,).
 
-        What is `added` to x, (C,), goes with the mean: it shows in the running one alone, and its gradient
-        is zero.
+        Adding a constant `added` (C,) to x would only shift the mean: it affects the running mean alone, and
+        its gradient is zero.
         """
-        y, mean, inverse = torch.empty_like(x), torch.empty_like(weight), torch.empty_like(weight)
-        call(
-            "norm_relu_forward", x.dtype, *rows_of(x), x, added, weight, bias, c_double(eps),
-            c_double(momentum), running_mean, running_variance, room_for(weight), mean, inverse, y,
+        y, mean, inverse_std = (
+            torch.empty_like(x),
+            torch.empty_like(weight),
+            torch.empty_like(weight),
+        )
+        call_kernel(
+            "batch_norm_relu_forward", x.dtype, *matrix_sizes(x), x, added, weight, bias, eps,
+            momentum, running_mean, running_variance, scratch_buffer(weight), mean, inverse_std, y,
         )  # fmt: skip
         increment_version((running_mean, running_variance))
-        ctx.save_for_backward(x, weight, bias, mean, inverse)
+        ctx.save_for_backward(x, weight, bias, mean, inverse_std)
         return y
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, g: Tensor) -> tuple[Grad, ...]:
-        """Return the gradients of map, what was added, weight and bias."""
-        x, weight, bias, mean, inverse = ctx.saved_tensors
+        """Return the gradients of map, `added`, weight and bias."""
+        x, weight, bias, mean, inverse_std = ctx.saved_tensors
         g = g.to(x.dtype).contiguous(memory_format=torch.channels_last)
-        y = torch.empty_like(x) if ctx.needs_input_grad[0] else None
-        of_weight, of_bias = torch.empty_like(mean), torch.empty_like(mean)
-        call(
-            "norm_relu_backward", x.dtype, *rows_of(x), g, x, weight, bias, mean, inverse,
-            room_for(weight), of_weight, of_bias, y,
+        x_grad = torch.empty_like(x) if ctx.needs_input_grad[0] else None
+        weight_grad, bias_grad = torch.empty_like(mean), torch.empty_like(mean)
+        call_kernel(
+            "batch_norm_relu_backward", x.dtype, *matrix_sizes(x), g, x, weight, bias, mean,
+            inverse_std, scratch_buffer(weight), weight_grad, bias_grad, x_grad,
         )  # fmt: skip
-        of_added = torch.zeros_like(mean) if ctx.needs_input_grad[1] else None
-        return y, of_added, of_weight, of_bias, None, None, None, None
+        added_grad = torch.zeros_like(mean) if ctx.needs_input_grad[1] else None
+        return x_grad, added_grad, weight_grad, bias_grad, None, None, None, None
 
 
-def norm_relu(x: Tensor, mean: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
-    """Return relu((x - mean) * scale + bias); all but x are (C,)."""
+def normalize_relu(x: Tensor, mean: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
+    """Return relu((x - mean) * scale + bias) of a channels_last map; the other tensors are (C,)."""
     y = torch.empty_like(x)
-    call("norm_relu", x.dtype, *rows_of(x), x, mean, scale, bias, y)
+    call_kernel("normalize_relu", x.dtype, *matrix_sizes(x), x, mean, scale, bias, y)
     return y
 
 
-def rows_of(x: Tensor) -> tuple[c_int64, c_int64]:
-    """Return positions of all images, and channels."""
-    return c_int64(x.numel() // x.shape[1]), c_int64(x.shape[1])
+def matrix_sizes(x: Tensor) -> tuple[int, int]:
+    """Return the number of positions of all images, and of channels."""
+    return x.numel() // x.shape[1], x.shape[1]
 
 
-def room_for(values: Tensor) -> Tensor:
-    """Return where strips put their sums, with a row to spare."""
-    return values.new_empty((2 * STRIPS + 1, len(values)))
-
-
-def passes_know(norm: _BatchNorm, x: Tensor, *others: Tensor | None) -> bool:
-    """Say whether passes may norm a map (N, C, H, W) as this norm does; `others` have a value a channel too.
-
-    The rest is torch's, and its errors.
-    """
-    values = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
-    return (
-        x.shape[1] == norm.num_features
-        and x.numel() > x.shape[1]  # one value has no variance
-        and norm.momentum is not None
-        and norm.track_running_stats
-        and all(value is not None and fits(value, x) for value in values)
-        and all(fits(other, x) for other in others if other is not None)
-    )
-
-
-def fits(value: Tensor, x: Tensor) -> bool:
-    """Say whether a pass over a map may read a value a channel."""
-    return value.dtype == small_dtype(x) and has_address(value, x)
+def scratch_buffer(per_channel: Tensor) -> Tensor:
+    """Return memory for two sums per strip and channel, and one more row."""
+    return per_channel.new_empty((2 * STRIPS + 1, len(per_channel)))

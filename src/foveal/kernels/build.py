@@ -1,17 +1,17 @@
-"""The passes over feature maps in C, compiled once a machine and kept in the cache folder.
+"""The library of native CPU kernels, compiled once per machine and stored in the cache folder.
 
-The code needs no header of torch or Python. It is linked without a library of threads: it takes the one
-that torch has loaded, so that both use the same threads and not two sets of them.
+The code needs no header of torch or Python. It is linked without an OpenMP library: it uses the one that torch
+has loaded, so that both share one pool of threads.
 """
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import os
 import shutil
 import subprocess
 import tempfile
+from ctypes import CDLL
 from functools import cache
 from pathlib import Path
 
@@ -19,17 +19,11 @@ import torch
 
 from foveal.atomic import atomic_write
 from foveal.cache_folder import get_cache_folder
+from foveal.kernels.constants import COMPILER_DEFINITIONS
 from foveal.machine import get_processor_name
 
-HERE = Path(__file__).parent
-SOURCES = (
-    "kernels.c",
-    "map_kernels.inc.h",
-    "batch_norm_relu.h",
-    "small_conv.h",
-    "channel_mlp.h",
-    "max_pool.h",
-)
+SOURCE_FOLDER = Path(__file__).parent / "csrc"
+MAIN_SOURCE = SOURCE_FOLDER / "kernels.c"
 OPTIONS = (
     "-O3",
     "-march=native",
@@ -38,44 +32,51 @@ OPTIONS = (
     "-fopenmp",
     "-fPIC",
     "-Wno-psabi",
+    *COMPILER_DEFINITIONS,
 )
 COMPILERS = ("cc", "gcc", "clang")
 
 
 @cache
-def library() -> ctypes.CDLL | str:
-    """Return the compiled passes, or why there are none."""
+def load_library() -> CDLL | str:
+    """Return the library of kernels, compiled if necessary, or the reason why there is none."""
     if os.name != "posix":
         return "they are built on Linux and macOS only"
-    path = built_path()
+    path = library_path()
     try:
         if not path.exists():
             compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
             if compiler is None:
                 return "there is no C compiler"
-            build(compiler, path)
-        return ctypes.CDLL(str(path))
+            compile_library(compiler, path)
+        return CDLL(str(path))
     except subprocess.CalledProcessError as error:
-        lines = error.stderr.strip().splitlines() or ["without a word"]
+        lines = error.stderr.strip().splitlines() or ["no error message"]
         return f"{error.cmd[0]} failed: {lines[0]}"
-    except OSError as error:  # also where the library of threads is not there to be found
+    except OSError as error:  # for example, the OpenMP library is missing
         return str(error)
 
 
-def built_path() -> Path:
-    """Return where the library is kept, under a name of all that it depends on."""
-    parts = [*((HERE / name).read_bytes() for name in SOURCES), *map(str.encode, OPTIONS)]
-    parts += [get_processor_name().encode(), torch.__version__.encode()]
-    return get_cache_folder() / f"gates-{hashlib.sha256(b'|'.join(parts)).hexdigest()[:16]}.so"
+def unavailable_reason() -> str | None:
+    """Return the reason why this machine has no native kernels, or None if it has them."""
+    library = load_library()
+    return library if isinstance(library, str) else None
 
 
-def build(compiler: str, path: Path) -> None:
-    """Compile and link, aside: several processes may do so at once."""
+def library_path() -> Path:
+    """Return the path of the library; its name is a hash of everything that the binary depends on."""
+    parts = [path.read_bytes() for path in sorted(SOURCE_FOLDER.iterdir())]
+    parts += [*map(str.encode, OPTIONS), get_processor_name().encode(), torch.__version__.encode()]
+    return get_cache_folder() / f"kernels-{hashlib.sha256(b'|'.join(parts)).hexdigest()[:16]}.so"
+
+
+def compile_library(compiler: str, path: Path) -> None:
+    """Compile and link the library, then move it to `path`; several processes may do so at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, atomic_write(path) as aside:
-        compiled = Path(folder) / "gates.o"
+    with tempfile.TemporaryDirectory() as folder, atomic_write(path) as temporary:
+        compiled = Path(folder) / "kernels.o"
         for command in (
-            [compiler, *OPTIONS, "-c", str(HERE / SOURCES[0]), "-o", str(compiled)],
-            [compiler, "-shared", str(compiled), "-o", str(aside)],
+            [compiler, *OPTIONS, "-c", str(MAIN_SOURCE), "-o", str(compiled)],
+            [compiler, "-shared", str(compiled), "-o", str(temporary)],
         ):
             subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603

@@ -1,30 +1,57 @@
-"""The small network of channel attention, often of so few values that asking a library takes longer."""
+"""The MLP of channel attention; it often has so few values that calling a library takes longer."""
 
 from __future__ import annotations
 
-from ctypes import c_int64
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from foveal.kernels.bindings import call
+from foveal.kernels.autograd import apply_function
+from foveal.kernels.bindings import call_kernel
+from foveal.kernels.dispatch import supports
+from foveal.kernels.layout import accumulator_dtype
 
-FEW = 4096  # weights of a layer; with more of them a library is faster
+MAX_WEIGHTS = 4096
+"""Weights of one layer; above that a library is faster."""
 
 Grad = Tensor | None
 
 
-class SummedMLP(torch.autograd.Function):
-    """What a network of one hidden layer, C -> R -> C with a ReLU between, gives of each pool, summed."""
+def supports_channel_mlp(pooled: Tensor, reduce: nn.Linear, expand: nn.Linear) -> bool:
+    """Return True if `apply_channel_mlp` supports the pools (N, P, C) and the layers, which are not called."""
+    if not type(reduce) is type(expand) is nn.Linear:
+        return False
+    values = (reduce.weight, reduce.bias, expand.weight, expand.bias)
+    return (
+        supports(pooled, *values, skipped=(reduce, expand))
+        and pooled.dim() == 3
+        and pooled.shape[2] == reduce.in_features == expand.out_features
+        and reduce.out_features == expand.in_features
+        and pooled.dtype == accumulator_dtype(pooled)
+        and all(value.dtype == pooled.dtype for value in values if value is not None)
+    )
+
+
+def apply_channel_mlp(pooled: Tensor, reduce: nn.Linear, expand: nn.Linear) -> Tensor:
+    """Return the sum over pools of `expand(relu(reduce(pool)))`: (N, C) for pools (N, P, C)."""
+    out: Tensor = apply_function(
+        ChannelMLPFunction, pooled.transpose(0, 1).contiguous(),
+        reduce.weight, reduce.bias, expand.weight, expand.bias,
+    )  # fmt: skip
+    return out
+
+
+class ChannelMLPFunction(torch.autograd.Function):
+    """The sum over pools of an MLP, C -> R -> C with one hidden layer and a ReLU."""
 
     @staticmethod
     def forward(
         ctx: Any, pooled: Tensor, reduce: Tensor, reduce_bias: Grad, expand: Tensor, expand_bias: Grad
     ) -> Tensor:  # fmt: skip
-        """Return (N, C) of pools (P, N, C), weights (R, C) and (C, R), biases (R,) and (C,)."""
-        y, *hidden = summed_mlp(pooled, reduce, reduce_bias, expand, expand_bias)
+        """Return (N, C) for pools (P, N, C), weights (R, C) and (C, R), and biases (R,) and (C,)."""
+        y, *hidden = mlp_forward(pooled, reduce, reduce_bias, expand, expand_bias)
         ctx.save_for_backward(pooled, reduce, expand, *hidden)
         return y
 
@@ -32,48 +59,50 @@ class SummedMLP(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, g: Tensor) -> tuple[Grad, ...]:
         """Return the gradients of pools, weights and biases."""
-        found = summed_mlp_backward(g.contiguous(), *ctx.saved_tensors)
-        wanted = zip(found, ctx.needs_input_grad, strict=True)
-        return tuple(value if needed else None for value, needed in wanted)
+        grads = mlp_backward(g.contiguous(), *ctx.saved_tensors)
+        pairs = zip(grads, ctx.needs_input_grad, strict=True)
+        return tuple(grad if is_needed else None for grad, is_needed in pairs)
 
 
-def summed_mlp(
+def mlp_forward(
     pooled: Tensor, reduce: Tensor, reduce_bias: Grad, expand: Tensor, expand_bias: Grad
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return (N, C), the hidden layer (P, N, R), and its sum over pools (N, R)."""
+    """Return the output (N, C), the hidden layer (P, N, R), and its sum over pools (N, R)."""
     pools, images, channels = pooled.shape
-    if reduce.numel() > FEW:
+    if reduce.numel() > MAX_WEIGHTS:
         with torch.autocast("cpu", enabled=False):
             hidden = torch.nn.functional.linear(pooled, reduce, reduce_bias).relu_()
-            total = hidden.sum(0)
-            y = total @ expand.t()
-        return y if expand_bias is None else y.add_(expand_bias, alpha=pools), hidden, total
+            hidden_sum = hidden.sum(0)
+            y = hidden_sum @ expand.t()
+        return y if expand_bias is None else y.add_(expand_bias, alpha=pools), hidden, hidden_sum
     reduce, expand = reduce.contiguous(), expand.contiguous()
     hidden = pooled.new_empty((pools, images, len(reduce)))
-    total, y = pooled.new_empty((images, len(reduce))), pooled.new_empty((images, channels))
-    call(
-        "mlp", pooled.dtype, *map(c_int64, (*pooled.shape, len(reduce))), pooled, reduce,
-        reduce_bias, expand, expand_bias, torch.empty_like(reduce), hidden, total, y,
+    hidden_sum = pooled.new_empty((images, len(reduce)))
+    y, transposed = pooled.new_empty((images, channels)), torch.empty_like(reduce)
+    call_kernel(
+        "channel_mlp_forward", pooled.dtype, *pooled.shape, len(reduce), pooled, reduce,
+        reduce_bias, expand, expand_bias, transposed, hidden, hidden_sum, y,
     )  # fmt: skip
-    return y, hidden, total
+    return y, hidden, hidden_sum
 
 
-def summed_mlp_backward(
-    g: Tensor, pooled: Tensor, reduce: Tensor, expand: Tensor, hidden: Tensor, total: Tensor
+def mlp_backward(
+    g: Tensor, pooled: Tensor, reduce: Tensor, expand: Tensor, hidden: Tensor, hidden_sum: Tensor
 ) -> tuple[Tensor, ...]:
-    """Return the gradients of pools, weights and biases, in the order of the arguments."""
-    if reduce.numel() > FEW:
+    """Return the gradients of pools, weights and biases, in the order of the arguments of forward."""
+    if reduce.numel() > MAX_WEIGHTS:
         with torch.autocast("cpu", enabled=False):
-            given = torch.where(hidden <= 0, 0.0, g @ expand)
-            rows = given.flatten(0, 1)
-            of_weights = (rows.t() @ pooled.flatten(0, 1), rows.sum(0), g.t() @ total)
-            return given @ reduce, *of_weights, g.sum(0).mul_(len(pooled))
-    (width, channels), new = reduce.shape, reduce.new_empty
+            hidden_grad = torch.where(hidden <= 0, 0.0, g @ expand)
+            rows = hidden_grad.flatten(0, 1)
+            weight_grads = (rows.t() @ pooled.flatten(0, 1), rows.sum(0), g.t() @ hidden_sum)
+            return hidden_grad @ reduce, *weight_grads, g.sum(0).mul_(len(pooled))
+    width, channels = reduce.shape
     reduce, expand = reduce.contiguous(), expand.contiguous()
     shapes = (pooled.shape, (width, channels), (width,), (channels, width), (channels,))
-    found = [new(shape) for shape in shapes]
-    call(
-        "mlp_backward", pooled.dtype, *map(c_int64, (*pooled.shape, width)), g, pooled, reduce,
-        expand, hidden, total, torch.empty_like(reduce), torch.empty_like(hidden), *found,
+    grads = [reduce.new_empty(shape) for shape in shapes]
+    transposed, hidden_grad = torch.empty_like(reduce), torch.empty_like(hidden)
+    call_kernel(
+        "channel_mlp_backward", pooled.dtype, *pooled.shape, width, g, pooled, reduce, expand,
+        hidden, hidden_sum, transposed, hidden_grad, *grads,
     )  # fmt: skip
-    return tuple(found)
+    return tuple(grads)

@@ -1,26 +1,27 @@
-"""Whether gates take the fast path: where it can be taken, and is not switched off."""
+"""The rule that decides between native kernels and plain operations: `supports` and its parts.
+
+Each kernel adds its own conditions in a function `supports_...` that begins with `supports` or
+`supports_map`. The decision is made in the forward pass; the backward pass belongs to the autograd function
+that forward has chosen.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from foveal.errors import UsageError
-from foveal.kernels.bindings import NAMES, layout_of
-from foveal.kernels.build import library
+from foveal.kernels.bindings import DTYPE_NAMES
+from foveal.kernels.build import unavailable_reason
+from foveal.kernels.layout import accumulator_dtype, find_layout
 
 _enabled: ContextVar[bool] = ContextVar("foveal_native_kernels", default=True)
-
-
-def unavailable_reason() -> str | None:
-    """Return why this machine has no native kernels, None if it has them."""
-    found = library()
-    return found if isinstance(found, str) else None
 
 
 @contextmanager
@@ -35,7 +36,7 @@ def native_kernels(enabled: bool) -> Iterator[None]:
         UsageError: `enabled` is true and this machine has no native kernels.
 
     >>> from foveal.attention import create
-    >>> gate = create("series", 8)
+    >>> gate = create("cbam", 8)
     >>> with native_kernels(False):
     ...     out = gate(torch.ones(2, 8, 5, 4))
     """
@@ -49,36 +50,57 @@ def native_kernels(enabled: bool) -> Iterator[None]:
         _enabled.reset(token)
 
 
-def takes_fast_path(x: Tensor, *modules: nn.Module) -> bool:
-    """Say whether a map may take the fast path through modules that are not called on the way."""
-    return may_take_passes(x, *modules) and x.dim() == 4 and layout_of(x) is not None
+def supports(x: Tensor, *others: Tensor | None, skipped: Iterable[nn.Module] = ()) -> bool:
+    """Return True if native kernels may compute from `x` and `others`.
 
-
-def may_take_passes(x: Tensor, *modules: nn.Module) -> bool:
-    """Say the same of a tensor of any shape, however it lies."""
+    `skipped` are the modules that are not called on the way, so they must have no hooks. A tensor in `others`
+    may be None if it is optional.
+    """
     return (
-        not traced()  # first: nothing below may be recorded by a trace
+        not is_being_traced()  # first: no trace may record the questions below
         and _enabled.get()
         and type(x) is Tensor
-        and x.device.type == "cpu"
-        and x.dtype in NAMES
+        and has_backend(x)
+        and all(is_kernel_readable(other, x) for other in others if other is not None)
+        and not any(map(has_hooks, skipped))
+    )
+
+
+def supports_map(x: Tensor, *others: Tensor | None, skipped: Iterable[nn.Module] = ()) -> bool:
+    """Return True if `supports` holds and `x` is a map (N, C, H, W) with a supported memory format."""
+    return supports(x, *others, skipped=skipped) and x.dim() == 4 and find_layout(x) is not None
+
+
+def supports_batch_norm(norm: _BatchNorm, x: Tensor, *others: Tensor | None) -> bool:
+    """Return True if kernels support the configuration of a batch norm for a map (N, C, H, W).
+
+    `others` are further tensors with one value per channel. In all other cases the caller falls back to
+    PyTorch, which raises its usual errors.
+    """
+    return (
+        x.shape[1] == norm.num_features
+        and x.numel() > x.shape[1]  # the variance of a single value is undefined
+        and has_readable_statistics(norm, x)
+        and all(is_per_channel(value, x) for value in batch_norm_values(norm))
+        and all(is_per_channel(other, x) for other in others if other is not None)
+    )
+
+
+def has_backend(x: Tensor) -> bool:
+    """Return True if there are kernels for the device and dtype of a tensor that is not empty."""
+    return (
+        x.device.type == "cpu"
+        and x.dtype in DTYPE_NAMES
         and x.numel() > 0
-        and not any(map(has_hooks, modules))
         and unavailable_reason() is None
     )
 
 
-def has_address(value: Tensor, x: Tensor) -> bool:
-    """Say whether a pass over `x` may read a value: an ordinary tensor on the same device."""
-    return (
-        type(value) in (Tensor, nn.Parameter)
-        and value.device == x.device
-        and (value.dim() != 1 or value.is_contiguous())
-    )
+def is_being_traced() -> bool:
+    """Return True while operations are traced (compile, export, functorch, dispatch modes).
 
-
-def traced() -> bool:
-    """Say whether somebody takes note of the operations, who would not see what a pass does."""
+    A kernel is invisible to a trace.
+    """
     return bool(
         torch.compiler.is_compiling()
         or torch._C._get_tracing_state() is not None
@@ -88,8 +110,43 @@ def traced() -> bool:
 
 
 def has_hooks(module: nn.Module) -> bool:
-    """Say whether a module has hooks, or a `forward` put in its place, which run only if it is called."""
+    """Return True if a module has hooks or a replaced `forward`, which run only if the module is called."""
     return bool(
         module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
         or module._backward_pre_hooks or "forward" in vars(module)
     )  # fmt: skip
+
+
+def is_kernel_readable(value: Tensor, x: Tensor) -> bool:
+    """Return True if a kernel over `x` may read `value`: an ordinary tensor on the same device.
+
+    A vector must be contiguous as well; other tensors are copied where necessary.
+    """
+    return (
+        type(value) in (Tensor, nn.Parameter)
+        and value.device == x.device
+        and (value.dim() != 1 or value.is_contiguous())
+    )
+
+
+def has_readable_statistics(norm: _BatchNorm, x: Tensor) -> bool:
+    """Return True if a batch norm has weights and running statistics that kernels over `x` may read."""
+    return (
+        norm.momentum is not None
+        and bool(norm.track_running_stats)
+        and all(
+            value is not None and is_kernel_readable(value, x) for value in batch_norm_values(norm)
+        )
+    )
+
+
+def is_per_channel(value: Tensor | None, x: Tensor) -> bool:
+    """Return True if a kernel over `x` may read a vector with one value per channel."""
+    return (
+        value is not None and value.dtype == accumulator_dtype(x) and is_kernel_readable(value, x)
+    )
+
+
+def batch_norm_values(norm: _BatchNorm) -> tuple[Tensor | None, ...]:
+    """Return weight, bias, running mean and running variance of a batch norm."""
+    return norm.weight, norm.bias, norm.running_mean, norm.running_var

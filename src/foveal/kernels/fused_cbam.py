@@ -1,133 +1,267 @@
-"""Channel and spatial attention in series, as one function of the map and the weights.
+"""Fused CBAM: channel and spatial attention as one autograd function of the map and the weights.
 
-Between the passes over the map lie many small steps, and what autograd and the calls of modules take for
-each would be as much as the passes over a small map.
+Many small operations run between the kernels over the map. For a small map, the overhead of autograd and of
+module calls for them would be as large as the kernels.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from foveal.kernels.autograd import each_of, lies
-from foveal.kernels.bindings import Terms, alike, dot, pool, scale, spread
-from foveal.kernels.channel_mlp import summed_mlp, summed_mlp_backward
-from foveal.kernels.small_conv import convolved, convolved_backward, normed, normed_backward
+from foveal.kernels.autograd import apply_function, split_pool_grads
+from foveal.kernels.channel_mlp import mlp_backward, mlp_forward
+from foveal.kernels.dispatch import has_readable_statistics, is_kernel_readable
+from foveal.kernels.gate_ops import supports_pools
+from foveal.kernels.layout import accumulator_dtype, match_layout, require_layout
+from foveal.kernels.map_kernels import (
+    GradientTerms,
+    dot_maps,
+    pool_map,
+    scale_map,
+    weighting_backward,
+)
+from foveal.kernels.small_batch_norm import batch_norm_backward, batch_norm_forward
+from foveal.kernels.small_conv import conv_backward, conv_forward
 
 Grad = Tensor | None
 sigmoid_backward = torch.ops.aten.sigmoid_backward
 
 
-class Norm(NamedTuple):
-    """A batch norm but for its weights; it takes its running statistics as they are where `fixed`."""
+class CBAMConfig(NamedTuple):
+    """Options of a CBAM: pools and activation of each gate, and the dilation of the spatial convolution."""
+
+    channel_pools: tuple[str, ...]
+    channel_activation: str
+    spatial_pools: tuple[str, ...]
+    spatial_activation: str
+    dilation: int
+
+
+class CBAMWeights(NamedTuple):
+    """Weights of a CBAM in the order of computation, None for a missing bias or norm.
+
+    Shapes: (R, C), (R,), (C, R), (C,), (1, pools, K, K), (1,), (1,), (1,).
+    """
+
+    reduce: Tensor
+    reduce_bias: Tensor | None
+    expand: Tensor
+    expand_bias: Tensor | None
+    kernel: Tensor
+    kernel_bias: Tensor | None
+    norm_weight: Tensor | None
+    norm_bias: Tensor | None
+
+
+class NormState(NamedTuple):
+    """Running statistics and options of a batch norm; it normalizes by the running statistics if `is_fixed`."""
 
     mean: Tensor
     variance: Tensor
     momentum: float
     eps: float
-    fixed: bool
+    is_fixed: bool
 
 
-class Settings(NamedTuple):
-    """What the gates are but for their weights: pools of both, and the convolution's dilation and norm."""
+def supports_fused_cbam(
+    x: Tensor,
+    config: CBAMConfig,
+    weights: CBAMWeights,
+    norm: _BatchNorm | None,
+    skipped: Iterable[nn.Module],
+) -> bool:
+    """Return True if `apply_fused_cbam` supports the map, options, weights and norm.
 
-    pools: tuple[str, ...]
-    planes: tuple[str, ...]
-    dilation: int
-    norm: Norm | None
+    `skipped` are the modules that are not called, so they must have no hooks.
+    """
+    return (
+        config.channel_activation == config.spatial_activation == "sigmoid"
+        and supports_pools(x, config.channel_pools, config.spatial_pools, skipped=skipped)
+        and all(supports_weight(weight, x) for weight in weights if weight is not None)
+        and shapes_match(x, config, weights)
+        and (norm is None or supports_spatial_norm(norm, x))
+    )
 
 
-class WeighInSeries(torch.autograd.Function):
-    """Weigh a map by channel, and what that gives by position, without writing it."""
+def supports_weight(weight: Tensor, x: Tensor) -> bool:
+    """Return True if kernels over `x` may read a weight and PyTorch would accept it together with `x`."""
+    return is_kernel_readable(weight, x) and (
+        weight.dtype == x.dtype or torch.is_autocast_enabled("cpu")
+    )
+
+
+def shapes_match(x: Tensor, config: CBAMConfig, weights: CBAMWeights) -> bool:
+    """Return True if the weights match `x`. If not, plain operations raise PyTorch's usual error."""
+    width, channels = weights.reduce.shape
+    layers = zip(weights[::2], weights[1::2], strict=True)
+    return (
+        channels == x.shape[1]
+        and weights.expand.shape == (channels, width)
+        and weights.kernel.shape[:2] == (1, len(config.spatial_pools))
+        and all(
+            weight is None or bias is None or len(bias) == len(weight) for weight, bias in layers
+        )
+    )
+
+
+def supports_spatial_norm(norm: _BatchNorm, x: Tensor) -> bool:
+    """Return True if kernels support the batch norm of the single-channel spatial logits of `x`."""
+    return (
+        norm.num_features == 1
+        and has_readable_statistics(norm, x)
+        and (
+            not norm.training
+            or (norm.running_mean is not None and norm.running_mean.dtype == accumulator_dtype(x))
+        )
+    )
+
+
+def apply_fused_cbam(
+    x: Tensor, config: CBAMConfig, weights: CBAMWeights, norm: _BatchNorm | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the weighted map, the channel attention (N, C) and the spatial attention (N, P).
+
+    In training this updates the running statistics of `norm`.
+    """
+    dtype = accumulator_dtype(x)
+    cast = [None if weight is None else weight.to(dtype) for weight in weights]
+    state = None if norm is None else batch_norm_state(norm, x)
+    out: tuple[Tensor, Tensor, Tensor] = apply_function(FusedCBAM, x, config, state, *cast)
+    return out
+
+
+def batch_norm_state(norm: _BatchNorm, x: Tensor) -> NormState:
+    """Return the state of a norm for the spatial logits of `x`; in training, count the batch."""
+    is_fixed = not norm.training or x.numel() == x.shape[1]  # one value has no variance
+    mean, variance, momentum = norm.running_mean, norm.running_var, norm.momentum
+    assert mean is not None
+    assert variance is not None
+    assert momentum is not None
+    if not is_fixed and norm.num_batches_tracked is not None:
+        norm.num_batches_tracked.add_(1)
+    dtype = accumulator_dtype(x)
+    return NormState(mean.to(dtype), variance.to(dtype), momentum, norm.eps, is_fixed)
+
+
+class FusedCBAM(torch.autograd.Function):
+    """A map weighted per channel and then per position, without writing the map between the two."""
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, settings: Settings, reduce: Tensor, reduce_bias: Grad, expand: Tensor,
-        expand_bias: Grad, kernel: Tensor, kernel_bias: Grad, norm_weight: Grad, norm_bias: Grad,
+        ctx: Any, x: Tensor, config: CBAMConfig, norm: NormState | None, reduce: Tensor,
+        reduce_bias: Grad, expand: Tensor, expand_bias: Grad, kernel: Tensor, kernel_bias: Grad,
+        norm_weight: Grad, norm_bias: Grad,
     ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-        """Return the map weighed, and both maps it is weighed by, (N, C) and (N, P).
-
-        The weights are those of `SummedMLP`, `Convolve` and `NormPlanes`.
-        """
-        layout = lies(x)
-        channels = pool(x, layout, settings.pools, positions=True)
-        logits, *hidden = summed_mlp(channels.values, reduce, reduce_bias, expand, expand_bias)
-        by_channel = logits.sigmoid_()
-        planes = pool(x, layout, settings.planes, positions=False, by_channel=by_channel)
-        stacked = planes.values.transpose(0, 1).view(len(x), -1, *x.shape[2:])
-        raw, padded = convolved(stacked, kernel, kernel_bias, settings.dilation)
-        logits, *moments = normed_by(settings.norm, raw, norm_weight, norm_bias)
-        by_position = logits.sigmoid().flatten(1)
-        ctx.layout, ctx.settings = layout, settings
+        """Return the weighted map, and both maps that it is weighted by, (N, C) and (N, P)."""
+        layout = require_layout(x)
+        channel_pools = pool_map(x, layout, config.channel_pools, over_positions=True)
+        logits, *hidden = mlp_forward(
+            channel_pools.values, reduce, reduce_bias, expand, expand_bias
+        )
+        channel = logits.sigmoid_()
+        spatial_pools = pool_map(
+            x, layout, config.spatial_pools, over_positions=False, channel_weights=channel
+        )
+        stacked = spatial_pools.values.transpose(0, 1).view(len(x), -1, *x.shape[2:])
+        convolved, padded = conv_forward(stacked, kernel, kernel_bias, config.dilation)
+        logits, *statistics = norm_forward(norm, convolved, norm_weight, norm_bias)
+        spatial = logits.sigmoid().flatten(1)
+        ctx.layout, ctx.config, ctx.norm = layout, config, norm
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(
-            x, by_channel, by_position, channels.values, channels.place, planes.place, reduce,
-            expand, kernel, norm_weight, padded, raw, *hidden, *moments,
+            x, channel, spatial, channel_pools.values, channel_pools.argmax, spatial_pools.argmax,
+            reduce, expand, kernel, norm_weight, padded, convolved, *hidden, *statistics,
         )  # fmt: skip
-        return scale(x, layout, by_channel, by_position), by_channel, by_position
+        return scale_map(x, layout, channel, spatial), channel, spatial
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, g: Grad, of_channels: Grad, of_positions: Grad) -> tuple[Grad, ...]:
+    def backward(ctx: Any, g: Grad, channel_grad: Grad, spatial_grad: Grad) -> tuple[Grad, ...]:
         """Return the gradients of the map and all weights: first through the spatial gate, then the other."""
         (
-            x, by_channel, by_position, pooled, place, plane_place, reduce, expand, kernel,
-            norm_weight, padded, raw, hidden, total, *moments,
+            x, channel, spatial, channel_pooled, channel_argmax, spatial_argmax, reduce, expand,
+            kernel, norm_weight, padded, convolved, hidden, hidden_sum, *statistics,
         ) = ctx.saved_tensors  # fmt: skip
-        layout, settings, (images, _, height, width) = ctx.layout, ctx.settings, x.shape
-        g = alike(torch.zeros_like(x) if g is None else g, x.dtype, layout)
-        of_position = dot(g, x, layout, positions=False, weights=by_channel)
-        of_position = of_position if of_positions is None else of_position.add_(of_positions)
-        logits = sigmoid_backward(of_position, by_position).view(images, 1, height, width)
-        of_raw, *of_norm = normed_by_backward(settings.norm, logits, raw, norm_weight, *moments)
-        of_planes = raw.new_empty((len(settings.planes), images, height, width))
-        by_image = of_planes.transpose(0, 1)
-        of_kernel = convolved_backward(
-            of_raw, padded, kernel, settings.dilation, by_image.shape, by_image
+        layout, config, (images, _, height, width) = ctx.layout, ctx.config, x.shape
+        g = match_layout(torch.zeros_like(x) if g is None else g, x.dtype, layout)
+
+        # Spatial gate: through the sigmoid, the norm, the convolution and the pools over channels.
+        terms = GradientTerms(channel)
+        of_spatial = add_grad(
+            dot_maps(g, x, layout, over_positions=False, terms=terms), spatial_grad
         )
-        of_kernel_bias = summed(of_raw) if ctx.needs_input_grad[7] else None
-        shift, peak = each_of(of_planes.flatten(2), settings.planes, layout.channels)
-        position = Terms(by_position, shift, peak, plane_place)
-        of_channel = dot(g, x, layout, positions=True, weights=by_position, shift=shift,
-                         peak=peak, place=position.place)  # fmt: skip
-        of_channel = of_channel if of_channels is None else of_channel.add_(of_channels)
-        of_logits = sigmoid_backward(of_channel, by_channel)
-        of_pools, *of_mlp = summed_mlp_backward(of_logits, pooled, reduce, expand, hidden, total)
-        found: list[Grad] = [None, None, *of_mlp, of_kernel, of_kernel_bias, *of_norm]
+        logits_grad = sigmoid_backward(of_spatial, spatial).view(images, 1, height, width)
+        convolved_grad, *norm_grads = norm_backward(
+            ctx.norm, logits_grad, convolved, norm_weight, *statistics
+        )
+        pools_grad = convolved.new_empty((len(config.spatial_pools), images, height, width))
+        stacked_grad = pools_grad.transpose(0, 1)
+        kernel_grad = conv_backward(
+            convolved_grad, padded, kernel, config.dilation, stacked_grad.shape, stacked_grad
+        )
+        kernel_bias_grad = sum_single_channel(convolved_grad) if ctx.needs_input_grad[8] else None
+        shift_and_peak = split_pool_grads(
+            pools_grad.flatten(2), config.spatial_pools, layout.channels
+        )
+        spatial_terms = GradientTerms(spatial, *shift_and_peak, spatial_argmax)
+
+        # Channel gate: through the sigmoid, the MLP and the pools over positions.
+        of_channel = dot_maps(g, x, layout, over_positions=True, terms=spatial_terms)
+        logits_grad = sigmoid_backward(add_grad(of_channel, channel_grad), channel)
+        pools_grad, *mlp_grads = mlp_backward(
+            logits_grad, channel_pooled, reduce, expand, hidden, hidden_sum
+        )
+        grads: list[Grad] = [None] * 3
+        grads += [*mlp_grads, kernel_grad, kernel_bias_grad, *norm_grads]
         if ctx.needs_input_grad[0]:
-            shift, peak = each_of(of_pools, settings.pools, layout.positions)
-            found[0] = spread(g, layout, Terms(by_channel, shift, peak, place), position)
-        wanted = zip(found, ctx.needs_input_grad, strict=True)
-        return tuple(value if needed else None for value, needed in wanted)
+            shift_and_peak = split_pool_grads(pools_grad, config.channel_pools, layout.positions)
+            channel_terms = GradientTerms(channel, *shift_and_peak, channel_argmax)
+            grads[0] = weighting_backward(g, layout, channel_terms, spatial_terms)
+        pairs = zip(grads, ctx.needs_input_grad, strict=True)
+        return tuple(grad if is_needed else None for grad, is_needed in pairs)
 
 
-def normed_by(
-    norm: Norm | None, x: Tensor, weight: Grad, bias: Grad
+def add_grad(grad: Tensor, other: Grad) -> Tensor:
+    """Add another gradient to the first in place, unless it is None."""
+    return grad if other is None else grad.add_(other)
+
+
+def norm_forward(
+    norm: NormState | None, x: Tensor, weight: Grad, bias: Grad
 ) -> tuple[Tensor, *tuple[Tensor, ...]]:
-    """Return one plane an image normed, and with it mean and inverse deviation; as it is without a norm."""
+    """Return the normalized map (N, 1, H, W), mean and inverse deviation, or only the map without a norm."""
     if norm is None or weight is None or bias is None:
         return (x,)
-    if not norm.fixed:
-        return normed(x, weight, bias, norm.mean, norm.variance, norm.momentum, norm.eps)
-    mean, inverse = norm.mean.clone(), (norm.variance + norm.eps).rsqrt()
-    return (x - mean) * (inverse * weight) + bias, mean, inverse
+    if not norm.is_fixed:
+        return batch_norm_forward(
+            x, weight, bias, norm.mean, norm.variance, norm.momentum, norm.eps
+        )
+    mean, inverse_std = norm.mean.clone(), (norm.variance + norm.eps).rsqrt()
+    return (x - mean) * (inverse_std * weight) + bias, mean, inverse_std
 
 
-def normed_by_backward(
-    norm: Norm | None, g: Tensor, x: Tensor, weight: Grad, *moments: Tensor
+def norm_backward(
+    norm: NormState | None, g: Tensor, x: Tensor, weight: Grad, *statistics: Tensor
 ) -> tuple[Tensor, Grad, Grad]:
-    """Return the gradients of planes, weight and bias."""
+    """Return the gradients of map, weight and bias."""
     if norm is None or weight is None:
         return g, None, None
-    mean, inverse = moments
-    if not norm.fixed:
-        return normed_backward(g, x, weight, mean, inverse)
-    return g * (inverse * weight), summed((x - mean) * inverse * g), summed(g)
+    mean, inverse_std = statistics
+    if not norm.is_fixed:
+        return batch_norm_backward(g, x, weight, mean, inverse_std)
+    weight_grad = sum_single_channel((x - mean) * inverse_std * g)
+    return g * (inverse_std * weight), weight_grad, sum_single_channel(g)
 
 
-def summed(g: Tensor) -> Tensor:
-    """Sum one plane an image, image by image: torch's order of one long sum hangs on the threads."""
+def sum_single_channel(g: Tensor) -> Tensor:
+    """Return the sum of a map (N, 1, H, W), first per image.
+
+    The order of a single long sum in PyTorch depends on the number of threads.
+    """
     return g.flatten(1).sum(1).sum(0, keepdim=True)

@@ -1,99 +1,117 @@
-"""Whole gates on the fast path, given what computes their maps from pools."""
+"""Gates computed by native kernels, except for the small operations that turn pools into attention maps."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from foveal.kernels.autograd import (
-    Joint,
-    PoolChannels,
-    PoolForJoint,
-    PoolPositions,
-    Project,
-    Weigh,
+    BAMCombine,
+    BAMPool,
+    BAMProjection,
+    ChannelPooling,
+    PositionPooling,
+    WeightMap,
+    apply_function,
 )
-from foveal.kernels.bindings import small_dtype
+from foveal.kernels.dispatch import has_hooks, supports_map
+from foveal.kernels.layout import accumulator_dtype
 
-MapOf = Callable[[Tensor], Tensor]
+NATIVE_POOLS = {"avg", "max"}
 
-
-def passes_take(pools: tuple[str, ...]) -> bool:
-    """Say whether there are passes for these pools."""
-    return {"avg", "max"}.issuperset(pools) and len(set(pools)) == len(pools)
+MapFunction = Callable[[Tensor], Tensor]
 
 
-def weighed_by_channel(gate: nn.Module, x: Tensor, pools: tuple[str, ...], map_of: MapOf) -> Tensor:
-    """Weigh x by a map (N, C, 1, 1) of what it is pooled to over positions, (N, pools, C)."""
-    with of_small(gate, x) as dtype:
-        pooled, x, own = apply(PoolPositions, x, pools)
-        weights = small(map_of(by_image(pooled, dtype)), x, x.shape[1])
-        out: Tensor = apply(Weigh, x, weights, own, False)
-    return out
+def supports_pools(
+    x: Tensor, *pool_names: tuple[str, ...], skipped: Iterable[nn.Module] = ()
+) -> bool:
+    """Return True if kernels support the map `x` and all of the pools, given as one or more tuples of names."""
+    return supports_map(x, skipped=skipped) and all(map(has_pool_kernels, pool_names))
 
 
-def weighed_by_position(
-    gate: nn.Module, x: Tensor, pools: tuple[str, ...], map_of: MapOf
+def supports_bam(x: Tensor, pools: tuple[str, ...], reduce: nn.Conv2d) -> bool:
+    """Return True if `apply_bam` supports the map, its pools and the 1x1 convolution, which is not called."""
+    return supports_map(x, skipped=(reduce,)) and has_pool_kernels(pools)
+
+
+def has_pool_kernels(pools: tuple[str, ...]) -> bool:
+    """Return True if there are kernels for these pools."""
+    return NATIVE_POOLS.issuperset(pools) and len(set(pools)) == len(pools)
+
+
+def apply_channel_attention(
+    gate: nn.Module, x: Tensor, pools: tuple[str, ...], compute_map: MapFunction
 ) -> Tensor:
-    """Weigh x by a map (N, 1, H, W) of what it is pooled to over channels, (N, pools, H, W)."""
-    with of_small(gate, x) as dtype:
-        pooled, x, own = apply(PoolChannels, x, pools)
-        planes = by_image(pooled, dtype).view(len(x), -1, *x.shape[2:])
-        weights = small(map_of(planes), x, pooled.shape[2])
-        out: Tensor = apply(Weigh, x, weights, own, True)
+    """Return x times an attention map (N, C, 1, 1), computed from pools over positions (N, pools, C)."""
+    with without_autocast_for_small_ops(gate, x) as dtype:
+        pooled, x, weights_carrier = apply_function(PositionPooling, x, pools)
+        weights = as_kernel_weights(compute_map(batch_first(pooled, dtype)), x, x.shape[1])
+        out: Tensor = apply_function(WeightMap, x, weights, weights_carrier, False)
     return out
 
 
-def weighed_jointly(
+def apply_spatial_attention(
+    gate: nn.Module, x: Tensor, pools: tuple[str, ...], compute_map: MapFunction
+) -> Tensor:
+    """Return x times an attention map (N, 1, H, W), computed from pools over channels (N, pools, H, W)."""
+    with without_autocast_for_small_ops(gate, x) as dtype:
+        pooled, x, weights_carrier = apply_function(ChannelPooling, x, pools)
+        pooled_maps = batch_first(pooled, dtype).view(len(x), -1, *x.shape[2:])
+        weights = as_kernel_weights(compute_map(pooled_maps), x, pooled.shape[2])
+        out: Tensor = apply_function(WeightMap, x, weights, weights_carrier, True)
+    return out
+
+
+def apply_bam(
     gate: nn.Module,
     x: Tensor,
     pools: tuple[str, ...],
-    channel: MapOf,
+    channel_branch: MapFunction,
     reduce: nn.Conv2d,
-    spatial: MapOf,
+    spatial_branch: MapFunction,
     *,
     product: bool,
-    tap: MapOf | None,
+    map_probe: nn.Module,
 ) -> Tensor:
-    """Return x + x sigma(channel + spatial), or of their product.
+    """Return x + x sigmoid(channel + spatial), or of the product of both logits.
 
-    `channel` gives logits (N, C, 1, 1) of pools, `spatial` gives logits (N, 1, H, W) of `reduce(x)`. The map
-    is computed only for a `tap`, which may return another in its place.
+    `channel_branch` computes logits (N, C, 1, 1) from the pools, `spatial_branch` logits (N, 1, H, W) from
+    `reduce(x)`. The attention map is computed only if `map_probe` has hooks, which may return another map in
+    its place.
     """
     weight = reduce.weight.flatten(1)
-    with of_small(gate, x) as dtype:
-        pooled, x, *of_joint, of_reduced, of_weight = apply(PoolForJoint, x, pools, len(weight))
-        of_pools = channel(by_image(pooled, dtype))
-        reduced = apply(Project, x, weight, reduce.bias, of_reduced, of_weight)
-        of_planes = spatial(reduced.unflatten(2, x.shape[2:]))
-    if tap is not None:
-        map_ = (of_pools * of_planes if product else of_pools + of_planes).sigmoid()
-        tapped = tap(map_)
-        if tapped is not map_:
-            return torch.addcmul(x, x, tapped.to(x.dtype))
-    by_channel = small(of_pools, x, x.shape[1])
-    by_position = small(of_planes, x, x.shape[2] * x.shape[3])
-    out: Tensor = apply(Joint, x, by_channel, by_position, product, *of_joint)
+    with without_autocast_for_small_ops(gate, x) as dtype:
+        pooled, x, *carriers, reduced_carrier, weight_carrier = apply_function(
+            BAMPool, x, pools, len(weight)
+        )
+        channel = channel_branch(batch_first(pooled, dtype))
+        reduced = apply_function(
+            BAMProjection, x, weight, reduce.bias, reduced_carrier, weight_carrier
+        )
+        spatial = spatial_branch(reduced.unflatten(2, x.shape[2:]))
+    if has_hooks(map_probe):
+        attention_map = (channel * spatial if product else channel + spatial).sigmoid()
+        probed = map_probe(attention_map)
+        if probed is not attention_map:
+            return torch.addcmul(x, x, probed.to(x.dtype))
+    per_channel = as_kernel_weights(channel, x, x.shape[1])
+    per_position = as_kernel_weights(spatial, x, x.shape[2] * x.shape[3])
+    out: Tensor = apply_function(BAMCombine, x, per_channel, per_position, product, *carriers)
     return out
 
 
-def apply(function: type[torch.autograd.Function], *arguments: Any) -> Any:
-    """Call a function of autograd; torch gives its `apply` no type."""
-    return function.apply(*arguments)  # type: ignore[no-untyped-call]
-
-
 @contextmanager
-def of_small(gate: nn.Module, x: Tensor) -> Iterator[torch.dtype]:
-    """Give the dtype of what a gate computes from pools of a map: that of sums under autocast, else its own.
+def without_autocast_for_small_ops(gate: nn.Module, x: Tensor) -> Iterator[torch.dtype]:
+    """Yield the dtype for the gate's small operations on pools: without autocast, the dtype of `x`.
 
-    Of so few values autocast would make more casts than it saves, and the passes take float32 anyway. A gate
-    whose weights are of another dtype needs its casts.
+    Under autocast they run in the accumulator dtype: for so few values autocast makes more casts than it
+    saves, and the kernels take float32 anyway. A gate whose weights have another dtype keeps autocast, since
+    it needs the casts.
     """
-    dtype = small_dtype(x)
+    dtype = accumulator_dtype(x)
     if not torch.is_autocast_enabled("cpu") or any(w.dtype != dtype for w in gate.parameters()):
         yield x.dtype
         return
@@ -101,11 +119,11 @@ def of_small(gate: nn.Module, x: Tensor) -> Iterator[torch.dtype]:
         yield dtype
 
 
-def by_image(pooled: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return what was pooled, (pools, N, ...), as gates take it, (N, pools, ...), without moving it."""
+def batch_first(pooled: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return pools (pools, N, ...) as a view (N, pools, ...), cast to `dtype`."""
     return pooled.to(dtype).transpose(0, 1)
 
 
-def small(weights: Tensor, x: Tensor, size: int) -> Tensor:
-    """Return weights as passes take them, (N, size)."""
-    return weights.to(small_dtype(x)).flatten(1).expand(x.shape[0], size).contiguous()
+def as_kernel_weights(weights: Tensor, x: Tensor, size: int) -> Tensor:
+    """Return weights as the kernels take them: contiguous (N, size) in the accumulator dtype."""
+    return weights.to(accumulator_dtype(x)).flatten(1).expand(x.shape[0], size).contiguous()

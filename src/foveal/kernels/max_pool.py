@@ -1,37 +1,53 @@
-"""Max pooling of 2 x 2 windows that keeps one byte a window for its gradient."""
+"""Max pooling of 2x2 windows that saves one byte per window for its gradient."""
 
 from __future__ import annotations
 
-from ctypes import c_int64
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from foveal.kernels.bindings import call
+from foveal.kernels.autograd import apply_function
+from foveal.kernels.bindings import call_kernel
+from foveal.kernels.dispatch import supports_map
 
 
-class GreatestOfWindows(torch.autograd.Function):
-    """The greatest of each 2 x 2 window of a map (N, C, H, W) that lies channels last."""
+def supports_max_pool(x: Tensor) -> bool:
+    """Return True if `apply_max_pool` supports a map: channels_last, with at least one 2x2 window."""
+    return (
+        supports_map(x)
+        and min(x.shape[2:]) >= 2
+        and x.is_contiguous(memory_format=torch.channels_last)
+    )
+
+
+def apply_max_pool(x: Tensor) -> Tensor:
+    """Return the maximum of each 2x2 window: (N, C, H // 2, W // 2), channels_last."""
+    out: Tensor = apply_function(MaxPool2x2Function, x)
+    return out
+
+
+class MaxPool2x2Function(torch.autograd.Function):
+    """The maximum of each 2x2 window of a channels_last map (N, C, H, W)."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        """Return (N, C, H // 2, W // 2), channels last."""
+        """Return (N, C, H // 2, W // 2), channels_last."""
         n, c, h, w = ctx.size = x.shape
         size = (n, c, h // 2, w // 2)
         y = torch.empty(size, dtype=x.dtype, memory_format=torch.channels_last)
-        which = torch.empty(y.numel(), dtype=torch.uint8)
-        call("greatest_of_windows", x.dtype, *map(c_int64, (n, h, w, c)), x, y, which)
-        ctx.save_for_backward(which)
+        argmax = torch.empty(y.numel(), dtype=torch.uint8)
+        call_kernel("max_pool_forward", x.dtype, n, h, w, c, x, y, argmax)
+        ctx.save_for_backward(argmax)
         return y
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, g: Tensor) -> Tensor:
-        """Return the gradient of the map, channels last."""
-        (which,), (n, c, h, w) = ctx.saved_tensors, ctx.size
+        """Return the gradient of the map, channels_last."""
+        (argmax,), (n, c, h, w) = ctx.saved_tensors, ctx.size
         g = g.contiguous(memory_format=torch.channels_last)
-        y = torch.empty(ctx.size, dtype=g.dtype, memory_format=torch.channels_last)
-        call("spread_to_windows", g.dtype, *map(c_int64, (n, h, w, c)), g, which, y)
-        return y
+        x_grad = torch.empty(ctx.size, dtype=g.dtype, memory_format=torch.channels_last)
+        call_kernel("max_pool_backward", g.dtype, n, h, w, c, g, argmax, x_grad)
+        return x_grad

@@ -1,31 +1,56 @@
-"""Convolutions of few planes, as gates have them, and their norm, for which libraries are not made."""
+"""Convolutions from few channels to few, as gates use them; libraries are built for many channels."""
 
 from __future__ import annotations
 
-from ctypes import c_double, c_int64
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-from torch.autograd.graph import increment_version
 
-from foveal.kernels.bindings import call
+from foveal.kernels.autograd import apply_function
+from foveal.kernels.bindings import call_kernel
+from foveal.kernels.constants import BLOCK_SIZE, IMAGES_PER_GROUP
+from foveal.kernels.dispatch import supports
+from foveal.kernels.layout import accumulator_dtype
 
-TOGETHER = 8  # as in kernels.c: images of which a pass sums the gradient of a weight
-SLACK = 64  # BLOCK of kernels.c: values that a pass may read behind the last plane
+MAX_CHANNEL_PAIRS = 64
+"""Pairs of an input and an output channel; above that a library is as fast."""
 
 Grad = Tensor | None
 
 
-class Convolve(torch.autograd.Function):
-    """A convolution of planes (N, I, H, W) with weights (O, I, K, K), K odd, that keeps their size."""
+def supports_small_conv(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
+    """Return True if `apply_small_conv` supports a map (N, I, H, W) and weights (O, I, K, K)."""
+    return (
+        supports(x, weight, bias)
+        and x.dim() == 4
+        and x.shape[1] == weight.shape[1]
+        and weight.shape[0] * weight.shape[1] <= MAX_CHANNEL_PAIRS
+    )
+
+
+def apply_small_conv(x: Tensor, weight: Tensor, bias: Tensor | None, dilation: int) -> Tensor:
+    """Return a convolution with an odd kernel that keeps height and width: (N, O, H, W) in the weights' dtype.
+
+    It computes in the accumulator dtype, so in float32 for bfloat16.
+    """
+    dtype = accumulator_dtype(x)
+    cast_bias = None if bias is None else bias.to(dtype)
+    out: Tensor = apply_function(
+        SmallConv2dFunction, x.to(dtype), weight.to(dtype), cast_bias, dilation
+    )
+    return out.to(weight.dtype)
+
+
+class SmallConv2dFunction(torch.autograd.Function):
+    """A convolution of maps (N, I, H, W) with weights (O, I, K, K), K odd, that keeps height and width."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Grad, dilation: int) -> Tensor:
         """Return (N, O, H, W)."""
-        x = in_planes(x)
-        y, padded = convolved(x, weight, bias, dilation)
+        x = make_channels_dense(x)
+        y, padded = conv_forward(x, weight, bias, dilation)
         ctx.size, ctx.strides, ctx.dilation = x.shape, x.stride(), dilation
         ctx.save_for_backward(padded, weight)
         return y
@@ -33,127 +58,72 @@ class Convolve(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, g: Tensor) -> tuple[Grad, ...]:
-        """Return the gradients of planes, weights and bias."""
-        of_planes, of_weight, of_bias, _ = ctx.needs_input_grad
-        y = g.new_empty_strided(ctx.size, ctx.strides) if of_planes else None
+        """Return the gradients of map, weights and bias."""
+        needs_x, needs_weight, needs_bias, _ = ctx.needs_input_grad
+        x_grad = g.new_empty_strided(ctx.size, ctx.strides) if needs_x else None
         padded, weight = ctx.saved_tensors
-        found = convolved_backward(g, padded, weight, ctx.dilation, ctx.size, y)
-        return y, found if of_weight else None, g.sum((0, 2, 3)) if of_bias else None, None
+        weight_grad = conv_backward(g, padded, weight, ctx.dilation, ctx.size, x_grad)
+        bias_grad = g.sum((0, 2, 3)) if needs_bias else None
+        return x_grad, weight_grad if needs_weight else None, bias_grad, None
 
 
-def convolved(x: Tensor, weight: Tensor, bias: Grad, dilation: int) -> tuple[Tensor, Tensor]:
-    """Return planes (N, O, H, W) and what the gradient needs: the padded ones."""
-    padded = padding(x, weight, dilation)
+def conv_forward(x: Tensor, weight: Tensor, bias: Grad, dilation: int) -> tuple[Tensor, Tensor]:
+    """Return the output (N, O, H, W) and the padded input, which the gradient needs."""
+    padded = pad_channels(x, weight, dilation)
     y = x.new_empty((x.shape[0], weight.shape[0], *x.shape[2:]))
     convolve(padded, x.shape, weight, bias, dilation, y)
     return y, padded
 
 
-def convolved_backward(
-    g: Tensor, padded: Tensor, weight: Tensor, dilation: int, size: torch.Size, y: Grad
+def conv_backward(
+    g: Tensor, padded: Tensor, weight: Tensor, dilation: int, size: torch.Size, x_grad: Grad
 ) -> Tensor:
-    """Return the gradient of the weight; write that of the planes of `size` into `y`, where there is one."""
-    given = padding(in_planes(g), weight, dilation)
-    if y is not None:
-        convolve(given, g.shape, weight.transpose(0, 1).flip(2, 3), None, dilation, y)
-    return correlate(padded, size, given, weight, dilation)
+    """Return the gradient of the weight; write the gradient of the map of `size` to `x_grad` unless None."""
+    padded_g = pad_channels(make_channels_dense(g), weight, dilation)
+    if x_grad is not None:
+        flipped = weight.transpose(0, 1).flip(2, 3)
+        convolve(padded_g, g.shape, flipped, None, dilation, x_grad)
+    return compute_weight_grad(padded, size, padded_g, weight, dilation)
 
 
-class NormPlanes(torch.autograd.Function):
-    """Planes (N, C, H, W) normed by the mean and variance of their batch."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, running_mean: Tensor,
-        running_variance: Tensor, momentum: float, eps: float,
-    ) -> Tensor:  # fmt: skip
-        """Return (x - mean) / sqrt(variance + eps) * weight + bias; the running ones (C,) follow."""
-        x = x.contiguous()
-        y, *moments = normed(x, weight, bias, running_mean, running_variance, momentum, eps)
-        ctx.save_for_backward(x, weight, *moments)
-        return y
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, g: Tensor) -> tuple[Grad, ...]:
-        """Return the gradients of planes, weight and bias."""
-        return *normed_backward(g, *ctx.saved_tensors), None, None, None, None
-
-
-def normed(
-    x: Tensor, weight: Tensor, bias: Tensor, running_mean: Tensor, running_variance: Tensor,
-    momentum: float, eps: float,
-) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-    """Return planes, and mean and inverse deviation of each channel."""
-    y, mean, inverse = torch.empty_like(x), torch.empty_like(weight), torch.empty_like(weight)
-    call(
-        "norm_planes", x.dtype, *planes_of(x), x, weight, bias, c_double(eps), c_double(momentum),
-        running_mean, running_variance, work_for(x), mean, inverse, y,
-    )  # fmt: skip
-    increment_version((running_mean, running_variance))
-    return y, mean, inverse
-
-
-def normed_backward(
-    g: Tensor, x: Tensor, weight: Tensor, mean: Tensor, inverse: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the gradients of planes, weight and bias."""
-    y, of_weight, of_bias = torch.empty_like(x), torch.empty_like(mean), torch.empty_like(mean)
-    call(
-        "norm_planes_backward", x.dtype, *planes_of(x), g.contiguous(), x, weight, mean, inverse,
-        work_for(x), of_weight, of_bias, y,
-    )  # fmt: skip
-    return y, of_weight, of_bias
-
-
-def planes_of(x: Tensor) -> tuple[c_int64, ...]:
-    """Return images, channels and positions."""
-    return c_int64(x.shape[0]), c_int64(x.shape[1]), c_int64(x.shape[2] * x.shape[3])
-
-
-def work_for(x: Tensor) -> Tensor:
-    """Return where planes put their sums."""
-    return x.new_empty((2, *x.shape[:2]))
-
-
-def in_planes(x: Tensor) -> Tensor:
-    """Return planes (N, C, H, W) of which each lies side by side, in whatever order they are."""
+def make_channels_dense(x: Tensor) -> Tensor:
+    """Return a map (N, C, H, W) whose channels are contiguous each, in any order of channels and images."""
     n, c, h, w = x.shape
-    dense = x.stride() in ((c * h * w, h * w, w, 1), (h * w, n * h * w, w, 1))
-    return x if dense else x.contiguous()
+    is_dense = x.stride() in ((c * h * w, h * w, w, 1), (h * w, n * h * w, w, 1))
+    return x if is_dense else x.contiguous()
 
 
-def padding(x: Tensor, weight: Tensor, dilation: int) -> Tensor:
-    """Return planes with the zeros around them that the passes count on."""
+def pad_channels(x: Tensor, weight: Tensor, dilation: int) -> Tensor:
+    """Return the map with zeros around each channel, as the kernels expect it."""
     n, c, h, w = x.shape
-    reach = weight.shape[-1] // 2 * dilation
-    padded = x.new_empty(n * c * (h + 2 * reach + 1) * (w + reach) + SLACK)
-    call("pad", x.dtype, *map(c_int64, (n, c, h, w, reach, *x.stride()[:2])), x, padded)
+    margin = weight.shape[-1] // 2 * dilation
+    padded = x.new_empty(n * c * (h + 2 * margin + 1) * (w + margin) + BLOCK_SIZE)
+    call_kernel("pad", x.dtype, n, c, h, w, margin, *x.stride()[:2], x, padded)
     return padded
 
 
 def convolve(
     padded: Tensor, size: torch.Size, weight: Tensor, bias: Grad, dilation: int, y: Tensor
 ) -> None:
-    """Convolve padded planes of `size` (N, I, H, W) into `y` (N, O, H, W)."""
-    next_image, next_plane = map(c_int64, y.stride()[:2])
-    call(
-        "convolve", padded.dtype, *sizes(size, weight, dilation), padded, weight.contiguous(), bias,
-        next_image, next_plane, y,
+    """Write the convolution of a padded map of `size` (N, I, H, W) to `y` (N, O, H, W)."""
+    call_kernel(
+        "convolve", padded.dtype, *conv_sizes(size, weight, dilation), padded, weight.contiguous(),
+        bias, *y.stride()[:2], y,
     )  # fmt: skip
 
 
-def correlate(
-    padded: Tensor, size: torch.Size, given: Tensor, weight: Tensor, dilation: int
+def compute_weight_grad(
+    padded: Tensor, size: torch.Size, padded_g: Tensor, weight: Tensor, dilation: int
 ) -> Tensor:
-    """Return the gradient of the weight from padded planes and the padded gradient."""
-    sums = padded.new_empty((-(-size[0] // TOGETHER), *weight.shape))
-    call("correlate", padded.dtype, *sizes(size, weight, dilation), padded, given, sums)
+    """Return the gradient of the weight from the padded map and the padded gradient."""
+    sums = padded.new_empty((-(-size[0] // IMAGES_PER_GROUP), *weight.shape))
+    sizes = conv_sizes(size, weight, dilation)
+    call_kernel("conv_weight_grad", padded.dtype, *sizes, padded, padded_g, sums)
     return sums.sum(0)
 
 
-def sizes(size: torch.Size, weight: Tensor, dilation: int) -> tuple[c_int64, ...]:
+def conv_sizes(size: torch.Size, weight: Tensor, dilation: int) -> tuple[int, ...]:
     """Return images, inputs, outputs, height, width, kernel and dilation."""
     n, _, h, w = size
     outputs, inputs, kernel, _ = weight.shape
-    return tuple(map(c_int64, (n, inputs, outputs, h, w, kernel, dilation)))
+    return n, inputs, outputs, h, w, kernel, dilation

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from foveal.lazy import lazy_exports
-from foveal.models.build import build_model, list_models, resolve_where
+from foveal.models.build import build_model, model_names, place_of
 from foveal.models.convnet import ConvNet
-from foveal.models.finetuning import build_parameter_groups, find_head
+from foveal.models.finetuning import head_of, trainable_groups
 from foveal.models.insertion import Insertion, insert
-from foveal.models.pretrained import compute_weights_checksum, load_pretrained
+from foveal.models.pretrained import load_pretrained, pretrained_checksum
 from foveal.models.resnet import ResNet, resnet18, resnet34, resnet50, resnet101
 from foveal.models.sites import Site
 from foveal.models.state_dict_conversion import ImportedState, LoadReport, import_state, load_state
@@ -31,19 +31,19 @@ __all__ = [
     "ResNet",
     "Site",
     "build_model",
-    "find_head",
+    "head_of",
     "insert",
     "load_model",
     "load_pretrained",
-    "list_models",
-    "resolve_where",
-    "compute_weights_checksum",
+    "model_names",
+    "place_of",
+    "pretrained_checksum",
     "resnet101",
     "resnet18",
     "resnet34",
     "resnet50",
     "save_model",
-    "build_parameter_groups",
+    "trainable_groups",
 ]
 __getattr__ = lazy_exports(
     __name__,

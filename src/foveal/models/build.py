@@ -15,7 +15,7 @@ from foveal.attention.variant_spec import VariantSpec
 from foveal.errors import UsageError, unknown_name
 from foveal.models.convnet import ConvNet
 from foveal.models.insertion import insert
-from foveal.models.parameter_matching import find_widening
+from foveal.models.parameter_matching import widening_for
 from foveal.models.resnet import resnet18, resnet34, resnet50, resnet101
 from foveal.optional_imports import MissingPackageError, suggest_install
 from foveal.seeding import fork_rng
@@ -26,7 +26,7 @@ SMALL_IMAGES = 64  # pixels a side under which a ResNet has the stem of CIFAR
 RESNETS = {"resnet18": resnet18, "resnet34": resnet34, "resnet50": resnet50, "resnet101": resnet101}
 
 
-def list_models() -> list[str]:
+def model_names() -> list[str]:
     """Return the names of our own networks, sorted."""
     return sorted(["convnet", *RESNETS])
 
@@ -48,7 +48,7 @@ def build_model(
     variant of one seed has the same backbone.
 
     Args:
-        name: one of `list_models()`, `torchvision/NAME`, `timm/NAME`, or `package.module:callable`, which
+        name: one of `model_names()`, `torchvision/NAME`, `timm/NAME`, or `package.module:callable`, which
             is called with `num_classes`.
         num_classes: width of the logits.
         in_channels: channels of the images.
@@ -67,9 +67,9 @@ def build_model(
     Linear(in_features=32, out_features=8, bias=True)
     """
     spec = parse_variant(attention)
-    make = get_backbone_factory(name, in_channels, image_size, stem)
+    make = backbone_maker(name, in_channels, image_size, stem)
     if spec.name == WIDE_CONTROL:
-        make = widen_factory(name, partial(make, num_classes=num_classes), spec)
+        make = widened(name, partial(make, num_classes=num_classes), spec)
     with fork_rng(seed, "backbone"):
         model = make(num_classes=num_classes)
     if not hasattr(model, "input_shape"):
@@ -79,10 +79,10 @@ def build_model(
     return model
 
 
-def resolve_where(name: str, *, attention: str, **built_with: Any) -> str | None:
+def place_of(name: str, *, attention: str, **built_with: Any) -> str | None:
     """Return where `build_model`, given the same, puts attention, None for a variant without any.
 
-    >>> resolve_where("resnet18", attention="bam"), resolve_where("convnet", attention="bam")
+    >>> place_of("resnet18", attention="bam"), place_of("convnet", attention="bam")
     ('stage', 'conv')
     """
     spec = parse_variant(attention)
@@ -92,22 +92,22 @@ def resolve_where(name: str, *, attention: str, **built_with: Any) -> str | None
     return insert(model, spec.name, where=spec.where, dry_run=True, **spec.options).where  # type: ignore[arg-type]
 
 
-def widen_factory(
+def widened(
     name: str, make: Callable[..., nn.Module], spec: VariantSpec
 ) -> Callable[..., nn.Module]:
     """Return what makes the plain network as large as the one with the attention `spec` is like."""
-    if name not in list_models():
-        raise UsageError(f"Only our own networks can be made wider: {', '.join(list_models())}.")
+    if name not in model_names():
+        raise UsageError(f"Only our own networks can be made wider: {', '.join(model_names())}.")
     options = dict(spec.options)
     like = str(options.pop("like"))
     with torch.device("meta"):
         model = make()
         insert(model, like, where=spec.where, **options)  # type: ignore[arg-type]
     wanted = sum(p.numel() for p in model.parameters())
-    return partial(make, widening=find_widening(make, wanted))
+    return partial(make, widening=widening_for(make, wanted))
 
 
-def get_backbone_factory(
+def backbone_maker(
     name: str, in_channels: int, image_size: int, stem: str | None
 ) -> Callable[..., nn.Module]:
     """Return what makes the network `name`, to be called with `num_classes`."""
@@ -126,13 +126,11 @@ def get_backbone_factory(
         return make
     library, slash, model = name.partition("/")
     if slash and library in {"torchvision", "timm"}:
-        return partial(build_library_model, library, model, in_channels)
-    raise unknown_name("model", name, [*list_models(), "torchvision/NAME", "timm/NAME"])
+        return partial(from_library, library, model, in_channels)
+    raise unknown_name("model", name, [*model_names(), "torchvision/NAME", "timm/NAME"])
 
 
-def build_library_model(
-    library: str, model: str, in_channels: int, *, num_classes: int
-) -> nn.Module:
+def from_library(library: str, model: str, in_channels: int, *, num_classes: int) -> nn.Module:
     """Build a network of torchvision or timm, without pretrained weights."""
     try:
         with suggest_install(library):

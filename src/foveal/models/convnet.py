@@ -7,8 +7,7 @@ from collections import OrderedDict
 from torch import Tensor, nn
 
 from foveal.errors import bad_parameter
-from foveal.models.fused_layers import ReLU, conv_norm_relu
-from foveal.models.pooling import MaxPool2x2
+from foveal.models.fused_layers import MaxPool2x2, ReLU, conv_batch_norm_relu
 
 WIDTHS = (32, 64, 128)
 HIDDEN = 1024
@@ -72,5 +71,5 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the pooled map."""
-        out: Tensor = self.pool(conv_norm_relu(self.conv, self.norm, self.relu, x))
+        out: Tensor = self.pool(conv_batch_norm_relu(self.conv, self.norm, self.relu, x))
         return out

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from foveal.errors import FovealError, UsageError
-from foveal.models.insertion import make_example
+from foveal.models.insertion import example_of
 from foveal.module_modes import eval_mode
 from foveal.optional_imports import suggest_install
 
-RELATIVE_TOLERANCE = 1e-4  # of the largest logit: another runtime sums in another order
+TOLERANCE = 1e-4  # of the largest logit: another runtime sums in another order
 
 
-def export_model(model: nn.Module, path: Path, *, example: Tensor | None = None) -> float:
+def export(model: nn.Module, path: Path, *, example: Tensor | None = None) -> float:
     """Write the model to `path`, ONNX for `.onnx` and torch.export for `.pt2`, with a free batch size.
 
     Returns the largest difference between its logits and the model's, on random images of the
@@ -25,10 +25,10 @@ def export_model(model: nn.Module, path: Path, *, example: Tensor | None = None)
         UsageError: the suffix is another, or what ONNX needs is not installed.
         FovealError: the logits differ by more than 1e-4 of the largest.
     """
-    writers = {".onnx": write_onnx, ".pt2": write_torch_export}
+    writers = {".onnx": write_onnx, ".pt2": write_program}
     if path.suffix not in writers:
         raise UsageError(f"The file should end in .onnx or .pt2. Found {path.name!r}.")
-    example = make_example(model) if example is None else example
+    example = example_of(model) if example is None else example
     images = torch.randn(3, *example.shape[1:], generator=torch.Generator().manual_seed(0))
     aside = path.with_name(f".aside-{path.name}")
     try:
@@ -36,7 +36,7 @@ def export_model(model: nn.Module, path: Path, *, example: Tensor | None = None)
             expected = model(images)
             found = writers[path.suffix](model, images, aside)
         difference = float((found - expected).abs().max())
-        if not difference <= RELATIVE_TOLERANCE * float(expected.abs().max()):
+        if not difference <= TOLERANCE * float(expected.abs().max()):
             raise FovealError(
                 f"The exported network differs by {difference:.2g}: nothing is written."
             )
@@ -46,9 +46,9 @@ def export_model(model: nn.Module, path: Path, *, example: Tensor | None = None)
     return difference
 
 
-def write_torch_export(model: nn.Module, images: Tensor, path: Path) -> Tensor:
+def write_program(model: nn.Module, images: Tensor, path: Path) -> Tensor:
     """Write a torch.export program, read it again and return what it says of `images`."""
-    program = torch.export.export(model, (images,), dynamic_shapes=make_dynamic_shapes())
+    program = torch.export.export(model, (images,), dynamic_shapes=batch_is_free())
     torch.export.save(program, path)
     logits: Tensor = torch.export.load(path).module()(images)
     return logits
@@ -65,7 +65,7 @@ def write_onnx(model: nn.Module, images: Tensor, path: Path) -> Tensor:
         path,
         input_names=["images"],
         output_names=["logits"],
-        dynamic_shapes=make_dynamic_shapes(),
+        dynamic_shapes=batch_is_free(),
         dynamo=True,
         external_data=False,
         verbose=False,
@@ -75,6 +75,6 @@ def write_onnx(model: nn.Module, images: Tensor, path: Path) -> Tensor:
     return torch.from_numpy(logits)
 
 
-def make_dynamic_shapes() -> tuple[dict[int, object]]:
+def batch_is_free() -> tuple[dict[int, object]]:
     """Return that the first dimension of the images may have any size."""
     return ({0: torch.export.Dim("batch")},)

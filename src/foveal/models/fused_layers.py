@@ -1,68 +1,70 @@
-"""Batch norm and the ReLU behind it, as the ConvNet calls them."""
+"""Layers of the ConvNet that native kernels compute together or with less memory."""
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
-from foveal.kernels.batch_norm_relu import NormReLU, norm_relu, passes_know
-from foveal.kernels.dispatch import takes_fast_path
+from foveal.kernels import (
+    apply_batch_norm_relu,
+    apply_max_pool,
+    supports_batch_norm_relu,
+    supports_conv_batch_norm_relu,
+    supports_max_pool,
+)
 
 
 class ReLU(nn.ReLU):
-    """ReLU, which hands on a map that is `rectified` already, for the sake of what hangs on it: a gate."""
+    """ReLU that returns an already rectified input unchanged, so that hooks on it (a gate) still run."""
 
-    def forward(self, input: Tensor, *, rectified: bool = False) -> Tensor:  # noqa: A002
-        """Return what is above zero, and zeros."""
-        return input if rectified else super().forward(input)
+    def forward(self, input: Tensor, *, is_rectified: bool = False) -> Tensor:  # noqa: A002
+        """Return max(input, 0)."""
+        return input if is_rectified else super().forward(input)
 
 
-def conv_norm_relu(conv: nn.Conv2d, norm: nn.BatchNorm2d, relu: ReLU, x: Tensor) -> Tensor:
+class MaxPool2x2(nn.MaxPool2d):
+    """Max pooling of 2x2 windows.
+
+    It is computed by native kernels if they support the map (see `native_kernels`), with the same values and
+    gradients bit for bit. For the backward pass they save one byte per window instead of the map and an
+    8-byte index per window, so the output of a gate before the pooling is not saved.
+
+    Shape: (N, C, H, W) to (N, C, H // 2, W // 2).
+    """
+
+    def __init__(self) -> None:
+        super().__init__(2)
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # PyTorch's name
+        """Return the maximum of each window."""
+        if supports_max_pool(input):
+            return apply_max_pool(input)
+        out: Tensor = super().forward(input)
+        return out
+
+
+def conv_batch_norm_relu(conv: nn.Conv2d, norm: nn.BatchNorm2d, relu: ReLU, x: Tensor) -> Tensor:
     """Return `relu(norm(conv(x)))`, (N, C, H, W).
 
-    In training a bias of the convolution goes with the mean that the norm takes away. Where the norm is
-    computed by passes (see `normed_relu`) it is left out, and its gradient is zero, where it is else the
-    rounding of a sum over the map. In the way are hooks of the convolution.
+    In training, batch norm cancels the convolution's bias. If native kernels compute the norm and the
+    convolution has no hooks, the bias is left out and its gradient is zero; otherwise the gradient is the
+    rounding error of a sum over the map.
     """
-    is_known = norm.training and type(conv) is nn.Conv2d and by_passes(norm, x, conv)
-    if not is_known or x.is_contiguous():  # then what comes out is contiguous too
-        return normed_relu(norm, relu, conv(x))
-    return normed_relu(norm, relu, conv._conv_forward(x, conv.weight, None), added=conv.bias)
+    if not supports_conv_batch_norm_relu(conv, norm, x):
+        return batch_norm_relu(norm, relu, conv(x))
+    return batch_norm_relu(norm, relu, conv._conv_forward(x, conv.weight, None), added=conv.bias)
 
 
-def normed_relu(
+def batch_norm_relu(
     norm: nn.BatchNorm2d, relu: ReLU, x: Tensor, *, added: Tensor | None = None
 ) -> Tensor:
-    """Return `relu(norm(x + added))`, (N, C, H, W), with one value added to each channel.
+    """Return `relu(norm(x + added))`, (N, C, H, W), with one value of `added` per channel.
 
-    Where it can be, all is computed together by passes of our own (see `native_kernels`), to the same up to
-    rounding; the map between them is then never written. In the way are hooks of the norm, and a gradient
-    through fixed statistics.
+    Native kernels compute everything together if they support it (see `native_kernels`): the same up to
+    rounding, and the map between norm and ReLU is never written. They do not if the norm has hooks, or if a
+    gradient through fixed statistics is needed.
     """
-    if not (by_passes(norm, x) and passes_know(norm, x, added)):
-        out: Tensor = relu(norm(x if added is None else x + added[:, None, None]))
-        return out
-    mean, variance = norm.running_mean, norm.running_var
-    assert mean is not None
-    assert variance is not None
-    if norm.training:
-        assert norm.num_batches_tracked is not None
-        norm.num_batches_tracked.add_(1)
-        out = NormReLU.apply(  # type: ignore[no-untyped-call]
-            x, added, norm.weight, norm.bias, mean, variance, norm.momentum, norm.eps
-        )
+    if supports_batch_norm_relu(norm, x, added=added):
+        out: Tensor = relu(apply_batch_norm_relu(norm, x, added=added), is_rectified=True)
     else:
-        mean = mean if added is None else mean - added
-        out = norm_relu(x, mean, norm.weight * (variance + norm.eps).rsqrt(), norm.bias)
-    rectified: Tensor = relu(out, rectified=True)
-    return rectified
-
-
-def by_passes(norm: nn.BatchNorm2d, x: Tensor, *modules: nn.Module) -> bool:
-    """Say whether a map may be normed by passes, and `modules` before that be left uncalled."""
-    return (
-        type(norm) is nn.BatchNorm2d
-        and takes_fast_path(x, norm, *modules)
-        and x.is_contiguous(memory_format=torch.channels_last)
-        and (norm.training or not torch.is_grad_enabled())  # else the gradient is another one
-    )
+        out = relu(norm(x if added is None else x + added[:, None, None]))
+    return out

@@ -14,12 +14,12 @@ from torch.utils.hooks import RemovableHandle
 
 from foveal.attention import create, get_entry
 from foveal.attention.identity_start import IdentityStart
-from foveal.attention.inserted import INSERTED_MARK, get_gate
+from foveal.attention.inserted import MARK, gate_of
 from foveal.errors import UsageError, bad_parameter
-from foveal.models.finetuning import collect_parameters, exclude_parameters, freeze_parameters
-from foveal.models.placement import find_residual_branch_ends
+from foveal.models.finetuning import freeze, parameters_of, without
+from foveal.models.placement import in_residual_branches
 from foveal.models.sites import Site, Where, find_sites
-from foveal.models.tracing import Node, trace_forward
+from foveal.models.tracing import Node, trace
 from foveal.seeding import fork_rng
 from foveal.validation import require_one_of
 from foveal.variant_names import GATE_CHILD
@@ -52,7 +52,7 @@ class Insertion:
     @property
     def gate_parameters(self) -> list[nn.Parameter]:
         """The parameters of the gates, apart from the backbone's."""
-        return collect_parameters(self.gates)
+        return parameters_of(self.gates)
 
     def remove(self) -> None:
         """Take the gates out: the model computes what it did before, bit for bit."""
@@ -60,7 +60,7 @@ class Insertion:
             handle.remove()
         for site in self.sites:
             module = self.model.get_submodule(site.name)
-            remove_gate_hooks(module)
+            drop_hooks(module)
             if hasattr(module, GATE_CHILD):
                 delattr(module, GATE_CHILD)
 
@@ -75,12 +75,12 @@ class Insertion:
         `foveal.module_modes.hold_frozen_norms`, and so can a loop of your own, after each `model.train()`.
         """
         gates = self.gate_parameters
-        backbone = exclude_parameters(self.model.parameters(), gates)
+        backbone = without(self.model.parameters(), gates)
         own: dict[str, Any] = {"params": gates, "lr": lr if gate_lr is None else gate_lr}
         if gate_weight_decay is not None:
             own["weight_decay"] = gate_weight_decay
         if freeze_backbone:
-            freeze_parameters(backbone)
+            freeze(backbone)
             return [own]
         return [{"params": backbone, "lr": lr}, own]
 
@@ -167,16 +167,16 @@ def insert(
     require_one_of("start", start, STARTS)
     entry = get_entry(attention)
     attention, paper = entry.name, entry.where
-    example = make_example(model) if example is None else example
-    nodes = trace_forward(model, example)
-    where = get_default_where(nodes, paper) if where is None else where
+    example = example_of(model) if example is None else example
+    nodes = trace(model, example)
+    where = default_place(nodes, paper) if where is None else where
     sites = find_sites(nodes, where)
-    require_free_sites(model, sites)
+    refuse_taken(model, sites)
     seed = torch.initial_seed() if seed is None else seed
     like = next(model.parameters())
     gates = [
-        create_gate(site, attention, own, seed, start).to(like)
-        for site, own in zip(sites, split_options_by_site(options, len(sites)), strict=True)
+        make_gate(site, attention, own, seed, start).to(like)
+        for site, own in zip(sites, options_by_site(options, len(sites)), strict=True)
     ]
     counts = tuple(sum(p.numel() for p in gate.parameters()) for gate in gates)
     named = where if isinstance(where, str) else getattr(where, "__name__", "a function")
@@ -184,32 +184,32 @@ def insert(
         return Insertion(model, attention, named, tuple(sites), counts)
     for site, gate in zip(sites, gates, strict=True):
         module = model.get_submodule(site.name)
-        setattr(gate, INSERTED_MARK, True)
+        setattr(gate, MARK, True)
         module.add_module(GATE_CHILD, gate.train(module.training))
-    reattach_gate_hooks(model, ())
-    guard = model.register_forward_pre_hook(reattach_gate_hooks)
+    hang_gates(model, ())
+    guard = model.register_forward_pre_hook(hang_gates)
     done = Insertion(model, attention, named, tuple(sites), counts, (guard,))
-    verify_single_call(done, trace_forward(model, example))
+    refuse_misplaced(done, trace(model, example))
     return done
 
 
-def make_example(model: nn.Module) -> Tensor:
+def example_of(model: nn.Module) -> Tensor:
     """Return zeros in the shape of the model's input."""
     like = next(model.parameters())
     shape = getattr(model, "input_shape", (3, 224, 224))
     return torch.zeros(1, *shape, dtype=like.dtype, device=like.device)
 
 
-def get_default_where(nodes: list[Node], paper: str) -> str:
+def default_place(nodes: list[Node], paper: str) -> str:
     """Return the paper's place, or `conv` in a network without residual blocks."""
-    return paper if find_residual_branch_ends(nodes) else "conv"
+    return paper if in_residual_branches(nodes) else "conv"
 
 
-def require_free_sites(model: nn.Module, sites: list[Site]) -> None:
+def refuse_taken(model: nn.Module, sites: list[Site]) -> None:
     """Refuse a second gate at a site."""
     for site in sites:
         module = model.get_submodule(site.name)
-        if get_gate(module) is not None:
+        if gate_of(module) is not None:
             raise UsageError(f"{site.name!r} has attention already: remove it first.")
         if hasattr(module, GATE_CHILD):
             raise UsageError(
@@ -217,7 +217,7 @@ def require_free_sites(model: nn.Module, sites: list[Site]) -> None:
             )
 
 
-def verify_single_call(done: Insertion, nodes: list[Node]) -> None:
+def refuse_misplaced(done: Insertion, nodes: list[Node]) -> None:
     """Undo an insertion whose gates do not run once each: a module may run through its children."""
     calls = Counter(node.call for node in nodes)
     for site, gate in zip(done.sites, done.gates, strict=True):
@@ -229,7 +229,7 @@ def verify_single_call(done: Insertion, nodes: list[Node]) -> None:
             )
 
 
-def split_options_by_site(options: dict[str, object], count: int) -> list[dict[str, object]]:
+def options_by_site(options: dict[str, object], count: int) -> list[dict[str, object]]:
     """Return the options of each site: a list gives one value to each."""
     for name, value in options.items():
         if isinstance(value, list) and len(value) != count:
@@ -240,7 +240,7 @@ def split_options_by_site(options: dict[str, object], count: int) -> list[dict[s
     ]
 
 
-def create_gate(
+def make_gate(
     site: Site, attention: str, options: dict[str, object], seed: int, start: str
 ) -> nn.Module:
     """Make the gate of one site, its weights from a stream that no other site shares."""
@@ -257,14 +257,14 @@ def apply_gate(module: nn.Module, _: tuple[object, ...], output: Tensor) -> Tens
     return weighed
 
 
-def reattach_gate_hooks(model: nn.Module, _: tuple[object, ...]) -> None:
+def hang_gates(model: nn.Module, _: tuple[object, ...]) -> None:
     """See that every gate is applied: what rebuilds a module keeps its children and drops its hooks."""
     for module in model.modules():
-        if get_gate(module) is not None and apply_gate not in module._forward_hooks.values():
+        if gate_of(module) is not None and apply_gate not in module._forward_hooks.values():
             module.register_forward_hook(apply_gate)
 
 
-def remove_gate_hooks(module: nn.Module) -> None:
+def drop_hooks(module: nn.Module) -> None:
     """Take our hook from a module, under whichever handle it was put there."""
     for key in [k for k, hook in module._forward_hooks.items() if hook is apply_gate]:
         del module._forward_hooks[key]

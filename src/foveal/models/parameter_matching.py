@@ -7,27 +7,27 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-BISECTION_STEPS = 24
+HALVINGS = 24
 
 
-def find_widening(make: Callable[..., nn.Module], parameters: int) -> float:
+def widening_for(make: Callable[..., nn.Module], parameters: int) -> float:
     """Return the factor by which the widths of a plain network reach `parameters` most closely.
 
     `make` takes the factor as `widening`. The count grows with it in steps, since widths are whole.
     """
     low, high = 1.0, 2.0
-    while count_parameters(make, high) < parameters:
+    while count(make, high) < parameters:
         low, high = high, 2 * high
-    for _ in range(BISECTION_STEPS):
+    for _ in range(HALVINGS):
         middle = (low + high) / 2
-        if count_parameters(make, middle) < parameters:
+        if count(make, middle) < parameters:
             low = middle
         else:
             high = middle
-    return min((low, high), key=lambda factor: abs(count_parameters(make, factor) - parameters))
+    return min((low, high), key=lambda factor: abs(count(make, factor) - parameters))
 
 
-def count_parameters(make: Callable[..., nn.Module], widening: float) -> int:
+def count(make: Callable[..., nn.Module], widening: float) -> int:
     """Return the number of parameters, without memory for any of them."""
     with torch.device("meta"):
         model = make(widening=widening)

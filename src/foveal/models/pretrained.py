@@ -11,30 +11,27 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from foveal.attention.inserted import find_gates
+from foveal.attention.inserted import gates_of
 from foveal.errors import FovealError, UsageError
-from foveal.models.finetuning import find_head
+from foveal.models.finetuning import head_of
 from foveal.models.state_dict_conversion import (
-    GATE_KEYS,
+    GATES,
     LoadReport,
+    account,
     import_state,
-    load_matched,
-    match_keys,
-    require_matching_keys,
+    put,
+    refuse_misfit,
 )
 from foveal.validation import require_one_of
 
-FOVEAL_SOURCE = "foveal"
-STATE_DICT_ENTRIES = (
-    "state_dict",
-    "model",
-)  # entries under which training scripts keep the state dict
-MODEL_PREFIX = "model."  # stands before each key in what `save_model` writes
-CHECKSUM_DIGITS = 16
+OWN = "foveal"
+WRAPPINGS = ("state_dict", "model")  # entries under which training scripts keep the state dict
+SHELL = "model."  # stands before each key in what `save_model` writes
+DIGITS = 16
 
 
 def load_pretrained(
-    model: nn.Module, path: Path, *, source: str = FOVEAL_SOURCE, target: str | None = None
+    model: nn.Module, path: Path, *, source: str = OWN, target: str | None = None
 ) -> LoadReport:
     """Load the weights in a file and return what became of each key.
 
@@ -53,41 +50,41 @@ def load_pretrained(
         UsageError: there is no such file or source, or anything else is missing, unexpected or of
             another shape. The model is as it was then.
     """
-    require_one_of("source", source, (FOVEAL_SOURCE, *GATE_KEYS))
-    read = read_state_dict(path)
-    own = source == FOVEAL_SOURCE
-    state = strip_model_prefix(model, read) if own else import_state(read, source, target=target)
-    report, head = match_keys(model, state), list_replaced_head_keys(model, state)
-    report = replace(report, unexpected=exclude_keys(report.unexpected, head))
-    require_matching_keys(
-        exclude_keys(report.missing, head | list_gate_keys(model)),
+    require_one_of("source", source, (OWN, *GATES))
+    read = read_weights(path)
+    own = source == OWN
+    state = out_of_shell(model, read) if own else import_state(read, source, target=target)
+    report, head = account(model, state), keys_of_other_head(model, state)
+    report = replace(report, unexpected=others(report.unexpected, head))
+    refuse_misfit(
+        others(report.missing, head | keys_of_gates(model)),
         report.unexpected,
         f"{path} may lack gates, and have a head for another number of classes, no more",
     )
-    load_matched(model, state, report)
+    put(model, state, report)
     return report
 
 
-def compute_weights_checksum(path: Path) -> str:
+def pretrained_checksum(path: Path) -> str:
     """Return the first 16 hexadecimal digits of the SHA-256 of a file.
 
     Raises:
         UsageError: there is no such file.
     """
-    require_file(path)
+    refuse_absent(path)
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:CHECKSUM_DIGITS]
+        return hashlib.file_digest(file, "sha256").hexdigest()[:DIGITS]
 
 
-def require_file(path: Path) -> None:
+def refuse_absent(path: Path) -> None:
     """Raise an error where there is no file."""
     if not path.is_file():
         raise UsageError(f"There is no file {path} with weights.")
 
 
-def read_state_dict(path: Path) -> dict[str, Tensor]:
+def read_weights(path: Path) -> dict[str, Tensor]:
     """Read a state dict, on the CPU."""
-    require_file(path)
+    refuse_absent(path)
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
@@ -97,41 +94,37 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
             f"The weights in {path} cannot be read: the file is damaged, or holds more than the "
             "tensors of a state dict."
         ) from error
-    return unwrap_state_dict(content, path)
+    return state_in(content, path)
 
 
-def unwrap_state_dict(content: object, path: Path) -> dict[str, Tensor]:
+def state_in(content: object, path: Path) -> dict[str, Tensor]:
     """Return the state dict in what was read, which may be wrapped in a dict with other things."""
     if isinstance(content, Mapping):
-        wrapped = (
-            content[name] for name in STATE_DICT_ENTRIES if isinstance(content.get(name), Mapping)
-        )
+        wrapped = (content[name] for name in WRAPPINGS if isinstance(content.get(name), Mapping))
         content = next(wrapped, content)
         if all(isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items()):
             return dict(content)
     raise FovealError(
         f"{path} holds no weights: it should be a dict of tensors by name, alone or under "
-        f"{' or '.join(map(repr, STATE_DICT_ENTRIES))}."
+        f"{' or '.join(map(repr, WRAPPINGS))}."
     )
 
 
-def strip_model_prefix(model: nn.Module, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+def out_of_shell(model: nn.Module, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     """Take off what `save_model` puts before each key, unless the model itself has it."""
-    if not all(key.startswith(MODEL_PREFIX) for key in state) or hasattr(model, MODEL_PREFIX[:-1]):
+    if not all(key.startswith(SHELL) for key in state) or hasattr(model, SHELL[:-1]):
         return state
-    return {key.removeprefix(MODEL_PREFIX): value for key, value in state.items()}
+    return {key.removeprefix(SHELL): value for key, value in state.items()}
 
 
-def list_gate_keys(model: nn.Module) -> set[str]:
+def keys_of_gates(model: nn.Module) -> set[str]:
     """Return the keys of all gates."""
-    return {
-        f"{name}.{key}" for name, gate in find_gates(model).items() for key in gate.state_dict()
-    }
+    return {f"{name}.{key}" for name, gate in gates_of(model).items() for key in gate.state_dict()}
 
 
-def list_replaced_head_keys(model: nn.Module, state: Mapping[str, Tensor]) -> set[str]:
+def keys_of_other_head(model: nn.Module, state: Mapping[str, Tensor]) -> set[str]:
     """Return the keys of the head where the file's is for another number of classes, else none."""
-    head = find_head(model)
+    head = head_of(model)
     name = next(name for name, module in model.named_modules() if module is head)
     ours = {f"{name}.{key}": value.shape for key, value in head.named_parameters(recurse=False)}
     theirs = {key: state[key].shape for key in ours if key in state}
@@ -140,6 +133,6 @@ def list_replaced_head_keys(model: nn.Module, state: Mapping[str, Tensor]) -> se
     return set(ours) if theirs and other and fits_in else set()
 
 
-def exclude_keys(keys: tuple[str, ...], known: set[str]) -> tuple[str, ...]:
+def others(keys: tuple[str, ...], known: set[str]) -> tuple[str, ...]:
     """Return the keys that are not known, in their order."""
     return tuple(key for key in keys if key not in known)

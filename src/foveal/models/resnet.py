@@ -24,12 +24,12 @@ class BasicBlock(nn.Module):
 
     def __init__(self, fan_in: int, width: int, *, stride: int) -> None:
         super().__init__()
-        self.conv1 = make_conv3x3(fan_in, width, stride=stride)
+        self.conv1 = conv3x3(fan_in, width, stride=stride)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu1 = nn.ReLU(inplace=True)
-        self.conv2 = make_conv3x3(width, width)
+        self.conv2 = conv3x3(width, width)
         self.bn2 = nn.BatchNorm2d(width)
-        self.downsample = make_shortcut(fan_in, width, stride=stride)
+        self.downsample = shortcut(fan_in, width, stride=stride)
         self.relu2 = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -50,12 +50,12 @@ class Bottleneck(nn.Module):
         self.conv1 = nn.Conv2d(fan_in, width, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu1 = nn.ReLU(inplace=True)
-        self.conv2 = make_conv3x3(width, width, stride=stride)
+        self.conv2 = conv3x3(width, width, stride=stride)
         self.bn2 = nn.BatchNorm2d(width)
         self.relu2 = nn.ReLU(inplace=True)
         self.conv3 = nn.Conv2d(width, out, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(out)
-        self.downsample = make_shortcut(fan_in, out, stride=stride)
+        self.downsample = shortcut(fan_in, out, stride=stride)
         self.relu3 = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -99,7 +99,7 @@ class ResNet(nn.Module):
             self.conv1 = nn.Conv2d(in_channels, width, 7, stride=2, padding=3, bias=False)
             self.maxpool: nn.Module = nn.MaxPool2d(3, stride=2, padding=1)
         else:
-            self.conv1 = make_conv3x3(in_channels, width)
+            self.conv1 = conv3x3(in_channels, width)
             self.maxpool = nn.Identity()
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
@@ -130,12 +130,12 @@ class ResNet(nn.Module):
         return out
 
 
-def make_conv3x3(fan_in: int, width: int, *, stride: int = 1) -> nn.Conv2d:
+def conv3x3(fan_in: int, width: int, *, stride: int = 1) -> nn.Conv2d:
     """Return a 3x3 convolution that keeps height and width, up to its stride."""
     return nn.Conv2d(fan_in, width, 3, stride=stride, padding=1, bias=False)
 
 
-def make_shortcut(fan_in: int, width: int, *, stride: int) -> nn.Sequential | None:
+def shortcut(fan_in: int, width: int, *, stride: int) -> nn.Sequential | None:
     """Return the way around a block: a 1x1 convolution and norm, None where nothing has to fit."""
     if stride == 1 and fan_in == width:
         return None

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from torch import nn
 
 from foveal.errors import UsageError
-from foveal.models.node_kinds import is_feature_map, is_norm
-from foveal.models.placement import PLACEMENTS
+from foveal.models.node_kinds import is_map, is_norm
+from foveal.models.placement import PLACES
 from foveal.models.tracing import Node
 
 Where = str | Callable[[str, nn.Module], bool]
@@ -38,35 +38,35 @@ def find_sites(nodes: list[Node], where: Where) -> list[Site]:
     Raises:
         UsageError: the network has no such place, or no module there can hold a gate.
     """
-    calls = Counter(name for node in nodes for name, _ in list_modules(node))
+    calls = Counter(name for node in nodes for name, _ in modules_of(node))
     if not isinstance(where, str):
-        return select_sites(nodes, calls, where, "the function")
+        return named_sites(nodes, calls, where, "the function")
     found: dict[int, Site] = {}
     named: list[Site] = []
     for place in where.split("+"):
-        if place in PLACEMENTS:
-            steps = PLACEMENTS[place](nodes)
+        if place in PLACES:
+            steps = PLACES[place](nodes)
             if not steps:
-                raise no_placement_error(nodes, place)
-            found |= {step: choose_site(nodes[step], calls, place) for step in steps}
+                raise no_place(nodes, place)
+            found |= {step: site_at(nodes[step], calls, place) for step in steps}
         else:
-            named += select_sites(nodes, calls, make_name_filter(place), repr(place))
+            named += named_sites(nodes, calls, matches(place), repr(place))
     sites = [found[step] for step in sorted(found)] + named
     return list({site.name: site for site in sites}.values())
 
 
-def list_modules(node: Node) -> Iterator[tuple[str, nn.Module]]:
+def modules_of(node: Node) -> Iterator[tuple[str, nn.Module]]:
     """Yield the modules that returned the output of a step, innermost first."""
     if isinstance(node.call, nn.Module):
         yield node.name, node.call
     yield from node.owners
 
 
-def choose_site(node: Node, calls: Counter[str], place: str) -> Site:
+def site_at(node: Node, calls: Counter[str], place: str) -> Site:
     """Return the innermost module that can hold a gate behind a step, a norm if one ends there."""
     candidates = [
         (name, module)
-        for name, module in list_modules(node)
+        for name, module in modules_of(node)
         if name and calls[name] == 1 and not isinstance(module, CONTAINERS)
     ]
     if not candidates:
@@ -81,30 +81,30 @@ def choose_site(node: Node, calls: Counter[str], place: str) -> Site:
     return Site(name, node.shape)
 
 
-def make_name_filter(pattern: str) -> Callable[[str, nn.Module], bool]:
+def matches(pattern: str) -> Callable[[str, nn.Module], bool]:
     """Return whether a module's name fits a pattern with `*`, `?` and `[...]`."""
     return lambda name, _: fnmatch.fnmatchcase(name, pattern)
 
 
-def select_sites(
+def named_sites(
     nodes: list[Node], calls: Counter[str], wanted: Callable[[str, nn.Module], bool], what: str
 ) -> list[Site]:
     """Return the modules that are wanted, each of them able to hold one gate."""
     sites = []
     for node in nodes[1:]:
-        for name, module in list_modules(node):
+        for name, module in modules_of(node):
             if name and wanted(name, module):
-                require_valid_site(node, name, module, calls)
+                check_site(node, name, module, calls)
                 sites.append(Site(name, node.shape))
     if not sites:
         raise UsageError(
             f"No module of the network is chosen by {what}; it has the places "
-            f"{', '.join(list_placements(nodes)) or 'none by name'}."
+            f"{', '.join(places_of(nodes)) or 'none by name'}."
         )
     return sites
 
 
-def require_valid_site(node: Node, name: str, module: nn.Module, calls: Counter[str]) -> None:
+def check_site(node: Node, name: str, module: nn.Module, calls: Counter[str]) -> None:
     """Refuse a module that cannot hold one gate for feature maps."""
     if calls[name] > 1:
         raise UsageError(f"{name!r} is called {calls[name]} times: it cannot hold one gate.")
@@ -112,18 +112,18 @@ def require_valid_site(node: Node, name: str, module: nn.Module, calls: Counter[
         raise UsageError(
             f"{name!r} runs through its children, and a gate would be one: name its last child."
         )
-    if not is_feature_map(node):
+    if not is_map(node):
         raise UsageError(f"{name!r} returns {node.shape}, and a gate weighs (N, C, H, W).")
 
 
-def list_placements(nodes: list[Node]) -> list[str]:
+def places_of(nodes: list[Node]) -> list[str]:
     """Return the places by name that the network has."""
-    return [place for place in PLACEMENTS if PLACEMENTS[place](nodes)]
+    return [place for place in PLACES if PLACES[place](nodes)]
 
 
-def no_placement_error(nodes: list[Node], place: str) -> UsageError:
+def no_place(nodes: list[Node], place: str) -> UsageError:
     """Return the error for a place that the network does not have."""
-    others = list_placements(nodes)
+    others = places_of(nodes)
     has = f"It has {' and '.join(map(repr, others))}" if others else "It has none of the others"
     return UsageError(
         f"The network has no place {place!r} for attention. {has}, and its modules can be chosen by "

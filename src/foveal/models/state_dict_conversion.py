@@ -18,7 +18,7 @@ from foveal.validation import require_one_of
 from foveal.variant_names import GATE_CHILD
 
 # What each module of a gate is called there, and here.
-GATE_KEYS = {
+GATES = {
     "official": {
         "ChannelGate.mlp.1": "channel.reduce",
         "ChannelGate.mlp.3": "channel.expand",
@@ -44,7 +44,7 @@ GATE_KEYS = {
     "torchvision": {},
 }
 # The order of the planes of each source's spatial convolution.
-SPATIAL_PLANES = {"official": "max+avg", "timm": "avg+max"}
+PLANES = {"official": "max+avg", "timm": "avg+max"}
 
 
 class ImportedState(dict[str, Tensor]):
@@ -86,8 +86,8 @@ def import_state(
     Raises:
         UsageError: the source or the target is unknown.
     """
-    names = GATE_KEYS[require_one_of("source", source, GATE_KEYS)]
-    flip = target is not None and get_planes(target) not in {None, SPATIAL_PLANES.get(source)}
+    names = GATES[require_one_of("source", source, GATES)]
+    flip = target is not None and planes_of(target) not in {None, PLANES.get(source)}
     plain = {key.removeprefix("module."): value for key, value in state_dict.items()}
     imported, converted = ImportedState(), []
     for key, value in plain.items():
@@ -96,7 +96,7 @@ def import_state(
             imported[key] = value
             continue
         own = names[gate].removeprefix(f"{target}.")  # `channel` and `spatial` are halves of CBAM
-        name = f"{get_gate_prefix(place, plain)}{own}.{leaf}"
+        name = f"{site_of(place, plain)}{own}.{leaf}"
         if source == "timm" and gate.startswith("channel."):
             value = value.flatten(1)  # a 1x1 convolution there, a linear layer here
             converted.append(f"{name}: a 1x1 convolution made linear")
@@ -111,7 +111,7 @@ def import_state(
 def split_key(key: str, names: Mapping[str, str]) -> tuple[str, str | None, str]:
     """Split a key into where the gate stands, which module of it is meant, and the tensor's name.
 
-    >>> split_key("layer1.0.cbam.SpatialGate.spatial.bn.bias", GATE_KEYS["official"])
+    >>> split_key("layer1.0.cbam.SpatialGate.spatial.bn.bias", GATES["official"])
     ('layer1.0.cbam', 'SpatialGate.spatial.bn', 'bias')
     """
     module, _, leaf = key.rpartition(".")
@@ -123,7 +123,7 @@ def split_key(key: str, names: Mapping[str, str]) -> tuple[str, str | None, str]
     return "", None, leaf
 
 
-def get_gate_prefix(place: str, state: Mapping[str, Tensor]) -> str:
+def site_of(place: str, state: Mapping[str, Tensor]) -> str:
     """Return our place of a gate that stands at `place` there, empty for a module on its own.
 
     CBAM stands behind the last norm of a block; BAM, called bam1 to bam3, behind the last activation of
@@ -135,17 +135,17 @@ def get_gate_prefix(place: str, state: Mapping[str, Tensor]) -> str:
         layer = f"layer{stage[1]}"
         blocks = {int(m[1]) for key in state if (m := re.match(rf"{layer}\.(\d+)\.", key))}
         block = f"{layer}.{max(blocks)}"
-        return f"{block}.relu{count_convolutions(block, state)}.{GATE_CHILD}."
+        return f"{block}.relu{convolutions_of(block, state)}.{GATE_CHILD}."
     block = place.rpartition(".")[0]
-    return f"{block}.bn{count_convolutions(block, state)}.{GATE_CHILD}."
+    return f"{block}.bn{convolutions_of(block, state)}.{GATE_CHILD}."
 
 
-def count_convolutions(block: str, state: Mapping[str, Tensor]) -> int:
+def convolutions_of(block: str, state: Mapping[str, Tensor]) -> int:
     """Return the number of convolutions in a residual block: 2, or 3 in a bottleneck."""
     return 3 if f"{block}.conv3.weight" in state else 2
 
 
-def get_planes(target: str) -> str | None:
+def planes_of(target: str) -> str | None:
     """Return the order of the planes of an attention module, None where it has none."""
     planes = get_entry(target).options.get("planes")
     return None if planes is None else str(planes)
@@ -160,47 +160,45 @@ def load_state(
         UsageError: a key is missing or unexpected, or has another shape, and `partial` is false. The
             model is as it was then.
     """
-    report = match_keys(model, state)
+    report = account(model, state)
     if not partial:
-        require_matching_keys(report.missing, report.unexpected, "load what fits with partial=True")
-    load_matched(model, state, report)
+        refuse_misfit(report.missing, report.unexpected, "load what fits with partial=True")
+    put(model, state, report)
     return report
 
 
-def match_keys(model: nn.Module, state: Mapping[str, Tensor]) -> LoadReport:
+def account(model: nn.Module, state: Mapping[str, Tensor]) -> LoadReport:
     """Say what would become of each key, without loading any."""
     own = model.state_dict()
     fits = {key: None for key in state if key in own and own[key].shape == state[key].shape}
     return LoadReport(
         loaded=tuple(fits),
-        missing=tuple(key for key in own if key not in fits and not is_batch_counter(key)),
+        missing=tuple(key for key in own if key not in fits and not bookkeeping(key)),
         unexpected=tuple(key for key in state if key not in fits),
         converted=getattr(state, "converted", ()),
     )
 
 
-def load_matched(model: nn.Module, state: Mapping[str, Tensor], report: LoadReport) -> None:
+def put(model: nn.Module, state: Mapping[str, Tensor], report: LoadReport) -> None:
     """Load the keys that are to be loaded by `report`."""
     model.load_state_dict({key: state[key] for key in report.loaded}, strict=False)
 
 
-def require_matching_keys(
-    missing: tuple[str, ...], unexpected: tuple[str, ...], advice: str
-) -> None:
+def refuse_misfit(missing: tuple[str, ...], unexpected: tuple[str, ...], advice: str) -> None:
     """Raise an error that ends in `advice` where any key is missing or unexpected."""
     if missing or unexpected:
         raise UsageError(
-            f"The weights do not fit the model: {len(missing)} keys are missing {abbreviate_keys(missing)} "
-            f"and {len(unexpected)} unexpected {abbreviate_keys(unexpected)}; {advice}."
+            f"The weights do not fit the model: {len(missing)} keys are missing {shown(missing)} "
+            f"and {len(unexpected)} unexpected {shown(unexpected)}; {advice}."
         )
 
 
-def is_batch_counter(key: str) -> bool:
+def bookkeeping(key: str) -> bool:
     """Say whether a key only counts batches: some sources leave it out, and no output hangs on it."""
     return key.endswith("num_batches_tracked")
 
 
-def abbreviate_keys(keys: tuple[str, ...]) -> str:
+def shown(keys: tuple[str, ...]) -> str:
     """Return the first keys in brackets."""
     more = ", ..." if len(keys) > 3 else ""
     return f"({', '.join(keys[:3])}{more})" if keys else "(none)"

@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.hooks import RemovableHandle
 
-from foveal.attention.inserted import is_inserted_gate, is_leaf
+from foveal.attention.inserted import has_no_parts, is_gate
 from foveal.module_modes import eval_mode
 
 
@@ -34,14 +34,14 @@ class Node:
 
 
 @dataclass(frozen=True)
-class CallInputs:
+class Inputs:
     """What a step was given: the steps that made it, and the state of each tensor."""
 
     sources: tuple[int, ...]
     versions: dict[int, int]
 
 
-class TraceRecorder(TorchFunctionMode):
+class Recorder(TorchFunctionMode):
     """Collects the steps; what happens inside a leaf module is that module's own affair."""
 
     def __init__(self, example: Tensor) -> None:
@@ -49,17 +49,17 @@ class TraceRecorder(TorchFunctionMode):
         self.nodes = [Node("input", nn.Identity(), (), tuple(example.shape))]
         self.maker = {id(example): 0}
         self.kept = [example]  # a tensor that is let go gives its id to the next one
-        self.entered: list[CallInputs] = []
+        self.entered: list[Inputs] = []
 
-    def inputs(self, values: object) -> CallInputs:
+    def inputs(self, values: object) -> Inputs:
         """Look at the tensors in `values` before a step may overwrite them."""
         tensors = [value for value in tree_leaves(values) if isinstance(value, Tensor)]
         sources = [self.maker[id(tensor)] for tensor in tensors if id(tensor) in self.maker]
         versions = {id(tensor): tensor._version for tensor in tensors}
-        return CallInputs(tuple(dict.fromkeys(sources)), versions)
+        return Inputs(tuple(dict.fromkeys(sources)), versions)
 
     def add(
-        self, name: str, call: nn.Module | Callable[..., Any], given: CallInputs, output: object
+        self, name: str, call: nn.Module | Callable[..., Any], given: Inputs, output: object
     ) -> None:
         """Record one step, unless it made no tensor; of several, the first gives its shape."""
         tensors = [value for value in tree_leaves(output) if isinstance(value, Tensor)]
@@ -106,12 +106,12 @@ class TraceRecorder(TorchFunctionMode):
         return [module.register_forward_hook(leave, prepend=True)]
 
 
-def trace_forward(model: nn.Module, example: Tensor) -> list[Node]:
+def trace(model: nn.Module, example: Tensor) -> list[Node]:
     """Run `example` (N, C, H, W) through the model in eval mode and return the steps in order."""
-    recorder = TraceRecorder(example)
+    recorder = Recorder(example)
     handles: list[RemovableHandle] = []
     try:
-        for name, module, leaf in iterate_modules(model):
+        for name, module, leaf in backbone(model):
             watch = recorder.watch_leaf if leaf else recorder.watch_owner
             handles += watch(name, module)
         with eval_mode(model), torch.no_grad(), recorder:
@@ -122,13 +122,13 @@ def trace_forward(model: nn.Module, example: Tensor) -> list[Node]:
     return recorder.nodes
 
 
-def iterate_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module, bool]]:
+def backbone(model: nn.Module) -> Iterator[tuple[str, nn.Module, bool]]:
     """Yield each module and whether it is a leaf; a gate counts as one, whatever it is made of."""
     inside_gates: set[nn.Module] = set()
     for name, module in model.named_modules():
         if module in inside_gates:
             continue
-        if is_inserted_gate(module):
+        if is_gate(module):
             inside_gates.update(module.modules())
-        leaf = is_inserted_gate(module) or is_leaf(module)
+        leaf = is_gate(module) or has_no_parts(module)
         yield name, module, leaf

@@ -10,20 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from foveal.attention.batch_norm import Norm2d
+from foveal.attention.batch_norm import SingleValueBatchNorm2d
 from foveal.kernels import native_kernels, unavailable_reason
-from foveal.kernels.small_conv import NormPlanes
+from foveal.kernels.small_batch_norm import SmallBatchNormFunction
 
 pytestmark = pytest.mark.skipif(
     unavailable_reason() is not None, reason=f"no fast gates here: {unavailable_reason()}"
 )
-FAST = "NormPlanesBackward"
+FAST = "SmallBatchNormFunctionBackward"
 
 
-def a_norm(channels: int, dtype: torch.dtype) -> Norm2d:
+def a_norm(channels: int, dtype: torch.dtype) -> SingleValueBatchNorm2d:
     """Return a norm of which nothing is zero or one."""
     torch.manual_seed(channels)
-    norm = Norm2d(channels, eps=1e-4, momentum=0.3).to(dtype)
+    norm = SingleValueBatchNorm2d(channels, eps=1e-4, momentum=0.3).to(dtype)
     with torch.no_grad():
         for value in norm.state_dict().values():
             if value.is_floating_point():
@@ -86,7 +86,7 @@ def test_gradients_are_those_of_finite_differences() -> None:
     norm = a_norm(3, torch.float64)
     running = (norm.running_mean, norm.running_var)
     assert torch.autograd.gradcheck(
-        lambda *given: NormPlanes.apply(*given, *running, 0.1, 1e-5),  # type: ignore[no-untyped-call]
+        lambda *given: SmallBatchNormFunction.apply(*given, *running, 0.1, 1e-5),  # type: ignore[no-untyped-call]
         (x, norm.weight, norm.bias),
     )
 
@@ -111,7 +111,7 @@ def test_the_rest_is_left_to_torch() -> None:
         for kind, x in (
             (a_norm(1, torch.float32).eval(), torch.randn(2, 1, 6, 5)),
             (norm, torch.randn(1, 1, 1, 1)),  # one value has no variance
-            (Norm2d(1, track_running_stats=False), torch.randn(2, 1, 6, 5)),
+            (SingleValueBatchNorm2d(1, track_running_stats=False), torch.randn(2, 1, 6, 5)),
             (a_norm(1, torch.bfloat16), torch.randn(2, 1, 6, 5).bfloat16()),
         ):
             assert type(kind(x).grad_fn).__name__ == "NativeBatchNormBackward0"
