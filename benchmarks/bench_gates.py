@@ -1,9 +1,10 @@
-"""Forward and backward pass of a series gate: ours, ours plain, timm's and the reference's, over the floor.
+"""Forward and backward pass of a CBAM gate: foveal, plain operations, timm and the reference code.
 
-The floor is the bytes that cannot be saved over the measured bandwidth of a copy. Forward the map is read
-three times (for the pools over positions, for those over channels, and to be weighed: each needs the one
-before it of the whole map or, for the batch norm, of the whole batch) and written once; backward map and
-gradient are read twice together and the gradient once more, and the gradient of the map is written.
+Each time is also compared with a lower bound: the unavoidable memory traffic divided by the measured bandwidth
+of a copy. The forward pass reads the map three times (for the pools over positions, for the pools over
+channels, and to weight it; each step needs the previous step for the whole map or, for the batch norm, the
+whole batch) and writes it once. The backward pass reads map and gradient twice together and the gradient
+once more, and writes the gradient of the map.
 """
 
 from __future__ import annotations
@@ -17,27 +18,33 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
-import rivals
+import reference_modules
 from foveal.attention import create
 from foveal.kernels import native_kernels
-from results import keep
-from side_by_side import interleaved, keep_pages, quartiles, ratios, times_table
+from interleaved_timing import (
+    median_ratios,
+    quartiles,
+    reexec_with_malloc_settings,
+    time_interleaved,
+    timing_table,
+)
+from result_files import save_results
 
 SHAPES = (
     (256, 32, 32, 32), (256, 64, 16, 16), (256, 128, 8, 8),  # ConvNet, 32 px
     (16, 256, 56, 56), (16, 512, 28, 28), (16, 1024, 14, 14), (16, 2048, 7, 7),  # ResNet-50, 224 px
 )  # fmt: skip
-READS, WRITES = 3 + 5, 1 + 1
+MAP_READS, MAP_WRITES = 3 + 5, 1 + 1
 
 
-def passer(gate: nn.Module, x: Tensor, g: Tensor, *, fast: bool) -> Callable[[], None]:
-    """Return a function that passes a map through a gate and a gradient back."""
+def make_pass(gate: nn.Module, x: Tensor, g: Tensor, *, native: bool) -> Callable[[], None]:
+    """Return a function that runs forward and backward pass of a gate for map `x` and gradient `g`."""
     gate.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     parameters = list(gate.parameters())
 
     def run() -> None:
         with (
-            native_kernels(fast),
+            native_kernels(native),
             torch.autocast("cpu", torch.bfloat16, enabled=x.dtype == torch.bfloat16),
         ):
             out = gate(x)
@@ -46,54 +53,58 @@ def passer(gate: nn.Module, x: Tensor, g: Tensor, *, fast: bool) -> Callable[[],
     return run
 
 
-def measured(
+def measure_shape(
     shape: tuple[int, ...], dtype: torch.dtype, rounds: int, *, compiled: bool
 ) -> dict[str, Any]:
-    """Print the table of one shape and return it."""
+    """Measure all arms for one shape, print their table and return the result row."""
     x = torch.randn(shape).relu().to(dtype).contiguous(memory_format=torch.channels_last)
-    g, spare = torch.randn_like(x), torch.empty_like(x)
+    g, copy_target = torch.randn_like(x), torch.empty_like(x)
     x.requires_grad_()
-    names = {"ours": "series", "ours plain": "series", "reference": "reference-cbam"}
-    if rivals.has_timm():
-        names["timm"] = "timm/cbam"
-    gates = {name: create(of, shape[1]) for name, of in names.items()}
-    arms = {name: passer(gate, x, g, fast=name == "ours") for name, gate in gates.items()}
+    modules = {"foveal": "cbam", "foveal plain": "cbam", "reference": "reference-cbam"}
+    if reference_modules.has_timm():
+        modules["timm"] = "timm/cbam"
+    gates = {name: create(module, shape[1]) for name, module in modules.items()}
+    arms = {name: make_pass(gate, x, g, native=name == "foveal") for name, gate in gates.items()}
     if compiled:
-        torch.compiler.reset()  # else later shapes are not compiled: torch gives up after eight
-        for name in names.keys() - {"ours"}:
-            module = torch.compile(create(names[name], shape[1]))
-            arms[f"{name}, compiled"] = passer(module, x, g, fast=False)
+        torch.compiler.reset()  # torch stops compiling after eight shapes otherwise
+        for name in modules.keys() - {"foveal"}:
+            module = torch.compile(create(modules[name], shape[1]))
+            arms[f"{name}, compiled"] = make_pass(module, x, g, native=False)
     source = x.detach()
-    arms["copy"] = lambda: spare.copy_(source)
-    taken = interleaved(arms, rounds)
-    floor = float(np.median(taken["copy"])) * (READS + WRITES) / 2
-    title = f"{shape}, {str(dtype).removeprefix('torch.')}, floor {floor:.2f} ms"
-    Console().print(times_table(title, taken, "ours"))
+    arms["copy"] = lambda: copy_target.copy_(source)
+    times = time_interleaved(arms, rounds)
+    bound = float(np.median(times["copy"])) * (MAP_READS + MAP_WRITES) / 2
+    title = f"{shape}, {str(dtype).removeprefix('torch.')}, lower bound {bound:.2f} ms"
+    Console().print(timing_table(title, times, "foveal"))
     return {
         "shape": shape,
         "dtype": str(dtype),
-        "floor_ms": round(floor, 3),
-        "ours_over_floor": round(float(np.median(taken["ours"])) / floor, 2),
-        "quartiles_ms": {name: quartiles(times) for name, times in taken.items()},
-        "of_ours": ratios(taken, "ours"),
+        "lower_bound_ms": round(bound, 3),
+        "foveal_over_bound": round(float(np.median(times["foveal"])) / bound, 2),
+        "quartiles_ms": {name: quartiles(values) for name, values in times.items()},
+        "ratio_to_foveal": median_ratios(times, "foveal"),
     }
 
 
 def main() -> None:
-    """Print one table a shape and dtype, and keep them."""
+    """Print a table per shape and dtype, and save the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument(
-        "--no-compile", action="store_true", help="leave torch.compile out; nothing is kept then"
+        "--no-compile",
+        action="store_true",
+        help="leave out torch.compile; the results are not saved",
     )
     options = parser.parse_args()
-    keep_pages()
+    reexec_with_malloc_settings()
     rows = []
     for shape in SHAPES:
         for dtype in (torch.float32, torch.bfloat16):
-            rows.append(measured(shape, dtype, options.rounds, compiled=not options.no_compile))
+            rows.append(
+                measure_shape(shape, dtype, options.rounds, compiled=not options.no_compile)
+            )
             if not options.no_compile:
-                keep("gates", rows)
+                save_results("gates", rows)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""Occlusion maps: ours against Captum's, at Captum's default and at the best setting found for it.
+"""Occlusion maps of foveal and Captum, with Captum's default setting and the fastest setting found for it.
 
-The default passes one image at a time. The best is searched over images and perturbations a pass. All
-arms take turns in one process, with the settings of memory that `foveal explain` starts itself with, since
-else the state of the heap decides; printed are medians with quartiles and ratios of medians, the largest
-difference of the maps, and the memory that each arm needs besides the model, in a process of its own.
+Captum's default evaluates one image and one perturbation per forward pass. The fastest setting is searched over
+images and perturbations per pass. All arms are interleaved in one process with the malloc settings of `foveal
+explain`, because the times depend on the state of the heap. Reported are medians with quartiles, ratios of
+medians, the largest difference of the maps, and the memory of each arm in addition to the model, measured in a
+separate process.
 """
 
 from __future__ import annotations
@@ -29,23 +30,22 @@ from torch import Tensor, nn
 from foveal.cli import allocator
 from foveal.explanation import occlusion_sensitivity
 from foveal.models import build_model
-from results import keep
-from side_by_side import keep_pages
+from interleaved_timing import reexec_with_malloc_settings
+from result_files import save_results
 
-# Images and perturbations a pass that are tried for Captum, on 16 images where there are more.
-SETTINGS = (
+# Images and perturbations per forward pass that are searched for Captum, on up to 16 images.
+CAPTUM_SETTINGS = (
     (1, 8), (1, 13), (1, 16), (1, 25), (1, 49), (4, 4), (4, 8), (8, 4), (8, 8), (16, 1), (16, 4), (32, 2),
     (64, 1),
 )  # fmt: skip
-TRIED_ON = 16
+SEARCH_IMAGES = 16
 
-
-Setting = tuple[int, int]
+CaptumSetting = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Row:
-    """One question: which network, at which size, for how many images, with which windows."""
+class Case:
+    """One measured case: network, image size, number of images, windows."""
 
     model: str
     attention: str
@@ -56,57 +56,59 @@ class Row:
 
     @property
     def name(self) -> str:
-        """The row in words."""
+        """Description of the case."""
         windows = f"window {self.window}, stride {self.stride}"
         return f"{self.model} {self.attention}, {self.size} px, {windows}, {self.images} image(s)"
 
     @property
-    def positions(self) -> int:
-        """Windows an image."""
+    def windows_per_image(self) -> int:
+        """Number of windows per image."""
         return ((self.size - self.window) // self.stride + 1) ** 2
 
 
-ROWS = (
-    Row("convnet", "none", 32, 1, 8, 4),
-    Row("convnet", "series", 32, 1, 8, 4),
-    Row("convnet", "none", 32, 64, 8, 4),
-    Row("convnet", "series", 32, 64, 8, 4),
-    Row("resnet18", "series", 32, 1, 8, 4),
-    # Fewer windows with 64 images: every arm still passes hundreds of them.
-    Row("resnet18", "series", 32, 64, 8, 8),
-    Row("convnet", "none", 224, 1, 32, 16),
-    Row("convnet", "series", 224, 1, 32, 16),
-    Row("resnet18", "series", 224, 1, 32, 16),
-    Row("resnet18", "series", 224, 64, 112, 56),
+CASES = (
+    Case("convnet", "none", 32, 1, 8, 4),
+    Case("convnet", "cbam", 32, 1, 8, 4),
+    Case("convnet", "none", 32, 64, 8, 4),
+    Case("convnet", "cbam", 32, 64, 8, 4),
+    Case("resnet18", "cbam", 32, 1, 8, 4),
+    # Fewer windows for 64 images: every arm still evaluates hundreds of them.
+    Case("resnet18", "cbam", 32, 64, 8, 8),
+    Case("convnet", "none", 224, 1, 32, 16),
+    Case("convnet", "cbam", 224, 1, 32, 16),
+    Case("resnet18", "cbam", 224, 1, 32, 16),
+    Case("resnet18", "cbam", 224, 64, 112, 56),
 )
 
 
-def problem(row: Row) -> tuple[nn.Module, Tensor, Tensor]:
-    """Return the network of a row, its images and labels."""
-    model = build_model(row.model, attention=row.attention, image_size=row.size, seed=0).eval()
-    source = torch.Generator().manual_seed(0)
-    images = torch.randn(row.images, 3, row.size, row.size, generator=source)
-    return model, images, torch.arange(row.images) % 10
+def build_case(case: Case) -> tuple[nn.Module, Tensor, Tensor]:
+    """Return network, images and labels of a case."""
+    model = build_model(case.model, attention=case.attention, image_size=case.size, seed=0).eval()
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(case.images, 3, case.size, case.size, generator=generator)
+    return model, images, torch.arange(case.images) % 10
 
 
-def ours(row: Row, model: nn.Module, images: Tensor, labels: Tensor) -> Callable[[], Tensor]:
-    """Return our arm."""
-    options: dict[str, Any] = {"window": row.window, "stride": row.stride, "fill": 0.0}
+def make_foveal_arm(
+    case: Case, model: nn.Module, images: Tensor, labels: Tensor
+) -> Callable[[], Tensor]:
+    """Return a function that computes the maps with foveal."""
+    options: dict[str, Any] = {"window": case.window, "stride": case.stride, "fill": 0.0}
     return lambda: occlusion_sensitivity(model, images, labels, **options).map()
 
 
-def captums(
-    row: Row, model: nn.Module, images: Tensor, labels: Tensor, *, batch: int, perturbations: int
+def make_captum_arm(
+    case: Case, model: nn.Module, images: Tensor, labels: Tensor, *, batch: int, perturbations: int
 ) -> Callable[[], Tensor]:
-    """Return Captum's arm with so many images and perturbations a pass."""
-    by_captum = Occlusion(lambda x: model(x).softmax(1))
+    """Return a function that computes the maps with Captum, `batch` images at a time."""
+    occlusion = Occlusion(lambda x: model(x).softmax(1))
 
     def run() -> Tensor:
         maps = [
-            by_captum.attribute(
+            occlusion.attribute(
                 images[start : start + batch],
-                sliding_window_shapes=(3, row.window, row.window),
-                strides=(3, row.stride, row.stride),
+                sliding_window_shapes=(3, case.window, case.window),
+                strides=(3, case.stride, case.stride),
                 target=labels[start : start + batch],
                 perturbations_per_eval=perturbations,
             )[:, 0]
@@ -117,164 +119,179 @@ def captums(
     return run
 
 
-def best_settings(row: Row, model: nn.Module, images: Tensor, labels: Tensor) -> list[Setting]:
-    """Return the two fastest of Captum's settings, each tried once."""
-    once = {}
-    for batch, perturbations in SETTINGS:
-        if batch <= row.images and perturbations <= row.positions:
-            count = max(batch, TRIED_ON)
-            run = captums(
-                row, model, images[:count], labels[:count], batch=batch, perturbations=perturbations
+def search_captum_settings(
+    case: Case, model: nn.Module, images: Tensor, labels: Tensor
+) -> list[CaptumSetting]:
+    """Return the two fastest settings of Captum, each measured once."""
+    seconds_per_image = {}
+    for batch, perturbations in CAPTUM_SETTINGS:
+        if batch <= case.images and perturbations <= case.windows_per_image:
+            count = max(batch, SEARCH_IMAGES)
+            arm = make_captum_arm(
+                case,
+                model,
+                images[:count],
+                labels[:count],
+                batch=batch,
+                perturbations=perturbations,
             )
-            once[batch, perturbations] = seconds(run) / min(count, row.images)
-    return sorted(once, key=lambda setting: once[setting])[:2]
+            seconds_per_image[batch, perturbations] = time_call(arm) / min(count, case.images)
+    return sorted(seconds_per_image, key=lambda setting: seconds_per_image[setting])[:2]
 
 
-def seconds(run: Callable[[], Tensor]) -> float:
-    """Return how long one call takes."""
+def time_call(function: Callable[[], Tensor]) -> float:
+    """Return the seconds of one call."""
     start = time.perf_counter()
-    run()
+    function()
     return time.perf_counter() - start
 
 
-def measure(row: Row, rounds: int) -> dict[str, Any]:
-    """Return the times of all arms of a row and their ratios."""
-    model, images, labels = problem(row)
-    mine = ours(row, model, images, labels)
-    default_batch = row.images if row.images * row.size**2 <= 64 * 32**2 else 1
-    default = captums(row, model, images, labels, batch=default_batch, perturbations=1)
-    mine()
-    best = best_settings(row, model, images, labels)
-    arms = {"ours": mine, "default": default} | {
-        f"best {b} x {p}": captums(row, model, images, labels, batch=b, perturbations=p)
-        for b, p in best
+def measure_case(case: Case, rounds: int) -> dict[str, Any]:
+    """Return times, ratios, map difference and memory of all arms of a case."""
+    model, images, labels = build_case(case)
+    foveal_arm = make_foveal_arm(case, model, images, labels)
+    default_batch = case.images if case.images * case.size**2 <= 64 * 32**2 else 1
+    default_arm = make_captum_arm(case, model, images, labels, batch=default_batch, perturbations=1)
+    foveal_arm()
+    settings = search_captum_settings(case, model, images, labels)
+    arms = {"foveal": foveal_arm, "default": default_arm} | {
+        f"best {b} x {p}": make_captum_arm(case, model, images, labels, batch=b, perturbations=p)
+        for b, p in settings
     }
-    taken: dict[str, list[float]] = {name: [] for name in arms}
+    times: dict[str, list[float]] = {name: [] for name in arms}
     for _ in range(rounds):
-        for name, run in arms.items():
-            taken[name].append(seconds(run))
-    medians = {name: float(np.median(times)) for name, times in taken.items()}
-    winner = min((name for name in arms if name.startswith("best")), key=lambda n: medians[n])
-    difference = float((mine() - arms[winner]()).abs().max())
+        for name, arm in arms.items():
+            times[name].append(time_call(arm))
+    medians = {name: float(np.median(values)) for name, values in times.items()}
+    best = min((name for name in arms if name.startswith("best")), key=lambda n: medians[n])
+    difference = float((foveal_arm() - arms[best]()).abs().max())
     memory = {
-        "ours": peak(row, "ours"),
-        "best": peak(row, winner.removeprefix("best ").replace(" x ", ",")),
+        "foveal": measure_memory_in_process(case, "foveal"),
+        "best": measure_memory_in_process(case, best.removeprefix("best ").replace(" x ", ",")),
     }
     return {
-        "row": row.name,
-        "positions": row.positions,
+        "case": case.name,
+        "windows_per_image": case.windows_per_image,
         "quartiles_ms": {
-            name: [round(1000 * q, 2) for q in np.percentile(taken[name], [25, 50, 75])]
-            for name in ("ours", "default", winner)
+            name: [round(1000 * q, 2) for q in np.percentile(times[name], [25, 50, 75])]
+            for name in ("foveal", "default", best)
         },
-        "captum_best": winner.removeprefix("best "),
-        "ratio_default": round(medians["default"] / medians["ours"], 2),
-        "ratio_best": round(medians[winner] / medians["ours"], 2),
-        "largest_difference": difference,
+        "captum_best": best.removeprefix("best "),
+        "ratio_default": round(medians["default"] / medians["foveal"], 2),
+        "ratio_best": round(medians[best] / medians["foveal"], 2),
+        "max_map_difference": difference,
         "memory_mb": memory,
     }
 
 
-def all_classes(rounds: int) -> dict[str, Any]:
-    """Return how one sweep for all classes compares with a call for each of them."""
-    row = ROWS[0]
-    model, images, _ = problem(row)
-    options: dict[str, Any] = {"window": row.window, "stride": row.stride, "fill": 0.0}
+def measure_all_classes(rounds: int) -> dict[str, Any]:
+    """Return the times of one sweep for all ten classes and of one call per class."""
+    case = CASES[0]
+    model, images, _ = build_case(case)
+    options: dict[str, Any] = {"window": case.window, "stride": case.stride, "fill": 0.0}
 
-    def one_sweep() -> Tensor:
+    def sweep_all_classes() -> Tensor:
         return occlusion_sensitivity(model, images, target="all", **options).map()
 
-    def ten_calls() -> Tensor:
+    def call_per_class() -> Tensor:
         maps = [occlusion_sensitivity(model, images, target=k, **options).map() for k in range(10)]
         return torch.stack(maps, 1)
 
-    one_sweep()
-    taken = np.array([[seconds(one_sweep), seconds(ten_calls)] for _ in range(rounds)])
-    one, ten = np.median(taken, axis=0)
+    sweep_all_classes()
+    times = np.array(
+        [[time_call(sweep_all_classes), time_call(call_per_class)] for _ in range(rounds)]
+    )
+    sweep_median, calls_median = np.median(times, axis=0)
     return {
-        "row": f"{row.name}: all ten classes",
+        "case": f"{case.name}: all ten classes",
         "quartiles_ms": {
-            name: [round(1000 * q, 2) for q in np.percentile(taken[:, k], [25, 50, 75])]
+            name: [round(1000 * q, 2) for q in np.percentile(times[:, k], [25, 50, 75])]
             for k, name in enumerate(("one sweep", "ten calls"))
         },
-        "ratio": round(float(ten / one), 2),
+        "ratio": round(float(calls_median / sweep_median), 2),
     }
 
 
-def peak(row: Row, arm: str) -> float:
-    """Return the MB that an arm needs at most besides what was there before, in a process of its own."""
-    call = [sys.executable, __file__, "--arm", arm, "--row", str(ROWS.index(row))]
-    as_ever = {name: value for name, value in os.environ.items() if name not in allocator.SETTINGS}
-    done = subprocess.run(call, check=True, capture_output=True, text=True, env=as_ever)
+def measure_memory_in_process(case: Case, arm: str) -> float:
+    """Return the peak memory of an arm in MB in addition to the model, measured in a new process."""
+    call = [sys.executable, __file__, "--arm", arm, "--case", str(CASES.index(case))]
+    default_malloc = {
+        name: value for name, value in os.environ.items() if name not in allocator.MALLOC_SETTINGS
+    }
+    done = subprocess.run(call, check=True, capture_output=True, text=True, env=default_malloc)
     return float(done.stdout)
 
 
-def measure_memory(row: Row, arm: str) -> float:
-    """Run an arm and return the MB by which the process grew."""
-    model, images, labels = problem(row)
-    if arm == "ours":
-        run = ours(row, model, images, labels)
+def measure_memory(case: Case, arm: str) -> float:
+    """Run an arm and return the growth of this process in MB."""
+    model, images, labels = build_case(case)
+    if arm == "foveal":
+        run = make_foveal_arm(case, model, images, labels)
     else:
         batch, perturbations = map(int, arm.split(","))
-        run = captums(row, model, images, labels, batch=batch, perturbations=perturbations)
+        run = make_captum_arm(case, model, images, labels, batch=batch, perturbations=perturbations)
     with torch.no_grad():
-        model(images[:1])  # what the first pass of any network leaves behind
-    Path("/proc/self/clear_refs").write_text("5")  # the highest mark starts from here
-    before = memory_line("VmRSS")
+        model(images[:1])  # allocations of the first forward pass do not count
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
+    before = read_status_kb("VmRSS")
     run()
-    return round((memory_line("VmHWM") - before) / 1024, 1)
+    return round((read_status_kb("VmHWM") - before) / 1024, 1)
 
 
-def memory_line(name: str) -> int:
-    """Return a line of what the kernel says of this process, in kB."""
+def read_status_kb(name: str) -> int:
+    """Return an entry of /proc/self/status in kB."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(name))
 
 
-def print_table(found: list[dict[str, Any]], classes: dict[str, Any]) -> None:
-    """Print a row a question."""
-    table = Table("", "ours, ms", "Captum default", "Captum best", "x default", "x best", "MB")
-    for one in found:
-        cells = [f"{q[1]:.1f} ({q[0]:.1f} to {q[2]:.1f})" for q in one["quartiles_ms"].values()]
-        cells[2] += f" at {one['captum_best']}"
-        memory = f"{one['memory_mb']['ours']:.0f}, {one['memory_mb']['best']:.0f}"
-        table.add_row(one["row"], *cells, str(one["ratio_default"]), str(one["ratio_best"]), memory)
+def print_table(rows: list[dict[str, Any]], classes: dict[str, Any]) -> None:
+    """Print a row per case and the summary."""
+    table = Table("", "foveal, ms", "Captum default", "Captum best", "x default", "x best", "MB")
+    for row in rows:
+        cells = [f"{q[1]:.1f} ({q[0]:.1f} to {q[2]:.1f})" for q in row["quartiles_ms"].values()]
+        cells[2] += f" at {row['captum_best']}"
+        memory = f"{row['memory_mb']['foveal']:.0f}, {row['memory_mb']['best']:.0f}"
+        ratios = str(row["ratio_default"]), str(row["ratio_best"])
+        table.add_row(row["case"], *cells, *ratios, memory)
     console = Console(width=160)
     console.print(table)
     console.print(
-        "asked: at least 3 times the default for one image on the ConvNet, 0.97 of the best, 8"
+        "required: at least 3 times the default for one image on the ConvNet, 0.97 of the best, 8"
     )
-    console.print("best of Captum: images x perturbations a pass; MB: ours, Captum's best")
+    console.print("Captum best: images x perturbations per pass; MB: foveal, Captum best")
     times = {name: f"{q[1]:.1f} ms" for name, q in classes["quartiles_ms"].items()}
-    console.print(f"{classes['row']}: {times}, ratio {classes['ratio']}")
-    worst = max(one["largest_difference"] for one in found)
-    console.print(f"largest difference of maps: {worst:.1e}")
+    console.print(f"{classes['case']}: {times}, ratio {classes['ratio']}")
+    max_difference = max(row["max_map_difference"] for row in rows)
+    console.print(f"largest difference of maps: {max_difference:.1e}")
 
 
 def main() -> None:
-    """Print the table and keep it."""
+    """Print the table and save the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--rows", help="numbers of rows, separated by commas; nothing is kept then")
+    parser.add_argument(
+        "--cases", help="indices of cases, separated by commas; the results are not saved"
+    )
     parser.add_argument("--arm", help=argparse.SUPPRESS)
-    parser.add_argument("--row", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--case", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.arm:
-        print(measure_memory(ROWS[options.row], options.arm))
+        print(measure_memory(CASES[options.case], options.arm))
         return
-    keep_pages()
-    chosen = range(len(ROWS)) if options.rows is None else map(int, options.rows.split(","))
-    found: list[dict[str, Any]] = []
-    classes = all_classes(options.rounds)
+    reexec_with_malloc_settings()
+    chosen = range(len(CASES)) if options.cases is None else map(int, options.cases.split(","))
+    rows: list[dict[str, Any]] = []
+    classes = measure_all_classes(options.rounds)
     for k in chosen:
-        heavy = ROWS[k].size > 64 or ROWS[k].images > 1
-        found.append(measure(ROWS[k], max(3, options.rounds // 3) if heavy else options.rounds))
+        is_slow = CASES[k].size > 64 or CASES[k].images > 1
+        rounds = max(3, options.rounds // 3) if is_slow else options.rounds
+        rows.append(measure_case(CASES[k], rounds))
         Console(stderr=True).print(
-            found[-1]["row"], found[-1]["ratio_default"], found[-1]["ratio_best"]
+            rows[-1]["case"], rows[-1]["ratio_default"], rows[-1]["ratio_best"]
         )
-        if options.rows is None:  # row by row: what is measured is kept if a later one is cut off
-            keep("occlusion", found, captum=captum.__version__, classes=classes)
-    print_table(found, classes)
+        if options.cases is None:  # saved after each case, so that an interruption loses little
+            save_results("occlusion", rows, captum=captum.__version__, classes=classes)
+    print_table(rows, classes)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How much longer is a training step with attention? Ours, timm's and the reference's, against `none`."""
+"""Training step with attention relative to `none`: foveal, timm and the reference code."""
 
 from __future__ import annotations
 
@@ -10,24 +10,31 @@ import torch
 from rich.console import Console
 from torch import nn
 
-import rivals
+import reference_modules
 from foveal.kernels import native_kernels
 from foveal.models import build_model
 from foveal.training import Numerics, resolve_numerics
 from foveal.training.numerics import autocast_context, get_memory_format, numerics_context
-from results import keep
-from side_by_side import Times, interleaved, keep_pages, quartiles, ratios, times_table
+from interleaved_timing import (
+    Times,
+    median_ratios,
+    quartiles,
+    reexec_with_malloc_settings,
+    time_interleaved,
+    timing_table,
+)
+from result_files import save_results
 
-OURS = ("channel", "spatial", "parallel", "series")
-RIVALS = {"series": ("timm/cbam", "reference-cbam"), "parallel": ("reference-bam",)}
-PLAIN = "none plain"  # the network without gates as torch computes it
-ROWS = (("convnet", 256), ("resnet18", 64))
+VARIANTS = ("none", "channel", "spatial", "bam", "cbam")
+REFERENCES = {"cbam": ("timm/cbam", "reference-cbam"), "bam": ("reference-bam",)}
+PLAIN_BASELINE = "none plain"  # the network without attention, in plain operations
+MODELS = (("convnet", 256), ("resnet18", 64))  # with batch sizes
 
 
-def stepper(
+def make_step(
     model_name: str, attention: str, numerics: Numerics, batch_size: int
 ) -> Callable[[], None]:
-    """Return a function that takes one training step on images of 32 pixels."""
+    """Return a function that runs one training step on images of 32 px."""
     layout = get_memory_format(numerics)
     model = build_model(model_name, attention=attention).train().to(numerics.device)
     model.to(memory_format=layout)  # type: ignore[call-overload]
@@ -46,8 +53,8 @@ def stepper(
     return step
 
 
-def plainly(step: Callable[[], None]) -> Callable[[], None]:
-    """Return the same step without any pass of ours."""
+def with_plain_operations(step: Callable[[], None]) -> Callable[[], None]:
+    """Return the same step without native kernels."""
 
     def plain_step() -> None:
         with native_kernels(False):
@@ -56,57 +63,59 @@ def plainly(step: Callable[[], None]) -> Callable[[], None]:
     return plain_step
 
 
-def added(taken: Times) -> dict[str, float]:
-    """Return the time that ours adds to `none` over the time that each rival adds."""
-    of_none = ratios(taken, "none")
+def added_time_ratios(times: Times) -> dict[str, float]:
+    """Return the time that each variant adds to `none`, divided by the time its reference adds."""
+    ratio = median_ratios(times, "none")
     return {
-        f"{ours} / {rival}": round((of_none[ours] - 1) / (of_none[rival] - 1), 3)
-        for ours, rivals_ in RIVALS.items()
-        for rival in rivals_
-        if rival in taken
+        f"{variant} / {reference}": round((ratio[variant] - 1) / (ratio[reference] - 1), 3)
+        for variant, references in REFERENCES.items()
+        for reference in references
+        if reference in times
     }
 
 
 def main() -> None:
-    """Print one table a network and dtype, and keep them."""
+    """Print a table per network and dtype, and save the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=25)
-    parser.add_argument("--models", default=",".join(name for name, _ in ROWS))
+    parser.add_argument("--models", default=",".join(name for name, _ in MODELS))
     parser.add_argument("--dtypes", default="float32,bfloat16")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     options = parser.parse_args()
-    # A part of the question prints its answer and leaves what is kept alone.
-    is_whole = all(
-        getattr(options, part) == parser.get_default(part) for part in ("models", "dtypes")
+    # Only complete measurements are saved.
+    is_complete = all(
+        getattr(options, name) == parser.get_default(name) for name in ("models", "dtypes")
     )
-    keep_pages()
-    others = [name for names in RIVALS.values() for name in names]
-    if not rivals.has_timm():
-        others = [name for name in others if not name.startswith("timm/")]
+    reexec_with_malloc_settings()
+    references = [name for names in REFERENCES.values() for name in names]
+    if not reference_modules.has_timm():
+        references = [name for name in references if not name.startswith("timm/")]
     rows: list[dict[str, Any]] = []
-    for model, batch_size in ROWS:
+    for model, batch_size in MODELS:
         for dtype in options.dtypes.split(","):
             if model not in options.models.split(","):
                 continue
             numerics = resolve_numerics(Numerics(device=options.device, dtype=dtype))
-            names = ("none", *OURS, *others)
+            names = (*VARIANTS, *references)
             with numerics_context(numerics):
-                steps = {name: stepper(model, name, numerics, batch_size) for name in names}
-                steps[PLAIN] = plainly(stepper(model, "none", numerics, batch_size))
-                taken = interleaved(steps, options.rounds, device=options.device)
-            about = {"model": model, "batch_size": batch_size, **numerics.model_dump()}
+                steps = {name: make_step(model, name, numerics, batch_size) for name in names}
+                steps[PLAIN_BASELINE] = with_plain_operations(
+                    make_step(model, "none", numerics, batch_size)
+                )
+                times = time_interleaved(steps, options.rounds, device=options.device)
+            conditions = {"model": model, "batch_size": batch_size, **numerics.model_dump()}
             kernels = f"{numerics.threads} threads, {numerics.kernels} kernels"
             title = f"{model}, batch {batch_size}, {dtype}, {kernels}"
-            Console().print(times_table(title, taken, "none"))
-            over_theirs = added(taken)
-            Console().print("time added, ours over theirs:", over_theirs)
+            Console().print(timing_table(title, times, "none"))
+            added = added_time_ratios(times)
+            Console().print("added time relative to the reference:", added)
             rows.append(
-                about
-                | {"quartiles_ms": {name: quartiles(times) for name, times in taken.items()}}
-                | {"of_none": ratios(taken, "none"), "added_over_theirs": over_theirs}
+                conditions
+                | {"quartiles_ms": {name: quartiles(values) for name, values in times.items()}}
+                | {"ratio_to_none": median_ratios(times, "none"), "added_time_ratio": added}
             )
-            if is_whole:
-                keep("step", rows, device=options.device)
+            if is_complete:
+                save_results("step", rows, device=options.device)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""How many runs an hour does the five-variant study of the ConvNet do, against plain loops?
+"""Runs per hour of the five-variant study of the ConvNet, compared with plain loops.
 
-Those have the reference gates. Both train each variant on the same images for as many epochs and evaluate
-it, from starting the process to its end. Ours is `foveal ablate` without extras, of two seeds: with one,
-whoever does two runs at a time has nothing to do beside the fifth. Plain loops are a process each, so that one
-seed says it all.
+The plain loops use the reference modules. Both train each variant on the same images for the same number of
+epochs and evaluate it; the time includes the start of the process. foveal runs `foveal ablate` without extras
+and with two seeds, because with one seed two parallel runs cannot share the fifth. Plain loops use one process
+per run, so one seed is enough.
 """
 
 from __future__ import annotations
@@ -18,20 +18,22 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-import loops
-from bench_train import trained
-from results import keep
-from side_by_side import quartiles
+import training_loops
+from bench_train import train_in_process
+from interleaved_timing import quartiles
+from result_files import save_results
 
-OURS = ("none", "channel", "spatial", "parallel", "series")
-THEIRS = ("none", "reference-channel", "reference-spatial", "reference-bam", "reference-cbam")
+VARIANTS = ("none", "channel", "spatial", "bam", "cbam")
+REFERENCE_VARIANTS = (
+    "none", "reference-channel", "reference-spatial", "reference-bam", "reference-cbam",
+)  # fmt: skip
 
 
-def study(data: str, images: int, epochs: int, workers: int, seeds: int) -> float:
-    """Return the runs an hour of our study."""
+def measure_foveal(data: str, images: int, epochs: int, workers: int, seeds: int) -> float:
+    """Return the runs per hour of `foveal ablate`."""
     with tempfile.TemporaryDirectory() as folder:
         call = [sys.executable, "-m", "foveal", "ablate", "--data", data, "--model", "convnet"]
-        call += ["--attention", ",".join(OURS), "--epochs", str(epochs)]
+        call += ["--attention", ",".join(VARIANTS), "--epochs", str(epochs)]
         call += ["--train-size", str(images)]
         call += ["--batch-size", "128", "--seeds", str(seeds)]
         call += ["--no-extras", "--workers", str(workers)]
@@ -40,47 +42,52 @@ def study(data: str, images: int, epochs: int, workers: int, seeds: int) -> floa
         subprocess.run(
             [*call, "--out", str(Path(folder) / "study")], check=True, capture_output=True
         )
-    return 3600 * len(OURS) * seeds / (time.perf_counter() - start)
+    return 3600 * len(VARIANTS) * seeds / (time.perf_counter() - start)
 
 
-def plain(data: str, images: int, epochs: int) -> float:
-    """Return the runs an hour of plain loops, one after the other."""
+def measure_plain(data: str, images: int, epochs: int) -> float:
+    """Return the runs per hour of plain loops, run one after another."""
     start = time.perf_counter()
-    for attention in THEIRS:
-        trained("plain", attention, data, images=images, epochs=epochs)
-    return 3600 * len(THEIRS) / (time.perf_counter() - start)
+    for attention in REFERENCE_VARIANTS:
+        train_in_process("plain", attention, data, images=images, epochs=epochs)
+    return 3600 * len(REFERENCE_VARIANTS) / (time.perf_counter() - start)
 
 
 def main() -> None:
-    """Print the table and keep it."""
+    """Print the table and save the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", default=loops.CIFAR10)
+    parser.add_argument("--data", default=training_loops.CIFAR10)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--images", type=int, default=10000)
     parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--seeds", type=int, default=2, help="of our study")
+    parser.add_argument("--seeds", type=int, default=2, help="seeds of the study of foveal")
     options = parser.parse_args()
     sizes = (options.data, options.images, options.epochs)
     arms = {
-        "plain loops": lambda: plain(*sizes),
-        "foveal, one run at a time": lambda: study(*sizes, 1, options.seeds),
-        "foveal, two runs of one thread": lambda: study(*sizes, 2, options.seeds),
+        "plain loops": lambda: measure_plain(*sizes),
+        "foveal, one run at a time": lambda: measure_foveal(*sizes, 1, options.seeds),
+        "foveal, two runs of one thread": lambda: measure_foveal(*sizes, 2, options.seeds),
     }
-    taken: dict[str, list[float]] = {name: [] for name in arms}
+    runs_per_hour: dict[str, list[float]] = {name: [] for name in arms}
     for _ in range(options.rounds):
         for name, arm in arms.items():
-            taken[name].append(arm())
-    table = Table("", "runs/h", "quartiles", "of plain")
-    base = quartiles(taken["plain loops"])[1]
+            runs_per_hour[name].append(arm())
+    table = Table("", "runs/h", "quartiles", "ratio to plain")
+    plain_median = quartiles(runs_per_hour["plain loops"])[1]
     rows = []
-    for name, values in taken.items():
-        low, middle, high = quartiles(values)
-        table.add_row(name, f"{middle:.0f}", f"{low:.0f} to {high:.0f}", f"{middle / base:.2f}")
+    for name, values in runs_per_hour.items():
+        low, median, high = quartiles(values)
+        ratio = median / plain_median
+        table.add_row(name, f"{median:.0f}", f"{low:.0f} to {high:.0f}", f"{ratio:.2f}")
         rows.append(
-            {"arm": name, "runs_per_hour": [low, middle, high], "of_plain": round(middle / base, 2)}
+            {
+                "arm": name,
+                "runs_per_hour": [low, median, high],
+                "ratio_to_plain": round(ratio, 2),
+            }
         )
     Console().print(table)
-    keep("study", rows, images=options.images, epochs=options.epochs, seeds=options.seeds)
+    save_results("study", rows, images=options.images, epochs=options.epochs, seeds=options.seeds)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""How many images a second are trained on, against a plain loop, and does the plain loop learn as much?
+"""Training speed compared with a plain loop, and a comparison of the accuracies of both loops.
 
-Each training is a process of its own, so that each loop has the memory settings it would have: `foveal`
-sets its own, others have none. They take turns. Accuracies of the plain and of our loop are compared by
-foveal's own rule.
+Each training is a process with the malloc settings that its users have: `foveal` sets its own, other loops
+have the defaults. The arms are interleaved. The accuracies of the plain loop and of foveal are compared by the
+verdict rule of foveal.stats.
 """
 
 from __future__ import annotations
@@ -18,89 +18,89 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-import loops
-from foveal.cli.allocator import SETTINGS
+import training_loops
+from foveal.cli.allocator import MALLOC_SETTINGS
 from foveal.stats import compare
-from results import keep
-from side_by_side import quartiles
+from interleaved_timing import quartiles
+from result_files import save_results
 
 ARMS = (
     ("plain", "none"), ("eager", "none"), ("foveal", "none"),
-    ("plain", "reference-cbam"), ("eager", "reference-cbam"), ("foveal", "series"),
+    ("plain", "reference-cbam"), ("eager", "reference-cbam"), ("foveal", "cbam"),
 )  # fmt: skip
 MARGIN = 0.015
 
 
-def trained(loop: str, attention: str, data: str, **options: int) -> dict[str, float]:
-    """Train in a process of its own; return speed, accuracy and seconds."""
-    call = [sys.executable, loops.__file__, loop, "--attention", attention, "--data", data]
+def train_in_process(loop: str, attention: str, data: str, **options: int) -> dict[str, float]:
+    """Train in a new process; return images per second, accuracy and seconds."""
+    call = [sys.executable, training_loops.__file__, loop, "--attention", attention]
+    call += ["--data", data]
     for name, value in options.items():
         call += [f"--{name.replace('_', '-')}", str(value)]
-    environment = os.environ | (SETTINGS if loop == "foveal" else {})
+    environment = os.environ | (MALLOC_SETTINGS if loop == "foveal" else {})
     done = subprocess.run(call, check=True, capture_output=True, text=True, env=environment)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return result
 
 
-def speeds(data: str, rounds: int, images: int) -> list[dict[str, Any]]:
-    """Return images per second of each arm, in turns."""
-    taken: dict[tuple[str, str], list[float]] = {arm: [] for arm in ARMS}
+def measure_speeds(data: str, rounds: int, images: int) -> list[dict[str, Any]]:
+    """Return the images per second of each arm, interleaved, and print their table."""
+    speeds: dict[tuple[str, str], list[float]] = {arm: [] for arm in ARMS}
     for _ in range(rounds):
         for arm in ARMS:
-            found = trained(*arm, data, images=images, test_images=500)
-            taken[arm].append(found["images_per_second"])
-    medians = {arm: float(np.median(values)) for arm, values in taken.items()}
-    plain = {"none": "none", "series": "reference-cbam", "reference-cbam": "reference-cbam"}
-    table = Table("loop", "attention", "images/s", "quartiles", "of plain")
+            result = train_in_process(*arm, data, images=images, test_images=500)
+            speeds[arm].append(result["images_per_second"])
+    medians = {arm: float(np.median(values)) for arm, values in speeds.items()}
+    table = Table("loop", "attention", "images/s", "quartiles", "ratio to plain")
     rows = []
-    for (loop, attention), values in taken.items():
-        low, middle, high = quartiles(values)
-        ratio = round(medians[loop, attention] / medians["plain", plain[attention]], 2)
-        table.add_row(loop, attention, f"{middle:.0f}", f"{low:.0f} to {high:.0f}", str(ratio))
+    for (loop, attention), values in speeds.items():
+        low, median, high = quartiles(values)
+        plain = medians["plain", "none" if attention == "none" else "reference-cbam"]
+        ratio = round(medians[loop, attention] / plain, 2)
+        table.add_row(loop, attention, f"{median:.0f}", f"{low:.0f} to {high:.0f}", str(ratio))
         rows.append(
             {
                 "loop": loop,
                 "attention": attention,
-                "images_per_second": [low, middle, high],
-                "of_plain": ratio,
+                "images_per_second": [low, median, high],
+                "ratio_to_plain": ratio,
             }
         )
     Console().print(table)
     return rows
 
 
-def equal_learning(data: str, seeds: int, images: int, epochs: int) -> dict[str, Any]:
-    """Return what foveal's rule says of the accuracies of both loops."""
-    found: dict[str, list[float]] = {"plain": [], "foveal": []}
+def compare_accuracies(data: str, seeds: int, images: int, epochs: int) -> dict[str, Any]:
+    """Return the comparison of the accuracies of foveal and the plain loop."""
+    accuracies: dict[str, list[float]] = {"plain": [], "foveal": []}
     for seed in range(seeds):
-        for loop, values in found.items():
-            one = trained(loop, "none", data, images=images, epochs=epochs, seed=seed)
-            values.append(one["accuracy"])
+        for loop, values in accuracies.items():
+            result = train_in_process(loop, "none", data, images=images, epochs=epochs, seed=seed)
+            values.append(result["accuracy"])
     comparison = compare(
-        found["foveal"], found["plain"], variant="the loop of foveal", margin=MARGIN
+        accuracies["foveal"], accuracies["plain"], variant="the loop of foveal", margin=MARGIN
     )
     Console().print(f"{comparison.verdict}: {comparison.reason}")
     return {
-        "seeds": seeds, "images": images, "epochs": epochs, "margin": MARGIN, "accuracies": found,
-        "difference": comparison.difference, "interval": comparison.interval,
-        "verdict": comparison.verdict, "reason": comparison.reason,
+        "seeds": seeds, "images": images, "epochs": epochs, "margin": MARGIN,
+        "accuracies": accuracies, "difference": comparison.difference,
+        "interval": comparison.interval, "verdict": comparison.verdict, "reason": comparison.reason,
     }  # fmt: skip
 
 
 def main() -> None:
-    """Print and keep both."""
+    """Print and save speeds and accuracies."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", default=loops.CIFAR10)
+    parser.add_argument("--data", default=training_loops.CIFAR10)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--images", type=int, default=10000)
-    parser.add_argument(
-        "--seeds", type=int, default=5, help="0 leaves the comparison of accuracies out"
-    )
+    parser.add_argument("--seeds", type=int, default=5, help="0 skips the comparison of accuracies")
     options = parser.parse_args()
-    rows = speeds(options.data, options.rounds, options.images)
-    keep("train", rows)
+    rows = measure_speeds(options.data, options.rounds, options.images)
+    save_results("train", rows)
     if options.seeds:
-        keep("train", rows, learning=equal_learning(options.data, options.seeds, 20000, 3))
+        learning = compare_accuracies(options.data, options.seeds, 20000, 3)
+        save_results("train", rows, learning=learning)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""How often is a verdict wrong? Studies without any difference, and with one as large as the margin.
+"""Error rates of verdicts in simulated studies, without a difference and with one as large as the margin.
 
-Every verdict is that of foveal.stats. Deviations of the runs are normal, and drawn from those of real runs.
-No margin is left in studies without a difference, so that none is excused as equivalent: the worst case.
-Writes figures and picture, prints a table, and exits with 1 where a bound is broken.
+Every verdict is that of foveal.stats. Run-to-run deviations are normal, or resampled from real runs. In studies
+without a difference the margin is almost zero, so that no wrong verdict counts as equivalent: the worst case.
+Writes results and a figure, prints a table, and exits with 1 if a rate exceeds its bound.
 """
 
 from __future__ import annotations
@@ -30,31 +30,32 @@ from foveal.plotting import VARIANT_COLORS, new_figure, report_style, svg_elemen
 from foveal.stats.verdict import FALSE_ALARMS_LOOKING_AGAIN, decide
 
 ROOT = Path(__file__).parents[1]
-REAL = "benchmarks/results/convnet-cifar10-short-runs.csv"
+REAL_RUNS = "benchmarks/results/convnet-cifar10-short-runs.csv"
 ALPHA = 0.05
 VARIANTS = 4
 SEEDS = (5, 10, 20)
 LOOKS = range(3, 21)
-SD = 0.003  # of normal deviations; nothing hangs on it, since the margin is measured by it
-NO_MARGIN = 1e-9
-MARGIN = 4  # standard deviations: five seeds can show equivalence there, so to say it wrongly is possible
-MOST_WRONG = 0.055
-MOST_COMPARISONS_WRONG = 0.05
-COVERAGE_WITHIN = 0.015
-LOOKING_WITHIN = 0.01
-# A gray that can be read on white and on dark.
-PARTS = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+NORMAL_SD = 0.003  # arbitrary: margins are multiples of it
+TINY_MARGIN = 1e-9
+# In standard deviations. Five seeds can show equivalence at this margin, so wrong equivalence is possible.
+EQUIVALENCE_MARGIN_IN_SD = 4
+MAX_WRONG_STUDIES = 0.055
+MAX_WRONG_COMPARISONS = 0.05
+COVERAGE_TOLERANCE = 0.015
+REPEATED_LOOKS_TOLERANCE = 0.01
+# A gray that is readable on light and dark backgrounds.
+TEXT_SETTINGS = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
 GRAY_TEXT: dict[Any, str] = dict.fromkeys(
-    (*PARTS, "xtick.labelcolor", "ytick.labelcolor"), "#757b84"
+    (*TEXT_SETTINGS, "xtick.labelcolor", "ytick.labelcolor"), "#757b84"
 )
 
 FloatArray = npt.NDArray[np.float64]
-Draw = Callable[[np.random.Generator, tuple[int, ...]], FloatArray]
+Sampler = Callable[[np.random.Generator, tuple[int, ...]], FloatArray]
 
 
 @dataclass(frozen=True)
-class Row:
-    """Shares found at one number of seeds; `coverage` is that of the interval which is shown."""
+class ErrorRates:
+    """Rates at one number of seeds; `coverage` is that of the reported interval."""
 
     deviations: str
     seeds: int
@@ -65,136 +66,155 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Source:
-    """Where the deviations of runs come from, and their standard deviation."""
+class DeviationSource:
+    """Distribution of the deviations of runs, with its standard deviation."""
 
     name: str
-    draw: Draw
+    sample: Sampler
     sd: float
 
 
 @dataclass(frozen=True)
-class Looks:
-    """Share of studies that show a difference at each look, and at that look or one before."""
+class RepeatedLooks:
+    """Fraction of studies that show a difference at each look, and at that or an earlier look."""
 
     variants: int
     studies: int
     at_this_look: list[float]
-    at_this_look_or_before: list[float]
+    at_this_or_an_earlier_look: list[float]
 
 
-def normal(generator: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
-    """Draw normal deviations."""
-    return SD * generator.standard_normal(shape)
+def sample_normal(generator: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
+    """Return normal deviations."""
+    return NORMAL_SD * generator.standard_normal(shape)
 
 
-def resampled(deviations: FloatArray) -> Draw:
-    """Return what draws from the deviations of real runs, with replacement."""
-
+def resample(deviations: FloatArray) -> Sampler:
+    """Return a sampler that draws from `deviations` with replacement."""
     return lambda generator, shape: np.asarray(generator.choice(deviations, size=shape))
 
 
-def real_deviations(path: Path) -> FloatArray:
-    """Return the test accuracies of the runs of `none` in a study's results.csv, less their mean."""
+def read_real_deviations(path: Path) -> FloatArray:
+    """Return the test accuracies of the runs of `none` in a results.csv minus their mean."""
     with path.open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["variant"] == "none"]
     accuracies = np.array([float(row["test_accuracy"]) for row in rows])
     return np.asarray(accuracies - accuracies.mean())
 
 
-def judge(
+def judge_comparison(
     values: FloatArray, baseline: FloatArray, *, margin: float, alpha: float
 ) -> tuple[str, tuple[float, float]]:
     """Return verdict and interval as stats.compare does, without its sentences about power."""
     tests = stats.equivalence(values, baseline, margin=margin, alpha=alpha)
-    shown = tests.welch.interval(1 - alpha)
-    return decide(shown, tests.interval, margin)[0], shown
+    interval = tests.welch.interval(1 - alpha)
+    return decide(interval, tests.interval, margin)[0], interval
 
 
-def judged(
+def judge_studies(
     studies: FloatArray, *, margin: float
 ) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.bool_]]:
-    """Return verdicts of studies (R, variants + 1, seeds), the baseline last, and which intervals hold 0."""
+    """Return the verdict of each comparison and whether its interval contains 0.
+
+    Args:
+        studies: (R, variants + 1, seeds), the baseline last.
+        margin: the margin of equivalence.
+    """
     alpha = ALPHA / (studies.shape[1] - 1)
-    found = [
-        [judge(values, study[-1], margin=margin, alpha=alpha) for values in study[:-1]]
+    results = [
+        [judge_comparison(values, study[-1], margin=margin, alpha=alpha) for values in study[:-1]]
         for study in studies
     ]
-    words = np.array([[word for word, _ in study] for study in found])
-    holds = np.array([[low <= 0 <= high for _, (low, high) in study] for study in found])
-    return words, holds
+    verdicts = np.array([[verdict for verdict, _ in study] for study in results])
+    contains = np.array([[low <= 0 <= high for _, (low, high) in study] for study in results])
+    return verdicts, contains
 
 
-def refuse_other_verdicts(studies: FloatArray, *, margin: float) -> None:
-    """Stop where `judged` and the whole of stats.compare_variants do not say the same."""
-    words, _ = judged(studies, margin=margin)
-    for study, expected in zip(studies, words, strict=True):
+def check_verdicts(studies: FloatArray, *, margin: float) -> None:
+    """Raise AssertionError if `judge_studies` and stats.compare_variants disagree."""
+    verdicts, _ = judge_studies(studies, margin=margin)
+    for study, expected in zip(studies, verdicts, strict=True):
         names = [*map(str, range(len(study) - 1)), "none"]
         accuracies = dict(zip(names, study.tolist(), strict=True))
-        found = stats.compare_variants(accuracies, margin=margin, alpha=ALPHA)
-        if [comparison.verdict for comparison in found] != expected.tolist():
-            raise AssertionError(f"{expected.tolist()} is not what compare_variants says: {found}")
+        comparisons = stats.compare_variants(accuracies, margin=margin, alpha=ALPHA)
+        if [comparison.verdict for comparison in comparisons] != expected.tolist():
+            raise AssertionError(
+                f"{expected.tolist()} differs from compare_variants: {comparisons}"
+            )
 
 
-def differ(words: npt.NDArray[np.str_]) -> npt.NDArray[np.bool_]:
-    """Say which studies have a variant that is better or worse."""
-    return np.asarray(((words == "better") | (words == "worse")).any(axis=1))
+def has_difference(verdicts: npt.NDArray[np.str_]) -> npt.NDArray[np.bool_]:
+    """Return which studies have a variant that is better or worse."""
+    return np.asarray(((verdicts == "better") | (verdicts == "worse")).any(axis=1))
 
 
-def measure(source: Source, seeds: int, count: int, generator: np.random.Generator) -> Row:
-    """Judge `count` studies without a difference, and as many with one of exactly the margin."""
-    margin = MARGIN * source.sd
-    null = source.draw(generator, (count, VARIANTS + 1, seeds))
-    words, holds = judged(null, margin=NO_MARGIN)
-    apart = source.draw(generator, (count, VARIANTS + 1, seeds))
-    apart[:, :-1] += margin
-    equivalent = judged(apart, margin=margin)[0] == "equivalent"
-    refuse_other_verdicts(null[:20], margin=NO_MARGIN)
-    refuse_other_verdicts(apart[:20], margin=margin)
-    return Row(
+def measure_error_rates(
+    source: DeviationSource, seeds: int, count: int, generator: np.random.Generator
+) -> ErrorRates:
+    """Judge `count` studies without a difference, and as many with a difference of exactly the margin."""
+    margin = EQUIVALENCE_MARGIN_IN_SD * source.sd
+    null = source.sample(generator, (count, VARIANTS + 1, seeds))
+    verdicts, contains = judge_studies(null, margin=TINY_MARGIN)
+    shifted = source.sample(generator, (count, VARIANTS + 1, seeds))
+    shifted[:, :-1] += margin
+    equivalent = judge_studies(shifted, margin=margin)[0] == "equivalent"
+    check_verdicts(null[:20], margin=TINY_MARGIN)
+    check_verdicts(shifted[:20], margin=margin)
+    return ErrorRates(
         source.name,
         seeds,
-        studies_better_or_worse=float(differ(words).mean()),
-        coverage=float(holds.mean()),
+        studies_better_or_worse=float(has_difference(verdicts).mean()),
+        coverage=float(contains.mean()),
         studies_equivalent_at_margin=float(equivalent.any(axis=1).mean()),
         comparisons_equivalent_at_margin=float(equivalent.mean()),
     )
 
 
-def look_again(variants: int, count: int, generator: np.random.Generator) -> Looks:
+def simulate_repeated_looks(
+    variants: int, count: int, generator: np.random.Generator
+) -> RepeatedLooks:
     """Judge `count` studies without a difference at each number of seeds from 3 to 20."""
-    studies = normal(generator, (count, variants + 1, LOOKS[-1]))
-    shown = np.stack([differ(judged(studies[..., :seeds], margin=NO_MARGIN)[0]) for seeds in LOOKS])
-    so_far = np.logical_or.accumulate(shown)
-    return Looks(variants, count, shown.mean(axis=1).tolist(), so_far.mean(axis=1).tolist())
+    studies = sample_normal(generator, (count, variants + 1, LOOKS[-1]))
+    shown = np.stack(
+        [
+            has_difference(judge_studies(studies[..., :seeds], margin=TINY_MARGIN)[0])
+            for seeds in LOOKS
+        ]
+    )
+    shown_so_far = np.logical_or.accumulate(shown)
+    return RepeatedLooks(
+        variants, count, shown.mean(axis=1).tolist(), shown_so_far.mean(axis=1).tolist()
+    )
 
 
-def broken(rows: list[Row], looked: float) -> Iterator[str]:
-    """Yield a sentence for each bound that does not hold."""
+def find_exceeded_bounds(rows: list[ErrorRates], repeated_looks_rate: float) -> Iterator[str]:
+    """Yield a sentence for each rate that exceeds its bound."""
     level = 1 - ALPHA / VARIANTS
     for row in rows:
-        where = f"{row.deviations} deviations, {row.seeds} seeds"
-        if row.studies_better_or_worse > MOST_WRONG:
-            yield f"{where}: {row.studies_better_or_worse:.2%} of studies show a difference."
-        if abs(row.coverage - level) > COVERAGE_WITHIN:
-            yield f"{where}: {row.coverage:.2%} of intervals hold the truth."
-        if row.studies_equivalent_at_margin > MOST_WRONG:
-            yield f"{where}: {row.studies_equivalent_at_margin:.2%} of studies call it equivalent."
-        if row.comparisons_equivalent_at_margin > MOST_COMPARISONS_WRONG:
-            yield f"{where}: {row.comparisons_equivalent_at_margin:.2%} of comparisons do."
-    if abs(looked - FALSE_ALARMS_LOOKING_AGAIN) > LOOKING_WITHIN:
-        yield f"Looking again: {looked:.2%}, and foveal.stats says {FALSE_ALARMS_LOOKING_AGAIN:.2%}."
+        case = f"{row.deviations} deviations, {row.seeds} seeds"
+        if row.studies_better_or_worse > MAX_WRONG_STUDIES:
+            yield f"{case}: {row.studies_better_or_worse:.2%} of studies show a difference."
+        if abs(row.coverage - level) > COVERAGE_TOLERANCE:
+            yield f"{case}: {row.coverage:.2%} of intervals contain the true difference."
+        if row.studies_equivalent_at_margin > MAX_WRONG_STUDIES:
+            yield f"{case}: {row.studies_equivalent_at_margin:.2%} of studies show equivalence."
+        if row.comparisons_equivalent_at_margin > MAX_WRONG_COMPARISONS:
+            share = row.comparisons_equivalent_at_margin
+            yield f"{case}: {share:.2%} of comparisons show equivalence."
+    if abs(repeated_looks_rate - FALSE_ALARMS_LOOKING_AGAIN) > REPEATED_LOOKS_TOLERANCE:
+        stated = f"foveal.stats states {FALSE_ALARMS_LOOKING_AGAIN:.2%}"
+        yield f"Repeated looks: {repeated_looks_rate:.2%}, but {stated}."
 
 
-def picture(looks: Looks) -> str:
-    """Draw what looking again does, as SVG for light and dark."""
-    so_far, alone = looks.at_this_look_or_before, looks.at_this_look
+def draw_repeated_looks(looks: RepeatedLooks) -> str:
+    """Return the figure of repeated looks as SVG for light and dark backgrounds."""
+    so_far, single = looks.at_this_or_an_earlier_look, looks.at_this_look
     with report_style(), matplotlib.rc_context(GRAY_TEXT):
         figure = new_figure(520, 300)
         axes = figure.add_subplot()
         for shares, color, marker, label in (
             (so_far, VARIANT_COLORS[0], "o", "at this look\nor one before"),
-            (alone, VARIANT_COLORS[1], "s", "at this look"),
+            (single, VARIANT_COLORS[1], "s", "at this look"),
         ):
             percent = 100 * np.array(shares)
             axes.plot(LOOKS, percent, color=color, marker=marker, markersize=4)
@@ -206,55 +226,65 @@ def picture(looks: Looks) -> str:
         axes.set_ylabel("studies that show a difference, %")
         return svg_element(
             figure,
-            name="looking-again",
+            name="repeated-looks",
             description=f"Without any difference, {100 * so_far[-1]:.0f} % of studies show one by 20 seeds.",
         )
 
 
-def table(rows: list[Row]) -> Table:
-    """Return the shares in percent."""
-    headings = ("better or worse", "D covers", "equivalent at margin", "of comparisons")
-    shown = Table("deviations", "seeds", *headings)
+def rates_table(rows: list[ErrorRates]) -> Table:
+    """Return the table of error rates in percent."""
+    headings = ("better or worse", "coverage", "equivalent at margin", "of comparisons")
+    table = Table("deviations", "seeds", *headings)
     for row in rows:
         name, seeds, *shares = asdict(row).values()
-        shown.add_row(name, str(seeds), *(f"{100 * share:.2f}" for share in shares))
-    return shown
+        table.add_row(name, str(seeds), *(f"{100 * share:.2f}" for share in shares))
+    return table
 
 
-def options() -> argparse.Namespace:
+def parse_options() -> argparse.Namespace:
     """Return the parsed command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=2000, help="at each number of seeds")
     parser.add_argument(
-        "--looking", type=int, default=100_000, help="studies of one variant; a tenth of several"
+        "--look-studies",
+        type=int,
+        default=100_000,
+        help="studies of repeated looks with one variant; a tenth with several variants",
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--real", default=REAL, help="results.csv of a study with runs of none")
+    parser.add_argument(
+        "--real", default=REAL_RUNS, help="results.csv of a study with runs of none"
+    )
     parser.add_argument("--skip-real", action="store_true", help="normal deviations only")
     parser.add_argument("--json", default="benchmarks/results/calibration.json")
-    parser.add_argument("--figure", default="docs/_static/looking-again.svg")
-    chosen = parser.parse_args()
-    if not chosen.skip_real and not (ROOT / chosen.real).is_file():
-        parser.error(f"There is no file {chosen.real}: give --real FILE, or --skip-real.")
-    return chosen
+    parser.add_argument("--figure", default="docs/_static/repeated-looks.svg")
+    options = parser.parse_args()
+    if not options.skip_real and not (ROOT / options.real).is_file():
+        parser.error(f"There is no file {options.real}. Use --real FILE or --skip-real.")
+    return options
 
 
-def record(
-    chosen: argparse.Namespace, rows: list[Row], looked: list[Looks], real: dict[str, object] | None
+def build_record(
+    options: argparse.Namespace,
+    rows: list[ErrorRates],
+    repeated_looks: list[RepeatedLooks],
+    real: dict[str, object] | None,
 ) -> dict[str, object]:
-    """Return what is written down: every figure, and how it came about."""
-    numbers = f"--studies {chosen.studies} --looking {chosen.looking} --seed {chosen.seed}"
+    """Return the content of the result file: every number and the command that reproduces it."""
+    numbers = (
+        f"--studies {options.studies} --look-studies {options.look_studies} --seed {options.seed}"
+    )
     source = f"--real {real['file']}" if real else "--skip-real"
     return {
         "alpha": ALPHA,
         "command": f"python benchmarks/calibration.py {numbers} {source}",
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "looking_again": [{"seeds": list(LOOKS), **asdict(looks)} for looks in looked],
-        "margin_in_sd_where_equivalent": MARGIN,
+        "equivalence_margin_in_sd": EQUIVALENCE_MARGIN_IN_SD,
         "real": real,
+        "repeated_looks": [{"seeds": list(LOOKS), **asdict(looks)} for looks in repeated_looks],
         "rows": [asdict(row) for row in rows],
-        "seed": chosen.seed,
-        "studies_per_row": chosen.studies,
+        "seed": options.seed,
+        "studies_per_row": options.studies,
         "variants": VARIANTS,
         "versions": {
             "foveal": foveal.__version__,
@@ -265,39 +295,41 @@ def record(
 
 
 def main() -> int:
-    """Measure, write, print, and return the exit code."""
-    chosen = options()
-    sources, real = [Source("normal", normal, SD)], None
-    if not chosen.skip_real:
-        deviations = real_deviations(ROOT / chosen.real)
-        sources.append(Source("real", resampled(deviations), float(deviations.std())))
-        name = chosen.real if not Path(chosen.real).is_absolute() else Path(chosen.real).name
+    """Simulate, write results and figure, print, and return the exit code."""
+    options = parse_options()
+    sources, real = [DeviationSource("normal", sample_normal, NORMAL_SD)], None
+    if not options.skip_real:
+        deviations = read_real_deviations(ROOT / options.real)
+        sources.append(DeviationSource("real", resample(deviations), float(deviations.std())))
+        name = options.real if not Path(options.real).is_absolute() else Path(options.real).name
         real = {"file": name, "runs": len(deviations), "sd": float(deviations.std(ddof=1))}
     rows = [
-        measure(source, seeds, chosen.studies, np.random.default_rng([chosen.seed, place, seeds]))
-        for place, source in enumerate(sources)
+        measure_error_rates(
+            source, seeds, options.studies, np.random.default_rng([options.seed, index, seeds])
+        )
+        for index, source in enumerate(sources)
         for seeds in SEEDS
     ]
-    looked = [
-        look_again(k, count, np.random.default_rng([chosen.seed, k]))
-        for k, count in ((1, chosen.looking), (VARIANTS, chosen.looking // 10))
+    repeated_looks = [
+        simulate_repeated_looks(k, count, np.random.default_rng([options.seed, k]))
+        for k, count in ((1, options.look_studies), (VARIANTS, options.look_studies // 10))
     ]
-    failures = list(broken(rows, looked[0].at_this_look_or_before[-1]))
-    figures = record(chosen, rows, looked, real)
-    write(ROOT / chosen.json, json.dumps(figures, indent=2, sort_keys=True))
-    write(ROOT / chosen.figure, picture(looked[0]))
+    exceeded = list(find_exceeded_bounds(rows, repeated_looks[0].at_this_or_an_earlier_look[-1]))
+    record = build_record(options, rows, repeated_looks, real)
+    write_text(ROOT / options.json, json.dumps(record, indent=2, sort_keys=True))
+    write_text(ROOT / options.figure, draw_repeated_looks(repeated_looks[0]))
     console = Console()
-    console.print(table(rows))
-    for looks in looked:
-        share = looks.at_this_look_or_before[-1]
-        console.print(f"Looking again, {looks.variants} to compare: {share:.2%} by 20 seeds.")
-    for failure in failures:
-        console.print(f"[red]Broken:[/] {failure}")
-    return 1 if failures else 0
+    console.print(rates_table(rows))
+    for looks in repeated_looks:
+        share = looks.at_this_or_an_earlier_look[-1]
+        console.print(f"Repeated looks, variants: {looks.variants}: {share:.2%} by 20 seeds.")
+    for sentence in exceeded:
+        console.print(f"[red]Exceeded:[/] {sentence}")
+    return 1 if exceeded else 0
 
 
-def write(path: Path, text: str) -> None:
-    """Write a file and the folder it is in."""
+def write_text(path: Path, text: str) -> None:
+    """Write a file and create its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text + "\n", encoding="utf-8")
 

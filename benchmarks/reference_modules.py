@@ -1,7 +1,7 @@
-"""What ours is measured against: CBAM and BAM as their reference code computes them, and timm's.
+"""Modules that foveal is compared with: CBAM and BAM as in the code of their authors, and those of timm.
 
-The renderings follow the operations of the authors' code one by one, with its intermediate tensors of the
-size of the map: that is what they are here for. Importing this registers them as attention of their names.
+The modules repeat the operations of the original code one by one, including its intermediate tensors of the
+size of the map. Importing this file registers them as attention modules.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from torch import Tensor, nn
 
 from foveal.attention.registry import register
 
+# Operator schemas stay registered as long as their library object exists.
+OPERATOR_LIBRARIES: list[torch.library.Library] = []
+
 
 @register("reference-channel", where="residual")
 class ReferenceChannel(nn.Module):
-    """Two pools by kernels of the whole map, one MLP, and weights expanded to the map."""
+    """Channel attention with two global pools, a shared MLP, and weights expanded to the map."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -32,7 +35,7 @@ class ReferenceChannel(nn.Module):
 
 @register("reference-spatial", where="residual")
 class ReferenceSpatial(nn.Module):
-    """Greatest and mean of channels as two planes, a convolution, a batch norm."""
+    """Spatial attention from the maximum and mean over channels: a convolution and a batch norm."""
 
     def __init__(self, channels: int) -> None:  # noqa: ARG002
         super().__init__()
@@ -46,7 +49,7 @@ class ReferenceSpatial(nn.Module):
 
 @register("reference-cbam", where="residual")
 class ReferenceCBAM(nn.Sequential):
-    """One after the other."""
+    """Channel attention followed by spatial attention."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(ReferenceChannel(channels), ReferenceSpatial(channels))
@@ -54,7 +57,7 @@ class ReferenceCBAM(nn.Sequential):
 
 @register("reference-bam", where="stage")
 class ReferenceBAM(nn.Module):
-    """Both branches expanded to the map, and their product."""
+    """Product of channel and spatial attention, both expanded to the map."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -78,22 +81,19 @@ class ReferenceBAM(nn.Module):
 
 
 def has_timm() -> bool:
-    """Say whether timm can be imported.
+    """Return whether timm can be imported.
 
-    It imports torchvision, which where torch has no CUDA may lack its compiled part, and needs no more of
-    it here than the schemas of two operators.
+    timm imports torchvision. A torchvision without its compiled part lacks the schemas of two operators,
+    which are registered here.
     """
     try:
         import timm.layers
     except RuntimeError:
-        operators = torch.library.Library("torchvision", "FRAGMENT")
+        library = torch.library.Library("torchvision", "FRAGMENT")
         for name in ("nms", "qnms"):
-            operators.define(name + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        KEPT.append(operators)
+            library.define(name + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        OPERATOR_LIBRARIES.append(library)
         import timm.layers  # noqa: F401
     except ImportError:
         return False
     return True
-
-
-KEPT: list[torch.library.Library] = []  # operators live as long as what defined them

@@ -1,9 +1,9 @@
-"""One training of the ConvNet by each of three loops; prints its speed and its accuracy as JSON.
+"""One training of the ConvNet by one of three loops; prints speed and accuracy as JSON.
 
-`plain` is what people write: a Dataset of PIL images with transforms, a DataLoader with two workers, float32,
-and a running loss that is read at each step. `eager` is the same by somebody who knows better: images as one
-tensor, augmented by batch, channels last, fused optimizer, nothing read in between. `foveal` is ours. All have
-the recipe of `foveal train` with batches of 128.
+`plain` is the loop of most tutorials: a Dataset of PIL images with transforms, a DataLoader with two workers,
+float32, and a running loss that is read at each step. `eager` is an optimized loop: images as one tensor,
+augmentation by batch, channels last, fused optimizer, no value read between steps. `foveal` is
+`foveal.training.train`. All use the recipe of `foveal train` with batches of 128.
 """
 
 from __future__ import annotations
@@ -20,23 +20,24 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-import rivals
+import reference_modules
 from foveal.data import ImageData, load_data
 from foveal.data.dataset import Split
 from foveal.models import build_model
 from foveal.training import Recipe, train
 
 Batches = Iterator[tuple[Tensor, Tensor]]
-BATCH = 128
-FOLDER = os.environ.get("FOVEAL_DATA")
-CIFAR10 = str(Path(FOLDER) / "cifar10") if FOLDER else "cifar10"  # else from the hub
+BATCH_SIZE = 128
+DATA_FOLDER = os.environ.get("FOVEAL_DATA")
+# The local folder if there is one, otherwise the data set of the Hugging Face Hub.
+CIFAR10 = str(Path(DATA_FOLDER) / "cifar10") if DATA_FOLDER else "cifar10"
 
 
-class Pictures(Dataset[tuple[Tensor, int]]):
-    """Images of a split, each through the transforms when it is asked for."""
+class TransformedImages(Dataset[tuple[Tensor, int]]):
+    """Images of a split, transformed one by one on access."""
 
     def __init__(self, split: Split, data: ImageData, *, training: bool) -> None:
-        rivals.has_timm()  # makes torchvision importable
+        reference_modules.has_timm()  # makes torchvision importable
         from torchvision import transforms
 
         steps = (
@@ -54,10 +55,13 @@ class Pictures(Dataset[tuple[Tensor, int]]):
         return self.transform(self.images[index]), self.labels[index]
 
 
-def plain(model: nn.Module, data: ImageData, epochs: int) -> tuple[float, float]:
+def run_plain_loop(model: nn.Module, data: ImageData, epochs: int) -> tuple[float, float]:
     """Return images per second and test accuracy of the plain loop."""
     loader = DataLoader(
-        Pictures(data.train, data, training=True), batch_size=BATCH, shuffle=True, num_workers=2
+        TransformedImages(data.train, data, training=True),
+        batch_size=BATCH_SIZE,
+        shuffle=True,
+        num_workers=2,
     )
     optimizer = torch.optim.SGD(
         model.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4
@@ -78,14 +82,16 @@ def plain(model: nn.Module, data: ImageData, epochs: int) -> tuple[float, float]
             schedule.step()
             running += loss.item()
     seconds = time.perf_counter() - start
-    test = DataLoader(Pictures(data.test, data, training=False), batch_size=BATCH, num_workers=2)
-    return epochs * len(data.train) / seconds, accuracy(model, iter(test))
+    test = DataLoader(
+        TransformedImages(data.test, data, training=False), batch_size=BATCH_SIZE, num_workers=2
+    )
+    return epochs * len(data.train) / seconds, compute_accuracy(model, iter(test))
 
 
-def eager(model: nn.Module, data: ImageData, epochs: int) -> tuple[float, float]:
-    """Return the same of the loop that knows better."""
+def run_eager_loop(model: nn.Module, data: ImageData, epochs: int) -> tuple[float, float]:
+    """Return images per second and test accuracy of the optimized loop."""
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    steps = -(-len(data.train) // BATCH)
+    steps = -(-len(data.train) // BATCH_SIZE)
     optimizer = torch.optim.SGD(
         model.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4, fused=True
     )
@@ -95,32 +101,35 @@ def eager(model: nn.Module, data: ImageData, epochs: int) -> tuple[float, float]
     start = time.perf_counter()
     for epoch in range(epochs):
         model.train()
-        for images, labels in data.training_batches(batch_size=BATCH, seed=0, epoch=epoch):
+        for images, labels in data.training_batches(batch_size=BATCH_SIZE, seed=0, epoch=epoch):
             logits = model(images.contiguous(memory_format=torch.channels_last))
             nn.functional.cross_entropy(logits, labels, label_smoothing=0.1).backward()
             optimizer.step()
             schedule.step()
             optimizer.zero_grad(set_to_none=True)
     seconds = time.perf_counter() - start
-    return epochs * len(data.train) / seconds, accuracy(model, data.batches(batch_size=BATCH))
+    test = data.batches(batch_size=BATCH_SIZE)
+    return epochs * len(data.train) / seconds, compute_accuracy(model, test)
 
 
-def ours(model: nn.Module, data: ImageData, epochs: int, seed: int) -> tuple[float, float]:
-    """Return the same of `foveal.training.train`."""
-    done = train(model, data, recipe=Recipe(epochs=epochs, batch_size=BATCH), seed=seed)
-    return done.images_per_second, done.evaluation.accuracy
+def run_foveal_loop(
+    model: nn.Module, data: ImageData, epochs: int, seed: int
+) -> tuple[float, float]:
+    """Return images per second and test accuracy of `foveal.training.train`."""
+    result = train(model, data, recipe=Recipe(epochs=epochs, batch_size=BATCH_SIZE), seed=seed)
+    return result.images_per_second, result.evaluation.accuracy
 
 
 @torch.no_grad()
-def accuracy(model: nn.Module, batches: Batches) -> float:
-    """Return the share of images that are classified as they should be."""
+def compute_accuracy(model: nn.Module, batches: Batches) -> float:
+    """Return the fraction of correctly classified images."""
     model.eval()
-    hits = [(model(images).argmax(1) == labels).float() for images, labels in batches]
-    return float(torch.cat(hits).mean())
+    correct = [(model(images).argmax(1) == labels).float() for images, labels in batches]
+    return float(torch.cat(correct).mean())
 
 
 def main() -> None:
-    """Train once and print what came of it."""
+    """Train once and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("loop", choices=("plain", "eager", "foveal"))
     parser.add_argument("--attention", default="none")
@@ -135,12 +144,12 @@ def main() -> None:
     start = time.perf_counter()
     model = build_model("convnet", attention=options.attention, seed=options.seed)
     if options.loop == "foveal":
-        speed, right = ours(model, data, options.epochs, options.seed)
+        speed, accuracy = run_foveal_loop(model, data, options.epochs, options.seed)
     else:
-        loop = plain if options.loop == "plain" else eager
-        speed, right = loop(model, data, options.epochs)
+        run_loop = run_plain_loop if options.loop == "plain" else run_eager_loop
+        speed, accuracy = run_loop(model, data, options.epochs)
     seconds = time.perf_counter() - start
-    print(json.dumps({"images_per_second": speed, "accuracy": right, "seconds": seconds}))
+    print(json.dumps({"images_per_second": speed, "accuracy": accuracy, "seconds": seconds}))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,65 @@
+"""Interleaved timing of several arms in one process, so that machine noise affects all arms equally."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from rich.table import Table
+
+from foveal.cli.allocator import MALLOC_SETTINGS
+
+Arms = Mapping[str, Callable[[], object]]
+Times = dict[str, list[float]]
+"""Milliseconds per round, by the name of the arm."""
+
+
+def reexec_with_malloc_settings() -> None:
+    """Re-execute this script once with the malloc settings that `foveal train` uses."""
+    if sys.platform.startswith("linux") and not MALLOC_SETTINGS.keys() & os.environ.keys():
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | MALLOC_SETTINGS)
+
+
+def time_interleaved(arms: Arms, rounds: int, *, device: str = "cpu") -> Times:
+    """Return the times of each arm over `rounds`, measured after one warm-up round."""
+    times: Times = {name: [] for name in arms}
+    for turn in range(rounds + 1):
+        for name, arm in arms.items():
+            start = read_clock(device)
+            arm()
+            if turn:
+                times[name].append(1000 * (read_clock(device) - start))
+    return times
+
+
+def read_clock(device: str) -> float:
+    """Return the time in seconds, after all queued work of the device is done."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def quartiles(values: list[float]) -> list[float]:
+    """Return lower quartile, median and upper quartile, rounded to three decimals."""
+    return [round(float(q), 3) for q in np.percentile(values, [25, 50, 75])]
+
+
+def median_ratios(times: Times, base: str) -> dict[str, float]:
+    """Return the median of each arm divided by the median of `base`."""
+    base_median = float(np.median(times[base]))
+    return {
+        name: round(float(np.median(values)) / base_median, 3) for name, values in times.items()
+    }
+
+
+def timing_table(title: str, times: Times, base: str) -> Table:
+    """Return a table of medians, quartiles and ratios to `base`."""
+    table = Table("", "ms", "quartiles", f"ratio to {base}", title=title, title_justify="left")
+    for name, ratio in median_ratios(times, base).items():
+        low, median, high = quartiles(times[name])
+        table.add_row(name, f"{median:.2f}", f"{low:.2f} to {high:.2f}", f"{ratio:.2f}")
+    return table

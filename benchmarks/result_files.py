@@ -1,0 +1,39 @@
+"""Result files of the benchmarks: rows with their command, date, machine and versions."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from foveal.machine import get_processor_name
+from foveal.training.numerics import count_cpu_cores
+
+RESULTS_FOLDER = Path(__file__).parent / "results"
+
+
+def describe_machine(device: str) -> str:
+    """Return the name of the GPU, or of the processor with its number of threads."""
+    if device == "cuda":
+        return torch.cuda.get_device_name()
+    return f"{get_processor_name()}, {count_cpu_cores()} threads"
+
+
+def save_results(
+    name: str, rows: list[dict[str, Any]], *, device: str = "cpu", **more: Any
+) -> Path:
+    """Write rows and `more` to `results/NAME.json` and return the path."""
+    conditions = {
+        "command": " ".join(["python", f"benchmarks/bench_{name}.py", *sys.argv[1:]]),
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": describe_machine(device),
+        "torch": torch.__version__,
+    }
+    suffix = "" if device == "cpu" else f"-{device}"
+    path = RESULTS_FOLDER / f"{name}{suffix}.json"
+    path.write_text(json.dumps(conditions | more | {"rows": rows}, indent=1) + "\n")
+    return path
