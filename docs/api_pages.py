@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tables import write_lines
+from markdown_tables import write_lines
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx

@@ -12,9 +12,9 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 from api_pages import escape_markup, write_api_pages  # noqa: E402  # in this folder
-from cards import write_cards  # noqa: E402
-from speed_parts import write_speed_parts  # noqa: E402
-from study_parts import write_study_parts  # noqa: E402
+from attention_cards import write_cards  # noqa: E402
+from speed_tables import write_speed_tables  # noqa: E402
+from study_tables import write_study_tables  # noqa: E402
 
 import foveal  # noqa: E402
 
@@ -36,8 +36,8 @@ nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 150  # seconds a cell
 nb_merge_streams = True
-nb_output_stderr = "warn"  # and a warning is an error: what a reader sees was looked at
-# tqdm warns under any kernel without widgets, and there is no bar to show on a page.
+nb_output_stderr = "warn"  # with --fail-on-warning, an error
+# tqdm warns in a kernel without widgets.
 os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"
 
 default_role = "code"
@@ -51,8 +51,8 @@ napoleon_custom_sections = [("Shape", "params_style"), "Source"]
 
 write_api_pages(HERE / "_generated" / "api")
 write_cards(HERE / "_generated")
-write_study_parts(HERE / "_generated")
-write_speed_parts(HERE / "_generated")
+write_study_tables(HERE / "_generated")
+write_speed_tables(HERE / "_generated")
 
 
 def setup(app: Sphinx) -> None:

@@ -1,6 +1,6 @@
-"""What a module's docstring says, in parts: sentence, formula, symbols, arguments, source."""
+"""Parts of the docstring of an attention module: summary, formula, symbols, arguments, source."""
 
-# The signs of the papers are meant.
+# Formulas use the signs of the papers.
 # ruff: noqa: RUF001, RUF002
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ INDEXED = re.compile(r"\b([MWFCfgz]|C1D)_?([0-3chswik])(?![\w])")
 
 @dataclass(frozen=True)
 class Docstring:
-    """The parts of one docstring; `formula` may be missing, and `body` are the paragraphs behind it."""
+    """Parts of one docstring; `formula` may be empty, `body` has the paragraphs after the formula."""
 
     summary: str
     formula: str
@@ -39,15 +39,15 @@ class Docstring:
     source: str
 
 
-def read_docstring(described: object) -> Docstring:
-    """Take the docstring of a module apart."""
-    paragraphs = (inspect.getdoc(described) or "").split("\n\n")
+def read_docstring(module: object) -> Docstring:
+    """Return the parts of the docstring of a module."""
+    paragraphs = (inspect.getdoc(module) or "").split("\n\n")
     sections = {}
     prose = []
     for paragraph in paragraphs:
-        found = SECTION.match(paragraph)
-        if found:
-            sections[found[1]] = paragraph[found.end() :]
+        section = SECTION.match(paragraph)
+        if section:
+            sections[section[1]] = paragraph[section.end() :]
         else:
             prose.append(" ".join(paragraph.split()))
     summary, formula, *body = [*prose, ""] if len(prose) == 1 else prose
@@ -61,29 +61,29 @@ def read_docstring(described: object) -> Docstring:
 
 
 def read_arguments(section: str) -> dict[str, str]:
-    """Return what the section says of each argument; several may share a line."""
+    """Return the meaning of each argument; several arguments may share a line."""
     text = inspect.cleandoc(section)
     arguments: dict[str, str] = {}
     for entry in re.split(r"\n(?=\S)", text):
-        found = ARGUMENT.fullmatch(" ".join(entry.split()))
-        if found:
-            arguments |= dict.fromkeys(found[1].split(", "), found[2])
+        argument = ARGUMENT.fullmatch(" ".join(entry.split()))
+        if argument:
+            arguments |= dict.fromkeys(argument[1].split(", "), argument[2])
     return arguments
 
 
-def markdown(text: str) -> str:
-    """Return prose of a docstring as Markdown: signs in the place of their names, code left alone.
+def to_markdown(text: str) -> str:
+    """Return prose of a docstring as Markdown: names of signs become signs, code is unchanged.
 
-    >>> markdown("Mc is `a_b`, C -> C/r, sigma(q * F)")
+    >>> to_markdown("Mc is `a_b`, C -> C/r, sigma(q * F)")
     'M<sub>c</sub> is `a_b`, C → C/r, σ(q ∗ F)'
     """
     parts = CODE.split(text)
-    parts[::2] = [with_signs(part) for part in parts[::2]]
+    parts[::2] = [replace_sign_names(part) for part in parts[::2]]
     return "".join(parts)
 
 
-def with_signs(text: str) -> str:
-    """Set a formula in the signs of the papers, indices as indices."""
+def replace_sign_names(text: str) -> str:
+    """Return a formula with the signs of the papers and with indices as subscripts."""
     for name, sign in SIGNS.items():
         text = re.sub(name, sign, text)
     text = text.replace("_odd", "<sub>odd</sub>")

@@ -1,6 +1,6 @@
-"""Draws the flow of a feature map through a module: boxes on a grid, arrows along its lines."""
+"""Figures of the data flow through a module: boxes on a grid, connected by arrows."""
 
-# The signs of the papers are meant.
+# Formulas use the signs of the papers.
 # ruff: noqa: RUF001
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ from foveal.plotting import (
     svg_element,
 )
 
-FONT = 12  # px, as every length here
-LINE = 16
-GAP = 22
-ROW = 58
-PADDING = 8
-RADIUS = 11
+# All lengths are in px.
+FONT_SIZE = 12
+LINE_HEIGHT = 16
+COLUMN_GAP = 22
+ROW_HEIGHT = 58
+BOX_PADDING = 8
+CIRCLE_RADIUS = 11
 MARGIN = 4
 
 Point = tuple[float, float]
@@ -36,38 +37,38 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Box:
-    """One box: its text, and its column and row on the grid. A single sign is drawn as a circle."""
+    """One box: its text, and its column and row on the grid; a single sign is drawn as a circle."""
 
     text: str
     column: int
     row: float = 0.0
 
     @property
-    def circle(self) -> bool:
-        """Whether it joins its inputs: a sum, a product or a maximum."""
+    def is_circle(self) -> bool:
+        """True for an operation that joins its inputs: a sum or a product."""
         return self.text in {"+", "⊗"}
 
     @property
-    def bare(self) -> bool:
-        """Whether it is a feature map, which has no frame."""
+    def is_map(self) -> bool:
+        """True for a feature map, which has no frame."""
         return self.text.rstrip("′") in {"F", "F″"}
 
 
 @dataclass(frozen=True)
 class Flow:
-    """A figure: boxes by name, the paths that run through them, and the ways around.
+    """A figure: boxes by name, paths through the boxes, and bypasses.
 
-    A path names boxes in their order, parted by blanks. A way around goes from one box down (or up)
-    to a row, along it, and up (or down) to another box.
+    A path lists the names of boxes, separated by blanks. A bypass (start, end, row) goes from the start box
+    vertically to a row, along the row, and vertically to the end box.
     """
 
     boxes: dict[str, Box]
     paths: tuple[str, ...]
-    around: tuple[tuple[str, str, float], ...] = ()
+    bypasses: tuple[tuple[str, str, float], ...] = ()
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedBox:
     """A box with its center, half its width and height, and the right edge of its column."""
 
     box: Box
@@ -75,10 +76,10 @@ class Placed:
     y: float
     half_width: float
     half_height: float
-    edge: float
+    column_edge: float
 
-    def holds(self, start: Point, end: Point) -> bool:
-        """Say whether a level or upright line touches the box."""
+    def intersects(self, start: Point, end: Point) -> bool:
+        """Return whether a horizontal or vertical line touches the box."""
         (left, right), (low, high) = sorted((start[0], end[0])), sorted((start[1], end[1]))
         return (
             left < self.x + self.half_width
@@ -89,33 +90,34 @@ class Placed:
 
 
 @report_style()
-def draw(flow: Flow, *, name: str, description: str) -> str:
-    """Return the figure as SVG for a page, the same text for the same flow.
+def draw_flow(flow: Flow, *, name: str, description: str) -> str:
+    """Return the figure as SVG for a page; the same flow gives the same text.
 
     Raises:
-        ValueError: an arrow would run through a box.
+        ValueError: an arrow would cross a box.
     """
-    placed = place(flow)
-    lanes = [lane for *_, lane in flow.around]
+    placed = place_boxes(flow)
+    lanes = [lane for *_, lane in flow.bypasses]
     rows = [box.row for box in flow.boxes.values()]
     top, bottom = min([*rows, *lanes]), max([*rows, *lanes])
-    width = max(spot.x + spot.half_width for spot in placed.values()) + MARGIN
-    high = max([spot.y + spot.half_height for spot in placed.values()] + [-top * ROW]) + MARGIN
-    low = min([spot.y - spot.half_height for spot in placed.values()] + [-bottom * ROW]) - MARGIN
+    boxes = list(placed.values())
+    width = max(box.x + box.half_width for box in boxes) + MARGIN
+    high = max([box.y + box.half_height for box in boxes] + [-top * ROW_HEIGHT]) + MARGIN
+    low = min([box.y - box.half_height for box in boxes] + [-bottom * ROW_HEIGHT]) - MARGIN
     figure = new_figure(width, high - low)
     figure.set_layout_engine("none")
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(low, high))
     axes.set_axis_off()
-    for start, end, points in arrows(flow, placed):
-        refuse_crossing(points, [s for n, s in placed.items() if n not in {start, end}], name)
+    for start, end, points in find_arrows(flow, placed):
+        check_crossing(points, [box for n, box in placed.items() if n not in {start, end}], name)
         draw_arrow(axes, points)
-    for spot in placed.values():
-        draw_box(axes, spot)
+    for box in boxes:
+        draw_box(axes, box)
     return svg_element(figure, name=name, description=description)
 
 
-def place(flow: Flow) -> dict[str, Placed]:
-    """Give each box its place: a column is as wide as its widest box."""
+def place_boxes(flow: Flow) -> dict[str, PlacedBox]:
+    """Return each box with its position; a column is as wide as its widest box."""
     halves = {name: half_sizes(box) for name, box in flow.boxes.items()}
     columns = range(1 + max(box.column for box in flow.boxes.values()))
     widths = [
@@ -123,13 +125,14 @@ def place(flow: Flow) -> dict[str, Placed]:
         for column in columns
     ]
     centers = [
-        MARGIN + 2 * sum(widths[:column]) + widths[column] + GAP * column for column in columns
+        MARGIN + 2 * sum(widths[:column]) + widths[column] + COLUMN_GAP * column
+        for column in columns
     ]
     return {
-        name: Placed(
+        name: PlacedBox(
             box,
             centers[box.column],
-            -box.row * ROW,
+            -box.row * ROW_HEIGHT,
             *halves[name],
             centers[box.column] + widths[box.column],
         )
@@ -138,54 +141,56 @@ def place(flow: Flow) -> dict[str, Placed]:
 
 
 def half_sizes(box: Box) -> tuple[float, float]:
-    """Return half the width and half the height that the text of a box needs."""
-    if box.circle:
-        return RADIUS, RADIUS
+    """Return half the width and half the height of a box around its text."""
+    if box.is_circle:
+        return CIRCLE_RADIUS, CIRCLE_RADIUS
     lines = box.text.split("\n")
-    width = max(TextPath((0, 0), line, size=FONT).get_extents().width for line in lines)
-    padding = PADDING / 2 if box.bare else PADDING
-    return width / 2 + padding, (len(lines) * LINE) / 2 + padding / 2
+    width = max(TextPath((0, 0), line, size=FONT_SIZE).get_extents().width for line in lines)
+    padding = BOX_PADDING / 2 if box.is_map else BOX_PADDING
+    return width / 2 + padding, (len(lines) * LINE_HEIGHT) / 2 + padding / 2
 
 
-def arrows(flow: Flow, placed: dict[str, Placed]) -> Iterator[tuple[str, str, list[Point]]]:
-    """Yield both ends and the corners of every arrow, each arrow once."""
+def find_arrows(flow: Flow, placed: dict[str, PlacedBox]) -> Iterator[tuple[str, str, list[Point]]]:
+    """Yield start, end and corners of every arrow, each arrow once."""
     steps = [step for path in flow.paths for step in pairwise(path.split())]
     for start, end in dict.fromkeys(steps):
-        yield start, end, along(placed[start], placed[end])
-    for start, end, lane in flow.around:
-        yield start, end, by_lane(placed[start], placed[end], -lane * ROW)
+        yield start, end, path_corners(placed[start], placed[end])
+    for start, end, lane in flow.bypasses:
+        yield start, end, bypass_corners(placed[start], placed[end], -lane * ROW_HEIGHT)
 
 
-def along(start: Placed, end: Placed) -> list[Point]:
-    """Go level from one box to the next, and change rows behind its column, or at a circle itself."""
+def path_corners(start: PlacedBox, end: PlacedBox) -> list[Point]:
+    """Return the corners of an arrow between boxes; it changes rows after the column, or at a circle."""
     first = (start.x + start.half_width, start.y)
     last = (end.x - end.half_width, end.y)
     if start.y == end.y:
         return [first, last]
-    if end.box.circle:
+    if end.box.is_circle:
         side = end.half_height if start.y > end.y else -end.half_height
         return [first, (end.x, start.y), (end.x, end.y + side)]
-    turn = start.edge + GAP / 2
+    turn = start.column_edge + COLUMN_GAP / 2
     return [first, (turn, start.y), (turn, end.y), last]
 
 
-def by_lane(start: Placed, end: Placed, lane: float) -> list[Point]:
-    """Go around what stands between two boxes."""
-    below = -1 if lane < start.y else 1
+def bypass_corners(start: PlacedBox, end: PlacedBox, lane: float) -> list[Point]:
+    """Return the corners of a bypass along the row at height `lane`."""
+    direction = -1 if lane < start.y else 1
     return [
-        (start.x, start.y + below * start.half_height),
+        (start.x, start.y + direction * start.half_height),
         (start.x, lane),
         (end.x, lane),
-        (end.x, end.y + below * end.half_height),
+        (end.x, end.y + direction * end.half_height),
     ]
 
 
-def refuse_crossing(points: list[Point], others: list[Placed], name: str) -> None:
-    """Refuse an arrow that runs through a box which is neither of its ends."""
+def check_crossing(points: list[Point], others: list[PlacedBox], name: str) -> None:
+    """Raise ValueError if an arrow crosses one of the `others`, the boxes that it does not connect."""
     for step in pairwise(points):
-        for spot in others:
-            if spot.holds(*step):
-                raise ValueError(f"In the figure {name!r} an arrow runs through {spot.box.text!r}.")
+        for placed_box in others:
+            if placed_box.intersects(*step):
+                raise ValueError(
+                    f"In the figure {name!r} an arrow crosses {placed_box.box.text!r}."
+                )
 
 
 def draw_arrow(axes: Axes, points: list[Point]) -> None:
@@ -203,19 +208,19 @@ def draw_arrow(axes: Axes, points: list[Point]) -> None:
     axes.add_patch(arrow)
 
 
-def draw_box(axes: Axes, spot: Placed) -> None:
+def draw_box(axes: Axes, placed_box: PlacedBox) -> None:
     """Draw one box and its text."""
-    if spot.box.circle:
-        look = {"edgecolor": TEXT_COLOR, "facecolor": "none", "linewidth": 1.2, "clip_on": False}
-        axes.add_patch(Circle((spot.x, spot.y), RADIUS, **look))
-        draw_sign(axes, spot)
+    if placed_box.box.is_circle:
+        style = {"edgecolor": TEXT_COLOR, "facecolor": "none", "linewidth": 1.2, "clip_on": False}
+        axes.add_patch(Circle((placed_box.x, placed_box.y), CIRCLE_RADIUS, **style))
+        draw_sign(axes, placed_box)
         return
-    if not spot.box.bare:
-        corner = (spot.x - spot.half_width, spot.y - spot.half_height)
+    if not placed_box.box.is_map:
+        corner = (placed_box.x - placed_box.half_width, placed_box.y - placed_box.half_height)
         frame = FancyBboxPatch(
             corner,
-            2 * spot.half_width,
-            2 * spot.half_height,
+            2 * placed_box.half_width,
+            2 * placed_box.half_height,
             boxstyle="round,pad=0,rounding_size=4",
             edgecolor=MUTED_COLOR,
             facecolor=GRID_COLOR,
@@ -223,25 +228,27 @@ def draw_box(axes: Axes, spot: Placed) -> None:
             clip_on=False,
         )
         axes.add_patch(frame)
-    lines = spot.box.text.split("\n")
+    lines = placed_box.box.text.split("\n")
     for number, line in enumerate(lines):
-        y = spot.y + ((len(lines) - 1) / 2 - number) * LINE - 0.36 * FONT
-        weight = "bold" if spot.box.bare else "normal"
-        axes.text(spot.x, y, line, ha="center", size=FONT, weight=weight, color=TEXT_COLOR)
+        y = placed_box.y + ((len(lines) - 1) / 2 - number) * LINE_HEIGHT - 0.36 * FONT_SIZE
+        weight = "bold" if placed_box.box.is_map else "normal"
+        axes.text(
+            placed_box.x, y, line, ha="center", size=FONT_SIZE, weight=weight, color=TEXT_COLOR
+        )
 
 
-def draw_sign(axes: Axes, spot: Placed) -> None:
-    """Draw the sign inside a circle by strokes, so that no font moves it off the center."""
-    reach = RADIUS * (0.5 if spot.box.text == "+" else 0.7071)
+def draw_sign(axes: Axes, placed_box: PlacedBox) -> None:
+    """Draw the sign inside a circle as strokes, so that its position does not depend on a font."""
+    length = CIRCLE_RADIUS * (0.5 if placed_box.box.text == "+" else 0.7071)
     strokes = (
         (((-1, 0), (1, 0)), ((0, -1), (0, 1)))
-        if spot.box.text == "+"
+        if placed_box.box.text == "+"
         else (((-1, -1), (1, 1)), ((-1, 1), (1, -1)))
     )
     for (x0, y0), (x1, y1) in strokes:
         axes.plot(
-            [spot.x + reach * x0, spot.x + reach * x1],
-            [spot.y + reach * y0, spot.y + reach * y1],
+            [placed_box.x + length * x0, placed_box.x + length * x1],
+            [placed_box.y + length * y0, placed_box.y + length * y1],
             color=TEXT_COLOR,
             linewidth=1.2,
             clip_on=False,

@@ -1,6 +1,6 @@
-"""The flow of data through each attention module, drawn on its card. Presets share that of their module."""
+"""Data flow of each attention module, drawn on its card; presets share the figure of their module."""
 
-# The signs of the papers are meant.
+# Formulas use the signs of the papers.
 # ruff: noqa: RUF001
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FLOWS: dict[str, Flow] = {
             "out": Box("F′", 6, 0.5),
         },
         paths=("F avg mlp sum sigma times out", "F max mlp"),
-        around=(("F", "times", 1.75),),
+        bypasses=(("F", "times", 1.75),),
     ),
     "spatial": Flow(
         boxes={
@@ -35,7 +35,7 @@ FLOWS: dict[str, Flow] = {
             "out": Box("F′", 7, 0.5),
         },
         paths=("F avg stack conv norm sigma times out", "F max stack"),
-        around=(("F", "times", 1.75),),
+        bypasses=(("F", "times", 1.75),),
     ),
     "cbam": Flow(
         boxes={
@@ -48,7 +48,7 @@ FLOWS: dict[str, Flow] = {
             "F2": Box("F″", 6),
         },
         paths=("F channel times F1 spatial again F2",),
-        around=(("F", "times", 0.75), ("F1", "again", 0.75)),
+        bypasses=(("F", "times", 0.75), ("F1", "again", 0.75)),
     ),
     "bam": Flow(
         boxes={
@@ -70,7 +70,7 @@ FLOWS: dict[str, Flow] = {
             "F pool mlp channel-norm sum sigma times residual out",
             "F reduce context project spatial-norm sum",
         ),
-        around=(("F", "times", 1.75), ("F", "residual", 1.75)),
+        bypasses=(("F", "times", 1.75), ("F", "residual", 1.75)),
     ),
     "se": Flow(
         boxes={
@@ -84,7 +84,7 @@ FLOWS: dict[str, Flow] = {
             "out": Box("F′", 7),
         },
         paths=("F pool reduce relu expand sigma times out",),
-        around=(("F", "times", 0.75),),
+        bypasses=(("F", "times", 0.75),),
     ),
     "eca": Flow(
         boxes={
@@ -96,7 +96,7 @@ FLOWS: dict[str, Flow] = {
             "out": Box("F′", 5),
         },
         paths=("F pool conv sigma times out",),
-        around=(("F", "times", 0.75),),
+        bypasses=(("F", "times", 0.75),),
     ),
     "scse": Flow(
         boxes={
@@ -111,7 +111,7 @@ FLOWS: dict[str, Flow] = {
             "out": Box("F′", 6, 0.5),
         },
         paths=("F pool mlp channel-sigma sum times out", "F conv spatial-sigma sum"),
-        around=(("F", "times", 1.75),),
+        bypasses=(("F", "times", 1.75),),
     ),
     "simam": Flow(
         boxes={
@@ -125,7 +125,7 @@ FLOWS: dict[str, Flow] = {
             "out": Box("F′", 7),
         },
         paths=("F center square divide half sigma times out",),
-        around=(("F", "times", 0.75),),
+        bypasses=(("F", "times", 0.75),),
     ),
     "coordinate": Flow(
         boxes={
@@ -146,7 +146,7 @@ FLOWS: dict[str, Flow] = {
             "F rows reduce norm by-row row-sigma maps times out",
             "F columns reduce norm by-column column-sigma maps",
         ),
-        around=(("F", "times", 1.75),),
+        bypasses=(("F", "times", 1.75),),
     ),
     "triplet": Flow(
         boxes={
@@ -169,6 +169,6 @@ FLOWS: dict[str, Flow] = {
             "F columns columns-conv columns-sigma mean times out",
             "F plane plane-conv plane-sigma mean",
         ),
-        around=(("F", "times", 2.75),),
+        bypasses=(("F", "times", 2.75),),
     ),
 }

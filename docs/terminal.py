@@ -1,4 +1,4 @@
-"""The directive `terminal`: commands that run when the site is built, shown with what they print."""
+"""The directive `terminal`: commands that run when the site is built, shown with their output."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 ROOT = Path(__file__).parents[1]
-FOLDER = tempfile.TemporaryDirectory(prefix="foveal-docs-")  # one for all commands of a site
-WIDTH = "88"  # characters that fit the page
+COMMAND_FOLDER = tempfile.TemporaryDirectory(prefix="foveal-docs-")  # shared by all commands
+TERMINAL_WIDTH = "88"  # characters
 
 
 class Terminal(SphinxDirective):
-    """Run each line, `foveal ...`, in a folder that has the repository's `studies`."""
+    """Directive that runs each line, `foveal ...`, in a folder with the `studies` of the repository."""
 
     has_content = True
 
     def run(self) -> list[nodes.Node]:
-        """Return the commands and their output; a failure of one is an error of the build."""
-        text = "\n\n".join(f"$ {line}\n{self.printed(line)}" for line in self.content if line)
+        """Return the commands and their output; a failed command is an error of the build."""
+        text = "\n\n".join(f"$ {line}\n{self.run_command(line)}" for line in self.content if line)
         return [nodes.literal_block(text, text, language="text")]
 
-    def printed(self, line: str) -> str:
-        """Return what a command prints, on both streams as a terminal shows them."""
+    def run_command(self, line: str) -> str:
+        """Return the output of a command, stdout and stderr together as in a terminal."""
         program, *arguments = shlex.split(line)
         if program != "foveal":
-            raise self.error(f"Only foveal is run here. Found {line!r}.")
-        done = subprocess.run(  # noqa: S603  # the commands are those of our own pages
+            raise self.error(f"The directive runs only foveal. Found {line!r}.")
+        done = subprocess.run(  # noqa: S603  # the commands come from the pages of this site
             [sys.executable, "-m", "foveal", *arguments],
-            cwd=folder(),
-            env={**os.environ, "COLUMNS": WIDTH, "PYTHONUNBUFFERED": "1"},
+            cwd=prepare_folder(),
+            env={**os.environ, "COLUMNS": TERMINAL_WIDTH, "PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -49,15 +49,15 @@ class Terminal(SphinxDirective):
         return "\n".join(lines).strip("\n")
 
 
-def folder() -> Path:
-    """Return the folder of the commands, in which `studies` are those of the repository."""
-    here = Path(FOLDER.name)
-    if not (here / "studies").exists():
-        (here / "studies").symlink_to(ROOT / "studies", target_is_directory=True)
-    return here
+def prepare_folder() -> Path:
+    """Return the folder of the commands, with a link to the `studies` of the repository."""
+    folder = Path(COMMAND_FOLDER.name)
+    if not (folder / "studies").exists():
+        (folder / "studies").symlink_to(ROOT / "studies", target_is_directory=True)
+    return folder
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Make the directive known."""
+    """Register the directive."""
     app.add_directive("terminal", Terminal)
     return {"parallel_read_safe": False}

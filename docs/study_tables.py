@@ -1,0 +1,189 @@
+"""Tables of the page on studies, generated from calibration results, anchors and the JSON schema."""
+
+from __future__ import annotations
+
+import json
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from markdown_tables import markdown_table, write_lines
+from pydantic import BaseModel
+
+from foveal.analysis.caveats import ANCHORS, FAR_BELOW
+from foveal.cli import json_schema
+
+CALIBRATION_FILE = Path(__file__).parents[1] / "benchmarks" / "results" / "calibration.json"
+TYPE_NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+
+
+def write_study_tables(folder: Path) -> None:
+    """Write `calibration.md`, `repeated-looks.md`, `anchors.md` and `ablate-json.md` into `folder`."""
+    results = json.loads(CALIBRATION_FILE.read_text())
+    write_lines(folder / "calibration.md", calibration_lines(results))
+    write_lines(folder / "repeated-looks.md", repeated_looks_lines(results))
+    write_lines(folder / "anchors.md", anchor_lines())
+    write_lines(folder / "ablate-json.md", schema_lines(json_schema.AblateOutput))
+
+
+def calibration_lines(results: dict[str, Any]) -> Iterator[str]:
+    """Yield the table of error rates of verdicts, and the command that measured them."""
+    level = 1 - results["alpha"] / results["variants"]
+    yield (
+        f"Each row summarizes {results['studies_per_row']:,} simulated studies of {results['variants']} "
+        "variants without any difference, judged with a margin of almost zero, and as many studies in which "
+        "every difference equals the margin, which is "
+        f"{results['equivalence_margin_in_sd']} standard deviations. {deviations_sentence(results['real'])}\n"
+    )
+    head = (
+        "deviations",
+        "seeds",
+        "studies with *better* or *worse*, %",
+        f"{100 * level:g} % intervals that contain the true difference, %",
+        "studies with *equivalent* at the margin, %",
+        "comparisons with *equivalent* at the margin, %",
+    )
+    rows = [
+        (
+            row["deviations"],
+            str(row["seeds"]),
+            percent(row["studies_better_or_worse"]),
+            percent(row["coverage"]),
+            percent(row["studies_equivalent_at_margin"]),
+            percent(row["comparisons_equivalent_at_margin"]),
+        )
+        for row in results["rows"]
+    ]
+    yield from markdown_table(head, rows, numbers=5)
+    yield f"Measured with `{results['command']}`.\n"
+
+
+def deviations_sentence(real: dict[str, Any] | None) -> str:
+    """Return the sentence about the source of the run-to-run deviations."""
+    if real is None:
+        return "The run-to-run deviations are normal."
+    return (
+        "The run-to-run deviations are normal, or real: resampled with replacement from "
+        f"the {real['runs']} runs of `none` in `{real['file']}`, whose standard deviation is "
+        f"{100 * real['sd']:.2f} points."
+    )
+
+
+def repeated_looks_lines(results: dict[str, Any]) -> Iterator[str]:
+    """Yield the figure of repeated looks and the sentence about it."""
+    last = results["repeated_looks"][0]["seeds"][-1]
+    first = results["repeated_looks"][0]["seeds"][0]
+    yield (
+        "![Share of studies without any difference that show one, by number of seeds at the look]"
+        "(_static/repeated-looks.svg)\n"
+    )
+    rates = []
+    for looks in results["repeated_looks"]:
+        ever, last_only = looks["at_this_or_an_earlier_look"][-1], looks["at_this_look"][-1]
+        rates.append(
+            f"with {count_variants(looks['variants'])}, {percent(ever)} % of {looks['studies']:,} simulated "
+            f"studies show a difference at some look, and {percent(last_only)} % at the last look alone"
+        )
+    yield (
+        f"Suppose that nothing differs and the verdict is read after each seed from {first} to {last}: "
+        f"{'; '.join(rates)}. The figure is for "
+        f"{count_variants(results['repeated_looks'][0]['variants'])}. "
+        f"Measured with `{results['command']}`.\n"
+    )
+
+
+def count_variants(variants: int) -> str:
+    """Return a number of variants as text.
+
+    >>> count_variants(1), count_variants(4)
+    ('one variant', '4 variants')
+    """
+    return "one variant" if variants == 1 else f"{variants} variants"
+
+
+def anchor_lines() -> Iterator[str]:
+    """Yield the table of accuracies that the plain network is compared with."""
+    rows = [
+        (
+            f"`{anchor.data}`",
+            f"`{anchor.model}`",
+            f"`{anchor.stem}`" if anchor.stem else "",
+            str(anchor.epochs),
+            f"{anchor.accuracy:.1%}",
+        )
+        for anchor in ANCHORS
+    ]
+    yield from markdown_table(("data", "model", "stem", "epochs", "at least"), rows, numbers=2)
+    yield (
+        f"A caveat appears if the accuracy is more than {100 * FAR_BELOW:g} points below the value, for "
+        "trainings of at least this many epochs.\n"
+    )
+
+
+def percent(share: float) -> str:
+    """Return a share in percent with two decimals."""
+    return f"{100 * share:.2f}"
+
+
+def schema_lines(model: type[BaseModel]) -> Iterator[str]:
+    """Yield a table of the fields of a model, then one for each model among its fields."""
+    pending, written = [model], []
+    while pending:
+        current = pending.pop(0)
+        written.append(current)
+        if current is not model:
+            yield f"**{model_title(current)}**. {join_lines(current.__doc__)}\n"
+        rows = []
+        for name, field in current.model_fields.items():
+            rows.append(
+                (
+                    f"`{field.alias or name}`",
+                    type_name(field.annotation),
+                    join_lines(field.description),
+                )
+            )
+            pending += [m for m in find_models(field.annotation) if m not in [*written, *pending]]
+        yield from markdown_table(("field", "type", "meaning"), rows)
+
+
+def model_title(model: type[BaseModel]) -> str:
+    """Return the name of a model without `Output`."""
+    return model.__name__.removesuffix("Output")
+
+
+def join_lines(text: str | None) -> str:
+    """Return a docstring as one line.
+
+    Raises:
+        LookupError: a field has no docstring.
+    """
+    if not text:
+        raise LookupError("Every field of the output needs a docstring for its documentation.")
+    return " ".join(text.split())
+
+
+def type_name(annotation: Any) -> str:
+    """Return the name of the JSON type of an annotation."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(type_name(argument) for argument in arguments)
+    if origin is typing.Literal:
+        return ", ".join(f"`{json.dumps(argument)}`" for argument in arguments)
+    if origin is list:
+        return f"list of {type_name(arguments[0])}"
+    if origin is tuple:
+        return f"[{', '.join(type_name(argument) for argument in arguments)}]"
+    if annotation is type(None):
+        return "null"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return f"**{model_title(annotation)}**"
+    return TYPE_NAMES[annotation]
+
+
+def find_models(annotation: Any) -> list[type[BaseModel]]:
+    """Return the models that an annotation contains."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for argument in typing.get_args(annotation) for model in find_models(argument)]

@@ -1,0 +1,64 @@
+"""The generated tables of the page on studies contain the values of their sources."""
+
+import importlib
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from foveal.cli.json_schema import AblateOutput, ComparisonOutput, McNemarOutput, RunOutput
+
+ROOT = Path(__file__).parents[2]
+RESULTS = json.loads((ROOT / "benchmarks" / "results" / "calibration.json").read_text())
+REAL_RUNS = {"file": "runs.csv", "runs": 20, "sd": 0.0042}
+
+
+@pytest.fixture
+def tables(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    return importlib.import_module("study_tables")
+
+
+@pytest.mark.parametrize(
+    ("real", "expected", "absent"),
+    [
+        (None, "deviations are normal.", "resampled"),
+        (
+            REAL_RUNS,
+            "the 20 runs of `none` in `runs.csv`, whose standard deviation is 0.42 points.",
+            "normal.",
+        ),
+    ],
+)
+def test_calibration_names_the_source_of_deviations(
+    tables: ModuleType, real: object, expected: str, absent: str
+) -> None:
+    text = "\n".join(tables.calibration_lines({**RESULTS, "real": real}))
+    assert expected in text
+    assert absent not in text
+
+
+def test_calibration_has_every_row_and_the_command(tables: ModuleType) -> None:
+    rows = [{**RESULTS["rows"][0], "deviations": name} for name in ("normal", "real")]
+    text = "\n".join(tables.calibration_lines({**RESULTS, "rows": rows, "command": "the command"}))
+    assert [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")] == [
+        "deviations", "---", "normal", "real",
+    ]  # fmt: skip
+    assert "`the command`" in text
+
+
+def test_every_field_of_the_output_is_documented(tables: ModuleType) -> None:
+    text = "\n".join(tables.schema_lines(AblateOutput))
+    for model in (AblateOutput, RunOutput, ComparisonOutput, McNemarOutput):
+        for name, field in model.model_fields.items():
+            assert f"| `{field.alias or name}` | " in text
+            assert field.description
+            assert field.description in text
+
+
+def test_type_names_are_those_of_json(tables: ModuleType) -> None:
+    types = {name: field.annotation for name, field in ComparisonOutput.model_fields.items()}
+    assert tables.type_name(types["interval"]) == "[number, number] or null"
+    assert tables.type_name(types["mcnemar"]) == "**McNemar** or null"
+    assert tables.type_name(types["exceeds_planned_seeds"]) == "true or false"
