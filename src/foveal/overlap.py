@@ -1,4 +1,4 @@
-"""Values of overlapping windows, spread over the pixels below them."""
+"""Conversion of values per window to values per pixel, for overlapping windows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 
 def window_coverage(starts: Sequence[int], window: int, side: int) -> npt.NDArray[np.bool_]:
-    """Return which pixels of a side each window covers, (P, side).
+    """Return the pixels of one side that each window covers, bool (P, side).
 
     >>> window_coverage([0, 2], 2, 3).astype(int).tolist()
     [[1, 1, 0], [0, 0, 1]]
@@ -24,19 +24,24 @@ def average_windows(
     starts: tuple[Sequence[int], Sequence[int]],
     *,
     window: tuple[int, int],
-    image: tuple[int, int],
+    image_size: tuple[int, int],
 ) -> npt.NDArray[np.float64]:
-    """Spread values of windows (..., Py, Px) over the pixels, (..., H, W).
+    """Return the mean over the windows that cover each pixel, (..., H, W), from a grid (..., Py, Px).
 
-    A pixel takes the mean over the windows that cover it, as in Captum, and NaN where none does.
-    `starts` are the first rows and columns of the windows, `window` and `image` are (H, W).
+    This is the definition of Captum. Pixels without a window are NaN.
 
-    >>> average_windows(np.array([[1.0, 3.0]]), ([0], [0, 1]), window=(1, 2), image=(1, 3)).tolist()
+    Args:
+        grid: one value per window.
+        starts: first rows and first columns of the windows.
+        window: size of the windows, (vertical, horizontal).
+        image_size: (H, W).
+
+    >>> average_windows(np.array([[1.0, 3.0]]), ([0], [0, 1]), window=(1, 2), image_size=(1, 3)).tolist()
     [[1.0, 2.0, 3.0]]
     """
     rows, columns = (
-        window_coverage(own, size, side).astype(np.float64)
-        for own, size, side in zip(starts, window, image, strict=True)
+        window_coverage(side_starts, size, side).astype(np.float64)
+        for side_starts, size, side in zip(starts, window, image_size, strict=True)
     )
     counts = rows.sum(0)[:, None] * columns.sum(0)
     total = rows.T @ np.asarray(grid, dtype=np.float64) @ columns

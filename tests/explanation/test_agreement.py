@@ -122,13 +122,13 @@ def test_wrong_use_is_refused() -> None:
     model, images = build_model("convnet"), torch.rand(2, 3, 32, 32)
     result = occlusion_sensitivity(model, images, [0, 1], target="all")
     for options in ({"target": "all"}, {"result": result}):
-        with pytest.raises(UsageError, match="one class an image"):
+        with pytest.raises(UsageError, match="one class per image"):
             measure_agreement(model, images, [0, 1], **options)
     result = occlusion_sensitivity(model, images, [0, 1])
     for other in (images[:1], images[:, :, :30]):
-        with pytest.raises(UsageError, match="`result` should be a sweep of images of shape"):
+        with pytest.raises(UsageError, match="`result` should be a sweep over images of shape"):
             measure_agreement(model, other, [0] * len(other), result=result)
-    with pytest.raises(UsageError, match="leave out window"):
+    with pytest.raises(UsageError, match="Remove the options window"):
         measure_agreement(model, images, [0, 1], result=result, window=4)
     with pytest.raises(UsageError, match="no model in this result 'other'"):
         measure_agreement(model, images, [0, 1], result=result, name="other")

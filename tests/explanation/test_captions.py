@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from foveal.explanation import OcclusionResult
-from foveal.explanation.occlusion.captions import panel_titles, pictures_of
+from foveal.explanation.occlusion.result_figure import make_panel_titles, to_pictures
 from foveal.explanation.occlusion.windows import make_windows
-from foveal.plotting.captions import RIGHT_MARK, WRONG_MARK
+from foveal.plotting.captions import RIGHT_MARK, WRONG_MARK, panel_titles
 
 LABELS = torch.tensor([0, 1, 2])
 GUESSES = [0, 2, 2]  # right, wrong, right
@@ -23,7 +23,7 @@ def result_of(target: str | int, labels: torch.Tensor | None) -> OcclusionResult
 
 @pytest.mark.parametrize("target", ["label", "pred", 1])
 def test_the_mark_tells_whether_the_prediction_is_the_true_label(target: str | int) -> None:
-    titles = result_of(target, LABELS).panel_titles_of("model", CLASSES)
+    titles = make_panel_titles(result_of(target, LABELS), "model", CLASSES)
     firsts = [title.splitlines()[0] for title in titles]
     assert firsts == [f"{RIGHT_MARK} cat", f"{WRONG_MARK} owl", f"{RIGHT_MARK} owl"]
     # How sure it is, is of the target.
@@ -35,30 +35,27 @@ def test_the_mark_tells_whether_the_prediction_is_the_true_label(target: str | i
 
 @pytest.mark.parametrize("target", ["pred", 1])
 def test_no_mark_without_labels(target: str | int) -> None:
-    titles = result_of(target, None).panel_titles_of("model", None)
+    titles = make_panel_titles(result_of(target, None), "model", None)
     assert [title.splitlines()[0] for title in titles] == ["0", "2", "2"]
 
 
 def test_titles_by_hand() -> None:
-    p = torch.tensor([[0.25, 0.75]])
-    (title,) = panel_titles(
-        p, torch.tensor([0]), torch.tensor([0.125]), labels=torch.tensor([1]), classes=["a", "b"]
-    )
+    (title,) = panel_titles([1], ["b"], labels=[1], confidences=[0.25], max_drops=[0.125])
     assert title == f"{RIGHT_MARK} b\np 0.25, drop 0.12"
 
 
 def test_pictures_lie_between_0_and_1() -> None:
     images = torch.randn(2, 3, 4, 5)
-    stretched = pictures_of(images, None)
+    stretched = to_pictures(images, None)
     assert stretched.shape == (2, 4, 5, 3)
     assert (stretched.min(), stretched.max()) == (0, 1)
     inside = images.sigmoid()
-    np.testing.assert_array_equal(pictures_of(inside, None), inside.permute(0, 2, 3, 1).numpy())
+    np.testing.assert_array_equal(to_pictures(inside, None), inside.permute(0, 2, 3, 1).numpy())
     mean, std = torch.tensor([0.2, 0.3, 0.4]), torch.tensor([0.5, 0.6, 0.7])
-    again = pictures_of((inside - mean.view(3, 1, 1)) / std.view(3, 1, 1), (mean, std))
-    np.testing.assert_allclose(again, pictures_of(inside, None), atol=1e-6)
+    again = to_pictures((inside - mean.view(3, 1, 1)) / std.view(3, 1, 1), (mean, std))
+    np.testing.assert_allclose(again, to_pictures(inside, None), atol=1e-6)
 
 
 @pytest.mark.parametrize("value", [-2.0, 5.0])
 def test_an_image_of_one_value_is_a_picture_too(value: float) -> None:
-    assert not pictures_of(torch.full((1, 1, 2, 3), value), None).any()
+    assert not to_pictures(torch.full((1, 1, 2, 3), value), None).any()

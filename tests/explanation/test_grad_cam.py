@@ -76,15 +76,14 @@ def test_inside_no_grad_too() -> None:
 def test_wrong_use_is_refused() -> None:
     with pytest.raises(UsageError, match="Did you mean 'conv'"):
         grad_cam(Averaging(), torch.rand(1, 3, 8, 8), [0], layer="conf")
-    with pytest.raises(UsageError, match="no convolution"):
+    with pytest.raises(UsageError, match="no 2D convolution"):
         grad_cam(nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), torch.rand(1, 3, 2, 2), [0])
-    with pytest.raises(
-        UsageError, match="`labels` should be whole numbers, one for each of 2 images"
-    ):
+    with pytest.raises(UsageError, match="`labels` should be integers, one for each of 2 images"):
         grad_cam(Averaging(), torch.rand(2, 3, 8, 8), [0])
     for wrong in (4, -1):
         with pytest.raises(
-            UsageError, match=rf"`labels` should be classes from 0 to 3.*`labels = {wrong}`"
+            UsageError,
+            match=rf"`labels` should be classes of the model, from 0 to 3.*`labels = {wrong}`",
         ):
             grad_cam(Averaging(), torch.rand(3, 3, 8, 8), [0, 1, wrong], chunk=2)
     for images in (torch.rand(3, 8, 8), torch.zeros(1, 3, 8, 8, dtype=torch.uint8)):

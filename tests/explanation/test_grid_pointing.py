@@ -103,7 +103,7 @@ def test_draws_hang_on_seed_and_index_alone() -> None:
     before = np.random.get_state()  # noqa: NPY002
     every = make_grid_canvas(images, labels, seed=7)
     again = make_grid_canvas(images, labels, seed=7)
-    some = make_grid_canvas(images, labels, seed=7, rows=[21, 4, 4])
+    some = make_grid_canvas(images, labels, seed=7, indices=[21, 4, 4])
     other = make_grid_canvas(images, labels, seed=8)
     for name in ("images", "labels", "masks"):
         np.testing.assert_array_equal(getattr(every, name), getattr(again, name))
@@ -154,10 +154,10 @@ IMAGES = made(4, 4, 6)
         ({"canvas": (1, 4)}, "canvas"),
         ({"background": "gray"}, "background"),
         ({"background": 256}, "background"),
-        ({"rows": [4]}, "rows"),
-        ({"rows": [-1]}, "rows"),
-        ({"rows": []}, "rows"),
-        ({"rows": [0.5]}, "rows"),
+        ({"indices": [4]}, "indices"),
+        ({"indices": [-1]}, "indices"),
+        ({"indices": []}, "indices"),
+        ({"indices": [0.5]}, "indices"),
     ],
 )
 def test_what_does_not_fit_is_refused(changed: dict[str, Any], name: str) -> None:
@@ -167,5 +167,5 @@ def test_what_does_not_fit_is_refused(changed: dict[str, Any], name: str) -> Non
 
 
 def test_too_few_others_are_named() -> None:
-    with pytest.raises(UsageError, match="need 3 images of other classes than 0, and there are 2"):
+    with pytest.raises(UsageError, match=r"needs 3 images of other classes than 0\. Found 2"):
         make_grid_canvas(IMAGES, [0, 0, 1, 2], seed=0)

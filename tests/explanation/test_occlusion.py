@@ -326,7 +326,13 @@ def test_every_forward_is_counted_once(most: int, chunk: int) -> None:
     done: list[int] = []
     outputs: list[int] = []
     found = sweep_logits(
-        model, images, windows, fills, chunk=chunk, expect=outputs.append, advance=done.append
+        model,
+        images,
+        windows,
+        fills,
+        chunk=chunk,
+        check_class_count=outputs.append,
+        advance=done.append,
     )
     assert found.shape == (2, 2, windows.count + 1, CLASSES)
     assert sum(done) == found[..., 0].numel()
@@ -503,16 +509,22 @@ def test_memory_stays_within_twice_the_chunk_and_the_logits(fill: Any) -> None:
         ({"window": 4, "stride": 5}, r"`stride` should be at most the window"),
         ({"edge": "wrap"}, r"`edge` should be one of 'clip'"),
         ({"score": "loss"}, r"`score` should be one of 'prob'"),
-        ({"fill": "gray"}, r"Did you mean 'gray'"),
+        ({"fill": "gry"}, r"Did you mean 'gray'"),
         ({"fill": torch.zeros(5)}, r"`fill` should be a number, or a tensor"),
         ({"fill": []}, r"`fill` should be at least one"),
         ({"chunk": 0}, r"`chunk` should be `auto`"),
         ({"target": "truth"}, r"`target` should be `label`"),
-        ({"target": 10}, r"`target` should be classes from 0 to 9.*Found `target = 10`"),
-        ({"labels": [1]}, r"`labels` should be whole numbers, one for each of 2 images"),
-        ({"labels": [0, 10]}, r"`labels` should be classes from 0 to 9.*Found `labels = 10`"),
+        (
+            {"target": 10},
+            r"`target` should be classes of the model, from 0 to 9.*Found `target = 10`",
+        ),
+        ({"labels": [1]}, r"`labels` should be integers, one for each of 2 images"),
+        (
+            {"labels": [0, 10]},
+            r"`labels` should be classes of the model, from 0 to 9.*Found `labels = 10`",
+        ),
         ({"labels": [0, -1]}, r"Found `labels = -1`"),
-        ({"labels": None}, r"give `labels`, or another target"),
+        ({"labels": None}, r"Pass `labels`, or another target"),
     ],
 )
 def test_wrong_use_is_refused(options: dict[str, Any], message: str) -> None:

@@ -27,7 +27,7 @@ def test_saved_and_read_again(tmp_path: Path) -> None:
 
 def test_a_file_that_is_something_else(tmp_path: Path) -> None:
     (tmp_path / "other.npz").write_bytes(b"PK nothing")
-    with pytest.raises(FovealError, match=r"other\.npz holds no result"):
+    with pytest.raises(FovealError, match=r"other\.npz is not an occlusion result"):
         OcclusionResult.load(tmp_path / "other.npz")
 
 
@@ -42,7 +42,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def test_a_truncated_file(whole: bytes, tmp_path: Path, share: float) -> None:
     path = tmp_path / "maps.npz"
     path.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(FovealError, match=r"maps\.npz holds no result"):
+    with pytest.raises(FovealError, match=r"maps\.npz is not an occlusion result"):
         OcclusionResult.load(path)
 
 
@@ -63,14 +63,14 @@ def test_a_flipped_byte_is_an_error_or_does_not_count(whole: bytes, tmp_path: Pa
 @pytest.mark.parametrize("content", [np.zeros((2, 3)), np.array("text")])
 def test_another_file_of_numpy(content: Any, tmp_path: Path) -> None:
     np.save(tmp_path / "maps.npy", content)
-    with pytest.raises(FovealError, match=r"maps\.npy holds no result"):
+    with pytest.raises(FovealError, match=r"maps\.npy is not an occlusion result"):
         OcclusionResult.load(tmp_path / "maps.npy")
 
 
-@pytest.mark.parametrize("about", ["3", "null", "[]", "{", '{"version": 1, "windows": 3}'])
-def test_another_archive_of_numpy(about: str, tmp_path: Path) -> None:
-    np.savez(tmp_path / "maps.npz", about=np.array(about))
-    with pytest.raises(FovealError, match=r"maps\.npz holds no result"):
+@pytest.mark.parametrize("settings", ["3", "null", "[]", "{", '{"version": 2, "windows": 3}'])
+def test_another_archive_of_numpy(settings: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "maps.npz", settings=np.array(settings))
+    with pytest.raises(FovealError, match=r"maps\.npz is not an occlusion result"):
         OcclusionResult.load(tmp_path / "maps.npz")
 
 
@@ -79,9 +79,9 @@ def test_a_file_of_another_version_is_refused(tmp_path: Path) -> None:
     occlusion_sensitivity(AnySize(), some_images(1, 3, 8, 8), [0]).save(path)
     with np.load(path) as stored:
         arrays: dict[str, Any] = dict(stored)
-    about = str(arrays["about"])
-    assert '"version": 1' in about
-    arrays["about"] = np.array(about.replace('"version": 1', '"version": 2'))
+    settings = str(arrays["settings"])
+    assert '"version": 2' in settings
+    arrays["settings"] = np.array(settings.replace('"version": 2', '"version": 1'))
     np.savez(path, **arrays)
-    with pytest.raises(FovealError, match="version 2, and this foveal reads 1"):
+    with pytest.raises(FovealError, match="version 1, expected version 2"):
         OcclusionResult.load(path)

@@ -83,7 +83,7 @@ class OcclusionRecords:
         """Spread values of windows (..., Py, Px) over pixels, (..., H, W)."""
         starts = self.first["starts_down"].tolist(), self.first["starts_across"].tolist()
         return average_windows(
-            grid, starts, window=self.size("window"), image=self.size("image_size")
+            grid, starts, window=self.size("window"), image_size=self.size("image_size")
         )
 
     @cached_property

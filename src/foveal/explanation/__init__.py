@@ -1,33 +1,42 @@
-"""Where a network looks: occlusion, gates and Grad-CAM, and how far they can be trusted."""
+"""Explanations of a network: occlusion sensitivity, gate maps, Grad-CAM, and measures of their reliability."""
 
-from foveal.explanation.agreement import Agreement, measure_agreement
+from foveal.explanation.agreement import CONTROL_DRAWS, Agreement, measure_agreement
 from foveal.explanation.faithfulness import Faithfulness, measure_faithfulness
-from foveal.explanation.gate_maps import GateMap, gate_maps
+from foveal.explanation.gate_maps import GateMap, gate_maps, has_gates
 from foveal.explanation.gate_statistics import GateStatistics, gate_statistics
 from foveal.explanation.grad_cam import grad_cam
 from foveal.explanation.grid_pointing import GridCanvas, make_grid_canvas
-from foveal.explanation.localization import Localization, boxes_to_masks, localize
-from foveal.explanation.occlusion.result import OcclusionResult
-from foveal.explanation.occlusion.sensitivity import OCCLUSION_PRESETS, occlusion_sensitivity
+from foveal.explanation.input_validation import to_model
+from foveal.explanation.localization import (
+    Localization,
+    LocalizationMeasure,
+    boxes_to_masks,
+    localize,
+)
+from foveal.explanation.occlusion import OCCLUSION_PRESETS, OcclusionResult, occlusion_sensitivity
 from foveal.explanation.random_maps import random_maps
 
 __all__ = [
     "Agreement",
+    "CONTROL_DRAWS",
     "Faithfulness",
     "GateMap",
     "GateStatistics",
-    "Localization",
-    "OcclusionResult",
-    "OCCLUSION_PRESETS",
     "GridCanvas",
-    "measure_agreement",
-    "measure_faithfulness",
+    "Localization",
+    "LocalizationMeasure",
+    "OCCLUSION_PRESETS",
+    "OcclusionResult",
+    "boxes_to_masks",
     "gate_maps",
     "gate_statistics",
     "grad_cam",
+    "has_gates",
     "localize",
-    "boxes_to_masks",
-    "occlusion_sensitivity",
     "make_grid_canvas",
+    "measure_agreement",
+    "measure_faithfulness",
+    "occlusion_sensitivity",
     "random_maps",
+    "to_model",
 ]

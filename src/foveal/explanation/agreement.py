@@ -1,4 +1,4 @@
-"""Does attention look where the network needs to? Rank correlations, beside gates that know nothing."""
+"""Agreement of attention, Grad-CAM and occlusion maps: rank correlations, with redrawn gates as the control."""
 
 from __future__ import annotations
 
@@ -20,17 +20,19 @@ from foveal.explanation.occlusion.sensitivity import occlusion_sensitivity
 from foveal.explanation.occlusion.windows import Windows
 from foveal.explanation.rank_correlation import compute_rank_correlation
 from foveal.seeding import fork_rng
+from foveal.validation import require_positive_int
 
 CONTROL_DRAWS = 5
 
 
 @dataclass(frozen=True, eq=False)
 class Agreement:
-    """How two maps of the same images agree, by Spearman's rank correlation over the windows.
+    """Agreement of two maps of the same images: Spearman's rank correlation over the windows.
 
-    `correlation` (N,) is one value an image, NaN where a map is flat. `control` (R, N) is the same with
-    the gates redrawn R times and all else as it was, None where no gate takes part or the gate has
-    nothing to redraw, as SimAM has not.
+    `first` and `second` name the maps: `grad-cam`, `occlusion`, or a gate. `correlation` (N,) has one value
+    per image, NaN if a map is flat. `control` (R, N) has the same values for R redraws of the gates, with
+    all other weights unchanged. It is None if neither map is from a gate, or if the gate has no parameters
+    to redraw (SimAM).
     """
 
     first: str
@@ -45,7 +47,7 @@ class Agreement:
 
     @property
     def control_mean(self) -> float | None:
-        """Mean over draws and images of the control."""
+        """Mean of the control over redraws and images."""
         return None if self.control is None else float(self.control.nanmean())
 
 
@@ -60,63 +62,68 @@ def measure_agreement(
     seed: int = 0,
     **options: object,
 ) -> tuple[Agreement, ...]:
-    """Compare the spatial attention of each site, Grad-CAM and occlusion with one another.
+    """Compare Grad-CAM, occlusion and the spatial attention of each gate with each other.
 
-    Maps are compared by their means over the windows of the occlusion sweep: a finer one would be
-    punished for what the others cannot show. A spatial map that looks at any bright or large thing
-    agrees with the others to some degree by itself, so each agreement of a gate stands beside that of
-    gates with fresh random weights in the same trained network (Adebayo et al. 2018, "Sanity Checks for
+    Maps are compared by their means over the windows of the occlusion sweep; at a finer resolution the
+    other maps would be penalized for detail that occlusion cannot show. Any map that highlights bright
+    or large objects agrees with the others to some degree. So each agreement of a gate has a control: the
+    same trained network with new random weights in its gates (Adebayo et al. 2018, "Sanity Checks for
     Saliency Maps", applied to gates).
 
     Args:
-        model: a network; without gates over positions only Grad-CAM and occlusion are compared.
-        images, labels: as in `occlusion_sensitivity`. Grad-CAM is of the classes that the occlusion maps
-            are about.
-        result: a sweep of these images, whose maps are taken as they are; nothing is swept then, and
-            `labels` are not used.
-        name: the name of this model in `result`, if that is of several.
-        draws: redrawn gates, R.
-        seed: of those draws.
-        options: of `occlusion_sensitivity`, where there is no `result`.
+        model: a network; without spatial attention only Grad-CAM and occlusion are compared.
+        images, labels: as in `occlusion_sensitivity`. Grad-CAM explains the same class as the occlusion
+            map of each image.
+        result: a finished sweep over these images. No new sweep is run, and `labels` are not used.
+        name: the name of this model in `result`, if `result` has several models.
+        draws: number of gate redraws for the control, R.
+        seed: seed of the redraws.
+        options: options of `occlusion_sensitivity`, if there is no `result`.
 
     Raises:
-        UsageError: the target is `all`, or `result` is not of such images.
+        UsageError: the target is `all`, or `result` is from other images.
     """
-    if draws < 1:
-        raise bad_parameter("draws", "at least 1", draws)
+    require_positive_int("draws", draws)
     require_images(images)
     target = options.get("target") if result is None else result.target
     if isinstance(target, str) and target == "all":
-        raise UsageError("Maps are compared for one class an image: take another target than all.")
+        raise UsageError(
+            "Maps are compared for one class per image. Use another target than `all`."
+        )
     if result is None:
         result = occlusion_sensitivity(model, images, labels, **options)  # type: ignore[arg-type]
     elif options:
-        raise UsageError(f"With `result` nothing is swept: leave out {', '.join(options)}.")
-    if (result.image_count, *result.windows.image_size) != (len(images), *images.shape[2:]):
-        should_be = f"a sweep of images of shape {tuple(images.shape)}"
-        raise bad_parameter(
-            "result", should_be, (result.image_count, "C", *result.windows.image_size)
+        raise UsageError(
+            f"With `result` there is no new sweep. Remove the options {', '.join(options)}."
         )
+    if (result.image_count, *result.windows.image_size) != (len(images), *images.shape[2:]):
+        should_be = f"a sweep over images of shape {tuple(images.shape)}"
+        found = (result.image_count, "C", *result.windows.image_size)
+        raise bad_parameter("result", should_be, found)
     occlusion = result.grid(name)
     cam = result.windows.pixels_to_grid(grad_cam(model, images, result.target_classes(name)))
-    found = [Agreement("grad-cam", "occlusion", correlate_grids(cam, occlusion))]
+    agreements = [Agreement("grad-cam", "occlusion", correlate_grids(cam, occlusion))]
     attention = compute_attention_grids(model, images, result.windows)
-    redrawn = [
-        compute_control_grids(model, images, result.windows, seed=seed + k)
-        for k in range(draws if attention else 0)
+    control_grids = [
+        compute_control_grids(model, images, result.windows, seed=seed + draw)
+        for draw in range(draws if attention else 0)
     ]
-    for site, grid in attention.items():
-        drawn = [each[site] for each in redrawn if site in each]
+    for gate, grid in attention.items():
+        redrawn = [grids[gate] for grids in control_grids if gate in grids]
         for second, other in (("occlusion", occlusion), ("grad-cam", cam)):
-            control = torch.stack([correlate_grids(one, other) for one in drawn]) if drawn else None
-            found.append(Agreement(site, second, correlate_grids(grid, other), control))
-    return tuple(found)
+            control = (
+                torch.stack([correlate_grids(drawn, other) for drawn in redrawn])
+                if redrawn
+                else None
+            )
+            agreements.append(Agreement(gate, second, correlate_grids(grid, other), control))
+    return tuple(agreements)
 
 
 def compute_attention_grids(
     model: nn.Module, images: Tensor, windows: Windows
 ) -> dict[str, Tensor]:
-    """Return by gate the mean of its map over positions under each window, (N, Py, Px)."""
+    """Return the mean of each spatial map under each window, (N, Py, Px), by gate name."""
     if not has_gates(model):
         return {}
     return {
@@ -129,40 +136,40 @@ def compute_attention_grids(
 def compute_control_grids(
     model: nn.Module, images: Tensor, windows: Windows, *, seed: int
 ) -> dict[str, Tensor]:
-    """Return the attention grids of redrawn gates, without gates that redrawing does not change."""
-    fresh = copy_with_fresh_gates(model, seed=seed)
-    grids = compute_attention_grids(fresh, images, windows)
+    """Return the attention grids of redrawn gates, without gates that have no parameters to redraw."""
+    redrawn_model = copy_with_fresh_gates(model, seed=seed)
+    grids = compute_attention_grids(redrawn_model, images, windows)
     return {
-        site: grid
-        for site, grid in grids.items()
-        if have_different_parameters(model.get_submodule(site), fresh.get_submodule(site))
+        gate: grid
+        for gate, grid in grids.items()
+        if have_different_parameters(model.get_submodule(gate), redrawn_model.get_submodule(gate))
     }
 
 
 def have_different_parameters(first: nn.Module, second: nn.Module) -> bool:
-    """Say whether any parameter differs between two modules of one structure."""
+    """Return True if any parameter differs between two modules with the same structure."""
     pairs = zip(first.parameters(), second.parameters(), strict=True)
     return any(not torch.equal(a, b) for a, b in pairs)
 
 
 def resize_to_image(gate: GateMap, size: tuple[int, int]) -> Tensor:
-    """Return a map over positions in the size of the image, (N, H, W)."""
+    """Return the spatial map of a gate resized to the image, (N, H, W)."""
     spatial = gate.spatial_map[:, None]
     return F.interpolate(spatial, size=size, mode="bilinear", align_corners=False)[:, 0]
 
 
 def copy_with_fresh_gates(model: nn.Module, *, seed: int) -> nn.Module:
-    """Return a copy of the network in which only the gates are as before any training."""
-    fresh = copy.deepcopy(model)
+    """Return a copy of the network with newly initialized gates; all other weights are copied."""
+    redrawn_model = copy.deepcopy(model)
     with fork_rng(seed, "control"):
-        for gate in [module for module in fresh.modules() if isinstance(module, Gate)]:
+        for gate in [module for module in redrawn_model.modules() if isinstance(module, Gate)]:
             for module in gate.modules():
                 reset = getattr(module, "reset_parameters", None)
                 if callable(reset):
                     reset()
-    return fresh
+    return redrawn_model
 
 
 def correlate_grids(first: Tensor, second: Tensor) -> Tensor:
-    """Return the rank correlation of each image's grid, (N,)."""
+    """Return the rank correlation of the grids of each image, (N,)."""
     return compute_rank_correlation(first.flatten(1), second.flatten(1))

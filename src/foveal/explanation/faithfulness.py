@@ -1,9 +1,10 @@
-"""Faithfulness: whether the answer follows the pixels that a map ranks first."""
+"""Faithfulness: how much the prediction depends on the pixels that a map ranks highest."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -12,46 +13,45 @@ from torch import Tensor, nn
 
 from foveal.errors import bad_parameter
 from foveal.explanation.input_validation import (
-    Numbers,
-    check_finite,
-    checked_logits,
+    Float64Array,
     require_class_per_image,
     require_images,
     require_known_classes,
     require_maps,
+    to_model,
 )
-from foveal.explanation.inputs import to_model
 from foveal.explanation.occlusion.fills import broadcastable_fill, gaussian_blur
 from foveal.module_modes import eval_mode
+from foveal.validation import require_finite_logits, require_logits, require_positive_int
 
 Counts = npt.NDArray[np.int64]
 
-BLUR_SHARE = 1 / 8  # sigma as a share of the shorter side: shapes go, colors stay
+BLUR_SHARE = 1 / 8  # sigma as a share of the shorter side: removes shapes, keeps colors
 
 
 @dataclass(frozen=True, eq=False)
 class Faithfulness:
-    """The probability of the label of N images as more and more pixels change, in S steps.
+    """Probability of the label of N images while more and more pixels change, in S steps.
 
-    `fractions` (S + 1,) are the shares of pixels that have changed, from 0 to 1. In `insertion`
-    (N, S + 1) pixels of the image replace the fill, in `deletion` (N, S + 1) the fill replaces pixels of
-    the image. The areas (N,) lie between 0 and 1; a faithful map has a large `insertion_area` and a
-    small `deletion_area`. An area alone says little, as it also hangs on how sure the model is: hold
-    it against that of `random_maps` on the same images.
+    `fractions` (S + 1,) are the shares of changed pixels, from 0 to 1. In `insertion` (N, S + 1), pixels of
+    the image replace the fill; in `deletion` (N, S + 1), the fill replaces pixels of the image. The areas
+    (N,) are between 0 and 1; a faithful map has a large `insertion_area` and a small `deletion_area`. The
+    areas also depend on the confidence of the model, so compare them with those of `random_maps` for the
+    same images.
     """
 
-    fractions: Numbers
-    insertion: Numbers
-    deletion: Numbers
+    fractions: Float64Array
+    insertion: Float64Array
+    deletion: Float64Array
 
     @property
-    def insertion_area(self) -> Numbers:
-        """Area under each insertion curve, by the trapezoid rule, (N,)."""
+    def insertion_area(self) -> Float64Array:
+        """Area under each insertion curve by the trapezoid rule, (N,)."""
         return np.asarray(np.trapezoid(self.insertion, self.fractions, axis=1))
 
     @property
-    def deletion_area(self) -> Numbers:
-        """Area under each deletion curve, by the trapezoid rule, (N,)."""
+    def deletion_area(self) -> Float64Array:
+        """Area under each deletion curve by the trapezoid rule, (N,)."""
         return np.asarray(np.trapezoid(self.deletion, self.fractions, axis=1))
 
 
@@ -66,53 +66,53 @@ def measure_faithfulness(
     steps: int = 32,
     chunk: int = 64,
 ) -> Faithfulness:
-    """Insert and delete pixels in the order of each map, and see what the model says of the label.
+    """Insert and delete pixels in the order of each map, and record the probability of the label.
 
-    Pixels go from the highest value of the map to the lowest. Equal ones go by their position, row by
-    row from the top left, so a flat map goes from the top down; pixels without a value (NaN) go last.
-    After step s floor(s H W / S) pixels have changed. The model is in eval mode meanwhile and each of its
-    modules is given back its own mode.
+    Pixels change from the highest value of the map to the lowest. Pixels with equal values change row by
+    row from the top left, so a flat map is processed from top to bottom; pixels without a value (NaN)
+    change last. After step s, floor(s H W / S) pixels have changed. The model is in eval mode during the
+    call; afterwards each module has its previous mode.
 
     Args:
         model: from (B, C, H, W) to logits (B, K); the probability is their softmax.
         images: (N, C, H, W), in the model's input space.
-        labels: (N,), or any other class that the maps are about.
-        maps: (N, H, W), high where the map says the evidence is.
-        fill: what stands where a pixel is deleted or not yet inserted, in the model's input space: a
-            number, one a channel, or a tensor broadcastable to the images. By default
-            `gaussian_blur(images, side / 8)` of the shorter side. Take another one than that of the map:
-            with the same one a map is judged by what it was made from. So a map made with the fill
-            `blur` needs another than the default here.
+        labels: the class that each map explains, (N,).
+        maps: (N, H, W), with high values for evidence.
+        fill: value of deleted pixels and of pixels not yet inserted, in the model's input space: a number,
+            one number per channel, or a tensor broadcastable to the images. The default is
+            `gaussian_blur(images, side / 8)` with the shorter side. Use another fill than the map was made
+            with, because a map is biased towards its own fill. Occlusion maps made with the fill `blur`
+            need another fill than the default here.
         steps: S, from 1 to H W.
-        chunk: images at a time. Besides the model and a blurred copy of the images, if that is the fill,
-            memory goes by it alone.
+        chunk: number of images per pass. Memory use depends only on the model, on `chunk`, and on the
+            blurred copy of the images if that is the fill.
 
     Raises:
-        UsageError: a parameter has another shape or range than said here.
-        FovealError: the model's output is not finite, or no (B, K).
+        UsageError: a parameter has another shape or range than described here.
+        FovealError: the output of the model is not finite, or its shape is not (B, K).
 
     Source: Petsiuk et al. 2018, "RISE: Randomized Input Sampling for Explanation of Black-box Models",
-    causal metrics. There insertion starts from a blurred image and deletion ends in a constant. Here one
-    fill serves both, so that one curve starts where the other ends; for theirs, call twice. Pixels are
-    chosen and never multiplied: what is hidden does not count, and were it infinite.
+    causal metrics. In the paper, insertion starts from a blurred image and deletion ends in a constant. Here
+    one fill serves both, so that each curve starts where the other ends; for the paper's metrics, call
+    twice. Pixels are selected and never multiplied, so even inf/NaN in a replaced pixel has no effect.
     """
     require_images(images)
-    numbers, classes = require_maps(maps), require_class_per_image("labels", labels, len(images))
-    if numbers.shape != (len(images), *images.shape[2:]):
+    map_values = require_maps(maps)
+    classes = require_class_per_image("labels", labels, len(images))
+    if map_values.shape != (len(images), *images.shape[2:]):
         should_be = f"of shape (N, H, W) for images of shape {tuple(images.shape)}"
-        raise bad_parameter("maps", should_be, numbers.shape)
-    pixels = numbers[0].size
+        raise bad_parameter("maps", should_be, map_values.shape)
+    pixels = map_values[0].size
     if not 1 <= steps <= pixels:
         raise bad_parameter("steps", f"from 1 to the number of pixels {pixels}", steps)
-    if chunk < 1:
-        raise bad_parameter("chunk", "at least 1", chunk)
+    require_positive_int("chunk", chunk)
     images = images.detach()
-    empty = expand_fill(images, fill)
+    filled = expand_fill(images, fill)
     counts = pixels * np.arange(steps + 1) // steps
     with eval_mode(model):
         insertion, deletion = (
-            compute_curve(model, before, after, classes, numbers, counts, chunk=chunk, name=name)
-            for name, before, after in (("insertion", empty, images), ("deletion", images, empty))
+            compute_curve(model, before, after, classes, map_values, counts, chunk=chunk, name=name)
+            for name, before, after in (("insertion", filled, images), ("deletion", images, filled))
         )
     return Faithfulness(counts / pixels, insertion, deletion)
 
@@ -122,48 +122,55 @@ def compute_curve(
     before: Tensor,
     after: Tensor,
     labels: Tensor,
-    maps: Numbers,
+    maps: Float64Array,
     counts: Counts,
     *,
     chunk: int,
     name: str,
-) -> Numbers:
-    """Return the probability of the label once the first `counts` (S + 1,) pixels are from `after`."""
-    shape = len(maps), len(counts)
-    found = np.empty(shape)
-    for start in range(0, found.size, chunk):
-        every = np.arange(start, min(start + chunk, found.size))
-        rows, steps = np.divmod(every, len(counts))
-        places = rank_pixels(maps[rows[0] : rows[-1] + 1])
-        changed = places[rows - rows[0]] < counts[steps][:, None, None]
-        mask = torch.from_numpy(changed)[:, None].to(before.device)  # (B, 1, H, W)
-        index = torch.from_numpy(rows).to(before.device)
-        inputs = torch.where(mask, after[index], before[index])
-        logits = checked_logits(model(to_model(model, inputs)), len(rows)).to("cpu", torch.float64)
+) -> Float64Array:
+    """Return the probability of the label if the first `counts` (S + 1,) pixels are from `after`, (N, S + 1).
+
+    `name` is the name of the curve in error messages.
+    """
+    curve = np.empty((len(maps), len(counts)))
+    for start in range(0, curve.size, chunk):
+        positions = np.arange(start, min(start + chunk, curve.size))
+        indices, steps = np.divmod(positions, len(counts))
+        ranks = rank_pixels(maps[indices[0] : indices[-1] + 1])
+        is_changed = ranks[indices - indices[0]] < counts[steps][:, None, None]
+        mask = torch.from_numpy(is_changed)[:, None].to(before.device)  # (B, 1, H, W)
+        image_indices = torch.from_numpy(indices).to(before.device)
+        inputs = torch.where(mask, after[image_indices], before[image_indices])
+        logits = require_logits(model(to_model(model, inputs)), len(indices))
+        logits = logits.to("cpu", torch.float64)
         require_known_classes("labels", labels, logits.shape[1])
-        check_finite(logits, lambda row: describe_step(row, counts, name), first=start)
-        own = labels[rows]
-        found.flat[every] = logits.softmax(1).gather(1, own[:, None])[:, 0].numpy()
-    return found
+        describe = partial(describe_step, first=start, counts=counts, name=name)
+        require_finite_logits(logits, describe)
+        probabilities = logits.softmax(1).gather(1, labels[indices][:, None])
+        curve.flat[positions] = probabilities[:, 0].numpy()
+    return curve
 
 
-def describe_step(row: int, counts: Counts, name: str) -> str:
-    """Name the image and the step that a row of a curve is of."""
-    image, step = divmod(row, len(counts))
+def describe_step(row: int, *, first: int, counts: Counts, name: str) -> str:
+    """Return the image and the step of a row of logits, for error messages.
+
+    `first` is the position of row 0 in the flattened curves.
+    """
+    image, step = divmod(first + row, len(counts))
     share = counts[step] / counts[-1]
     return f"image {image} at step {step} of {name}, with {share:.0%} of the pixels changed"
 
 
-def rank_pixels(maps: Numbers) -> Counts:
-    """Return when each pixel goes, from 0, (N, H, W): high values first, equals by position, NaN last."""
+def rank_pixels(maps: Float64Array) -> Counts:
+    """Return the rank of each pixel from 0, (N, H, W): high values first, ties by position, NaN last."""
     order = np.argsort(-maps.reshape(len(maps), -1), axis=1, kind="stable")  # NaN is sorted last
-    places = np.empty_like(order)
-    np.put_along_axis(places, order, np.arange(order.shape[1])[None], axis=1)
-    return places.reshape(maps.shape)
+    ranks = np.empty_like(order)
+    np.put_along_axis(ranks, order, np.arange(order.shape[1])[None], axis=1)
+    return ranks.reshape(maps.shape)
 
 
 def expand_fill(images: Tensor, fill: float | Sequence[float] | Tensor | None) -> Tensor:
-    """Return the fill in the shape of the images, as a view where it is smaller."""
+    """Return the fill in the shape of the images, as a view if it is smaller."""
     if fill is None:
         return gaussian_blur(images, min(images.shape[2:]) * BLUR_SHARE)
     return broadcastable_fill(fill, images).to(images).expand_as(images)

@@ -1,4 +1,4 @@
-"""What every gate of a network says of an image."""
+"""Attention maps of every gate of a network for given images."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from foveal.attention.identity_start import IdentityStart
 from foveal.attention.inserted import site_of
 from foveal.attention.map_capture import captured_maps
 from foveal.errors import UsageError
-from foveal.explanation.inputs import to_model
+from foveal.explanation.input_validation import to_model
 from foveal.kernels import native_kernels
 from foveal.module_modes import eval_mode
 
 
 @dataclass(frozen=True, eq=False)
 class GateMap:
-    """The map of one gate for N images.
+    """Map of one gate for N images.
 
-    `name` is the gate's in the model, `site` the module whose output it weighs. `values` are what the
-    features are multiplied by before any residual sum: (N, C, 1, 1) for a gate over channels,
-    (N, 1, H, W) for one over positions, or of another shape that broadcasts to (N, C, H, W). `share` is
-    the weight a of a gate that started from the identity, F + a (M - 1) (x) F, else 1.
+    `name` is the name of the gate in the model, `site` the module whose output it weights. `values` are the
+    factors of the features before any residual sum: (N, C, 1, 1) for a channel gate, (N, 1, H, W) for a
+    spatial gate, or another shape that broadcasts to (N, C, H, W). `mixing_weight` is the weight a of a gate
+    with identity start, F + a (M - 1) (x) F, otherwise 1.
     """
 
     name: str
@@ -39,27 +39,27 @@ class GateMap:
 
     @property
     def spatial_map(self) -> Tensor:
-        """The mean over channels, (N, H, W)."""
+        """Mean over channels, (N, H, W)."""
         return self.values.mean(1)
 
     @property
     def channel_weights(self) -> Tensor:
-        """The mean over positions, (N, C)."""
+        """Mean over positions, (N, C)."""
         return self.values.mean((2, 3))
 
 
 @torch.no_grad()
 def gate_maps(model: nn.Module, images: Tensor) -> tuple[GateMap, ...]:
-    """Return the map of every gate for images (N, C, H, W), in the order in which they ran.
+    """Return the map of every gate for images (N, C, H, W), in the order in which the gates run.
 
-    The maps are those of one forward pass in eval mode, on the CPU in float32. A CBAM has two gates, a
-    BAM one map of both branches together. Modes come back, and no hook stays.
+    The maps are from one forward pass in eval mode, on the CPU in float32. A CBAM has two gates; a BAM has
+    one map that combines both branches. Afterwards each module has its previous mode, and no hook remains.
 
     Raises:
-        UsageError: there is no gate of foveal in the model, or it is compiled.
+        UsageError: the model contains no gate of foveal, or is compiled.
 
     >>> from foveal.models import build_model
-    >>> for gate in gate_maps(build_model("convnet", attention="series"), torch.rand(1, 3, 32, 32))[:2]:
+    >>> for gate in gate_maps(build_model("convnet", attention="cbam"), torch.rand(1, 3, 32, 32))[:2]:
     ...     print(gate.site, gate.kind, tuple(gate.values.shape))
     blocks.0.relu channel (1, 32, 1, 1)
     blocks.0.relu spatial (1, 1, 32, 32)
@@ -74,27 +74,27 @@ def gate_maps(model: nn.Module, images: Tensor) -> tuple[GateMap, ...]:
 
 
 def has_gates(model: nn.Module) -> bool:
-    """Say whether a model has gates of foveal, whose maps are known."""
+    """Return True if a model contains gates of foveal; other attention modules do not expose maps."""
     return any(isinstance(module, Gate) for module in model.modules())
 
 
 def require_gates(model: nn.Module) -> None:
-    """Refuse a model that has nothing to show."""
+    """Raise a `UsageError` if a model contains no gate of foveal."""
     if not has_gates(model):
         raise UsageError(
-            "The model has no gate of foveal: insert attention first (modules of timm show no map)."
+            "The model has no gate of foveal. Insert attention first; modules of timm have no maps."
         )
 
 
 def get_map_kind(values: Tensor) -> str:
-    """Return over what a map (N, C, H, W) varies."""
+    """Return `channel`, `spatial` or `both`: the axes along which a map (N, C, H, W) varies."""
     if values.shape[2:].numel() == 1:
         return "channel"
     return "spatial" if values.shape[1] == 1 else "both"
 
 
 def get_mixing_weight(model: nn.Module, name: str) -> float:
-    """Return the weight by which a gate is mixed in."""
+    """Return the weight of the `IdentityStart` around a gate, 1 without one."""
     parts = name.split(".")
-    above = (model.get_submodule(".".join(parts[:k])) for k in range(len(parts)))
-    return next((float(m.weight) for m in above if isinstance(m, IdentityStart)), 1.0)
+    parents = (model.get_submodule(".".join(parts[:depth])) for depth in range(len(parts)))
+    return next((float(m.weight) for m in parents if isinstance(m, IdentityStart)), 1.0)

@@ -1,4 +1,4 @@
-"""Which gates do something: what they say over a whole data set, and how far that is from their start."""
+"""Statistics of every gate over a data set: its values, its status, its distance from the untrained gate."""
 
 from __future__ import annotations
 
@@ -14,27 +14,25 @@ from foveal.attention.gate import Gate
 from foveal.attention.inserted import site_of
 from foveal.errors import UsageError
 from foveal.explanation.gate_maps import get_map_kind, get_mixing_weight, require_gates
-from foveal.explanation.inputs import to_model
+from foveal.explanation.input_validation import to_model
 from foveal.kernels import native_kernels
 from foveal.module_modes import eval_mode
 
-MIN_DEVIATION = 0.01  # deviations below are too small to matter beside what follows a gate
-CLOSED_BELOW, OPEN_ABOVE = 0.05, 0.95
+MIN_STD = 0.01  # smaller deviations are negligible for the layers after a gate
+SATURATED_BELOW, SATURATED_ABOVE = 0.05, 0.95
 MAX_SATURATED_SHARE = 0.95
-REDUNDANT_STATUSES = frozenset(
-    {"off", "constant", "fixed", "saturated"}
-)  # findings of gates to do without
+REDUNDANT_STATUSES = frozenset({"off", "constant", "fixed", "saturated"})
 
 
 @dataclass(frozen=True)
 class GateStatistics:
-    """What one gate says over a data set.
+    """Statistics of the values of one gate over a data set.
 
-    `mean` and `deviation` are of all values; `between_images` is how much a value changes from image to
-    image: the root of its variance over images, averaged over channels and positions. `saturated` is the
-    share of values below 0.05 or above 0.95. `moved` is the mean distance from what the gate said at its
-    start of the same features, None if that is not known. `share` is 1, or the weight of a gate that
-    started from the identity. `images` were seen.
+    `mean` and `std` are over all values. `std_between_images` is the root of the variance over images,
+    averaged over channels and positions. `saturated_share` is the share of values below 0.05 or above
+    0.95. `distance_from_start` is the mean absolute difference from the values of the untrained gate for
+    the same features, None without the untrained network. `mixing_weight` is the weight of a gate with
+    identity start, otherwise 1.
     """
 
     name: str
@@ -52,52 +50,54 @@ class GateStatistics:
     def status(self) -> str:
         """`off`, `constant`, `fixed`, `saturated`, `unmoved` or `working`.
 
-        A constant gate has one value throughout. A fixed one has a value for each channel or place that
-        hardly depends on the image: the next layer's weights could hold it. Both are useless, and so is
-        one that is mixed in by nothing, or is saturated nearly everywhere.
+        * `off`: the mixing weight is near 0.
+        * `constant`: all values are nearly equal.
+        * `fixed`: the value of each channel or position hardly depends on the image.
+        * `saturated`: nearly all values are below 0.05 or above 0.95.
+        * `unmoved`: the values are nearly those of the untrained gate.
         """
-        if abs(self.mixing_weight) < MIN_DEVIATION:
+        if abs(self.mixing_weight) < MIN_STD:
             return "off"
-        if self.std < MIN_DEVIATION:
+        if self.std < MIN_STD:
             return "constant"
-        if self.std_between_images < MIN_DEVIATION:
+        if self.std_between_images < MIN_STD:
             return "fixed"
         if self.saturated_share > MAX_SATURATED_SHARE:
             return "saturated"
-        return (
-            "unmoved"
-            if self.distance_from_start is not None and self.distance_from_start < MIN_DEVIATION
-            else "working"
-        )
+        distance = self.distance_from_start
+        return "unmoved" if distance is not None and distance < MIN_STD else "working"
 
     @property
     def is_redundant(self) -> bool:
-        """Whether the network could do without it."""
+        """True if the weights of the next layer could replace the gate: off, constant, fixed or saturated."""
         return self.status in REDUNDANT_STATUSES
 
 
 @dataclass
 class GateTotals:
-    """Sums over the images so far, in double precision; `total` and `squares` are a value's own."""
+    """Sums over the images processed so far, in double precision.
 
-    total: Tensor
-    squares: Tensor
+    `value_sum` and `square_sum` are per channel and position; the other sums are over all values.
+    """
+
+    value_sum: Tensor
+    square_sum: Tensor
     kind: str
-    saturated: float = 0.0
-    distance: float = 0.0
-    count: int = 0
-    images: int = 0
+    saturated_count: float = 0.0
+    distance_sum: float = 0.0
+    value_count: int = 0
+    image_count: int = 0
 
-    def add(self, values: Tensor, start: Tensor | None) -> None:
-        """Count the map of a batch (B, ...)."""
-        exact = values.cpu().double()  # not on the device, which may have no double precision
-        self.total += exact.sum(0)
-        self.squares += exact.square().sum(0)
-        self.saturated += float(((exact < CLOSED_BELOW) | (exact > OPEN_ABOVE)).sum())
-        if start is not None:
-            self.distance += float((exact - start.cpu().double()).abs().sum())
-        self.count += values.numel()
-        self.images += len(values)
+    def add(self, values: Tensor, initial_values: Tensor | None) -> None:
+        """Add the map of a batch, (B, ...), and its difference from the map of the untrained gate."""
+        exact = values.cpu().double()  # on the CPU, because some devices lack double precision
+        self.value_sum += exact.sum(0)
+        self.square_sum += exact.square().sum(0)
+        self.saturated_count += float(((exact < SATURATED_BELOW) | (exact > SATURATED_ABOVE)).sum())
+        if initial_values is not None:
+            self.distance_sum += float((exact - initial_values.cpu().double()).abs().sum())
+        self.value_count += values.numel()
+        self.image_count += len(values)
 
 
 @torch.no_grad()
@@ -107,60 +107,62 @@ def gate_statistics(
     *,
     start: nn.Module | None = None,
 ) -> tuple[GateStatistics, ...]:
-    """Return what every gate of a network says over a data set, in the order in which they run.
+    """Return the statistics of every gate over a data set, in the order in which the gates run.
 
     Args:
         model: a network with gates of foveal.
-        batches: images (B, C, H, W), all of one size, and labels, which are not used. They are brought
-            to the model's device and dtype.
-        start: the same network with gates as they were before training. Its gates are asked of the
-            features that the trained network gives them, so that only the gate has changed. It is left
-            where it is: a copy is asked.
+        batches: pairs of images (B, C, H, W), all of one size, and labels, which are not used. Images are
+            moved to the model's device and dtype.
+        start: the same network with untrained gates. Each untrained gate gets the features of the trained
+            network, so that only the gate differs. A copy is used; `start` does not change.
 
     Raises:
-        UsageError: there is no gate, no image, or `start` is another network.
+        UsageError: there is no gate or no batch, or `start` is a different network.
     """
     require_gates(model)
-    tallies: dict[str, GateTotals] = {}
-    # A copy, as its gates go where the features are.
-    first = dict(copy.deepcopy(start).named_modules()) if start is not None else {}
+    totals: dict[str, GateTotals] = {}
+    # A copy, because its gates are moved to the device of the features.
+    initial_modules = dict(copy.deepcopy(start).named_modules()) if start is not None else {}
 
-    def tell(name: str, features: Tensor, values: Tensor) -> None:
-        at_start = compute_initial_map(first, name, features) if start is not None else None
-        if name not in tallies:
-            shape = values.shape[1:]
-            zero = torch.zeros(shape, dtype=torch.float64)
-            tallies[name] = GateTotals(zero, zero.clone(), get_map_kind(values))
-        tallies[name].add(values, at_start)
+    def record(name: str, features: Tensor, values: Tensor) -> None:
+        initial_values = (
+            compute_initial_map(initial_modules, name, features) if start is not None else None
+        )
+        if name not in totals:
+            zeros = torch.zeros(values.shape[1:], dtype=torch.float64)
+            totals[name] = GateTotals(zeros, zeros.clone(), get_map_kind(values))
+        totals[name].add(values, initial_values)
 
-    # Plain, as the gates of the start are: only so is a gate that has not moved found at the same place.
-    with eval_mode(model), native_kernels(False), observe_gates(model, tell):
+    # Trained and untrained gates both use plain operations, so that an unmoved gate has distance 0.
+    with eval_mode(model), native_kernels(False), observe_gates(model, record):
         for images, _ in batches:
             model(to_model(model, images))
-    if not tallies:
+    if not totals:
         raise UsageError("Statistics of gates need at least one batch of images.")
     return tuple(
-        summarize_gate(name, tally, get_mixing_weight(model, name), start is not None)
-        for name, tally in tallies.items()
+        summarize_gate(name, gate_totals, get_mixing_weight(model, name), start is not None)
+        for name, gate_totals in totals.items()
     )
 
 
 @contextmanager
-def observe_gates(model: nn.Module, tell: Callable[[str, Tensor, Tensor], None]) -> Iterator[None]:
-    """Tell of every gate that runs: its name, what it was given, and its map."""
+def observe_gates(
+    model: nn.Module, record: Callable[[str, Tensor, Tensor], None]
+) -> Iterator[None]:
+    """Call `record` with the name, the input features and the map of every gate that runs."""
     features: dict[str, Tensor] = {}
     handles = []
     for name, module in model.named_modules():
         if isinstance(module, Gate):
 
-            def take(_: nn.Module, given: tuple[Tensor, ...], name: str = name) -> None:
-                features[name] = given[0]
+            def store_features(_: nn.Module, inputs: tuple[Tensor, ...], name: str = name) -> None:
+                features[name] = inputs[0]
 
-            def pass_on(_: nn.Module, __: object, values: Tensor, name: str = name) -> None:
-                tell(name, features.pop(name), values)
+            def record_map(_: nn.Module, __: object, values: Tensor, name: str = name) -> None:
+                record(name, features.pop(name), values)
 
-            handles.append(module.register_forward_pre_hook(take))
-            handles.append(module.tap.register_forward_hook(pass_on))
+            handles.append(module.register_forward_pre_hook(store_features))
+            handles.append(module.tap.register_forward_hook(record_map))
     try:
         yield
     finally:
@@ -169,29 +171,33 @@ def observe_gates(model: nn.Module, tell: Callable[[str, Tensor, Tensor], None])
 
 
 def compute_initial_map(modules: dict[str, nn.Module], name: str, features: Tensor) -> Tensor:
-    """Return the map that a gate gave at its start for the same features."""
+    """Return the map of an untrained gate for the given features."""
     gate = modules.get(name)
     if not isinstance(gate, Gate):
-        raise UsageError(f"`start` should be the same network. Found no gate {name!r} in it.")
+        raise UsageError(
+            f"Parameter `start` should be the same network with untrained gates. It has no gate {name!r}."
+        )
     with eval_mode(gate):
         return gate.to(features).attention_map(features)
 
 
-def summarize_gate(name: str, tally: GateTotals, share: float, with_start: bool) -> GateStatistics:
-    """Return the statistics of one gate."""
-    mean = tally.total / tally.images
-    between = (tally.squares / tally.images - mean.square()).clamp(min=0)
-    overall = float(mean.mean())
-    spread = float((tally.squares / tally.images).mean()) - overall**2
+def summarize_gate(
+    name: str, totals: GateTotals, mixing_weight: float, has_start: bool
+) -> GateStatistics:
+    """Return the statistics of one gate from its totals."""
+    mean = totals.value_sum / totals.image_count
+    variance = (totals.square_sum / totals.image_count - mean.square()).clamp(min=0)
+    overall_mean = float(mean.mean())
+    overall_variance = float((totals.square_sum / totals.image_count).mean()) - overall_mean**2
     return GateStatistics(
         name=name,
         site=site_of(name),
-        kind=tally.kind,
-        mean=overall,
-        std=max(0.0, spread) ** 0.5,
-        std_between_images=float(between.mean()) ** 0.5,
-        saturated_share=tally.saturated / tally.count,
-        distance_from_start=tally.distance / tally.count if with_start else None,
-        mixing_weight=share,
-        image_count=tally.images,
+        kind=totals.kind,
+        mean=overall_mean,
+        std=max(0.0, overall_variance) ** 0.5,
+        std_between_images=float(variance.mean()) ** 0.5,
+        saturated_share=totals.saturated_count / totals.value_count,
+        distance_from_start=totals.distance_sum / totals.value_count if has_start else None,
+        mixing_weight=mixing_weight,
+        image_count=totals.image_count,
     )

@@ -1,10 +1,10 @@
-"""Maps that know nothing, as a control of those that should."""
+"""Random maps, the control for explanation maps."""
 
 from __future__ import annotations
 
 import torch
 
-from foveal.explanation.input_validation import Numbers
+from foveal.explanation.input_validation import Float64Array
 from foveal.explanation.occlusion.windows import make_windows
 from foveal.seeding import make_generator
 
@@ -15,33 +15,33 @@ def random_maps(
     window: int | tuple[int, int],
     stride: int | tuple[int, int] | None = None,
     seed: int,
-) -> Numbers:
-    """Return maps (N, H, W) that know nothing, as coarse as occlusion maps of the same windows.
+) -> Float64Array:
+    """Return random maps (N, H, W) with the spatial resolution of occlusion maps for the same windows.
 
-    The windows lie as in an occlusion sweep, the last one cut off at the border. Each has a place in a
-    random ranking of them all, and a pixel takes the mean over the windows that cover it. Noise pixel by
-    pixel would be no control: it leaves a fine pattern of the image everywhere, which a network
-    answers in another way than to a hole. A map hangs on `seed` and its index alone.
+    The windows are those of an occlusion sweep with the edge rule `clip`. Each window gets a rank from a
+    random permutation, and a pixel gets the mean rank of the windows that cover it. Independent noise per
+    pixel is not a suitable control: it keeps a fine pattern of the image everywhere, and a network responds
+    to that differently than to a hole. A map depends only on `seed` and its index.
 
     Args:
         shape: (N, H, W).
-        window: height and width of the windows in pixels, or both in one number.
-        stride: from one window to the next, at most the window; by default the window, so that the
-            ranking is one of blocks.
-        seed: of the rankings.
+        window: height and width of the windows in pixels, or one number for both.
+        stride: distance between windows, at most the window size; by default the window size, so that
+            blocks are ranked.
+        seed: seed of the permutations.
 
     >>> random_maps((1, 2, 4), window=2, seed=0).tolist()
     [[[1.0, 1.0, 0.0, 0.0], [1.0, 1.0, 0.0, 0.0]]]
     """
     count, height, width = shape
-    step = window if stride is None else stride
-    windows = make_windows((height, width), window=window, stride=step)
+    windows = make_windows(
+        (height, width), window=window, stride=window if stride is None else stride
+    )
     rankings = [
         torch.randperm(windows.count, generator=make_generator(seed, "random-maps", index))
         for index in range(count)
     ]
-    # A mean is a sum of whole numbers, divided once: equals stay equal to the last bit.
-    maps: Numbers = windows.grid_to_pixels(
-        torch.stack(rankings).view(count, *windows.shape)
-    ).numpy()
+    # Each mean is a sum of integers divided once, so equal means are equal bit for bit.
+    grid = torch.stack(rankings).view(count, *windows.shape)
+    maps: Float64Array = windows.grid_to_pixels(grid).numpy()
     return maps

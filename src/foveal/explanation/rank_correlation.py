@@ -1,4 +1,4 @@
-"""Rank correlation of maps."""
+"""Spearman's rank correlation of maps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def compute_rank_correlation(first: Tensor, second: Tensor) -> Tensor:
-    """Return Spearman's rank correlation of each row, float64 (N,), from values (N, M).
+    """Return Spearman's rank correlation of each pair of rows, float64 (N,), from values (N, M).
 
     Equal values share their mean rank. NaN for a row in which one side is flat.
 
@@ -18,11 +18,11 @@ def compute_rank_correlation(first: Tensor, second: Tensor) -> Tensor:
     """
     a, b = (compute_centered_ranks(values) for values in (first, second))
     with np.errstate(invalid="ignore"):
-        found = (a * b).sum(1) / np.sqrt((a**2).sum(1) * (b**2).sum(1))
-    return torch.from_numpy(found)
+        correlation = (a * b).sum(1) / np.sqrt((a**2).sum(1) * (b**2).sum(1))
+    return torch.from_numpy(correlation)
 
 
 def compute_centered_ranks(values: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Return the ranks of each row less their mean, (N, M)."""
+    """Return the ranks within each row minus their mean, (N, M)."""
     ranks = stats.rankdata(values.double().cpu().numpy(), axis=1)
     return np.asarray(ranks - ranks.mean(1, keepdims=True))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from foveal.plotting.captions import SCORE_UNITS as SCORE_UNITS
     from foveal.plotting.captions import occlusion_caption as occlusion_caption
     from foveal.plotting.captions import panel_title as panel_title
+    from foveal.plotting.captions import panel_titles as panel_titles
     from foveal.plotting.comparison_figure import MapColumn as MapColumn
     from foveal.plotting.comparison_figure import draw_map_comparison as draw_map_comparison
     from foveal.plotting.comparison_figure import find_difference_pair as find_difference_pair
@@ -69,6 +70,7 @@ __all__ = [
     "occlusion_caption",
     "page_block_size",
     "panel_title",
+    "panel_titles",
     "pick_evenly_spaced",
     "replace_css_variables",
     "report_style",
@@ -106,6 +108,7 @@ __getattr__ = lazy_exports(
         "occlusion_caption": "captions",
         "page_block_size": "images",
         "panel_title": "captions",
+        "panel_titles": "captions",
         "pick_evenly_spaced": "gate_figure",
         "replace_css_variables": "page_svg",
         "report_style": "style",

@@ -45,6 +45,41 @@ def panel_title(
     return f"{prediction_mark(prediction, label)}{class_name}{share}\n{second_line}"
 
 
+def panel_titles(
+    predictions: Sequence[int],
+    class_names: Sequence[str],
+    *,
+    labels: Sequence[int] | None,
+    confidences: Sequence[float],
+    max_drops: Sequence[float],
+    votes: Sequence[int] | None = None,
+    seeds: int = 1,
+) -> list[str]:
+    """Return the title of the map of each of N images.
+
+    Args:
+        predictions: the predicted class of each image.
+        class_names: the names of these N classes.
+        labels: the true classes, None if they are unknown.
+        confidences: probability of the class that each map explains.
+        max_drops: largest drop of the score in each map.
+        votes: number of seeds with each prediction.
+        seeds: number of seeds.
+    """
+    return [
+        panel_title(
+            prediction,
+            None if labels is None else labels[index],
+            class_names[index],
+            confidence=confidences[index],
+            max_drop=max_drops[index],
+            votes=1 if votes is None else votes[index],
+            seeds=seeds,
+        )
+        for index, prediction in enumerate(predictions)
+    ]
+
+
 def prediction_mark(prediction: int, label: int | None) -> str:
     """Return the mark before a prediction: right, wrong, or empty without a label."""
     if label is None:

@@ -12,8 +12,7 @@ import torch
 
 from foveal.data import ImageData
 from foveal.errors import UsageError, bad_parameter
-from foveal.explanation import GateMap, OcclusionResult, gate_maps, occlusion_sensitivity
-from foveal.explanation.gate_maps import has_gates
+from foveal.explanation import GateMap, OcclusionResult, gate_maps, has_gates, occlusion_sensitivity
 from foveal.records.run import read_arrays
 from foveal.records.schema import PREDICTIONS
 from foveal.study.probe_images import first_of_each_class

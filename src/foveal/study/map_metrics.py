@@ -14,6 +14,7 @@ from torch import nn
 
 from foveal.data.batches import normalize
 from foveal.explanation import (
+    LocalizationMeasure,
     localize,
     make_grid_canvas,
     measure_agreement,
@@ -21,7 +22,6 @@ from foveal.explanation import (
     occlusion_sensitivity,
     random_maps,
 )
-from foveal.explanation.localization import LocalizationMeasure
 from foveal.study.explanations import Explanation
 from foveal.study.run_extras import images_at
 from foveal.study.trained_runs import TrainedRun
@@ -109,7 +109,7 @@ def localization(
         if test.images.shape[1] % 2 or test.images.shape[2] % 2 or len(found.data.classes) < 2:
             return {}  # no canvas of four whole cells, or nothing of another class to put beside
         planted = make_grid_canvas(
-            np.asarray(test.images), test.labels, seed=network.seed, rows=found.rows
+            np.asarray(test.images), test.labels, seed=network.seed, indices=found.rows
         )
         pixels = normalize(torch.from_numpy(planted.images), found.data.mean, found.data.std)
         labels = torch.from_numpy(planted.labels)

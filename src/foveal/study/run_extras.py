@@ -21,15 +21,15 @@ from foveal.evaluation import CORRUPTIONS, robustness
 from foveal.evaluation.corruptions import JPEG_MODES, SEVERITIES
 from foveal.evaluation.robustness import SHARES
 from foveal.explanation import (
+    CONTROL_DRAWS,
     OcclusionResult,
     gate_maps,
     gate_statistics,
+    has_gates,
     measure_agreement,
     occlusion_sensitivity,
 )
-from foveal.explanation.agreement import CONTROL_DRAWS
-from foveal.explanation.gate_maps import has_gates
-from foveal.explanation.occlusion.windows import make_windows
+from foveal.explanation.occlusion import make_windows
 from foveal.study.config import RunConfig
 from foveal.study.probe_images import MOST, PICTURED, choose_probe_images
 from foveal.study.training_job import Job, build_job, get_numerics

@@ -13,8 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from foveal.explanation import GateMap, OcclusionResult
-from foveal.explanation.occlusion.fills import FILLS
-from foveal.explanation.occlusion.windows import choose_window
+from foveal.explanation.occlusion import FILLS, choose_window
 from foveal.plotting import (
     blend_gate_map,
     blend_signed_map,

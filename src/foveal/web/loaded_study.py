@@ -20,10 +20,10 @@ from foveal.explanation import (
     OcclusionResult,
     gate_maps,
     grad_cam,
+    has_gates,
     occlusion_sensitivity,
+    to_model,
 )
-from foveal.explanation.gate_maps import has_gates
-from foveal.explanation.inputs import to_model
 from foveal.records.run import read_arrays
 from foveal.records.schema import PREDICTIONS
 from foveal.study.trained_runs import TrainedRun, find_trained_runs, load_shared_images

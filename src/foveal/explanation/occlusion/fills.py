@@ -1,4 +1,4 @@
-"""What a hidden part of an image is filled with."""
+"""Fills: the values that replace the occluded part of an image."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Fill = str | float | Tensor
 
 @dataclass(frozen=True)
 class FillContext:
-    """What a named fill is made from: images (N, C, H, W) as the model takes them, and the window.
+    """Inputs of a named fill: images (N, C, H, W) in the model's input space, normalization, window size.
 
-    `normalization` are mean and std, each (1, C, 1, 1), None if they are not known.
+    `normalization` is mean and std, each (1, C, 1, 1), or None if unknown.
     """
 
     images: Tensor
@@ -29,15 +29,16 @@ class FillContext:
     window: tuple[int, int]
 
     @property
-    def exact(self) -> Tensor:
-        """The images in double precision, on the CPU, as not every device has that."""
+    def exact_images(self) -> Tensor:
+        """Images in double precision, on the CPU because some devices lack double precision."""
         return self.images.detach().cpu().double()
 
     @property
-    def standardized(self) -> bool:
-        """Whether the images are normalized by mean and deviation of data, which are then 0 and 1.
+    def is_standardized(self) -> bool:
+        """True if the data have mean 0 and standard deviation 1 in input space.
 
-        With mean 0 and std 1 they are in image space, and say of the data what they hold themselves.
+        With mean 0 and std 1 as the normalization, the images are still in image space. The fills then use
+        statistics of the images.
         """
         if self.normalization is None:
             return False
@@ -45,21 +46,14 @@ class FillContext:
         return bool((mean != 0).any() or (std != 1).any())
 
 
-def normalize_gray(given: FillContext, value: float) -> Tensor:
-    """Return a gray value of image space, from 0 to 1, in the model's input space, (1, C, 1, 1)."""
-    if given.normalization is None:
-        raise UsageError(
-            "The fills `black_fill` and `gray_fill` are colors of the image as it was: say how the images were "
-            "normalized with normalization=(mean, std), or (0, 1) if they were not."
-        )
-    mean, std = given.normalization
-    return (value - mean) / std
-
-
 def require_normalization(
     normalization: Normalization | None, channels: int
 ) -> tuple[Tensor, Tensor] | None:
-    """Return mean and std as (1, C, 1, 1) each, refusing what is not one number for all or one a channel."""
+    """Return mean and std as (1, C, 1, 1) each; each is one number, or one number per channel.
+
+    Raises:
+        UsageError: the length is wrong, or a std is not above 0.
+    """
     if normalization is None:
         return None
     should_be = f"mean and std above 0, each a number or one for each of {channels} channels"
@@ -77,64 +71,73 @@ def require_normalization(
     return mean, std
 
 
-def mean_fill(given: FillContext) -> Tensor:
-    """Return the mean of the data the normalization is of, else that of the images given.
-
-    A normalization by mean 0 and std 1 is of no data.
-    """
-    if given.standardized:
+def mean_fill(context: FillContext) -> Tensor:
+    """Return the mean of the data if the images are standardized, otherwise the mean of the images."""
+    if context.is_standardized:
         return torch.zeros(1, 1, 1, 1, dtype=torch.float64)
-    return given.exact.mean(dim=(0, 2, 3), keepdim=True)
+    return context.exact_images.mean(dim=(0, 2, 3), keepdim=True)
 
 
-def image_mean_fill(given: FillContext) -> Tensor:
+def image_mean_fill(context: FillContext) -> Tensor:
     """Return the mean color of each image, (N, C, 1, 1)."""
-    return given.exact.mean(dim=(2, 3), keepdim=True)
+    return context.exact_images.mean(dim=(2, 3), keepdim=True)
 
 
-def black_fill(given: FillContext) -> Tensor:
-    """Return black."""
-    return normalize_gray(given, 0.0)
+def black_fill(context: FillContext) -> Tensor:
+    """Return black in input space, (1, C, 1, 1)."""
+    return normalize_gray(context, 0.0)
 
 
-def gray_fill(given: FillContext) -> Tensor:
-    """Return the middle of the range."""
-    return normalize_gray(given, 0.5)
+def gray_fill(context: FillContext) -> Tensor:
+    """Return medium gray in input space, (1, C, 1, 1)."""
+    return normalize_gray(context, 0.5)
 
 
-def blur_fill(given: FillContext) -> Tensor:
-    """Return each image without what is finer than a window, (N, C, H, W)."""
-    return gaussian_blur(given.images, max(given.window) / 2)
+def normalize_gray(context: FillContext, value: float) -> Tensor:
+    """Return a gray value from 0 to 1 in the model's input space, (1, C, 1, 1)."""
+    if context.normalization is None:
+        raise UsageError(
+            "The fills `black` and `gray` need the normalization of the images. Pass "
+            "normalization=(mean, std), or (0, 1) for images that are not normalized."
+        )
+    mean, std = context.normalization
+    return (value - mean) / std
 
 
-def noise_fill(given: FillContext) -> Tensor:
-    """Return one pattern of Gaussian noise with the mean and deviation of the data, (1, C, H, W).
+def blur_fill(context: FillContext) -> Tensor:
+    """Return each image without details finer than the window, (N, C, H, W)."""
+    return gaussian_blur(context.images, max(context.window) / 2)
 
-    Of which data is as for `mean_fill`.
+
+def noise_fill(context: FillContext) -> Tensor:
+    """Return one pattern of Gaussian noise, (1, C, H, W).
+
+    Mean and standard deviation are those of the data if the images are standardized, otherwise those of
+    the images.
     """
-    shape = (1, *given.images.shape[1:])
-    drawn = torch.randn(shape, generator=make_generator(0, "fill"), dtype=torch.float64)
-    if given.standardized:
-        return drawn
-    deviation = given.exact.std(dim=(0, 2, 3), keepdim=True, correction=0)
-    return mean_fill(given) + drawn * deviation
+    shape = (1, *context.images.shape[1:])
+    noise = torch.randn(shape, generator=make_generator(0, "fill"), dtype=torch.float64)
+    if context.is_standardized:
+        return noise
+    std = context.exact_images.std(dim=(0, 2, 3), keepdim=True, correction=0)
+    return mean_fill(context) + noise * std
 
 
 FILLS: dict[str, Callable[[FillContext], Tensor]] = {
-    "mean_fill": mean_fill,
-    "black_fill": black_fill,
-    "gray_fill": gray_fill,
+    "mean": mean_fill,
+    "black": black_fill,
+    "gray": gray_fill,
     "image-mean": image_mean_fill,
-    "blur_fill": blur_fill,
-    "noise_fill": noise_fill,
+    "blur": blur_fill,
+    "noise": noise_fill,
 }
 
 
 def gaussian_blur(images: Tensor, sigma: float) -> Tensor:
-    """Return images (N, C, H, W) under a Gaussian of `sigma` pixels, however wide.
+    """Return images (N, C, H, W) convolved with a Gaussian of `sigma` pixels, without truncation.
 
-    At the border the weights of the pixels that are there are scaled to a sum of 1, so that a plain image
-    stays as it is and nothing has to be imagined outside.
+    At the border the weights of the existing pixels are scaled to a sum of 1. So a constant image does not
+    change, and no padding is needed.
     """
     if not 0 < sigma < math.inf:
         raise bad_parameter("sigma", "above 0", sigma)
@@ -145,9 +148,9 @@ def gaussian_blur(images: Tensor, sigma: float) -> Tensor:
 
 
 def gaussian_weights(side: int, sigma: float) -> Tensor:
-    """Return the weights of all pixels of a side for each of them, float64 (side, side)."""
-    place = torch.arange(side, dtype=torch.float64)
-    return (-0.5 * ((place[:, None] - place) / sigma) ** 2).softmax(1)
+    """Return the normalized weights of all pixels of a side for each output pixel, float64 (side, side)."""
+    pixels = torch.arange(side, dtype=torch.float64)
+    return (-0.5 * ((pixels[:, None] - pixels) / sigma) ** 2).softmax(1)
 
 
 def resolve_fills(
@@ -159,56 +162,56 @@ def resolve_fills(
 ) -> dict[str, Tensor]:
     """Return each fill by its name, broadcastable to `images` (N, C, H, W) and of their dtype.
 
-    With a `normalization` by mean 0 and std 1 the images are taken to be in image space: `black_fill` and
-    `gray_fill` are colors there, `mean_fill` and `noise_fill` follow the images.
+    With mean 0 and std 1 as the `normalization`, images are taken to be in image space: `black` and `gray`
+    are colors there, `mean` and `noise` use statistics of the images.
 
     Raises:
-        UsageError: there is no such fill, or a normalization of another length, whatever the fill.
+        UsageError: a fill is unknown, or the normalization is invalid (even if no fill needs it).
     """
-    given = FillContext(images, require_normalization(normalization, images.shape[1]), window)
-    several = [fill] if isinstance(fill, str | int | float | Tensor) else list(fill)
-    found: dict[str, Tensor] = {}
-    for one in several:
-        name = get_fill_name(one)
-        if name in found:
+    context = FillContext(images, require_normalization(normalization, images.shape[1]), window)
+    fills = [fill] if isinstance(fill, str | int | float | Tensor) else list(fill)
+    tensors: dict[str, Tensor] = {}
+    for single_fill in fills:
+        name = get_fill_name(single_fill)
+        if name in tensors:
             raise bad_parameter("fill", "different fills, at most one of them a tensor", fill)
-        found[name] = resolve_fill(one, given).to(images)
-    if not found:
+        tensors[name] = resolve_fill(single_fill, context).to(images)
+    if not tensors:
         raise bad_parameter("fill", "at least one fill", fill)
-    return found
+    return tensors
 
 
 def get_fill_name(fill: Fill) -> str:
-    """Return how a fill is named in a result.
+    """Return the name of a fill in a result.
 
-    >>> get_fill_name("mean_fill"), get_fill_name(0), get_fill_name(torch.zeros(3))
-    ('mean_fill', '0.0', 'tensor')
+    >>> get_fill_name("mean"), get_fill_name(0), get_fill_name(torch.zeros(3))
+    ('mean', '0.0', 'tensor')
     """
     if isinstance(fill, str):
         return fill
     return "tensor" if isinstance(fill, Tensor) else repr(float(fill))
 
 
-def resolve_fill(fill: Fill, given: FillContext) -> Tensor:
+def resolve_fill(fill: Fill, context: FillContext) -> Tensor:
     """Return one fill as a tensor with as many dimensions as the images."""
     if isinstance(fill, str):
         if fill not in FILLS:
             raise unknown_name("fill", fill, FILLS)
-        return FILLS[fill](given)
-    return broadcastable_fill(fill, given.images)
+        return FILLS[fill](context)
+    return broadcastable_fill(fill, context.images)
 
 
 def broadcastable_fill(fill: float | Sequence[float] | Tensor, images: Tensor) -> Tensor:
-    """Return a fill given as numbers as a tensor that broadcasts to images (N, C, H, W)."""
-    own = torch.as_tensor(fill)
-    shape = (1, -1, 1, 1) if own.ndim < 2 else (1,) * (4 - own.ndim) + own.shape
-    own = own.reshape(shape)
+    """Return a fill of numbers as a tensor that broadcasts to images (N, C, H, W)."""
+    tensor = torch.as_tensor(fill)
+    shape = (1, -1, 1, 1) if tensor.ndim < 2 else (1,) * (4 - tensor.ndim) + tensor.shape
+    tensor = tensor.reshape(shape)
     try:
-        torch.broadcast_to(own, images.shape)
+        torch.broadcast_to(tensor, images.shape)
     except RuntimeError as error:
         should_be = (
-            "a number, or a tensor with a value a channel (C,), an image (C, H, W), "
-            f"or one for each image, for images of shape {tuple(images.shape)}"
+            "a number, or a tensor of shape (C,), (C, H, W) or (N, C, H, W) for images of shape "
+            f"{tuple(images.shape)}"
         )
-        raise bad_parameter("fill", should_be, tuple(own.shape)) from error
-    return own
+        raise bad_parameter("fill", should_be, tuple(tensor.shape)) from error
+    return tensor

@@ -1,4 +1,4 @@
-"""What a sweep of windows found: every logit, and the maps that follow from them."""
+"""Result of an occlusion sweep: logits of every image under every window, and the maps derived from them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ import torch
 from torch import Tensor
 
 from foveal.errors import UsageError, bad_parameter, unknown_name
-from foveal.explanation.input_validation import require_images
-from foveal.explanation.occlusion.captions import caption_of, class_name, panel_titles, pictures_of
 from foveal.explanation.occlusion.fills import Normalization
 from foveal.explanation.occlusion.result_file import read_result, write_result
 from foveal.explanation.occlusion.scores import (
@@ -23,6 +21,7 @@ from foveal.explanation.occlusion.scores import (
 from foveal.explanation.occlusion.targets import Target, resolve_target_classes
 from foveal.explanation.occlusion.windows import Windows
 from foveal.explanation.rank_correlation import compute_rank_correlation
+from foveal.plotting import occlusion_caption
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,10 +29,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class OcclusionResult:
-    """The logits of N images under P windows and F fills, for each model, and what follows from them.
+    """Logits of N images under P windows and F fills, for each model, and the maps derived from them.
 
-    `logits` are float32 (F, N, 1 + P, K) on the CPU; the first of each 1 + P is that of the image as it
-    is. `target` and `score` are those of the call, which `map` and `grid` take unless told otherwise.
+    `logits` are float32 (F, N, 1 + P, K) on the CPU; the first of each 1 + P is that of the unoccluded
+    image. `target` and `score` are those of the call, and the defaults of `map` and `grid`.
     """
 
     logits: Mapping[str, Tensor]
@@ -45,7 +44,7 @@ class OcclusionResult:
 
     @property
     def model_names(self) -> tuple[str, ...]:
-        """The names of the models."""
+        """Names of the models."""
         return tuple(self.logits)
 
     @property
@@ -63,18 +62,17 @@ class OcclusionResult:
     ) -> Tensor:
         """Return the map of each image, float32 (N, H, W); for the target `all`, (N, K, H, W).
 
-        A pixel has the mean over the windows that cover it of the drop of the score, positive where
-        there was evidence for the class; and NaN where no window reaches.
+        The value of a pixel is the mean drop of the score over the windows that cover it: positive values
+        are evidence for the class. Pixels without a window are NaN.
 
         Args:
-            model: a name; may be left out if there is one model.
+            model: a name; optional if there is one model.
             target: as in `occlusion_sensitivity`.
-            score: as there.
-            fill: one of several fills; by default the mean over all.
+            score: as in `occlusion_sensitivity`.
+            fill: one of the fills; by default the mean over all fills.
         """
-        return self.windows.grid_to_pixels(
-            self.grid(model, target=target, score=score, fill=fill)
-        ).float()
+        grid = self.grid(model, target=target, score=score, fill=fill)
+        return self.windows.grid_to_pixels(grid).float()
 
     def grid(
         self,
@@ -84,83 +82,91 @@ class OcclusionResult:
         score: str | None = None,
         fill: str | None = None,
     ) -> Tensor:
-        """Return the drop under each window, float32 (N, Py, Px); for `all`, (N, K, Py, Px)."""
+        """Return the drop of the score under each window, float32 (N, Py, Px); for `all`, (N, K, Py, Px)."""
         score = self.score if score is None else score
         if score not in SCORES:
             raise unknown_name("score", score, SCORES)
         logits = self.logits_of(model)
         require_score_for_outputs(score, logits.shape[-1])
-        wanted = self.resolve_classes(logits[0, :, 0], target)
-        each = [
-            compute_class_drops(logits[k], wanted, score=score) for k in self.fill_indices(fill)
+        classes = self.resolve_classes(model, target)
+        drops = [
+            compute_class_drops(logits[index], classes, score=score)
+            for index in self.fill_indices(fill)
         ]
-        return self.to_grid(torch.stack(each).double().mean(0).float())
+        return self.arrange_windows(torch.stack(drops).double().mean(0).float())
 
-    def resolve_classes(self, plain: Tensor, target: Target | None = None) -> Tensor | None:
-        """Return the class of each image that a target means, (N,); None for all."""
-        return resolve_target_classes(self.target if target is None else target, self.labels, plain)
+    def resolve_classes(self, model: str | None, target: Target | None = None) -> Tensor | None:
+        """Return the class of each image for a target, (N,); None for the target `all`."""
+        unoccluded = self.logits_of(model)[0, :, 0]
+        return resolve_target_classes(
+            self.target if target is None else target, self.labels, unoccluded
+        )
 
-    def to_grid(self, values: Tensor) -> Tensor:
-        """Lay values (..., P) out as the windows lie, (..., Py, Px)."""
+    def arrange_windows(self, values: Tensor) -> Tensor:
+        """Reshape values per window (..., P) to the grid of windows, (..., Py, Px)."""
         return values.reshape(*values.shape[:-1], *self.windows.shape)
 
     def probabilities(self, model: str | None = None) -> Tensor:
-        """Return what the model says of the images as they are, (N, K)."""
+        """Return the class probabilities of the unoccluded images, (N, K)."""
         return self.logits_of(model)[0, :, 0].softmax(1)
 
     def target_classes(self, model: str | None = None) -> Tensor:
-        """Return the class that each map of the call is about, int64 (N,).
+        """Return the class that the map of each image explains, int64 (N,).
 
         Raises:
             UsageError: the target is `all`.
         """
-        found = self.resolve_classes(self.logits_of(model)[0, :, 0])
-        if found is None:
-            raise UsageError("The target is `all`: there is no one class an image.")
-        return found
+        classes = self.resolve_classes(model)
+        if classes is None:
+            raise UsageError("The target is `all`, so there is no single class per image.")
+        return classes
 
     def confidence(self, model: str | None = None) -> Tensor:
-        """Return the probability of that class for the images as they are, (N,)."""
+        """Return the probability of the target class of the unoccluded images, (N,)."""
         return self.probabilities(model).gather(1, self.target_classes(model)[:, None])[:, 0]
 
     def window_predictions(self, model: str | None = None, *, fill: str | None = None) -> Tensor:
-        """Return the class predicted under each window, int64 (F, N, Py, Px), or of one fill."""
-        found = self.to_grid(self.logits_of(model)[self.fill_indices(fill), :, 1:].argmax(-1))
-        return found if fill is None else found[0]
+        """Return the class predicted under each window, int64 (F, N, Py, Px); for one fill, (N, Py, Px)."""
+        predictions = self.arrange_windows(self.occluded_predictions(model, fill))
+        return predictions if fill is None else predictions[0]
+
+    def occluded_predictions(self, model: str | None, fill: str | None) -> Tensor:
+        """Return the class predicted under each window, (F, N, P), for one fill or all fills."""
+        return self.logits_of(model)[self.fill_indices(fill), :, 1:].argmax(-1)
 
     def flip_map(self, model: str | None = None, *, fill: str | None = None) -> Tensor:
         """Return the share of the windows over each pixel that change the prediction, (N, H, W)."""
-        plain = self.logits_of(model)[0, :, 0].argmax(1)
-        under = self.logits_of(model)[self.fill_indices(fill), :, 1:].argmax(-1)  # (F, N, P)
-        flips = (under != plain[:, None]).double().mean(0)
-        return self.windows.grid_to_pixels(self.to_grid(flips)).float()
+        unoccluded = self.logits_of(model)[0, :, 0].argmax(1)
+        is_flipped = self.occluded_predictions(model, fill) != unoccluded[:, None]
+        flip_share = is_flipped.double().mean(0)
+        return self.windows.grid_to_pixels(self.arrange_windows(flip_share)).float()
 
     def accuracy_under_occlusion(
         self, model: str | None = None, *, fill: str | None = None
     ) -> float:
         """Return the share of images and windows for which the prediction is the label."""
         if self.labels is None:
-            raise UsageError("Accuracy needs labels: give them to occlusion_sensitivity.")
-        under = self.logits_of(model)[self.fill_indices(fill), :, 1:].argmax(-1)
-        return float((under == self.labels[:, None]).double().mean())
+            raise UsageError("Accuracy needs labels. Pass them to `occlusion_sensitivity`.")
+        is_correct = self.occluded_predictions(model, fill) == self.labels[:, None]
+        return float(is_correct.double().mean())
 
     def fill_agreement(self, model: str | None = None, **options: Any) -> Tensor:
-        """Return the rank correlation of the maps of different fills, mean over pairs, (N,).
+        """Return the rank correlation between the maps of different fills, mean over pairs, (N,).
 
-        Where it is low, a map tells of its fill more than of the image. `options` are those of `grid`;
-        NaN for an image with a flat map.
+        If it is low, a map depends more on its fill than on the image. `options` are those of `grid`. NaN
+        for an image with a flat map.
 
         Raises:
-            UsageError: there is one fill only.
+            UsageError: there is only one fill.
         """
         if len(self.fills) < 2:
             raise UsageError("Agreement needs several fills, as in fill=['mean', 'blur'].")
         grids = [self.grid(model, fill=fill, **options).flatten(1) for fill in self.fills]
-        pairs = [(a, b) for k, a in enumerate(grids) for b in grids[k + 1 :]]
+        pairs = [(a, b) for index, a in enumerate(grids) for b in grids[index + 1 :]]
         return torch.stack([compute_rank_correlation(a, b) for a, b in pairs]).mean(0)
 
     def logits_of(self, model: str | None) -> Tensor:
-        """Return the logits of one model, (F, N, 1 + P, K)."""
+        """Return the logits of one model, (F, N, 1 + P, K); the name is optional if there is one model."""
         if model is None and len(self.model_names) == 1:
             return self.logits[self.model_names[0]]
         if model is None:
@@ -170,7 +176,7 @@ class OcclusionResult:
         return self.logits[model]
 
     def fill_indices(self, fill: str | None) -> list[int]:
-        """Return the places of one fill or of all."""
+        """Return the index of one fill, or the indices of all fills."""
         if fill is None:
             return list(range(len(self.fills)))
         if fill not in self.fills:
@@ -178,15 +184,15 @@ class OcclusionResult:
         return [self.fills.index(fill)]
 
     def save(self, path: Path | str) -> None:
-        """Write all of it as one npz file, whole or not at all; nothing in it is pickled."""
+        """Write the result atomically as one npz file without pickled objects."""
         write_result(Path(path), **vars(self))
 
     @classmethod
     def load(cls, path: Path | str) -> OcclusionResult:
-        """Read what `save` wrote.
+        """Read a file written by `save`.
 
         Raises:
-            FovealError: it is no such file, or of another version.
+            FovealError: the file is not an occlusion result, or has another version.
         """
         return cls(**read_result(Path(path)))
 
@@ -198,52 +204,33 @@ class OcclusionResult:
         normalization: Normalization | None = None,
         difference: tuple[str, str] | None = None,
     ) -> Figure:
-        """Draw the maps of all models side by side, a row an image, on one color scale.
+        """Draw the maps of all models side by side, one row per image, on one color scale.
 
         Args:
-            images: those of the sweep, (N, C, H, W).
+            images: the images of the sweep, (N, C, H, W).
             classes: names of the classes; by default their numbers.
-            normalization: mean and std by which the images were normalized; without it they are
-                stretched to the range of a picture where they lie outside it.
-            difference: names of two models whose difference is a column of its own.
+            normalization: mean and std with which the images were normalized. Without it, images outside
+                of [0, 1] are stretched to that range.
+            difference: names of two models whose difference becomes an extra column.
 
         Raises:
-            UsageError: the target is `all`: name one class an image; or `images` are not those of the
-                sweep by their number or size.
+            UsageError: the target is `all`, `images` have another number or size than those of the sweep,
+                or matplotlib is not installed.
         """
-        if isinstance(self.target, str) and self.target == "all":
-            raise UsageError(
-                "A picture shows one class an image: sweep for another target than all."
-            )
-        require_images(images)
-        height, width = self.windows.image_size
-        if (len(images), *images.shape[2:]) != (self.image_count, height, width):
-            should_be = f"those of the sweep, of shape ({self.image_count}, C, {height}, {width})"
-            raise bad_parameter("images", should_be, tuple(images.shape))
-        from foveal.plotting import SCORE_UNITS, MapColumn, draw_map_comparison
+        from foveal.explanation.occlusion.result_figure import draw_result
 
-        columns = [
-            MapColumn(name, self.map(name).numpy(), self.panel_titles_of(name, classes))
-            for name in self.model_names
-        ]
-        labels = [] if self.labels is None else self.labels.tolist()
-        return draw_map_comparison(
-            pictures_of(images, normalization),
-            columns,
-            names=[class_name(k, classes) for k in labels] or [""] * self.image_count,
-            unit=SCORE_UNITS[self.score],
-            caption=self.caption,
-            window=self.windows.window,
-            difference=difference,
+        return draw_result(
+            self, images, classes=classes, normalization=normalization, difference=difference
         )
-
-    def panel_titles_of(self, model: str, classes: Sequence[str] | None) -> list[str]:
-        """Say of each image what the model predicts, and how far hiding lowers the score."""
-        p, target = self.probabilities(model), self.target_classes(model)
-        fall = self.grid(model).flatten(1).amax(1)
-        return panel_titles(p, target, fall, labels=self.labels, classes=classes)
 
     @property
     def caption(self) -> str:
-        """What is needed to make the same maps again, in words."""
-        return caption_of(self.windows, fills=self.fills, score=self.score, target=self.target)
+        """Caption with all settings that are needed to make the same maps again."""
+        return occlusion_caption(
+            window=self.windows.window,
+            stride=self.windows.stride,
+            edge=self.windows.edge,
+            fills=self.fills,
+            score=self.score,
+            target=None if isinstance(self.target, Tensor) else self.target,
+        )

@@ -1,4 +1,4 @@
-"""The file of an occlusion sweep: one npz, written whole or not at all, in which nothing is pickled."""
+"""File of an occlusion result: one npz, written atomically, without pickled objects."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from foveal.errors import FovealError
 from foveal.explanation.occlusion.targets import Target
 from foveal.explanation.occlusion.windows import Windows
 
-VERSION = 1
-# What NumPy, zip, JSON and the fields raise of bytes that are not as they were written.
+VERSION = 2
+# Errors that NumPy, zip, JSON and the fields raise for corrupt bytes.
 READ_ERRORS = (
     OSError,
     ValueError,
@@ -29,7 +29,7 @@ READ_ERRORS = (
     TypeError,
     AttributeError,
     EOFError,
-    RuntimeError,  # a zip that says it is encrypted, or packed in a way not known
+    RuntimeError,  # an encrypted zip, or one with an unknown compression
     struct.error,
     zipfile.BadZipFile,
     zlib.error,
@@ -46,8 +46,8 @@ def write_result(
     target: Target,
     score: str,
 ) -> None:
-    """Write the fields of an `OcclusionResult`, aside and then renamed."""
-    about = {
+    """Write the fields of an `OcclusionResult` atomically."""
+    settings = {
         "version": VERSION,
         "models": list(logits),
         "fills": fills,
@@ -55,38 +55,42 @@ def write_result(
         "target": target if isinstance(target, str | int) else None,
         "score": score,
     }
-    arrays = {f"logits_{k}": values.numpy() for k, values in enumerate(logits.values())}
+    arrays = {f"logits_{index}": values.numpy() for index, values in enumerate(logits.values())}
     if labels is not None:
         arrays["labels"] = labels.numpy()
     if isinstance(target, Tensor):
         arrays["target"] = target.numpy()
-    with atomic_write(path) as aside, aside.open("wb") as file:
-        np.savez_compressed(file, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, settings=np.array(json.dumps(settings)), **arrays)  # type: ignore[arg-type]
 
 
 def read_result(path: Path) -> dict[str, Any]:
     """Return the fields of an `OcclusionResult` by name.
 
     Raises:
-        FovealError: it is no such file, or of another version.
+        FovealError: the file is not an occlusion result, or has another version.
     """
     try:
-        # Opened here, as NumPy leaves a file open that it cannot read.
+        # The file is opened here, because NumPy does not close files that it cannot read.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            about = json.loads(str(stored["about"]))
-            arrays = {n: torch.from_numpy(stored[n]) for n in stored.files if n != "about"}
-        if about["version"] != VERSION:
-            raise ValueError(f"version {about['version']}, and this foveal reads {VERSION}")
-        geometry = about["windows"]
+            settings = json.loads(str(stored["settings"]))
+            arrays = {n: torch.from_numpy(stored[n]) for n in stored.files if n != "settings"}
+        if settings["version"] != VERSION:
+            raise ValueError(f"version {settings['version']}, expected version {VERSION}")
+        geometry = settings["windows"]
         edge = geometry.pop("edge")
         sizes = {name: (int(y), int(x)) for name, (y, x) in geometry.items()}
         return {
-            "logits": {name: arrays[f"logits_{k}"] for k, name in enumerate(about["models"])},
+            "logits": {
+                name: arrays[f"logits_{index}"] for index, name in enumerate(settings["models"])
+            },
             "windows": Windows(**sizes, edge=edge),
-            "fills": tuple(about["fills"]),
+            "fills": tuple(settings["fills"]),
             "labels": arrays.get("labels"),
-            "target": arrays["target"] if about["target"] is None else about["target"],
-            "score": about["score"],
+            "target": arrays["target"] if settings["target"] is None else settings["target"],
+            "score": settings["score"],
         }
     except READ_ERRORS as error:
-        raise FovealError(f"{path} holds no result of an occlusion sweep ({error}).") from error
+        raise FovealError(
+            f"{path} is not an occlusion result or is damaged ({error}). Run the sweep again."
+        ) from error

@@ -1,4 +1,4 @@
-"""What a window's logits say of a class; each score falls where the window hid evidence for it."""
+"""Scores of a class from logits, and their drops under occlusion."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from torch import Tensor
 
 from foveal.errors import bad_parameter
 
-LOGITS_PER_BLOCK = 1 << 20  # logits from which scores are computed at once, in double precision
+LOGITS_PER_BLOCK = (
+    1 << 20
+)  # number of logits whose scores are computed at once, in double precision
 
 
 def compute_margins(logits: Tensor) -> Tensor:
-    """Return by how much each class leads the best of the others, (..., K)."""
+    """Return the difference between the logit of each class and the best other logit, (..., K)."""
     (first, second), (winner, _) = (part.unbind(-1) for part in logits.topk(2, dim=-1))
     classes = torch.arange(logits.shape[-1], device=logits.device)
     best_other = torch.where(classes == winner[..., None], second[..., None], first[..., None])
@@ -37,48 +39,52 @@ SCORES: dict[str, Callable[[Tensor], Tensor]] = {
     "margin": compute_margins,
     "relative": compute_probabilities,
 }
-"""The scores of all classes (..., K), from logits (..., K). `relative` is a probability whose drop is
-given as a share of what it was, 0 where that was 0."""
+"""Functions from logits (..., K) to the scores of all classes (..., K).
+
+The drop of `relative` is the drop of the probability divided by the probability of the unoccluded image; it is
+0 if that probability is 0.
+"""
 
 
 def require_score_for_outputs(score: str, outputs: int) -> None:
-    """Refuse a score that holds a class against others where there are none."""
+    """Raise a `UsageError` if a score compares classes and the model has only one output."""
     if outputs == 1 and score != "logit":
         raise bad_parameter("score", "`logit` for a model with one output", score)
 
 
-def compute_drops(plain: Tensor, occluded: Tensor, *, score: str) -> Tensor:
-    """Return by how much the score of each class falls in each window, (N, P, K).
+def compute_drops(unoccluded: Tensor, occluded: Tensor, *, score: str) -> Tensor:
+    """Return the drop of the score of each class under each window, (N, P, K).
 
     Args:
-        plain: logits of the images as they are, (N, K).
+        unoccluded: logits of the unoccluded images, (N, K).
         occluded: logits under each window, (N, P, K).
         score: a key of `SCORES`.
     """
-    of = SCORES[score]
-    before, under = of(plain.double())[:, None], of(occluded.double())
+    compute_score = SCORES[score]
+    before = compute_score(unoccluded.double())[:, None]
+    under = compute_score(occluded.double())
     if score != "relative":
         return before - under
     return torch.where(before > 0, (before - under) / before, 0.0)
 
 
 def compute_class_drops(logits: Tensor, classes: Tensor | None, *, score: str) -> Tensor:
-    """Return by how much the score of each image's class falls, float32 (N, P); of all, (N, K, P).
+    """Return the drop of the score of one class per image, float32 (N, P), or of all classes, (N, K, P).
 
     Args:
-        logits: of each image as it is and under each window, (N, 1 + P, K).
-        classes: (N,), or None for all.
+        logits: logits of each unoccluded image and under each window, (N, 1 + P, K).
+        classes: (N,), or None for all classes.
         score: a key of `SCORES`.
     """
-    found = []
-    for rows in iterate_blocks(logits):
-        fall = compute_drops(logits[rows, 0], logits[rows, 1:], score=score)
+    blocks = []
+    for images in iterate_blocks(logits):
+        drops = compute_drops(logits[images, 0], logits[images, 1:], score=score)
         if classes is None:
-            found.append(fall.float().transpose(1, 2))  # (n, K, P)
+            blocks.append(drops.float().transpose(1, 2))  # (n, K, P)
         else:
-            at = classes[rows, None, None].expand(-1, fall.shape[1], 1)
-            found.append(fall.gather(2, at)[..., 0].float())  # (n, P)
-    return torch.cat(found)
+            index = classes[images, None, None].expand(-1, drops.shape[1], 1)
+            blocks.append(drops.gather(2, index)[..., 0].float())  # (n, P)
+    return torch.cat(blocks)
 
 
 def iterate_blocks(logits: Tensor) -> Iterator[slice]:

@@ -1,4 +1,4 @@
-"""Occlusion sensitivity: what a network says when a window of the image is hidden."""
+"""Occlusion sensitivity: the change of a network's output if a window of the image is occluded."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from foveal.explanation.input_validation import (
     require_class_per_image,
     require_images,
     require_known_classes,
+    to_model,
 )
-from foveal.explanation.inputs import to_model
 from foveal.explanation.occlusion.fills import Fill, Normalization, resolve_fills
 from foveal.explanation.occlusion.result import OcclusionResult
 from foveal.explanation.occlusion.scores import SCORES, require_score_for_outputs
@@ -25,19 +25,20 @@ from foveal.explanation.occlusion.targets import Target, require_target
 from foveal.explanation.occlusion.windows import Size, make_windows
 from foveal.module_modes import eval_mode
 from foveal.optional_imports import STUDY, suggest_install
+from foveal.validation import require_one_of
 
-MAX_SILENT_PASSES = 20_000  # forward passes of one image
-DEFAULT_MODEL_NAME = "model"  # the name of a model that was given without one
+MAX_SILENT_PASSES = 20_000  # forward passes of one image; a sweep with more warns
+DEFAULT_MODEL_NAME = "model"  # name of a model that is passed without a name
 
 OCCLUSION_PRESETS: dict[str, dict[str, Any]] = {
     "captum": {"fill": 0.0, "edge": "clip", "score": "logit"},
     "mathworks": {"window": 0.2, "stride": 0.1, "fill": "mean", "edge": "clip", "score": "prob"},
     "monai": {"window": 16, "stride": 12, "fill": "image-mean", "edge": "shift", "score": "prob"},
 }
-"""What other tools take, for `occlusion_sensitivity(model, images, labels, **PRESETS["captum"])`.
+"""Settings of other tools, for `occlusion_sensitivity(model, images, labels, **OCCLUSION_PRESETS["captum"])`.
 
-Captum has no window of its own and attributes whatever the model returns. MathWorks and MONAI draw the
-probability itself where ours is its drop, and MONAI's own default fades the window out.
+Captum has no default window and attributes any output of the model. MathWorks and MONAI draw the probability;
+here it is the drop of the probability. MONAI's default mask is Gaussian; here the window has sharp edges.
 """
 
 
@@ -57,44 +58,48 @@ def occlusion_sensitivity(
     normalization: Normalization | None = None,
     progress: bool | Callable[[int, int], None] = False,
 ) -> OcclusionResult:
-    """Hide a window at every place of every image, and keep what each model then says.
+    """Occlude every window of every image, and return the logits of each model.
 
     One sweep serves every class and every score: the result derives them from the logits. Several models
     share images, target, fill and windows, so that their maps can be compared. A map is positive where
-    hiding lowers the score, that is where there was evidence for the class. The models are in eval mode
-    meanwhile and get their own modes back; weights, hooks and generators are left alone.
+    occlusion lowers the score, so where the image has evidence for the class. The models are in eval mode
+    during the call; afterwards each module has its previous mode. Weights, hooks and random generators do
+    not change.
 
     Args:
-        models: a network from (N, C, H, W) to logits (N, K), or several by name.
-        images: (N, C, H, W), as the models take them, but for device and dtype, which are each model's.
-        labels: the true classes (N,); needed for `target="label"`.
-        window, stride, edge: where the windows lie, see `foveal.explanation.occlusion.windows.windows_over`. At
-            32 px `auto` gives windows of 8 every 4 px, at 224 px of 32 every 16.
-        fill: what hides, by selection and not by arithmetic. Colors of image space: `mean` (that of the
-            data if `normalization` is given, else of `images`), `black` and `gray` (both need
-            `normalization`), `image-mean`, `blur` (a Gaussian of half a window) and `noise` (with mean
-            and deviation of the data, as for `mean`). A number or a tensor, (C,), (C, H, W) or
-            (N, C, H, W), is taken in the model's input space: 0.0 is Captum's default. Several in a list
-            are swept each, and maps are their mean.
-        target: what the maps are about: `label`, `pred` (what each model predicts of the plain image), a
-            class, a tensor (N,) of classes, or `all`.
-        score: `prob`, `logit`, `logprob`, `margin` (to the best other class), or `relative` (the drop of
-            the probability as a share of it).
-        chunk: images a forward pass; `auto` goes by the device of each model. Results do not depend on
-            it by more than 1e-6, and it is halved where memory runs out. Besides the model a sweep needs
-            no more than twice the chunk's input, and 4 bytes for each logit.
-        normalization: mean and std by which `images` were normalized, of each channel or one for all.
-            (0, 1) says that they are in image space: `mean` and `noise` then follow `images`.
-        progress: show a bar on stderr, or a function that is told how many forward passes of one image
-            are done, and of how many; what it raises ends the sweep.
+        models: a network from (N, C, H, W) to logits (N, K), or several networks by name.
+        images: (N, C, H, W), in the models' input space. They are moved to the device and dtype of each
+            model.
+        labels: the true classes (N,); required for `target="label"`.
+        window, stride, edge: geometry of the windows, see
+            `foveal.explanation.occlusion.windows.make_windows`. `auto` gives windows of 8 px every 4 px at
+            32 px, and of 32 px every 16 px at 224 px.
+        fill: value of occluded pixels. Named fills are colors in image space: `mean` (of the data if
+            `normalization` is given, otherwise of `images`), `black` and `gray` (both need
+            `normalization`), `image-mean`, `blur` (a Gaussian with a sigma of half a window) and `noise`
+            (Gaussian, with mean and standard deviation of the same data as `mean`). A number or a tensor,
+            (C,), (C, H, W) or (N, C, H, W), is in the model's input space; 0.0 is Captum's default. For a
+            list, each fill is swept, and maps are the mean over the fills.
+        target: the class that the maps explain: `label`, `pred` (each model's prediction for the unoccluded
+            image), a class, a tensor (N,) of classes, or `all`.
+        score: `prob`, `logit`, `logprob`, `margin` (difference to the best other class), or `relative` (drop
+            of the probability as a share of the probability).
+        chunk: number of images per pass; `auto` depends on the device of each model. Results differ by at
+            most 1e-6 between chunk sizes. The chunk is halved if memory runs out. Besides the model, a
+            sweep needs at most twice the input of one chunk, and 4 bytes per logit.
+        normalization: mean and std with which `images` were normalized, per channel or one number for all.
+            (0, 1) means that the images are in image space; `mean` and `noise` then use statistics of
+            `images`.
+        progress: true for a progress bar on stderr, or a function that is called with the finished and the
+            total number of forward passes of one image. An exception in this function ends the sweep.
 
     Raises:
-        UsageError: a parameter is wrong, `labels` are missing or out of range.
-        FovealError: a model returns what is not finite, or memory runs out with a single image.
+        UsageError: a parameter is invalid, or `labels` are missing or out of range.
+        FovealError: the output of a model is not finite, or memory runs out with one image per pass.
 
     Source: Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks", section 4.2.
-    With `score="logit"` equal to Captum's `Occlusion`, with `prob` to that of the model with a softmax;
-    but what is infinite under a window does not become NaN.
+    With `score="logit"` the result equals Captum's `Occlusion`, with `prob` that of the model with a
+    softmax, except that an infinite value under a window does not become NaN.
 
     >>> from foveal.models import ConvNet
     >>> images = torch.rand(2, 3, 32, 32)
@@ -102,63 +107,68 @@ def occlusion_sensitivity(
     >>> result.map().shape, result.map(target="all", score="margin").shape
     (torch.Size([2, 32, 32]), torch.Size([2, 10, 32, 32]))
     """
-    named = dict(models) if isinstance(models, Mapping) else {DEFAULT_MODEL_NAME: models}
-    if not named or not all(isinstance(model, nn.Module) for model in named.values()):
+    models_by_name = dict(models) if isinstance(models, Mapping) else {DEFAULT_MODEL_NAME: models}
+    if not models_by_name or not all(isinstance(m, nn.Module) for m in models_by_name.values()):
         raise bad_parameter("models", "a module, or modules by name", models)
     require_images(images)
-    if score not in SCORES:
-        raise bad_parameter("score", "one of " + ", ".join(map(repr, SCORES)), score)
-    true = None if labels is None else require_class_per_image("labels", labels, len(images))
-    wanted = require_target(target, true, len(images))
+    require_one_of("score", score, SCORES)
+    classes = None if labels is None else require_class_per_image("labels", labels, len(images))
+    target = require_target(target, classes, len(images))
     height, width = images.shape[2:]
     windows = make_windows((height, width), window=window, stride=stride, edge=edge)
     fills = resolve_fills(fill, images, normalization=normalization, window=windows.window)
-    size = None if chunk == "auto" else require_chunk(chunk)
-    work = len(images) * (windows.count + 1) * len(fills) * len(named)
-    if work > MAX_SILENT_PASSES:
+    fixed_chunk = None if chunk == "auto" else require_chunk(chunk)
+    passes = len(images) * (windows.count + 1) * len(fills) * len(models_by_name)
+    if passes > MAX_SILENT_PASSES:
         warnings.warn(
-            f"{work:,} forward passes of one image: take a larger stride or fewer images for a quick look.",
+            f"The sweep needs {passes:,} forward passes of one image. Use a larger stride or fewer images "
+            "for a faster result.",
             stacklevel=3,
         )
     logits = {}
-    with track_progress(work, progress) as advance:
-        for name, model in named.items():
-            taken = to_model(model, images)
+    with track_progress(passes, progress) as advance:
+        for name, model in models_by_name.items():
+            model_images = to_model(model, images)
             with eval_mode(model):
                 logits[name] = sweep_logits(
                     model,
-                    taken,
+                    model_images,
                     windows,
-                    [color.to(taken) for color in fills.values()],
-                    chunk=choose_chunk(taken) if size is None else size,
-                    expect=lambda classes: require_known_outputs(classes, wanted, true, score),
+                    [tensor.to(model_images) for tensor in fills.values()],
+                    chunk=choose_chunk(model_images) if fixed_chunk is None else fixed_chunk,
+                    check_class_count=lambda count: check_outputs(count, target, classes, score),
                     advance=advance,
                 )
     return OcclusionResult(
-        logits=logits, windows=windows, fills=tuple(fills), labels=true, target=wanted, score=score
+        logits=logits,
+        windows=windows,
+        fills=tuple(fills),
+        labels=classes,
+        target=target,
+        score=score,
     )
 
 
 def require_chunk(chunk: str | int) -> int:
-    """Return the size of a chunk that was given."""
+    """Return the chunk if it is an integer of at least 1; otherwise raise a `UsageError`."""
     if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
-        raise bad_parameter("chunk", "`auto`, or a whole number of images, at least 1", chunk)
+        raise bad_parameter("chunk", "`auto`, or an integer, at least 1", chunk)
     return chunk
 
 
-def require_known_outputs(classes: int, target: Target, labels: Tensor | None, score: str) -> None:
-    """Refuse labels and targets that the model has no logit for."""
-    for name, given in (("labels", labels), ("target", target)):
-        if given is not None and not isinstance(given, str):
-            require_known_classes(name, given, classes)
-    require_score_for_outputs(score, classes)
+def check_outputs(class_count: int, target: Target, labels: Tensor | None, score: str) -> None:
+    """Raise a `UsageError` if a model with `class_count` outputs lacks a label, a target or the score."""
+    for name, classes in (("labels", labels), ("target", target)):
+        if classes is not None and not isinstance(classes, str):
+            require_known_classes(name, classes, class_count)
+    require_score_for_outputs(score, class_count)
 
 
 @contextmanager
 def track_progress(
     total: int, progress: bool | Callable[[int, int], None]
 ) -> Iterator[Callable[[int], None]]:
-    """Give a function that counts what is done, and show it or tell of it where asked to."""
+    """Yield a function that adds finished passes and updates the progress bar or the callback."""
     if callable(progress):
         yield make_progress_counter(progress, total)
         return
@@ -169,20 +179,20 @@ def track_progress(
         from rich.console import Console
         from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task("occlusion", total=total)
-        yield lambda done: shown.advance(task, done)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("occlusion", total=total)
+        yield lambda passes: bar.advance(task, passes)
 
 
 def make_progress_counter(
-    listener: Callable[[int, int], None], total: int
+    callback: Callable[[int, int], None], total: int
 ) -> Callable[[int], None]:
-    """Return a function that adds up what is done and tells the listener."""
-    done = 0
+    """Return a function that adds finished passes and calls `callback` with their sum and the total."""
+    finished = 0
 
-    def advance(more: int) -> None:
-        nonlocal done
-        done += more
-        listener(done, total)
+    def advance(passes: int) -> None:
+        nonlocal finished
+        finished += passes
+        callback(finished, total)
 
     return advance

@@ -1,20 +1,21 @@
-"""Run a network over every image under every window, in chunks that fit the memory."""
+"""Occlusion sweep: the logits of every image under every window, in chunks that fit into memory."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from foveal.errors import FovealError
-from foveal.explanation.input_validation import check_finite, checked_logits
 from foveal.explanation.occlusion.windows import Windows
+from foveal.validation import require_finite_logits, require_logits
 
-# How much a pass takes at once: on a CPU what the caches hold, elsewhere what keeps an accelerator busy.
-CHUNK_PIXELS = {"cpu": 50 * 32 * 32}
+# Pixels per pass: small enough for the caches of a CPU, large enough to keep an accelerator busy.
+CPU_CHUNK_PIXELS = 50 * 32 * 32
 ACCELERATOR_CHUNK_PIXELS = 1024 * 32 * 32
-MIN_CHUNK = 16  # fewer images leave the cores idle between the layers, however large the images are
+MIN_CHUNK = 16  # images; fewer leave cores idle between layers, for any image size
 OUT_OF_MEMORY_MESSAGES = (
     "can't allocate memory",
     "not enough memory",
@@ -24,11 +25,12 @@ OUT_OF_MEMORY_MESSAGES = (
 
 
 def choose_chunk(images: Tensor) -> int:
-    """Return how many copies of images go through the network at once.
+    """Return the number of images per pass, which depends only on image size and device type.
 
-    The same on every call, since results are: it is measured once for all, and not by a clock here.
+    The constants were measured once; there is no timing at run time, so that results are reproducible.
     """
-    pixels = CHUNK_PIXELS.get(images.device.type, ACCELERATOR_CHUNK_PIXELS)
+    is_cpu = images.device.type == "cpu"
+    pixels = CPU_CHUNK_PIXELS if is_cpu else ACCELERATOR_CHUNK_PIXELS
     return max(MIN_CHUNK, pixels // (images.shape[2] * images.shape[3]))
 
 
@@ -39,49 +41,59 @@ def sweep_logits(
     fills: Sequence[Tensor],
     *,
     chunk: int,
-    expect: Callable[[int], None],
+    check_class_count: Callable[[int], None],
     advance: Callable[[int], None],
 ) -> Tensor:
-    """Return the logits of each image as it is and under each window, float32 (F, N, 1 + P, K), on the CPU.
+    """Return the logits of each unoccluded image and under each window, float32 (F, N, 1 + P, K), on the CPU.
 
-    Besides the model this needs at most twice a chunk of images and the logits: what is hidden is chosen
-    in a copy of the chunk, and logits are written where they stay. Where memory runs out, the chunk is
-    halved and the sweep goes on. `expect` is told the number of classes as soon as it is known,
-    `advance` how many images were done.
+    Besides the model, the sweep needs memory for at most two chunks of images and for the logits. If memory
+    runs out, the chunk is halved and the sweep continues.
+
+    Args:
+        model: a network from (B, C, H, W) to logits (B, K), in eval mode.
+        images: (N, C, H, W), on the model's device.
+        windows: the windows of the sweep.
+        fills: F fills, broadcastable to the images.
+        chunk: number of images per pass.
+        check_class_count: called with the number of classes K after the first pass.
+        advance: called with the number of images after each pass.
 
     Raises:
-        FovealError: memory runs out with a single image at a time, or a logit is not finite.
+        FovealError: memory runs out with one image per pass, or a logit is not finite.
     """
-    positions = windows.count + 1
-    of_a_fill = len(images) * positions
-    total = len(fills) * of_a_fill
+    positions = windows.count + 1  # position 0 is the unoccluded image
+    inputs_per_fill = len(images) * positions
+    total = len(fills) * inputs_per_fill
     logits: Tensor | None = None
     start = 0
     while start < total:
-        place, first = divmod(start, of_a_fill)
-        # Chunks of equal size: a small last one would pay for its overhead alone.
-        left = -(-(of_a_fill - first) // chunk)
-        size = -(-(of_a_fill - first) // left)
-        rows = torch.arange(first, first + size, device=images.device)
-        image, position = rows // positions, rows % positions - 1
+        fill_index, first = divmod(start, inputs_per_fill)
+        # Chunks of equal size avoid a small last chunk with the full overhead of a pass.
+        remaining_passes = -(-(inputs_per_fill - first) // chunk)
+        size = -(-(inputs_per_fill - first) // remaining_passes)
+        inputs = torch.arange(first, first + size, device=images.device)
+        image_indices, window_indices = inputs // positions, inputs % positions - 1
         try:
-            found = model(occlude(images, windows, fills[place], image, position))
+            output = model(
+                occlude(images, windows, fills[fill_index], image_indices, window_indices)
+            )
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
             if size == 1:
                 raise FovealError(
-                    "There is not enough memory for one image at a time: take smaller images or "
-                    f"another device ({error})."
+                    f"There is not enough memory for one image per pass ({error}). Use smaller images or "
+                    "another device."
                 ) from error
             chunk = size // 2
             continue
-        found = checked_logits(found, size).float().cpu()
+        chunk_logits: Tensor = require_logits(output, size).float().cpu()
         if logits is None:
-            expect(found.shape[1])
-            logits = torch.empty(total, found.shape[1])
-        check_finite(found, lambda row: describe_input(row, windows), first=first)
-        logits[start : start + size] = found
+            check_class_count(chunk_logits.shape[1])
+            logits = torch.empty(total, chunk_logits.shape[1])
+        describe = partial(describe_input, first=first, windows=windows)
+        require_finite_logits(chunk_logits, describe)
+        logits[start : start + size] = chunk_logits
         start += size
         advance(size)
     assert logits is not None
@@ -89,31 +101,34 @@ def sweep_logits(
 
 
 def occlude(
-    images: Tensor, windows: Windows, fill: Tensor, image: Tensor, position: Tensor
+    images: Tensor, windows: Windows, fill: Tensor, image_indices: Tensor, window_indices: Tensor
 ) -> Tensor:
-    """Return copies of the images `image` (B,) with the windows `position` (B,) filled, (B, C, H, W).
+    """Return copies (B, C, H, W) of images, each with one window filled; window index -1 fills nothing.
 
-    By selection: what lies under the window does not count, and were it infinite.
+    Occluded pixels are replaced, not multiplied, so even inf/NaN under the window has no effect.
     """
-    copies = images[image]
-    own = fill if len(fill) == 1 else fill[image]
-    # Most layers are faster on a CPU where the channels of a pixel lie together, pooling above all.
+    copies = images[image_indices]
+    image_fills = fill if len(fill) == 1 else fill[image_indices]
+    # On a CPU most layers, pooling above all, are faster with channels last.
     layout = torch.channels_last if images.device.type == "cpu" else torch.preserve_format
     out = torch.empty_like(copies, memory_format=layout)
-    return torch.where(windows.masks(position), own, copies, out=out)
+    return torch.where(windows.masks(window_indices), image_fills, copies, out=out)
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Say whether an error tells of missing memory, which torch says in its own way on each device."""
-    special = isinstance(error, torch.OutOfMemoryError | MemoryError)
-    return special or any(words in str(error) for words in OUT_OF_MEMORY_MESSAGES)
+    """Return True if an error reports missing memory; the message depends on the device."""
+    is_memory_error = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    return is_memory_error or any(message in str(error) for message in OUT_OF_MEMORY_MESSAGES)
 
 
-def describe_input(row: int, windows: Windows) -> str:
-    """Name the image and the place that a row of a sweep is of."""
-    image, position = divmod(row, windows.count + 1)
+def describe_input(row: int, *, first: int, windows: Windows) -> str:
+    """Return the image and the window of a row of logits, for error messages.
+
+    `first` is the position of row 0 among the inputs with one fill.
+    """
+    image, position = divmod(first + row, windows.count + 1)
     if position == 0:
-        return f"image {image} as it is"
-    at = divmod(position - 1, windows.shape[1])
-    top, left = (starts[k] for starts, k in zip(windows.starts, at, strict=True))
-    return f"image {image} under the window at row {top}, column {left}"
+        return f"image {image} without occlusion"
+    row, column = divmod(position - 1, windows.shape[1])
+    tops, lefts = windows.starts
+    return f"image {image} under the window at row {tops[row]}, column {lefts[column]}"

@@ -1,4 +1,4 @@
-"""Which class of each image a map is about."""
+"""Targets: the class of each image that a map explains."""
 
 from __future__ import annotations
 
@@ -13,27 +13,29 @@ NAMED_TARGETS = ("label", "pred", "all")
 
 
 def require_target(target: Target, labels: Tensor | None, count: int) -> Target:
-    """Return the target, a tensor of classes as int64 (N,)."""
+    """Return a valid target, with classes per image as int64 (N,); otherwise raise a `UsageError`."""
     if isinstance(target, str):
         if target not in NAMED_TARGETS:
             raise bad_parameter("target", "`label`, `pred`, `all`, a class or classes", target)
         if target == "label" and labels is None:
             raise UsageError(
-                "The target is the true label: give `labels`, or another target such as target='pred'."
+                "The target is the true label. Pass `labels`, or another target such as target='pred'."
             )
         return target
-    given = torch.as_tensor(target)
-    single = given.ndim == 0 and not given.is_floating_point()
-    return int(given) if single else require_class_per_image("target", given, count)
+    classes = torch.as_tensor(target)
+    is_single_class = classes.ndim == 0 and not classes.is_floating_point()
+    return int(classes) if is_single_class else require_class_per_image("target", classes, count)
 
 
-def resolve_target_classes(target: Target, labels: Tensor | None, plain: Tensor) -> Tensor | None:
-    """Return the class of each image that a target means, (N,); None for all.
+def resolve_target_classes(
+    target: Target, labels: Tensor | None, unoccluded: Tensor
+) -> Tensor | None:
+    """Return the target class of each image, (N,); None for all classes.
 
-    `plain` (N, K) are the logits of the images as they are.
+    `unoccluded` (N, K) are the logits of the unoccluded images.
     """
-    target = require_target(target, labels, len(plain))
+    target = require_target(target, labels, len(unoccluded))
     if isinstance(target, str):
-        return {"label": labels, "pred": plain.argmax(1), "all": None}[target]
-    require_known_classes("target", target, plain.shape[1])
-    return torch.as_tensor(target).expand(len(plain))
+        return {"label": labels, "pred": unoccluded.argmax(1), "all": None}[target]
+    require_known_classes("target", target, unoccluded.shape[1])
+    return torch.as_tensor(target).expand(len(unoccluded))

@@ -1,8 +1,9 @@
-"""Where the windows of an occlusion sweep lie, and how what they say becomes a map."""
+"""Windows of an occlusion sweep: sizes, positions, and conversion between window grids and pixel maps."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from foveal.errors import bad_parameter
 from foveal.overlap import average_windows, window_coverage
+from foveal.validation import require_one_of
 
 EDGES = ("clip", "shift", "center", "drop")
 Size = str | int | float | tuple[int, int]
@@ -45,35 +47,35 @@ class Windows:
         return math.prod(self.shape)
 
     def coverage(self) -> tuple[Tensor, Tensor]:
-        """Return which rows each row of windows covers, bool (Py, H), and which columns, (Px, W)."""
+        """Return the rows under each row of windows, bool (Py, H), and the columns, bool (Px, W)."""
         vertical, horizontal = (
             torch.from_numpy(window_coverage(starts, window, side))
             for starts, window, side in zip(self.starts, self.window, self.image_size, strict=True)
         )
         return vertical, horizontal
 
-    def masks(self, positions: Tensor) -> Tensor:
-        """Return the pixels under each window, bool (B, 1, H, W); no pixel at position -1.
+    def masks(self, window_indices: Tensor) -> Tensor:
+        """Return the pixels under each window, bool (B, 1, H, W); index -1 has no pixels.
 
-        `positions` (B,) count the windows row by row.
+        `window_indices` (B,) count the windows row by row.
         """
-        rows, columns = (axis.to(positions.device) for axis in self.coverage())
-        hidden = positions >= 0
-        at = positions.clamp(min=0)
-        y = rows[at // self.shape[1]] & hidden[:, None]  # (B, H)
-        x = columns[at % self.shape[1]]  # (B, W)
+        rows, columns = (axis.to(window_indices.device) for axis in self.coverage())
+        has_window = window_indices >= 0
+        indices = window_indices.clamp(min=0)
+        y = rows[indices // self.shape[1]] & has_window[:, None]  # (B, H)
+        x = columns[indices % self.shape[1]]  # (B, W)
         return (y[:, :, None] & x[:, None, :])[:, None]
 
     def grid_to_pixels(self, grid: Tensor) -> Tensor:
-        """Spread values of windows (..., Py, Px) over the pixels, (..., H, W).
+        """Return the mean over the windows that cover each pixel, (..., H, W), from a grid (..., Py, Px).
 
-        A pixel takes the mean over the windows that cover it, as in Captum, and NaN where none does,
-        which `drop` and `center` leave at the border.
+        This is the definition of Captum. Pixels without a window are NaN; the edge rules `drop` and
+        `center` leave such pixels at the border.
         """
-        spread = average_windows(
-            grid.double().numpy(), self.starts, window=self.window, image=self.image_size
+        pixels = average_windows(
+            grid.double().numpy(), self.starts, window=self.window, image_size=self.image_size
         )
-        return torch.from_numpy(spread)
+        return torch.from_numpy(pixels)
 
     def pixels_to_grid(self, maps: Tensor) -> Tensor:
         """Return the mean of maps (..., H, W) under each window, (..., Py, Px)."""
@@ -83,69 +85,74 @@ class Windows:
 
 
 def make_windows(
-    image: tuple[int, int], *, window: Size = "auto", stride: Size = "auto", edge: str = "clip"
+    image_size: tuple[int, int],
+    *,
+    window: Size = "auto",
+    stride: Size = "auto",
+    edge: str = "clip",
 ) -> Windows:
-    """Lay windows over an image of (H, W) pixels.
+    """Return the windows over an image of (H, W) pixels.
 
     Args:
-        image: H and W.
-        window: `auto`, pixels, a share of the side below 1, or a pair of pixels. `auto` is near a quarter of
-            the side up to 64 pixels and near a seventh above, so that windows tile exactly if they can:
-            8 at 32, 32 at 224.
+        image_size: H and W.
+        window: `auto`, a number of pixels, a share of each side below 1, or a pair of pixels. `auto` is
+            about a quarter of the side up to 64 pixels and about a seventh above, chosen so that windows
+            tile the side exactly if possible: 8 at 32, 32 at 224.
         stride: `auto` for half of the window, or as `window`.
-        edge: where the last window goes if they do not fit: `clip` lets it end at the border (Captum),
-            `shift` moves it back inside (MONAI), `drop` leaves it out, `center` too and shares what is
-            left among both borders.
+        edge: position of the last windows if the stride does not divide the side. `clip` cuts the last
+            window at the border (Captum), `shift` moves it inside (MONAI), `drop` removes it, and `center`
+            removes it and divides the remaining pixels between both borders.
 
     Raises:
-        UsageError: a window is larger than the image, or a stride larger than the window.
+        UsageError: a window is larger than the image, or a stride is larger than the window.
     """
-    if edge not in EDGES:
-        raise bad_parameter("edge", "one of " + ", ".join(map(repr, EDGES)), edge)
-    sides = resolve_size("window", window, image, choose_window)
-    largest = f"at most {image[0]}x{image[1]}, the size of the image"
-    if any(own > side for own, side in zip(sides, image, strict=True)):
-        raise bad_parameter("window", largest, window)
-    strides = resolve_size("stride", stride, image, None) if stride != "auto" else halve(sides)
-    if any(step > own for step, own in zip(strides, sides, strict=True)):
-        should_be = f"at most the window, {sides[0]}x{sides[1]}, or pixels are never hidden"
+    require_one_of("edge", edge, EDGES)
+    sides = resolve_size("window", window, image_size, choose_window)
+    if any(size > side for size, side in zip(sides, image_size, strict=True)):
+        should_be = f"at most {image_size[0]}x{image_size[1]}, the size of the image"
+        raise bad_parameter("window", should_be, window)
+    strides = resolve_size("stride", stride, image_size, None) if stride != "auto" else halve(sides)
+    if any(step > size for step, size in zip(strides, sides, strict=True)):
+        should_be = f"at most the window, {sides[0]}x{sides[1]}, so that every pixel is occluded"
         raise bad_parameter("stride", should_be, stride)
-    return Windows(image, sides, strides, edge)
+    return Windows(image_size, sides, strides, edge)
 
 
 def choose_window(side: int) -> int:
-    """Return the window for one side.
+    """Return the automatic window size for one side of an image.
 
     >>> [choose_window(side) for side in (28, 32, 64, 65, 96, 224)]
     [8, 8, 16, 10, 12, 32]
     """
     ideal = side / 4 if side <= 64 else side / 7
-    near = [w for w in range(2, side + 1, 2) if 0.75 * ideal <= w <= 1.34 * ideal]
-    tiling = [w for w in near if (side - w) % (w // 2) == 0]
-    return min(tiling or near or [max(1, round(ideal))], key=lambda w: abs(w - ideal))
+    candidates = [w for w in range(2, side + 1, 2) if 0.75 * ideal <= w <= 1.34 * ideal]
+    tiling = [w for w in candidates if (side - w) % (w // 2) == 0]
+    return min(tiling or candidates or [max(1, round(ideal))], key=lambda w: abs(w - ideal))
 
 
 def halve(sides: tuple[int, int]) -> tuple[int, int]:
-    """Return half of each side, at least a pixel."""
+    """Return half of each side, at least one pixel."""
     return max(1, sides[0] // 2), max(1, sides[1] // 2)
 
 
-def resolve_size(name: str, value: Size, image: tuple[int, int], auto: object) -> tuple[int, int]:
-    """Return what was given for a size as pixels along both axes."""
-    if value == "auto" and callable(auto):
-        return auto(image[0]), auto(image[1])
+def resolve_size(
+    name: str, value: Size, image_size: tuple[int, int], choose_side: Callable[[int], int] | None
+) -> tuple[int, int]:
+    """Return a size as pixels along both axes; `choose_side` resolves `auto` for one side."""
+    if value == "auto" and choose_side is not None:
+        return choose_side(image_size[0]), choose_side(image_size[1])
     if isinstance(value, float) and 0 < value < 1:
-        return max(1, math.ceil(value * image[0])), max(1, math.ceil(value * image[1]))
+        return max(1, math.ceil(value * image_size[0])), max(1, math.ceil(value * image_size[1]))
     sides = value if isinstance(value, tuple | list) else (value, value)
-    whole = all(isinstance(side, int) and not isinstance(side, bool) for side in sides)
-    if len(sides) != 2 or not whole or any(int(side) < 1 for side in sides):
+    are_integers = all(isinstance(side, int) and not isinstance(side, bool) for side in sides)
+    if len(sides) != 2 or not are_integers or any(int(side) < 1 for side in sides):
         should_be = "`auto`, a number of pixels, a share below 1, or a pair of pixels"
         raise bad_parameter(name, should_be, value)
     return int(sides[0]), int(sides[1])
 
 
 def list_window_starts(side: int, window: int, stride: int, *, edge: str) -> list[int]:
-    """Return where the windows along one side begin.
+    """Return the first pixel of each window along one side.
 
     >>> for edge in EDGES:
     ...     list_window_starts(10, 4, 4, edge=edge)
@@ -154,13 +161,13 @@ def list_window_starts(side: int, window: int, stride: int, *, edge: str) -> lis
     [1, 5]
     [0, 4]
     """
-    whole = (side - window) // stride + 1
-    left = side - window - (whole - 1) * stride
+    complete = (side - window) // stride + 1
+    remainder = side - window - (complete - 1) * stride
     if edge == "center":
-        return [left // 2 + stride * k for k in range(whole)]
-    starts = [stride * k for k in range(whole)]
-    if left and edge == "clip":
-        starts.append(stride * whole)
-    if left and edge == "shift":
+        return [remainder // 2 + stride * index for index in range(complete)]
+    starts = [stride * index for index in range(complete)]
+    if remainder and edge == "clip":
+        starts.append(stride * complete)
+    if remainder and edge == "shift":
         starts.append(side - window)
     return starts
