@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 import training_loops
+from foveal import stats
 from foveal.cli.allocator import MALLOC_SETTINGS
-from foveal.stats import compare
 from interleaved_timing import quartiles
 from result_files import save_results
 
@@ -77,7 +77,7 @@ def compare_accuracies(data: str, seeds: int, images: int, epochs: int) -> dict[
         for loop, values in accuracies.items():
             result = train_in_process(loop, "none", data, images=images, epochs=epochs, seed=seed)
             values.append(result["accuracy"])
-    comparison = compare(
+    comparison = stats.compare_accuracies(
         accuracies["foveal"], accuracies["plain"], variant="the loop of foveal", margin=MARGIN
     )
     Console().print(f"{comparison.verdict}: {comparison.reason}")

@@ -27,7 +27,7 @@ from rich.table import Table
 import foveal
 from foveal import stats
 from foveal.plotting import VARIANT_COLORS, new_figure, report_style, svg_element
-from foveal.stats.verdict import FALSE_ALARMS_LOOKING_AGAIN, decide
+from foveal.stats.verdict import REPEATED_LOOKS_ERROR_RATE, apply_rule
 
 ROOT = Path(__file__).parents[1]
 REAL_RUNS = "benchmarks/results/convnet-cifar10-short-runs.csv"
@@ -105,10 +105,10 @@ def read_real_deviations(path: Path) -> FloatArray:
 def judge_comparison(
     values: FloatArray, baseline: FloatArray, *, margin: float, alpha: float
 ) -> tuple[str, tuple[float, float]]:
-    """Return verdict and interval as stats.compare does, without its sentences about power."""
-    tests = stats.equivalence(values, baseline, margin=margin, alpha=alpha)
-    interval = tests.welch.interval(1 - alpha)
-    return decide(interval, tests.interval, margin)[0], interval
+    """Return verdict and interval as stats.compare_accuracies does, without its sentences about power."""
+    tests = stats.run_equivalence_test(values, baseline, margin=margin, alpha=alpha)
+    interval = tests.welch.compute_interval(1 - alpha)
+    return apply_rule(interval, tests.interval, margin)[0], interval
 
 
 def judge_studies(
@@ -201,8 +201,8 @@ def find_exceeded_bounds(rows: list[ErrorRates], repeated_looks_rate: float) -> 
         if row.comparisons_equivalent_at_margin > MAX_WRONG_COMPARISONS:
             share = row.comparisons_equivalent_at_margin
             yield f"{case}: {share:.2%} of comparisons show equivalence."
-    if abs(repeated_looks_rate - FALSE_ALARMS_LOOKING_AGAIN) > REPEATED_LOOKS_TOLERANCE:
-        stated = f"foveal.stats states {FALSE_ALARMS_LOOKING_AGAIN:.2%}"
+    if abs(repeated_looks_rate - REPEATED_LOOKS_ERROR_RATE) > REPEATED_LOOKS_TOLERANCE:
+        stated = f"foveal.stats states {REPEATED_LOOKS_ERROR_RATE:.2%}"
         yield f"Repeated looks: {repeated_looks_rate:.2%}, but {stated}."
 
 

@@ -16,7 +16,7 @@ def main() -> None:
     for name in available():
         assert create(name, 16)(torch.randn(2, 16, 8, 8)).shape == (2, 16, 8, 8), name
     model = ConvNet()
-    print(insert(model, "series"))
+    print(insert(model, "cbam"))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     loss = functional.cross_entropy(model(images), labels)
     loss.backward()  # type: ignore[no-untyped-call]
@@ -25,7 +25,7 @@ def main() -> None:
     print(measure_cost(model, (3, 32, 32), latency=False))
     result = occlusion_sensitivity(model, images, labels, window=8, stride=8)
     print("occlusion map", tuple(result.map().shape))
-    comparison = stats.compare([0.71, 0.72, 0.73], [0.65, 0.66, 0.64])
+    comparison = stats.compare_accuracies([0.71, 0.72, 0.73], [0.65, 0.66, 0.64])
     print(comparison.verdict, comparison.reason)
 
 

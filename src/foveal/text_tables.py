@@ -46,7 +46,7 @@ class Table:
 
     @property
     def is_text(self) -> tuple[bool, ...]:
-        """Whether each column contains text."""
+        """True for each column that contains text."""
         return tuple(
             index == 0 or heading in self.text_headings
             for index, heading in enumerate(self.headings)

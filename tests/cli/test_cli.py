@@ -67,7 +67,7 @@ def test_ablate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*command[:-2], "--seeds", "2"]) == 0
     text = capsys.readouterr().out
     assert "undecided" in text
-    assert "planned for 1 seed and shown at 2" in " ".join(text.split())
+    assert "planned for 1 seed and evaluated at 2" in " ".join(text.split())
     assert max(map(len, text.splitlines())) <= 100 or str(out) in text
 
 

@@ -50,14 +50,14 @@ def test_schema_has_a_meaning_for_every_field() -> None:
 
 def test_one_run_per_arm(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = printed(capsys, "ablate", *SHORT, "--seeds", "1", "--out", str(tmp_path / "study"))
-    assert "one run per arm: this says nothing about the method" in out
+    assert "one run per variant says nothing about the method" in out
     assert "McNemar" in out
     assert "undecided" in out
 
 
 def test_two_runs_per_arm_claim_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = printed(capsys, "ablate", *SHORT, "--seeds", "2", "--out", str(tmp_path / "study"))
-    assert "two runs per arm are too few for an interval that means anything" in out
+    assert "two runs per variant are too few for a useful interval" in out
     assert not {"better", "worse", "equivalent"} & set(out.replace(",", " ").split())
 
 
@@ -66,7 +66,7 @@ def test_planned_for_three_and_shown_at_five(
 ) -> None:
     command = ["ablate", *SHORT, "--out", str(tmp_path / "study"), "--seeds"]
     assert "planned for" not in printed(capsys, *command, "3")
-    assert "planned for 3 seeds and shown at 5" in printed(capsys, *command, "5")
+    assert "planned for 3 seeds and evaluated at 5" in printed(capsys, *command, "5")
     assert "planned for 3 seeds" in (tmp_path / "study" / "report.html").read_text()
 
 

@@ -50,7 +50,7 @@ def test_standard_error_is_the_exact_one(
     shape: tuple[int, int, int], resamples: int, tolerance: float
 ) -> None:
     correct, baseline_correct = arms(*shape)
-    found = stats.two_way_bootstrap(
+    found = stats.run_two_way_bootstrap(
         correct, baseline_correct, generator=np.random.default_rng(0), resamples=resamples
     )
     expected = exact_error(correct, baseline_correct)
@@ -61,7 +61,7 @@ def test_standard_error_is_the_exact_one(
 
 
 def test_interval_holds_its_level_of_the_draws() -> None:
-    found = stats.two_way_bootstrap(
+    found = stats.run_two_way_bootstrap(
         *arms(3, 3, 200), generator=np.random.default_rng(0), level=0.8, resamples=1001
     )
     low, high = found.interval
@@ -71,15 +71,15 @@ def test_interval_holds_its_level_of_the_draws() -> None:
 
 def test_images_are_drawn_for_both_arms_and_seeds_for_each() -> None:
     (run,), _ = arms(1, 1, 50)
-    once = stats.two_way_bootstrap([run], [run], generator=np.random.default_rng(0))
+    once = stats.run_two_way_bootstrap([run], [run], generator=np.random.default_rng(0))
     assert not once.draws.any()
     runs, _ = arms(3, 1, 50)
-    assert stats.two_way_bootstrap(runs, runs, generator=np.random.default_rng(0)).draws.any()
+    assert stats.run_two_way_bootstrap(runs, runs, generator=np.random.default_rng(0)).draws.any()
 
 
 def test_the_generator_is_used() -> None:
     first, same, other = (
-        stats.two_way_bootstrap(*arms(3, 3, 50), generator=np.random.default_rng(seed)).draws
+        stats.run_two_way_bootstrap(*arms(3, 3, 50), generator=np.random.default_rng(seed)).draws
         for seed in (0, 0, 1)
     )
     assert np.array_equal(first, same)
@@ -89,11 +89,11 @@ def test_the_generator_is_used() -> None:
 @pytest.mark.parametrize("options", [{"resamples": 1}, {"level": 1.0}, {"level": 0.0}])
 def test_what_draws_nothing_is_refused(options: dict[str, int]) -> None:
     with pytest.raises(UsageError, match=r"Parameter `(resamples|level)` should be"):
-        stats.two_way_bootstrap(*arms(2, 2, 9), generator=np.random.default_rng(0), **options)
+        stats.run_two_way_bootstrap(*arms(2, 2, 9), generator=np.random.default_rng(0), **options)
 
 
 @pytest.mark.parametrize("shapes", [((2, 3), (2, 4)), ((3,), (3,)), ((0, 3), (2, 3))])
 def test_needs_the_same_images(shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
     correct, baseline_correct = (np.ones(shape, bool) for shape in shapes)
     with pytest.raises(UsageError, match="Parameter `correct` should be"):
-        stats.two_way_bootstrap(correct, baseline_correct, generator=np.random.default_rng(0))
+        stats.run_two_way_bootstrap(correct, baseline_correct, generator=np.random.default_rng(0))

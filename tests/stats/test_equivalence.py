@@ -15,11 +15,11 @@ def test_is_that_of_statsmodels(sizes: tuple[int, int], apart: float, alpha: flo
     generator = np.random.default_rng(sum(sizes))
     a = generator.normal(0.8 + apart, 0.005, sizes[0])
     b = generator.normal(0.8, 0.002, sizes[1])
-    found = stats.equivalence(a, b, margin=0.01, alpha=alpha)
+    found = stats.run_equivalence_test(a, b, margin=0.01, alpha=alpha)
     expected, _, _ = ttost_ind(a, b, -0.01, 0.01, usevar="unequal")
     assert found.p_value == pytest.approx(expected, abs=1e-6)
-    assert found.equivalent == (expected < alpha)
-    assert found.interval == stats.welch(a, b).interval(1 - 2 * alpha)
+    assert found.is_equivalent == (expected < alpha)
+    assert found.interval == stats.run_welch_test(a, b).compute_interval(1 - 2 * alpha)
 
 
 @pytest.mark.parametrize(
@@ -29,11 +29,11 @@ def test_is_that_of_statsmodels(sizes: tuple[int, int], apart: float, alpha: flo
 def test_without_spread_only_the_inside_is_equivalent(
     difference: float, p_value: float, equivalent: bool
 ) -> None:
-    found = stats.equivalence([1 + difference] * 3, [1.0] * 3, margin=0.5)
-    assert (found.p_value, found.equivalent) == (p_value, equivalent)
+    found = stats.run_equivalence_test([1 + difference] * 3, [1.0] * 3, margin=0.5)
+    assert (found.p_value, found.is_equivalent) == (p_value, equivalent)
 
 
 @pytest.mark.parametrize("options", [{"margin": 0.0}, {"margin": 0.1, "alpha": 0.5}])
 def test_what_tests_nothing_is_refused(options: dict[str, float]) -> None:
     with pytest.raises(UsageError, match=r"Parameter `(margin|alpha)` should be"):
-        stats.equivalence([0.7, 0.8], [0.7, 0.8], **options)
+        stats.run_equivalence_test([0.7, 0.8], [0.7, 0.8], **options)

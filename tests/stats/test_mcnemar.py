@@ -14,7 +14,7 @@ def test_is_that_of_statsmodels(images: int, better: float) -> None:
     generator = np.random.default_rng(images)
     correct = generator.random(images) < 0.7 + better
     baseline_correct = generator.random(images) < 0.7
-    found = stats.mcnemar(correct, baseline_correct)
+    found = stats.run_mcnemar_test(correct, baseline_correct)
     table = [
         [int((correct & baseline_correct).sum()), int((correct & ~baseline_correct).sum())],
         [int((~correct & baseline_correct).sum()), int((~correct & ~baseline_correct).sum())],
@@ -26,10 +26,10 @@ def test_is_that_of_statsmodels(images: int, better: float) -> None:
 
 def test_equal_networks_cannot_be_told_apart() -> None:
     right = np.array([True, False, True])
-    assert stats.mcnemar(right, right) == stats.McNemar(0, 0, 1.0)
+    assert stats.run_mcnemar_test(right, right) == stats.McNemarTest(0, 0, 1.0)
 
 
 @pytest.mark.parametrize("shapes", [((3,), (4,)), ((1, 3), (1, 3)), ((0,), (0,))])
 def test_needs_the_same_images(shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
     with pytest.raises(UsageError, match="Parameter `correct` should be"):
-        stats.mcnemar(np.ones(shapes[0], bool), np.ones(shapes[1], bool))
+        stats.run_mcnemar_test(np.ones(shapes[0], bool), np.ones(shapes[1], bool))

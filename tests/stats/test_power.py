@@ -18,22 +18,24 @@ def test_power_is_that_of_statsmodels(seeds: int, effect: float, alpha: float) -
         expected
     ):  # theirs has no guard where the far tail underflows: the power is 1 there
         expected = 1.0
-    assert stats.power(effect, sd=1.0, seeds=seeds, alpha=alpha) == pytest.approx(
+    assert stats.compute_power(effect, sd=1.0, seeds=seeds, alpha=alpha) == pytest.approx(
         expected, abs=1e-6
     )
 
 
 def test_power_far_out_is_a_number() -> None:
-    assert stats.power(50.0, sd=0.1, seeds=200) == 1.0
+    assert stats.compute_power(50.0, sd=0.1, seeds=200) == 1.0
 
 
 def test_power_without_a_difference_is_the_level() -> None:
-    assert stats.power(0.0, sd=0.3, seeds=5, alpha=0.0125) == pytest.approx(0.0125, abs=1e-9)
+    assert stats.compute_power(0.0, sd=0.3, seeds=5, alpha=0.0125) == pytest.approx(
+        0.0125, abs=1e-9
+    )
 
 
 @pytest.mark.parametrize(("difference", "expected"), [(1e-9, 1.0), (-0.1, 1.0), (0.0, 0.05)])
 def test_power_without_spread(difference: float, expected: float) -> None:
-    assert stats.power(difference, sd=0.0, seeds=3) == expected
+    assert stats.compute_power(difference, sd=0.0, seeds=3) == expected
 
 
 @pytest.mark.parametrize(
@@ -48,10 +50,10 @@ def test_power_without_spread(difference: float, expected: float) -> None:
 def test_what_has_no_power_is_refused(name: str, values: tuple[float, float, int]) -> None:
     difference, sd, seeds = values
     with pytest.raises(UsageError, match=f"Parameter `{name}` should be"):
-        stats.power(difference, sd=sd, seeds=seeds)
+        stats.compute_power(difference, sd=sd, seeds=seeds)
 
 
-# Seeds per arm for power 0.8 and 0.9 by difference, as the design table gives them.
+# Seeds per variant for power 0.8 and 0.9 by difference, as the design table gives them.
 DIFFERENCES = (0.2, 0.3, 0.5, 1.0)
 DESIGN = {
     (0.15, 0.05): ((10, 13), (6, 7), (3, 4), (3, 3)),
@@ -71,17 +73,20 @@ CELLS = [
 
 @pytest.mark.parametrize(("sd", "alpha", "difference", "at_80", "at_90"), CELLS)
 def test_seeds_needed(sd: float, alpha: float, difference: float, at_80: int, at_90: int) -> None:
-    assert abs(stats.seeds_needed(difference, sd=sd, alpha=alpha) - at_80) <= 1
-    assert abs(stats.seeds_needed(difference, sd=sd, alpha=alpha, power_wanted=0.9) - at_90) <= 1
+    assert abs(stats.compute_seeds_needed(difference, sd=sd, alpha=alpha) - at_80) <= 1
+    assert (
+        abs(stats.compute_seeds_needed(difference, sd=sd, alpha=alpha, target_power=0.9) - at_90)
+        <= 1
+    )
 
 
 def test_seeds_needed_end_at_a_hundred_thousand() -> None:
-    assert stats.seeds_needed(1e-6, sd=0.5) == 100_000
+    assert stats.compute_seeds_needed(1e-6, sd=0.5) == 100_000
 
 
 @pytest.mark.parametrize("seeds", [3, 5, 20])
 def test_detectable_difference_has_that_power(seeds: int) -> None:
-    difference = stats.detectable_difference(sd=0.4, seeds=seeds, alpha=0.0125)
-    assert stats.power(difference, sd=0.4, seeds=seeds, alpha=0.0125) == pytest.approx(
+    difference = stats.compute_detectable_difference(sd=0.4, seeds=seeds, alpha=0.0125)
+    assert stats.compute_power(difference, sd=0.4, seeds=seeds, alpha=0.0125) == pytest.approx(
         0.8, abs=1e-9
     )

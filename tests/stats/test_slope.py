@@ -12,7 +12,7 @@ from statsmodels.stats.sandwich_covariance import cov_cluster_2groups
 
 from foveal import stats
 from foveal.errors import UsageError
-from foveal.stats import Slope
+from foveal.stats import TwoWaySlope
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -54,21 +54,21 @@ def test_it_is_that_of_statsmodels(seeds: int, images: int, sweep: bool) -> None
     labels = np.arange(images)
     if sweep:
         gains, x, labels = swept(generator, seeds, images)
-    found = stats.two_way_slope(gains, x, images=labels)
+    found = stats.fit_two_way_slope(gains, x, images=labels)
     model = sm.OLS(gains.ravel(), sm.add_constant(np.tile(x, seeds)))
     of_seed, of_image = np.repeat(np.arange(seeds), x.size), np.tile(labels, seeds)
     assert found.slope == pytest.approx(model.fit().params[1], rel=1e-8)
     for groups, mine in (
-        (of_seed, found.by_seeds),
-        (of_image, found.by_images),
-        (of_seed * len(labels) + of_image, found.by_both),
+        (of_seed, found.seed_variance),
+        (of_image, found.image_variance),
+        (of_seed * len(labels) + of_image, found.cell_variance),
     ):
         theirs = model.fit(cov_type="cluster", cov_kwds={"groups": groups})
         assert mine == pytest.approx(theirs.bse[1] ** 2, rel=1e-8)
     two_way, *_ = cov_cluster_2groups(model.fit(), of_seed, of_image)
-    mine = found.by_seeds + found.by_images - found.by_both
+    mine = found.seed_variance + found.image_variance - found.cell_variance
     assert mine == pytest.approx(two_way[1, 1], rel=1e-8)
-    expected = max(two_way[1, 1], found.by_seeds, found.by_images)
+    expected = max(two_way[1, 1], found.seed_variance, found.image_variance)
     assert found.standard_error == pytest.approx(math.sqrt(expected), rel=1e-8)
 
 
@@ -78,14 +78,14 @@ def test_over_seeds_alone_it_is_the_interval_of_their_slopes() -> None:
     x = generator.normal(size=30)
     slopes = np.array([0.1, 0.4, -0.2, 0.3])
     gains = slopes[:, None] * (x - x.mean()) + np.array([[0.0], [0.5], [1.0], [-1.0]])
-    found = stats.two_way_slope(gains, x)
+    found = stats.fit_two_way_slope(gains, x)
     n = gains.size
     assert found.slope == pytest.approx(slopes.mean())
-    assert found.by_seeds == pytest.approx(slopes.var(ddof=1) / 4 * (n - 1) / (n - 2))
-    low, high = found.interval(0.975)
+    assert found.seed_variance == pytest.approx(slopes.var(ddof=1) / 4 * (n - 1) / (n - 2))
+    low, high = found.compute_interval(0.975)
     error = math.sqrt(slopes.var(ddof=1) / 4 * (n - 1) / (n - 2))
     expected = scipy_stats.t.ppf(0.9875, 3) * error
-    assert found.by_images < found.by_both
+    assert found.image_variance < found.cell_variance
     assert (high - low) / 2 == pytest.approx(expected)
 
 
@@ -93,15 +93,15 @@ def test_equal_seeds_leave_the_doubt_of_the_images() -> None:
     """Two seeds that agree are one row: White's variance, by t of the images."""
     generator = np.random.default_rng(1)
     x, row = generator.random(25), generator.normal(size=25)
-    found = stats.two_way_slope([row, row], x)
+    found = stats.fit_two_way_slope([row, row], x)
     white = sm.OLS(row, sm.add_constant(x)).fit(
         cov_type="cluster", cov_kwds={"groups": np.arange(25)}
     )
     rows = (49 / 48) / (24 / 23)  # (n - 1) / (n - 2) with 50 gains and with 25
-    assert found.by_seeds == pytest.approx(0, abs=1e-25)
-    assert found.by_images == pytest.approx(white.bse[1] ** 2 * rows)
-    low, high = found.interval(0.95)
-    expected = scipy_stats.t.ppf(0.975, 24) * math.sqrt(found.by_images)
+    assert found.seed_variance == pytest.approx(0, abs=1e-25)
+    assert found.image_variance == pytest.approx(white.bse[1] ** 2 * rows)
+    low, high = found.compute_interval(0.95)
+    expected = scipy_stats.t.ppf(0.975, 24) * math.sqrt(found.image_variance)
     assert (high - low) / 2 == pytest.approx(expected)
 
 
@@ -119,8 +119,8 @@ def test_each_part_has_its_own_quantile(
     # The level at which z is 2 and t^2 of 2 degrees about 21: both are scaled out by the parts.
     level = 2 * float(scipy_stats.t.cdf(2, 10**9)) - 1
     scale = 10 / float(scipy_stats.t.ppf((1 + level) / 2, 2)) ** 2
-    found = Slope(1.0, 3, 10**9, scale * by_seeds, by_images, by_both)
-    low, high = found.interval(level)
+    found = TwoWaySlope(1.0, 3, 10**9, scale * by_seeds, by_images, by_both)
+    low, high = found.compute_interval(level)
     assert (low + high) / 2 == pytest.approx(1.0)
     assert (high - low) / 2 == pytest.approx(math.sqrt(square))
 
@@ -133,30 +133,30 @@ def test_the_interval_covers(seeds: int) -> None:
         covered = 0
         for _ in range(rounds):
             gains, x = simulated(generator, seeds, 400, kind)
-            low, high = stats.two_way_slope(gains, x).interval(0.95)
+            low, high = stats.fit_two_way_slope(gains, x).compute_interval(0.95)
             covered += low <= TRUE <= high
         assert 0.935 <= covered / rounds <= 0.99, kind
 
 
 def test_one_seed_has_a_slope_and_no_interval() -> None:
-    found = stats.two_way_slope([[1.0, 2.0, 3.0]], [0.0, 1.0, 2.0])
+    found = stats.fit_two_way_slope([[1.0, 2.0, 3.0]], [0.0, 1.0, 2.0])
     assert found.slope == pytest.approx(1.0)
     assert math.isnan(found.standard_error)
-    assert all(map(math.isnan, found.interval(0.95)))
+    assert all(map(math.isnan, found.compute_interval(0.95)))
 
 
 def test_without_any_spread_the_interval_is_a_point() -> None:
-    found = stats.two_way_slope(np.zeros((3, 4)), [0.0, 1.0, 2.0, 5.0])
-    assert found.interval(0.95) == (0.0, 0.0)
+    found = stats.fit_two_way_slope(np.zeros((3, 4)), [0.0, 1.0, 2.0, 5.0])
+    assert found.compute_interval(0.95) == (0.0, 0.0)
 
 
 def test_images_by_default_all_differ() -> None:
     gains, x = simulated(np.random.default_rng(2), 3, 9, KINDS[4])
     found, same, other = (
-        stats.two_way_slope(gains, x, images=images)
+        stats.fit_two_way_slope(gains, x, images=images)
         for images in (None, np.arange(9)[::-1], np.arange(9) // 3)
     )
-    assert found.by_images == pytest.approx(same.by_images)
+    assert found.image_variance == pytest.approx(same.image_variance)
     assert (found.images, other.images) == (9, 3)
 
 
@@ -176,10 +176,10 @@ def test_images_by_default_all_differ() -> None:
 )
 def test_what_has_no_slope_is_refused(gains: Any, covariate: Any, images: Any, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        stats.two_way_slope(gains, covariate, images=images)
+        stats.fit_two_way_slope(gains, covariate, images=images)
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0, math.nan])
 def test_a_level_that_is_none_is_refused(level: float) -> None:
     with pytest.raises(UsageError, match="`level` should be between 0 and 1"):
-        Slope(0.0, 3, 10, 1.0, 1.0, 1.0).interval(level)
+        TwoWaySlope(0.0, 3, 10, 1.0, 1.0, 1.0).compute_interval(level)

@@ -7,7 +7,7 @@ import pytest
 
 from foveal import stats
 from foveal.errors import UsageError
-from foveal.stats.variance import noise_variance
+from foveal.stats.variance import compute_noise_variance
 
 TINY = np.array([[1, 1, 0, 0], [1, 1, 1, 0]]), np.array([[1, 0, 0, 0], [1, 0, 0, 0]])
 
@@ -15,22 +15,24 @@ TINY = np.array([[1, 1, 0, 0], [1, 1, 1, 0]]), np.array([[1, 0, 0, 0], [1, 0, 0,
 def test_by_hand() -> None:
     # Runs: 1/2, 3/4 against 1/4, 1/4. Images: differences 0, 1, 1/2, 0, variance 11/48; the
     # seeds leave (0 + 0 + 1/2 + 0) / 4 / 2 = 1/16 in it.
-    found = stats.variance_split(*TINY)
-    assert found.seeds == pytest.approx(1 / 8)
-    assert found.images == pytest.approx(math.sqrt((11 / 48 - 1 / 16) / 4))
+    found = stats.split_variance(*TINY)
+    assert found.seed_error == pytest.approx(1 / 8)
+    assert found.image_error == pytest.approx(math.sqrt((11 / 48 - 1 / 16) / 4))
 
 
 def test_one_run_knows_nothing_of_seeds() -> None:
-    found = stats.variance_split(TINY[0][:1], TINY[1])
-    assert math.isnan(found.seeds)
-    assert found.images == pytest.approx(math.sqrt(1 / 4 / 4))  # of 0, 1, 0, 0, nothing taken off
+    found = stats.split_variance(TINY[0][:1], TINY[1])
+    assert math.isnan(found.seed_error)
+    assert found.image_error == pytest.approx(
+        math.sqrt(1 / 4 / 4)
+    )  # of 0, 1, 0, 0, nothing taken off
 
 
 def test_seeds_part_is_that_of_welch() -> None:
     generator = np.random.default_rng(0)
     a, b = generator.random((5, 300)) < 0.8, generator.random((3, 300)) < 0.7
-    expected = stats.welch(a.mean(axis=1), b.mean(axis=1)).standard_error
-    assert stats.variance_split(a, b).seeds == pytest.approx(expected, rel=1e-12)
+    expected = stats.run_welch_test(a.mean(axis=1), b.mean(axis=1)).standard_error
+    assert stats.split_variance(a, b).seed_error == pytest.approx(expected, rel=1e-12)
 
 
 def test_simulation_finds_the_truth() -> None:
@@ -42,8 +44,8 @@ def test_simulation_finds_the_truth() -> None:
         p, q = generator.beta(4, 1, images), generator.beta(4, 1, images)
         correct = generator.random((runs, images)) < p
         baseline_correct = generator.random((others, images)) < q
-        split = stats.variance_split(correct, baseline_correct)
-        found.append((split.seeds**2, split.images**2))
+        split = stats.split_variance(correct, baseline_correct)
+        found.append((split.seed_error**2, split.image_error**2))
     of_chance = 4 / 5 - 4 / 6  # E[p (1 - p)] of beta(4, 1), whose variance is 4 / 150
     expected = of_chance / images * (1 / runs + 1 / others), 2 * 4 / 150 / images
     assert np.mean(found, axis=0) == pytest.approx(expected, rel=0.06)
@@ -60,7 +62,7 @@ def test_what_moves_all_images_alike_is_no_noise_of_an_image() -> None:
         correct = generator.random((runs, images)) < p + better
         baseline_correct = generator.random((runs, images)) < q + other
         a, b = (arm.mean(axis=0) for arm in (correct, baseline_correct))
-        noise = sum(noise_variance(arm) for arm in (correct, baseline_correct))
+        noise = sum(compute_noise_variance(arm) for arm in (correct, baseline_correct))
         found.append(np.var(a - b, ddof=1) - noise)
     truth = 2 * 0.2**2 / 12  # of p - q; without the correction about -0.013 would be found
     assert np.mean(found) == pytest.approx(truth, abs=0.002)
@@ -68,9 +70,9 @@ def test_what_moves_all_images_alike_is_no_noise_of_an_image() -> None:
 
 def test_noise_beyond_the_variance_of_images_leaves_zero() -> None:
     anti = np.array([[1, 0], [0, 1]])
-    assert stats.variance_split(anti, anti).images == 0.0
+    assert stats.split_variance(anti, anti).image_error == 0.0
 
 
 def test_one_image_has_no_variance() -> None:
     with pytest.raises(UsageError, match="at least 2 images"):
-        stats.variance_split([[True], [False]], [[True], [True]])
+        stats.split_variance([[True], [False]], [[True], [True]])

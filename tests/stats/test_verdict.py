@@ -8,7 +8,7 @@ import pytest
 
 from foveal import stats
 from foveal.errors import UsageError
-from foveal.stats.verdict import decide
+from foveal.stats.verdict import apply_rule
 
 RESNET18 = [0.7636, 0.7594, 0.7638, 0.7603, 0.7637], [0.7620, 0.7655, 0.7623, 0.7626, 0.7616]
 MOBILENET = [0.7303, 0.7292, 0.7308, 0.7289, 0.7283], [0.7565, 0.7511, 0.7507, 0.7498, 0.7534]
@@ -16,21 +16,21 @@ MOBILENET = [0.7303, 0.7292, 0.7308, 0.7289, 0.7283], [0.7565, 0.7511, 0.7507, 0
 
 def test_published_resnet18() -> None:
     none, cbam = RESNET18
-    found = stats.compare(cbam, none, margin=0.003)
+    found = stats.compare_accuracies(cbam, none, margin=0.003)
     assert 100 * found.difference == pytest.approx(0.064, abs=1e-9)
     assert np.round(100 * np.array(found.interval), 3).tolist() == [-0.213, 0.341]
-    assert stats.welch(cbam, none).p_value == pytest.approx(0.604, abs=5e-4)
+    assert stats.run_welch_test(cbam, none).p_value == pytest.approx(0.604, abs=5e-4)
     assert found.verdict == "equivalent"
-    assert stats.compare(cbam, none, margin=0.002).verdict == "undecided"
+    assert stats.compare_accuracies(cbam, none, margin=0.002).verdict == "undecided"
 
 
 def test_published_mobilenet() -> None:
     none, cbam = MOBILENET
-    found = stats.compare(cbam, none)
+    found = stats.compare_accuracies(cbam, none)
     assert 100 * found.difference == pytest.approx(2.28, abs=1e-9)
     assert np.round(100 * np.array(found.interval), 3).tolist() == [1.951, 2.609]
     assert found.verdict == "better"
-    assert stats.compare(none, cbam).verdict == "worse"
+    assert stats.compare_accuracies(none, cbam).verdict == "worse"
 
 
 MARGIN = 0.005
@@ -53,17 +53,17 @@ MARGIN = 0.005
 def test_every_row_of_the_rule(
     shown: tuple[float, float], within: tuple[float, float], verdict: str, said: str
 ) -> None:
-    word, reason = decide(shown, within, MARGIN)
+    word, reason = apply_rule(shown, within, MARGIN)
     assert word == verdict
     assert said in reason
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_too_few_runs_decide_nothing(seeds: int) -> None:
-    found = stats.compare([0.9, 0.91][:seeds], [0.1, 0.11][:seeds])
+    found = stats.compare_accuracies([0.9, 0.91][:seeds], [0.1, 0.11][:seeds])
     assert found.verdict == "undecided"
     assert math.isnan(found.interval[0])
-    assert "per arm" in found.reason
+    assert "per variant" in found.reason
 
 
 def test_variants_share_the_error_rate() -> None:
@@ -71,20 +71,20 @@ def test_variants_share_the_error_rate() -> None:
     found = stats.compare_variants(values)
     assert [comparison.variant for comparison in found] == ["a", "b", "c", "d"]
     assert all(comparison.level == pytest.approx(1 - 0.05 / 4) for comparison in found)
-    expected = stats.welch(values["a"], values["none"]).interval(1 - 0.05 / 4)
+    expected = stats.run_welch_test(values["a"], values["none"]).compute_interval(1 - 0.05 / 4)
     assert found[0].interval == expected
-    assert "seeds per arm show" in found[0].reason
+    assert "seeds per variant show" in found[0].reason
 
 
 def test_runs_without_any_spread() -> None:
-    assert stats.compare([0.7] * 3, [0.7] * 3).verdict == "equivalent"
-    assert stats.compare([0.8] * 3, [0.7] * 3).verdict == "better"
+    assert stats.compare_accuracies([0.7] * 3, [0.7] * 3).verdict == "equivalent"
+    assert stats.compare_accuracies([0.8] * 3, [0.7] * 3).verdict == "better"
 
 
 @pytest.mark.parametrize("margin", [0.0, -0.1, 1.0])
 def test_margin_is_a_fraction(margin: float) -> None:
     with pytest.raises(UsageError, match="Parameter `margin` should be"):
-        stats.compare([0.7] * 3, [0.7] * 3, margin=margin)
+        stats.compare_accuracies([0.7] * 3, [0.7] * 3, margin=margin)
 
 
 NONE = [0.7, 0.701, 0.699]
@@ -96,8 +96,8 @@ def shifted(difference: float, spread: float) -> list[float]:
 
 SMALL = "which is under the margin"
 TABLE = [
-    ([0.9], [0.1], "undecided", ["one run per arm: this says nothing about the method"]),
-    ([0.9, 0.8], [0.1, 0.2], "undecided", ["two runs per arm are too few for an interval"]),
+    ([0.9], [0.1], "undecided", ["one run per variant says nothing about the method"]),
+    ([0.9, 0.8], [0.1, 0.2], "undecided", ["two runs per variant are too few for a useful interval"]),
     (shifted(0, 0.001), NONE, "equivalent", ["any difference is within the margin of 0.50 points"]),
     (shifted(0.003, 0.0003), NONE, "equivalent", ["a real difference, but smaller than the margin"]),
     (shifted(-0.003, 0.0003), NONE, "equivalent", ["a real difference, but smaller than the mar"]),
@@ -105,7 +105,7 @@ TABLE = [
     (shifted(0.006, 0.001), NONE, "better", ["by at least 0.37 points", SMALL]),
     (shifted(-0.02, 0.001), NONE, "worse", ["by at least 1.77 points"]),
     (shifted(-0.006, 0.001), NONE, "worse", ["by at least 0.37 points", SMALL]),
-    (shifted(0.003, 0.005), NONE, "undecided", ["anywhere from ", "3 seeds per arm show "]),
+    (shifted(0.003, 0.005), NONE, "undecided", ["anywhere from ", "3 seeds per variant show "]),
 ]  # fmt: skip
 
 
@@ -113,51 +113,54 @@ TABLE = [
 def test_every_row_of_the_table(
     values: list[float], baseline: list[float], verdict: str, said: list[str]
 ) -> None:
-    found = stats.compare(values, baseline)
+    found = stats.compare_accuracies(values, baseline)
     assert found.verdict == verdict
     assert [part for part in said if part not in found.reason] == []
     assert (SMALL in found.reason) == (SMALL in said)
 
 
 def test_undecided_says_what_the_design_sees_and_what_would_settle_it() -> None:
-    found = stats.compare(shifted(0.003, 0.005), NONE, comparisons=2)
+    found = stats.compare_accuracies(shifted(0.003, 0.005), NONE, comparisons=2)
     sd = math.sqrt((0.005**2 + 0.001**2) / 2)
-    assert found.detectable is not None
-    assert found.seeds_to_settle is not None
-    seen = stats.power(found.detectable, sd=sd, seeds=3, alpha=0.025)
+    assert found.detectable_difference is not None
+    assert found.seeds_needed is not None
+    seen = stats.compute_power(found.detectable_difference, sd=sd, seeds=3, alpha=0.025)
     assert seen == pytest.approx(0.8, abs=1e-6)
-    settled = stats.power(MARGIN, sd=sd, seeds=found.seeds_to_settle, alpha=0.025)
-    assert settled >= 0.8 > stats.power(MARGIN, sd=sd, seeds=found.seeds_to_settle - 1, alpha=0.025)
+    settled = stats.compute_power(MARGIN, sd=sd, seeds=found.seeds_needed, alpha=0.025)
     assert (
-        f"3 seeds per arm show a difference of {100 * found.detectable:.2f} points in 4 of 5 studies"
-        in found.reason
+        settled
+        >= 0.8
+        > stats.compute_power(MARGIN, sd=sd, seeds=found.seeds_needed - 1, alpha=0.025)
     )
-    assert f"and {found.seeds_to_settle} would show one of 0.50" in found.reason
+    points = f"{100 * found.detectable_difference:.2f} points"
+    assert f"3 seeds per variant show a difference of {points} in 4 of 5 studies" in found.reason
+    assert f"and {found.seeds_needed} would show one of 0.50" in found.reason
 
 
 def test_more_seeds_than_anyone_trains_are_not_counted() -> None:
     assert (
-        "and 100000 or more would show" in stats.compare([0.1, 0.5, 0.9], NONE, margin=1e-5).reason
+        "and 100000 or more would show"
+        in stats.compare_accuracies([0.1, 0.5, 0.9], NONE, margin=1e-5).reason
     )
 
 
 @pytest.mark.parametrize("runs", [1, 2])
 def test_too_few_runs_have_no_number_that_claims_something(runs: int) -> None:
-    found = stats.compare([0.9, 0.91][:runs], [0.1, 0.11][:runs])
+    found = stats.compare_accuracies([0.9, 0.91][:runs], [0.1, 0.11][:runs])
     assert all(math.isnan(end) for end in found.interval + found.equivalence_interval)
-    assert (found.detectable, found.seeds_to_settle) == (None, None)
+    assert (found.detectable_difference, found.seeds_needed) == (None, None)
     assert not any(character.isdigit() for character in found.reason)
 
 
 def test_few_runs_in_one_arm_only() -> None:
-    assert stats.compare([0.9], NONE).reason.startswith("one run in one of the arms")
-    assert stats.compare(NONE, [0.9, 0.8]).reason.startswith("two runs in one of the arms")
+    assert stats.compare_accuracies([0.9], NONE).reason.startswith("one run of the variant")
+    assert stats.compare_accuracies(NONE, [0.9, 0.8]).reason.startswith("two runs of the baseline")
 
 
 @pytest.mark.parametrize("arms", [([], NONE), (NONE, [])])
 def test_no_run_is_refused(arms: tuple[list[float], list[float]]) -> None:
     with pytest.raises(UsageError, match="at least one run each"):
-        stats.compare(*arms)
+        stats.compare_accuracies(*arms)
 
 
 BoolArray = npt.NDArray[np.bool_]
@@ -174,7 +177,7 @@ def discordant(only_variant: int, only_baseline: int) -> tuple[BoolArray, BoolAr
 def one_run(only_variant: int, only_baseline: int, comparisons: int = 1) -> stats.Comparison:
     correct, baseline_correct = discordant(only_variant, only_baseline)
     values, baseline = list(correct.mean(axis=1)), list(baseline_correct.mean(axis=1))
-    return stats.compare(
+    return stats.compare_accuracies(
         values, baseline, comparisons=comparisons, correct=correct, baseline_correct=baseline_correct
     )  # fmt: skip
 
@@ -194,13 +197,13 @@ def test_one_run_says_whether_two_networks_differ(
 ) -> None:
     found = one_run(*counts, comparisons=comparisons)
     assert found.reason == (
-        "one run per arm: this says nothing about the method; McNemar on the shared images: "
-        f"{counts[0]} right only here, {counts[1]} right only in the baseline, {p}, "
+        "one run per variant says nothing about the method; McNemar's test on the shared images: "
+        f"{counts[0]} classified correctly only by the variant, {counts[1]} only by the baseline, {p}, "
         f"so these two networks {ending}"
     )
     assert found.verdict == "undecided"
-    assert found.mcnemar == stats.mcnemar(*(arm[0] for arm in discordant(*counts)))
-    assert (found.split, found.bootstrap) == (None, None)
+    assert found.mcnemar == stats.run_mcnemar_test(*(arm[0] for arm in discordant(*counts)))
+    assert (found.variance_split, found.bootstrap_standard_error) == (None, None)
 
 
 def drawn(seed: int, runs: int, images: int = 500) -> BoolArray:
@@ -211,34 +214,38 @@ def drawn(seed: int, runs: int, images: int = 500) -> BoolArray:
 def test_images_stand_beside_the_verdict_and_do_not_move_it(runs: int) -> None:
     correct, baseline_correct = drawn(0, runs), drawn(1, runs)
     values, baseline = list(correct.mean(axis=1)), list(baseline_correct.mean(axis=1))
-    plain = stats.compare(values, baseline)
-    found = stats.compare(values, baseline, correct=correct, baseline_correct=baseline_correct)
+    plain = stats.compare_accuracies(values, baseline)
+    found = stats.compare_accuracies(
+        values, baseline, correct=correct, baseline_correct=baseline_correct
+    )
     assert (found.verdict, found.reason, found.level) == (plain.verdict, plain.reason, plain.level)
     assert found.mcnemar is None
-    assert found.split == stats.variance_split(correct, baseline_correct)
-    assert (found.bootstrap is None) == (runs < 3)
+    assert found.variance_split == stats.split_variance(correct, baseline_correct)
+    assert (found.bootstrap_standard_error is None) == (runs < 3)
 
 
 def test_bootstrap_is_that_of_seeds_and_images() -> None:
     correct, baseline_correct = drawn(0, 4), drawn(1, 4)
     values, baseline = list(correct.mean(axis=1)), list(baseline_correct.mean(axis=1))
     found, again, other = (
-        stats.compare(values, baseline, comparisons=4, correct=correct,
+        stats.compare_accuracies(values, baseline, comparisons=4, correct=correct,
             baseline_correct=baseline_correct, generator=generator)
         for generator in (None, None, np.random.default_rng(1))
     )  # fmt: skip
-    expected = stats.two_way_bootstrap(
+    expected = stats.run_two_way_bootstrap(
         correct, baseline_correct, generator=np.random.default_rng(0), level=1 - 0.05 / 4
     )
-    assert found.bootstrap == again.bootstrap == expected.standard_error
-    assert other.bootstrap != found.bootstrap
+    assert (
+        found.bootstrap_standard_error == again.bootstrap_standard_error == expected.standard_error
+    )
+    assert other.bootstrap_standard_error != found.bootstrap_standard_error
 
 
 def test_correctness_of_other_runs_is_refused() -> None:
     with pytest.raises(UsageError, match=r"`correct` should be of shape \(3, images\)"):
-        stats.compare(NONE, NONE, correct=drawn(0, 2), baseline_correct=drawn(1, 3))
+        stats.compare_accuracies(NONE, NONE, correct=drawn(0, 2), baseline_correct=drawn(1, 3))
     with pytest.raises(UsageError, match=r"`baseline_correct` should be of shape \(3, images\)"):
-        stats.compare(NONE, NONE, correct=drawn(0, 3), baseline_correct=drawn(1, 4))
+        stats.compare_accuracies(NONE, NONE, correct=drawn(0, 3), baseline_correct=drawn(1, 4))
 
 
 def test_variants_have_their_own_correctness() -> None:
@@ -246,9 +253,9 @@ def test_variants_have_their_own_correctness() -> None:
     accuracies = {name: list(arm.mean(axis=1)) for name, arm in arms.items()}
     known = {name: arms[name] for name in ("none", "b", "c")}
     a, b, c = stats.compare_variants(accuracies, correctness=known)
-    assert (a.split, a.bootstrap) == (None, None)
-    assert c.split == stats.variance_split(arms["c"], arms["none"])
-    assert b.bootstrap != c.bootstrap
+    assert (a.variance_split, a.bootstrap_standard_error) == (None, None)
+    assert c.variance_split == stats.split_variance(arms["c"], arms["none"])
+    assert b.bootstrap_standard_error != c.bootstrap_standard_error
     alone = {name: accuracies[name] for name in ("none", "c")}
     (same,) = stats.compare_variants(alone, correctness=known, comparisons=3)
     assert same == c
@@ -256,19 +263,19 @@ def test_variants_have_their_own_correctness() -> None:
 
 def test_a_comparison_needs_others_to_share_with() -> None:
     with pytest.raises(UsageError, match="Parameter `comparisons` should be at least 1"):
-        stats.compare(NONE, NONE, comparisons=0)
+        stats.compare_accuracies(NONE, NONE, comparisons=0)
 
 
 @pytest.mark.parametrize(("planned", "again"), [(None, False), (3, True), (5, False), (6, False)])
 def test_more_seeds_than_planned_are_said(planned: int | None, again: bool) -> None:
     none, cbam = RESNET18
-    plain = stats.compare(cbam, none)
-    (found,) = stats.compare_variants({"none": none, "cbam": cbam}, planned=planned)
-    assert found.looked_again == again
-    assert found.planned == planned
+    plain = stats.compare_accuracies(cbam, none)
+    (found,) = stats.compare_variants({"none": none, "cbam": cbam}, planned_seeds=planned)
+    assert found.exceeds_planned_seeds == again
+    assert found.planned_seeds == planned
     assert (found.verdict, found.interval) == (plain.verdict, plain.interval)
     clause = (
-        "; planned for 3 seeds and shown at 5: adding seeds until something shows raises the rate of "
-        "false alarms, from 5 % to as much as 21 % for one who looks after each seed from 3 to 20"
+        "; planned for 3 seeds and evaluated at 5: adding seeds until a difference shows raises the rate of "
+        "false positives from 5 % to as much as 21 % if the result is checked after each seed from 3 to 20"
     )
     assert found.reason == plain.reason + clause * again

@@ -13,19 +13,19 @@ from foveal import stats
 def test_interval_is_that_of_scipy_and_statsmodels(sizes: tuple[int, int], level: float) -> None:
     generator = np.random.default_rng(sum(sizes))
     a, b = generator.normal(0.8, 0.01, sizes[0]), generator.normal(0.79, 0.004, sizes[1])
-    found = stats.welch(a, b)
+    found = stats.run_welch_test(a, b)
     theirs = scipy_stats.ttest_ind(a, b, equal_var=False)
     assert found.p_value == pytest.approx(theirs.pvalue, rel=1e-6)
-    assert found.interval(level) == pytest.approx(
+    assert found.compute_interval(level) == pytest.approx(
         tuple(theirs.confidence_interval(level)), rel=1e-6
     )
     compared = CompareMeans(DescrStatsW(a), DescrStatsW(b))
     expected = compared.tconfint_diff(alpha=1 - level, usevar="unequal")
-    assert found.interval(level) == pytest.approx(expected, rel=1e-6)
+    assert found.compute_interval(level) == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize(("apart", "p_value"), [(0.0, 1.0), (0.5, 0.0)])
 def test_without_spread_the_interval_is_a_point(apart: float, p_value: float) -> None:
-    found = stats.welch([0.25 + apart] * 3, [0.25] * 4)
-    assert found.interval(0.95) == (apart, apart)
+    found = stats.run_welch_test([0.25 + apart] * 3, [0.25] * 4)
+    assert found.compute_interval(0.95) == (apart, apart)
     assert found.p_value == p_value

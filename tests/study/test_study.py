@@ -57,7 +57,7 @@ def test_comparison_is_that_of_stats(unbroken: Path) -> None:
         for variant in ("none", "channel")
     }
     expected = stats.compare_variants(
-        accuracies, correctness=record.correctness(), planned=2, comparisons=1
+        accuracies, correctness=record.correctness(), planned_seeds=2, comparisons=1
     )
     assert repr(compare_with_baseline(record)) == repr(expected)
 

@@ -1,4 +1,4 @@
-"""What each variant of a study costs, as its record holds it."""
+"""Cost of each variant of a study, read from its record."""
 
 from __future__ import annotations
 

@@ -102,9 +102,9 @@ class ComparisonOutput(Output):
     """Welch interval that is compared with the margin (two one-sided tests)."""
     margin: float
     """Differences smaller than the margin count as equivalent."""
-    detectable: float | None
+    detectable_difference: float | None
     """Smallest difference that this design detects with power 0.8."""
-    seeds_to_settle: int | None
+    seeds_needed: int | None
     """Seeds per variant that detect a difference as large as the margin with power 0.8."""
     standard_error_seeds: float | None
     """Seed uncertainty: standard error of the difference due to the seeds."""
@@ -176,8 +176,8 @@ def run_outputs(record: StudyRecord) -> list[RunOutput]:
 
 def comparison_output(cell: str, comparison: Comparison) -> ComparisonOutput:
     """Return the output of one comparison, with None for values that do not exist."""
-    test, split = comparison.mcnemar, comparison.split
-    planned = comparison.planned
+    test, split = comparison.mcnemar, comparison.variance_split
+    planned = comparison.planned_seeds
     return ComparisonOutput(
         cell=cell,
         variant=comparison.variant,
@@ -185,7 +185,7 @@ def comparison_output(cell: str, comparison: Comparison) -> ComparisonOutput:
         reason=comparison.reason,
         seeds=comparison.seeds,
         planned_seeds=comparison.seeds if planned is None else planned,
-        exceeds_planned_seeds=comparison.looked_again,
+        exceeds_planned_seeds=comparison.exceeds_planned_seeds,
         mean=comparison.mean,
         sd=nan_to_none(comparison.sd),
         difference=comparison.difference,
@@ -193,11 +193,11 @@ def comparison_output(cell: str, comparison: Comparison) -> ComparisonOutput:
         level=comparison.level,
         equivalence_interval=interval_or_none(comparison.equivalence_interval),
         margin=comparison.margin,
-        detectable=comparison.detectable,
-        seeds_to_settle=comparison.seeds_to_settle,
-        standard_error_seeds=nan_to_none(split.seeds) if split else None,
-        standard_error_images=nan_to_none(split.images) if split else None,
-        standard_error_both=comparison.bootstrap,
+        detectable_difference=comparison.detectable_difference,
+        seeds_needed=comparison.seeds_needed,
+        standard_error_seeds=nan_to_none(split.seed_error) if split else None,
+        standard_error_images=nan_to_none(split.image_error) if split else None,
+        standard_error_both=comparison.bootstrap_standard_error,
         mcnemar=McNemarOutput(
             only_variant=test.only_variant,
             only_baseline=test.only_baseline,

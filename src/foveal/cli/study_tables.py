@@ -123,12 +123,12 @@ def uncertainty_sentence(comparison: Comparison) -> str:
 
     The verdict uses the seed uncertainty only: it is about other seeds on the same test images.
     """
-    split = comparison.split
-    if split is None or math.isnan(split.seeds):
+    split = comparison.variance_split
+    if split is None or math.isnan(split.seed_error):
         return ""
     return (
-        f" [dim]Standard error {100 * split.seeds:.2f} points from the seeds, "
-        f"{100 * split.images:.2f} more from the test images.[/]"
+        f" [dim]Standard error {100 * split.seed_error:.2f} points from the seeds, "
+        f"{100 * split.image_error:.2f} more from the test images.[/]"
     )
 
 

@@ -43,7 +43,7 @@ class Layer:
     uncounted: dict[str, int]
     is_function: bool = False
     is_leaf: bool = False
-    """Whether this is a function, or a module without children other than an identity."""
+    """True for a function and for a module without children other than an identity."""
     shared_with: str | None = None
     """Name under which the same module, or one of its parameters, is counted."""
 

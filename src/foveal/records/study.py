@@ -68,7 +68,7 @@ class StudyRecord:
             "correctness": self.correctness(),
             "margin": self.design.margin / 100,
             "comparisons": self.design.comparisons,
-            "planned": self.design.planned_seeds,
+            "planned_seeds": self.design.planned_seeds,
         }
 
     def correctness(self) -> dict[str, npt.NDArray[np.bool_]]:

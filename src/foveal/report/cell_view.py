@@ -59,7 +59,7 @@ class Part:
     @property
     def has_intervals(self) -> bool:
         """Whether there are seeds enough for an interval of any difference."""
-        return any(comparison.detectable is not None for comparison in self.comparisons)
+        return any(comparison.detectable_difference is not None for comparison in self.comparisons)
 
     @property
     def baseline(self) -> VariantRuns | None:

@@ -131,7 +131,7 @@ def found_cells(arm: VariantRuns) -> list[str]:
     found = arm.comparison
     if found is None:
         return [ABSENT, "baseline" if arm.variant == BASELINE else ABSENT]
-    ends = "" if found.detectable is None else f"\n{format_interval(found.interval)}"
+    ends = "" if found.detectable_difference is None else f"\n{format_interval(found.interval)}"
     return [f"{format_points(found.difference)}{ends}", found.verdict]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from foveal.analysis.variant_runs import VariantRuns
 from foveal.records import StudyRecord
 from foveal.report.cell_view import Part
-from foveal.stats import FEWEST_SEEDS
+from foveal.stats import MIN_SEEDS
 from foveal.text_format import format_count
 from foveal.variant_names import BASELINE
 
@@ -52,11 +52,11 @@ def missing_verdicts(arms: Sequence[VariantRuns]) -> list[str]:
         ]
     if len(arms) == 1:
         return [f"There is nothing to compare: only {BASELINE} has finished runs."]
-    few = [arm.variant for arm in arms if len(arm.runs) < FEWEST_SEEDS]
+    few = [arm.variant for arm in arms if len(arm.runs) < MIN_SEEDS]
     if few:
         return [
-            f"No interval without {FEWEST_SEEDS} seeds in both arms; fewer have: {', '.join(few)}. "
-            f"Train more with --seeds {FEWEST_SEEDS}."
+            f"No interval without {MIN_SEEDS} seeds in both arms; fewer have: {', '.join(few)}. "
+            f"Train more with --seeds {MIN_SEEDS}."
         ]
     return []
 

@@ -1,23 +1,25 @@
-"""How far a difference of accuracies moves with other seeds and other test images."""
+"""Two-way bootstrap: variation of a difference of accuracies over seeds and test images."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from foveal.errors import bad_parameter
-from foveal.stats.correctness import BoolArray, same_images
+from foveal.stats.correctness import BoolArray, check_correctness
+from foveal.validation import require_between
 
 FloatArray = npt.NDArray[np.float64]
-CELLS = 1_000_000  # resamples times images that are held at once: some 30 MB
+MAX_WEIGHTS: Final = 1_000_000  # resamples times images in memory at once, about 30 MB
 
 
 @dataclass(frozen=True, eq=False)
-class Bootstrap:
-    """Difference of means, its percentile interval and its standard error, from `draws` (R,)."""
+class BootstrapResult:
+    """Difference of means with the percentile interval and the standard error of its `draws` (R,)."""
 
     difference: float
     interval: tuple[float, float]
@@ -25,58 +27,63 @@ class Bootstrap:
     draws: FloatArray
 
 
-def two_way_bootstrap(
+def run_two_way_bootstrap(
     correct: npt.ArrayLike,
     baseline_correct: npt.ArrayLike,
     *,
     generator: np.random.Generator,
     resamples: int = 1000,
     level: float = 0.95,
-) -> Bootstrap:
-    """Resample seeds and images of correctness (S, N) and (S', N), and return how the difference moves.
+) -> BootstrapResult:
+    """Resample the seeds and images of correctness (S, N) and (S', N), and return the differences.
 
-    Each draw takes S seeds and S' seeds, an arm apart from the other, and the same N images for both,
-    all with replacement (Owen 2007, "The pigeonhole bootstrap"). The interval lies between the
-    (1 - level) / 2 and (1 + level) / 2 quantiles of the draws.
+    Each draw takes S seeds of the variant and S' seeds of the baseline independently, and the same N images
+    for both, all with replacement (Owen 2007, "The pigeonhole bootstrap"). The interval has the
+    (1 - level) / 2 and (1 + level) / 2 quantiles of the draws as its ends.
 
-    It shows a spread and decides nothing: few seeds make their part too small, as sqrt((S - 1) / S),
-    and what is one run's and one image's own counts up to three times.
+    The result describes variation and decides nothing: with few seeds their part is too small by
+    sqrt((S - 1) / S), and noise of a single run on a single image counts up to three times.
 
     >>> runs = np.eye(4, dtype=bool)
-    >>> two_way_bootstrap(runs, ~runs, generator=np.random.default_rng(0)).difference
+    >>> run_two_way_bootstrap(runs, ~runs, generator=np.random.default_rng(0)).difference
     -0.5
     """
-    arm, baseline = same_images(correct, baseline_correct)
+    variant, baseline = check_correctness(correct, baseline_correct)
     if resamples < 2:
         raise bad_parameter("resamples", "at least 2", resamples)
-    if not 0 < level < 1:
-        raise bad_parameter("level", "between 0 and 1", level)
-    draws = np.concatenate(list(chunks(arm, baseline, generator, resamples)))
+    require_between("level", level, 0, 1)
+    draws = np.concatenate(list(iterate_draws(variant, baseline, generator, resamples)))
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    difference = float(arm.mean() - baseline.mean())
-    return Bootstrap(difference, (float(low), float(high)), float(draws.std(ddof=1)), draws)
+    difference = float(variant.mean() - baseline.mean())
+    return BootstrapResult(difference, (float(low), float(high)), float(draws.std(ddof=1)), draws)
 
 
-def chunks(
-    arm: BoolArray, baseline: BoolArray, generator: np.random.Generator, resamples: int
+def iterate_draws(
+    variant: BoolArray, baseline: BoolArray, generator: np.random.Generator, resamples: int
 ) -> Iterator[FloatArray]:
-    """Yield the draws in parts that fit in memory."""
-    size = max(1, CELLS // arm.shape[1])
-    for start in range(0, resamples, size):
-        count = min(size, resamples - start)
-        images = shares(generator, arm.shape[1], count)  # (R, N)
-        yield means(arm, images, generator) - means(baseline, images, generator)
+    """Yield the drawn differences in chunks that fit in memory."""
+    chunk_size = max(1, MAX_WEIGHTS // variant.shape[1])
+    for start in range(0, resamples, chunk_size):
+        count = min(chunk_size, resamples - start)
+        image_weights = draw_weights(generator, variant.shape[1], count)  # (R, N)
+        yield (
+            draw_accuracies(variant, image_weights, generator)
+            - draw_accuracies(baseline, image_weights, generator)
+        )
 
 
-def means(arm: BoolArray, images: FloatArray, generator: np.random.Generator) -> FloatArray:
-    """Return an arm's accuracy (R,) in each draw: of resampled seeds on the images given (R, N)."""
-    by_seed = images @ arm.T.astype(np.float64)  # (R, S)
-    return np.asarray((by_seed * shares(generator, len(arm), len(images))).sum(axis=1))
+def draw_accuracies(
+    correct: BoolArray, image_weights: FloatArray, generator: np.random.Generator
+) -> FloatArray:
+    """Return the accuracy (R,) of resampled seeds on images with the weights (R, N)."""
+    accuracies = image_weights @ correct.T.astype(np.float64)  # (R, S)
+    seed_weights = draw_weights(generator, len(correct), len(image_weights))
+    return np.asarray((accuracies * seed_weights).sum(axis=1))
 
 
-def shares(generator: np.random.Generator, size: int, resamples: int) -> FloatArray:
-    """Return how often each of `size` things is drawn in `size` draws, over `size`: (R, size)."""
+def draw_weights(generator: np.random.Generator, size: int, resamples: int) -> FloatArray:
+    """Return the share of each of `size` items among `size` draws with replacement, (R, size)."""
     picks = generator.integers(size, size=(resamples, size))
-    picks += size * np.arange(resamples)[:, None]  # one range of bins a resample
+    picks += size * np.arange(resamples)[:, None]  # separate bins for each resample
     counts = np.bincount(picks.ravel(), minlength=resamples * size)
     return counts.reshape(resamples, size) / size

@@ -1,29 +1,30 @@
-"""What one comparison with the baseline found."""
+"""Comparison of one variant with the baseline: estimates, intervals, verdict and reason."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
-from foveal.stats.mcnemar import McNemar
+from foveal.stats.mcnemar import McNemarTest
 from foveal.stats.variance import VarianceSplit
 
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
-FEWEST_SEEDS = 3
+MIN_SEEDS: Final = 3
+"""Runs per variant without which there is no interval."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One variant against the baseline; fractions of 1, not points.
+    """One variant compared with the baseline; accuracies and differences are fractions of 1, not points.
 
-    `seeds` are those of the smaller arm and `most_seeds` those of the larger one. `interval` is D's
-    and `equivalence_interval` E's; both are NaN below three seeds per arm. `detectable` is the
-    smallest difference that this design shows with power 0.8, and `seeds_to_settle` the seeds per
-    arm that show a difference as large as the margin.
+    `seeds` is the smaller number of runs of the two, and `max_seeds` the larger one. `interval` and
+    `equivalence_interval` are the intervals D and E of `foveal.stats.verdict`; both are NaN below three runs.
+    `detectable_difference` is the smallest difference that this design detects with power 0.8, and
+    `seeds_needed` the seeds per variant that detect a difference as large as the margin.
 
-    Where it is known which images each run got right: `mcnemar` for one run per arm, `split` from
-    two on, and from three on `bootstrap`, the standard error over seeds and images together. It is a
-    spread and no interval, so that no second one stands beside the one that decides.
+    If the correctness per image is known: `mcnemar` for one run each, `variance_split` from two on, and from
+    three on `bootstrap_standard_error`, over seeds and images together. The latter is not an interval, so
+    that only one interval is shown, which is the one that decides.
     """
 
     variant: str
@@ -37,15 +38,16 @@ class Comparison:
     margin: float
     verdict: Verdict
     reason: str
-    detectable: float | None = None
-    seeds_to_settle: int | None = None
-    mcnemar: McNemar | None = None
-    split: VarianceSplit | None = None
-    bootstrap: float | None = None
-    planned: int | None = None
-    most_seeds: int = 0
+    detectable_difference: float | None = None
+    seeds_needed: int | None = None
+    mcnemar: McNemarTest | None = None
+    variance_split: VarianceSplit | None = None
+    bootstrap_standard_error: float | None = None
+    planned_seeds: int | None = None
+    max_seeds: int = 0
 
     @property
-    def looked_again(self) -> bool:
-        """Whether an arm has more seeds than the study was planned for."""
-        return self.planned is not None and max(self.seeds, self.most_seeds) > self.planned
+    def exceeds_planned_seeds(self) -> bool:
+        """True if the variant or the baseline has more seeds than the study was planned for."""
+        largest = max(self.seeds, self.max_seeds)
+        return self.planned_seeds is not None and largest > self.planned_seeds

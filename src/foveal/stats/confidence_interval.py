@@ -1,4 +1,4 @@
-"""The interval of one mean, beside it; it decides nothing."""
+"""Confidence interval of a single mean."""
 
 from __future__ import annotations
 
@@ -8,23 +8,21 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
-from foveal.errors import bad_parameter
+from foveal.validation import require_between
 
 
-def mean_interval(values: npt.ArrayLike, *, level: float = 0.95) -> tuple[float, float]:
-    """Return Student's two-sided interval of the mean; of fewer than two values it is NaN.
+def compute_mean_interval(values: npt.ArrayLike, *, level: float = 0.95) -> tuple[float, float]:
+    """Return Student's two-sided interval of the mean; NaN for fewer than two values.
 
-    Two variants are not compared by it: whether two such intervals overlap says less than the interval
-    of the difference.
+    Do not compare variants by it: two overlapping intervals say less than the interval of the difference.
 
-    >>> tuple(round(end, 3) for end in mean_interval([1.0, 2.0, 3.0]))
+    >>> tuple(round(end, 3) for end in compute_mean_interval([1.0, 2.0, 3.0]))
     (-0.484, 4.484)
     """
-    if not 0 < level < 1:
-        raise bad_parameter("level", "between 0 and 1", level)
+    require_between("level", level, 0, 1)
     array = np.asarray(values, dtype=np.float64)
     if array.size < 2:
         return math.nan, math.nan
-    half = float(stdtrit(array.size - 1, (1 + level) / 2)) * float(array.std(ddof=1))
-    half /= math.sqrt(array.size)
-    return float(array.mean()) - half, float(array.mean()) + half
+    half_width = float(stdtrit(array.size - 1, (1 + level) / 2)) * float(array.std(ddof=1))
+    half_width /= math.sqrt(array.size)
+    return float(array.mean()) - half_width, float(array.mean()) + half_width

@@ -1,4 +1,4 @@
-"""Which images each run got right: the arrays that McNemar, the bootstrap and the split start from."""
+"""Correctness arrays: which images each run classifies correctly."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from foveal.errors import bad_parameter
 BoolArray = npt.NDArray[np.bool_]
 
 
-def same_images(
+def check_correctness(
     correct: npt.ArrayLike, baseline_correct: npt.ArrayLike, *, dimensions: int = 2
 ) -> tuple[BoolArray, BoolArray]:
-    """Return both as arrays of bool whose last axis runs over the same images, at least one.
+    """Return both arrays as bool, with the same images along their last axis.
 
-    >>> a, b = same_images([[True, False]], [[True, True], [False, True]])
+    Raises:
+        UsageError: an array is empty or has the wrong number of dimensions, or the images differ in number.
+
+    >>> a, b = check_correctness([[True, False]], [[True, True], [False, True]])
     >>> a.shape, b.shape
     ((1, 2), (2, 2))
     """

@@ -1,4 +1,4 @@
-"""What the test images, which all runs share, add to a comparison of runs."""
+"""Test-set uncertainty of a comparison, from the correctness of each run on each image."""
 
 from __future__ import annotations
 
@@ -7,48 +7,52 @@ from dataclasses import replace
 import numpy as np
 
 from foveal.errors import bad_parameter
-from foveal.stats.bootstrap import two_way_bootstrap
-from foveal.stats.comparison import FEWEST_SEEDS, Comparison
+from foveal.stats.bootstrap import run_two_way_bootstrap
+from foveal.stats.comparison import MIN_SEEDS, Comparison
 from foveal.stats.correctness import BoolArray
-from foveal.stats.mcnemar import McNemar, mcnemar
-from foveal.stats.variance import variance_split
+from foveal.stats.mcnemar import McNemarTest, run_mcnemar_test
+from foveal.stats.variance import split_variance
 
 
-def check_runs(name: str, correct: BoolArray, runs: int) -> None:
-    """Refuse correctness that is not of these runs."""
+def check_run_count(name: str, correct: BoolArray, runs: int) -> None:
+    """Raise a `UsageError` if an array of correctness does not have one row per run."""
     if len(correct) != runs:
         raise bad_parameter(name, f"of shape ({runs}, images), a row a run", correct.shape)
 
 
-def beside(
+def with_image_uncertainty(
     comparison: Comparison,
     correct: BoolArray,
     baseline_correct: BoolArray,
     generator: np.random.Generator,
 ) -> Comparison:
-    """Add what the images say of the doubt; the verdict stays."""
+    """Return the comparison with its test-set uncertainty; the verdict does not change."""
     if len(correct) == len(baseline_correct) == 1:
-        found = mcnemar(correct[0], baseline_correct[0])
-        reason = f"{comparison.reason}; {on_shared_images(found, alpha=1 - comparison.level)}"
-        return replace(comparison, mcnemar=found, reason=reason)
+        test = run_mcnemar_test(correct[0], baseline_correct[0])
+        reason = f"{comparison.reason}; {describe_mcnemar_test(test, alpha=1 - comparison.level)}"
+        return replace(comparison, mcnemar=test, reason=reason)
     if comparison.seeds < 2:
         return comparison
-    split = variance_split(correct, baseline_correct)
-    if comparison.seeds < FEWEST_SEEDS:
-        return replace(comparison, split=split)
-    drawn = two_way_bootstrap(correct, baseline_correct, generator=generator)
-    return replace(comparison, split=split, bootstrap=drawn.standard_error)
+    variance_split = split_variance(correct, baseline_correct)
+    if comparison.seeds < MIN_SEEDS:
+        return replace(comparison, variance_split=variance_split)
+    bootstrap = run_two_way_bootstrap(correct, baseline_correct, generator=generator)
+    return replace(
+        comparison,
+        variance_split=variance_split,
+        bootstrap_standard_error=bootstrap.standard_error,
+    )
 
 
-def on_shared_images(found: McNemar, *, alpha: float) -> str:
-    """Say what McNemar's test says, which is about two networks.
+def describe_mcnemar_test(test: McNemarTest, *, alpha: float) -> str:
+    """Return the result of McNemar's test, which compares two networks, as a clause.
 
-    >>> on_shared_images(McNemar(41, 30, 0.2354), alpha=0.05)[-52:]
+    >>> describe_mcnemar_test(McNemarTest(41, 30, 0.2354), alpha=0.05)[-53:]
     'p = 0.24, so these two networks cannot be told apart'
     """
-    p = f"p = {found.p_value:.2g}" if found.p_value >= 0.001 else "p < 0.001"
-    differ = "differ" if found.p_value < alpha else "cannot be told apart"
+    p = f"p = {test.p_value:.2g}" if test.p_value >= 0.001 else "p < 0.001"
+    result = "differ" if test.p_value < alpha else "cannot be told apart"
     return (
-        f"McNemar on the shared images: {found.only_variant} right only here, "
-        f"{found.only_baseline} right only in the baseline, {p}, so these two networks {differ}"
+        f"McNemar's test on the shared images: {test.only_variant} classified correctly only by the variant, "
+        f"{test.only_baseline} only by the baseline, {p}, so these two networks {result}"
     )

@@ -1,4 +1,4 @@
-"""Whether two networks differ on the images that both were shown (McNemar 1947)."""
+"""Exact McNemar test of two networks on the same images (McNemar 1947)."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from dataclasses import dataclass
 import numpy.typing as npt
 from scipy.special import bdtr
 
-from foveal.stats.correctness import same_images
+from foveal.stats.correctness import check_correctness
 
 
 @dataclass(frozen=True)
-class McNemar:
-    """Images that only one of the two networks gets right, and the two-sided exact p-value."""
+class McNemarTest:
+    """Numbers of images that only one of two networks classifies correctly, and the exact two-sided p-value."""
 
     only_variant: int
     only_baseline: int
     p_value: float
 
 
-def mcnemar(correct: npt.ArrayLike, baseline_correct: npt.ArrayLike) -> McNemar:
-    """Test two networks, not two methods, on the same N images, each an array (N,) of bool.
+def run_mcnemar_test(correct: npt.ArrayLike, baseline_correct: npt.ArrayLike) -> McNemarTest:
+    """Test two networks, not two methods, on the same N images; both arrays are bool (N,).
 
-    Without a difference each of the b + c images that only one gets right is either's with chance
-    1/2, so p = min(1, 2 P(X <= min(b, c))) with X binomial (b + c, 1/2): the exact form of McNemar
-    (1947). Without such images p is 1.
+    Without a difference, each of the b + c images that only one network classifies correctly belongs to
+    either network with probability 1/2. So p = min(1, 2 P(X <= min(b, c))) with X binomial (b + c, 1/2): the
+    exact form of McNemar (1947). Without such images p is 1.
 
-    >>> mcnemar([True, True, True, False], [True, False, False, False])
-    McNemar(only_variant=2, only_baseline=0, p_value=0.5)
+    >>> run_mcnemar_test([True, True, True, False], [True, False, False, False])
+    McNemarTest(only_variant=2, only_baseline=0, p_value=0.5)
     """
-    right, baseline_right = same_images(correct, baseline_correct, dimensions=1)
-    b, c = int((right & ~baseline_right).sum()), int((~right & baseline_right).sum())
-    return McNemar(b, c, min(1.0, 2 * float(bdtr(min(b, c), b + c, 0.5))))
+    variant, baseline = check_correctness(correct, baseline_correct, dimensions=1)
+    b, c = int((variant & ~baseline).sum()), int((~variant & baseline).sum())
+    return McNemarTest(b, c, min(1.0, 2 * float(bdtr(min(b, c), b + c, 0.5))))

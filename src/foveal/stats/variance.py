@@ -1,4 +1,4 @@
-"""Where the doubt about a difference of accuracies comes from: the seeds, or the finite test set."""
+"""Sources of uncertainty of a difference of accuracies: the seeds and the finite test set."""
 
 from __future__ import annotations
 
@@ -9,49 +9,49 @@ import numpy as np
 import numpy.typing as npt
 
 from foveal.errors import bad_parameter
-from foveal.stats.correctness import BoolArray, same_images
+from foveal.stats.correctness import BoolArray, check_correctness
 
 
 @dataclass(frozen=True)
 class VarianceSplit:
-    """Standard errors of the difference of means, fractions of 1: by other seeds, by other images."""
+    """Standard errors of the difference of means due to seeds and due to images, as fractions of 1."""
 
-    seeds: float
-    images: float
+    seed_error: float
+    image_error: float
 
 
-def variance_split(correct: npt.ArrayLike, baseline_correct: npt.ArrayLike) -> VarianceSplit:
-    """Split the standard error of the difference of mean correctness, arms (S, N) and (S', N).
+def split_variance(correct: npt.ArrayLike, baseline_correct: npt.ArrayLike) -> VarianceSplit:
+    """Split the standard error of the difference of mean correctness; the arrays are (S, N) and (S', N).
 
-    seeds = sqrt(s^2 / S + s'^2 / S') with s the standard deviation of a run's accuracy: Welch's;
-    images = sqrt((v - e) / N) with v the variance over images of the difference of the arms' means,
-    and e = sum over arms of w / S, the part of v that is noise of one run on one image. By the two-way
-    analysis of variance w = (mean_n(var_s) - s^2) N / (N - 1): what a whole run is better or worse by
-    moves all images alike, and so is in mean_n(var_s) but not in v.
+    seed_error = sqrt(s^2 / S + s'^2 / S') with s the standard deviation of a run's accuracy: Welch's;
+    image_error = sqrt((v - e) / N) with v the variance over images of the difference of the mean correctness,
+    and e = sum over both of w / S, the part of v that is noise of one run on one image. By the two-way
+    analysis of variance w = (mean_n(var_s) - s^2) N / (N - 1): the effect of a whole run moves all images
+    alike, so it is in mean_n(var_s) and not in v.
 
-    With one run in an arm the seeds' part is NaN, and of that arm nothing is taken from v.
+    With one run, the seed error is NaN and no noise is subtracted from v for that variant.
 
-    >>> right = [[True, True, False, False], [True, True, True, False]]
-    >>> variance_split(right, right)
-    VarianceSplit(seeds=0.1767766952966369, images=0.0)
+    >>> correct = [[True, True, False, False], [True, True, True, False]]
+    >>> split_variance(correct, correct)
+    VarianceSplit(seed_error=0.1767766952966369, image_error=0.0)
     """
-    arms = same_images(correct, baseline_correct)
-    a, b = (arm.mean(axis=0) for arm in arms)
+    both = check_correctness(correct, baseline_correct)
+    a, b = (runs.mean(axis=0) for runs in both)
     if a.size < 2:
         raise bad_parameter("correct", "about at least 2 images", np.shape(correct))
-    noise = sum(noise_variance(arm) for arm in arms if len(arm) > 1)
-    of_images = max(0.0, float(np.var(a - b, ddof=1)) - noise) / a.size
-    of_seeds = sum(run_variance(arm) for arm in arms)
-    return VarianceSplit(math.sqrt(of_seeds), math.sqrt(of_images))
+    noise = sum(compute_noise_variance(runs) for runs in both if len(runs) > 1)
+    image_variance = max(0.0, float(np.var(a - b, ddof=1)) - noise) / a.size
+    seed_variance = sum(compute_seed_variance(runs) for runs in both)
+    return VarianceSplit(math.sqrt(seed_variance), math.sqrt(image_variance))
 
 
-def run_variance(arm: BoolArray) -> float:
-    """Return the variance of an arm's mean accuracy by its seeds, s^2 / S; NaN for one run."""
-    return float(arm.mean(axis=1).var(ddof=1)) / len(arm) if len(arm) > 1 else math.nan
+def compute_seed_variance(runs: BoolArray) -> float:
+    """Return the variance of the mean accuracy of the runs due to seeds, s^2 / S; NaN for one run."""
+    return float(runs.mean(axis=1).var(ddof=1)) / len(runs) if len(runs) > 1 else math.nan
 
 
-def noise_variance(arm: BoolArray) -> float:
-    """Return the variance of an image's mean correctness by what single runs do to it, w / S."""
-    images = arm.shape[1]
-    within = float(arm.var(axis=0, ddof=1).mean()) / len(arm)
-    return (within - run_variance(arm)) * float(images / (images - 1))
+def compute_noise_variance(runs: BoolArray) -> float:
+    """Return the variance of an image's mean correctness due to noise of single runs, w / S."""
+    images = runs.shape[1]
+    within = float(runs.var(axis=0, ddof=1).mean()) / len(runs)
+    return (within - compute_seed_variance(runs)) * float(images / (images - 1))

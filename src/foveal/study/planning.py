@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from foveal.data import ImageData
 from foveal.records import Cell, Design
-from foveal.stats import FEWEST_SEEDS, detectable_difference, seeds_needed
+from foveal.stats import MIN_SEEDS, compute_detectable_difference, compute_seeds_needed
 from foveal.study.config import RunConfig, SharedConfig, StudyConfig
 from foveal.study.design import expand_grid, run_config
 from foveal.study.resolved_config import get_data_config, load_config_data
@@ -28,7 +28,7 @@ class Plan:
     """Differences, margin and deviation in points of accuracy, times in seconds.
 
     `detectable` is the smallest true difference that the design shows with power 0.8 at the level
-    `alpha` of one comparison, and `seeds_needed` the seeds per arm that show `detect` with it.
+    `alpha` of one comparison, and `seeds_needed` the seeds per variant that detect `detect` with it.
     """
 
     runs: int
@@ -71,7 +71,7 @@ def plan(
     sd, source = (guess, source) if sd is None else (sd, "given")
     detect = design.margin if detect is None else detect
     seconds, by_variant = expected_seconds(config, design)
-    enough = design.seeds >= FEWEST_SEEDS
+    enough = design.seeds >= MIN_SEEDS
     return Plan(
         runs=design.runs,
         variants=design.variants,
@@ -80,11 +80,11 @@ def plan(
         alpha=alpha,
         sd=sd,
         sd_source=source,
-        detectable=detectable_difference(sd=sd, seeds=design.seeds, alpha=alpha)
+        detectable=compute_detectable_difference(sd=sd, seeds=design.seeds, alpha=alpha)
         if enough
         else None,
         detect=detect,
-        seeds_needed=seeds_needed(detect, sd=sd, alpha=alpha),
+        seeds_needed=compute_seeds_needed(detect, sd=sd, alpha=alpha),
         margin=design.margin,
         seconds=seconds / min(workers, design.runs),
         seconds_by_variant=by_variant,

@@ -12,7 +12,7 @@ import numpy as np
 from foveal.analysis.hypotheses.claims import HYPOTHESES
 from foveal.analysis.hypotheses.evidence import Evidence, FloatArray, Place
 from foveal.records import StudyRecord
-from foveal.stats import FEWEST_SEEDS, two_way_slope
+from foveal.stats import MIN_SEEDS, fit_two_way_slope
 from foveal.variant_names import BASELINE
 
 Answer = Literal["supported", "contradicted", "undecided"]
@@ -45,9 +45,9 @@ def effect_of(evidence: Evidence, variant: str) -> Effect | None:
         return None
     gains = np.concatenate([gains_of(place, variant, seeds) for place in places], axis=1)
     images = np.concatenate([place.rows for place in places])
-    slope = two_way_slope(gains, within_groups(places), images=images)
+    slope = fit_two_way_slope(gains, within_groups(places), images=images)
     span = evidence.high - evidence.low
-    ends = slope.interval(LEVEL) if len(seeds) >= FEWEST_SEEDS else (math.nan, math.nan)
+    ends = slope.compute_interval(LEVEL) if len(seeds) >= MIN_SEEDS else (math.nan, math.nan)
     return Effect(
         variant, span * slope.slope, (span * ends[0], span * ends[1]), len(seeds), slope.images
     )
@@ -82,7 +82,7 @@ def answer_of(effect: Effect, sign: int) -> Answer | None:
     'supported'
     """
     low, high = effect.interval
-    if effect.seeds < FEWEST_SEEDS:
+    if effect.seeds < MIN_SEEDS:
         return None
     if low <= 0 <= high:
         return "undecided"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from foveal.analysis.hypotheses.claims import Hypothesis
 from foveal.analysis.hypotheses.effects import LEVEL, Effect
 from foveal.analysis.hypotheses.evidence import Evidence
-from foveal.stats import FEWEST_SEEDS
-from foveal.stats.verdict import points
+from foveal.stats import MIN_SEEDS
+from foveal.stats.verdict import format_signed_points
 from foveal.variant_names import BASELINE
 
 GO_ON = "the same `foveal ablate` goes on"
@@ -15,11 +15,11 @@ GO_ON = "the same `foveal ablate` goes on"
 def found_of(hypothesis: Hypothesis, mine: Effect, evidence: Evidence, *, planned: int) -> str:
     """Say what was found of the variant of a hypothesis, and what it does not say."""
     gain = f"the gain of {mine.variant} over {BASELINE}"
-    change = f"{between(hypothesis, evidence)} {gain} changes by {points(mine.change)} points"
-    if mine.seeds < FEWEST_SEEDS:
+    change = f"{between(hypothesis, evidence)} {gain} changes by {format_signed_points(mine.change)} points"
+    if mine.seeds < MIN_SEEDS:
         few = "one seed claims" if mine.seeds == 1 else "two seeds claim"
-        return f"{few} nothing, and an answer needs at least {FEWEST_SEEDS}; {change}"
-    low, high = map(points, mine.interval)
+        return f"{few} nothing, and an answer needs at least {MIN_SEEDS}; {change}"
+    low, high = map(format_signed_points, mine.interval)
     groups = len({place.group for place in evidence.places})
     within = f", within {groups} settings" if groups > 1 else ""
     seen = f"{mine.seeds} seeds, {mine.images} images{within}"

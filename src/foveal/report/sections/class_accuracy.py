@@ -20,7 +20,7 @@ from foveal.plotting import (
 from foveal.report.blocks import Block, Fold, Picture, Section, Table
 from foveal.report.cell_view import Part
 from foveal.report.sections.confusion import MOST_CLASSES_IN_PLOT
-from foveal.stats import mean_interval
+from foveal.stats import compute_mean_interval
 from foveal.text_format import format_percent, shorten_name
 from foveal.text_tables import Table as TextTable
 
@@ -71,7 +71,7 @@ def class_cell(arm: VariantRuns, place: int) -> str:
     if len(values) == 1 or math.isnan(values.mean()):
         return mean
     few = len(values) < 3
-    low, high = (values.min(), values.max()) if few else mean_interval(values)
+    low, high = (values.min(), values.max()) if few else compute_mean_interval(values)
     return f"{mean}\n{format_percent(max(0.0, low), 1)} to {format_percent(min(1.0, high), 1)}"
 
 

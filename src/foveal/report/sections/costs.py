@@ -1,4 +1,4 @@
-"""What the variants cost, as a table and against what they gain; the parts of the networks."""
+"""Sections on cost: a table of the variants, gain against cost, and the layers of the networks."""
 
 from __future__ import annotations
 

@@ -19,8 +19,7 @@ from foveal.plotting import (
 )
 from foveal.report.blocks import Block, Heading, Picture, Section, Table
 from foveal.report.cell_view import Part
-from foveal.stats import Comparison, mean_interval
-from foveal.stats.power import MOST_SEEDS
+from foveal.stats import MAX_SEEDS_NEEDED, Comparison, compute_mean_interval
 from foveal.text_format import (
     ABSENT,
     BYTES_PER_MB,
@@ -86,7 +85,7 @@ def result_table(part: Part) -> Table:
 def result_row(part: Part, arm: VariantRuns, *, with_costs: bool) -> list[str]:
     """Return the cells of one variant."""
     accuracies = arm.results("test_accuracy")
-    around = mean_interval(accuracies)
+    around = compute_mean_interval(accuracies)
     accuracy = format_mean_and_sd(accuracies)
     if len(accuracies) > 2:
         accuracy += f"\n{format_percent(around[0])} to {format_percent(around[1])}"
@@ -112,7 +111,7 @@ def difference_cells(arm: VariantRuns) -> list[str]:
     found = arm.comparison
     if found is None:
         return [ABSENT, ABSENT, "baseline"]
-    if found.detectable is None:
+    if found.detectable_difference is None:
         return [format_points(found.difference), ABSENT, found.verdict]
     both = f"{format_interval(found.interval)}\n{format_interval(found.equivalence_interval)}"
     return [format_points(found.difference), both, found.verdict]
@@ -164,15 +163,17 @@ def result_note(part: Part, *, with_costs: bool) -> str:
 
 def doubts(part: Part) -> list[Block]:
     """Return how much of the doubt comes from the seeds, and how much from the test images."""
-    split = [(one, one.split) for one in part.comparisons if one.split]
+    split = [(one, one.variance_split) for one in part.comparisons if one.variance_split]
     if not split:
         return []
     rows = [
         (
             one.variant,
-            format_percent(own.seeds),
-            format_percent(own.images),
-            ABSENT if one.bootstrap is None else format_percent(one.bootstrap),
+            format_percent(own.seed_error),
+            format_percent(own.image_error),
+            ABSENT
+            if one.bootstrap_standard_error is None
+            else format_percent(one.bootstrap_standard_error),
         )
         for one, own in split
     ]
@@ -193,11 +194,11 @@ def could_be_seen(part: Part) -> list[Block]:
         (
             one.variant,
             f"{one.seeds}",
-            f"{100 * one.detectable:.2f}",
-            seeds_needed(one.seeds_to_settle),
+            f"{100 * one.detectable_difference:.2f}",
+            seeds_needed(one.seeds_needed),
         )
         for one in part.comparisons
-        if one.detectable is not None
+        if one.detectable_difference is not None
     ]
     margin = f"{100 * part.comparisons[0].margin:g}"
     headings = (
@@ -218,7 +219,7 @@ def seeds_needed(found: int | None) -> str:
     """Write how many seeds are needed; beyond some number nobody has counted."""
     if found is None:
         return ABSENT
-    return f"{found:,}" if found < MOST_SEEDS else f"{MOST_SEEDS:,} or more"
+    return f"{found:,}" if found < MAX_SEEDS_NEEDED else f"{MAX_SEEDS_NEEDED:,} or more"
 
 
 def error_table(part: Part) -> Table:
@@ -278,7 +279,7 @@ def sentence(comparison: Comparison) -> tuple[str, str]:
     word = {"better": "than", "worse": "than", "equivalent": "to", "undecided": "against"}
     said = f"{word[comparison.verdict]} {BASELINE}: {use_minus_signs(comparison.reason)}."
     numbers = f"{format_points(comparison.difference)} points"
-    if comparison.detectable is not None:
+    if comparison.detectable_difference is not None:
         numbers += (
             f", {format_level(comparison.level)} interval {format_interval(comparison.interval)}"
         )
