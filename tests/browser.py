@@ -1,30 +1,45 @@
-"""A browser for the tests of pages, where this machine has one."""
+"""Chromium for the tests of pages."""
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+EXECUTABLES = ("chromium", "chromium-browser", "google-chrome")
+REQUIRE_BROWSER = "FOVEAL_REQUIRE_BROWSER"
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Lend a Chromium of this machine; a test without one is skipped and says what is missing."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    path = next(filter(None, map(shutil.which, NAMES)), None)
+def launch_chromium() -> Iterator[Browser]:
+    """Yield an installed Chromium.
+
+    Without Playwright or Chromium the test is skipped. With `FOVEAL_REQUIRE_BROWSER=1` it fails instead.
+    """
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        report_missing("Playwright is not installed.")
+    path = next(filter(None, map(shutil.which, EXECUTABLES)), None)
     if path is None:
-        pytest.skip(f"there is no browser here: none of {', '.join(NAMES)}")
-    with playwright.sync_playwright() as engine:
-        browser: Browser = engine.chromium.launch(executable_path=path)
+        report_missing(f"No browser is installed: none of {', '.join(EXECUTABLES)}.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path)
         try:
             yield browser
         finally:
             browser.close()
+
+
+def report_missing(reason: str) -> NoReturn:
+    """Skip the test, or fail it if the environment requires a browser."""
+    if os.environ.get(REQUIRE_BROWSER) == "1":
+        pytest.fail(f"{reason} {REQUIRE_BROWSER}=1 requires one.")
+    pytest.skip(reason)

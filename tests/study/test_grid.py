@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
+from foveal.analysis import compare_with_baseline
 from foveal.errors import UsageError
 from foveal.records import read_study, write_design
-from foveal.report import compare_with_baseline
-from foveal.report.document import content_of
+from foveal.report.document import build_document
 from foveal.study import RunConfig, Study, StudyConfig
 from study.small_study import SMALL, changed, rows
 
@@ -59,7 +59,7 @@ def test_all_comparisons_share_the_error_rate(folder: Path) -> None:
 
 
 def test_the_page_has_a_section_a_cell(folder: Path) -> None:
-    content = content_of(folder)
+    content = build_document(folder)
     assert content.title == "Does attention help in 4 settings?"
     results = [one.title for one in content.sections if one.name.startswith("result")]
     assert len(results) == 4

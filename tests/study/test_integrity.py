@@ -8,7 +8,7 @@ import pytest
 
 from foveal.errors import CorruptRecordError
 from foveal.records import get_partial_path, is_complete, read_study, schema
-from foveal.report import report
+from foveal.report import write_report
 from foveal.study import Study
 from study.small_study import SMALL, rows
 
@@ -70,7 +70,7 @@ def test_a_second_one_has_a_name_of_its_own(study: Path) -> None:
 def test_a_report_does_not_count_what_is_damaged(study: Path, name: str) -> None:
     flip(first_run(study) / name)
     with pytest.raises(CorruptRecordError, match=first_run(study).name):
-        report(study)
+        write_report(study)
 
 
 def half_written(run: Path) -> None:

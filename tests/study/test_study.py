@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from foveal import stats
+from foveal.analysis import compare_with_baseline
 from foveal.errors import UsageError
 from foveal.records import read_study
-from foveal.report import compare_with_baseline
 from foveal.study import RunConfig, Study, run_in_process
 from foveal.study.progress import Progress
 from study.small_study import SMALL, changed, rows

@@ -20,7 +20,7 @@ from foveal.errors import UsageError
 from foveal.explanation import OcclusionResult, gate_maps, grad_cam, occlusion_sensitivity
 from foveal.plotting import blend_signed_map, shared_color_limit
 from foveal.records import is_complete, read_run
-from foveal.report import report
+from foveal.report import write_report
 from foveal.study.run_extras import images_at
 from foveal.study.trained_runs import find_trained_runs
 from foveal.web.app import KEPT_IMAGES
@@ -268,7 +268,7 @@ def test_the_report_is_that_of_the_folder_and_nothing_is_written(
     before = sorted(study.rglob("*"))
     html = client.get("/report").text
     assert sorted(study.rglob("*")) == before
-    page = report(study, only_page=True).page
+    page = write_report(study, only_page=True).page
     assert html == page.read_text(encoding="utf-8")
     page.unlink()
 

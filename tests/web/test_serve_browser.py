@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import uvicorn
 
-from browser import chromium
+from browser import launch_chromium
 from foveal.web.app import page_app
 from foveal.web.loaded_study import Served
 from foveal.web.server import config_of, listening
@@ -47,7 +47,7 @@ def address(served: Served, worker: Worker) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with chromium() as found:
+    with launch_chromium() as found:
         yield found
 
 

@@ -50,8 +50,9 @@ def ablate(
     out_folder
         The study folder.
     """
+    from foveal.analysis import compare_with_baseline
     from foveal.errors import FovealError
-    from foveal.report import compare_with_baseline, report
+    from foveal.report import write_report
     from foveal.study.design import select_shard
     from foveal.study.resolved_design import read_stored_design
     from foveal.study.study import Study, describe_failures
@@ -77,7 +78,7 @@ def ablate(
     failed = [outcome for outcome in outcomes if outcome.error]
     trained = len(outcomes) - len(failed)
     record = study.record()
-    page = report(out_folder, only_page=True).page if record.runs else None
+    page = write_report(out_folder, only_page=True).page if record.runs else None
     by_cell = [(cell, compare_with_baseline(cell)) for cell in record.parts()]
     if json:
         from foveal.cli.json_schema import ablate_output

@@ -34,8 +34,7 @@ def report(
     out_folder
         Folder of the comparison; by default compare-SECOND/ in the first study.
     """
-    from foveal.report import compare as compare_studies
-    from foveal.report import report as write_report
+    from foveal.report import write_comparison, write_report
 
     if folder is not None and compare is None:
         if out_folder is not None:
@@ -44,7 +43,7 @@ def report(
             )
         written = write_report(folder)
     elif folder is None and compare is not None:
-        written = compare_studies(*compare, out=out_folder)
+        written = write_comparison(*compare, out=out_folder)
     else:
         raise UsageError("Name one folder of a study or a run, or two studies after --compare.")
     report_folder = written.page.parent

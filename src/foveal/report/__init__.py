@@ -1,9 +1,8 @@
-"""A page, tables and figures from records alone: no torch, no retraining, no network."""
+"""Reports of studies and runs: page, text, tables and figures from records alone, without torch."""
 
 from foveal.optional_imports import STUDY, suggest_install
 
 with suggest_install(STUDY):
-    from foveal.analysis.variant_runs import compare_with_baseline
-    from foveal.report.report_files import Report, compare, report
+    from foveal.report.report_files import Report, write_comparison, write_report
 
-__all__ = ["Report", "compare", "compare_with_baseline", "report"]
+__all__ = ["Report", "write_comparison", "write_report"]

@@ -1,8 +1,8 @@
-"""What a report is made of: sections of sentences, tables and pictures, before any format."""
+"""Blocks of a report: headings, sentences, tables and figures, independent of any file format."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
@@ -10,140 +10,152 @@ from typing import Any, ClassVar
 from matplotlib.figure import Figure
 
 from foveal.plotting import report_style, svg_element
-from foveal.text_tables import Table as TextTable
+from foveal.text_tables import Table
 
 
 @dataclass(frozen=True)
-class Text:
-    """A paragraph; a quiet one is an explanation."""
+class Heading:
+    """A heading inside a section."""
 
-    kind: ClassVar = "text"
-    text: str
-    quiet: bool = True
-
-
-@dataclass(frozen=True)
-class Note:
-    """What a reader must not overlook: above all what is missing, and how to get it."""
-
-    kind: ClassVar = "note"
+    kind: ClassVar = "heading"
     text: str
 
 
 @dataclass(frozen=True)
-class Table:
-    """A table, and the name of its files."""
+class Paragraph:
+    """A paragraph of text; a muted one explains a table or a figure."""
 
-    kind: ClassVar = "table"
-    name: str
-    table: TextTable
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """A figure, the name of its files, what it shows in words, and a caption.
-
-    `of` says what it is about, `variant`, `seed` or `class`: by these a reader may choose. `width` is the
-    share of the page that it should have at most: `whole`, `column` for a plot with few lines.
-    """
-
-    kind: ClassVar = "picture"
-    name: str
-    figure: Figure
-    description: str
-    caption: str = ""
-    of: Mapping[str, str] = field(default_factory=dict)
-    width: str = "whole"
-
-    @cached_property
-    def svg(self) -> str:
-        """The figure as an element of a page; its layout is settled by that, and stays."""
-        with report_style():
-            drawn = svg_element(self.figure, name=self.name, description=self.description)
-        self.figure.set_layout_engine("none")
-        return drawn
+    kind: ClassVar = "paragraph"
+    text: str
+    is_muted: bool = True
 
 
 @dataclass(frozen=True)
-class Tiles:
-    """Pictures side by side; `size` says how large they need to be: pair, tile, narrow."""
+class Callout:
+    """A highlighted sentence: a warning, or missing content and the command that creates it."""
 
-    kind: ClassVar = "tiles"
-    pictures: tuple[Picture, ...]
-    size: str = "tile"
-
-
-@dataclass(frozen=True)
-class Images:
-    """Small images, each with what is written below it; `images` are data URIs."""
-
-    kind: ClassVar = "images"
-    images: tuple[tuple[str, str], ...]
+    kind: ClassVar = "callout"
+    text: str
 
 
 @dataclass(frozen=True)
-class Facts:
-    """Names and what they are, as of a configuration."""
-
-    kind: ClassVar = "facts"
-    title: str
-    rows: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class Code:
-    """A command as it was typed."""
+class CodeBlock:
+    """A command as the user typed it."""
 
     kind: ClassVar = "code"
     text: str
 
 
 @dataclass(frozen=True)
-class Data:
-    """Numbers for the script of the page, which draws what a reader chooses; `call` names its function."""
+class TableBlock:
+    """A table, and the name of its files."""
 
-    kind: ClassVar = "data"
-    call: str
+    kind: ClassVar = "table"
+    name: str
+    table: Table
+
+
+@dataclass(frozen=True)
+class KeyValueBlock:
+    """A list of names with their values, for example of a configuration."""
+
+    kind: ClassVar = "key_values"
+    title: str
+    rows: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class FigureBlock:
+    """A figure, the name of its files, a description for screen readers, and a caption.
+
+    `filters` has the `variant`, `seed` or `class` of the figure, by which a reader can filter the page.
+    `width` is the maximum width in the page: `whole`, or `column` for a plot with few lines.
+    """
+
+    kind: ClassVar = "figure"
+    name: str
+    figure: Figure
+    description: str
+    caption: str = ""
+    filters: Mapping[str, str] = field(default_factory=dict)
+    width: str = "whole"
+
+    @cached_property
+    def svg(self) -> str:
+        """The figure as an SVG element of a page. Computing it fixes the layout of the figure."""
+        with report_style():
+            svg = svg_element(self.figure, name=self.name, description=self.description)
+        self.figure.set_layout_engine("none")
+        return svg
+
+
+@dataclass(frozen=True)
+class FigureGrid:
+    """Figures side by side; `size` sets the width of a figure: `pair`, `tile`, `narrow` or `wide`."""
+
+    kind: ClassVar = "figure_grid"
+    figures: tuple[FigureBlock, ...]
+    size: str = "tile"
+
+
+@dataclass(frozen=True)
+class ImageGrid:
+    """Small images: pairs of a caption and a data URI."""
+
+    kind: ClassVar = "image_grid"
+    images: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class ScriptData:
+    """Numbers for an interactive view that the page's script draws with its function `function`."""
+
+    kind: ClassVar = "script_data"
+    function: str
     content: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Fold:
-    """What is there to be opened."""
+class Collapsible:
+    """Blocks that a reader unfolds by a click on their summary."""
 
-    kind: ClassVar = "fold"
+    kind: ClassVar = "collapsible"
     summary: str
     blocks: tuple[Block, ...]
 
 
-@dataclass(frozen=True)
-class Heading:
-    """A heading within a section."""
-
-    kind: ClassVar = "heading"
-    text: str
-
-
-Block = Text | Note | Table | Picture | Tiles | Images | Facts | Code | Data | Fold | Heading
+Block = (
+    Heading
+    | Paragraph
+    | Callout
+    | CodeBlock
+    | TableBlock
+    | KeyValueBlock
+    | FigureBlock
+    | FigureGrid
+    | ImageGrid
+    | ScriptData
+    | Collapsible
+)
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report under its heading; `name` is its address in the page."""
+    """A section of the report: its anchor in the page, its title and its blocks."""
 
     name: str
     title: str
     blocks: tuple[Block, ...]
 
 
-def flat(blocks: tuple[Block, ...]) -> list[Block]:
-    """Return blocks and those within folds and tiles, in order."""
-    found: list[Block] = []
+def flatten_blocks(blocks: Iterable[Block]) -> list[Block]:
+    """Return blocks in order, with collapsibles and figure grids replaced by their content."""
+    flat: list[Block] = []
     for block in blocks:
-        if isinstance(block, Fold):
-            found += flat(block.blocks)
-        elif isinstance(block, Tiles):
-            found += block.pictures
+        if isinstance(block, Collapsible):
+            flat += flatten_blocks(block.blocks)
+        elif isinstance(block, FigureGrid):
+            flat += block.figures
         else:
-            found.append(block)
-    return found
+            flat.append(block)
+    return flat

@@ -1,4 +1,4 @@
-"""One setting of a study, or one run, as the sections of the report take it."""
+"""View of one cell of a study's grid, or of a single run, as the sections of a report need it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from foveal.analysis import list_variant_costs
-from foveal.analysis.variant_runs import VariantRuns
+from foveal.analysis import VariantRuns, list_variant_costs
 from foveal.records import Design, StudyRecord
 from foveal.records.run import Arrays
 from foveal.stats import Comparison
@@ -15,20 +14,21 @@ from foveal.variant_names import BASELINE
 
 
 @dataclass(frozen=True)
-class Part:
-    """The variants with finished runs in one setting. `study` is None where there is one run only.
+class CellView:
+    """The finished runs in one cell of a study, grouped by variant.
 
-    `label` names the cell of a grid, empty where there is none; `place` counts the parts from 1.
+    `study` contains the runs of this cell only, and is None for a single run. `label` names the cell,
+    or is empty for a study without a grid. `number` counts the cells of a report from 1.
     """
 
-    arms: tuple[VariantRuns, ...]
+    groups: tuple[VariantRuns, ...]
     study: StudyRecord | None = None
     label: str = ""
-    place: int = 1
+    number: int = 1
 
     @property
-    def single(self) -> bool:
-        """Whether this is one run, which is compared with nothing."""
+    def is_single_run(self) -> bool:
+        """True if this is one run, without a study to compare it in."""
         return self.study is None
 
     @property
@@ -38,50 +38,57 @@ class Part:
 
     @property
     def suffix(self) -> str:
-        """What sets names of tables, pictures and sections of a part apart from those of the others."""
-        return "" if self.place == 1 else f"-{self.place}"
+        """The suffix that keeps names of tables, figures and sections unique across cells."""
+        return "" if self.number == 1 else f"-{self.number}"
 
     @property
-    def results(self) -> dict[str, Any]:
-        """The figures of the first run: what all runs share is as it says."""
-        return dict(self.arms[0].runs[0].results)
+    def shared_results(self) -> dict[str, Any]:
+        """The results of the first run, for values that all runs share."""
+        return dict(self.groups[0].runs[0].results)
 
     @property
     def classes(self) -> list[str]:
         """Names of the K classes."""
-        return self.arms[0].classes
+        return self.groups[0].classes
 
     @property
     def comparisons(self) -> list[Comparison]:
-        """What was found of each variant that is compared with the baseline."""
-        return [arm.comparison for arm in self.arms if arm.comparison]
+        """The comparison of each variant with the baseline."""
+        return [group.comparison for group in self.groups if group.comparison]
 
     @property
     def has_intervals(self) -> bool:
-        """Whether there are seeds enough for an interval of any difference."""
+        """True if enough seeds are finished for the interval of a difference."""
         return any(comparison.detectable_difference is not None for comparison in self.comparisons)
 
     @property
-    def baseline(self) -> VariantRuns | None:
-        """The baseline, where it has a finished run."""
-        return next((arm for arm in self.arms if arm.variant == BASELINE), None)
+    def has_several_seeds(self) -> bool:
+        """True if at least one variant has more than one run."""
+        return any(len(group.runs) > 1 for group in self.groups)
 
     @property
-    def several(self) -> bool:
-        """Whether any variant has more than one run, over which there are means."""
-        return any(len(arm.runs) > 1 for arm in self.arms)
+    def baseline(self) -> VariantRuns | None:
+        """The runs of the baseline, if one is finished."""
+        return self.groups_by_variant.get(BASELINE)
 
-    def titled(self, title: str) -> str:
-        """Return a title that says which of several parts it is of."""
-        return f"{title}: {self.label}" if self.label else title
+    @cached_property
+    def groups_by_variant(self) -> dict[str, VariantRuns]:
+        """The runs of each variant by its name."""
+        return {group.variant: group for group in self.groups}
 
     @cached_property
     def costs(self) -> dict[str, dict[str, Any]]:
-        """What is stored of the cost of each variant."""
+        """The stored cost of each variant by its name."""
         if self.study is None:
             return {}
         return {cost["variant"]: cost for cost in list_variant_costs(self.study)}
 
-    def left(self, name: str) -> list[tuple[str, Arrays | None]]:
-        """Return what each run left under a name, beside its variant."""
-        return [(arm.variant, run.extras.get(name)) for arm in self.arms for run in arm.runs]
+    def add_label(self, title: str) -> str:
+        """Return a title with the label of the cell, if it has one."""
+        return f"{title}: {self.label}" if self.label else title
+
+    def list_extras(self, name: str) -> list[tuple[str, Arrays | None]]:
+        """Return the variant and the extra `name` of every run; None for a run without this extra."""
+        return [
+            (group.variant, run.extras.get(name)) for group in self.groups for run in group.runs
+        ]

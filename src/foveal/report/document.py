@@ -1,129 +1,144 @@
-"""All that a report says, collected from the records of a study or of one run, before any format."""
+"""Content of a report, collected from the records of a study or a run, independent of any file format."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from foveal.analysis.variant_runs import VariantRuns, group_runs_by_variant
+from foveal.analysis import VariantRuns, group_runs_by_variant
 from foveal.errors import UsageError
 from foveal.records import StudyRecord, is_complete, read_run, read_study, schema
-from foveal.report.blocks import Block, Picture, Section, Table, flat
-from foveal.report.cell_view import Part
-from foveal.report.sections.class_accuracy import classes_section
-from foveal.report.sections.confusion import confusion_section
-from foveal.report.sections.costs import architecture_section, costs_section
-from foveal.report.sections.gates import gates_section
-from foveal.report.sections.hypotheses import hypotheses_section
-from foveal.report.sections.occlusion import looks_section
-from foveal.report.sections.provenance import batch_section, config_of, made_section
-from foveal.report.sections.results import result_section
-from foveal.report.sections.robustness import robustness_section
-from foveal.report.sections.training_curves import curves_section
-from foveal.report.warnings import missing_pieces
+from foveal.report.blocks import Block, FigureBlock, Section, TableBlock, flatten_blocks
+from foveal.report.cell_view import CellView
+from foveal.report.sections.class_accuracy import build_class_accuracy_section
+from foveal.report.sections.confusion import build_confusion_section
+from foveal.report.sections.costs import build_costs_section, build_layers_section
+from foveal.report.sections.gates import build_gates_section
+from foveal.report.sections.hypotheses import build_hypotheses_section
+from foveal.report.sections.occlusion import build_occlusion_section
+from foveal.report.sections.provenance import (
+    build_provenance_section,
+    build_training_batch_section,
+    flatten_config,
+)
+from foveal.report.sections.results import build_results_section
+from foveal.report.sections.robustness import build_robustness_section
+from foveal.report.sections.training_curves import build_training_curves_section
+from foveal.report.warnings import list_warnings
 from foveal.variant_names import BASELINE
 
 
 @dataclass(frozen=True)
-class Content:
-    """What a report says: the parts that are judged, what is missing, and the sections in their order."""
+class ReportDocument:
+    """Title, cells, warnings and sections of a report, in the order of the page."""
 
     title: str
-    parts: tuple[Part, ...]
-    notes: tuple[str, ...]
+    cells: tuple[CellView, ...]
+    warnings: tuple[str, ...]
     sections: tuple[Section, ...]
 
     @property
-    def single(self) -> bool:
-        """Whether it is about one run."""
-        return self.parts[0].single
+    def is_single_run(self) -> bool:
+        """True if the report is about one run."""
+        return self.cells[0].is_single_run
 
     @property
     def blocks(self) -> list[Block]:
-        """All blocks of all sections."""
-        return [block for section in self.sections for block in flat(section.blocks)]
+        """All blocks of all sections, without nesting."""
+        return [block for section in self.sections for block in flatten_blocks(section.blocks)]
 
     @property
-    def tables(self) -> list[Table]:
+    def tables(self) -> list[TableBlock]:
         """All tables."""
-        return [block for block in self.blocks if isinstance(block, Table)]
+        return [block for block in self.blocks if isinstance(block, TableBlock)]
 
     @property
-    def pictures(self) -> list[Picture]:
-        """All pictures."""
-        return [block for block in self.blocks if isinstance(block, Picture)]
+    def figures(self) -> list[FigureBlock]:
+        """All figures."""
+        return [block for block in self.blocks if isinstance(block, FigureBlock)]
 
-    def choices(self, name: str) -> list[str]:
-        """Return the values of `variant`, `seed` or `class` by which a reader may choose pictures."""
-        return list(dict.fromkeys(one.of[name] for one in self.pictures if name in one.of))
+    def list_filter_values(self, name: str) -> list[str]:
+        """Return the values of `variant`, `seed` or `class` by which a reader can filter figures."""
+        values = (figure.filters[name] for figure in self.figures if name in figure.filters)
+        return list(dict.fromkeys(values))
 
 
-def content_of(folder: Path) -> Content:
-    """Read the folder and collect what a report says.
+def build_document(folder: Path) -> ReportDocument:
+    """Return the report of a study or a run from its folder.
 
     Raises:
         UsageError: `folder` is neither a study with a finished run nor a finished run.
-        FovealError: a file of it is damaged.
+        FovealError: a file in it is damaged.
     """
     if (folder / schema.STUDY).is_file():
-        return of_study(read_study(folder))
+        return build_study_document(read_study(folder))
     if is_complete(folder):
-        return of_run(folder)
-    raise UsageError(f"{folder} is neither a study nor a finished run.")
+        return build_run_document(folder)
+    raise UsageError(
+        f"{folder} is neither a study nor a finished run. Name a folder that `foveal ablate` or "
+        "`foveal train` has written."
+    )
 
 
-def of_run(folder: Path) -> Content:
-    """Collect what is said of one run."""
+def build_run_document(folder: Path) -> ReportDocument:
+    """Return the report of one run."""
     run = read_run(folder)
     variant = run.results["variant"]
-    part = Part((VariantRuns(variant, 0 if variant == BASELINE else 1, (run,)),))
-    sections = (*of_part(part), made_section([part], run.config, [run]))
-    return Content(f"{variant} in {subject(part)}", (part,), (), sections)
+    cell = CellView((VariantRuns(variant, 0 if variant == BASELINE else 1, (run,)),))
+    sections = (*build_cell_sections(cell), build_provenance_section([cell], run.config, [run]))
+    return ReportDocument(f"{variant} in {describe_task(cell)}", (cell,), (), sections)
 
 
-def of_study(study: StudyRecord) -> Content:
-    """Collect what is said of a study, cell by cell of its grid."""
-    found = [part for part in study.parts() if part.runs]
-    if not found:
-        raise UsageError(f"{study.folder} has no finished run yet: there is nothing to report.")
-    parts = tuple(
-        Part(tuple(group_runs_by_variant(one)), one, one.cell.label if one.cell else "", place)
-        for place, one in enumerate(found, 1)
+def build_study_document(study: StudyRecord) -> ReportDocument:
+    """Return the report of a study, with the sections of each cell of its grid."""
+    records = [record for record in study.parts() if record.runs]
+    if not records:
+        raise UsageError(
+            f"{study.folder} has no finished run yet. Run `foveal ablate` again to train it."
+        )
+    cells = tuple(
+        CellView(
+            tuple(group_runs_by_variant(record)),
+            record,
+            record.cell.label if record.cell else "",
+            number,
+        )
+        for number, record in enumerate(records, 1)
     )
-    missing = [
-        f"{part.label}: {sentence}" if part.label else sentence
-        for part, one in zip(parts, found, strict=True)
-        for sentence in missing_pieces(one, part.arms)
+    warnings = [
+        f"{cell.label}: {warning}" if cell.label else warning
+        for cell, record in zip(cells, records, strict=True)
+        for warning in list_warnings(record, cell.groups)
     ]
-    about = subject(parts[0]) if len(parts) == 1 else f"in {len(parts)} settings"
-    return Content(
-        f"Does attention help {about}?",
-        parts,
-        (*dict.fromkeys(missing), *study.notes),
+    task = describe_task(cells[0]) if len(cells) == 1 else f"in {len(cells)} settings"
+    return ReportDocument(
+        f"Does attention help {task}?",
+        cells,
+        (*dict.fromkeys(warnings), *study.notes),
         (
-            *(section for part in parts for section in of_part(part)),
-            hypotheses_section(study),
-            made_section(parts, config_of(study.design), study.runs),
+            *(section for cell in cells for section in build_cell_sections(cell)),
+            build_hypotheses_section(study),
+            build_provenance_section(cells, flatten_config(study.design), study.runs),
         ),
     )
 
 
-def subject(part: Part) -> str:
-    """Return network and data of a part."""
-    return f"{part.arms[0].runs[0].config['model']} on {part.results['data']}"
+def describe_task(cell: CellView) -> str:
+    """Return the model and the data of a cell, for example `resnet18 on cifar10`."""
+    return f"{cell.groups[0].runs[0].config['model']} on {cell.shared_results['data']}"
 
 
-def of_part(part: Part) -> tuple[Section, ...]:
-    """Return the sections of one setting."""
+def build_cell_sections(cell: CellView) -> tuple[Section, ...]:
+    """Return the sections of one cell in the order of the page."""
     return (
-        result_section(part),
-        costs_section(part),
-        curves_section(part),
-        confusion_section(part),
-        classes_section(part),
-        looks_section(part),
-        gates_section(part),
-        robustness_section(part),
-        batch_section(part),
-        architecture_section(part),
+        build_results_section(cell),
+        build_costs_section(cell),
+        build_training_curves_section(cell),
+        build_confusion_section(cell),
+        build_class_accuracy_section(cell),
+        build_occlusion_section(cell),
+        build_gates_section(cell),
+        build_robustness_section(cell),
+        build_training_batch_section(cell),
+        build_layers_section(cell),
     )

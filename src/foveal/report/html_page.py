@@ -1,4 +1,4 @@
-"""The page: what a report says as one HTML file."""
+"""HTML page of a report: one file that needs no network."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from foveal import text_format
-from foveal.report.blocks import Data, Picture
-from foveal.report.document import Content
-from foveal.report.sections.results import extent, sentence
+from foveal.report.blocks import FigureBlock, ScriptData
+from foveal.report.document import ReportDocument
+from foveal.report.sections.results import format_size_sentence, format_verdict
+from foveal.text_format import format_percent
 
-MOST_BYTES = 4_000_000
-CHOICES = ("variant", "seed", "class")
+MAX_PAGE_BYTES = 4_000_000
+FILTER_NAMES = ("variant", "seed", "class")
 
 
-def page_of(content: Content) -> str:
-    """Return the page; whatever stands in a record is text there, never markup.
+def render_report_html(document: ReportDocument) -> str:
+    """Return the page of a report. Text from records is escaped and never becomes markup.
 
-    It holds all that it shows, needs no network, and is complete without its script; its policy lets a
-    browser run that script alone.
+    The page is complete without its script. Its content security policy allows this script only.
     """
     environment = Environment(
         loader=PackageLoader("foveal.report"),
@@ -34,61 +33,62 @@ def page_of(content: Content) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    budget = Budget()
+    budget = SizeBudget()
     environment.filters |= {
-        "percent": text_format.format_percent,
-        "svg": budget.svg,
-        "data": budget.data,
-        "sentence": sentence,
-        "extent": extent,
+        "format_percent": format_percent,
+        "format_verdict": format_verdict,
+        "format_size_sentence": format_size_sentence,
+        "embed_svg": budget.embed_svg,
+        "embed_json": budget.embed_json,
     }
     script = files("foveal.report").joinpath("templates", "report.js").read_text("utf-8")
+    filters = [(name, document.list_filter_values(name)) for name in FILTER_NAMES]
     return environment.get_template("report.html.j2").render(
-        content=content,
-        choices=[(name, found) for name in CHOICES if len(found := content.choices(name)) > 1],
-        script=Markup(script),  # noqa: S704 - the package's own file
-        script_hash=digest(script),
+        document=document,
+        filters=[(name, values) for name, values in filters if len(values) > 1],
+        script=Markup(script),  # noqa: S704 - a file of this package
+        script_hash=compute_script_hash(script),
     )
 
 
-class Budget:
-    """Keeps a page small enough to be sent: of many settings, the last pictures stay in their files.
+class SizeBudget:
+    """Size limit of a page: figures that exceed it stay in their own files.
 
-    Pictures come in the order of the page, so what is left out hangs on the records alone.
+    Figures are counted in the order of the page, so the omitted ones depend on the records only.
     """
 
-    def __init__(self, most: int = MOST_BYTES) -> None:
-        self.left = most
+    def __init__(self, max_bytes: int = MAX_PAGE_BYTES) -> None:
+        self.bytes_left = max_bytes
 
-    def takes(self, size: int) -> bool:
-        """Say whether something still fits, and count it."""
-        fits = size <= self.left
-        self.left -= size if fits else 0
+    def reserve(self, size: int) -> bool:
+        """Return True and subtract `size` from the budget if that many bytes are left."""
+        fits = size <= self.bytes_left
+        self.bytes_left -= size if fits else 0
         return fits
 
-    def svg(self, picture: Picture) -> Markup:
-        """Return a picture as an element of the page, nothing where it does not fit."""
-        # All text in it was escaped as XML.
-        return Markup(picture.svg if self.takes(len(picture.svg)) else "")  # noqa: S704
+    def embed_svg(self, figure: FigureBlock) -> Markup:
+        """Return the SVG element of a figure, or nothing if it exceeds the budget."""
+        # The SVG writer has escaped all text as XML.
+        return Markup(figure.svg if self.reserve(len(figure.svg)) else "")  # noqa: S704
 
-    def data(self, data: Data) -> Markup:
-        """Return the numbers of a block for the script, nothing where they do not fit."""
-        text = as_json(data.content)
-        return text if self.takes(len(text)) else Markup("")
+    def embed_json(self, data: ScriptData) -> Markup:
+        """Return the numbers of a block as JSON, or nothing if they exceed the budget."""
+        text = to_embedded_json(data.content)
+        return text if self.reserve(len(text)) else Markup("")
 
 
-def as_json(content: Mapping[str, Any]) -> Markup:
-    r"""Return numbers and names as JSON that cannot end the element in which it stands.
+def to_embedded_json(content: Mapping[str, Any]) -> Markup:
+    r"""Return numbers and names as JSON that cannot close the script element around it.
 
-    >>> print(as_json({"name": "</script>"}))
+    >>> print(to_embedded_json({"name": "</script>"}))
     {"name":"\u003c/script\u003e"}
     """
     text = json.dumps(content, separators=(",", ":"))
-    for sign in "<>&":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return Markup(text)  # noqa: S704 - nothing in it is markup any more
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # noqa: S704 - all markup characters are escaped
 
 
-def digest(script: str) -> str:
-    """Return the hash by which the policy of the page knows its script."""
+def compute_script_hash(script: str) -> str:
+    """Return the base64 SHA-256 hash of a script for a content security policy."""
     return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

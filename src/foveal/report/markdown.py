@@ -1,98 +1,96 @@
-"""What a report says in Markdown, to be pasted elsewhere."""
+"""Markdown text of a report, to be pasted into other documents."""
 
 from __future__ import annotations
 
 from foveal.report.blocks import (
     Block,
-    Code,
-    Facts,
-    Fold,
+    Callout,
+    CodeBlock,
+    Collapsible,
+    FigureBlock,
+    FigureGrid,
     Heading,
-    Note,
-    Picture,
+    KeyValueBlock,
+    Paragraph,
     Section,
-    Table,
-    Text,
-    Tiles,
+    TableBlock,
 )
-from foveal.report.document import Content
-from foveal.report.sections.results import extent, sentence
+from foveal.report.document import ReportDocument
+from foveal.report.sections.results import format_size_sentence, format_verdict
 from foveal.text_format import format_percent
 from foveal.text_tables import escape_markdown, render_markdown
 
 
-def markdown_of(content: Content, *, figures: str) -> str:
-    """Return the report in Markdown; its pictures are in the folder `figures`."""
-    lines = [f"# {escape_markdown(content.title)}", *lead(content)]
-    lines += [f"> {escape_markdown(note)}" for note in content.notes]
-    for section in content.sections:
-        lines += section_lines(section, figures)
-    return "\n\n".join(lines) + "\n"
+def render_report_markdown(document: ReportDocument, *, figure_folder: str) -> str:
+    """Return a report in Markdown, with links to the PNG files in `figure_folder`."""
+    paragraphs = [f"# {escape_markdown(document.title)}", *format_summary(document)]
+    paragraphs += [f"> {escape_markdown(warning)}" for warning in document.warnings]
+    for section in document.sections:
+        paragraphs += format_section(section, figure_folder)
+    return "\n\n".join(paragraphs) + "\n"
 
 
-def lead(content: Content) -> list[str]:
-    """Return the verdicts."""
-    first = content.parts[0]
-    if content.single:
-        accuracy = format_percent(float(first.arms[0].results("test_accuracy")[0]))
+def format_summary(document: ReportDocument) -> list[str]:
+    """Return the verdicts of a study, or the accuracy of a run."""
+    if document.is_single_run:
+        (group,) = document.cells[0].groups
+        accuracy = format_percent(float(group.results("test_accuracy")[0]))
         return [
-            f"This run, with seed {first.arms[0].seeds[0]}, ended at a test accuracy of {accuracy} %. One run "
-            "says nothing about the method."
+            f"This run with seed {group.seeds[0]} reached a test accuracy of {accuracy} %. A single run says "
+            "nothing about the method."
         ]
-    lines = []
-    for part in content.parts:
-        lines += [f"**{escape_markdown(part.label)}**"] if part.label else []
-        lines.append(extent(part))
+    paragraphs = []
+    for cell in document.cells:
+        paragraphs += [f"**{escape_markdown(cell.label)}**"] if cell.label else []
+        paragraphs.append(format_size_sentence(cell))
         verdicts = []
-        for one in part.comparisons:
-            said, numbers = sentence(one)
+        for comparison in cell.comparisons:
+            sentence, numbers = format_verdict(comparison)
             verdicts.append(
-                f"- **{escape_markdown(one.variant)}** is {one.verdict} {escape_markdown(said)} {numbers}."
+                f"- **{escape_markdown(comparison.variant)}** is {comparison.verdict} "
+                f"{escape_markdown(sentence)} {numbers}."
             )
-        lines += ["\n".join(verdicts)] if verdicts else []
-    return lines
+        paragraphs += ["\n".join(verdicts)] if verdicts else []
+    return paragraphs
 
 
-def section_lines(section: Section, figures: str) -> list[str]:
-    """Return a section."""
-    return [
-        f"## {escape_markdown(section.title)}",
-        *(t for b in section.blocks for t in block_lines(b, figures)),
-    ]
+def format_section(section: Section, figure_folder: str) -> list[str]:
+    """Return the heading and the paragraphs of a section."""
+    blocks = [text for block in section.blocks for text in format_block(block, figure_folder)]
+    return [f"## {escape_markdown(section.title)}", *blocks]
 
 
-def block_lines(block: Block, figures: str) -> list[str]:
-    """Return the paragraphs of one block; images of a batch and numbers for a script are for a page."""
+def format_block(block: Block, figure_folder: str) -> list[str]:
+    """Return the paragraphs of one block; image grids and script data are left to the page."""
     match block:
-        case Table(table=table):
+        case TableBlock(table=table):
             return [render_markdown(table)]
-        case Picture():
-            said = f"![{escape_markdown(block.description)}]({figures}/{block.name}.png)"
-            return [said, *([escape_markdown(block.caption)] if block.caption else [])]
-        case Tiles(pictures=pictures):
-            return ["\n".join(line for one in pictures for line in block_lines(one, figures))]
-        case Fold(summary=summary, blocks=blocks):
-            inside = [line for one in blocks for line in block_lines(one, figures)]
-            return [f"### {escape_markdown(summary)}", *inside]
+        case FigureBlock():
+            link = f"![{escape_markdown(block.description)}]({figure_folder}/{block.name}.png)"
+            return [link, *([escape_markdown(block.caption)] if block.caption else [])]
+        case FigureGrid(figures=figures):
+            links = [text for figure in figures for text in format_block(figure, figure_folder)]
+            return ["\n".join(links)]
+        case Collapsible(summary=summary, blocks=blocks):
+            texts = [text for inner in blocks for text in format_block(inner, figure_folder)]
+            return [f"### {escape_markdown(summary)}", *texts]
         case _:
-            return words_of(block)
+            return format_text_block(block)
 
 
-def words_of(block: Block) -> list[str]:
-    """Return the paragraphs of a block of words."""
+def format_text_block(block: Block) -> list[str]:
+    """Return the paragraphs of a block of text."""
     match block:
-        case Text(text=text):
+        case Paragraph(text=text):
             return [escape_markdown(text)]
-        case Note(text=text):
+        case Callout(text=text):
             return [f"> {escape_markdown(text)}"]
         case Heading(text=text):
             return [f"### {escape_markdown(text)}"]
-        case Code(text=text):
+        case CodeBlock(text=text):
             return [f"```\n{text}\n```"]
-        case Facts(title=title, rows=rows):
-            return [
-                f"### {title}",
-                "\n".join(f"- {escape_markdown(a)}: {escape_markdown(b)}" for a, b in rows),
-            ]
+        case KeyValueBlock(title=title, rows=rows):
+            items = [f"- {escape_markdown(name)}: {escape_markdown(value)}" for name, value in rows]
+            return [f"### {title}", "\n".join(items)]
         case _:
             return []

@@ -1,27 +1,28 @@
-"""What a report says as files: the page, the text, the tables and the figures."""
+"""Files of a report: the page, the Markdown text, the tables and the figures."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import escape
 from pathlib import Path
 
+from foveal.atomic import atomic_write
 from foveal.errors import UsageError
 from foveal.plotting import encode_png, replace_css_variables, report_style
-from foveal.records import atomic_write, schema
-from foveal.report.document import Content, content_of
-from foveal.report.html_page import page_of
-from foveal.report.markdown import markdown_of
-from foveal.report.study_comparison import content_of_two
+from foveal.records import schema
+from foveal.report.document import ReportDocument, build_document
+from foveal.report.html_page import render_report_html
+from foveal.report.markdown import render_report_markdown
+from foveal.report.study_comparison import build_comparison_document
 from foveal.text_tables import render_csv, render_latex
 
-FIGURES, TABLES, TEXT = "figures", "tables", "report.md"
-LIST = ".report.json"  # tables and figures that the last report has written
+FIGURE_FOLDER, TABLE_FOLDER, TEXT_FILE = "figures", "tables", "report.md"
+FILE_LIST = ".report.json"  # the tables and figures that the last report has written
 
 
 class Report:
-    """A report that was made, for a notebook to show."""
+    """A written report that a notebook displays."""
 
     def __init__(self, page: Path) -> None:
         self.page = page
@@ -30,7 +31,7 @@ class Report:
         return f"Report({str(self.page)!r})"
 
     def _repr_html_(self) -> str:
-        """Return the page in a frame of its own, so that its styles and those of the notebook stay apart."""
+        """Return the page in a frame, which separates its styles from those of the notebook."""
         page = escape(self.page.read_text(encoding="utf-8"))
         return (
             f'<iframe srcdoc="{page}" title="Report" sandbox="allow-scripts" '
@@ -38,98 +39,109 @@ class Report:
         )
 
 
-def report(folder: Path | str, *, only_page: bool = False) -> Report:
-    """Make the report of a study or of one run, in its folder, from its records alone.
+def write_report(folder: Path | str, *, only_page: bool = False) -> Report:
+    """Write the report of a study or a run into its folder, from its records alone, and return it.
 
-    Written are report.html, report.md, `tables/` as CSV and LaTeX and `figures/` as SVG and PNG, or the
-    page alone where the rest was never asked for. All is the same, byte for byte, whenever it is made
-    from the same records by the same versions.
+    The files are `report.html`, `report.md`, `tables/` (CSV and LaTeX) and `figures/` (SVG and PNG). The
+    same records and package versions give the same bytes.
+
+    Args:
+        folder: the folder of the study or the run.
+        only_page: write the page alone, unless an earlier report has written the other files.
 
     Raises:
         UsageError: `folder` is neither a study with a finished run nor a finished run.
-        FovealError: a file of it is damaged.
+        FovealError: a file in it is damaged.
     """
     folder = Path(folder)
-    return made(folder, content_of(folder), only_page=only_page)
+    return write_document(folder, build_document(folder), only_page=only_page)
 
 
-def compare(first: Path | str, second: Path | str, *, out: Path | str | None = None) -> Report:
-    """Make the page of two studies side by side in the folder `out`, and return it.
+def write_comparison(
+    first: Path | str, second: Path | str, *, out: Path | str | None = None
+) -> Report:
+    """Write the report of two studies side by side, and return it.
 
-    By default that is `compare-SECOND` in the folder of the first.
+    Args:
+        first: the folder of a study.
+        second: the folder of another study.
+        out: the folder of the report; by default `compare-SECOND` in the folder of the first study.
 
     Raises:
-        UsageError: one of them is no study, has no finished run or a grid, they share no variant, or
-            there is another report in `out`.
+        UsageError: a folder is not a study, a study has no finished run or a grid, the studies share no
+            variant, or `out` contains another report.
         FovealError: a file is damaged.
     """
     first, second = Path(first), Path(second)
-    content = content_of_two(first, second)
+    document = build_comparison_document(first, second)
     folder = first / f"compare-{second.resolve().name}" if out is None else Path(out)
-    if not (folder / LIST).exists() and any((folder / n).exists() for n in (schema.REPORT, TEXT)):
+    is_own_folder = (folder / FILE_LIST).exists()
+    if not is_own_folder and any((folder / n).exists() for n in (schema.REPORT, TEXT_FILE)):
         raise UsageError(
-            f"{folder} holds a report that is no comparison: name another folder with --out."
+            f"{folder} contains a report that is not a comparison. Name another folder with --out."
         )
     folder.mkdir(parents=True, exist_ok=True)
-    return made(folder, content)
+    return write_document(folder, document)
 
 
-def made(folder: Path, content: Content, *, only_page: bool = False) -> Report:
-    """Write what a report says into a folder."""
+def write_document(folder: Path, document: ReportDocument, *, only_page: bool = False) -> Report:
+    """Write all files of a report, and delete the tables and figures of the previous one."""
     page = folder / schema.REPORT
-    write(page, page_of(content).encode())
-    earlier = listed(folder)
-    if only_page and not earlier:
+    write_file(page, render_report_html(document).encode())
+    previous = read_previous_files(folder)
+    if only_page and not previous:
         return Report(page)
-    # Whatever stands beside a page says the same as the page.
-    write(folder / TEXT, markdown_of(content, figures=FIGURES).encode())
+    # Existing files are always written again, so that they never contradict the page.
+    text = render_report_markdown(document, figure_folder=FIGURE_FOLDER)
+    write_file(folder / TEXT_FILE, text.encode())
     written = [
-        *write_all(folder / TABLES, table_files(content)),
-        *write_all(folder / FIGURES, figure_files(content)),
+        *write_files(folder / TABLE_FOLDER, render_tables(document)),
+        *write_files(folder / FIGURE_FOLDER, render_figures(document)),
     ]
-    for path in earlier - set(written):
+    for path in previous - set(written):
         path.unlink(missing_ok=True)
     names = sorted(f"{path.parent.name}/{path.name}" for path in written)
-    write(folder / LIST, json.dumps(names, indent=1).encode())
+    write_file(folder / FILE_LIST, json.dumps(names, indent=1).encode())
     return Report(page)
 
 
-def listed(folder: Path) -> set[Path]:
-    """Return the tables and figures that an earlier report has written here, by its own list."""
+def read_previous_files(folder: Path) -> set[Path]:
+    """Return the tables and figures that the previous report lists as its own."""
     try:
-        names = [Path(name) for name in json.loads((folder / LIST).read_text())]
+        names = [Path(name) for name in json.loads((folder / FILE_LIST).read_text())]
     except (OSError, ValueError, TypeError):
         return set()
-    return {folder / n.parent.name / n.name for n in names if n.parent.name in (TABLES, FIGURES)}
+    folders = (TABLE_FOLDER, FIGURE_FOLDER)
+    return {folder / n.parent.name / n.name for n in names if n.parent.name in folders}
 
 
-def table_files(content: Content) -> Iterator[tuple[str, bytes]]:
-    """Yield name and content of each table."""
-    for one in content.tables:
-        yield f"{one.name}.csv", render_csv(one.table).encode()
-        yield f"{one.name}.tex", render_latex(one.table).encode()
+def render_tables(document: ReportDocument) -> Iterator[tuple[str, bytes]]:
+    """Yield the file name and the content of each table, as CSV and as LaTeX."""
+    for block in document.tables:
+        yield f"{block.name}.csv", render_csv(block.table).encode()
+        yield f"{block.name}.tex", render_latex(block.table).encode()
 
 
-def figure_files(content: Content) -> Iterator[tuple[str, bytes]]:
-    """Yield name and content of each figure."""
-    for one in content.pictures:
-        yield f"{one.name}.svg", replace_css_variables(one.svg).encode()
+def render_figures(document: ReportDocument) -> Iterator[tuple[str, bytes]]:
+    """Yield the file name and the content of each figure, as SVG and as PNG."""
+    for block in document.figures:
+        yield f"{block.name}.svg", replace_css_variables(block.svg).encode()
         with report_style():
-            drawn = encode_png(one.figure)
-        yield f"{one.name}.png", drawn
+            png = encode_png(block.figure)
+        yield f"{block.name}.png", png
 
 
-def write_all(folder: Path, files: Iterator[tuple[str, bytes]]) -> list[Path]:
-    """Write files into a folder, beside what else is there, and return their paths."""
+def write_files(folder: Path, files: Iterable[tuple[str, bytes]]) -> list[Path]:
+    """Write files into a folder, leave other files in it alone, and return the written paths."""
     folder.mkdir(exist_ok=True)
     written = []
     for name, content in files:
-        write(folder / name, content)
+        write_file(folder / name, content)
         written.append(folder / name)
     return written
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    with atomic_write(path) as aside:
-        aside.write_bytes(content)
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file atomically."""
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(content)

@@ -1,79 +1,81 @@
-"""What a reader has to know before the numbers: what is missing, and how to get it."""
+"""Warnings at the top of a report: unfinished runs, missing verdicts, differing data."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from foveal.analysis.variant_runs import VariantRuns
+from foveal.analysis import VariantRuns
 from foveal.records import StudyRecord
-from foveal.report.cell_view import Part
+from foveal.report.cell_view import CellView
 from foveal.stats import MIN_SEEDS
 from foveal.text_format import format_count
 from foveal.variant_names import BASELINE
 
 
-def missing_pieces(study: StudyRecord, arms: Sequence[VariantRuns]) -> list[str]:
-    """Say, one sentence each, what a reader has to know before the numbers."""
+def list_warnings(study: StudyRecord, groups: Sequence[VariantRuns]) -> list[str]:
+    """Return one sentence for each thing that a reader must know before the numbers."""
     return [
-        *missing_runs(study, arms),
-        *missing_verdicts(arms),
-        *differing_data(arms),
+        *list_seed_warnings(study, groups),
+        *list_verdict_warnings(groups),
+        *list_data_warnings(groups),
     ]
 
 
-def missing_runs(study: StudyRecord, arms: Sequence[VariantRuns]) -> list[str]:
-    """Say which variants have fewer or more finished seeds than planned."""
+def list_seed_warnings(study: StudyRecord, groups: Sequence[VariantRuns]) -> list[str]:
+    """Return warnings for variants with fewer or more finished seeds than planned."""
     planned = study.design.planned_seeds
-    finished = {arm.variant: len(arm.runs) for arm in arms}
+    finished = {group.variant: len(group.runs) for group in groups}
     fewer = [f"{v} ({n})" for v in study.variants if (n := finished.get(v, 0)) < planned]
     more = [f"{v} ({n})" for v, n in finished.items() if n > planned]
-    sentences = []
+    warnings = []
     if fewer:
-        sentences.append(
-            f"The study is not finished. It was planned for {format_count(planned, 'seed')}; fewer have: "
-            f"{', '.join(fewer)}. The command that started it trains the rest."
+        warnings.append(
+            f"The study is not finished. {format_count(planned, 'seed')} were planned, and these variants "
+            f"have fewer: {', '.join(fewer)}. Run the same command again to train the rest."
         )
     if more:
-        sentences.append(
-            f"The study was planned for {format_count(planned, 'seed')}; more have: {', '.join(more)}. Whoever "
-            "adds seeds after a look at the result raises the chance of a false alarm above what "
-            "the level of the intervals says."
+        warnings.append(
+            f"The study was planned for {format_count(planned, 'seed')}, and these variants have more: "
+            f"{', '.join(more)}. Adding seeds after a look at the result raises the rate of false positives "
+            "above the level of the intervals."
         )
-    return sentences
+    return warnings
 
 
-def missing_verdicts(arms: Sequence[VariantRuns]) -> list[str]:
-    """Say why there is no difference or no interval, and how to get one."""
-    by_name = {arm.variant: arm for arm in arms}
-    if BASELINE not in by_name:
+def list_verdict_warnings(groups: Sequence[VariantRuns]) -> list[str]:
+    """Return a warning if differences or intervals are missing, with the option that adds them."""
+    variants = [group.variant for group in groups]
+    if BASELINE not in variants:
         return [
-            f"No difference can be given: no run of the baseline {BASELINE} is finished. "
-            f"Train it with the others: --attention {','.join([BASELINE, *by_name])}."
+            f"There are no differences, because no run of the baseline {BASELINE} is finished. "
+            f"Train it together with the others: --attention {','.join([BASELINE, *variants])}."
         ]
-    if len(arms) == 1:
+    if len(groups) == 1:
         return [f"There is nothing to compare: only {BASELINE} has finished runs."]
-    few = [arm.variant for arm in arms if len(arm.runs) < MIN_SEEDS]
+    few = [group.variant for group in groups if len(group.runs) < MIN_SEEDS]
     if few:
         return [
-            f"No interval without {MIN_SEEDS} seeds in both arms; fewer have: {', '.join(few)}. "
-            f"Train more with --seeds {MIN_SEEDS}."
+            f"An interval needs {MIN_SEEDS} seeds of both variants, and these have fewer: "
+            f"{', '.join(few)}. Train more with --seeds {MIN_SEEDS}."
         ]
     return []
 
 
-def differing_data(arms: Sequence[VariantRuns]) -> list[str]:
-    """Say so if not all runs read the same data."""
-    checksums = {run.results["data_checksum"] for arm in arms for run in arm.runs}
+def list_data_warnings(groups: Sequence[VariantRuns]) -> list[str]:
+    """Return a warning if the runs were trained or tested on different data."""
+    checksums = {run.results["data_checksum"] for group in groups for run in group.runs}
     if len(checksums) > 1:
-        return ["The runs did not all read the same data: their checksums differ, see below."]
+        return [
+            "The runs did not all read the same data. The section Provenance lists their checksums."
+        ]
     return []
 
 
-def nothing_left(part: Part, what: str, those: str, them: str) -> str:
-    """Say that runs have not left what a section shows, and how to get it; the last two are its pronouns."""
-    found = (
-        f"This run has left no {what}."
-        if part.single
-        else f"A run has left no {what}, or {those} of other images than the rest."
+def missing_extra_message(cell: CellView, extra: str) -> str:
+    """Return the message for a section whose extra is not stored, and the option that stores it."""
+    problem = (
+        f"This run has not stored {extra}."
+        if cell.is_single_run
+        else f"At least one run has not stored {extra}, or was measured on other images."
     )
-    return f"{found} A run leaves {them} when it is trained without --no-extras."
+    return f"{problem} Train without --no-extras to store it."

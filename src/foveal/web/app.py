@@ -20,8 +20,8 @@ from starlette.types import ASGIApp
 
 from foveal.errors import FovealError
 from foveal.plotting import color_scale_uris
-from foveal.report.document import content_of
-from foveal.report.html_page import page_of
+from foveal.report.document import build_document
+from foveal.report.html_page import render_report_html
 from foveal.web.errors import NOT_FOUND, RefusedError, one_of, whole_number
 from foveal.web.failures import HANDLERS, said
 from foveal.web.gallery import examples
@@ -135,7 +135,7 @@ async def report_page(shared: Shared) -> Response:
 
 def report_of(folder: Path) -> str:
     """Return the report of a folder without writing it there."""
-    return page_of(content_of(folder))
+    return render_report_html(build_document(folder))
 
 
 @router.get("/api/about")

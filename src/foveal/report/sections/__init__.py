@@ -1,1 +1,1 @@
-"""Sections of a report, one file each, built from records."""
+"""Sections of a report, one file each."""

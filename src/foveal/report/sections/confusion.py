@@ -1,4 +1,4 @@
-"""Which classes are taken for which: shares, counts, and differences to the baseline."""
+"""Confusion section: shares, counts and differences to the baseline of the confusion matrices."""
 
 from __future__ import annotations
 
@@ -9,95 +9,116 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from foveal.analysis.variant_runs import VariantRuns, normalize_rows
+from foveal.analysis import VariantRuns
+from foveal.analysis.variant_runs import normalize_rows
 from foveal.plotting import new_figure, report_style
-from foveal.report.blocks import Block, Data, Fold, Picture, Section, Text, Tiles
-from foveal.report.cell_view import Part
+from foveal.report.blocks import (
+    Block,
+    Collapsible,
+    FigureBlock,
+    FigureGrid,
+    Paragraph,
+    ScriptData,
+    Section,
+)
+from foveal.report.cell_view import CellView
 from foveal.text_format import MINUS, format_percent, shorten_name
 from foveal.variant_names import BASELINE
 
-MOST_CLASSES_IN_PLOT: Final = 20
-MOST_COUNTS: Final = 400_000  # that a page may hold for its script
+MAX_CLASSES_IN_FIGURE: Final = 20
+MAX_COUNTS_IN_PAGE: Final = 400_000
+MAX_OPACITY: Final = 0.75  # text on a cell stays readable in the light and in the dark theme
 BLUE, ORANGE = (0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)
+DESCRIPTIONS: Final = {
+    "confusion": "Confusion matrix of {variant}.",
+    "counts": "Confusion matrix of {variant} in counts.",
+    "confusion-difference": f"Confusion matrix of {{variant}} minus that of {BASELINE}.",
+}
 Array = npt.NDArray[Any]
 
 
-def confusion_section(part: Part) -> Section:
-    """Return the matrices of all variants: shares by row, their difference to the baseline, counts."""
-    shares = [normalize_rows(arm.confusion) for arm in part.arms]
-    largest = max(float(errors_of(share).max()) for share in shares)
+def build_confusion_section(cell: CellView) -> Section:
+    """Return the matrices of all variants as shares, differences to the baseline and counts."""
+    shares = [normalize_rows(group.confusion) for group in cell.groups]
+    max_error = max(float(zero_diagonal(share).max()) for share in shares)
     matrices = tuple(
-        picture(part, arm, "confusion", share_matrix(arm, largest_error=largest))
-        for arm in part.arms
+        build_matrix_figure(cell, group, "confusion", draw_share_matrix(group, max_error=max_error))
+        for group in cell.groups
     )
     blocks: list[Block] = [
-        Text(explained(part, largest)),
-        *explorer(part),
-        Tiles(matrices),
-        *differences(part),
+        Paragraph(explain_matrices(cell, max_error)),
+        *build_explorer(cell),
+        FigureGrid(matrices),
+        *build_difference_matrices(cell),
     ]
-    if len(part.classes) <= MOST_CLASSES_IN_PLOT:
-        counted = tuple(picture(part, arm, "counts", count_matrix(arm)) for arm in part.arms)
-        blocks.append(Fold("As counts", (Tiles(counted),)))
-    return Section(f"confusion{part.suffix}", part.titled("Confusion"), tuple(blocks))
+    if len(cell.classes) <= MAX_CLASSES_IN_FIGURE:
+        counts = tuple(
+            build_matrix_figure(cell, group, "counts", draw_count_matrix(group))
+            for group in cell.groups
+        )
+        blocks.append(Collapsible("As counts", (FigureGrid(counts),)))
+    return Section(f"confusion{cell.suffix}", cell.add_label("Confusion"), tuple(blocks))
 
 
-def explained(part: Part, largest: float) -> str:
-    """Say how to read the matrices."""
-    order = (
-        "; classes stand in the order of the table below"
-        if len(part.classes) > MOST_CLASSES_IN_PLOT
-        else "; below 0.5 % stands no number"
+def explain_matrices(cell: CellView, max_error: float) -> str:
+    """Return the explanation of rows, colors and color scales."""
+    summed = ", summed over the seeds" if cell.has_several_seeds else ""
+    cells = (
+        "The classes are in the order of the table below."
+        if len(cell.classes) > MAX_CLASSES_IN_FIGURE
+        else "Cells below 0.5 % have no text."
     )
-    over = ", summed over the seeds" if part.several else ""
-    alike = "" if part.single else " in all matrices alike"
+    shared = "" if cell.is_single_run else ", in all matrices"
     return (
-        f"Each row is a true class, and shows in % where its test images went{over}{order}. Blue: right, full "
-        f"shade at 100 %. Orange: wrong, full shade at {format_percent(largest, 1)} %{alike}."
+        f"Each row is a true class and shows the predictions of its test images in %{summed}. {cells} Blue "
+        f"cells are correct, with the full shade at 100 %. Orange cells are errors, with the full shade at "
+        f"{format_percent(max_error, 1)} %{shared}."
     )
 
 
-def picture(part: Part, arm: VariantRuns, kind: str, figure: Figure) -> Picture:
-    """Return a matrix of one variant."""
-    return Picture(
-        name=f"{kind}-{arm.place}{part.suffix}",
+def build_matrix_figure(
+    cell: CellView, group: VariantRuns, kind: str, figure: Figure
+) -> FigureBlock:
+    """Return the figure block of a matrix; `kind` is a key of `DESCRIPTIONS`."""
+    return FigureBlock(
+        name=f"{kind}-{group.place}{cell.suffix}",
         figure=figure,
-        description=f"{NAMES[kind]} of {arm.variant}.",
-        of={"variant": arm.variant},
+        description=DESCRIPTIONS[kind].format(variant=group.variant),
+        filters={"variant": group.variant},
     )
 
 
-NAMES: Final = {
-    "confusion": "Confusion matrix",
-    "counts": "Confusion matrix in counts",
-    "confusion-difference": f"Confusion matrix less that of {BASELINE}",
-}
-
-
-def differences(part: Part) -> list[Block]:
-    """Return by how many points each share differs from that of the baseline."""
-    plain = part.baseline
-    others = [arm for arm in part.arms if arm is not plain]
-    if plain is None or not others:
+def build_difference_matrices(cell: CellView) -> list[Block]:
+    """Return the differences of the shares to those of the baseline, in percentage points."""
+    baseline = cell.baseline
+    others = [group for group in cell.groups if group is not baseline]
+    if baseline is None or not others:
         return []
-    by_arm = [normalize_rows(arm.confusion) - normalize_rows(plain.confusion) for arm in others]
-    largest = max(float(np.nan_to_num(np.abs(one)).max()) for one in by_arm)
+    differences = [
+        normalize_rows(group.confusion) - normalize_rows(baseline.confusion) for group in others
+    ]
+    limit = max(float(np.nan_to_num(np.abs(values)).max()) for values in differences)
     matrices = tuple(
-        picture(part, arm, "confusion-difference", difference_matrix(arm, values, largest=largest))
-        for arm, values in zip(others, by_arm, strict=True)
+        build_matrix_figure(
+            cell, group, "confusion-difference", draw_difference_matrix(group, values, limit=limit)
+        )
+        for group, values in zip(others, differences, strict=True)
     )
-    said = (
-        f"Points by which each share is above that of {BASELINE}. Blue: more, orange: less, full shade at "
-        f"{format_percent(largest, 1)} points. Single cells are few images: look for rows and groups."
+    explanation = (
+        f"Difference of each share to that of {BASELINE}, in percentage points. Blue is more, orange is less, "
+        f"with the full shade at {format_percent(limit, 1)} points. A single cell has few images: look for "
+        "rows and groups of cells."
     )
-    return [Fold(f"Difference to {BASELINE}", (Text(said), Tiles(matrices)))]
+    return [
+        Collapsible(f"Difference to {BASELINE}", (Paragraph(explanation), FigureGrid(matrices)))
+    ]
 
 
-def explorer(part: Part) -> list[Block]:
-    """Return the counts of each run, from which the page's script draws what a reader chooses."""
-    size = len(part.classes)
-    runs = [(arm.variant, run) for arm in part.arms for run in arm.runs]
-    if size**2 * len(runs) > MOST_COUNTS:
+def build_explorer(cell: CellView) -> list[Block]:
+    """Return the counts of each run for the interactive matrix; nothing for too many counts."""
+    size = len(cell.classes)
+    runs = [(group.variant, run) for group in cell.groups for run in group.runs]
+    if size**2 * len(runs) > MAX_COUNTS_IN_PAGE:
         return []
     counts = [
         {
@@ -107,106 +128,101 @@ def explorer(part: Part) -> list[Block]:
         }
         for variant, run in runs
     ]
-    content = {"classes": part.classes, "baseline": BASELINE, "runs": counts}
-    return [Data("confusion", content)]
+    content = {"classes": cell.classes, "baseline": BASELINE, "runs": counts}
+    return [ScriptData("confusion", content)]
 
 
-def errors_of(shares: Array) -> Array:
-    """Return the shares without those of right answers."""
+def zero_diagonal(shares: Array) -> Array:
+    """Return the shares of the errors, with 0 for correct predictions and for classes without images."""
     return np.asarray(np.nan_to_num(shares - np.diag(np.diag(shares))))
 
 
 @report_style()
-def share_matrix(arm: VariantRuns, *, largest_error: float) -> Figure:
-    """Draw in percent of each true class where its images went, summed over the runs.
+def draw_share_matrix(group: VariantRuns, *, max_error: float) -> Figure:
+    """Draw the predictions of each true class in percent, summed over the runs.
 
-    Shades of right answers go up to 100 %, those of errors to `largest_error`, a fraction, so
-    that matrices of several variants can be compared by eye.
+    Shades of correct predictions go up to 100 %, those of errors up to the fraction `max_error`, so that
+    matrices of several variants can be compared by eye.
     """
-    shares = normalize_rows(arm.confusion)
-    texts = np.where(np.rint(100 * shares) >= 1, np.vectorize(whole)(shares), "")
-    return matrix(arm, shaded(shares, largest_error), texts)
+    shares = normalize_rows(group.confusion)
+    texts = np.where(np.rint(100 * shares) >= 1, np.vectorize(format_whole_percent)(shares), "")
+    return draw_matrix(group, color_shares(shares, max_error), texts)
 
 
 @report_style()
-def count_matrix(arm: VariantRuns) -> Figure:
-    """Draw how many images of each true class went where, shaded by their share."""
-    shares, counts = normalize_rows(arm.confusion), arm.confusion.astype(np.int64)
+def draw_count_matrix(group: VariantRuns) -> Figure:
+    """Draw the number of images of each true class and prediction, colored by their share."""
+    shares, counts = normalize_rows(group.confusion), group.confusion.astype(np.int64)
     texts = np.where(counts > 0, np.vectorize(str)(counts), "")
-    return matrix(arm, shaded(shares, float(errors_of(shares).max())), texts)
+    return draw_matrix(group, color_shares(shares, float(zero_diagonal(shares).max())), texts)
 
 
 @report_style()
-def difference_matrix(arm: VariantRuns, values: Array, *, largest: float) -> Figure:
-    """Draw by how many points shares (K, K) differ, up to `largest`, a fraction."""
-    known = np.nan_to_num(values)
-    colors = tinted(known > 0, np.abs(known) / max(largest, 1e-9))
-    signed = np.vectorize(lambda v: f"{100 * v:+.0f}".replace("-", MINUS))(known)
-    return matrix(arm, colors, np.where(np.abs(np.rint(100 * known)) >= 1, signed, ""))
+def draw_difference_matrix(group: VariantRuns, differences: Array, *, limit: float) -> Figure:
+    """Draw differences of shares (K, K) in percentage points, with the full shade at `limit`."""
+    values = np.nan_to_num(differences)
+    colors = blend_colors(values > 0, np.abs(values) / max(limit, 1e-9))
+    signed = np.vectorize(lambda v: f"{100 * v:+.0f}".replace("-", MINUS))(values)
+    return draw_matrix(group, colors, np.where(np.abs(np.rint(100 * values)) >= 1, signed, ""))
 
 
-def whole(share: float) -> str:
-    """Write a share in whole percent."""
+def format_whole_percent(share: float) -> str:
+    """Return a share in whole percent, empty for NaN."""
     return "" if np.isnan(share) else f"{100 * share:.0f}"
 
 
-def matrix(arm: VariantRuns, colors: Array, texts: Array) -> Figure:
-    """Draw cells (K, K, 4), true classes down and predicted ones across, with a text each."""
+def draw_matrix(group: VariantRuns, colors: Array, texts: Array) -> Figure:
+    """Draw cells with RGBA colors (K, K, 4) and texts (K, K); rows are true classes."""
     size = len(colors)
-    with_text = size <= MOST_CLASSES_IN_PLOT
+    with_text = size <= MAX_CLASSES_IN_FIGURE
     side = max(29 * size, 120) if with_text else 330
-    axes = square(side, names=with_text)
+    axes = create_square_axes(side, with_names=with_text)
     axes.imshow(colors, interpolation="none")
-    axes.set_title(shorten_name(arm.variant, 36))
+    axes.set_title(shorten_name(group.variant, 36))
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     if with_text:
-        names = [shorten_name(name, 12) for name in arm.classes]
+        names = [shorten_name(name, 12) for name in group.classes]
         axes.set_xticks(range(size), names, rotation=90)
         axes.set_yticks(range(size), names)
-        write(axes, texts)
+        write_cell_texts(axes, texts)
     figure = axes.figure
     assert isinstance(figure, Figure)
     return figure
 
 
-def square(side: float, *, names: bool) -> Axes:
-    """Return axes of `side` px with room for names on the left and below.
+def create_square_axes(side: float, *, with_names: bool) -> Axes:
+    """Return axes of `side` CSS pixels, with room for class names on the left and below.
 
-    The room is given and not found by drawing: a page has many matrices with a hundred texts each.
+    The margins are fixed instead of measured: a page has many matrices with a hundred texts each.
     """
-    left, below, above, right = (108, 112, 26, 6) if names else (50, 50, 26, 6)
-    width, height = side + left + right, side + above + below
+    left, bottom, top, right = (108, 112, 26, 6) if with_names else (50, 50, 26, 6)
+    width, height = side + left + right, side + top + bottom
     figure = new_figure(width, height)
     figure.set_layout_engine("none")
-    return figure.add_axes((left / width, below / height, side / width, side / height))
+    return figure.add_axes((left / width, bottom / height, side / width, side / height))
 
 
-def write(axes: Axes, texts: Array) -> None:
-    """Write a text into each cell that has one."""
+def write_cell_texts(axes: Axes, texts: Array) -> None:
+    """Write each non-empty text into its cell."""
     for row, column in zip(*np.nonzero(texts != ""), strict=True):
-        text = texts[row, column]
-        axes.text(column, row, text, ha="center", va="center_baseline", fontsize=10)
+        axes.text(column, row, texts[row, column], ha="center", va="center_baseline", fontsize=10)
 
 
-def shaded(shares: Array, largest_error: float) -> Array:
-    """Return the colors of a confusion matrix, RGBA (K, K, 4): transparent where nothing went."""
-    right = np.eye(len(shares), dtype=bool)
-    scale = np.where(right, 1.0, max(largest_error, 1e-9))
-    return tinted(right, np.nan_to_num(shares) / scale)
+def color_shares(shares: Array, max_error: float) -> Array:
+    """Return the RGBA colors (K, K, 4) of a confusion matrix; cells without images are transparent."""
+    correct = np.eye(len(shares), dtype=bool)
+    scale = np.where(correct, 1.0, max(max_error, 1e-9))
+    return blend_colors(correct, np.nan_to_num(shares) / scale)
 
 
-def tinted(is_blue: Array, strength: Array) -> Array:
-    """Return blue or orange as strong as `strength` in [0, 1] says, RGBA (K, K, 4).
-
-    No shade is so strong that text in ink could not be read on it, on light paper or dark.
-    """
-    strongest = 0.75
+def blend_colors(is_blue: Array, strength: Array) -> Array:
+    """Return blue or orange with an opacity proportional to `strength` in [0, 1], RGBA (K, K, 4)."""
     colors = np.empty((*strength.shape, 4))
     colors[is_blue, :3] = BLUE
     colors[~is_blue, :3] = ORANGE
     colors[..., :3] /= 255
-    colors[..., 3] = strongest * np.clip(strength, 0, 1)
+    colors[..., 3] = MAX_OPACITY * np.clip(strength, 0, 1)
     return colors

@@ -1,4 +1,4 @@
-"""Sections on cost: a table of the variants, gain against cost, and the layers of the networks."""
+"""Cost sections: cost of the variants, gain over cost, and layers of the networks."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, Final
 from matplotlib.figure import Figure
 
 from foveal.analysis import (
+    VariantRuns,
     make_gate_cost_table,
     make_stored_layer_table,
     make_torchsummary_table,
     make_variant_cost_table,
 )
-from foveal.analysis.variant_runs import VariantRuns
 from foveal.plotting import (
     GRID_COLOR,
     MUTED_COLOR,
@@ -24,35 +24,38 @@ from foveal.plotting import (
     report_style,
     variant_style,
 )
-from foveal.report.blocks import Block, Fold, Heading, Note, Picture, Section, Table, Text
-from foveal.report.cell_view import Part
+from foveal.report.blocks import (
+    Block,
+    Callout,
+    Collapsible,
+    FigureBlock,
+    Heading,
+    Paragraph,
+    Section,
+    TableBlock,
+)
+from foveal.report.cell_view import CellView
 from foveal.text_format import format_points, shorten_name
 from foveal.variant_names import BASELINE
 
-PAID: Final = {"training_seconds": "training time", "saved_bytes": "saved memory"}
-EARLIER: Final = (
-    "An earlier version of foveal has stored the cost, without the parts of the networks. Delete the files "
-    "extras/cost-* in the folder of the study, and foveal ablate stores it anew."
-)
-Cost = Mapping[str, Any]
+COST_AXES: Final = {"training_seconds": "training time", "saved_bytes": "saved memory"}
 
 
-def costs_section(part: Part) -> Section:
-    """Return what each variant costs, which one pays, the dearest gates, and the old memory table."""
-    name, title, costs = f"cost{part.suffix}", part.titled("What it costs"), part.costs
+def build_costs_section(cell: CellView) -> Section:
+    """Return the cost of each variant, a figure of gain over cost, and the most expensive gates."""
+    name, title, costs = f"cost{cell.suffix}", cell.add_label("Cost"), cell.costs
     if not costs:
-        return Section(name, title, (Note(missing(part)),))
+        return Section(name, title, (Callout(missing_costs_message(cell)),))
     stored = list(costs.values())
-    blocks: list[Block] = [Table(name, make_variant_cost_table(stored))]
-    compared = [arm for arm in part.arms if arm.comparison and arm.variant in costs]
+    blocks: list[Block] = [TableBlock(name, make_variant_cost_table(stored))]
+    compared = [group for group in cell.groups if group.comparison and group.variant in costs]
     if BASELINE in costs and compared:
         blocks.append(
-            Picture(
-                name=f"gain-against-cost{part.suffix}",
-                figure=gain_against_cost(compared, costs),
-                description="Difference to none with its interval, over training time and saved memory.",
-                caption="Which variant pays: what each gains, with its interval, over what it costs. Shaded: "
-                "the margin.",
+            FigureBlock(
+                name=f"gain-over-cost{cell.suffix}",
+                figure=draw_gain_over_cost(compared, costs),
+                description=f"Difference to {BASELINE} with its interval, over training time and saved memory.",
+                caption="Gain of each variant with its interval, over its cost. The shaded band is the margin.",
             )
         )
     for key, table in (
@@ -60,86 +63,85 @@ def costs_section(part: Part) -> Section:
         ("torchsummary", make_torchsummary_table(stored)),
     ):
         if table.rows:
-            blocks.append(Fold(table.title, (Table(f"{key}{part.suffix}", table),)))
+            blocks.append(Collapsible(table.title, (TableBlock(f"{key}{cell.suffix}", table),)))
     return Section(name, title, tuple(blocks))
 
 
-def missing(part: Part) -> str:
-    """Say how to get what is missing."""
-    if part.single:
-        return "A cost is stored with a study: foveal ablate leaves that of each variant."
+def missing_costs_message(cell: CellView) -> str:
+    """Return the message for a study or a run without stored costs."""
+    if cell.is_single_run:
+        return "Costs are stored with a study, not with a single run. Run foveal ablate to measure them."
     return (
-        "This study has stored no cost. It does when all its runs are complete and foveal ablate is called "
-        "without --no-extras."
+        "This study has not stored its costs. Complete its runs with foveal ablate, without --no-extras, to "
+        "store them."
     )
 
 
-def architecture_section(part: Part) -> Section:
-    """Return the parts of the network, the baseline's open and those of the variants to be opened."""
-    name, title, costs = f"architecture{part.suffix}", part.titled("The networks"), part.costs
+def build_layers_section(cell: CellView) -> Section:
+    """Return the layers of each network: the first one visible, the others in collapsibles."""
+    name, title, costs = f"layers{cell.suffix}", cell.add_label("Layers"), cell.costs
     if not costs:
-        return Section(name, title, (Note(missing(part)),))
-    if not all(cost["layers"] for cost in costs.values()):
-        return Section(name, title, (Note(EARLIER),))
-    first, *others = costs.items()
-    batch = first[1]["batch_size"]
+        return Section(name, title, (Callout(missing_costs_message(cell)),))
+    first, *others = costs
+    batch = costs[first]["batch_size"]
     blocks: list[Block] = [
-        Text(
-            f"Shapes are (N, C, H, W) of a batch of {batch}; saved are the bytes that the layer saves for the "
-            "backward pass, MACs multiply-adds, elements element operations. Gates stand below the layer that "
-            "they weigh the output of."
+        Paragraph(
+            f"Shapes are (N, C, H, W) for a batch of {batch}. Saved bytes are those that a layer saves for the "
+            "backward pass; MACs are multiply-adds, elements are element operations. A gate is listed below "
+            "the layer whose output it weights."
         ),
-        Heading(first[0]),
-        layers_table(part, *first),
+        Heading(first),
+        build_layer_table(cell, first),
     ]
-    blocks += [Fold(variant, (layers_table(part, variant, cost),)) for variant, cost in others]
+    blocks += [Collapsible(variant, (build_layer_table(cell, variant),)) for variant in others]
     return Section(name, title, tuple(blocks))
 
 
-def layers_table(part: Part, variant: str, cost: Cost) -> Table:
-    """Return the layers of one network."""
-    index = list(part.costs).index(variant)
-    return Table(f"layers-{index}{part.suffix}", make_stored_layer_table(cost))
+def build_layer_table(cell: CellView, variant: str) -> TableBlock:
+    """Return the table of the layers of one variant."""
+    index = list(cell.costs).index(variant)
+    return TableBlock(f"layers-{index}{cell.suffix}", make_stored_layer_table(cell.costs[variant]))
 
 
 @report_style()
-def gain_against_cost(arms: Sequence[VariantRuns], costs: Mapping[str, Cost]) -> Figure:
-    """Draw the difference of each variant, with its interval, over its time and its memory.
+def draw_gain_over_cost(
+    groups: Sequence[VariantRuns], costs: Mapping[str, Mapping[str, Any]]
+) -> Figure:
+    """Draw the difference of each variant with its interval, over its training time and its memory.
 
-    Both are ratios to the baseline, which stands at (1, 0); the margin is shaded.
+    Both costs are ratios to the baseline, which is the point (1, 0). The margin is shaded.
     """
     figure = new_figure(640, 330)
     plots = figure.subplots(1, 2, sharey=True)
-    for axes, (name, title) in zip(plots, PAID.items(), strict=True):
-        comparisons = [arm.comparison for arm in arms if arm.comparison]
+    for axes, (key, title) in zip(plots, COST_AXES.items(), strict=True):
+        comparisons = [group.comparison for group in groups if group.comparison]
         margin = 100 * comparisons[0].margin
         axes.axhspan(-margin, margin, color=GRID_COLOR, alpha=0.5, linewidth=0)
         axes.axhline(0, color=TEXT_COLOR, linewidth=1)
         axes.plot(
             1, 0, marker="o", color=TEXT_COLOR, markersize=6, linestyle="none", label=BASELINE
         )
-        for arm, found in zip(arms, comparisons, strict=True):
-            at = costs[arm.variant][name] / costs[BASELINE][name]
-            low, high = (100 * end for end in found.interval)
+        for group, comparison in zip(groups, comparisons, strict=True):
+            style = variant_style(group.place)
+            ratio = costs[group.variant][key] / costs[BASELINE][key]
+            low, high = (100 * bound for bound in comparison.interval)
             if not math.isnan(low):
-                axes.plot(
-                    [at, at], [low, high], color=variant_style(arm.place)["color"], linewidth=1.6
-                )
-            label = shorten_name(arm.variant, 24)
-            drawn = axes.plot(
-                at,
-                100 * found.difference,
+                axes.plot([ratio, ratio], [low, high], color=style["color"], linewidth=1.6)
+            points = axes.plot(
+                ratio,
+                100 * comparison.difference,
                 linestyle="none",
-                label=label,
-                **variant_style(arm.place),
+                label=shorten_name(group.variant, 24),
+                **style,
             )
+            difference = format_points(comparison.difference)
             add_tooltip(
-                drawn, f"{arm.variant}: {format_points(found.difference)} points at {at:.2f} times"
+                points, f"{group.variant}: {difference} points at {ratio:.2f} times the cost"
             )
-        axes.set_xlabel(f"{title}, times that of {BASELINE}", color=MUTED_COLOR)
+        axes.set_xlabel(f"{title} relative to {BASELINE}", color=MUTED_COLOR)
         axes.grid(axis="x")
         low, high = axes.get_xlim()
         axes.set_xlim(min(low, 0.95), max(high, 1.1))
-    plots[0].set_ylabel(f"points of accuracy over {BASELINE}", color=MUTED_COLOR)
+    plots[0].set_ylabel(f"accuracy difference to {BASELINE}, points", color=MUTED_COLOR)
     plots[1].legend(loc="best", fontsize=10)
     return figure

@@ -1,4 +1,4 @@
-"""What the gates learned: their maps of some images, and which of them do something."""
+"""Gates section: maps of the gates on some images, and their status over the seeds."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from foveal.analysis import summarize_gates
-from foveal.analysis.variant_runs import VariantRuns
+from foveal.analysis import VariantRuns, summarize_gates
 from foveal.plotting import (
     SiteMaps,
     draw_gate_maps,
@@ -18,117 +17,138 @@ from foveal.plotting import (
     shrink_for_page,
 )
 from foveal.records.run import Arrays
-from foveal.report.blocks import Block, Fold, Note, Picture, Section, Table, Text
-from foveal.report.cell_view import Part
+from foveal.report.blocks import (
+    Block,
+    Callout,
+    Collapsible,
+    FigureBlock,
+    Paragraph,
+    Section,
+    TableBlock,
+)
+from foveal.report.cell_view import CellView
 from foveal.text_format import shorten_name
-from foveal.text_tables import Table as TextTable
+from foveal.text_tables import Table
+from foveal.variant_names import BASELINE, GATE_CHILD
 
-IMAGES: Final = 3
-MOST_SITES: Final = 8
-OVER: Final = {"channel": "channels", "spatial": "positions"}
+MAX_IMAGES: Final = 3
+MAX_SITES: Final = 8
+GATE_AXES: Final = {"channel": "channels", "spatial": "positions"}
 
 
-def gates_section(part: Part) -> Section:
-    """Return a picture a variant and the table of its gates."""
-    name, title = f"gates{part.suffix}", part.titled("What the gates do")
-    drawn: list[Block] = [
-        Picture(
-            name=f"gates-{arm.place}{part.suffix}",
+def build_gates_section(cell: CellView) -> Section:
+    """Return a figure of the gate maps of each variant, and the table of all gates."""
+    name, title = f"gates{cell.suffix}", cell.add_label("Gates")
+    figures: list[Block] = [
+        FigureBlock(
+            name=f"gates-{group.place}{cell.suffix}",
             figure=figure,
-            description=f"Maps of the gates of {arm.variant}.",
-            caption=f"{arm.variant}, seed {first_seed(arm)}.",
-            of={"variant": arm.variant},
+            description=f"Maps of the gates of {group.variant}.",
+            caption=f"{group.variant}, seed {find_shown_seed(group)}.",
+            filters={"variant": group.variant},
         )
-        for arm in part.arms
-        if (figure := gate_maps(part, arm)) is not None
+        for group in cell.groups
+        if (figure := draw_variant_gates(cell, group)) is not None
     ]
-    if not drawn:
-        return Section(name, title, (Note(missing(part)),))
-    said = (
-        "Above, attention over positions on the first of the fixed images (of a gate over both, its mean over "
-        "channels), on one scale a picture. Below, attention over channels, sorted by its mean over the "
-        "images; a band goes from the smallest to the largest image. A gate whose maps are the same for every "
-        "image could be folded into the next layer's weights."
+    if not figures:
+        return Section(name, title, (Callout(missing_gates_message(cell)),))
+    explanation = (
+        "The upper rows show attention over positions on the first probe images, with one color scale per "
+        "figure; a gate over both shows its mean over the channels. The bars show attention over channels, "
+        "sorted by the mean over the images, and the band ranges from the smallest to the largest image. A "
+        "gate with the same map for every image could be folded into the weights of the next layer."
     )
-    return Section(name, title, (Text(said), *drawn, gate_table(part)))
+    return Section(name, title, (Paragraph(explanation), *figures, build_gate_table(cell)))
 
 
-def first_seed(arm: VariantRuns) -> int:
+def find_shown_seed(group: VariantRuns) -> int:
     """Return the seed of the run whose gates are shown."""
-    return next(int(run.results["seed"]) for run in arm.runs if "gates" in run.extras)
+    return next(int(run.results["seed"]) for run in group.runs if "gates" in run.extras)
 
 
-def missing(part: Part) -> str:
-    """Say why there is nothing to see, and how to get it."""
-    if all(arm.place == 0 for arm in part.arms):
-        return "There is no gate in none: add a variant with attention."
-    if any(run.extras for arm in part.arms for run in arm.runs):
-        return "No variant here has gates of foveal: other modules say nothing of themselves."
-    return (
-        "No run has left what its gates do. A run leaves it when it is trained without --no-extras."
-    )
+def missing_gates_message(cell: CellView) -> str:
+    """Return the message for a cell without gate maps."""
+    if all(group.variant == BASELINE for group in cell.groups):
+        return f"{BASELINE} has no gates. Add a variant with attention."
+    if any(run.extras for group in cell.groups for run in group.runs):
+        return "No variant has gates of foveal. Attention modules of other libraries do not store maps."
+    return "No run has stored its gate maps. Train without --no-extras to store them."
 
 
-def gate_maps(part: Part, arm: VariantRuns) -> Figure | None:
-    """Draw the maps of the gates of the first run that has left them, None where none has."""
-    known = [run.extras for run in arm.runs if {"gates", "occlusion"} <= set(run.extras)]
-    if not known:
+def draw_variant_gates(cell: CellView, group: VariantRuns) -> Figure | None:
+    """Draw the gate maps of the first run that has stored them; None if no run has."""
+    stored = [run.extras for run in group.runs if {"gates", "occlusion"} <= set(run.extras)]
+    if not stored:
         return None
-    left, seen = known[0]["gates"], known[0]["occlusion"]
-    pictures = np.stack([shrink_for_page(one / 255) for one in seen["pictures"][:IMAGES]])
-    labels = seen["labels"][: len(pictures)]
-    return drawn(pictures, sites_of(left), [shorten_name(part.classes[k], 14) for k in labels])
+    gates, occlusion = stored[0]["gates"], stored[0]["occlusion"]
+    pictures = np.stack(
+        [shrink_for_page(picture / 255) for picture in occlusion["pictures"][:MAX_IMAGES]]
+    )
+    labels = occlusion["labels"][: len(pictures)]
+    names = [shorten_name(cell.classes[label], 14) for label in labels]
+    return draw_in_report_style(pictures, read_site_maps(gates), names)
 
 
 @report_style()
-def drawn(pictures: npt.NDArray[Any], sites: list[SiteMaps], names: list[str]) -> Figure:
+def draw_in_report_style(
+    pictures: npt.NDArray[Any], sites: list[SiteMaps], names: list[str]
+) -> Figure:
     """Draw the maps of sites."""
     return draw_gate_maps(pictures, sites, names=names)
 
 
-def sites_of(left: Arrays) -> list[SiteMaps]:
-    """Return what the gates of each site say of the first images, over positions and over channels."""
+def read_site_maps(gates: Arrays) -> list[SiteMaps]:
+    """Return the maps over positions and over channels of each site, for the first images."""
     by_site: dict[str, dict[str, int]] = {}
-    for k, site in enumerate(left["site"].tolist()):
-        for side in ("spatial", "channels"):
-            if f"{side}_{k}" in left:
-                by_site.setdefault(site, {}).setdefault(side, k)
-    found = []
-    for name in pick_evenly_spaced(list(by_site), MOST_SITES):
+    for index, site in enumerate(gates["site"].tolist()):
+        for axis in ("spatial", "channels"):
+            if f"{axis}_{index}" in gates:
+                by_site.setdefault(site, {}).setdefault(axis, index)
+    sites = []
+    for name in pick_evenly_spaced(list(by_site), MAX_SITES):
         maps = {
-            side: np.asarray(left[f"{side}_{k}"][:IMAGES], dtype=np.float64)
-            for side, k in by_site[name].items()
+            axis: np.asarray(gates[f"{axis}_{index}"][:MAX_IMAGES], dtype=np.float64)
+            for axis, index in by_site[name].items()
         }
         spatial = maps.get("spatial")
-        found.append(
+        sites.append(
             SiteMaps(
                 shorten_name(name, 18),
-                None if spatial is None else np.stack([shrink_for_page(one) for one in spatial]),
+                None if spatial is None else np.stack([shrink_for_page(each) for each in spatial]),
                 maps.get("channels"),
             )
         )
-    return found
+    return sites
 
 
-def gate_table(part: Part) -> Block:
-    """Return one row a gate: in how many seeds it works, and if not, what it is instead."""
+def build_gate_table(cell: CellView) -> Block:
+    """Return a table with one row per gate: its status over the seeds and its statistics."""
     rows = [
         (
-            one.variant,
-            one.gate.partition(".attention")[0],
-            OVER.get(one.kind, one.kind),
-            ", ".join(f"{word} {count}" for word, count in one.findings.items()),
-            f"{one.mean:.3f}",
-            f"{one.between_images:.3f}",
-            f"{one.moved:.3f}",
+            gate.variant,
+            gate.gate.partition(f".{GATE_CHILD}")[0],
+            GATE_AXES.get(gate.kind, gate.kind),
+            ", ".join(f"{status} {seeds}" for status, seeds in gate.findings.items()),
+            f"{gate.mean:.3f}",
+            f"{gate.between_images:.3f}",
+            f"{gate.moved:.3f}",
         )
-        for one in summarize_gates(part.left("gates"))
+        for gate in summarize_gates(cell.list_extras("gates"))
     ]
-    headings = ("variant", "gate at", "over", "found in seeds", "mean", "by image", "moved")
-    note = (
-        "off: mixed in by nothing. constant: one value throughout. fixed: hardly depends on the image. "
-        "saturated: nearly all values at an end. unmoved: as at its start. By image: how much a value differs "
-        "from image to image. Moved: mean distance from the start, on the same features."
+    headings = (
+        "variant",
+        "site",
+        "attention over",
+        "status (seeds)",
+        "mean",
+        "between images",
+        "moved",
     )
-    table = TextTable("Gates", headings, tuple(rows), note, text_headings=headings[1:4])
-    return Fold("Every gate", (Table(f"gates{part.suffix}", table),))
+    note = (
+        "Status off: its mixing weight is 0. Constant: one value in the whole map. Fixed: almost independent "
+        "of the image. Saturated: almost all values at an end of the range. Unmoved: as before training. "
+        "Between images: the mean difference of a value from image to image. Moved: the mean distance from the "
+        "untrained gate, on the same features."
+    )
+    table = Table("Gates", headings, tuple(rows), note, text_headings=headings[1:4])
+    return Collapsible("All gates", (TableBlock(f"gates{cell.suffix}", table),))

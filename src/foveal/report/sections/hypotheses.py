@@ -1,56 +1,61 @@
-"""Whether attention helps most where it is said to: the old observations, held against this study."""
+"""Hypotheses section: answers of this study to claims about the images that attention helps with."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from foveal.analysis.hypotheses import HypothesisResult, check_hypotheses
+from foveal.analysis import HypothesisResult, check_hypotheses
 from foveal.records import StudyRecord
-from foveal.report.blocks import Block, Section, Table, Text
+from foveal.report.blocks import Block, Paragraph, Section, TableBlock
 from foveal.text_format import ABSENT, format_interval, format_level, format_points, use_minus_signs
-from foveal.text_tables import Table as TextTable
+from foveal.text_tables import Table
+from foveal.variant_names import BASELINE
 
 
-def hypotheses_section(study: StudyRecord) -> Section:
+def build_hypotheses_section(study: StudyRecord) -> Section:
     """Return the answer to each hypothesis in a sentence, and the table of all effects."""
-    found = check_hypotheses(study)
-    blocks: list[Block] = [Text(sentence(one), quiet=False) for one in found]
-    if any(one.effects for one in found):
-        blocks.append(effects_table(found))
-    return Section("hypotheses", "Where is attention said to help?", tuple(blocks))
+    results = check_hypotheses(study)
+    blocks: list[Block] = [Paragraph(format_answer(each), is_muted=False) for each in results]
+    if any(result.effects for result in results):
+        blocks.append(build_effect_table(results))
+    return Section("hypotheses", "Hypotheses about attention", tuple(blocks))
 
 
-def sentence(finding: HypothesisResult) -> str:
-    """Return a claim and what the study says of it."""
-    claim = finding.hypothesis.claim
-    reason = use_minus_signs(finding.reason).replace("`", "")
-    return f"{claim[0].upper()}{claim[1:]}: {finding.answer or 'no answer'}; {reason}."
+def format_answer(result: HypothesisResult) -> str:
+    """Return the claim of a hypothesis, the answer of the study and the reason in one sentence."""
+    claim = result.hypothesis.claim
+    reason = use_minus_signs(result.reason).replace("`", "")
+    return f"{claim[0].upper()}{claim[1:]}: {result.answer or 'no answer'}; {reason}."
 
 
-def effects_table(found: list[HypothesisResult]) -> Table:
-    """Return one row a variant: how its gain changes with the property of the images."""
+def build_effect_table(results: Sequence[HypothesisResult]) -> TableBlock:
+    """Return a table with one row per variant: the change of its gain with the property of the images."""
     rows = []
-    for one in found:
-        for effect in one.effects:
-            ends = ABSENT if math.isnan(effect.interval[0]) else format_interval(effect.interval)
-            answer = (one.answer or "no answer") if effect.variant == one.variant else ""
-            rows.append(
-                (one.hypothesis.claim, effect.variant, format_points(effect.change), ends, answer)
-            )
+    for result in results:
+        for effect in result.effects:
+            is_known = not math.isnan(effect.interval[0])
+            interval = format_interval(effect.interval) if is_known else ABSENT
+            answer = (result.answer or "no answer") if effect.variant == result.variant else ""
+            change = format_points(effect.change)
+            rows.append((result.hypothesis.claim, effect.variant, change, interval, answer))
     headings = (
         "hypothesis",
         "variant",
         "change of the gain, points",
-        f"{format_level(found[0].level)} interval",
+        f"{format_level(results[0].level)} interval",
         "answer",
     )
     note = (
-        "From the lower to the upper end of the property; support is a fall with the object's size, a rise "
-        "with colors. Rows without an answer stand for comparison: a change that other variants and controls "
-        "share is no merit of this one."
+        "The change is from the lower to the upper end of the property. A hypothesis is supported if the gain "
+        "falls with the object size or rises with the color variation. Rows without an answer are for "
+        "comparison: a change that other variants and controls share is not specific to this variant."
     )
-    words = ("variant", "answer")
-    table = TextTable(
-        "Change of the gain over none", headings, tuple(rows), note, text_headings=words
+    table = Table(
+        f"Change of the gain over {BASELINE}",
+        headings,
+        tuple(rows),
+        note,
+        text_headings=("variant", "answer"),
     )
-    return Table("hypotheses", table)
+    return TableBlock("hypotheses", table)

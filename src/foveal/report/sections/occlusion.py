@@ -1,8 +1,8 @@
-"""Where the networks look: occlusion maps of the same images side by side, and the mean of each class."""
+"""Occlusion section: occlusion maps of the same images side by side, mean maps by class, and agreement."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -26,69 +26,81 @@ from foveal.plotting import (
     shared_color_limit,
     shrink_for_page,
 )
-from foveal.report.blocks import Block, Fold, Heading, Note, Picture, Section, Table, Text, Tiles
-from foveal.report.cell_view import Part
-from foveal.report.warnings import nothing_left
+from foveal.report.blocks import (
+    Block,
+    Callout,
+    Collapsible,
+    FigureBlock,
+    FigureGrid,
+    Heading,
+    Paragraph,
+    Section,
+    TableBlock,
+)
+from foveal.report.cell_view import CellView
+from foveal.report.warnings import missing_extra_message
 from foveal.text_format import ABSENT, shorten_name, shorten_names
-from foveal.text_tables import Table as TextTable
+from foveal.text_tables import Table
+from foveal.variant_names import GATE_CHILD
 
 Array = npt.NDArray[Any]
-MOST_SHEETS: Final = 20
+MAX_CLASS_MAPS: Final = 20
 
 
-def looks_section(part: Part) -> Section:
-    """Return maps of the study's fixed images, a picture each, then class sheets and agreement."""
-    title = part.titled("Where the networks look")
-    name = f"looks{part.suffix}"
-    sweeps = collect_occlusion_records(part.left("occlusion"))
-    if sweeps is None:
-        return Section(name, title, (Note(nothing_left(part, "occlusion maps", "those", "them")),))
-    shown = len(sweeps.pictures)
-    maps = {variant: sweeps.maps(variant, shown) for variant in sweeps.runs}
+def build_occlusion_section(cell: CellView) -> Section:
+    """Return a figure per probe image, the mean maps by class, and the agreement of maps."""
+    name, title = f"occlusion{cell.suffix}", cell.add_label("Occlusion sensitivity")
+    records = collect_occlusion_records(cell.list_extras("occlusion"))
+    if records is None:
+        return Section(name, title, (Callout(missing_extra_message(cell, "occlusion maps")),))
+    image_count = len(records.pictures)
+    maps = {variant: records.maps(variant, image_count) for variant in records.runs}
     limit = shared_color_limit(maps.values())
-    difference = compared(list(maps))
-    titles = {variant: titles_of(part, sweeps, variant) for variant in maps}
-    pictures = tuple(
-        Picture(
-            name=f"occlusion-{sweeps.rows[row]}{part.suffix}",
-            figure=of_image(part, sweeps, maps, titles, row, limit=limit, difference=difference),
-            description=described(part, sweeps, row),
-            of={"class": part.classes[sweeps.labels[row]]},
+    difference = choose_difference(list(maps))
+    titles = {variant: format_map_titles(cell, records, variant) for variant in maps}
+    figures = tuple(
+        FigureBlock(
+            name=f"occlusion-{records.rows[index]}{cell.suffix}",
+            figure=draw_image_maps(
+                cell, records, maps, titles, index, limit=limit, difference=difference
+            ),
+            description=describe_image_maps(cell, records, index),
+            filters={"class": cell.classes[records.labels[index]]},
         )
-        for row in range(shown)
+        for index in range(image_count)
     )
     blocks: list[Block] = [
-        Text(explained(part, sweeps, limit)),
-        Tiles(pictures, size="wide"),
-        *sheets(part, sweeps, difference),
-        *agreement(part),
+        Paragraph(explain_maps(cell, records, limit)),
+        FigureGrid(figures, size="wide"),
+        *build_class_maps(cell, records, difference),
+        *build_agreement_table(cell),
     ]
     return Section(name, title, tuple(blocks))
 
 
-def explained(part: Part, sweeps: OcclusionRecords, limit: float) -> str:
-    """Say how the maps were made, and how to read them."""
-    (h, w), (sy, sx) = sweeps.size("window"), sweeps.size("stride")
+def explain_maps(cell: CellView, records: OcclusionRecords, limit: float) -> str:
+    """Return the explanation of the sweep and of the colors."""
+    window, stride = records.size("window"), records.size("stride")
     seeds = (
-        ""
-        if not part.several
-        else " A map is the mean over the seeds of its variant, and the words above it say what most seeds "
-        "predict."
+        " A map is the mean over the seeds of its variant, and its title has the prediction of most seeds."
+        if cell.has_several_seeds
+        else ""
     )
     return (
-        f"The first test images by class, chosen by their place and by no result. Hidden is a window of {h} x "
-        f"{w} px, filled with the {sweeps.fill} of the training images, moved by {sy} and {sx} px; a pixel "
-        f"shows the mean {SCORE_UNITS[sweeps.score]} over the windows that cover it, of the true class. Red: "
-        "hiding this takes evidence away. Blue: it adds some. Black line: half of the scale. One scale for "
-        f"all images and variants, up to the 99th percentile of all, {limit:.2g}.{seeds}"
+        "The probe images are the first test images of each class, chosen by their index and not by a result. "
+        f"A window of {window[0]} x {window[1]} px hides a part of the image. It is filled with the "
+        f"{records.fill} of the training images and moves by {stride[0]} and {stride[1]} px. A pixel shows the "
+        f"mean {SCORE_UNITS[records.score]} over the windows that cover it, for the true class. Red: hiding "
+        "this region removes evidence. Blue: hiding it adds evidence. Black line: half of the scale. All "
+        f"images and variants share one scale, up to the 99th percentile of all values, {limit:.2g}.{seeds}"
     )
 
 
-def compared(variants: Sequence[str]) -> tuple[str, str] | None:
-    """Return whose difference is shown: of series and the baseline, else of the last and the first.
+def choose_difference(variants: Sequence[str]) -> tuple[str, str] | None:
+    """Return the two variants whose difference is shown, or None for a single variant.
 
-    >>> compared(["none", "channel", "series:reduction=8", "parallel"])
-    ('series:reduction=8', 'none')
+    >>> choose_difference(["none", "channel", "cbam:reduction=8", "bam"])
+    ('cbam:reduction=8', 'none')
     """
     if len(variants) < 2:
         return None
@@ -96,25 +108,25 @@ def compared(variants: Sequence[str]) -> tuple[str, str] | None:
     return variants[first], variants[second]
 
 
-def of_image(
-    part: Part,
-    sweeps: OcclusionRecords,
-    maps: dict[str, Array],
-    titles: dict[str, list[str]],
-    row: int,
+def draw_image_maps(
+    cell: CellView,
+    records: OcclusionRecords,
+    maps: Mapping[str, Array],
+    titles: Mapping[str, Sequence[str]],
+    index: int,
     *,
     limit: float,
     difference: tuple[str, str] | None,
 ) -> Figure:
-    """Draw one image and the maps of all variants."""
-    picture = sweeps.pictures[row] / 255
-    block, window = page_block_size(picture), sweeps.size("window")
-    return side_by_side(
-        sweeps,
+    """Draw one image and its maps by all variants."""
+    picture = records.pictures[index] / 255
+    block, window = page_block_size(picture), records.size("window")
+    return draw_maps(
+        records,
         picture,
-        {variant: values[row] for variant, values in maps.items()},
-        name=shorten_name(part.classes[sweeps.labels[row]], 16),
-        titles={variant: own[row] for variant, own in titles.items()},
+        {variant: values[index] for variant, values in maps.items()},
+        name=shorten_name(cell.classes[records.labels[index]], 16),
+        titles={variant: values[index] for variant, values in titles.items()},
         window=(max(1, window[0] // block), max(1, window[1] // block)),
         limit=limit,
         difference=difference,
@@ -122,139 +134,150 @@ def of_image(
 
 
 @report_style()
-def side_by_side(
-    sweeps: OcclusionRecords,
+def draw_maps(
+    records: OcclusionRecords,
     picture: Array,
-    maps: dict[str, Array],
+    maps: Mapping[str, Array],
     *,
     name: str,
-    titles: dict[str, str],
+    titles: Mapping[str, str],
     difference: tuple[str, str] | None,
     limit: float,
     window: tuple[int, int] | None = None,
 ) -> Figure:
-    """Draw a picture and beside it a map (H, W) of each variant."""
-    named = shorten_names(maps, 18)
+    """Draw a picture and, next to it, a map (H, W) of each variant."""
+    names = shorten_names(maps, 18)
     return draw_map_comparison(
         shrink_for_page(picture)[None],
         [
-            MapColumn(named[v], shrink_for_page(own)[None], [titles.get(v, "")])
-            for v, own in maps.items()
+            MapColumn(names[variant], shrink_for_page(values)[None], [titles.get(variant, "")])
+            for variant, values in maps.items()
         ],
         names=[name],
-        unit="\nof the ".join(SCORE_UNITS[sweeps.score].rsplit(" of the ", 1)),
+        unit="\nof the ".join(SCORE_UNITS[records.score].rsplit(" of the ", 1)),
         window=window,
         limit=limit,
-        difference=None if difference is None else (named[difference[0]], named[difference[1]]),
+        difference=None if difference is None else (names[difference[0]], names[difference[1]]),
     )
 
 
-def titles_of(part: Part, sweeps: OcclusionRecords, variant: str) -> list[str]:
-    """Say of each picture what most seeds of a variant predict, how sure, and how far hiding lowers that."""
-    seeds, guesses = len(sweeps.runs[variant]), sweeps.guesses(variant)
-    p, falls = sweeps.sureness(variant), sweeps.falls(variant)
+def format_map_titles(cell: CellView, records: OcclusionRecords, variant: str) -> list[str]:
+    """Return the title of each map: the prediction of most seeds, the confidence and the largest drop."""
+    seeds, predictions = len(records.runs[variant]), records.guesses(variant)
+    confidences, max_drops = records.sureness(variant), records.falls(variant)
     return [
         panel_title(
-            guess,
-            int(sweeps.labels[row]),
-            shorten_name(part.classes[guess], 14),
-            confidence=float(p[row]),
-            max_drop=float(falls[row]),
+            prediction,
+            int(records.labels[index]),
+            shorten_name(cell.classes[prediction], 14),
+            confidence=float(confidences[index]),
+            max_drop=float(max_drops[index]),
             votes=votes,
             seeds=seeds,
         )
-        for row, (guess, votes) in enumerate(guesses[: len(sweeps.pictures)])
+        for index, (prediction, votes) in enumerate(predictions[: len(records.pictures)])
     ]
 
 
-def described(part: Part, sweeps: OcclusionRecords, row: int) -> str:
-    """Say in words what a picture shows, for whoever cannot see it."""
-    falls = ", ".join(
-        f"{variant} {float(sweeps.falls(variant)[row]):.2f}" for variant in sweeps.runs
+def describe_image_maps(cell: CellView, records: OcclusionRecords, index: int) -> str:
+    """Return the description of a figure for screen readers."""
+    max_drops = ", ".join(
+        f"{variant} {float(records.falls(variant)[index]):.2f}" for variant in records.runs
     )
-    name = part.classes[sweeps.labels[row]]
-    return f"Occlusion maps of test image {sweeps.rows[row]}, {name}; largest drop: {falls}."
+    name = cell.classes[records.labels[index]]
+    return f"Occlusion maps of test image {records.rows[index]}, {name}; largest drop: {max_drops}."
 
 
-def sheets(part: Part, sweeps: OcclusionRecords, difference: tuple[str, str] | None) -> list[Block]:
-    """Return the mean map of each class over images that every run gets right."""
-    found = average_maps_by_class(sweeps)
-    if not len(found.labels):
+def build_class_maps(
+    cell: CellView, records: OcclusionRecords, difference: tuple[str, str] | None
+) -> list[Block]:
+    """Return the mean map of each class over the images that every run classifies correctly."""
+    means = average_maps_by_class(records)
+    if not len(means.labels):
         return [
-            Heading("Class by class"),
-            Note(
-                "No class sheets: there is no image among the fixed ones that every run gets right. Longer "
-                "training gives some."
+            Heading("Mean maps by class"),
+            Callout(
+                "There are no mean maps, because no probe image is classified correctly by every run. Train "
+                "longer to get some."
             ),
         ]
-    limit = shared_color_limit(list(found.maps.values()))
-    pictures = tuple(
-        Picture(
-            name=f"class-sheet-{label}{part.suffix}",
-            figure=sheet(part, sweeps, found, place, limit=limit, difference=difference),
-            description=f"Mean occlusion maps of {part.classes[label]}.",
-            of={"class": part.classes[label]},
+    limit = shared_color_limit(list(means.maps.values()))
+    figures = tuple(
+        FigureBlock(
+            name=f"class-map-{label}{cell.suffix}",
+            figure=draw_class_maps(cell, records, means, index, limit=limit, difference=difference),
+            description=f"Mean occlusion maps of {cell.classes[label]}.",
+            filters={"class": cell.classes[label]},
         )
-        for place, label in enumerate(found.labels[:MOST_SHEETS])
+        for index, label in enumerate(means.labels[:MAX_CLASS_MAPS])
     )
-    left = f" Shown are the first {MOST_SHEETS} classes." if len(found.labels) > MOST_SHEETS else ""
-    said = (
-        "The mean map of each class over its images among the fixed ones that every run gets right, so that "
-        f"every mean is over the same images; n of them. One scale, up to {limit:.2g}.{left}"
+    omitted = (
+        f" Only the first {MAX_CLASS_MAPS} classes are shown."
+        if len(means.labels) > MAX_CLASS_MAPS
+        else ""
     )
-    return [Fold("Class by class", (Text(said), Tiles(pictures, size="wide")))]
+    explanation = (
+        "Each map is the mean over the n probe images of a class that every run classifies correctly, so that "
+        f"all variants are averaged over the same images. The scale goes up to {limit:.2g}.{omitted}"
+    )
+    return [
+        Collapsible(
+            "Mean maps by class", (Paragraph(explanation), FigureGrid(figures, size="wide"))
+        )
+    ]
 
 
-def sheet(
-    part: Part,
-    sweeps: OcclusionRecords,
-    found: MeanClassMaps,
-    place: int,
+def draw_class_maps(
+    cell: CellView,
+    records: OcclusionRecords,
+    means: MeanClassMaps,
+    index: int,
     *,
     limit: float,
     difference: tuple[str, str] | None,
 ) -> Figure:
-    """Draw the mean maps of one class beside the first of its images."""
-    label, count = int(found.labels[place]), int(found.counts[place])
-    pictured = [k for k, row in enumerate(sweeps.labels[: len(sweeps.pictures)]) if row == label]
-    white = np.ones((*sweeps.size("image_size"), 3))
-    return side_by_side(
-        sweeps,
-        sweeps.pictures[pictured[0]] / 255 if pictured else white,
-        {variant: own[place] for variant, own in found.maps.items()},
-        name=f"{shorten_name(part.classes[label], 14)}\nn = {count}",
+    """Draw the mean maps of one class next to the first of its images."""
+    label, count = int(means.labels[index]), int(means.counts[index])
+    with_picture = np.flatnonzero(records.labels[: len(records.pictures)] == label)
+    blank = np.ones((*records.size("image_size"), 3))
+    return draw_maps(
+        records,
+        records.pictures[with_picture[0]] / 255 if len(with_picture) else blank,
+        {variant: values[index] for variant, values in means.maps.items()},
+        name=f"{shorten_name(cell.classes[label], 14)}\nn = {count}",
         titles={},
         limit=limit,
         difference=difference,
     )
 
 
-def agreement(part: Part) -> list[Block]:
-    """Return how far attention, Grad-CAM and occlusion agree, beside gates that know nothing."""
+def build_agreement_table(cell: CellView) -> list[Block]:
+    """Return the agreement of attention, Grad-CAM and occlusion, with that of randomized gates."""
     rows = []
-    for arm in part.arms:
-        left = [run.extras.get("occlusion", {}) for run in arm.runs]
-        known = [one for one in left if "agreement" in one]
-        for k, (first, second) in enumerate(known[0]["agreement_of"].tolist() if known else []):
-            value = np.array([one["agreement"][k] for one in known])
-            control = np.array([one["agreement_control"][k] for one in known])
-            site = first.partition(".attention")[0]
+    for group in cell.groups:
+        extras = [run.extras.get("occlusion", {}) for run in group.runs]
+        stored = [arrays for arrays in extras if "agreement" in arrays]
+        pairs = stored[0]["agreement_of"].tolist() if stored else []
+        for index, (first, second) in enumerate(pairs):
+            values = np.array([arrays["agreement"][index] for arrays in stored])
+            controls = np.array([arrays["agreement_control"][index] for arrays in stored])
+            site = first.partition(f".{GATE_CHILD}")[0]
             rows.append(
                 (
-                    arm.variant,
+                    group.variant,
                     f"{site} and {second}",
-                    ABSENT if np.isnan(value).all() else f"{np.nanmean(value):.2f}",
-                    "" if np.isnan(control).all() else f"{np.nanmean(control):.2f}",
+                    ABSENT if np.isnan(values).all() else f"{np.nanmean(values):.2f}",
+                    "" if np.isnan(controls).all() else f"{np.nanmean(controls):.2f}",
                 )
             )
     if not rows:
         return []
     note = (
-        "Spearman's rank correlation of two maps over the windows, mean over the fixed images and the seeds. "
-        "Control: the same with the gates drawn anew and all else as it was; a map that agrees no better than "
-        "that says nothing about what the gate has learned."
+        "Spearman's rank correlation of two maps over the windows, mean over the probe images and the seeds. "
+        "The control has new random gates and is otherwise the same network. A gate whose agreement is not "
+        "above its control shows nothing that it has learned."
     )
+    title = "Agreement of attention, Grad-CAM and occlusion"
     headings = ("variant", "maps", "agreement", "control")
-    question = "Does attention look where the network needs to?"
-    table = TextTable(question, headings, tuple(rows), note, text_headings=("maps",))
-    return [Fold(question, (Table(f"agreement{part.suffix}", table),))]
+    table = Table(title, headings, tuple(rows), note, text_headings=("maps",))
+    return [Collapsible(title, (TableBlock(f"agreement{cell.suffix}", table),))]

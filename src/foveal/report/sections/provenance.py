@@ -1,4 +1,4 @@
-"""How it was made: enough to do it again."""
+"""Provenance sections: a training batch, and the commands, configuration and environment of the runs."""
 
 from __future__ import annotations
 
@@ -7,54 +7,61 @@ from typing import Any
 
 from foveal.plotting import shrink_for_page, to_data_uri
 from foveal.records import Design, RunRecord
-from foveal.report.blocks import Block, Code, Facts, Images, Section, Text
-from foveal.report.cell_view import Part
+from foveal.report.blocks import Block, CodeBlock, ImageGrid, KeyValueBlock, Paragraph, Section
+from foveal.report.cell_view import CellView
 from foveal.text_format import join_with_and
 
-IMAGES_SHOWN = 32
-FEW = 4
+MAX_BATCH_IMAGES = 32
+MAX_LISTED_VALUES = 3
 
 
-def batch_section(part: Part) -> Section:
-    """Return the first images of a training batch as training saw them."""
-    arm = part.arms[0]
-    batch = arm.runs[0].training_batch
-    images, labels = batch["images"][:IMAGES_SHOWN], batch["labels"][:IMAGES_SHOWN]
-    shown = tuple(
-        (arm.classes[label], to_data_uri(shrink_for_page(image)))
+def build_training_batch_section(cell: CellView) -> Section:
+    """Return the first images of a training batch, after augmentation."""
+    group = cell.groups[0]
+    batch = group.runs[0].training_batch
+    images, labels = batch["images"][:MAX_BATCH_IMAGES], batch["labels"][:MAX_BATCH_IMAGES]
+    pictures = tuple(
+        (group.classes[label], to_data_uri(shrink_for_page(image)))
         for image, label in zip(images, labels, strict=True)
     )
-    said = f"{len(shown)} training images of seed {arm.seeds[0]}, as the network saw them."
+    explanation = (
+        f"{len(pictures)} training images of seed {group.seeds[0]}, as the network saw them."
+    )
     return Section(
-        f"batch{part.suffix}", part.titled("A training batch"), (Text(said), Images(shown))
+        f"batch{cell.suffix}",
+        cell.add_label("Training batch"),
+        (Paragraph(explanation), ImageGrid(pictures)),
     )
 
 
-def made_section(
-    parts: Sequence[Part], config: Mapping[str, Any], runs: Sequence[RunRecord]
+def build_provenance_section(
+    cells: Sequence[CellView], config: Mapping[str, Any], runs: Sequence[RunRecord]
 ) -> Section:
-    """Return commands, seeds, configuration, environment and checksums."""
-    environment = agreed([as_text(run.environment) for run in runs])
+    """Return commands, seeds, configuration, environment and data checksums."""
+    environment = collect_distinct_values([format_values(run.environment) for run in runs])
     commands = environment.pop("command", [])
     checksums = sorted({run.results["data_checksum"] for run in runs})
-    facts = [(name, different(values)) for name, values in environment.items()]
-    facts.append(("checksum of the data", ", ".join(checksums)))
-    blocks: list[Block] = [Code(command) for command in commands]
-    if not parts[0].single:
-        rows = [
-            (f"{arm.variant}{', ' + part.label if part.label else ''}", join_with_and(arm.seeds))
-            for part in parts
-            for arm in part.arms
+    rows = [(name, format_distinct_values(values)) for name, values in environment.items()]
+    rows.append(("data checksum", ", ".join(checksums)))
+    blocks: list[Block] = [CodeBlock(command) for command in commands]
+    if not cells[0].is_single_run:
+        seeds = [
+            (
+                f"{group.variant}{', ' + cell.label if cell.label else ''}",
+                join_with_and(group.seeds),
+            )
+            for cell in cells
+            for group in cell.groups
         ]
-        blocks.append(Facts("Seeds", tuple(rows)))
-    blocks.append(Facts("Configuration", tuple(as_text(config).items())))
-    blocks.append(Facts("Environment", tuple(facts)))
-    return Section("made", "How it was made", tuple(blocks))
+        blocks.append(KeyValueBlock("Seeds", tuple(seeds)))
+    blocks.append(KeyValueBlock("Configuration", tuple(format_values(config).items())))
+    blocks.append(KeyValueBlock("Environment", tuple(rows)))
+    return Section("provenance", "Provenance", tuple(blocks))
 
 
-def config_of(design: Design) -> dict[str, Any]:
-    """Return the config of a study as rows of a table."""
-    grid = {f"cell {place}": cell.label for place, cell in enumerate(design.cells, 1) if cell.label}
+def flatten_config(design: Design) -> dict[str, Any]:
+    """Return the configuration of a study as one dictionary, with an entry per cell of a grid."""
+    grid = {f"cell {n}": cell.label for n, cell in enumerate(design.cells, 1) if cell.label}
     in_grid = {name for cell in design.cells for name in cell.values}
     common = {n: v for n, v in design.setting.items() if n not in in_grid and v != ""}
     return {
@@ -66,22 +73,22 @@ def config_of(design: Design) -> dict[str, Any]:
     }
 
 
-def different(values: Sequence[str]) -> str:
-    """Return the values that runs have, or the ends where there are many.
+def format_distinct_values(values: Sequence[str]) -> str:
+    """Return distinct values as text; for many values, only the first and the last.
 
-    >>> different(["2.13"]), different(["1", "2", "3", "4"])
+    >>> format_distinct_values(["2.13"]), format_distinct_values(["1", "2", "3", "4"])
     ('2.13', '1 to 4 (4 different)')
     """
-    if len(values) < FEW:
+    if len(values) <= MAX_LISTED_VALUES:
         return "; ".join(values)
     return f"{values[0]} to {values[-1]} ({len(values)} different)"
 
 
-def as_text(content: Mapping[str, Any]) -> dict[str, str]:
-    """Return the values of a config or an environment as rows of a table.
+def format_values(content: Mapping[str, Any]) -> dict[str, str]:
+    """Return the values of a configuration or an environment as text.
 
-    >>> as_text({"epochs": 3, "variants": ["none", "series"]})
-    {'epochs': '3', 'variants': 'none, series'}
+    >>> format_values({"epochs": 3, "variants": ["none", "cbam"]})
+    {'epochs': '3', 'variants': 'none, cbam'}
     """
     return {
         name: ", ".join(map(str, value)) if isinstance(value, list) else str(value)
@@ -89,10 +96,10 @@ def as_text(content: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def agreed(rows: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
-    """Return for each name the different values that the runs have.
+def collect_distinct_values(rows: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
+    """Return the sorted distinct values of each name over all rows.
 
-    >>> agreed([{"torch": "2.13"}, {"torch": "2.13", "date": "Monday"}])
+    >>> collect_distinct_values([{"torch": "2.13"}, {"torch": "2.13", "date": "Monday"}])
     {'torch': ['2.13'], 'date': ['Monday']}
     """
     names = dict.fromkeys(name for row in rows for name in row)

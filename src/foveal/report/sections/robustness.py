@@ -1,4 +1,4 @@
-"""How the variants bear images that get worse, out of what their runs left."""
+"""Robustness section: accuracy on corrupted and occluded images by severity."""
 
 from __future__ import annotations
 
@@ -6,58 +6,60 @@ from matplotlib.figure import Figure
 
 from foveal.analysis import RobustnessCurves, collect_robustness_curves
 from foveal.plotting import draw_robustness_curves, report_style, variant_style
-from foveal.report.blocks import Fold, Note, Picture, Section, Table
-from foveal.report.cell_view import Part
-from foveal.report.warnings import nothing_left
+from foveal.report.blocks import Callout, Collapsible, FigureBlock, Section, TableBlock
+from foveal.report.cell_view import CellView
+from foveal.report.warnings import missing_extra_message
 from foveal.text_format import shorten_names
-from foveal.text_tables import Table as TextTable
+from foveal.text_tables import Table
 
 
-def robustness_section(part: Part) -> Section:
-    """Return the curves by condition, and what is left at the highest severity."""
-    name, title = f"robustness{part.suffix}", part.titled("On images that get worse")
-    found = collect_robustness_curves(part.left("robustness"))
-    if found is None:
-        return Section(name, title, (Note(nothing_left(part, "robustness", "that", "it")),))
-    shares = ", ".join(f"{100 * share:g} %" for share in found.shares)
-    seeds = "" if not part.several else " Lines are means over the seeds, bands their range."
-    picture = Picture(
+def build_robustness_section(cell: CellView) -> Section:
+    """Return the accuracy curves by condition, and a table of the highest severity."""
+    name, title = f"robustness{cell.suffix}", cell.add_label("Robustness")
+    robustness = collect_robustness_curves(cell.list_extras("robustness"))
+    if robustness is None:
+        return Section(name, title, (Callout(missing_extra_message(cell, "robustness curves")),))
+    shares = ", ".join(f"{100 * share:g} %" for share in robustness.shares)
+    lines = (
+        " Lines are means over the seeds, and bands show their range."
+        if cell.has_several_seeds
+        else ""
+    )
+    figure = FigureBlock(
         name=name,
-        figure=plot(part, found),
-        description="Test accuracy by severity, a panel a condition and a line a variant.",
-        caption=f"Accuracy on the first {found.images} test images, the same for all; severity 0 are the "
-        f"images as they are. Occlusion hides a window of {shares} of the image; the corruptions are those of "
-        f"CIFAR-10-C or, above 64 px, ImageNet-C.{seeds}",
+        figure=draw_curves(cell, robustness),
+        description="Test accuracy by severity, with one panel per condition and one line per variant.",
+        caption=f"Accuracy on the first {robustness.images} test images, the same for all variants. Severity 0 "
+        f"are the original images. Occlusion hides a window of {shares} of the image. The corruptions are "
+        f"those of CIFAR-10-C or, above 64 px, of ImageNet-C.{lines}",
     )
-    return Section(
-        name, title, (picture, Fold("At the highest severity", (worst_table(part, found),)))
-    )
+    table = build_worst_severity_table(cell, robustness)
+    return Section(name, title, (figure, Collapsible(table.table.title, (table,))))
 
 
-def worst_table(part: Part, found: RobustnessCurves) -> Table:
-    """Return the accuracy of each variant at the highest severity of each condition."""
-    clean = [
-        f"{100 * c.accuracy[:, 0].mean():.1f}" for c in next(iter(found.curves.values())).values()
-    ]
-    rows = [("as they are", *clean)]
-    for condition, by_variant in found.curves.items():
+def build_worst_severity_table(cell: CellView, robustness: RobustnessCurves) -> TableBlock:
+    """Return a table of the accuracies at the highest severity of each condition."""
+    curves = next(iter(robustness.curves.values()))
+    clean = [f"{100 * curve.accuracy[:, 0].mean():.1f}" for curve in curves.values()]
+    rows = [("original images", *clean)]
+    for condition, by_variant in robustness.curves.items():
         worst = [f"{100 * curve.accuracy[:, -1].mean():.1f}" for curve in by_variant.values()]
         rows.append((condition, *worst))
-    headings = ("condition", *(arm.variant for arm in part.arms))
-    note = "Test accuracy in %" + (", mean over the seeds." if part.several else ".")
-    table = TextTable("Accuracy at the highest severity", headings, tuple(rows), note)
-    return Table(f"robustness{part.suffix}", table)
+    headings = ("condition", *(group.variant for group in cell.groups))
+    note = "Test accuracy in %" + (", mean over the seeds." if cell.has_several_seeds else ".")
+    table = Table("Accuracy at the highest severity", headings, tuple(rows), note)
+    return TableBlock(f"robustness{cell.suffix}", table)
 
 
 @report_style()
-def plot(part: Part, found: RobustnessCurves) -> Figure:
-    """Draw a panel a condition and a line a variant, each looking as in every other figure."""
-    styles = {arm.variant: variant_style(arm.place) for arm in part.arms}
+def draw_curves(cell: CellView, robustness: RobustnessCurves) -> Figure:
+    """Draw one panel per condition and one line per variant, in the style of the other figures."""
+    styles = {group.variant: variant_style(group.place) for group in cell.groups}
     names = shorten_names(styles, 24)
     return draw_robustness_curves(
         {
             condition: {names[variant]: curve for variant, curve in by_variant.items()}
-            for condition, by_variant in found.curves.items()
+            for condition, by_variant in robustness.curves.items()
         },
         styles={names[variant]: style for variant, style in styles.items()},
     )

@@ -1,4 +1,4 @@
-"""Loss and accuracy by epoch: all variants in one plot, and each variant beside the baseline."""
+"""Training curves section: loss and accuracy by epoch, together, by variant and by seed."""
 
 from __future__ import annotations
 
@@ -10,181 +10,190 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from foveal.analysis.variant_runs import VariantRuns
+from foveal.analysis import VariantRuns
 from foveal.plotting import MUTED_COLOR, add_tooltip, new_figure, report_style, variant_style
-from foveal.report.blocks import Block, Fold, Picture, Section, Text, Tiles
-from foveal.report.cell_view import Part
+from foveal.report.blocks import Block, Collapsible, FigureBlock, FigureGrid, Paragraph, Section
+from foveal.report.cell_view import CellView
 from foveal.text_format import shorten_name
+from foveal.variant_names import BASELINE
 
-FEW_EPOCHS: Final = 15
-MOST_SEEDS_DRAWN: Final = 10
-TITLES: Final = {"accuracy": "accuracy in %", "loss": "loss"}
-FACTORS: Final = {"accuracy": 100, "loss": 1}
+MAX_EPOCHS_WITH_MARKERS: Final = 15
+MAX_SEED_FIGURES: Final = 10
+AXIS_TITLES: Final = {"accuracy": "accuracy in %", "loss": "loss"}
+DISPLAY_FACTORS: Final = {"accuracy": 100, "loss": 1}
 
 
-def curves_section(part: Part) -> Section:
-    """Return the curves of all variants together, of each beside the baseline, and of each seed."""
-    names = ", ".join(arm.variant for arm in part.arms)
-    together = tuple(
-        Picture(
-            name=f"overview-{quantity}{part.suffix}",
-            figure=overview(part.arms, quantity),
+def build_training_curves_section(cell: CellView) -> Section:
+    """Return the curves of all variants together, of each variant, and of each seed."""
+    names = ", ".join(group.variant for group in cell.groups)
+    overviews = tuple(
+        FigureBlock(
+            name=f"overview-{quantity}{cell.suffix}",
+            figure=draw_overview(cell.groups, quantity),
             description=f"Test {quantity} by epoch: {names}.",
         )
-        for quantity in TITLES
+        for quantity in AXIS_TITLES
     )
-    blocks: list[Block] = [Tiles(together, size="pair")]
-    if len(part.arms) > 1:
-        each = tuple(
-            Picture(
-                name=f"train-and-test-{arm.place}{part.suffix}",
-                figure=train_and_test(arm, part.arms),
-                description=f"Train and test accuracy and loss by epoch of {arm.variant}.",
-                of={"variant": arm.variant},
+    blocks: list[Block] = [FigureGrid(overviews, size="pair")]
+    if len(cell.groups) > 1:
+        by_variant = tuple(
+            FigureBlock(
+                name=f"train-and-test-{group.place}{cell.suffix}",
+                figure=draw_train_and_test(group, cell.groups),
+                description=f"Train and test accuracy and loss by epoch of {group.variant}.",
+                filters={"variant": group.variant},
             )
-            for arm in part.arms
+            for group in cell.groups
         )
-        blocks.append(Tiles(each, size="narrow"))
-    blocks.append(Text(legend(part)))
-    blocks += by_seed(part)
-    return Section(f"curves{part.suffix}", part.titled("Loss and accuracy"), tuple(blocks))
+        blocks.append(FigureGrid(by_variant, size="narrow"))
+    blocks.append(Paragraph(explain_lines(cell)))
+    blocks += build_seed_figures(cell)
+    return Section(f"curves{cell.suffix}", cell.add_label("Loss and accuracy"), tuple(blocks))
 
 
-def legend(part: Part) -> str:
-    """Say what the lines are."""
-    many_epochs = part.results["epochs"] > 1
-    said = ["Solid: test. Dashed: train." if many_epochs else "Filled: test. Hollow: train."]
-    if part.several:
-        said.append(
-            "Lines are means over the seeds, bands reach from the lowest to the highest seed."
+def explain_lines(cell: CellView) -> str:
+    """Return the explanation of line styles, bands and colors."""
+    has_lines = cell.shared_results["epochs"] > 1
+    sentences = [
+        "Solid lines are test, dashed lines are train values."
+        if has_lines
+        else "Filled points are test, hollow points are train values."
+    ]
+    if cell.has_several_seeds:
+        sentences.append(
+            "Lines are means over the seeds, and bands range from the lowest to the highest seed."
         )
-    if part.comparisons:
-        said.append("Gray: the test curve of none.")
-    return " ".join(said)
+    if cell.comparisons:
+        sentences.append(f"Gray lines are the test curve of {BASELINE}.")
+    return " ".join(sentences)
 
 
-def by_seed(part: Part) -> list[Block]:
-    """Return the test accuracy of all variants for each seed, where there are several."""
-    seeds = sorted({seed for arm in part.arms for seed in arm.seeds})
+def build_seed_figures(cell: CellView) -> list[Block]:
+    """Return the test accuracy of all variants for each seed; nothing for a single seed."""
+    seeds = sorted({seed for group in cell.groups for seed in group.seeds})
     if len(seeds) < 2:
         return []
-    drawn = tuple(
-        Picture(
-            name=f"seed-{seed}{part.suffix}",
-            figure=of_seed(part.arms, seed),
+    figures = tuple(
+        FigureBlock(
+            name=f"seed-{seed}{cell.suffix}",
+            figure=draw_seed(cell.groups, seed),
             description=f"Test accuracy by epoch of all variants, seed {seed}.",
-            of={"seed": str(seed)},
+            filters={"seed": str(seed)},
         )
-        for seed in seeds[:MOST_SEEDS_DRAWN]
+        for seed in seeds[:MAX_SEED_FIGURES]
     )
-    left = f", the first {MOST_SEEDS_DRAWN}" if len(seeds) > MOST_SEEDS_DRAWN else ""
-    said = (
-        "All variants of a seed start from the same backbone and see the same batches, so these lines may "
-        "be held against each other one by one; a verdict needs all seeds."
+    limit = f", the first {MAX_SEED_FIGURES}" if len(seeds) > MAX_SEED_FIGURES else ""
+    explanation = (
+        "All variants of a seed start from the same backbone and see the same batches, so these lines can be "
+        "compared one by one. A verdict needs all seeds."
     )
-    return [Fold(f"Seed by seed{left}", (Text(said), Tiles(drawn)))]
+    return [Collapsible(f"Seed by seed{limit}", (Paragraph(explanation), FigureGrid(figures)))]
 
 
 @report_style()
-def of_seed(arms: Sequence[VariantRuns], seed: int) -> Figure:
-    """Draw the test accuracy of one run of each variant."""
+def draw_seed(groups: Sequence[VariantRuns], seed: int) -> Figure:
+    """Draw the test accuracy of the run of each variant with this seed."""
     figure = new_figure(340, 250)
     axes = figure.add_subplot()
-    for arm in arms:
-        for run in (run for run in arm.runs if run.results["seed"] == seed):
-            line = variant_style(arm.place) | {
+    for group in groups:
+        for run in (run for run in group.runs if run.results["seed"] == seed):
+            line = variant_style(group.place) | {
                 "linewidth": 1.6,
-                "label": shorten_name(arm.variant, 24),
+                "label": shorten_name(group.variant, 24),
             }
-            draw_values(
-                axes, run.metrics["epoch"], run.metrics["test_accuracy"][None] * 100, **line
-            )
-    finish(axes, title=f"seed {seed}, test accuracy in %")
+            accuracies = run.metrics["test_accuracy"][None] * 100
+            draw_mean_and_range(axes, run.metrics["epoch"], accuracies, **line)
+    style_axes(axes, title=f"seed {seed}, test accuracy in %")
     axes.legend(loc="best", fontsize=10)
     return figure
 
 
 @report_style()
-def overview(arms: Sequence[VariantRuns], quantity: str) -> Figure:
-    """Draw the test curve of every variant, and of a single one that of training too."""
+def draw_overview(groups: Sequence[VariantRuns], quantity: str) -> Figure:
+    """Draw the test curve of every variant; a single variant also gets its train curve."""
     figure = new_figure(440, 310)
     axes = figure.add_subplot()
-    for arm in arms:
-        draw(
+    for group in groups:
+        draw_curve(
             axes,
-            arm,
+            group,
             f"test_{quantity}",
             linewidth=1.8,
-            label=shorten_name(arm.variant, 24),
-            **variant_style(arm.place),
+            label=shorten_name(group.variant, 24),
+            **variant_style(group.place),
         )
-        if len(arms) == 1:
-            draw(
+        if len(groups) == 1:
+            draw_curve(
                 axes,
-                arm,
+                group,
                 f"train_{quantity}",
                 linewidth=1.4,
                 linestyle="--",
                 fillstyle="none",
                 color=MUTED_COLOR,
             )
-    finish(axes, title=("" if len(arms) == 1 else "test ") + TITLES[quantity])
-    if len(arms) > 1:
+    style_axes(axes, title=("" if len(groups) == 1 else "test ") + AXIS_TITLES[quantity])
+    if len(groups) > 1:
         axes.legend(loc="best")
     return figure
 
 
 @report_style()
-def train_and_test(arm: VariantRuns, arms: Sequence[VariantRuns]) -> Figure:
-    """Draw train and test curves of one variant over the baseline's test curve in gray.
+def draw_train_and_test(group: VariantRuns, groups: Sequence[VariantRuns]) -> Figure:
+    """Draw train and test curves of one variant over the test curve of the baseline in gray.
 
-    `arms` are all variants, so that every plot has the same scale.
+    `groups` contains all variants, so that every plot has the same scale.
     """
     figure = new_figure(230, 360)
-    for axes, quantity in zip(figure.subplots(2, sharex=True), TITLES, strict=True):
-        for baseline in (other for other in arms if other.place == 0 and other is not arm):
-            draw(axes, baseline, f"test_{quantity}", linewidth=1.2, color=MUTED_COLOR, alpha=0.7)
-        draw(
+    color = variant_style(group.place)["color"]
+    for axes, quantity in zip(figure.subplots(2, sharex=True), AXIS_TITLES, strict=True):
+        for baseline in (other for other in groups if other.place == 0 and other is not group):
+            draw_curve(
+                axes, baseline, f"test_{quantity}", linewidth=1.2, color=MUTED_COLOR, alpha=0.7
+            )
+        draw_curve(
             axes,
-            arm,
+            group,
             f"train_{quantity}",
             linewidth=1.2,
             linestyle="--",
             fillstyle="none",
-            color=variant_style(arm.place)["color"],
+            color=color,
         )
-        draw(axes, arm, f"test_{quantity}", linewidth=1.8, color=variant_style(arm.place)["color"])
-        axes.set_ylim(limits(arms, quantity))
-        axes.set_ylabel(TITLES[quantity])
-        finish(axes, title=shorten_name(arm.variant, 24) if quantity == "accuracy" else "")
+        draw_curve(axes, group, f"test_{quantity}", linewidth=1.8, color=color)
+        axes.set_ylim(compute_limits(groups, quantity))
+        axes.set_ylabel(AXIS_TITLES[quantity])
+        style_axes(axes, title=shorten_name(group.variant, 24) if quantity == "accuracy" else "")
     return figure
 
 
-def draw(axes: Axes, arm: VariantRuns, column: str, *, marker: str = "", **line: Any) -> None:
-    """Draw the mean of one column over the runs, and their range if there are several."""
-    values = FACTORS[column.partition("_")[2]] * arm.curves(column)
-    drawn = draw_values(axes, arm.runs[0].metrics["epoch"], values, marker=marker, **line)
-    what = column.replace("_", " ")
-    add_tooltip(drawn, f"{arm.variant}, {what}, at the end {values[:, -1].mean():.4g}")
+def draw_curve(
+    axes: Axes, group: VariantRuns, column: str, *, marker: str = "", **line: Any
+) -> None:
+    """Draw the mean of one metrics column over the runs of a variant, and their range."""
+    values = DISPLAY_FACTORS[column.partition("_")[2]] * group.curves(column)
+    lines = draw_mean_and_range(axes, group.runs[0].metrics["epoch"], values, marker=marker, **line)
+    name = column.replace("_", " ")
+    add_tooltip(lines, f"{group.variant}, final {name} {values[:, -1].mean():.4g}")
 
 
-def draw_values(
+def draw_mean_and_range(
     axes: Axes, epochs: Any, values: Any, *, marker: str = "", **line: Any
 ) -> list[Line2D]:
-    """Draw the mean of values (R, E) over their rows, and their range if there are several."""
+    """Draw the mean of values (R, E) over the runs, and their range for several runs."""
     if len(epochs) == 1:
         marker = marker or "o"
-    if len(epochs) <= FEW_EPOCHS:
+    if len(epochs) <= MAX_EPOCHS_WITH_MARKERS:
         line |= {"marker": marker, "markersize": 4.5}
-    drawn = axes.plot(epochs, values.mean(axis=0), **line)
+    lines = axes.plot(epochs, values.mean(axis=0), **line)
     if len(values) > 1:
         band = values.min(axis=0), values.max(axis=0)
         axes.fill_between(epochs, *band, color=line["color"], alpha=0.14, linewidth=0)
-    return drawn
+    return lines
 
 
-def finish(axes: Axes, *, title: str) -> None:
-    """Give axes the grid, the ticks and the words that all curves have."""
+def style_axes(axes: Axes, *, title: str) -> None:
+    """Set the title, the ticks and the grid that all curves share."""
     axes.set_title(title)
     axes.set_xlabel("epoch")
     axes.label_outer()
@@ -195,13 +204,15 @@ def finish(axes: Axes, *, title: str) -> None:
     axes.grid(axis="y")
 
 
-def limits(arms: Sequence[VariantRuns], quantity: str) -> tuple[float, float]:
-    """Return the ends of a scale on which every curve of every variant has room."""
-    columns = [arm.curves(f"{part}_{quantity}") for arm in arms for part in ("train", "test")]
-    values = FACTORS[quantity] * np.concatenate([column.ravel() for column in columns])
+def compute_limits(groups: Sequence[VariantRuns], quantity: str) -> tuple[float, float]:
+    """Return the limits of a y axis that fits the curves of all variants."""
+    columns = [
+        group.curves(f"{split}_{quantity}") for group in groups for split in ("train", "test")
+    ]
+    values = DISPLAY_FACTORS[quantity] * np.concatenate([column.ravel() for column in columns])
     finite = values[np.isfinite(values)]
     if not finite.size:
         return 0.0, 1.0
     low, high = float(finite.min()), float(finite.max())
-    room = 0.05 * (high - low) or 0.5
-    return low - room, high + room
+    padding = 0.05 * (high - low) or 0.5
+    return low - padding, high + padding

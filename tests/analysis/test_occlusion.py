@@ -1,0 +1,50 @@
+"""Occlusion maps of several runs are averaged by variant and by class."""
+
+import numpy as np
+import torch
+
+from foveal.analysis import average_maps_by_class, collect_occlusion_records
+from report.fake_records import WINDOWS, make_occlusion
+
+
+def test_map_is_the_mean_over_seeds() -> None:
+    extras = [
+        ("none", make_occlusion(1)),
+        ("none", make_occlusion(2)),
+        ("channel", make_occlusion(3)),
+    ]
+    records = collect_occlusion_records(extras)
+    assert records is not None
+    drops = (
+        torch.stack([torch.from_numpy(make_occlusion(seed)["drop"]) for seed in (1, 2)]).sum(0) / 2
+    )
+    np.testing.assert_allclose(
+        records.maps("none"), WINDOWS.grid_to_pixels(drops).numpy(), rtol=1e-5
+    )
+    np.testing.assert_allclose(records.falls("none"), drops.flatten(1).amax(1), rtol=1e-6)
+    assert records.maps("none", 2).shape == (2, 6, 8)
+    assert records.guesses("none") == [(0, 2), (2, 2), (2, 2), (0, 2)]
+
+
+def test_class_mean_uses_images_that_every_run_classifies_correctly() -> None:
+    records = collect_occlusion_records(
+        [("none", make_occlusion(1)), ("channel", make_occlusion(3))]
+    )
+    assert records is not None
+    means = average_maps_by_class(records)
+    assert means.labels.tolist() == [0, 2]
+    assert means.counts.tolist() == [2, 1]
+    assert [rows.tolist() for rows in means.rows] == [[5, 9], [1]]
+    cats = torch.from_numpy(make_occlusion(1)["drop"][[0, 3]].mean(0))
+    np.testing.assert_allclose(
+        means.maps["none"][0], WINDOWS.grid_to_pixels(cats).numpy(), rtol=1e-5
+    )
+
+
+def test_no_records_for_other_images_or_missing_runs() -> None:
+    other_images = make_occlusion(1) | {"images": np.array([5, 3, 1, 8])}
+    assert collect_occlusion_records([]) is None
+    assert collect_occlusion_records([("none", make_occlusion(1)), ("channel", None)]) is None
+    assert (
+        collect_occlusion_records([("none", make_occlusion(1)), ("channel", other_images)]) is None
+    )

@@ -1,0 +1,120 @@
+"""Documents of grids, of long variant names, and of variants with other lengths of training."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from foveal.records import Cell, read_design, write_design, write_extra
+from foveal.report.document import ReportDocument, build_document
+from foveal.report.html_page import SizeBudget, render_report_html
+from foveal.report.sections.occlusion import choose_difference
+from foveal.text_format import shorten_names
+from report.fake_records import (
+    TWO_VARIANTS,
+    make_costs,
+    make_gates,
+    make_occlusion,
+    make_robustness,
+    store_extras,
+    write_fake_run,
+    write_fake_study,
+)
+from report.report_page import ReportPage, read_report
+
+LONG_NAMES = ("none", "cbam:reduction=16", "cbam:reduction=32")
+
+
+def store_all_extras(run: Path, seed: int, *, with_gates: bool) -> None:
+    occlusion = make_occlusion(seed, with_gates=with_gates)
+    gates = {"gates": make_gates()} if with_gates else {}
+    store_extras(run, occlusion=occlusion, robustness=make_robustness(0.7), **gates)
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory: pytest.TempPathFactory) -> ReportDocument:
+    """A study with two cells whose runs have stored all extras."""
+    folder = tmp_path_factory.mktemp("document") / "grid"
+    write_fake_study(folder, {name: [] for name in TWO_VARIANTS})
+    rates = (0.1, 0.3)
+    cells = tuple(Cell(values={"learning_rate": rate}) for rate in rates)
+    setting = {"data": "scenes", "model": "convnet"}
+    write_design(folder, replace(read_design(folder), setting=setting, cells=cells))
+    for cell, rate in enumerate(rates):
+        for index, (variant, values) in enumerate(TWO_VARIANTS.items()):
+            for seed, accuracy in enumerate(values):
+                run = folder / "runs" / f"{cell}-{index}-{seed}"
+                write_fake_run(
+                    run, variant=variant, seed=seed, accuracy=accuracy, learning_rate=rate
+                )
+                store_all_extras(run, seed, with_gates=index > 0)
+            write_extra(folder, f"cost-{cell}-{index}-0", make_costs(variant))
+    return build_document(folder)
+
+
+def test_names_and_titles_are_unique_across_cells(grid: ReportDocument) -> None:
+    assert len(grid.cells) == 2
+    for blocks in (grid.sections, grid.tables, grid.figures):
+        names = [each.name for each in blocks]
+        assert len(names) == len(set(names)) > 20
+    titles = [section.title for section in grid.sections]
+    assert len(titles) == len(set(titles))
+    assert "Confusion: learning_rate=0.3" in titles
+
+
+def test_page_of_a_grid_stays_small(grid: ReportDocument) -> None:
+    html = render_report_html(grid)
+    assert len(html.encode()) < 5_000_000
+    ids = ReportPage(html).attribute_values("id")
+    assert len(ids) == len(set(ids))
+
+
+def test_figure_beyond_the_budget_is_left_to_its_file(
+    grid: ReportDocument, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SizeBudget.__init__, "__defaults__", (200_000,))
+    html = render_report_html(grid)
+    text = " ".join(ReportPage(html).text.split())
+    assert "The page would be too large with this figure. It is in figures/" in text
+    assert len(html.encode()) < 500_000
+
+
+def test_budget_omits_what_exceeds_it_and_still_accepts_smaller_sizes() -> None:
+    budget = SizeBudget(100)
+    assert [budget.reserve(size) for size in (60, 50, 40, 1)] == [True, False, True, False]
+
+
+def test_equal_short_names_are_numbered() -> None:
+    assert len(set(shorten_names(LONG_NAMES, 12).values())) == 3
+    assert choose_difference(LONG_NAMES) == ("cbam:reduction=16", "none")
+
+
+def test_difference_map_names_its_two_variants(tmp_path: Path) -> None:
+    names = ("none", "cbam:reduction=8:order=spatial-first", "cbam:reduction=9:order=spatial-first")
+    folder = write_fake_study(tmp_path / "study", {name: [0.7] for name in names})
+    for index in range(3):
+        store_all_extras(folder / "runs" / f"{index}-0", index, with_gates=index > 0)
+    block = next(each for each in build_document(folder).figures if each.name == "occlusion-5")
+    panels = [axes.images[0].get_array() for axes in block.figure.axes if axes.images]
+    headings = [text.get_text() for axes in block.figure.axes for text in axes.texts]
+    assert len(set(headings)) == len(headings) == 5
+    sums = [np.asarray(panel, dtype=float).sum() for panel in panels]
+    assert len(sums) == 5  # the image, three maps, a difference
+    assert len(set(sums)) == 5
+
+
+def test_shows_a_longer_training(tmp_path: Path) -> None:
+    folder = write_fake_study(tmp_path / "study", {"none": [0.7], "channel": []})
+    write_fake_run(folder / "runs" / "1-0", variant="channel", accuracy=0.8, epochs=4)
+    for index, variant in enumerate(TWO_VARIANTS):
+        write_extra(folder, f"cost-{index}-0", make_costs(variant))
+    page = read_report(folder)
+    assert page.find_row("channel", "1planned 3")[-2] == "4.0+100.0 %"
+    assert "2 or 4 epochs" in page.text
+
+
+def test_study_with_one_seed_mentions_no_means(tmp_path: Path) -> None:
+    page = read_report(write_fake_study(tmp_path / "study", {"none": [0.7], "channel": [0.8]}))
+    for words in ("mean over the seeds", "means over the seeds", "summed over the seeds"):
+        assert words not in page.text
