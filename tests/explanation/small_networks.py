@@ -1,4 +1,4 @@
-"""Networks that take no time, and images for them."""
+"""Small networks for tests of explanations, and random images."""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,7 @@ CLASSES = 10
 
 
 class AnySize(nn.Module):
-    """A small network that takes images of any size."""
+    """Small network for images of any size."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -16,12 +16,12 @@ class AnySize(nn.Module):
         self.head = nn.Linear(8, CLASSES)
 
     def forward(self, x: Tensor) -> Tensor:
-        found: Tensor = self.head(self.conv(x).relu().amax((2, 3)) * 3)
-        return found
+        logits: Tensor = self.head(self.conv(x).relu().amax((2, 3)) * 3)
+        return logits
 
 
 class LinearModel(nn.Module):
-    """Logits that are weighed sums of the pixels."""
+    """Linear network: logits are weighted sums of the pixels."""
 
     def __init__(self, shape: tuple[int, int, int], classes: int = 3) -> None:
         super().__init__()
@@ -32,5 +32,5 @@ class LinearModel(nn.Module):
         return torch.einsum("nchw,kchw->nk", x, self.weights)
 
 
-def some_images(*shape: int) -> Tensor:
+def random_images(*shape: int) -> Tensor:
     return torch.rand(*shape, generator=torch.Generator().manual_seed(3))

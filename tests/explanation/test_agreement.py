@@ -1,4 +1,4 @@
-"""Rank correlations against SciPy, and gates whose agreement is known."""
+"""Agreement of maps, compared with SciPy and for gates with known agreement."""
 
 import copy
 from math import nan
@@ -16,9 +16,9 @@ from foveal.explanation.rank_correlation import compute_rank_correlation
 from foveal.models import build_model
 
 
-def test_rank_correlation_is_that_of_scipy() -> None:
+def test_rank_correlation_matches_scipy() -> None:
     source = torch.Generator().manual_seed(0)
-    a = torch.randint(6, (4, 30), generator=source).float()  # with equal ranks
+    a = torch.randint(6, (4, 30), generator=source).float()  # with ties
     b = torch.rand(4, 30, generator=source)
     expected = [spearmanr(x, y).statistic for x, y in zip(a, b, strict=True)]
     assert compute_rank_correlation(a, b).tolist() == pytest.approx(expected, abs=1e-12)
@@ -26,8 +26,8 @@ def test_rank_correlation_is_that_of_scipy() -> None:
     assert bool(flat.isnan().all())
 
 
-class Marked(nn.Module):
-    """The logit of class 1 is the sum of the pixels that the gate lets through: it looks there alone."""
+class GateOnlyModel(nn.Module):
+    """A model whose logit of class 1 is the sum of the gated pixels, so the gate decides."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,36 +43,37 @@ class Marked(nn.Module):
         return torch.stack((-seen, seen), 1)
 
 
-def test_a_gate_that_decides_agrees_and_a_redrawn_one_need_not() -> None:
+def test_deciding_gate_agrees_more_than_redrawn_gates() -> None:
     images = torch.rand(4, 1, 16, 20, generator=torch.Generator().manual_seed(1))
-    model = Marked().train()
-    found = measure_agreement(model, images, [1] * 4, window=4, fill=0.0, score="logit", draws=8)
+    model = GateOnlyModel().train()
+    result = measure_agreement(model, images, [1] * 4, window=4, fill=0.0, score="logit", draws=8)
     assert model.training
-    by_pair = {(one.first, one.second): one for one in found}
-    own = by_pair["attention", "occlusion"]
-    assert own.mean > 0.95
-    # The sign of a redrawn gate's weight is chance: it agrees as often as it contradicts.
-    assert own.control is not None
-    assert own.control.shape == (8, 4)
-    assert own.control_mean is not None
-    assert own.control_mean < own.mean
+    by_pair = {(pair.first, pair.second): pair for pair in result}
+    agreement = by_pair["attention", "occlusion"]
+    assert agreement.mean > 0.95
+    # The sign of a redrawn gate's weight is random, so it agrees and disagrees equally often.
+    assert agreement.control is not None
+    assert agreement.control.shape == (8, 4)
+    assert agreement.control_mean is not None
+    assert agreement.control_mean < agreement.mean
     assert by_pair["grad-cam", "occlusion"].control is None
 
 
-def test_values_are_those_of_the_maps_one_by_one() -> None:
-    model = build_model("convnet", attention="series", seed=3)
+def test_values_match_single_maps() -> None:
+    model = build_model("convnet", attention="cbam", seed=3)
     images, labels = torch.rand(4, 3, 32, 32), [2, 7, 1, 5]
     state = copy.deepcopy(model.state_dict())
-    found = {
-        (one.first, one.second): one for one in measure_agreement(model, images, labels, draws=1)
+    result = {
+        (pair.first, pair.second): pair
+        for pair in measure_agreement(model, images, labels, draws=1)
     }
     assert all(torch.equal(v, state[k]) for k, v in model.state_dict().items())
     sweep = occlusion_sensitivity(model, images, labels)
     cam = sweep.windows.pixels_to_grid(grad_cam(model, images, labels))
-    spatial = [one for one in gate_maps(model, images) if one.kind == "spatial"]
-    assert len(found) == 1 + 2 * len(spatial)
-    for one in spatial:
-        grid = sweep.windows.pixels_to_grid(resize_to_image(one, (32, 32)))
+    spatial = [gate for gate in gate_maps(model, images) if gate.kind == "spatial"]
+    assert len(result) == 1 + 2 * len(spatial)
+    for gate in spatial:
+        grid = sweep.windows.pixels_to_grid(resize_to_image(gate, (32, 32)))
         for name, other in (("occlusion", sweep.grid()), ("grad-cam", cam)):
             pairs = [(a.flatten(), b.flatten()) for a, b in zip(grid, other, strict=True)]
             flat = [bool((b == b[0]).all()) for _, b in pairs]
@@ -80,20 +81,20 @@ def test_values_are_those_of_the_maps_one_by_one() -> None:
             expected = [
                 nan if f else spearmanr(*p).statistic for p, f in zip(pairs, flat, strict=True)
             ]
-            own = found[one.name, name].correlation.tolist()
-            assert own == pytest.approx(expected, abs=1e-6, nan_ok=True)
+            actual = result[gate.name, name].correlation.tolist()
+            assert actual == pytest.approx(expected, abs=1e-6, nan_ok=True)
 
 
-def test_a_gate_without_parameters_has_no_control() -> None:
+def test_gate_without_parameters_has_no_control() -> None:
     images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
-    found = measure_agreement(build_model("convnet", attention="simam"), images, [0, 1], draws=2)
-    assert len(found) > 1
-    assert all(one.control is None and one.control_mean is None for one in found)
+    result = measure_agreement(build_model("convnet", attention="simam"), images, [0, 1], draws=2)
+    assert len(result) > 1
+    assert all(pair.control is None and pair.control_mean is None for pair in result)
 
 
 @pytest.mark.parametrize("target", ["label", "pred", 6])
-def test_a_sweep_that_is_there_is_not_made_again(target: str | int) -> None:
-    models = {name: build_model("convnet", attention=name, seed=3) for name in ("none", "series")}
+def test_uses_given_result_without_new_sweep(target: str | int) -> None:
+    models = {name: build_model("convnet", attention=name, seed=3) for name in ("none", "cbam")}
     images = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))
     labels = [2, 7, 1]
     result = occlusion_sensitivity(models, images, labels, target=target)
@@ -102,23 +103,23 @@ def test_a_sweep_that_is_there_is_not_made_again(target: str | int) -> None:
         handle = model.register_forward_pre_hook(
             lambda _, x, passes=passes: passes.append(len(x[0]))
         )
-        found = measure_agreement(model, images, labels, result=result, name=name, draws=1)
+        actual = measure_agreement(model, images, labels, result=result, name=name, draws=1)
         handle.remove()
         assert sum(passes) <= 3 * len(images)  # Grad-CAM, gates and redrawn gates
         expected = measure_agreement(model, images, labels, target=target, draws=1)
-        assert [(a.first, a.second) for a in found] == [(b.first, b.second) for b in expected]
-        for a, b in zip(found, expected, strict=True):
+        assert [(a.first, a.second) for a in actual] == [(b.first, b.second) for b in expected]
+        for a, b in zip(actual, expected, strict=True):
             torch.testing.assert_close(
                 a.correlation, b.correlation, atol=0.02, rtol=0, equal_nan=True
             )
         classes = {"label": labels, "pred": model.eval()(images).argmax(1), 6: [6] * 3}[target]
         cam = result.windows.pixels_to_grid(grad_cam(model, images, classes))
-        own = compute_rank_correlation(cam.flatten(1), result.grid(name).flatten(1))
-        assert torch.equal(found[0].correlation.nan_to_num(9), own.nan_to_num(9))
-        assert not bool(own.isnan().all())
+        expected_first = compute_rank_correlation(cam.flatten(1), result.grid(name).flatten(1))
+        assert torch.equal(actual[0].correlation.nan_to_num(9), expected_first.nan_to_num(9))
+        assert not bool(expected_first.isnan().all())
 
 
-def test_wrong_use_is_refused() -> None:
+def test_refuses_invalid_arguments() -> None:
     model, images = build_model("convnet"), torch.rand(2, 3, 32, 32)
     result = occlusion_sensitivity(model, images, [0, 1], target="all")
     for options in ({"target": "all"}, {"result": result}):
@@ -134,7 +135,7 @@ def test_wrong_use_is_refused() -> None:
         measure_agreement(model, images, [0, 1], result=result, name="other")
 
 
-def test_without_gates_over_positions_only_maps_are_compared() -> None:
+def test_without_spatial_gates_compares_grad_cam_and_occlusion() -> None:
     for attention in ("none", "channel"):
         model = build_model("convnet", attention=attention)
         (only,) = measure_agreement(model, torch.rand(1, 3, 32, 32), [0])

@@ -1,4 +1,4 @@
-"""Measures of localization against scikit-learn, cases by hand, and maps of noise."""
+"""Measures of localization, compared with scikit-learn, values by hand, and chance levels for noise."""
 
 import math
 from typing import Any
@@ -16,44 +16,44 @@ from foveal.explanation.localization import Localization, boxes_to_masks, locali
 MEASURES = ("pointing", "energy", "auc")
 
 
-def box(height: int, width: int, *, rows: slice, columns: slice) -> NDArray[np.bool_]:
+def make_box_mask(height: int, width: int, *, rows: slice, columns: slice) -> NDArray[np.bool_]:
     mask = np.zeros((height, width), np.bool_)
     mask[rows, columns] = True
     return mask
 
 
-def some_masks(count: int, height: int, width: int) -> NDArray[np.bool_]:
+def random_masks(count: int, height: int, width: int) -> NDArray[np.bool_]:
     masks = np.random.default_rng(5).random((count, height, width)) < 0.3
     assert (masks.any(axis=(1, 2)) & ~masks.all(axis=(1, 2))).all()
     return masks
 
 
-def every(found: Localization) -> list[Any]:
-    parts = [getattr(found, name) for name in MEASURES]
+def list_arrays(result: Localization) -> list[Any]:
+    parts = [getattr(result, name) for name in MEASURES]
     return [part.values for part in parts] + [part.chance_levels for part in parts]
 
 
 @pytest.mark.parametrize(("count", "height", "width"), [(1, 5, 9), (4, 8, 7)])
 @pytest.mark.parametrize("levels", [3, 1000])
-def test_auc_is_that_of_scikit_learn_with_equals(
+def test_auc_matches_scikit_learn_with_ties(
     count: int, height: int, width: int, levels: int
 ) -> None:
     maps = np.random.default_rng(0).integers(-levels, levels, (count, height, width)) / 7
-    masks = some_masks(count, height, width)
-    found = localize(maps, masks).auc
+    masks = random_masks(count, height, width)
+    result = localize(maps, masks).auc
     expected = [
-        roc_auc_score(mask.ravel(), one.ravel()) for mask, one in zip(masks, maps, strict=True)
+        roc_auc_score(mask.ravel(), map_.ravel()) for mask, map_ in zip(masks, maps, strict=True)
     ]
-    np.testing.assert_allclose(found.values, expected, rtol=1e-12)
-    assert found.mean == pytest.approx(np.mean(expected))
-    assert (found.mean_chance_level, found.image_count, found.excluded_count) == (0.5, count, 0)
+    np.testing.assert_allclose(result.values, expected, rtol=1e-12)
+    assert result.mean == pytest.approx(np.mean(expected))
+    assert (result.mean_chance_level, result.image_count, result.excluded_count) == (0.5, count, 0)
 
 
 @pytest.mark.parametrize(("height", "width", "tolerance"), [(6, 9, 0.34), (9, 5, 0.0), (7, 7, 0.3)])
-def test_a_hit_is_as_near_as_a_search_over_all_pixels_says(
-    height: int, width: int, tolerance: float
-) -> None:
-    mask = some_masks(1, height, width)[0] & box(height, width, rows=slice(2, 4), columns=slice(3))
+def test_pointing_matches_search_over_pixels(height: int, width: int, tolerance: float) -> None:
+    mask = random_masks(1, height, width)[0] & make_box_mask(
+        height, width, rows=slice(2, 4), columns=slice(3)
+    )
     truth = [(int(y), int(x)) for y, x in np.argwhere(mask)]
     radius = tolerance * min(height, width)
     hits = np.array(
@@ -62,74 +62,78 @@ def test_a_hit_is_as_near_as_a_search_over_all_pixels_says(
             for y in range(height)
         ]
     )
-    peaks = np.eye(height * width).reshape(-1, height, width)  # one map a pixel
-    found = localize(peaks, np.stack([mask] * len(peaks)), tolerance=tolerance).pointing
-    np.testing.assert_array_equal(found.values, hits.ravel())
-    np.testing.assert_allclose(found.chance_levels, hits.mean())
-    assert 0 < found.mean < 1
+    peaks = np.eye(height * width).reshape(-1, height, width)  # map_values map per pixel
+    result = localize(peaks, np.stack([mask] * len(peaks)), tolerance=tolerance).pointing
+    np.testing.assert_array_equal(result.values, hits.ravel())
+    np.testing.assert_allclose(result.chance_levels, hits.mean())
+    assert 0 < result.mean < 1
 
 
 @pytest.mark.parametrize(("away", "hit"), [(14, 1.0), (15, 1.0), (16, 0.0)])
-def test_the_tolerance_is_15_pixels_at_224_both_ends_in(away: int, hit: float) -> None:
+def test_tolerance_is_15_pixels_at_224_inclusive(away: int, hit: float) -> None:
     maps, masks = np.zeros((1, 224, 300)), np.zeros((1, 224, 300), np.bool_)
     masks[0, :, 20:40] = True
     maps[0, 100, 39 + away] = 1
-    found = localize(maps, masks).pointing
-    assert found.mean == hit
-    assert found.mean_chance_level == (20 + 2 * 15) / 300
+    result = localize(maps, masks).pointing
+    assert result.mean == hit
+    assert result.mean_chance_level == (20 + 2 * 15) / 300
 
 
-def test_several_highest_pixels_count_by_their_share() -> None:
+def test_several_highest_pixels_score_their_share() -> None:
     maps = np.array([[[2.0, 2, 0, 0], [0, 0, 2, -9]], [[7, 7, 7, 7], [7, 7, 7, 7]]])
-    masks = np.stack([box(2, 4, rows=slice(1), columns=slice(1))] * 2)
-    found = localize(maps, masks, tolerance=0.5).pointing  # one pixel away: (0, 1) and (1, 0)
-    np.testing.assert_allclose(found.values, [2 / 3, 3 / 8])
-    np.testing.assert_allclose(found.chance_levels, [3 / 8, 3 / 8])
+    masks = np.stack([make_box_mask(2, 4, rows=slice(1), columns=slice(1))] * 2)
+    result = localize(
+        maps, masks, tolerance=0.5
+    ).pointing  # map_values pixel away: (0, 1) and (1, 0)
+    np.testing.assert_allclose(result.values, [2 / 3, 3 / 8])
+    np.testing.assert_allclose(result.chance_levels, [3 / 8, 3 / 8])
 
 
-def test_equals_up_to_rounding_are_equals() -> None:
+def test_values_equal_up_to_rounding_are_ties() -> None:
     maps = np.array([[[0.3, 0.1 + 0.2, 0.0]]])
     assert maps[0, 0, 0] != maps[0, 0, 1]
-    found = localize(maps, np.array([[[True, False, False]]]), tolerance=0)
-    assert found.pointing.mean == 0.5
+    result = localize(maps, np.array([[[True, False, False]]]), tolerance=0)
+    assert result.pointing.mean == 0.5
 
 
 def test_energy_by_hand() -> None:
     maps = np.array([[[3.0, -5, 1], [0, 1, -2]], [[1e308, 1e308, 0], [0, 1e308, 0]]])
-    masks = np.stack([box(2, 3, rows=slice(1), columns=slice(2))] * 2)
-    found = localize(maps, masks).energy
-    np.testing.assert_allclose(found.values, [3 / 5, 2 / 3])
-    np.testing.assert_allclose(found.chance_levels, [1 / 3, 1 / 3])
+    masks = np.stack([make_box_mask(2, 3, rows=slice(1), columns=slice(2))] * 2)
+    result = localize(maps, masks).energy
+    np.testing.assert_allclose(result.values, [3 / 5, 2 / 3])
+    np.testing.assert_allclose(result.chance_levels, [1 / 3, 1 / 3])
 
 
 FLAT, FALLING = np.full((3, 4), 2.0), -np.arange(12.0).reshape(3, 4)
-CORNER = box(3, 4, rows=slice(1), columns=slice(1))
+CORNER = make_box_mask(3, 4, rows=slice(1), columns=slice(1))
 NAN = float("nan")
 
 
 @pytest.mark.parametrize(
-    ("one", "mask", "values", "chances"),
+    ("map_values", "mask", "values", "chances"),
     [
-        # An empty mask counts nowhere; a full one says nothing of an AUC.
+        # An empty mask is excluded from all measures, a full mask from AUC.
         (FALLING + 12, np.zeros((3, 4), np.bool_), [NAN] * 3, [NAN] * 3),
         (FALLING + 12, np.ones((3, 4), np.bool_), [1, 1, NAN], [1, 1, NAN]),
-        # A flat map counts at chance, if it has energy to share.
+        # A flat map has its chance level; without positive values it is excluded from energy.
         (FLAT, CORNER, [1 / 12, 1 / 12, 0.5], [1 / 12, 1 / 12, 0.5]),
         (FLAT * 0, CORNER, [1 / 12, NAN, 0.5], [1 / 12, NAN, 0.5]),
-        # Without a positive value there still is a highest pixel and an order.
+        # Without a positive value only energy is undefined.
         (FALLING, CORNER, [1, NAN, 1], [1 / 12, NAN, 0.5]),
         (FALLING * np.nan, CORNER, [NAN] * 3, [NAN] * 3),
-        # Pixels without a value are out on both sides.
+        # NaN pixels are ignored in values and chance levels.
         (np.where(FALLING < -5, np.nan, FLAT), CORNER, [1 / 6, 1 / 6, 0.5], [1 / 6, 1 / 6, 0.5]),
         (np.where(CORNER, np.nan, FLAT), CORNER, [NAN] * 3, [NAN] * 3),
         (np.where(CORNER, FLAT, np.nan), CORNER, [1, 1, NAN], [1, 1, NAN]),
     ],
 )
-def test_what_counts(one: Any, mask: Any, values: list[float], chances: list[float]) -> None:
-    # A plain case beside it, which always counts.
-    found = localize(np.stack([FALLING + 12, one]), np.stack([CORNER, mask]), tolerance=0)
+def test_excluded_images_and_chance_levels(
+    map_values: Any, mask: Any, values: list[float], chances: list[float]
+) -> None:
+    # The first map is a regular case that is never excluded.
+    result = localize(np.stack([FALLING + 12, map_values]), np.stack([CORNER, mask]), tolerance=0)
     for name, value, chance in zip(MEASURES, values, chances, strict=True):
-        measure = getattr(found, name)
+        measure = getattr(result, name)
         usual = 12 / 78 if name == "energy" else 1.0
         level = 0.5 if name == "auc" else 1 / 12
         np.testing.assert_allclose(measure.values, [usual, value])
@@ -140,15 +144,15 @@ def test_what_counts(one: Any, mask: Any, values: list[float], chances: list[flo
         assert measure.mean_chance_level == pytest.approx(np.nanmean([level, chance]))
 
 
-def test_without_an_image_that_counts_there_is_no_mean() -> None:
-    found = localize(np.ones((2, 3, 4)), np.zeros((2, 3, 4), np.bool_))
+def test_mean_is_nan_if_all_images_are_excluded() -> None:
+    result = localize(np.ones((2, 3, 4)), np.zeros((2, 3, 4), np.bool_))
     for name in MEASURES:
-        measure = getattr(found, name)
+        measure = getattr(result, name)
         assert (measure.image_count, measure.excluded_count) == (0, 2)
         assert np.isnan([measure.mean, measure.mean_chance_level]).all()
 
 
-def noise(kind: str, count: int) -> NDArray[np.float64]:
+def make_noise_maps(kind: str, count: int) -> NDArray[np.float64]:
     generator = np.random.default_rng(11)
     if kind == "pixels":
         return generator.normal(size=(count, 8, 12))
@@ -159,20 +163,20 @@ def noise(kind: str, count: int) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize("kind", ["pixels", "few levels", "blocks"])
 @pytest.mark.parametrize("tolerance", [0.0, 0.2])
-def test_noise_is_at_chance_within_its_standard_error(kind: str, tolerance: float) -> None:
+def test_noise_is_at_chance_level(kind: str, tolerance: float) -> None:
     count = 1500
-    mask = box(8, 12, rows=slice(4), columns=slice(3, 8))
-    found = localize(noise(kind, count), np.stack([mask] * count), tolerance=tolerance)
+    mask = make_box_mask(8, 12, rows=slice(4), columns=slice(3, 8))
+    result = localize(make_noise_maps(kind, count), np.stack([mask] * count), tolerance=tolerance)
     for name in MEASURES:
-        measure = getattr(found, name)
+        measure = getattr(result, name)
         error = measure.values.std(ddof=1) / math.sqrt(count)
         assert 0 < error < 0.02
         assert abs(measure.mean - measure.mean_chance_level) < 3 * error
-    assert found.energy.mean_chance_level == pytest.approx(20 / 96)
+    assert result.energy.mean_chance_level == pytest.approx(20 / 96)
 
 
-def test_the_object_itself_is_found_and_its_negative_is_not() -> None:
-    masks = some_masks(3, 5, 8)
+def test_mask_scores_one_and_inverse_scores_zero() -> None:
+    masks = random_masks(3, 5, 8)
     right, wrong = localize(masks, masks, tolerance=0), localize(~masks, masks, tolerance=0)
     for name in MEASURES:
         assert getattr(right, name).values.tolist() == [1, 1, 1]
@@ -180,12 +184,12 @@ def test_the_object_itself_is_found_and_its_negative_is_not() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
-def test_tensors_give_what_arrays_give(dtype: torch.dtype) -> None:
+def test_tensors_and_arrays_give_equal_results(dtype: torch.dtype) -> None:
     maps = torch.randn(3, 5, 8, generator=torch.Generator().manual_seed(0)).to(dtype)
-    masks = some_masks(3, 5, 8)
+    masks = random_masks(3, 5, 8)
     expected = localize(maps.double().numpy(), masks)
-    found = localize(maps.requires_grad_(), torch.from_numpy(masks))
-    for ours, theirs in zip(every(found), every(expected), strict=True):
+    result = localize(maps.requires_grad_(), torch.from_numpy(masks))
+    for ours, theirs in zip(list_arrays(result), list_arrays(expected), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
@@ -205,29 +209,29 @@ MAPS, MASKS = np.ones((2, 3, 4)), np.ones((2, 3, 4), np.bool_)
         (MAPS, MASKS, NAN, "tolerance"),
     ],
 )
-def test_what_does_not_fit_is_refused(maps: Any, masks: Any, tolerance: float, name: str) -> None:
+def test_refuses_invalid_arguments(maps: Any, masks: Any, tolerance: float, name: str) -> None:
     with pytest.raises(UsageError, match=f"Parameter `{name}`"):
         localize(maps, masks, tolerance=tolerance)
 
 
-def test_boxes_are_slices() -> None:
+def test_boxes_equal_slices() -> None:
     boxes = [[0, 0, 7, 5], [2, 1, 5, 4], [6, 4, 7, 5], [3, 2, 3, 4], [-4, -2, 2, 1], [5, 3, 99, 99]]
-    found = boxes_to_masks(torch.tensor(boxes), (5, 7))
-    assert found.shape == (6, 5, 7)
-    for mask, (x0, y0, x1, y1) in zip(found, boxes, strict=True):
+    result = boxes_to_masks(torch.tensor(boxes), (5, 7))
+    assert result.shape == (6, 5, 7)
+    for mask, (x0, y0, x1, y1) in zip(result, boxes, strict=True):
         rows, columns = slice(max(y0, 0), y1), slice(max(x0, 0), x1)
-        np.testing.assert_array_equal(mask, box(5, 7, rows=rows, columns=columns))
+        np.testing.assert_array_equal(mask, make_box_mask(5, 7, rows=rows, columns=columns))
 
 
-def test_a_pixel_belongs_to_a_box_by_its_center() -> None:
-    found = boxes_to_masks([[0.5, 0.0, 2.5, 1.0], [0.6, 0.4, 2.6, 1.6]], (2, 4))
-    assert found.astype(int).tolist() == [
+def test_pixel_center_decides_fractional_boxes() -> None:
+    result = boxes_to_masks([[0.5, 0.0, 2.5, 1.0], [0.6, 0.4, 2.6, 1.6]], (2, 4))
+    assert result.astype(int).tolist() == [
         [[1, 1, 0, 0], [0, 0, 0, 0]],
         [[0, 1, 1, 0], [0, 1, 1, 0]],
     ]
 
 
 @pytest.mark.parametrize("boxes", [[0, 0, 1, 1], [[0, 0, 1]], [[2, 0, 1, 1]], [[0, NAN, 1, 1]]])
-def test_boxes_that_are_none_are_refused(boxes: Any) -> None:
+def test_refuses_invalid_boxes(boxes: Any) -> None:
     with pytest.raises(UsageError, match="boxes"):
         boxes_to_masks(boxes, (3, 3))

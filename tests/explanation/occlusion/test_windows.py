@@ -1,4 +1,4 @@
-"""Geometry of windows against counting pixel by pixel."""
+"""Geometry of windows, compared with counts of pixels."""
 
 import itertools
 
@@ -16,7 +16,7 @@ sides = st.integers(3, 20)
 @given(
     sides, sides, st.integers(1, 9), st.integers(1, 9), st.integers(1, 9), st.sampled_from(EDGES)
 )
-def test_masks_fold_and_pool_count_pixels(
+def test_masks_and_conversions_match_pixel_counts(
     height: int, width: int, h: int, w: int, step: int, edge: str
 ) -> None:
     window = (min(h, height), min(w, width))
@@ -37,31 +37,31 @@ def test_masks_fold_and_pool_count_pixels(
     assert bool(whole.all()) or edge == "clip"
 
 
-def test_no_pixel_at_no_position() -> None:
+def test_index_minus_one_has_no_pixels() -> None:
     windows = make_windows((6, 5), window=2)
     assert not windows.masks(torch.tensor([-1])).any()
 
 
 @pytest.mark.parametrize(("side", "count"), [(32, 49), (224, 169)])
-def test_the_default_tiles_exactly(side: int, count: int) -> None:
+def test_default_windows_tile_exactly(side: int, count: int) -> None:
     windows = make_windows((side, side))
     assert windows.count == count
     (tops, _), window = windows.starts, windows.window[0]
     assert tops[-1] + window == side
 
 
-def test_auto_windows_stay_near_their_share_of_the_side() -> None:
+def test_auto_windows_are_near_their_share() -> None:
     for side in range(8, 300):
         ideal = side / 4 if side <= 64 else side / 7
         assert 0.7 * ideal <= choose_window(side) <= 1.4 * ideal
     assert [make_windows((s, s)).window[0] for s in (1, 2, 3, 5)] == [1, 1, 1, 1]
 
 
-def test_captum_counts_as_many() -> None:
+def test_window_count_matches_captum() -> None:
     for side, window, stride in itertools.product((7, 10, 13), (2, 3), (1, 2)):
         windows = make_windows((side, side), window=window, stride=stride)
         assert windows.shape[0] == -(-(side - window) // stride) + 1
 
 
-def test_a_share_of_the_side() -> None:
+def test_window_as_share_of_side() -> None:
     assert make_windows((50, 30), window=0.2, stride=0.1).window == (10, 6)

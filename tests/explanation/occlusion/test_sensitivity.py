@@ -1,4 +1,4 @@
-"""Occlusion maps against Captum, against closed forms, and against what must not change them."""
+"""Occlusion maps, compared with Captum and closed forms; invariance, memory, progress and errors."""
 
 import copy
 import gc
@@ -15,7 +15,7 @@ from captum.attr import Occlusion
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from explanation.small_networks import CLASSES, AnySize, LinearModel, some_images
+from explanation.small_networks import CLASSES, AnySize, LinearModel, random_images
 from foveal.attention import available
 from foveal.errors import FovealError, UsageError
 from foveal.explanation import OCCLUSION_PRESETS, occlusion_sensitivity
@@ -25,11 +25,11 @@ from foveal.explanation.occlusion.windows import make_windows
 from foveal.models import ConvNet, build_model
 
 
-def softmaxed(model: nn.Module) -> Callable[[Tensor], Tensor]:
+def add_softmax(model: nn.Module) -> Callable[[Tensor], Tensor]:
     return lambda images: model(images).softmax(1)
 
 
-def by_captum(
+def attribute_with_captum(
     model: nn.Module, images: Tensor, labels: Tensor, window: Any, stride: Any, fill: float | Tensor
 ) -> Tensor:
     channels = images.shape[1]
@@ -38,7 +38,7 @@ def by_captum(
     was = model.training
     model.eval()
     with torch.no_grad():
-        found: Tensor = Occlusion(softmaxed(model)).attribute(
+        result: Tensor = Occlusion(add_softmax(model)).attribute(
             images,
             sliding_window_shapes=(channels, *window),
             strides=(channels, *stride),
@@ -47,18 +47,23 @@ def by_captum(
             perturbations_per_eval=7,
         )
     model.train(was)
-    return found[:, 0]
+    return result[:, 0]
 
 
-@pytest.mark.parametrize("variant", ["none", "channel", "spatial", "parallel", "series"])
-@pytest.mark.parametrize("name", ["convnet", "resnet18"])
-def test_equals_captum(name: str, variant: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "variant"),
+    [
+        *(("convnet", variant) for variant in ("none", "channel", "spatial", "cbam", "bam")),
+        ("resnet18", "cbam"),
+    ],
+)
+def test_matches_captum(name: str, variant: str) -> None:
     model = build_model(name, attention=variant, seed=0)
     count = 3 if name == "convnet" else 1
-    images, labels = some_images(count, 3, 32, 32), torch.tensor([1, 7, 3])[:count]
-    found = occlusion_sensitivity(model, images, labels, fill=0.0).map()
-    expected = by_captum(model, images, labels, (8, 8), (4, 4), 0.0)
-    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
+    images, labels = random_images(count, 3, 32, 32), torch.tensor([1, 7, 3])[:count]
+    result = occlusion_sensitivity(model, images, labels, fill=0.0).map()
+    expected = attribute_with_captum(model, images, labels, (8, 8), (4, 4), 0.0)
+    torch.testing.assert_close(result, expected, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -67,35 +72,35 @@ def test_equals_captum(name: str, variant: str) -> None:
     [((8, 8), (4, 4)), ((5, 7), (3, 2)), ((4, 4), (4, 4)), ((7, 3), (5, 3)), ((19, 26), (1, 1))],
 )
 @pytest.mark.parametrize("fill", [0.0, 0.3, torch.tensor([0.1, -0.4, 0.7])])
-def test_equals_captum_over_geometries(
+def test_matches_captum_for_geometries(
     window: tuple[int, int], stride: tuple[int, int], count: int, fill: Any
 ) -> None:
-    model, images = AnySize(), some_images(count, 3, 19, 26)
+    model, images = AnySize(), random_images(count, 3, 19, 26)
     labels = torch.arange(count) + 2
-    found = occlusion_sensitivity(
+    result = occlusion_sensitivity(
         model, images, labels, window=window, stride=stride, fill=fill, chunk=5
     )
-    expected = by_captum(model, images, labels, window, stride, fill)
-    torch.testing.assert_close(found.map(), expected, atol=1e-6, rtol=0)
+    expected = attribute_with_captum(model, images, labels, window, stride, fill)
+    torch.testing.assert_close(result.map(), expected, atol=1e-6, rtol=0)
 
 
-def test_every_class_equals_captum() -> None:
-    model, images = AnySize(), some_images(2, 3, 17, 21)
-    found = occlusion_sensitivity(model, images, window=6, stride=3, fill=0.0, target="all").map()
+def test_every_class_matches_captum() -> None:
+    model, images = AnySize(), random_images(2, 3, 17, 21)
+    result = occlusion_sensitivity(model, images, window=6, stride=3, fill=0.0, target="all").map()
     for k in range(CLASSES):
-        expected = by_captum(model, images, torch.tensor([k, k]), (6, 6), (3, 3), 0.0)
-        torch.testing.assert_close(found[:, k], expected, atol=1e-6, rtol=0)
+        expected = attribute_with_captum(model, images, torch.tensor([k, k]), (6, 6), (3, 3), 0.0)
+        torch.testing.assert_close(result[:, k], expected, atol=1e-6, rtol=0)
 
 
-def test_the_preset_is_what_captum_does_by_itself() -> None:
-    model, images = AnySize().eval(), some_images(2, 3, 16, 16)
-    found = occlusion_sensitivity(
+def test_captum_preset_matches_captum_defaults() -> None:
+    model, images = AnySize().eval(), random_images(2, 3, 16, 16)
+    result = occlusion_sensitivity(
         model, images, [4, 9], window=4, **OCCLUSION_PRESETS["captum"]
     ).map()
     expected = Occlusion(model).attribute(
         images, sliding_window_shapes=(3, 4, 4), strides=(3, 2, 2), target=torch.tensor([4, 9])
     )
-    torch.testing.assert_close(found, expected[:, 0].detach(), atol=1e-5, rtol=0)
+    torch.testing.assert_close(result, expected[:, 0].detach(), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -106,33 +111,33 @@ def test_the_preset_is_what_captum_does_by_itself() -> None:
         ("monai", (16, 16), (12, 12), "shift", "prob"),
     ],
 )
-def test_presets_are_what_is_documented(
+def test_presets_match_documented_settings(
     name: str, window: tuple[int, int], stride: tuple[int, int], edge: str, score: str
 ) -> None:
-    images = some_images(2, 3, 40, 32)
+    images = random_images(2, 3, 40, 32)
     fills = {
         "captum": torch.zeros(3),
         "mathworks": images.mean((0, 2, 3)),
         "monai": images.mean((2, 3), keepdim=True),
     }
-    found = occlusion_sensitivity(AnySize(), images, [0, 4], **OCCLUSION_PRESETS[name])
+    result = occlusion_sensitivity(AnySize(), images, [0, 4], **OCCLUSION_PRESETS[name])
     expected = occlusion_sensitivity(
         AnySize(), images, [0, 4], window=window, stride=stride, fill=fills[name], edge=edge,
         score=score, target="label",
     )  # fmt: skip
-    assert found.windows == expected.windows
-    torch.testing.assert_close(found.map(), expected.map(), atol=1e-6, rtol=0)
-    assert bool(found.map().abs().flatten(1).amax(1).gt(1e-4).all())
+    assert result.windows == expected.windows
+    torch.testing.assert_close(result.map(), expected.map(), atol=1e-6, rtol=0)
+    assert bool(result.map().abs().flatten(1).amax(1).gt(1e-4).all())
 
 
-def test_presets_are_all_tested() -> None:
+def test_all_presets_are_tested() -> None:
     assert set(OCCLUSION_PRESETS) == {"captum", "mathworks", "monai"}
 
 
 @pytest.mark.parametrize("edge", ["clip", "shift", "center", "drop"])
-def test_closed_form_of_a_linear_model(edge: str) -> None:
+def test_linear_model_matches_closed_form(edge: str) -> None:
     shape, fill = (2, 9, 11), 0.25
-    model, images = LinearModel(shape), some_images(3, *shape)
+    model, images = LinearModel(shape), random_images(3, *shape)
     result = occlusion_sensitivity(
         model, images, [0, 1, 2], window=(4, 3), stride=(3, 2), fill=fill, edge=edge, score="logit"
     )
@@ -147,49 +152,49 @@ def test_closed_form_of_a_linear_model(edge: str) -> None:
     assert bool((covering == 0).any()) == (edge in ("center", "drop"))
 
 
-def test_a_window_of_the_whole_image_gives_a_constant() -> None:
+def test_window_of_whole_image_gives_constant_map() -> None:
     shape = (1, 6, 5)
-    model, images = LinearModel(shape), some_images(1, *shape)
-    found = occlusion_sensitivity(model, images, [1], window=(6, 5), fill=0.5, score="logit").map()
+    model, images = LinearModel(shape), random_images(1, *shape)
+    result = occlusion_sensitivity(model, images, [1], window=(6, 5), fill=0.5, score="logit").map()
     expected = model(images)[0, 1] - model(torch.full((1, *shape), 0.5))[0, 1]
-    torch.testing.assert_close(found, expected.detach().expand(1, 6, 5), atol=1e-5, rtol=0)
+    torch.testing.assert_close(result, expected.detach().expand(1, 6, 5), atol=1e-5, rtol=0)
 
 
-def test_a_constant_model_sees_nothing() -> None:
+def test_constant_model_has_zero_maps() -> None:
     head = nn.Linear(48, 4)
     nn.init.zeros_(head.weight)
     model = nn.Sequential(nn.Flatten(), head)
-    result = occlusion_sensitivity(model, some_images(2, 3, 4, 4), [0, 1], window=2)
+    result = occlusion_sensitivity(model, random_images(2, 3, 4, 4), [0, 1], window=2)
     assert not result.map().any()
     assert not result.flip_map().any()
 
 
 @pytest.mark.parametrize("score", ["prob", "logit", "logprob", "margin", "relative"])
-def test_scores_follow_from_the_logits_of_one_sweep(score: str) -> None:
-    model, images, fill = AnySize(), some_images(2, 3, 8, 8), torch.tensor([0.5, 0.1, 0.9])
+def test_scores_are_derived_from_logits(score: str) -> None:
+    model, images, fill = AnySize(), random_images(2, 3, 8, 8), torch.tensor([0.5, 0.1, 0.9])
     labels = torch.tensor([2, 6])
     result = occlusion_sensitivity(model, images, labels, window=8, fill=fill)
 
-    def value(logits: Tensor) -> Tensor:
-        own = logits.gather(1, labels[:, None])[:, 0]
+    def compute_score(logits: Tensor) -> Tensor:
+        logit = logits.gather(1, labels[:, None])[:, 0]
         others = logits.scatter(1, labels[:, None], -torch.inf)
         p = logits.softmax(1).gather(1, labels[:, None])[:, 0]
         return {
             "prob": p,
-            "logit": own,
+            "logit": logit,
             "logprob": p.log(),
-            "margin": own - others.amax(1),
+            "margin": logit - others.amax(1),
             "relative": p,
         }[score]
 
-    hidden = fill.reshape(1, 3, 1, 1).expand(2, 3, 8, 8)
-    before, under = value(model(images).detach()), value(model(hidden).detach())
+    occluded = fill.reshape(1, 3, 1, 1).expand(2, 3, 8, 8)
+    before, under = compute_score(model(images).detach()), compute_score(model(occluded).detach())
     expected = (before - under) / before if score == "relative" else before - under
     torch.testing.assert_close(result.grid(score=score).view(2), expected, atol=1e-5, rtol=1e-5)
 
 
-def test_flips_and_accuracy_by_hand() -> None:
-    # One pixel decides: class 1 where it is above a half.
+def test_flip_map_and_accuracy_by_hand() -> None:
+    # One pixel decides: class 1 if it is above 0.5.
     class OnePixel(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             lit = x[:, 0, 1, 2]
@@ -207,7 +212,7 @@ def test_flips_and_accuracy_by_hand() -> None:
     assert result.window_predictions().shape == (1, 1, 2, 3)
 
 
-def test_what_is_infinite_under_the_window_does_not_count() -> None:
+def test_infinite_value_under_window_has_no_effect() -> None:
     class Bounded(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             total = x.clamp(0, 1).sum((1, 2, 3))
@@ -215,71 +220,71 @@ def test_what_is_infinite_under_the_window_does_not_count() -> None:
 
     images = torch.full((1, 1, 4, 4), 0.5)
     images[0, 0, 1, 1] = torch.inf
-    found = occlusion_sensitivity(Bounded(), images, [0], window=2, fill=0.0, score="logit").map()
-    assert bool(found.isfinite().all())
+    result = occlusion_sensitivity(Bounded(), images, [0], window=2, fill=0.0, score="logit").map()
+    assert bool(result.isfinite().all())
     expected = Occlusion(Bounded()).attribute(images, (1, 2, 2), target=0)
     assert bool(expected.isnan().any())
 
 
-def test_several_models_share_one_sweep_and_each_has_its_own_map() -> None:
-    models = {name: build_model("convnet", attention=name, seed=0) for name in ("none", "series")}
-    images = some_images(2, 3, 32, 32)
-    both = occlusion_sensitivity(models, images, [0, 5])
+def test_several_models_match_separate_sweeps() -> None:
+    models = {name: build_model("convnet", attention=name, seed=0) for name in ("none", "cbam")}
+    images = random_images(2, 3, 32, 32)
+    combined = occlusion_sensitivity(models, images, [0, 5])
     for name, model in models.items():
         alone = occlusion_sensitivity(model, images, [0, 5])
-        torch.testing.assert_close(both.map(name), alone.map(), atol=1e-6, rtol=0)
-    with pytest.raises(UsageError, match="'none', 'series'"):
-        both.map()
-    with pytest.raises(UsageError, match="Did you mean 'series'"):
-        both.map("serie")
+        torch.testing.assert_close(combined.map(name), alone.map(), atol=1e-6, rtol=0)
+    with pytest.raises(UsageError, match="'none', 'cbam'"):
+        combined.map()
+    with pytest.raises(UsageError, match="Did you mean 'cbam'"):
+        combined.map("cbm")
 
 
-@pytest.mark.parametrize("chunk", [1, 2, 7, 200])
-def test_does_not_depend_on_the_chunk(chunk: int) -> None:
-    model, images = build_model("convnet", attention="series", seed=1), some_images(3, 3, 32, 32)
-    found = occlusion_sensitivity(model, images, [1, 2, 3], chunk=chunk).map()
+@pytest.mark.parametrize("chunk", [1, 7, 200])
+def test_maps_do_not_depend_on_chunk(chunk: int) -> None:
+    model, images = build_model("convnet", attention="cbam", seed=1), random_images(3, 3, 32, 32)
+    result = occlusion_sensitivity(model, images, [1, 2, 3], chunk=chunk).map()
     expected = occlusion_sensitivity(model, images, [1, 2, 3]).map()
-    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
+    torch.testing.assert_close(result, expected, atol=1e-6, rtol=0)
 
 
-def test_channels_last_changes_nothing() -> None:
-    model, images = build_model("convnet", attention="series", seed=1), some_images(2, 3, 32, 32)
+def test_channels_last_gives_equal_maps() -> None:
+    model, images = build_model("convnet", attention="cbam", seed=1), random_images(2, 3, 32, 32)
     last = images.contiguous(memory_format=torch.channels_last)
-    found = occlusion_sensitivity(model, last, [1, 2]).map()
+    result = occlusion_sensitivity(model, last, [1, 2]).map()
     torch.testing.assert_close(
-        found, occlusion_sensitivity(model, images, [1, 2]).map(), atol=1e-6, rtol=0
+        result, occlusion_sensitivity(model, images, [1, 2]).map(), atol=1e-6, rtol=0
     )
 
 
 def test_bfloat16_images_and_model() -> None:
-    model, images = AnySize(), some_images(1, 3, 16, 16)
+    model, images = AnySize(), random_images(1, 3, 16, 16)
     expected = occlusion_sensitivity(model, images, [1], score="logit").map()
     half = copy.deepcopy(model).bfloat16()
-    found = occlusion_sensitivity(half, images.bfloat16(), [1], score="logit").map()
-    assert found.dtype == torch.float32
-    torch.testing.assert_close(found, expected, atol=0.05, rtol=0)
-    # The same pixels in float32 are cast to what the model takes.
+    result = occlusion_sensitivity(half, images.bfloat16(), [1], score="logit").map()
+    assert result.dtype == torch.float32
+    torch.testing.assert_close(result, expected, atol=0.05, rtol=0)
+    # Equal pixels in float32 are cast to the dtype of the model.
     cast = occlusion_sensitivity(half, images.bfloat16().float(), [1], fill=0.0, score="logit")
     same = occlusion_sensitivity(half, images.bfloat16(), [1], fill=0.0, score="logit")
     assert torch.equal(cast.map(), same.map())
     several = {"half": half, "double": copy.deepcopy(model).double()}
-    both = occlusion_sensitivity(several, images, [1], fill=["mean", "blur"], score="logit")
+    combined = occlusion_sensitivity(several, images, [1], fill=["mean", "blur"], score="logit")
     single = occlusion_sensitivity(model, images, [1], fill=["mean", "blur"], score="logit")
-    torch.testing.assert_close(both.map("double"), single.map(), atol=1e-5, rtol=0)
+    torch.testing.assert_close(combined.map("double"), single.map(), atol=1e-5, rtol=0)
 
 
-def test_a_mirrored_image_has_a_mirrored_map() -> None:
-    images = some_images(1, 3, 12, 16)
+def test_mirrored_image_has_mirrored_map() -> None:
+    images = random_images(1, 3, 12, 16)
     model = AnySize()
     mirrored = copy.deepcopy(model)
     mirrored.conv.weight.data = model.conv.weight.data.flip(3)
-    found = occlusion_sensitivity(mirrored, images.flip(3), [4], window=4).map()
+    result = occlusion_sensitivity(mirrored, images.flip(3), [4], window=4).map()
     expected = occlusion_sensitivity(model, images, [4], window=4).map().flip(2)
-    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
+    torch.testing.assert_close(result, expected, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("name", available())
-def test_leaves_model_hooks_and_generators_alone(name: str) -> None:
+def test_does_not_change_model_hooks_or_generators(name: str) -> None:
     model = build_model("convnet", attention=name, seed=0).train()
     next(model.children()).eval()
     seen: list[int] = []
@@ -288,7 +293,7 @@ def test_leaves_model_hooks_and_generators_alone(name: str) -> None:
     before = {k: v.clone() for k, v in model.state_dict().items()}
     torch.manual_seed(0)
     state = torch.get_rng_state()
-    occlusion_sensitivity(model, some_images(2, 3, 32, 32), [0, 1], fill=["mean", "noise", "blur"])
+    occlusion_sensitivity(model, random_images(1, 3, 32, 32), [0], fill=["noise", "blur"])
     assert torch.equal(torch.get_rng_state(), state)
     assert [module.training for module in model.modules()] == modes
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
@@ -297,35 +302,35 @@ def test_leaves_model_hooks_and_generators_alone(name: str) -> None:
     assert handle.id in model._forward_hooks
 
 
-def test_the_mode_comes_back_after_a_failure() -> None:
+def test_restores_mode_after_failure() -> None:
     class Failing(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             raise ValueError("not today")
 
     model = Failing().train()
     with pytest.raises(ValueError, match="not today"):
-        occlusion_sensitivity(model, some_images(1, 3, 8, 8), [0])
+        occlusion_sensitivity(model, random_images(1, 3, 8, 8), [0])
     assert model.training
 
 
-def test_several_fills_are_swept_each_and_agree_or_not() -> None:
-    model, images = AnySize(), some_images(2, 3, 16, 16)
-    both = occlusion_sensitivity(model, images, [1, 2], fill=["mean", 0.0])
-    each = [occlusion_sensitivity(model, images, [1, 2], fill=f).map() for f in ("mean", 0.0)]
-    torch.testing.assert_close(both.map(fill="0.0"), each[1], atol=1e-6, rtol=0)
-    torch.testing.assert_close(both.map(), (each[0] + each[1]) / 2, atol=1e-6, rtol=0)
+def test_several_fills_are_averaged_and_agreement_is_measured() -> None:
+    model, images = AnySize(), random_images(2, 3, 16, 16)
+    combined = occlusion_sensitivity(model, images, [1, 2], fill=["mean", 0.0])
+    separate = [occlusion_sensitivity(model, images, [1, 2], fill=f).map() for f in ("mean", 0.0)]
+    torch.testing.assert_close(combined.map(fill="0.0"), separate[1], atol=1e-6, rtol=0)
+    torch.testing.assert_close(combined.map(), (separate[0] + separate[1]) / 2, atol=1e-6, rtol=0)
     twice = occlusion_sensitivity(model, images, [1, 2], fill=[0.0, 1e-7])
     assert bool((twice.fill_agreement() > 0.999).all())
-    assert both.fill_agreement().shape == (2,)
+    assert combined.fill_agreement().shape == (2,)
 
 
 @pytest.mark.parametrize(("most", "chunk"), [(100, 16), (3, 16), (100, 1)])
-def test_every_forward_is_counted_once(most: int, chunk: int) -> None:
-    model, images = Short(most, MemoryError), some_images(2, 3, 16, 12)
+def test_advance_counts_every_pass_once(most: int, chunk: int) -> None:
+    model, images = OutOfMemoryModel(most, MemoryError), random_images(2, 3, 16, 12)
     windows, fills = make_windows((16, 12), window=5), [torch.zeros(1, 1, 1, 1), images.flip(3)]
     done: list[int] = []
     outputs: list[int] = []
-    found = sweep_logits(
+    result = sweep_logits(
         model,
         images,
         windows,
@@ -334,41 +339,41 @@ def test_every_forward_is_counted_once(most: int, chunk: int) -> None:
         check_class_count=outputs.append,
         advance=done.append,
     )
-    assert found.shape == (2, 2, windows.count + 1, CLASSES)
-    assert sum(done) == found[..., 0].numel()
+    assert result.shape == (2, 2, windows.count + 1, CLASSES)
+    assert sum(done) == result[..., 0].numel()
     assert done == model.sizes
     assert max(done) <= min(most, chunk)
     assert outputs == [CLASSES]
 
 
-def test_the_bar_is_for_the_eyes_only(capsys: pytest.CaptureFixture[str]) -> None:
-    occlusion_sensitivity(AnySize(), some_images(2, 3, 16, 16), [0, 1], progress=True)
+def test_progress_bar_writes_nothing_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    occlusion_sensitivity(AnySize(), random_images(2, 3, 16, 16), [0, 1], progress=True)
     assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("most", [6, 1000])
-def test_a_listener_hears_of_every_pass_and_can_end_the_sweep(most: int) -> None:
-    heard: list[tuple[int, int]] = []
+def test_progress_callback_gets_every_pass_and_can_stop_sweep(most: int) -> None:
+    calls: list[tuple[int, int]] = []
 
-    def listen(done: int, total: int) -> None:
-        heard.append((done, total))
-        if len(heard) == most:
+    def record_progress(done: int, total: int) -> None:
+        calls.append((done, total))
+        if len(calls) == most:
             raise InterruptedError
 
-    models, images = {"a": AnySize(), "b": AnySize()}, some_images(2, 3, 16, 16)
+    models, images = {"a": AnySize(), "b": AnySize()}, random_images(2, 3, 16, 16)
     total = 2 * 2 * 2 * (make_windows((16, 16)).count + 1)
     with nullcontext() if most > total else pytest.raises(InterruptedError):
         occlusion_sensitivity(
-            models, images, [0, 1], fill=["mean", "noise"], chunk=7, progress=listen
+            models, images, [0, 1], fill=["mean", "noise"], chunk=7, progress=record_progress
         )
-    done = [count for count, of in heard if of == total]
-    assert len(done) == len(heard) <= most
+    done = [count for count, of in calls if of == total]
+    assert len(done) == len(calls) <= most
     assert all(0 < after - before <= 7 for before, after in itertools.pairwise([0, *done]))
     assert (done[-1] == total) is (most > total)
 
 
-class OnMeta(nn.Module):
-    """A model on a device that has no values, which answers from the CPU; it notes how much it is given."""
+class DeviceRecorder(nn.Module):
+    """Model on a device that records device and size of its inputs, with outputs on the CPU."""
 
     def __init__(self, device: str) -> None:
         super().__init__()
@@ -380,14 +385,14 @@ class OnMeta(nn.Module):
         return torch.zeros(len(x), 2)
 
 
-def test_the_chunk_follows_the_device_of_each_model() -> None:
-    models = {device: OnMeta(device) for device in ("cpu", "meta")}
-    occlusion_sensitivity(models, some_images(2, 3, 32, 32), [0, 1])
-    assert models["meta"].seen == [("meta", 2 * 50)]  # at once
+def test_chunk_depends_on_device_of_each_model() -> None:
+    models = {device: DeviceRecorder(device) for device in ("cpu", "meta")}
+    occlusion_sensitivity(models, random_images(2, 3, 32, 32), [0, 1])
+    assert models["meta"].seen == [("meta", 2 * 50)]  # in one pass
     assert models["cpu"].seen == [("cpu", 50)] * 2
 
 
-def test_many_forwards_are_warned_of() -> None:
+def test_warns_about_many_passes() -> None:
     class Cheap(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return x.mean((2, 3))
@@ -396,8 +401,8 @@ def test_many_forwards_are_warned_of() -> None:
         occlusion_sensitivity(Cheap(), torch.rand(24, 2, 29, 29), [0] * 24, window=1, stride=1)
 
 
-class Short(nn.Module):
-    """A model for which memory runs out beyond so many images."""
+class OutOfMemoryModel(nn.Module):
+    """Model that raises an error for more than `most` images per pass."""
 
     def __init__(self, most: int, error: Callable[[], Exception]) -> None:
         super().__init__()
@@ -408,8 +413,8 @@ class Short(nn.Module):
         if len(x) > self.most:
             raise self.error()
         self.sizes.append(len(x))
-        found: Tensor = self.inner(x)
-        return found
+        result: Tensor = self.inner(x)
+        return result
 
 
 @pytest.mark.parametrize(
@@ -422,39 +427,41 @@ class Short(nn.Module):
         MemoryError,
     ],
 )
-def test_where_memory_runs_out_the_chunk_is_halved(error: Callable[[], Exception]) -> None:
-    model, images = Short(3, error), some_images(1, 3, 16, 16)
-    found = occlusion_sensitivity(model, images, [1], chunk=16).map()
+def test_halves_chunk_if_memory_runs_out(error: Callable[[], Exception]) -> None:
+    model, images = OutOfMemoryModel(3, error), random_images(1, 3, 16, 16)
+    result = occlusion_sensitivity(model, images, [1], chunk=16).map()
     expected = occlusion_sensitivity(model.inner, images, [1], chunk=16).map()
-    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
+    torch.testing.assert_close(result, expected, atol=1e-6, rtol=0)
     assert max(model.sizes) <= 3
     with pytest.raises(FovealError, match="not enough memory for one image"):
-        occlusion_sensitivity(Short(0, error), images, [1])
+        occlusion_sensitivity(OutOfMemoryModel(0, error), images, [1])
 
 
-def test_another_error_is_not_taken_for_missing_memory() -> None:
+def test_other_errors_are_raised() -> None:
     with pytest.raises(RuntimeError, match="shapes"):
         occlusion_sensitivity(
-            Short(0, lambda: RuntimeError("mat1 and mat2 shapes")), some_images(1, 3, 8, 8), [0]
+            OutOfMemoryModel(0, lambda: RuntimeError("mat1 and mat2 shapes")),
+            random_images(1, 3, 8, 8),
+            [0],
         )
 
 
-class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has no types there
-    """Count the bytes of all storages that operations have made and that are still alive.
+class LiveMemoryCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has no types there
+    """Counter of the bytes in all live storages that operations have created.
 
-    What was `there` before is not counted where an operation returns a view of it.
+    The storage of `existing` is not counted if an operation returns a view of it.
     """
 
-    def __init__(self, there: Tensor) -> None:
+    def __init__(self, existing: Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.live, self.peak = 0, 0
-        self.known = {there.untyped_storage()._cdata}
+        self.known = {existing.untyped_storage()._cdata}
 
     def __torch_dispatch__(self, func: Any, _: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
-        for one in out if isinstance(out, tuple | list) else (out,):
-            if isinstance(one, Tensor):
-                self.count(one.untyped_storage())
+        for output in out if isinstance(out, tuple | list) else (out,):
+            if isinstance(output, Tensor):
+                self.count(output.untyped_storage())
         return out
 
     def count(self, storage: torch.UntypedStorage) -> None:
@@ -472,14 +479,14 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch ha
 
 
 @pytest.mark.parametrize("fill", ["mean", "blur", ["mean", "gray"]])
-def test_memory_stays_within_twice_the_chunk_and_the_logits(fill: Any) -> None:
+def test_memory_is_bounded_by_two_chunks_and_logits(fill: Any) -> None:
     class Pooling(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return x[:, :, ::4, ::4].flatten(1)
 
-    images = some_images(4, 3, 64, 48)
+    images = random_images(4, 3, 64, 48)
     chunk, classes = 2, 3 * 16 * 12
-    counted = LiveBytes(images)
+    counted = LiveMemoryCounter(images)
     gc.disable()
     with counted:
         result = occlusion_sensitivity(
@@ -487,16 +494,14 @@ def test_memory_stays_within_twice_the_chunk_and_the_logits(fill: Any) -> None:
             normalization=(0, 1),
         )  # fmt: skip
     gc.enable()
-    of_fill = images.nbytes if fill == "blur" else 0
+    fill_bytes = images.nbytes if fill == "blur" else 0
     logits = len(result.fills) * len(images) * (result.windows.count + 1) * classes * 4
     masks_and_ranges = chunk * 64 * 48 + 10_000
-    answers = (
-        4 * chunk * classes * 4
-    )  # of one pass, and what it takes to see whether they are finite
-    # Making the blur takes a few copies of the images, before the sweep.
+    output_bytes = 4 * chunk * classes * 4  # outputs of one pass and the check for finite values
+    # The blur needs a few copies of the images before the sweep.
     bound = (
-        max(2 * chunk * images[0].nbytes + logits + masks_and_ranges + answers, 4 * of_fill)
-        + of_fill
+        max(2 * chunk * images[0].nbytes + logits + masks_and_ranges + output_bytes, 4 * fill_bytes)
+        + fill_bytes
     )
     assert logits < counted.peak <= bound
 
@@ -527,53 +532,53 @@ def test_memory_stays_within_twice_the_chunk_and_the_logits(fill: Any) -> None:
         ({"labels": None}, r"Pass `labels`, or another target"),
     ],
 )
-def test_wrong_use_is_refused(options: dict[str, Any], message: str) -> None:
+def test_refuses_invalid_arguments(options: dict[str, Any], message: str) -> None:
     arguments: dict[str, Any] = {"labels": [0, 1]} | options
     with pytest.raises(UsageError, match=message):
-        occlusion_sensitivity(ConvNet(), some_images(2, 3, 32, 32), **arguments)
+        occlusion_sensitivity(ConvNet(), random_images(2, 3, 32, 32), **arguments)
 
 
-def test_one_output_has_a_logit_only() -> None:
+def test_one_output_allows_only_logit_score() -> None:
     class OneOutput(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return x.mean((2, 3))
 
-    images = some_images(2, 1, 8, 8)
+    images = random_images(2, 1, 8, 8)
     result = occlusion_sensitivity(OneOutput(), images, [0, 0], window=4, score="logit")
     assert result.map().shape == (2, 8, 8)
     for score in ("prob", "logprob", "margin", "relative"):
-        for ask in (
+        for call in (
             lambda score=score: result.map(score=score),
             lambda score=score: occlusion_sensitivity(OneOutput(), images, [0, 0], score=score),
         ):
             with pytest.raises(UsageError, match="`score` should be `logit` for a model with one"):
-                ask()
+                call()
 
 
-def test_nothing_falls_from_nothing() -> None:
+def test_relative_drop_of_zero_probability_is_zero() -> None:
     plain, under = (
         torch.tensor([[0.0, 2e3], [0.0, 1.0]]),
         torch.tensor([[[1e3, 0.0]], [[0.0, 0.0]]]),
     )
-    found = compute_drops(plain, under, score="relative")
+    result = compute_drops(plain, under, score="relative")
     p = 1 / (1 + math.exp(1))
-    assert found[:, 0, 0].tolist() == pytest.approx([0.0, (p - 0.5) / p])
+    assert result[:, 0, 0].tolist() == pytest.approx([0.0, (p - 0.5) / p])
 
 
-def test_a_single_image_without_a_batch_is_refused() -> None:
+def test_refuses_image_without_batch_dimension() -> None:
     with pytest.raises(UsageError, match=r"floats of shape \(N, C, H, W\)"):
-        occlusion_sensitivity(AnySize(), some_images(3, 8, 8), [0])
+        occlusion_sensitivity(AnySize(), random_images(3, 8, 8), [0])
 
 
-def test_a_value_that_is_not_finite_is_refused_with_its_place() -> None:
+def test_error_names_image_and_window_of_infinite_value() -> None:
     class Dividing(nn.Module):
-        """Infinite where the third row of the second image is hidden."""
+        """Infinite output if pixel (2, 3) is occluded with 0."""
 
         def forward(self, x: Tensor) -> Tensor:
             whole = 1 / x[:, 0, 2, 3]
             return torch.stack((whole, -whole), 1)
 
-    images = some_images(3, 1, 6, 6) + 0.1
+    images = random_images(3, 1, 6, 6) + 0.1
     images[0, 0, 2, 3] = 1.0
     with pytest.raises(FovealError, match="for image 0 under the window at row 2, column 2"):
         occlusion_sensitivity(
