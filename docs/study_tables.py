@@ -12,7 +12,7 @@ from typing import Any
 from markdown_tables import markdown_table, write_lines
 from pydantic import BaseModel
 
-from foveal.analysis.caveats import ANCHORS, FAR_BELOW
+from foveal.analysis.caveats import BASELINE_TOLERANCE, PUBLISHED_ACCURACIES
 from foveal.cli import json_schema
 
 CALIBRATION_FILE = Path(__file__).parents[1] / "benchmarks" / "results" / "calibration.json"
@@ -113,12 +113,12 @@ def anchor_lines() -> Iterator[str]:
             str(anchor.epochs),
             f"{anchor.accuracy:.1%}",
         )
-        for anchor in ANCHORS
+        for anchor in PUBLISHED_ACCURACIES
     ]
     yield from markdown_table(("data", "model", "stem", "epochs", "at least"), rows, numbers=2)
     yield (
-        f"A caveat appears if the accuracy is more than {100 * FAR_BELOW:g} points below the value, for "
-        "trainings of at least this many epochs.\n"
+        f"A caveat appears if the accuracy is more than {100 * BASELINE_TOLERANCE:g} points below the value, "
+        "for trainings of at least this many epochs.\n"
     )
 
 

@@ -19,6 +19,7 @@ from foveal.records import (
     write_extra,
     write_run,
 )
+from foveal.records.run import write_config
 from foveal.study.design import run_config, run_name
 
 IMAGES = 1000
@@ -65,7 +66,7 @@ def simulated(
     design = Design(setting, ("none", *slopes), seeds, planned, 0.5, 0.5, only)
     right = probabilities(generator, np.zeros(IMAGES) if sweep else extent, slopes)
     covariates: Arrays = {
-        "images": np.arange(IMAGES),
+        "image_indices": np.arange(IMAGES),
         "extent": extent.astype(np.float32),
         "colorfulness": (100 * extent).astype(np.float32),
         "extent_source": np.array(source),
@@ -76,7 +77,7 @@ def simulated(
         better = right[variant] + shift + generator.normal(scale=0.002)
         predictions: Arrays = {"correct": generator.random(IMAGES) < better}
         extras = {"covariates": covariates} if variant == "none" else {}
-        config = {**design.config(cell, variant), "seed": seed}
+        config = {**design.get_config(cell, variant), "seed": seed}
         results = {"variant": variant, "seed": seed, "data": "scenes"}
         runs.append(RunRecord(Path("run"), config, {}, {}, results, predictions, {}, extras))
     return StudyRecord(Path("study"), design, tuple(runs))
@@ -87,14 +88,12 @@ def written(folder: Path, record: StudyRecord) -> Path:
     folder.mkdir()
     write_design(folder, record.design)
     for run in record.runs:
-        cell = record.design.cell_of(run.config)
+        cell = record.design.find_cell(run.config)
         assert cell is not None
         variant, seed = run.config["attention"], run.config["seed"]
         path = folder / "runs" / run_name(run_config(record.design, cell, variant, seed))
         path.mkdir(parents=True)
-        config = {"schema": 1, **run.config}
-        module_toml = "\n".join(f"{name} = {toml(value)}" for name, value in config.items())
-        (path / "config.toml").write_text(module_toml)
+        write_config(path, run.config)
         for name, arrays in run.extras.items():
             write_extra(path, name, arrays)
         accuracy = float(run.predictions["correct"].mean())
@@ -112,10 +111,6 @@ def written(folder: Path, record: StudyRecord) -> Path:
             training_batch={"images": np.zeros((1, 4, 5, 3), np.uint8)},
         )
     return folder
-
-
-def toml(value: object) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)
 
 
 def small_objects(record: StudyRecord) -> HypothesisResult:

@@ -8,7 +8,7 @@ import pytest
 
 from analysis.simulated_records import IMAGES, SIZES, simulated, small_objects, without
 from foveal.analysis.hypotheses import check_hypotheses
-from foveal.analysis.hypotheses.effects import Effect, answer_of
+from foveal.analysis.hypotheses.effects import Effect, answer_from_interval
 
 
 @pytest.mark.parametrize("sweep", [(), SIZES])
@@ -53,7 +53,7 @@ def test_without_an_effect_most_studies_are_undecided() -> None:
 
 def test_the_effect_is_the_slope_of_the_mean_gain() -> None:
     record = simulated({"spatial": -0.6}, seeds=3)
-    gains = np.mean(record.correctness()["spatial"], 0) - np.mean(record.correctness()["none"], 0)
+    gains = np.mean(record.correctness["spatial"], 0) - np.mean(record.correctness["none"], 0)
     extent = record.runs[0].extras["covariates"]["extent"].astype(float)
     slope = np.polyfit(extent, gains, 1)[0]
     low, high = np.quantile(extent, [0.1, 0.9])
@@ -64,8 +64,8 @@ def test_the_effect_is_the_slope_of_the_mean_gain() -> None:
 def test_the_effect_of_a_sweep_of_two_is_the_difference_of_the_gains() -> None:
     record = simulated({"spatial": -0.6}, seeds=3, sweep=(0.2, 0.6))
     gains = [
-        part.correctness()["spatial"].mean() - part.correctness()["none"].mean()
-        for part in record.parts()
+        part.correctness["spatial"].mean() - part.correctness["none"].mean()
+        for part in record.split_by_cell()
     ]
     (mine,) = small_objects(record).effects
     assert mine.change == pytest.approx(gains[1] - gains[0])
@@ -112,5 +112,5 @@ def test_a_variant_with_options_is_the_hypothesis_own_where_there_is_no_other() 
     ],
 )  # fmt: skip
 def test_a_word_for_an_interval(interval: tuple[float, float], sign: int, answer: str) -> None:
-    assert answer_of(Effect("spatial", 0.0, interval, 3, 10), sign) == answer
-    assert answer_of(Effect("spatial", 0.0, interval, 2, 10), sign) is None
+    assert answer_from_interval(Effect("spatial", 0.0, interval, 3, 10), sign) == answer
+    assert answer_from_interval(Effect("spatial", 0.0, interval, 2, 10), sign) is None

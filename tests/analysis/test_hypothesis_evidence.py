@@ -9,7 +9,7 @@ import pytest
 
 from analysis.simulated_records import IMAGES, SIZES, simulated, small_objects
 from foveal.analysis.hypotheses import check_hypotheses
-from foveal.analysis.hypotheses.evidence import SCENES
+from foveal.analysis.hypotheses.evidence import SCENES_DEFAULTS
 from foveal.data import scenes_data
 from foveal.records import StudyRecord
 
@@ -27,7 +27,7 @@ def test_an_extent_by_occlusion_is_averaged_over_the_runs_that_measured_it() -> 
         if run.results["variant"] == "none":
             seed = run.results["seed"]
             rows = generator.permutation(np.arange(seed, 500))
-            covariates = {**run.extras["covariates"], "images": rows}
+            covariates = {**run.extras["covariates"], "image_indices": rows}
             covariates |= {"extent": (truth + noise[seed])[rows], "colorfulness": truth[rows]}
             run = replace(run, extras={"covariates": covariates})
         runs.append(run)
@@ -35,7 +35,7 @@ def test_an_extent_by_occlusion_is_averaged_over_the_runs_that_measured_it() -> 
     (mine,) = found.effects
     assert (found.source, mine.images) == ("occlusion", 497)
     rows = np.delete(np.arange(2, 500), 5)
-    gains = np.mean(record.correctness()["spatial"], 0) - np.mean(record.correctness()["none"], 0)
+    gains = np.mean(record.correctness["spatial"], 0) - np.mean(record.correctness["none"], 0)
     slope = np.polyfit(truth[rows].astype(float), gains[rows], 1)[0]
     low, high = np.quantile(truth[rows], [0.1, 0.9])
     assert mine.change == pytest.approx(slope * (high - low), rel=1e-4)
@@ -57,8 +57,8 @@ def test_cells_that_differ_in_more_are_groups_of_their_own() -> None:
         squares.append(len(sizes) * np.var(sizes))
     assert mine.change == pytest.approx(0.3 * np.average(slopes, weights=squares))
     pooled = [
-        part.correctness()["spatial"].mean() - part.correctness()["none"].mean()
-        for part in uneven.parts()
+        part.correctness["spatial"].mean() - part.correctness["none"].mean()
+        for part in uneven.split_by_cell()
     ]
     over_all = 0.3 * np.polyfit([*SIZES, *SIZES[1:]], pooled, 1)[0]
     assert mine.change < over_all - 0.03
@@ -69,7 +69,7 @@ def ending(text: str) -> Callable[[str], bool]:
 
 
 def with_cells(record: StudyRecord, wanted: Callable[[str], bool]) -> StudyRecord:
-    cells = tuple(cell for cell in record.design.cells if wanted(cell.values["data"]))
+    cells = tuple(cell for cell in record.design.cells if wanted(cell.options["data"]))
     runs = tuple(run for run in record.runs if wanted(run.config["data"]))
     return replace(record, design=replace(record.design, cells=cells), runs=runs)
 
@@ -96,4 +96,4 @@ def test_a_property_without_variation_has_no_slope() -> None:
 def test_scenes_are_by_default_what_the_data_say() -> None:
     parameters = inspect.signature(scenes_data).parameters
     defaults = {n: p.default for n, p in parameters.items() if n not in ("train_size", "test_size")}
-    assert defaults == SCENES
+    assert defaults == SCENES_DEFAULTS

@@ -28,13 +28,13 @@ def test_only_a_sweep_is_without_the_caveat() -> None:
     )
     assert "97.5 % interval" in sweep
     assert "differ in nothing else" in sweep
-    assert "no cause" not in sweep
+    assert "does not show a cause" not in sweep
     masks, occluded = (
         small_objects(simulated({"spatial": -0.6}, source=source)).reason
         for source in ("mask", "occlusion")
     )
     for said in masks, occluded:
-        assert "this is no cause" in said
+        assert "this does not show a cause" in said
         assert "--grid.data scenes:object_size=0.25,scenes:object_size=0.55" in said
     assert "pulls a slope to 0" in occluded
     assert "pulls a slope to 0" not in masks

@@ -19,11 +19,13 @@ def test_map_is_the_mean_over_seeds() -> None:
         torch.stack([torch.from_numpy(make_occlusion(seed)["drop"]) for seed in (1, 2)]).sum(0) / 2
     )
     np.testing.assert_allclose(
-        records.maps("none"), WINDOWS.grid_to_pixels(drops).numpy(), rtol=1e-5
+        records.average_maps("none"), WINDOWS.grid_to_pixels(drops).numpy(), rtol=1e-5
     )
-    np.testing.assert_allclose(records.falls("none"), drops.flatten(1).amax(1), rtol=1e-6)
-    assert records.maps("none", 2).shape == (2, 6, 8)
-    assert records.guesses("none") == [(0, 2), (2, 2), (2, 2), (0, 2)]
+    np.testing.assert_allclose(
+        records.compute_max_drops("none"), drops.flatten(1).amax(1), rtol=1e-6
+    )
+    assert records.average_maps("none", 2).shape == (2, 6, 8)
+    assert records.find_majority_predictions("none") == [(0, 2), (2, 2), (2, 2), (0, 2)]
 
 
 def test_class_mean_uses_images_that_every_run_classifies_correctly() -> None:
@@ -33,8 +35,8 @@ def test_class_mean_uses_images_that_every_run_classifies_correctly() -> None:
     assert records is not None
     means = average_maps_by_class(records)
     assert means.labels.tolist() == [0, 2]
-    assert means.counts.tolist() == [2, 1]
-    assert [rows.tolist() for rows in means.rows] == [[5, 9], [1]]
+    assert means.image_counts.tolist() == [2, 1]
+    assert [rows.tolist() for rows in means.image_indices] == [[5, 9], [1]]
     cats = torch.from_numpy(make_occlusion(1)["drop"][[0, 3]].mean(0))
     np.testing.assert_allclose(
         means.maps["none"][0], WINDOWS.grid_to_pixels(cats).numpy(), rtol=1e-5
@@ -42,7 +44,7 @@ def test_class_mean_uses_images_that_every_run_classifies_correctly() -> None:
 
 
 def test_no_records_for_other_images_or_missing_runs() -> None:
-    other_images = make_occlusion(1) | {"images": np.array([5, 3, 1, 8])}
+    other_images = make_occlusion(1) | {"image_indices": np.array([5, 3, 1, 8])}
     assert collect_occlusion_records([]) is None
     assert collect_occlusion_records([("none", make_occlusion(1)), ("channel", None)]) is None
     assert (

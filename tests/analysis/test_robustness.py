@@ -19,7 +19,7 @@ def test_curves_start_with_the_original_images() -> None:
     curve = robustness.curves["occlusion"]["none"]
     assert curve.severity.tolist() == [0, 1, 2]
     np.testing.assert_allclose(curve.accuracy, [[0.7, 0.63, 0.35], [0.8, 0.72, 0.4]])
-    assert (robustness.images, robustness.shares) == (50, (0.1, 0.25))
+    assert (robustness.image_count, robustness.occluded_shares) == (50, (0.1, 0.25))
 
 
 def test_no_curves_for_other_images_or_missing_runs() -> None:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from analysis.simulated_records import SIZES, simulated, written
 from foveal.cli import main
 from foveal.cli.hypotheses import HypothesesOutput
-from foveal.records import write_notes
+from foveal.records import Cell
 
 SMALL = [
     "--train-size", "64", "--test-size", "40", "--epochs", "1", "--batch-size", "32", "--seeds", "1",
@@ -84,12 +85,15 @@ def test_two_seeds_claim_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert small["effects"][0]["effect"] < 0
 
 
-def test_notes_stand_beside_the_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = written(tmp_path / "study", simulated({"spatial": 0.0}))
-    write_notes(folder, ["Weak baseline: [none]."])
-    assert "Caveat Weak baseline: [none]." in printed(capsys, str(folder))
+def test_caveats_are_shown_with_the_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = simulated({"spatial": 0.0})
+    design = replace(record.design, cells=(Cell(epochs={"[none]": 7}),))
+    folder = written(tmp_path / "study", replace(record, design=design))
+    assert "Caveat [none] is trained for 7 epochs." in printed(capsys, str(folder))
     content = json.loads(printed(capsys, str(folder), "--json"))
-    assert content["caveats"] == ["Weak baseline: [none]."]
+    assert "[none] is trained for 7 epochs." in content["caveats"]
 
 
 def test_a_study_without_runs_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,7 +28,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def print_table(folder: Path, width: int) -> list[str]:
     """Return the lines of the table of a study."""
-    (cell,) = read_study(folder).parts()
+    (cell,) = read_study(folder).split_by_cell()
     file = io.StringIO()
     Console(file=file, width=width).print(comparison_table(cell, compare_with_baseline(cell)))
     return file.getvalue().splitlines()

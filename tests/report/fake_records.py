@@ -108,7 +108,7 @@ def write_fake_study(
     """Write a study with one run per accuracy, in the folders `runs/VARIANT_INDEX-SEED`."""
     folder.mkdir(parents=True)
     design = Design(
-        setting={"data": "scenes", "model": "convnet", "learning_rate": 0.1},
+        shared_options={"data": "scenes", "model": "convnet", "learning_rate": 0.1},
         variants=tuple(variants or accuracies),
         seeds=planned_seeds,
         planned_seeds=planned_seeds,
@@ -153,22 +153,22 @@ def make_occlusion(seed: int, *, with_gates: bool = False) -> Arrays:
     labels = np.array([0, 1, 2, 0])
     pairs = [("grad-cam", "occlusion")] + [("blocks.0.attention", "occlusion")] * with_gates
     return {
-        "images": np.array([5, 3, 1, 9]),
+        "image_indices": np.array([5, 3, 1, 9]),
         "labels": labels,
         "drop": random.normal(size=(4, *WINDOWS.shape)).astype(np.float32),
-        "predicted": np.zeros((4, *WINDOWS.shape), np.uint16),
-        "probability": random.random(4),
-        "prediction": np.where(np.arange(4) == 1, 2, labels).astype(np.uint16),
-        "pictures": random.integers(0, 256, (3, 6, 8, 3), dtype=np.uint8),
+        "window_predictions": np.zeros((4, *WINDOWS.shape), np.uint16),
+        "confidence": random.random(4),
+        "predicted": np.where(np.arange(4) == 1, 2, labels).astype(np.uint16),
+        "shown_images": random.integers(0, 256, (3, 6, 8, 3), dtype=np.uint8),
         "image_size": np.array(WINDOWS.image_size),
         "window": np.array(WINDOWS.window),
         "stride": np.array(WINDOWS.stride),
         "edge": np.array("clip"),
-        "starts_down": np.array(down),
-        "starts_across": np.array(across),
+        "window_rows": np.array(down),
+        "window_columns": np.array(across),
         "fill": np.array("mean"),
         "score": np.array("prob"),
-        "agreement_of": np.array(pairs),
+        "agreement_pairs": np.array(pairs),
         "agreement": np.array([0.25, 0.5][: len(pairs)]),
         "agreement_control": np.array([np.nan, 0.125][: len(pairs)]),
     }
@@ -180,21 +180,21 @@ def make_gates() -> Arrays:
         "name": np.array(["blocks.0.attention.channel", "blocks.0.attention.spatial"]),
         "site": np.array(["blocks.0", "blocks.0"]),
         "kind": np.array(["channel", "spatial"]),
-        "finding": np.array(["working", "fixed"]),
-        "useless": np.array([False, True]),
+        "status": np.array(["working", "fixed"]),
+        "is_redundant": np.array([False, True]),
         "mean": np.array([0.5, 0.25]),
-        "between_images": np.array([0.1, 0.0]),
-        "moved": np.array([0.2, 0.3]),
-        "channels_0": np.linspace(0, 1, 15).reshape(3, 5),
-        "spatial_1": np.linspace(0, 1, 36).reshape(3, 3, 4),
+        "std_between_images": np.array([0.1, 0.0]),
+        "distance_from_start": np.array([0.2, 0.3]),
+        "channel_weights_0": np.linspace(0, 1, 15).reshape(3, 5),
+        "spatial_map_1": np.linspace(0, 1, 36).reshape(3, 3, 4),
     }
 
 
 def make_robustness(accuracy: float, *, images: int = 50) -> Arrays:
     """Return accuracies under occlusion and blur, as a run stores them."""
     return {
-        "images": np.array(images),
-        "clean": np.array(accuracy),
+        "image_count": np.array(images),
+        "clean_accuracy": np.array(accuracy),
         "condition": np.array(["occlusion", "occlusion", "blur"]),
         "severity": np.array([1, 2, 1]),
         "amount": np.array([0.1, 0.25, 3.0]),

@@ -38,9 +38,9 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> ReportDocument:
     folder = tmp_path_factory.mktemp("document") / "grid"
     write_fake_study(folder, {name: [] for name in TWO_VARIANTS})
     rates = (0.1, 0.3)
-    cells = tuple(Cell(values={"learning_rate": rate}) for rate in rates)
+    cells = tuple(Cell(options={"learning_rate": rate}) for rate in rates)
     setting = {"data": "scenes", "model": "convnet"}
-    write_design(folder, replace(read_design(folder), setting=setting, cells=cells))
+    write_design(folder, replace(read_design(folder), shared_options=setting, cells=cells))
     for cell, rate in enumerate(rates):
         for index, (variant, values) in enumerate(TWO_VARIANTS.items()):
             for seed, accuracy in enumerate(values):

@@ -65,12 +65,12 @@ def test_large_images_become_small_pictures(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     large = make_occlusion(0) | {
         "drop": random.normal(size=(4, *windows.shape)),
-        "pictures": random.integers(0, 256, (3, 300, 400, 3), dtype=np.uint8),
+        "shown_images": random.integers(0, 256, (3, 300, 400, 3), dtype=np.uint8),
         "image_size": np.array(windows.image_size),
         "window": np.array(windows.window),
         "stride": np.array(windows.stride),
-        "starts_down": np.array(down),
-        "starts_across": np.array(across),
+        "window_rows": np.array(down),
+        "window_columns": np.array(across),
     }
     store_extras(folder / "runs" / "0-0", occlusion=large)
     read_report(folder)

@@ -94,7 +94,7 @@ def test_the_ratio_is_measured_once(study: Path) -> None:
 
 
 def test_a_wider_network_that_is_hardly_wider_is_named(study: Path) -> None:
-    *_, length, note = read_study(study).notes
+    *_, length, note = find_caveats(read_study(study))
     assert length.startswith("same-time:like=channel is trained for ")
     assert note.startswith("wide:like=channel has +0.")
     assert "nearly nothing" in note
@@ -113,7 +113,7 @@ def fake(variant: str, accuracy: float, *, parameters: int = 100, **config: obje
 def noted(*runs: RunRecord, places: dict[str, str] | None = None, margin: float = 0.5) -> list[str]:
     variants = tuple(dict.fromkeys(run.results["variant"] for run in runs))
     setting = {name: value for name, value in runs[0].config.items() if name != "attention"}
-    design = Design(setting, variants, 1, 1, 0.5, margin, (Cell(places=places or {}),))
+    design = Design(setting, variants, 1, 1, 0.5, margin, (Cell(where=places or {}),))
     return find_caveats(StudyRecord(Path("study"), design, runs))
 
 
@@ -163,11 +163,11 @@ def test_variants_at_different_places_are_named_with_the_matched_arm() -> None:
 def test_places_are_those_of_the_network(tmp_path: Path) -> None:
     config = changed(model="resnet18", attention="none,series,parallel", train_size=32, seeds=1)
     (cell,) = Study.open(tmp_path / "study", config).design.cells
-    assert cell.places == {"series": "residual", "parallel": "stage"}
+    assert cell.where == {"series": "residual", "parallel": "stage"}
 
 
 def test_a_control_is_compared_like_any_variant(study: Path) -> None:
-    assert read_study(study).design.comparisons == 3
+    assert read_study(study).design.comparison_count == 3
     assert (
         read_run(next((study / "runs").glob("same-time*"))).config["attention"].startswith("same")
     )

@@ -45,7 +45,7 @@ def test_a_cell_is_what_a_study_of_its_own_is(folder: Path, tmp_path: Path) -> N
 
 
 def test_all_comparisons_share_the_error_rate(folder: Path) -> None:
-    parts = list(read_study(folder).parts())
+    parts = list(read_study(folder).split_by_cell())
     assert [part.cell.label for part in parts if part.cell] == [
         f"learning_rate={rate}, data={data}"
         for rate in (0.1, 0.05)
@@ -128,7 +128,7 @@ def test_a_grid_over_epochs_keeps_its_controls_apart(tmp_path: Path) -> None:
     replaced = replace(study, design=replace(study.design, cells=cells))
     write_design(study.folder, replaced.design)
     record = replaced.run()
-    found = [[run.results["epochs"] for run in part.runs] for part in record.parts()]
+    found = [[run.results["epochs"] for run in part.runs] for part in record.split_by_cell()]
     assert found == [[1, 1, 2], [2, 2, 4]]
 
 
@@ -154,4 +154,4 @@ def test_folders_of_one_name_are_refused(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     one = changed(seeds=1, grid={"data": ["a/images"]}, train_size=2, test_size=2)
     (cell,) = Study.open(tmp_path / "one", one).design.cells
-    assert cell.values["data"] == str(folders[0])
+    assert cell.options["data"] == str(folders[0])

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from foveal.analysis import find_caveats
 from foveal.cli import main
 from foveal.data import load_data
 from foveal.models import build_model
@@ -59,8 +60,8 @@ def test_gates_are_fine_tuned_in_a_frozen_network(
     assert [run.results["classes"] for run in record.runs] == [list(CLASSES)] * 2
     gates = [key for key in ours if ".attention." in key]
     assert len(gates) > 8
-    plain, gated = [note for note in record.notes if "resnet18.safetensors" in note]
-    assert plain.endswith("drawn anew were fc.weight, fc.bias.")
+    plain, gated = [note for note in find_caveats(record) if "resnet18.safetensors" in note]
+    assert plain.endswith("randomly initialized were fc.weight, fc.bias.")
     assert "tensors of the gates" in gated
 
 
@@ -130,4 +131,4 @@ def test_one_file_of_options_and_one_of_python(
     assert main(["ablate", "--config", "options.toml", "--out", "study"]) == 0
     record = read_study(tmp_path / "study")
     assert [run.results["variant"] for run in record.runs] == ["none", "channel"]
-    assert record.design.setting["model"] == tomllib.loads(options)["model"]
+    assert record.design.shared_options["model"] == tomllib.loads(options)["model"]

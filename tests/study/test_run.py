@@ -10,9 +10,10 @@ import torch
 
 from foveal.data import load_data
 from foveal.errors import UsageError
+from foveal.inspection import evaluate_run
 from foveal.models import load_model
 from foveal.records import get_partial_path, read_run
-from foveal.study import Progress, RunConfig, evaluate_run, run
+from foveal.study import Progress, RunConfig, run
 
 SMALL = RunConfig(
     data="scenes", train_size=120, test_size=60, epochs=2, batch_size=32, attention="channel",

@@ -37,14 +37,14 @@ def test_maps_are_those_of_the_trained_network(record: StudyRecord, data: ImageD
     rows = choose_probe_images(data.test.labels, 10)
     for run in record.runs:
         left = run.extras["occlusion"]
-        np.testing.assert_array_equal(left["images"], rows)
+        np.testing.assert_array_equal(left["image_indices"], rows)
         model = load_model(run.folder / "model")
         labels = torch.from_numpy(data.test.labels[rows])
         norm = (data.mean, data.std)
         result = occlusion_sensitivity(model, images_at(data, rows), labels, normalization=norm)
         np.testing.assert_allclose(left["drop"], result.grid(), atol=1e-6)
-        np.testing.assert_array_equal(left["prediction"], run.predictions["predicted"][rows])
-        np.testing.assert_array_equal(left["pictures"], data.test.images[rows[:10]])
+        np.testing.assert_array_equal(left["predicted"], run.predictions["predicted"][rows])
+        np.testing.assert_array_equal(left["shown_images"], data.test.images[rows[:10]])
         assert left["window"].tolist() == [8, 8]
         assert (str(left["fill"]), str(left["score"]), str(left["edge"])) == (
             "mean",
@@ -58,22 +58,28 @@ def test_gates_leave_statistics_and_pictures(record: StudyRecord, data: ImageDat
     assert "gates" not in plain.extras
     for run, sites in ((series, 6), (parallel, 3)):
         left = run.extras["gates"]
-        assert all(len(left[name]) == sites for name in ("name", "site", "kind", "mean", "finding"))
-        assert bool((left["moved"] > 0).all())
-        maps = gate_maps(load_model(run.folder / "model"), images_at(data, left["pictured"]))
+        assert all(len(left[name]) == sites for name in ("name", "site", "kind", "mean", "status"))
+        assert bool((left["distance_from_start"] > 0).all())
+        maps = gate_maps(
+            load_model(run.folder / "model"), images_at(data, left["shown_image_indices"])
+        )
         assert left["name"].tolist() == [one.name for one in maps]
         for k, one in enumerate(maps):
             if one.kind != "channel":
-                np.testing.assert_allclose(left[f"spatial_{k}"], one.spatial_map, atol=2e-3)
+                np.testing.assert_allclose(left[f"spatial_map_{k}"], one.spatial_map, atol=2e-3)
             if one.kind != "spatial":
-                np.testing.assert_allclose(left[f"channels_{k}"], one.channel_weights, atol=2e-3)
+                np.testing.assert_allclose(
+                    left[f"channel_weights_{k}"], one.channel_weights, atol=2e-3
+                )
 
 
 def test_robustness_starts_at_the_accuracy_of_its_images(record: StudyRecord) -> None:
     for run in record.runs:
         left = run.extras["robustness"]
-        count = int(left["images"])
-        assert float(left["clean"]) == pytest.approx(run.predictions["correct"][:count].mean())
+        count = int(left["image_count"])
+        assert float(left["clean_accuracy"]) == pytest.approx(
+            run.predictions["correct"][:count].mean()
+        )
         assert set(left["condition"]) == {"occlusion", *CORRUPTIONS}
         assert left["accuracy"].shape == left["severity"].shape == (30,)
 
@@ -132,7 +138,7 @@ def test_a_run_of_four_channels_leaves_what_it_can(tmp_path: Path) -> None:
     )
     (run,) = study.run().runs
     assert "jpeg" not in run.extras["robustness"]["condition"]
-    assert run.extras["occlusion"]["pictures"].shape[-1] == 4
+    assert run.extras["occlusion"]["shown_images"].shape[-1] == 4
     assert "covariates" not in run.extras
 
 

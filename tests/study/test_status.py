@@ -41,10 +41,10 @@ def test_a_run_whose_process_is_gone_is_interrupted(tmp_path: Path) -> None:
     assert progress.is_alive
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    assert not replace(progress, process=gone.pid).is_alive
-    elsewhere = replace(progress, process=gone.pid, machine="another")
+    assert not replace(progress, process_id=gone.pid).is_alive
+    elsewhere = replace(progress, process_id=gone.pid, machine="another")
     assert elsewhere.is_alive
-    assert not replace(elsewhere, written=progress.written - 3600).is_alive
+    assert not replace(elsewhere, written_at=progress.written_at - 3600).is_alive
 
 
 def test_a_run_says_how_far_it_is(tmp_path: Path) -> None:

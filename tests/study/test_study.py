@@ -53,11 +53,11 @@ def test_what_is_there_is_not_run_again_and_what_is_new_is(unbroken: Path, tmp_p
 def test_comparison_is_that_of_stats(unbroken: Path) -> None:
     record = read_study(unbroken)
     accuracies = {
-        variant: [run.results["test_accuracy"] for run in record.runs_of(variant)]
+        variant: [run.results["test_accuracy"] for run in record.get_runs(variant)]
         for variant in ("none", "channel")
     }
     expected = stats.compare_variants(
-        accuracies, correctness=record.correctness(), planned_seeds=2, comparisons=1
+        accuracies, correctness=record.correctness, planned_seeds=2, comparisons=1
     )
     assert repr(compare_with_baseline(record)) == repr(expected)
 

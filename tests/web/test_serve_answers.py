@@ -18,11 +18,11 @@ from torch import nn
 from foveal.data.image_decoding import center_square
 from foveal.errors import UsageError
 from foveal.explanation import OcclusionResult, gate_maps, grad_cam, occlusion_sensitivity
+from foveal.inspection.trained_runs import find_trained_runs
 from foveal.plotting import blend_signed_map, shared_color_limit
 from foveal.records import is_complete, read_run
 from foveal.report import write_report
 from foveal.study.run_extras import images_at
-from foveal.study.trained_runs import find_trained_runs
 from foveal.web.app import KEPT_IMAGES
 from foveal.web.image_view import looked_at, sweeping
 from foveal.web.loaded_study import Served, first_of_each, served_from

@@ -1,4 +1,4 @@
-"""Analysis of finished runs: verdicts, costs, caveats, hypotheses and stored extras, without torch."""
+"""Analysis of finished runs: verdicts, costs, caveats, hypotheses and stored extras. No torch."""
 
 from foveal.analysis.caveats import describe_loaded_weights, find_caveats
 from foveal.analysis.cost_tables import (
@@ -8,7 +8,7 @@ from foveal.analysis.cost_tables import (
     make_variant_cost_table,
 )
 from foveal.analysis.costs import list_variant_costs
-from foveal.analysis.gate_findings import GateSummary, summarize_gates
+from foveal.analysis.gate_summaries import GateSummary, summarize_gates
 from foveal.analysis.hypotheses import HypothesisResult, check_hypotheses
 from foveal.analysis.occlusion import (
     MeanClassMaps,
@@ -17,31 +17,36 @@ from foveal.analysis.occlusion import (
     collect_occlusion_records,
 )
 from foveal.analysis.robustness import RobustnessCurves, collect_robustness_curves
+from foveal.analysis.stored_extras import VariantExtra, read_stored_extras
 from foveal.analysis.variant_runs import (
     VariantRuns,
     compare_with_baseline,
     group_runs_by_variant,
+    normalize_rows,
 )
 
 __all__ = [
-    "VariantRuns",
-    "MeanClassMaps",
-    "HypothesisResult",
     "GateSummary",
-    "RobustnessCurves",
+    "HypothesisResult",
+    "MeanClassMaps",
     "OcclusionRecords",
-    "group_runs_by_variant",
+    "RobustnessCurves",
+    "VariantExtra",
+    "VariantRuns",
     "average_maps_by_class",
+    "check_hypotheses",
+    "collect_occlusion_records",
+    "collect_robustness_curves",
     "compare_with_baseline",
+    "describe_loaded_weights",
+    "find_caveats",
+    "group_runs_by_variant",
     "list_variant_costs",
     "make_gate_cost_table",
     "make_stored_layer_table",
     "make_torchsummary_table",
     "make_variant_cost_table",
-    "collect_robustness_curves",
+    "normalize_rows",
+    "read_stored_extras",
     "summarize_gates",
-    "check_hypotheses",
-    "find_caveats",
-    "collect_occlusion_records",
-    "describe_loaded_weights",
 ]

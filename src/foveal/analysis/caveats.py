@@ -1,4 +1,4 @@
-"""What has to be said beside any verdict of a study, from its records."""
+"""Caveats of a study: warnings shown beside every verdict, found in its records."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from foveal.models.build import RESNETS
-from foveal.records import RunRecord, StudyRecord
-from foveal.records.design import Cell
+from foveal.records import Cell, RunRecord, StudyRecord
 from foveal.variant_names import (
     BASELINE,
     WHERE_OPTION,
@@ -20,14 +18,17 @@ from foveal.variant_names import (
     remove_option,
 )
 
-NEARLY_NOTHING = 0.01  # of the parameters
-AT_CHANCE = 1.2  # times the accuracy of guessing
-FAR_BELOW = 0.03  # of accuracy, under the lower end of what others reach
+MIN_RELATIVE_WIDENING: Final = 0.01
+"""Relative number of added parameters below which a widened network is not a useful control."""
+MAX_CHANCE_RATIO: Final = 1.2
+"""Ratio to the accuracy of guessing up to which nothing was learned."""
+BASELINE_TOLERANCE: Final = 0.03
+"""Accuracy below a published one from which a baseline counts as weak, as a fraction."""
 
 
 @dataclass(frozen=True)
-class Anchor:
-    """What a plain network is known to reach: least accuracy after so many epochs of all images."""
+class PublishedAccuracy:
+    """Lowest published accuracy of a plain network after so many epochs on all training images."""
 
     data: str
     model: str
@@ -36,160 +37,172 @@ class Anchor:
     accuracy: float
 
 
-# Lower ends of published final-epoch accuracies (ResNets, 200 epochs, stem of CIFAR); that of the
-# ConvNet is what `foveal train --data cifar10 --epochs 10` reaches, and no ResNet should stay under it.
-ANCHORS = (
-    Anchor("cifar10", "resnet18", "cifar", 200, 0.948),
-    Anchor("cifar10", "resnet34", "cifar", 200, 0.953),
-    Anchor("cifar10", "resnet50", "cifar", 200, 0.954),
-    Anchor("cifar100", "resnet18", "cifar", 200, 0.756),
-    Anchor("cifar100", "resnet34", "cifar", 200, 0.768),
-    Anchor("cifar100", "resnet50", "cifar", 200, 0.774),
-    Anchor("cifar10", "convnet", "", 10, 0.835),
+# Lower ends of published final-epoch accuracies (ResNets, 200 epochs, CIFAR stem). The accuracy of the
+# ConvNet is that of `foveal train --data cifar10 --epochs 10`, and no ResNet should be below it.
+PUBLISHED_ACCURACIES: Final = (
+    PublishedAccuracy("cifar10", "resnet18", "cifar", 200, 0.948),
+    PublishedAccuracy("cifar10", "resnet34", "cifar", 200, 0.953),
+    PublishedAccuracy("cifar10", "resnet50", "cifar", 200, 0.954),
+    PublishedAccuracy("cifar100", "resnet18", "cifar", 200, 0.756),
+    PublishedAccuracy("cifar100", "resnet34", "cifar", 200, 0.768),
+    PublishedAccuracy("cifar100", "resnet50", "cifar", 200, 0.774),
+    PublishedAccuracy("cifar10", "convnet", "", 10, 0.835),
 )
+RESNETS: Final = frozenset({"resnet18", "resnet34", "resnet50"})
 
 
-def find_caveats(record: StudyRecord) -> list[str]:
-    """Return one sentence each; none where there is nothing to say."""
-    notes = [*other_margin(record)]
-    for part in record.parts():
-        cell = part.cell or Cell()
-        where = f"{cell.label}: " if cell.label else ""
-        found = [
-            *nothing_learned(part),
-            *weak_baseline(part),
-            *other_lengths(part),
-            *loaded_weights(part),
-            *different_places(cell),
-            *small_controls(part),
+def find_caveats(study: StudyRecord) -> list[str]:
+    """Return the caveats of a study, one or two sentences each."""
+    caveats = warn_of_changed_margin(study)
+    for cell_study in study.split_by_cell():
+        cell = cell_study.cell or Cell()
+        prefix = f"{cell.label}: " if cell.label else ""
+        caveats += [
+            prefix + caveat
+            for caveat in (
+                *warn_of_chance_accuracy(cell_study),
+                *warn_of_weak_baseline(cell_study),
+                *list_other_epochs(cell),
+                *list_loaded_weights(cell_study),
+                *warn_of_different_sites(cell),
+                *warn_of_small_controls(cell_study),
+            )
         ]
-        notes += [where + note for note in found]
-    return notes
+    return caveats
 
 
-def other_margin(record: StudyRecord) -> list[str]:
-    """Say so where verdicts are by another margin than the study was made with."""
-    design = record.design
+def warn_of_changed_margin(study: StudyRecord) -> list[str]:
+    """Warn if the margin is not the one with which the study was created."""
+    design = study.design
     if design.margin == design.planned_margin:
         return []
     return [
-        f"The margin was {design.planned_margin:g} points when the study was made and is "
-        f"{design.margin:g} now: a margin that is chosen after a look at the result decides too easily."
+        f"The margin was {design.planned_margin:g} points when the study was created and is "
+        f"{design.margin:g} now. A margin chosen after seeing results makes verdicts unreliable."
     ]
 
 
-def nothing_learned(part: StudyRecord) -> list[str]:
-    """Warn where the plain network is at chance: two that have learned nothing are no equal methods."""
-    runs = part.runs_of(BASELINE)
+def warn_of_chance_accuracy(study: StudyRecord) -> list[str]:
+    """Warn if the baseline has learned nothing: equal accuracies then do not mean equal methods."""
+    runs = study.get_runs(BASELINE)
     if not runs:
         return []
-    reached, chance = mean_accuracy(runs), 1 / len(runs[0].results["classes"])
-    if reached > AT_CHANCE * chance:
+    accuracy, chance = average_accuracy(runs), 1 / len(runs[0].results["classes"])
+    if accuracy > MAX_CHANCE_RATIO * chance:
         return []
     return [
-        f"Nothing was learned: {BASELINE} reaches {reached:.1%}, and guessing {chance:.1%}; no verdict "
+        f"Nothing was learned: {BASELINE} reaches {accuracy:.1%}, and guessing {chance:.1%}. No verdict "
         "here says anything about attention."
     ]
 
 
-def mean_accuracy(runs: Sequence[RunRecord]) -> float:
+def average_accuracy(runs: Sequence[RunRecord]) -> float:
     """Return the mean test accuracy of some runs."""
     return float(sum(run.results["test_accuracy"] for run in runs)) / len(runs)
 
 
-def other_lengths(part: StudyRecord) -> list[str]:
-    """Say for how many epochs a variant was trained that has a length of its own."""
-    epochs = (part.cell or Cell()).epochs
-    return [f"{variant} is trained for {count} epochs." for variant, count in epochs.items()]
+def list_other_epochs(cell: Cell) -> list[str]:
+    """Return the number of epochs of each variant that is not trained for the same number as the rest."""
+    return [f"{variant} is trained for {count} epochs." for variant, count in cell.epochs.items()]
 
 
-def weak_baseline(part: StudyRecord) -> list[str]:
-    """Warn where the plain network is far below what it is known to reach: gains over it mean little."""
-    runs = part.runs_of(BASELINE)
+def warn_of_weak_baseline(study: StudyRecord) -> list[str]:
+    """Warn if the baseline is far below its published accuracy: gains over it mean little."""
+    runs = study.get_runs(BASELINE)
     if not runs:
         return []
-    config, results = runs[0].config, runs[0].results
-    reached = mean_accuracy(runs)
-    anchor = anchor_of(config, results)
-    if anchor is None or reached >= anchor.accuracy - FAR_BELOW:
+    accuracy = average_accuracy(runs)
+    published = find_published_accuracy(runs[0].config, runs[0].results)
+    if published is None or accuracy >= published.accuracy - BASELINE_TOLERANCE:
         return []
-    stem = f" with the stem of {anchor.stem}" if anchor.stem else ""
+    stem = f" with the {published.stem} stem" if published.stem else ""
     return [
-        f"Weak baseline: {BASELINE} reaches {reached:.1%}, and {anchor.model} is known to reach at "
-        f"least {anchor.accuracy:.1%} on {anchor.data} in {anchor.epochs} epochs{stem}; a gain over a crippled "
-        "baseline says little about attention."
+        f"Weak baseline: {BASELINE} reaches {accuracy:.1%}, and {published.model} is known to reach at "
+        f"least {published.accuracy:.1%} on {published.data} in {published.epochs} epochs{stem}. A gain over "
+        "a weak baseline says little about attention."
     ]
 
 
-def anchor_of(config: Mapping[str, Any], results: Mapping[str, Any]) -> Anchor | None:
-    """Return what is known of a network trained at least so long on at least these images."""
+def find_published_accuracy(
+    config: Mapping[str, Any], results: Mapping[str, Any]
+) -> PublishedAccuracy | None:
+    """Return the published accuracy for at most the epochs of a run, or None if there is none.
+
+    There is none for a part of the training images or for pretrained weights.
+    """
     if config.get("train_size") or config.get("validation") or config.get("weights"):
         return None
-    known = [
-        anchor
-        for anchor in ANCHORS
-        if anchor.data == results["data"]
-        and anchor.epochs <= config["epochs"]
+    candidates = [
+        published
+        for published in PUBLISHED_ACCURACIES
+        if published.data == results["data"]
+        and published.epochs <= config["epochs"]
         and (
-            anchor.model == config["model"]
-            or (anchor.model == "convnet" and config["model"] in RESNETS)
+            published.model == config["model"]
+            or (published.model == "convnet" and config["model"] in RESNETS)
         )
     ]
-    return max(known, key=lambda anchor: anchor.epochs, default=None)
+    return max(candidates, key=lambda published: published.epochs, default=None)
 
 
-def loaded_weights(part: StudyRecord) -> list[str]:
-    """Say of each variant what of a file of weights was loaded."""
-    first = [(variant, runs[0]) for variant in part.variants if (runs := part.runs_of(variant))]
+def list_loaded_weights(study: StudyRecord) -> list[str]:
+    """Return for each variant which weights of a file were loaded."""
+    first_runs = [(v, runs[0]) for v in study.variants if (runs := study.get_runs(v))]
     return [
-        f"{variant}: {said}" for variant, run in first if (said := describe_loaded_weights(run))
+        f"{variant}: {sentence}"
+        for variant, run in first_runs
+        if (sentence := describe_loaded_weights(run))
     ]
 
 
 def describe_loaded_weights(run: RunRecord) -> str:
-    """Say what a run loaded from its file of weights, what was drawn anew, and what was converted."""
-    account = run.results.get("weights")
-    if account is None:
+    """Return which weights a run loaded from its file, which it initialized, and which it converted.
+
+    Empty for a run that starts from random weights.
+    """
+    report = run.results.get("weights")
+    if report is None:
         return ""
-    gates = [key for key in account["missing"] if is_gate_key(key)]
-    drawn = [key for key in account["missing"] if key not in gates]
-    drawn += [f"{len(gates)} tensors of the gates"] if gates else []
-    said = f"{len(account['loaded'])} tensors were loaded from {Path(run.config['weights']).name}"
-    said += f"; drawn anew were {', '.join(drawn)}" if drawn else ""
-    said += f"; {len(account['converted'])} were converted" if account["converted"] else ""
-    return said + "."
+    gate_keys = [key for key in report["missing"] if is_gate_key(key)]
+    initialized = [key for key in report["missing"] if key not in gate_keys]
+    initialized += [f"{len(gate_keys)} tensors of the gates"] if gate_keys else []
+    text = f"{len(report['loaded'])} tensors were loaded from {Path(run.config['weights']).name}"
+    text += f"; randomly initialized were {', '.join(initialized)}" if initialized else ""
+    text += f"; {len(report['converted'])} were converted" if report["converted"] else ""
+    return text + "."
 
 
-def different_places(cell: Cell) -> list[str]:
-    """Name the pairs of modules that stand at different places, and the arm that would match."""
-    placed = {
-        variant: (remove_option(variant, WHERE_OPTION), place)
-        for variant, place in cell.places.items()
+def warn_of_different_sites(cell: Cell) -> list[str]:
+    """Warn of each pair of modules inserted at different kinds of sites, and name the matched variant."""
+    inserted = {
+        variant: (remove_option(variant, WHERE_OPTION), where)
+        for variant, where in cell.where.items()
     }
-    notes = []
-    for (first, (module, place)), (second, (other, elsewhere)) in combinations(placed.items(), 2):
-        in_two_things = module != other and place != elsewhere
-        if in_two_things and not {(other, place), (module, elsewhere)} & set(placed.values()):
-            notes.append(
-                f"{first} stands at {place!r} and {second} at {elsewhere!r}: held against each other "
-                f"they differ in two things; the matched arm is {other}:where={place}."
+    caveats = []
+    pairs = combinations(inserted.items(), 2)
+    for (first, (first_module, first_where)), (second, (second_module, second_where)) in pairs:
+        differ_twice = first_module != second_module and first_where != second_where
+        matched = {(second_module, first_where), (first_module, second_where)}
+        if differ_twice and not matched & set(inserted.values()):
+            caveats.append(
+                f"{first} is inserted at {first_where!r} and {second} at {second_where!r}: they differ in two "
+                f"things. The matched variant is {second_module}:{WHERE_OPTION}={first_where}."
             )
-    return notes
+    return caveats
 
 
-def small_controls(part: StudyRecord) -> list[str]:
-    """Say where a network made as large as another is hardly larger than the plain one."""
-    plain = part.runs_of(BASELINE)
-    notes = []
-    for variant in part.variants:
-        runs = part.runs_of(variant)
-        if get_variant_name(variant) != WIDE_CONTROL or not runs or not plain:
+def warn_of_small_controls(study: StudyRecord) -> list[str]:
+    """Warn if a widened network has hardly more parameters than the baseline."""
+    baseline_runs = study.get_runs(BASELINE)
+    caveats = []
+    for variant in study.variants:
+        runs = study.get_runs(variant)
+        if get_variant_name(variant) != WIDE_CONTROL or not runs or not baseline_runs:
             continue
-        least = plain[0].results["parameters"]
-        more = runs[0].results["parameters"] / least - 1
-        if more < NEARLY_NOTHING:
-            notes.append(
-                f"{variant} has {more:+.2%} of the parameters of {BASELINE}: nearly nothing, so this "
+        increase = runs[0].results["parameters"] / baseline_runs[0].results["parameters"] - 1
+        if increase < MIN_RELATIVE_WIDENING:
+            caveats.append(
+                f"{variant} has {increase:+.2%} of the parameters of {BASELINE}: nearly nothing, so this "
                 "control says little here."
             )
-    return notes
+    return caveats

@@ -1,4 +1,4 @@
-"""Cost of each variant of a study, read from its record."""
+"""Costs of the variants of a study: stored counts, saved bytes and measured times."""
 
 from __future__ import annotations
 
@@ -7,53 +7,66 @@ from typing import Any, Final
 
 import numpy as np
 
-from foveal.records.study import StudyRecord
+from foveal.records import Arrays, RunRecord, StudyRecord
 
 COST: Final = "cost"
 SITE_COSTS: Final = ("parameters", "saved_bytes", "macs", "element_operations")
 
 
 def list_variant_costs(study: StudyRecord) -> list[dict[str, Any]]:
-    """Return the cost of each variant in each cell of a study; per image, except the saved bytes.
+    """Return the cost of each variant in each cell of a study; variants without a stored cost are left out.
 
-    `layers` are rows of text about the parts of the network, for one batch.
-
-    `seconds` is the median time of its runs, `training_seconds` that of their training alone, and
-    `epoch_seconds` that of one epoch of it, on whatever machines they ran. What has stored none is left out.
+    `macs` and `element_operations` are per image, `saved_bytes` (saved for backward) and `layers` (rows of
+    text) per batch. `seconds` is the median duration of a run, `training_seconds` that of its training
+    alone, and `epoch_seconds` that of an epoch, on the machines on which the runs were trained.
     """
-    found = []
-    for part in study.parts():
-        for variant in part.variants:
-            runs = part.runs_of(variant)
-            stored = [study.extras.get(f"{COST}-{run.folder.name}") for run in runs]
-            own = next((one for one in stored if one is not None), None)
-            if own is None:
-                continue
-            batch = int(own["batch_size"])
-            epochs = np.concatenate([run.metrics["time_seconds"] for run in runs])
-            found.append(
-                {
-                    "cell": part.cell.label if part.cell else "",
-                    "variant": variant,
-                    "batch_size": batch,
-                    "parameters": int(own["parameters"]),
-                    "macs": int(own["macs"]) // batch,
-                    "element_operations": int(own["element_operations"]) // batch,
-                    "saved_bytes": int(own["saved_bytes"]),
-                    "seconds": median(run.results["seconds"] for run in runs),
-                    "epoch_seconds": float(np.median(epochs)),
-                    "training_seconds": median(
-                        float(run.metrics["time_seconds"].sum()) for run in runs
-                    ),
-                    "layers": [list(map(str, row)) for row in own.get("layers", ())],
-                    "layer_headings": [str(name) for name in own.get("layer_headings", ())],
-                    "torchsummary": own["torchsummary"].tolist() if "torchsummary" in own else None,
-                    "uncounted": [str(name) for name in own["uncounted"]],
-                    "sites": [
-                        {name: own[f"site_{name}"][k].item() for name in SITE_COSTS}
-                        | {"site": str(site)}
-                        for k, site in enumerate(own["site"])
-                    ],
-                }
-            )
-    return found
+    costs = []
+    for cell_study in study.split_by_cell():
+        label = cell_study.cell.label if cell_study.cell else ""
+        for variant in cell_study.variants:
+            runs = cell_study.get_runs(variant)
+            arrays = find_stored_cost(study, runs)
+            if arrays is not None:
+                cost = {"cell": label, "variant": variant}
+                costs.append(cost | convert_cost(arrays) | summarize_times(runs))
+    return costs
+
+
+def find_stored_cost(study: StudyRecord, runs: tuple[RunRecord, ...]) -> Arrays | None:
+    """Return the stored cost of a variant, or None: it is stored under the name of one of its runs."""
+    for run in runs:
+        arrays = study.extras.get(f"{COST}-{run.folder.name}")
+        if arrays is not None:
+            return arrays
+    return None
+
+
+def convert_cost(arrays: Arrays) -> dict[str, Any]:
+    """Return a stored cost as plain numbers and text."""
+    batch_size = int(arrays["batch_size"])
+    sites = [
+        {"site": str(site)} | {name: arrays[f"site_{name}"][index].item() for name in SITE_COSTS}
+        for index, site in enumerate(arrays["site"])
+    ]
+    return {
+        "batch_size": batch_size,
+        "parameters": int(arrays["parameters"]),
+        "macs": int(arrays["macs"]) // batch_size,
+        "element_operations": int(arrays["element_operations"]) // batch_size,
+        "saved_bytes": int(arrays["saved_bytes"]),
+        "layers": [list(map(str, row)) for row in arrays["layers"]],
+        "layer_headings": [str(name) for name in arrays["layer_headings"]],
+        "torchsummary": arrays["torchsummary"].tolist() if "torchsummary" in arrays else None,
+        "uncounted": [str(name) for name in arrays["uncounted"]],
+        "sites": sites,
+    }
+
+
+def summarize_times(runs: tuple[RunRecord, ...]) -> dict[str, float]:
+    """Return the median times of the runs of a variant, in seconds."""
+    epochs = np.concatenate([run.metrics["time_seconds"] for run in runs])
+    return {
+        "seconds": median(run.results["seconds"] for run in runs),
+        "epoch_seconds": float(np.median(epochs)),
+        "training_seconds": median(float(run.metrics["time_seconds"].sum()) for run in runs),
+    }

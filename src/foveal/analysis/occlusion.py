@@ -1,25 +1,35 @@
-"""Where the networks of variants look, out of what their runs left."""
+"""Occlusion maps of variants, from the sweeps stored with the runs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from foveal.analysis.stored_extras import VariantExtra
 from foveal.overlap import average_windows
-from foveal.records.run import Arrays
+from foveal.records import Arrays
 
-Floats = npt.NDArray[np.floating[Any]]
-SHARED = ("images", "image_size", "window", "stride", "edge", "fill", "score")
+FloatArray = npt.NDArray[np.floating[Any]]
+SHARED_ARRAYS: Final = (
+    "image_indices",
+    "image_size",
+    "window",
+    "stride",
+    "edge",
+    "fill",
+    "score",
+)
+"""Arrays that must be equal for runs to be compared."""
 
 
 @dataclass(frozen=True, eq=False)
 class OcclusionRecords:
-    """What hiding windows of the same M images did to the networks of each variant, a run each.
+    """Occlusion sweeps over the same M images, a list of runs per variant.
 
     All means are over the runs of a variant.
     """
@@ -27,125 +37,132 @@ class OcclusionRecords:
     runs: dict[str, list[Arrays]]
 
     @property
-    def first(self) -> Arrays:
-        """The first run: what all share is as it says."""
+    def first_run(self) -> Arrays:
+        """The arrays of the first run; what all runs share is read from it."""
         return next(iter(self.runs.values()))[0]
 
     @property
-    def rows(self) -> npt.NDArray[np.int64]:
-        """Places of the images in the test set, (M,)."""
-        return np.asarray(self.first["images"])
+    def image_indices(self) -> npt.NDArray[np.int64]:
+        """Indices of the images in the test set, (M,)."""
+        return np.asarray(self.first_run["image_indices"])
 
     @property
     def labels(self) -> npt.NDArray[np.int64]:
-        """Their classes, (M,)."""
-        return np.asarray(self.first["labels"])
+        """Labels of the images, (M,)."""
+        return np.asarray(self.first_run["labels"])
 
     @property
-    def pictures(self) -> npt.NDArray[np.uint8]:
-        """The first of the images, (P, H, W, C)."""
-        return np.asarray(self.first["pictures"])
+    def shown_images(self) -> npt.NDArray[np.uint8]:
+        """Pixels of the first images, (P, H, W, C)."""
+        return np.asarray(self.first_run["shown_images"])
 
     @property
     def fill(self) -> str:
-        """What hides."""
-        return str(self.first["fill"])
+        """The fill of the windows."""
+        return str(self.first_run["fill"])
 
     @property
     def score(self) -> str:
-        """What is seen to fall."""
-        return str(self.first["score"])
+        """The score whose drop is measured."""
+        return str(self.first_run["score"])
 
-    def size(self, name: str) -> tuple[int, int]:
-        """Return `image_size`, `window` or `stride`, (vertical, horizontal)."""
-        return int(self.first[name][0]), int(self.first[name][1])
+    def get_size(self, name: str) -> tuple[int, int]:
+        """Return `image_size`, `window` or `stride` as (vertical, horizontal) pixels."""
+        return int(self.first_run[name][0]), int(self.first_run[name][1])
 
-    def maps(self, variant: str, most: int | None = None) -> Floats:
-        """Return the mean map of each image, (M, H, W), or of the first `most`."""
-        return self.folded(np.mean([one["drop"][:most] for one in self.runs[variant]], axis=0))
+    def average_maps(self, variant: str, max_images: int | None = None) -> FloatArray:
+        """Return the mean map of each image, (M, H, W), or of the first `max_images`."""
+        drops = [run["drop"][:max_images] for run in self.runs[variant]]
+        return self.spread_over_pixels(np.mean(drops, axis=0))
 
-    def falls(self, variant: str) -> Floats:
-        """Return the largest drop of the mean map of each image, (M,)."""
-        grid = np.mean([one["drop"] for one in self.runs[variant]], axis=0)
-        return np.asarray(grid.reshape(len(grid), -1).max(1))
+    def compute_max_drops(self, variant: str) -> FloatArray:
+        """Return the largest drop in the mean map of each image, (M,)."""
+        drops = np.mean([run["drop"] for run in self.runs[variant]], axis=0)
+        return np.asarray(drops.reshape(len(drops), -1).max(1))
 
-    def sureness(self, variant: str) -> Floats:
-        """Return the mean probability of the images' own class, (M,)."""
-        return np.asarray(np.mean([one["probability"] for one in self.runs[variant]], axis=0))
+    def average_confidences(self, variant: str) -> FloatArray:
+        """Return the mean probability of the label of each image, (M,)."""
+        return np.asarray(np.mean([run["confidence"] for run in self.runs[variant]], axis=0))
 
-    def guesses(self, variant: str) -> list[tuple[int, int]]:
-        """Return for each image the class that most runs predict, and how many do."""
-        each = np.stack([one["prediction"] for one in self.runs[variant]]).astype(np.int64)
-        counts = [np.bincount(own) for own in each.T]
-        return [(int(own.argmax()), int(own.max())) for own in counts]
+    def find_majority_predictions(self, variant: str) -> list[tuple[int, int]]:
+        """Return for each image the class that most runs predict, and the number of these runs."""
+        predictions = np.stack([run["predicted"] for run in self.runs[variant]]).astype(np.int64)
+        votes = [np.bincount(classes) for classes in predictions.T]
+        return [(int(counts.argmax()), int(counts.max())) for counts in votes]
 
-    def folded(self, grid: Floats) -> Floats:
-        """Spread values of windows (..., Py, Px) over pixels, (..., H, W)."""
-        starts = self.first["starts_down"].tolist(), self.first["starts_across"].tolist()
+    def spread_over_pixels(self, values: FloatArray) -> FloatArray:
+        """Return per-window values (..., Py, Px) as per-pixel means over the windows, (..., H, W)."""
+        starts = self.first_run["window_rows"].tolist(), self.first_run["window_columns"].tolist()
         return average_windows(
-            grid, starts, window=self.size("window"), image_size=self.size("image_size")
+            values, starts, window=self.get_size("window"), image_size=self.get_size("image_size")
         )
 
     @cached_property
-    def right(self) -> npt.NDArray[np.bool_]:
-        """Which images every run gets right, (M,)."""
-        every = [one for runs in self.runs.values() for one in runs]
-        return np.asarray(np.all([one["prediction"] == self.labels for one in every], axis=0))
+    def is_always_correct(self) -> npt.NDArray[np.bool_]:
+        """True for each image that every run of every variant classifies correctly, (M,)."""
+        runs = [run for runs in self.runs.values() for run in runs]
+        return np.asarray(np.all([run["predicted"] == self.labels for run in runs], axis=0))
 
 
-def collect_occlusion_records(left: Sequence[tuple[str, Arrays | None]]) -> OcclusionRecords | None:
-    """Return the sweeps of what runs left, each beside the name of its variant.
+def collect_occlusion_records(extras: Sequence[VariantExtra]) -> OcclusionRecords | None:
+    """Return the sweeps from the extra `occlusion` of each run.
 
-    None where a run left nothing, not all that is needed now, or was asked about other images or
-    windows than the first.
+    None if a run has not stored it, or was swept on other images or windows than the first run.
     """
-    found = [(name, arrays) for name, arrays in left if arrays and "starts_down" in arrays]
-    if not found or len(found) < len(left):
+    stored = [(variant, arrays) for variant, arrays in extras if arrays is not None]
+    if not stored or len(stored) < len(extras):
         return None
-    first = found[0][1]
-    if not all(np.array_equal(one[name], first[name]) for _, one in found for name in SHARED):
+    first = stored[0][1]
+    if not all(
+        np.array_equal(arrays[name], first[name]) for _, arrays in stored for name in SHARED_ARRAYS
+    ):
         return None
     runs: dict[str, list[Arrays]] = {}
-    for name, arrays in found:
-        runs.setdefault(name, []).append(arrays)
+    for variant, arrays in stored:
+        runs.setdefault(variant, []).append(arrays)
     return OcclusionRecords(runs)
 
 
 @dataclass(frozen=True, eq=False)
 class MeanClassMaps:
-    """`maps` (L, H, W) by variant, for the classes `labels` (L,); `counts` (L,) images are behind each.
+    """Mean occlusion map of each class, (L, H, W) by variant, for the classes `labels` (L,).
 
-    `rows` are the places of those images in the test set, a list a class.
+    `image_counts` (L,) are the numbers of images averaged, and `image_indices` their indices in the test
+    set, one array per class.
     """
 
     labels: npt.NDArray[np.int64]
-    counts: npt.NDArray[np.int64]
-    rows: list[npt.NDArray[np.int64]]
-    maps: dict[str, Floats]
+    image_counts: npt.NDArray[np.int64]
+    image_indices: list[npt.NDArray[np.int64]]
+    maps: dict[str, FloatArray]
     window: tuple[int, int]
     stride: tuple[int, int]
     fill: str
 
 
-def average_maps_by_class(sweeps: OcclusionRecords) -> MeanClassMaps:
-    """Return the mean map of each class, over its images that every run gets right.
+def average_maps_by_class(records: OcclusionRecords) -> MeanClassMaps:
+    """Return the mean map of each class over the images that every run classifies correctly.
 
-    So every mean is over the same images; a variant's map is the mean over its runs too. Classes
+    All means are therefore over the same images, and for each variant over its runs as well. Classes
     without such an image are left out.
     """
-    shown = np.unique(sweeps.labels[sweeps.right])
-    members = [np.flatnonzero(sweeps.right & (sweeps.labels == k)) for k in shown]
+    labels = np.unique(records.labels[records.is_always_correct])
+    members = [
+        np.flatnonzero(records.is_always_correct & (records.labels == label)) for label in labels
+    ]
     maps = {}
-    for variant, runs in sweeps.runs.items():
-        grid = np.mean([one["drop"] for one in runs], axis=0)
-        each = [grid[rows].mean(0) for rows in members]
-        maps[variant] = sweeps.folded(np.stack(each) if each else grid[:0])
+    for variant, runs in records.runs.items():
+        drops = np.mean([run["drop"] for run in runs], axis=0)
+        class_means = [drops[rows].mean(0) for rows in members]
+        maps[variant] = records.spread_over_pixels(
+            np.stack(class_means) if class_means else drops[:0]
+        )
     return MeanClassMaps(
-        labels=shown,
-        counts=np.array([len(rows) for rows in members], dtype=np.int64),
-        rows=[sweeps.rows[rows] for rows in members],
+        labels=labels,
+        image_counts=np.array([len(rows) for rows in members], dtype=np.int64),
+        image_indices=[records.image_indices[rows] for rows in members],
         maps=maps,
-        window=sweeps.size("window"),
-        stride=sweeps.size("stride"),
-        fill=sweeps.fill,
+        window=records.get_size("window"),
+        stride=records.get_size("stride"),
+        fill=records.fill,
     )

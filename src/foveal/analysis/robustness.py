@@ -1,58 +1,67 @@
-"""The robustness of variants, out of what their runs left."""
+"""Robustness of variants to corrupted images, from the accuracies stored with the runs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from foveal.records.run import Arrays
+from foveal.analysis.stored_extras import VariantExtra
+
+FloatArray = npt.NDArray[np.floating[Any]]
+SHARED_ARRAYS: Final = ("image_count", "condition", "severity", "amount")
+"""Arrays that must be equal for runs to be compared."""
 
 
 @dataclass(frozen=True, eq=False)
-class RobustnessCurve:
-    """Curve of one variant: severities (M,), and accuracies as fractions, one row per seed, (S, M)."""
+class SeverityCurve:
+    """Accuracy of one variant by severity: severities (S,), and accuracies (R, S) with one row per run.
 
-    severity: npt.NDArray[Any]
-    accuracy: npt.NDArray[Any]
+    Accuracies are fractions; severity 0 are the clean images.
+    """
+
+    severity: FloatArray
+    accuracy: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
 class RobustnessCurves:
-    """Curves by condition and variant, on `images` test images; `shares` of them are hidden."""
+    """Curves by condition and variant, on the first `image_count` test images.
 
-    curves: dict[str, dict[str, RobustnessCurve]]
-    images: int
-    shares: tuple[float, ...]
-
-
-def collect_robustness_curves(left: Sequence[tuple[str, Arrays | None]]) -> RobustnessCurves | None:
-    """Return the curves of what runs left, each beside the name of its variant.
-
-    None where a run left nothing, or was asked for other images or conditions than the first.
+    `occluded_shares` are the shares of an image that occlusion covers, by severity.
     """
-    found = [(name, arrays) for name, arrays in left if arrays is not None]
-    if not found or len(found) < len(left):
+
+    curves: dict[str, dict[str, SeverityCurve]]
+    image_count: int
+    occluded_shares: tuple[float, ...]
+
+
+def collect_robustness_curves(extras: Sequence[VariantExtra]) -> RobustnessCurves | None:
+    """Return the curves from the extra `robustness` of each run.
+
+    None if a run has not stored it, or was tested on other images or conditions than the first run.
+    """
+    stored = [(variant, arrays) for variant, arrays in extras if arrays is not None]
+    if not stored or len(stored) < len(extras):
         return None
-    first = found[0][1]
-    if not all(same_conditions(arrays, first) for _, arrays in found):
+    first = stored[0][1]
+    if not all(
+        np.array_equal(arrays[name], first[name]) for _, arrays in stored for name in SHARED_ARRAYS
+    ):
         return None
-    curves: dict[str, dict[str, RobustnessCurve]] = {}
+    curves: dict[str, dict[str, SeverityCurve]] = {}
     for condition in dict.fromkeys(first["condition"].tolist()):
         rows = first["condition"] == condition
-        severity = np.append(0, first["severity"][rows])  # 0 are the images as they are
-        for name in dict.fromkeys(name for name, _ in found):
-            own = [arrays for variant, arrays in found if variant == name]
-            accuracy = [np.append(one["clean"], one["accuracy"][rows]) for one in own]
-            curves.setdefault(condition, {})[name] = RobustnessCurve(severity, np.stack(accuracy))
+        severity = np.append(0, first["severity"][rows])
+        accuracies: dict[str, list[FloatArray]] = {}
+        for variant, arrays in stored:
+            accuracy = np.append(arrays["clean_accuracy"], arrays["accuracy"][rows])
+            accuracies.setdefault(variant, []).append(accuracy)
+        curves[condition] = {
+            variant: SeverityCurve(severity, np.stack(runs)) for variant, runs in accuracies.items()
+        }
     shares = first["amount"][first["condition"] == "occlusion"].tolist()
-    return RobustnessCurves(curves, int(first["images"]), tuple(shares))
-
-
-def same_conditions(one: Arrays, other: Arrays) -> bool:
-    """Say whether two runs were asked for the same."""
-    names = ("images", "condition", "severity", "amount")
-    return all(np.array_equal(one[name], other[name]) for name in names)
+    return RobustnessCurves(curves, int(first["image_count"]), tuple(shares))

@@ -1,4 +1,4 @@
-"""The runs of a study by variant, and the arrays that tables and figures take from them."""
+"""Runs of a study grouped by variant, the comparison of each variant with the baseline, and its arrays."""
 
 from __future__ import annotations
 
@@ -18,14 +18,13 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class VariantRuns:
-    """The finished runs of one variant, at least one.
+    """The finished runs of one variant, at least one, and their comparison with the baseline if possible.
 
-    `place` picks color and marker, the same in every figure; 0 is kept for the baseline.
-    `comparison` is that with the baseline, where there is one.
+    `style_index` selects color and marker, the same in every figure; 0 is reserved for the baseline.
     """
 
     variant: str
-    place: int
+    style_index: int
     runs: tuple[RunRecord, ...]
     comparison: Comparison | None = None
 
@@ -42,19 +41,19 @@ class VariantRuns:
     @property
     def seconds(self) -> float:
         """Median duration of a run."""
-        return float(np.median(self.results("seconds")))
+        return float(np.median(self.get_results("seconds")))
 
-    def results(self, name: str) -> FloatArray:
-        """Return one number a run, say `test_accuracy`, of shape (R,)."""
+    def get_results(self, name: str) -> FloatArray:
+        """Return one result per run, for example `test_accuracy`, of shape (R,)."""
         return np.array([run.results[name] for run in self.runs], dtype=np.float64)
 
-    def curves(self, column: str) -> FloatArray:
-        """Return one row a run and one column an epoch, of shape (R, E)."""
+    def get_metrics(self, column: str) -> FloatArray:
+        """Return one metric per run and epoch, of shape (R, E)."""
         return np.stack([run.metrics[column] for run in self.runs])
 
     @cached_property
     def confusion(self) -> FloatArray:
-        """Counts over all runs, rows true, of shape (K, K)."""
+        """Confusion counts summed over the runs, of shape (K, K); rows are true classes."""
         counts = np.stack([run.predictions["confusion"] for run in self.runs])
         return np.asarray(counts.sum(axis=0), dtype=np.float64)
 
@@ -67,7 +66,7 @@ class VariantRuns:
 
 
 def normalize_rows(counts: npt.NDArray[np.int64] | FloatArray) -> FloatArray:
-    """Divide each row by its sum; a row of zeros becomes NaN.
+    """Return the rows divided by their sums; a row of zeros becomes NaN.
 
     >>> normalize_rows(np.array([[3, 1], [0, 0]])).tolist()
     [[0.75, 0.25], [nan, nan]]
@@ -77,16 +76,28 @@ def normalize_rows(counts: npt.NDArray[np.int64] | FloatArray) -> FloatArray:
 
 
 def compare_with_baseline(study: StudyRecord) -> list[Comparison]:
-    """Compare each variant of a study, or of a cell of its grid, with `none`, by the one rule."""
-    return compare_variants(**study.evidence, baseline=BASELINE)
+    """Compare each variant of a study, or of one cell of its grid, with the baseline."""
+    return compare_variants(
+        study.accuracies,
+        baseline=BASELINE,
+        correctness=study.correctness,
+        margin=study.design.margin / 100,
+        comparisons=study.design.comparison_count,
+        planned_seeds=study.design.planned_seeds,
+    )
 
 
 def group_runs_by_variant(study: StudyRecord) -> list[VariantRuns]:
-    """Return the variants with a finished run, in the order of the study, compared with `none`."""
-    finished = {v: runs for v in study.variants if (runs := study.runs_of(v))}
-    compared = {comparison.variant: comparison for comparison in compare_with_baseline(study)}
-    others = [v for v in study.variants if v != BASELINE]
+    """Return the variants with a finished run in the order of the study, each with its comparison."""
+    comparisons = {comparison.variant: comparison for comparison in compare_with_baseline(study)}
+    others = [variant for variant in study.variants if variant != BASELINE]
     return [
-        VariantRuns(v, 0 if v == BASELINE else 1 + others.index(v), runs, compared.get(v))
-        for v, runs in finished.items()
+        VariantRuns(
+            variant,
+            0 if variant == BASELINE else 1 + others.index(variant),
+            runs,
+            comparisons.get(variant),
+        )
+        for variant in study.variants
+        if (runs := study.get_runs(variant))
     ]

@@ -79,7 +79,7 @@ def ablate(
     trained = len(outcomes) - len(failed)
     record = study.record()
     page = write_report(out_folder, only_page=True).page if record.runs else None
-    by_cell = [(cell, compare_with_baseline(cell)) for cell in record.parts()]
+    by_cell = [(cell, compare_with_baseline(cell)) for cell in record.split_by_cell()]
     if json:
         from foveal.cli.json_schema import ablate_output
 

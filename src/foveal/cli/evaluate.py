@@ -20,8 +20,8 @@ def evaluate(run: Path, *, data: str | None = None, json: JsonFlag = False) -> N
     data
         Another data set to test on. It must have the same classes.
     """
+    from foveal.inspection.run_evaluation import evaluate_run
     from foveal.records import read_run
-    from foveal.study.run_evaluation import evaluate_run
 
     metrics = evaluate_run(run, source=data)
     classes = read_run(run).results["classes"]

@@ -68,11 +68,11 @@ def explain(
     out_folder
         Output folder; by default explain/ in the first folder.
     """
-    from foveal.study.explanation_files import explanation_content, write_explanation
-    from foveal.study.explanations import choose_images
-    from foveal.study.explanations import explain as explained
-    from foveal.study.map_metrics import compute_map_metrics
-    from foveal.study.trained_runs import find_trained_runs, load_shared_images
+    from foveal.inspection.explanation_files import explanation_content, write_explanation
+    from foveal.inspection.explanations import choose_images
+    from foveal.inspection.explanations import explain as explained
+    from foveal.inspection.map_metrics import compute_map_metrics
+    from foveal.inspection.trained_runs import find_trained_runs, load_shared_images
 
     networks = find_trained_runs(
         runs_or_studies, variants=split_list(variants), seeds=parse_integers("seeds", seeds)
@@ -155,10 +155,12 @@ def gates_table(content: dict[str, Any]) -> Table:
     for name in ("mean", "between images", "moved"):
         table.add_column(name, justify="right")
     for gate in content["gates"]:
-        status = ", ".join(f"{name} {count}" for name, count in gate["findings"].items())
-        numbers = (f"{gate[name]:.3f}" for name in ("mean", "between_images", "moved"))
+        status = ", ".join(f"{name} {count}" for name, count in gate["status_counts"].items())
+        numbers = (
+            f"{gate[name]:.3f}" for name in ("mean", "std_between_images", "distance_from_start")
+        )
         axis = {"channel": "channels", "spatial": "positions"}.get(gate["kind"], gate["kind"])
-        color = "yellow" if gate["useless"] else "default"
+        color = "yellow" if gate["redundant_share"] else "default"
         site = gate["gate"].partition(".attention")[0]
         table.add_row(
             escape(gate["variant"]), escape(site), axis, f"[{color}]{status}[/]", *numbers

@@ -111,9 +111,11 @@ def hypotheses(study: Path, *, json: JsonFlag = False) -> None:
 
 def hypotheses_output(record: StudyRecord, findings: list[HypothesisResult]) -> dict[str, Any]:
     """Return the findings as JSON values, with null for values that do not exist."""
+    from foveal.analysis import find_caveats
+
     output = HypothesesOutput(
         study=str(record.folder),
-        caveats=list(record.notes),
+        caveats=find_caveats(record),
         hypotheses=[hypothesis_output(finding) for finding in findings],
     )
     return output.model_dump(by_alias=True, mode="json")
@@ -192,7 +194,9 @@ def effect_cells(finding: HypothesisResult, effect: Effect) -> list[str]:
 
 def footnote_lines(record: StudyRecord, findings: list[HypothesisResult]) -> list[str]:
     """Return the caveats of a study and the explanation of the table."""
-    caveats = [f"[yellow]Caveat[/] {escape(caveat)}" for caveat in record.notes]
+    from foveal.analysis import find_caveats
+
+    caveats = [f"[yellow]Caveat[/] {escape(caveat)}" for caveat in find_caveats(record)]
     if not any(finding.effects for finding in findings):
         return caveats
     explanation = (

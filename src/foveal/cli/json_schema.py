@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from foveal.records import list_result_rows
-from foveal.records.study import cell_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,12 +148,14 @@ def ablate_output(
     page: Path | None,
 ) -> dict[str, Any]:
     """Return the output as JSON values; `comparisons` are pairs of the label of a cell and a comparison."""
+    from foveal.analysis import find_caveats
+
     output = AblateOutput(
         study=str(record.folder),
         trained=trained,
         missing=missing,
         warnings=warnings,
-        caveats=list(record.notes),
+        caveats=find_caveats(record),
         runs=run_outputs(record),
         comparisons=[comparison_output(cell, comparison) for cell, comparison in comparisons],
         report=None if page is None else str(page),
@@ -167,7 +168,7 @@ def run_outputs(record: StudyRecord) -> list[RunOutput]:
     fields = set(RunOutput.model_fields)
     return [
         RunOutput(
-            cell=cell_of(record, run).label,
+            cell=record.get_cell(run).label,
             **{name: value for name, value in row.items() if name in fields},
         )
         for run, row in zip(record.runs, list_result_rows(record), strict=True)

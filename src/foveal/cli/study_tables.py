@@ -54,7 +54,7 @@ def comparison_table(cell: StudyRecord, comparisons: list[Comparison]) -> Table:
         table.add_column("memory", justify="right", no_wrap=True)
     by_variant = {comparison.variant: comparison for comparison in comparisons}
     for variant in cell.variants:
-        accuracies = [run.results["test_accuracy"] for run in cell.runs_of(variant)]
+        accuracies = [run.results["test_accuracy"] for run in cell.get_runs(variant)]
         if accuracies:
             cells = accuracy_cells(variant, accuracies, by_variant.get(variant))
             table.add_row(*cells, *cost_ratio_cells(costs, variant))
@@ -134,6 +134,8 @@ def uncertainty_sentence(comparison: Comparison) -> str:
 
 def footnote_lines(record: StudyRecord) -> list[str]:
     """Return the caveats of a study and the line about units and margin."""
-    caveats = [f"[yellow]Caveat[/] {escape(caveat)}" for caveat in record.notes]
+    from foveal.analysis import find_caveats
+
+    caveats = [f"[yellow]Caveat[/] {escape(caveat)}" for caveat in find_caveats(record)]
     margin = f"margin {record.design.margin:.2f} points"
     return [*caveats, f"[dim]Differences to `none` in points of accuracy; {margin}.[/]"]

@@ -4,39 +4,50 @@ from foveal.atomic import atomic_write, get_partial_path
 from foveal.records.design import Cell, Design, read_design, write_design
 from foveal.records.manifest import is_complete, verify_manifest
 from foveal.records.progress import RunProgress, read_progress, write_progress
-from foveal.records.quarantine import quarantine_folder
-from foveal.records.run import RunRecord, has_extra, read_extras, read_run, write_extra, write_run
-from foveal.records.schema import SCHEMA
-from foveal.records.study import (
-    StudyRecord,
-    list_result_rows,
-    read_study,
-    write_notes,
-    write_results_table,
+from foveal.records.quarantine import list_run_folders, quarantine_folder
+from foveal.records.run import (
+    Arrays,
+    RunRecord,
+    has_extra,
+    read_extra,
+    read_extras,
+    read_predictions,
+    read_results,
+    read_run,
+    write_extra,
+    write_json,
+    write_run,
 )
+from foveal.records.schema import SCHEMA
+from foveal.records.study import StudyRecord, list_result_rows, read_study, write_results_table
 
 __all__ = [
     "SCHEMA",
+    "Arrays",
     "Cell",
     "Design",
     "RunProgress",
     "RunRecord",
     "StudyRecord",
     "atomic_write",
+    "get_partial_path",
     "has_extra",
     "is_complete",
-    "get_partial_path",
+    "list_result_rows",
+    "list_run_folders",
+    "quarantine_folder",
     "read_design",
+    "read_extra",
     "read_extras",
+    "read_predictions",
     "read_progress",
+    "read_results",
     "read_run",
     "read_study",
     "verify_manifest",
-    "list_result_rows",
-    "quarantine_folder",
     "write_design",
     "write_extra",
-    "write_notes",
+    "write_json",
     "write_progress",
     "write_results_table",
     "write_run",

@@ -1,48 +1,52 @@
-"""The design of a study: variants x seeds, in one setting or in each cell of a grid."""
+"""Design of a study: variants x seeds, in one cell or in each cell of a grid."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, Final
 
 from foveal.errors import CorruptRecordError, UsageError
 from foveal.records import schema
-from foveal.records.run import read_checked_toml, write_toml
+from foveal.records.run import read_versioned_toml, write_toml
 
-KEYS = frozenset({"planned_seeds", "planned_margin", "seeds", "variants", "margin", "cells"})
-CHECKSUMS = frozenset({"data_checksum", "weights_checksum", "model_checksum"})
-PLACES = frozenset({"data", "weights"})  # their checksums decide, not where they lie
-OF_A_RUN = frozenset({"attention", "seed"})
+DESIGN_KEYS: Final = frozenset(
+    {"planned_seeds", "planned_margin", "seeds", "variants", "margin", "cells"}
+)
+CHECKSUM_OPTIONS: Final = frozenset({"data_checksum", "weights_checksum", "model_checksum"})
+PATH_OPTIONS: Final = frozenset({"data", "weights"})
+"""Options whose files may move: their checksums identify a result, their paths do not."""
+RUN_OPTIONS: Final = frozenset({"attention", "seed"})
+"""Options in which the runs of one cell differ."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One setting of the grid: the options in which it differs from the others.
+    """A cell of the grid: the options in which it differs from the others.
 
-    `epochs` has the length of each variant that trains for another than the rest, and `places` says
-    where each variant stands in this network.
+    `epochs` has the number of epochs of each variant that is trained for another number than the rest.
+    `where` has the kind of sites at which each variant is inserted into the network of this cell.
     """
 
-    values: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
     epochs: Mapping[str, int] = field(default_factory=dict)
-    places: Mapping[str, str] = field(default_factory=dict)
+    where: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> dict[str, str]:
-        """The options of the grid as text; a folder by its name alone."""
-        named = {name: value for name, value in self.values.items() if name not in CHECKSUMS}
+        """The options of the grid as text; a folder without its parents."""
+        options = {name: v for name, v in self.options.items() if name not in CHECKSUM_OPTIONS}
         return {
             name: PurePath(value).name
-            if name in PLACES and PurePath(value).is_absolute()
+            if name in PATH_OPTIONS and PurePath(value).is_absolute()
             else f"{value}"
-            for name, value in named.items()
+            for name, value in options.items()
         }
 
     @property
     def label(self) -> str:
-        """What sets it apart, for people; empty where there is no grid.
+        """The options of the grid in one line; empty without a grid.
 
         >>> Cell({"model": "resnet18", "data": "/images/cifar10", "data_checksum": "8a"}).label
         'model=resnet18, data=cifar10'
@@ -50,19 +54,21 @@ class Cell:
         return ", ".join(f"{name}={value}" for name, value in self.columns.items())
 
     @property
-    def decisive(self) -> dict[str, Any]:
-        """The values that decide a result: folders may move."""
-        return {name: value for name, value in self.values.items() if name not in PLACES}
+    def identity(self) -> dict[str, Any]:
+        """The options that identify a result: paths are left out, because folders may move."""
+        return {name: v for name, v in self.options.items() if name not in PATH_OPTIONS}
 
 
 @dataclass(frozen=True)
 class Design:
-    """`setting` has what all runs share, `seeds` those asked for so far, `margin` is in points.
+    """Design of a study. The margin is in points of accuracy.
 
-    `planned_seeds` and `planned_margin` are what the study was made for: a verdict by others is marked.
+    `shared_options` are the options of all runs, and `seeds` is the largest number of seeds requested so
+    far. `planned_seeds` and `planned_margin` are those with which the study was created: a verdict with
+    others is marked.
     """
 
-    setting: Mapping[str, Any]
+    shared_options: Mapping[str, Any]
     variants: tuple[str, ...]
     seeds: int
     planned_seeds: int
@@ -71,57 +77,57 @@ class Design:
     cells: tuple[Cell, ...] = (Cell(),)
 
     @property
-    def comparisons(self) -> int:
-        """How many comparisons with the baseline share the error rate."""
+    def comparison_count(self) -> int:
+        """Number of comparisons with the baseline; they share the error rate."""
         return max(1, len(self.variants) - 1) * len(self.cells)
 
     @property
-    def runs(self) -> int:
-        """How many runs it has."""
+    def run_count(self) -> int:
+        """Number of runs."""
         return len(self.variants) * self.seeds * len(self.cells)
 
-    def config(self, cell: Cell, variant: str) -> dict[str, Any]:
-        """Return what the config of a run has but for its seed."""
-        config = {**self.setting, **cell.values, "attention": variant}
+    def get_config(self, cell: Cell, variant: str) -> dict[str, Any]:
+        """Return the config of the runs of a variant in a cell, without the seed."""
+        config = {**self.shared_options, **cell.options, "attention": variant}
         return config | ({"epochs": cell.epochs[variant]} if variant in cell.epochs else {})
 
-    def cell_of(self, config: Mapping[str, Any]) -> Cell | None:
-        """Return the cell to which the run with this config belongs; None if it is of another study."""
-        if config["attention"] not in self.variants:
+    def find_cell(self, config: Mapping[str, Any]) -> Cell | None:
+        """Return the cell of the run with this config, or None if the run is of another study."""
+        variant, identity = config["attention"], result_identity(config)
+        if variant not in self.variants:
             return None
-        found = (
-            c
-            for c in self.cells
-            if result_identity(self.config(c, config["attention"])) == result_identity(config)
-        )
-        return next(found, None)
+        for cell in self.cells:
+            if result_identity(self.get_config(cell, variant)) == identity:
+                return cell
+        return None
 
 
 def result_identity(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a config that decides what a run of its seed and variant gives."""
-    return {name: value for name, value in config.items() if name not in PLACES | OF_A_RUN}
+    """Return the part of a config that identifies the result of a run, given its variant and seed."""
+    return {name: v for name, v in config.items() if name not in PATH_OPTIONS | RUN_OPTIONS}
 
 
 def write_design(folder: Path, design: Design) -> None:
-    """Write study.toml, whole or not at all."""
-    content = {name: value for name, value in asdict(design).items() if name != "setting"}
-    write_toml(folder / schema.STUDY, {"schema": schema.SCHEMA, **design.setting, **content})
+    """Write study.toml atomically."""
+    content = asdict(design)
+    shared_options = content.pop("shared_options")
+    write_toml(folder / schema.STUDY, {"schema": schema.SCHEMA, **shared_options, **content})
 
 
 def read_design(folder: Path) -> Design:
     """Read study.toml.
 
     Raises:
-        UsageError: `folder` is no study.
-        DamagedError: the file is damaged.
+        UsageError: `folder` is not a study.
+        CorruptRecordError: the file is damaged.
+        FovealError: the file has another schema.
     """
     path = folder / schema.STUDY
     if not path.is_file():
         raise UsageError(f"{folder} is not a study: it has no {schema.STUDY}.")
-    content = read_checked_toml(path, KEYS)
-    del content["schema"]
+    content = read_versioned_toml(path, DESIGN_KEYS)
     return Design(
-        setting={name: value for name, value in content.items() if name not in KEYS},
+        shared_options={name: v for name, v in content.items() if name not in DESIGN_KEYS},
         variants=tuple(content["variants"]),
         seeds=content["seeds"],
         planned_seeds=content["planned_seeds"],
@@ -131,11 +137,15 @@ def read_design(folder: Path) -> Design:
     )
 
 
-def parse_cells(path: Path, stored: list[dict[str, Any]]) -> tuple[Cell, ...]:
-    """Read the cells of the grid."""
+def parse_cells(path: Path, tables: list[dict[str, Any]]) -> tuple[Cell, ...]:
+    """Return the cells of the grid from the tables in study.toml.
+
+    Raises:
+        CorruptRecordError: a table has other keys than a cell.
+    """
     try:
-        return tuple(Cell(**cell) for cell in stored)
+        return tuple(Cell(**table) for table in tables)
     except TypeError as error:
         raise CorruptRecordError(
-            f"{path} is damaged ({error}): restore it, or run again."
+            f"{path} is damaged ({error}). Restore it or run the study again."
         ) from error

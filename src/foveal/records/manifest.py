@@ -1,4 +1,4 @@
-"""The last file of a run: a checksum of every other one, so that damage is found and not counted."""
+"""Manifest: the last file of a run, with a checksum of every other file, so that damage is detected."""
 
 from __future__ import annotations
 
@@ -6,28 +6,33 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from foveal.atomic import atomic_write
 from foveal.errors import CorruptRecordError
 from foveal.records import schema
 
-# What an unfinished run keeps for itself.
-WORKING = frozenset({schema.LOCK, schema.CHECKPOINT, schema.PROGRESS, schema.MANIFEST})
+WITHOUT_CHECKSUM: Final = frozenset(
+    {schema.LOCK, schema.CHECKPOINT, schema.PROGRESS, schema.MANIFEST}
+)
+"""Files that the manifest does not list: those of an unfinished run, and the manifest."""
 
 
 def write_manifest(folder: Path) -> None:
-    """Write the checksums of all files of a run; with them it is complete."""
-    for leftover in folder.glob(".*.tmp"):  # of a process that was killed while it wrote
+    """Write the checksums of all files of a run. With its manifest a run is complete."""
+    for leftover in folder.glob(".*.tmp"):  # of a process that was killed while writing
         leftover.unlink()
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in WORKING)
-    digests = {path.relative_to(folder).as_posix(): hash_file(path) for path in files}
-    content = {"schema": schema.SCHEMA, "sha256": digests}
-    with atomic_write(folder / schema.MANIFEST) as aside:
-        aside.write_text(json.dumps(content, indent=2) + "\n")
+    paths = sorted(
+        path for path in folder.rglob("*") if path.is_file() and path.name not in WITHOUT_CHECKSUM
+    )
+    checksums = {path.relative_to(folder).as_posix(): hash_file(path) for path in paths}
+    content = {"schema": schema.SCHEMA, "sha256": checksums}
+    with atomic_write(folder / schema.MANIFEST) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def is_complete(folder: Path) -> bool:
-    """Say whether `folder` is a finished run; its manifest is the last thing written."""
+    """Return True if `folder` is a finished run: its manifest is written last."""
     return (folder / schema.MANIFEST).is_file()
 
 
@@ -37,13 +42,13 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def verify_manifest(folder: Path, *, but: Iterable[str] = ()) -> None:
-    """See that every file of a finished run is as it was written, leaving out the folders `but`.
+def verify_manifest(folder: Path, *, skip_folders: Iterable[str] = ()) -> None:
+    """Check that every file of a finished run is unchanged, except those in `skip_folders`.
 
     Raises:
-        DamagedError: one is missing or has changed.
+        CorruptRecordError: a file is missing or has changed.
     """
-    skipped = set(but)
+    skipped = set(skip_folders)
     for name, expected in read_manifest(folder).items():
         path = folder / name
         if name.partition("/")[0] in skipped:
@@ -51,11 +56,15 @@ def verify_manifest(folder: Path, *, but: Iterable[str] = ()) -> None:
         if not path.is_file():
             raise corrupt_run_error(folder, f"{name} is missing")
         if hash_file(path) != expected:
-            raise corrupt_run_error(folder, f"{name} is not as it was written")
+            raise corrupt_run_error(folder, f"{name} has changed")
 
 
 def read_manifest(folder: Path) -> dict[str, str]:
-    """Return the checksum of each file of a run by its path."""
+    """Return the checksum of each file of a run by its path.
+
+    Raises:
+        CorruptRecordError: the manifest cannot be read.
+    """
     try:
         return dict(json.loads((folder / schema.MANIFEST).read_text())["sha256"])
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -63,5 +72,5 @@ def read_manifest(folder: Path) -> dict[str, str]:
 
 
 def corrupt_run_error(folder: Path, reason: str) -> CorruptRecordError:
-    """Return the error for a run that cannot be counted."""
-    return CorruptRecordError(f"The run {folder} is damaged ({reason}): run it again.")
+    """Return the error for a damaged run."""
+    return CorruptRecordError(f"The run {folder} is damaged ({reason}). Run it again.")

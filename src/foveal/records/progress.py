@@ -1,4 +1,4 @@
-"""How far an unfinished run is, left in its folder for whoever watches, in this process or another."""
+"""Progress of an unfinished run: a file in its folder that any process can read."""
 
 from __future__ import annotations
 
@@ -8,47 +8,52 @@ import platform
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
 from foveal.atomic import atomic_write
 from foveal.records import schema
 
-SILENCE = 600.0  # seconds after which a run on another machine counts as interrupted
+STALE_SECONDS: Final = 600.0
+"""Age of the file after which a run on another machine counts as interrupted."""
 
 
 @dataclass(frozen=True)
 class RunProgress:
-    """Steps done of all, the time left as far as known, by which process, and when it was written."""
+    """Progress of a run: steps done, all steps, expected time left, and the process that trains it.
+
+    `written_at` is the time of writing in seconds since the epoch.
+    """
 
     step: int
     steps: int
     seconds_left: float | None
     machine: str
-    process: int
-    written: float
+    process_id: int
+    written_at: float
 
     @property
     def is_alive(self) -> bool:
-        """Say whether somebody still works on the run."""
+        """True if a process is still training the run."""
         if self.machine != platform.node():
-            return time.time() - self.written < SILENCE
+            return time.time() - self.written_at < STALE_SECONDS
         try:
-            os.kill(self.process, 0)
+            os.kill(self.process_id, 0)
         except ProcessLookupError:
             return False
-        except PermissionError:  # somebody else's process
+        except PermissionError:  # a process of another user
             return True
         return True
 
 
 def write_progress(folder: Path, *, step: int, steps: int, seconds_left: float | None) -> None:
-    """Say how far the run in `folder` is."""
-    mine = RunProgress(step, steps, seconds_left, platform.node(), os.getpid(), time.time())
-    with atomic_write(folder / schema.PROGRESS) as aside:
-        aside.write_text(json.dumps(asdict(mine)))
+    """Write the progress of the run in `folder`, trained by this process."""
+    progress = RunProgress(step, steps, seconds_left, platform.node(), os.getpid(), time.time())
+    with atomic_write(folder / schema.PROGRESS) as temporary:
+        temporary.write_text(json.dumps(asdict(progress)))
 
 
 def read_progress(folder: Path) -> RunProgress | None:
-    """Return how far the run in `folder` is; None if it has not said so yet."""
+    """Return the progress of the run in `folder`, or None if none is readable."""
     try:
         return RunProgress(**json.loads((folder / schema.PROGRESS).read_text()))
     except (OSError, ValueError, TypeError):

@@ -1,24 +1,32 @@
-"""What is found damaged is set aside under a name that says so: never counted, never deleted."""
+"""Quarantine of damaged runs: renamed folders that are neither counted nor deleted."""
 
 from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Final
 
 from foveal.atomic import PARTIAL_SUFFIX
+from foveal.records import schema
 
-DAMAGED = ".damaged"
+DAMAGED_SUFFIX: Final = ".damaged"
 
 
-def is_aside(path: Path) -> bool:
-    """Say whether a path is no run to be counted: one being made, one set aside, or something else."""
-    return path.suffix == PARTIAL_SUFFIX or DAMAGED in path.name or not path.is_dir()
+def list_run_folders(study: Path) -> list[Path]:
+    """Return the run folders of a study, sorted, without unfinished and quarantined ones."""
+    folders = sorted((study / schema.RUNS).glob("*"))
+    return [
+        folder
+        for folder in folders
+        if folder.is_dir() and folder.suffix != PARTIAL_SUFFIX and DAMAGED_SUFFIX not in folder.name
+    ]
 
 
 def quarantine_folder(folder: Path) -> Path:
     """Rename a damaged folder and return its new path."""
     for number in itertools.count(1):
-        target = folder.with_name(f"{folder.name}{DAMAGED}{'' if number == 1 else f'-{number}'}")
+        suffix = DAMAGED_SUFFIX if number == 1 else f"{DAMAGED_SUFFIX}-{number}"
+        target = folder.with_name(folder.name + suffix)
         if not target.exists():
             return folder.rename(target)
-    raise AssertionError  # there is always a free number
+    raise AssertionError  # unreachable: the numbers never end

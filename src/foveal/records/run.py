@@ -1,4 +1,4 @@
-"""The record of one run: a folder, complete or absent."""
+"""Record of a run: a folder that is complete or absent."""
 
 from __future__ import annotations
 
@@ -10,18 +10,23 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import tomli_w
 
 from foveal.atomic import atomic_write
 from foveal.errors import CorruptRecordError, FovealError, UsageError
-from foveal.optional_imports import STUDY, suggest_install
 from foveal.records import schema
-from foveal.records.manifest import corrupt_run_error, is_complete, verify_manifest, write_manifest
+from foveal.records.manifest import (
+    corrupt_run_error,
+    is_complete,
+    verify_manifest,
+    write_manifest,
+)
 
-RESULT_KEYS = frozenset(
+RESULT_KEYS: Final = frozenset(
     {
         "variant", "seed", "test_accuracy", "test_loss", "top5_accuracy", "train_accuracy",
         "train_loss", "calibration_error", "parameters", "epochs", "classes", "data",
@@ -33,11 +38,11 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True)
 class RunRecord:
-    """All that a finished run left, but its weights.
+    """All records of a finished run except its weights.
 
-    `metrics` has one array a column of the curves, one value an epoch; `predictions` what was
-    said of each test image; `training_batch` some images as training saw them; `extras` what else
-    was asked of the network while its weights were at hand, by name.
+    `metrics` has one array per column of metrics.csv, with a value per epoch. `predictions` are the
+    predictions on the test set, `training_batch` some augmented training images. `extras` are arrays
+    computed from the trained network, by the name of the extra.
     """
 
     folder: Path
@@ -57,9 +62,7 @@ def write_config(folder: Path, config: Mapping[str, Any]) -> None:
 
 def read_config(folder: Path) -> dict[str, Any]:
     """Read the config of a run, finished or not."""
-    config = read_checked_toml(folder / schema.CONFIG, frozenset({"attention", "seed"}))
-    del config["schema"]
-    return config
+    return read_versioned_toml(folder / schema.CONFIG, frozenset({"attention", "seed"}))
 
 
 def write_run(
@@ -71,7 +74,7 @@ def write_run(
     predictions: Arrays,
     training_batch: Arrays,
 ) -> None:
-    """Write what a run found into `folder`, and the manifest that makes it complete."""
+    """Write the results of a run, then the manifest that completes it."""
     write_json(folder / schema.ENVIRONMENT, environment)
     write_table(folder / schema.METRICS, metrics)
     write_arrays(folder / schema.PREDICTIONS, predictions)
@@ -81,23 +84,24 @@ def write_run(
 
 
 def read_run(folder: Path) -> RunRecord:
-    """Read a finished run, all but its weights.
+    """Read a finished run except its weights.
 
     Raises:
-        UsageError: `folder` is no finished run.
-        DamagedError: a file of it is missing, or not as it was written.
+        UsageError: `folder` is not a finished run.
+        CorruptRecordError: a file is missing or has changed.
+        FovealError: the run has another schema.
     """
     if not is_complete(folder):
         raise UsageError(f"{folder} is not a finished run: it has no {schema.MANIFEST}.")
-    verify_manifest(folder, but=[schema.MODEL])
+    verify_manifest(folder, skip_folders=[schema.MODEL])
     try:
         return RunRecord(
             folder=folder,
             config=read_config(folder),
             environment=json.loads((folder / schema.ENVIRONMENT).read_text()),
             metrics=read_table(folder / schema.METRICS),
-            results=read_results(folder / schema.RESULTS),
-            predictions=read_arrays(folder / schema.PREDICTIONS),
+            results=read_results(folder),
+            predictions=read_predictions(folder),
             training_batch=read_arrays(folder / schema.TRAINING_BATCH),
             extras=read_extras(folder),
         )
@@ -106,24 +110,39 @@ def read_run(folder: Path) -> RunRecord:
 
 
 def write_extra(folder: Path, name: str, arrays: Arrays) -> None:
-    """Write what one extra found of a run or a study."""
+    """Write the arrays of one extra of a run or a study."""
     (folder / schema.EXTRAS).mkdir(exist_ok=True)
     write_arrays(folder / schema.EXTRAS / f"{name}.npz", arrays)
 
 
 def has_extra(folder: Path, name: str) -> bool:
-    """Say whether an extra has left what it found."""
+    """Return True if an extra of a run or a study is stored."""
     return (folder / schema.EXTRAS / f"{name}.npz").is_file()
 
 
+def read_extra(folder: Path, name: str) -> Arrays | None:
+    """Read the arrays of one extra of a run or a study, or return None if it is not stored."""
+    return read_arrays(folder / schema.EXTRAS / f"{name}.npz") if has_extra(folder, name) else None
+
+
 def read_extras(folder: Path) -> dict[str, Arrays]:
-    """Read what the extras of a run or a study found, by name."""
+    """Read the arrays of all extras of a run or a study, by name."""
     paths = sorted((folder / schema.EXTRAS).glob("*.npz"))
     return {path.stem: read_arrays(path) for path in paths}
 
 
-def read_results(path: Path) -> dict[str, Any]:
-    """Read the figures of a run and see that all are there."""
+def read_predictions(folder: Path) -> Arrays:
+    """Read the predictions of a run on its test set."""
+    return read_arrays(folder / schema.PREDICTIONS)
+
+
+def read_results(folder: Path) -> dict[str, Any]:
+    """Read the results of a run.
+
+    Raises:
+        ValueError: the file is not JSON, or a result is missing.
+    """
+    path = folder / schema.RESULTS
     results = json.loads(path.read_text())
     missing = RESULT_KEYS - set(results)
     if missing:
@@ -131,38 +150,37 @@ def read_results(path: Path) -> dict[str, Any]:
     return dict(results)
 
 
-def read_checked_toml(path: Path, keys: frozenset[str]) -> dict[str, Any]:
-    """Read a TOML file of this version's schema that has all of `keys`.
+def read_versioned_toml(path: Path, required_keys: frozenset[str]) -> dict[str, Any]:
+    """Read a TOML file of the current schema, and return it without the schema's version.
 
     Raises:
-        DamagedError: it is damaged.
-        FovealError: another version wrote it.
+        CorruptRecordError: the file is not TOML, or a required key is missing.
+        FovealError: the file has another schema.
     """
     try:
         content = read_toml(path)
     except (OSError, ValueError) as error:
         raise CorruptRecordError(
-            f"{path} is damaged ({error}): restore it, or run again."
+            f"{path} is damaged ({error}). Restore it or run it again."
         ) from error
-    if content.get("schema") != schema.SCHEMA:
+    version = content.pop("schema", None)
+    if version != schema.SCHEMA:
         raise FovealError(
-            f"{path} was written in schema {content.get('schema')}, and this version reads "
-            f"{schema.SCHEMA}: use the version of foveal that wrote it."
+            f"{path} has schema {version} (expected {schema.SCHEMA}): read it with the version of foveal "
+            "that wrote it, or run it again in a new folder."
         )
-    if not keys <= set(content):
-        missing = ", ".join(sorted(keys - set(content)))
+    if not required_keys <= set(content):
+        missing = ", ".join(sorted(required_keys - set(content)))
         raise CorruptRecordError(
-            f"{path} is damaged (it lacks {missing}): restore it, or run again."
+            f"{path} is damaged (it lacks {missing}). Restore it or run it again."
         )
     return content
 
 
 def write_toml(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a TOML file whole or not at all."""
-    with atomic_write(path) as aside:
-        with suggest_install(STUDY):
-            import tomli_w
-        aside.write_text(tomli_w.dumps(content))
+    """Write a TOML file atomically."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(tomli_w.dumps(content))
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -172,36 +190,39 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON file whole or not at all."""
-    with atomic_write(path) as aside:
-        aside.write_text(json.dumps(content, indent=2) + "\n")
+    """Write a JSON file atomically."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows with equal keys as CSV."""
-    with atomic_write(path) as aside, aside.open("w", newline="") as file:
+    """Write rows with equal keys as a CSV file, atomically."""
+    with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 
 
 def read_table(path: Path) -> dict[str, npt.NDArray[np.float64]]:
-    """Read a CSV file of numbers as one array a column."""
+    """Read a CSV file of numbers, one array per column."""
     with path.open(newline="") as file:
         header, *rows = list(csv.reader(file)) or [[]]
     if not rows or any(len(row) != len(header) for row in rows):
-        raise ValueError(f"{path.name} is cut off")
+        raise ValueError(f"{path.name} is truncated")
     columns = zip(*rows, strict=True)
-    return {n: np.array([float(v) for v in c]) for n, c in zip(header, columns, strict=True)}
+    return {
+        name: np.array([float(cell) for cell in column])
+        for name, column in zip(header, columns, strict=True)
+    }
 
 
 def write_arrays(path: Path, arrays: Arrays) -> None:
-    """Write named arrays as one compressed npz file, whole or not at all."""
-    with atomic_write(path) as aside, aside.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy's own stub mistakes ** for allow_pickle
+    """Write named arrays as a compressed npz file, atomically."""
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes ** for allow_pickle
 
 
 def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """Read every array of an npz file; pickled ones are refused."""
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-        return {name: stored[name] for name in stored.files}
+    """Read every array of an npz file; pickled arrays are refused."""
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}

@@ -1,9 +1,11 @@
-"""Version and file names of what lies on disk."""
+"""Schema version of records, and the names of their files."""
 
 from typing import Final
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
+"""Version of every file of a run and of a study. A reader refuses other versions."""
 
+# Files of a run.
 CONFIG: Final = "config.toml"
 ENVIRONMENT: Final = "environment.json"
 METRICS: Final = "metrics.csv"
@@ -14,12 +16,13 @@ MODEL: Final = "model"
 EXTRAS: Final = "extras"
 MANIFEST: Final = "manifest.json"
 
+# Files of an unfinished run.
 LOCK: Final = "lock"
 CHECKPOINT: Final = "checkpoint.pt"
 PROGRESS: Final = "progress.json"
 
+# Files of a study.
 STUDY: Final = "study.toml"
 RUNS: Final = "runs"
-NOTES: Final = "notes.json"
 RESULTS_TABLE: Final = "results.csv"
 REPORT: Final = "report.html"

@@ -1,12 +1,11 @@
-"""The record of a study: its design, its runs, what has to be said of it, and one table over all."""
+"""Record of a study: its design, its finished runs, and one table of all results."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +13,10 @@ import numpy.typing as npt
 from foveal.records import schema
 from foveal.records.design import Cell, Design, read_design
 from foveal.records.manifest import is_complete
-from foveal.records.quarantine import is_aside
-from foveal.records.run import Arrays, RunRecord, read_extras, read_run, write_json, write_table
+from foveal.records.quarantine import list_run_folders
+from foveal.records.run import Arrays, RunRecord, read_extras, read_run, write_table
 
-# Equal on every machine and in every order of running; what is not stands behind them, and says so.
-RESULT_COLUMNS = (
+RESULT_COLUMNS: Final = (
     "variant",
     "seed",
     "test_accuracy",
@@ -30,125 +28,99 @@ RESULT_COLUMNS = (
     "parameters",
     "epochs",
 )
+"""Columns that do not depend on the machine or the order of running. Times and dates follow, with prefixes."""
 
 
 @dataclass(frozen=True)
 class StudyRecord:
     """A study and its finished runs, in the order of its variants, then by seed.
 
-    `notes` are sentences that belong beside any verdict, `extras` what else was asked of each variant.
-    `cell` is None for the whole study, and the part of the grid for what `parts` gives.
+    `cell` is None for the whole study, and the cell of the grid in a result of `split_by_cell`. `extras`
+    are arrays stored per variant.
     """
 
     folder: Path
     design: Design
     runs: tuple[RunRecord, ...]
-    notes: tuple[str, ...] = ()
     cell: Cell | None = None
     extras: Mapping[str, Arrays] = field(default_factory=dict)
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """The variants in the order in which they were asked for."""
+        """The variants in the order of the design."""
         return self.design.variants
 
     @property
     def accuracies(self) -> dict[str, list[float]]:
-        """Final test accuracy of each finished run, by variant; empty where none is finished."""
+        """Final test accuracy of each finished run, by variant; an empty list without any."""
         return {
-            variant: [run.results["test_accuracy"] for run in self.runs_of(variant)]
+            variant: [run.results["test_accuracy"] for run in self.get_runs(variant)]
             for variant in self.variants
         }
 
     @property
-    def evidence(self) -> dict[str, Any]:
-        """What `stats.compare_variants` is to be told, the same for table, figure and page."""
-        return {
-            "accuracies": self.accuracies,
-            "correctness": self.correctness(),
-            "margin": self.design.margin / 100,
-            "comparisons": self.design.comparisons,
-            "planned_seeds": self.design.planned_seeds,
-        }
-
     def correctness(self) -> dict[str, npt.NDArray[np.bool_]]:
-        """Return by variant which test image each run got right, (runs, images)."""
-        found = {variant: self.runs_of(variant) for variant in self.variants}
+        """Correctness of each run on each test image, (runs, images), by variant with finished runs."""
+        runs_by_variant = {variant: self.get_runs(variant) for variant in self.variants}
         return {
             variant: np.stack([run.predictions["correct"] for run in runs])
-            for variant, runs in found.items()
+            for variant, runs in runs_by_variant.items()
             if runs
         }
 
-    def runs_of(self, variant: str) -> tuple[RunRecord, ...]:
+    def get_runs(self, variant: str) -> tuple[RunRecord, ...]:
         """Return the finished runs of one variant, by seed."""
         return tuple(run for run in self.runs if run.results["variant"] == variant)
 
-    def parts(self) -> Iterator[StudyRecord]:
-        """Yield each cell of the grid as a study of its own; comparisons stay within a cell."""
+    def get_cell(self, run: RunRecord) -> Cell:
+        """Return the cell of the grid of a run of this study."""
+        return self.design.find_cell(run.config) or Cell()
+
+    def split_by_cell(self) -> Iterator[StudyRecord]:
+        """Yield the study of each cell of the grid. Comparisons stay within a cell."""
         for cell in self.design.cells:
-            mine = tuple(run for run in self.runs if self.design.cell_of(run.config) == cell)
-            yield replace(self, cell=cell, runs=mine)
+            runs = tuple(run for run in self.runs if self.design.find_cell(run.config) == cell)
+            yield replace(self, cell=cell, runs=runs)
 
 
 def read_study(folder: Path) -> StudyRecord:
-    """Read a study and every finished run of it; what is not of its design is not counted.
+    """Read a study and its finished runs. Runs that are not part of its design are ignored.
 
     Raises:
-        UsageError: `folder` is no study.
-        DamagedError: a file of it is damaged.
+        UsageError: `folder` is not a study.
+        CorruptRecordError: a file is damaged.
+        FovealError: the study or a run has another schema.
     """
     design = read_design(folder)
-    paths = [p for p in (folder / schema.RUNS).glob("*") if is_complete(p) and not is_aside(p)]
-    placed: dict[tuple[int, int, int], RunRecord] = {}
-    for run in (read_run(path) for path in sorted(paths)):
-        cell = design.cell_of(run.config)
+    runs: dict[tuple[int, int, int], RunRecord] = {}
+    for run in (read_run(path) for path in list_run_folders(folder) if is_complete(path)):
+        cell = design.find_cell(run.config)
         if cell is not None:
             variant = design.variants.index(run.config["attention"])
-            # A folder that was copied is the same run once more.
-            placed.setdefault((design.cells.index(cell), variant, run.config["seed"]), run)
-    runs = tuple(placed[place] for place in sorted(placed))
-    return StudyRecord(folder, design, runs, read_notes(folder), extras=read_extras(folder))
+            # A copied folder is the same run again.
+            runs.setdefault((design.cells.index(cell), variant, run.config["seed"]), run)
+    return StudyRecord(
+        folder, design, tuple(runs[key] for key in sorted(runs)), extras=read_extras(folder)
+    )
 
 
-def list_result_rows(record: StudyRecord) -> list[dict[str, Any]]:
-    """Return one row a run: first what every machine agrees on, then times and dates."""
+def list_result_rows(study: StudyRecord) -> list[dict[str, Any]]:
+    """Return one row per run: first what does not depend on the machine, then times and dates."""
     return [
         {
-            **cell_of(record, run).columns,
+            **study.get_cell(run).columns,
             **{name: run.results[name] for name in RESULT_COLUMNS},
             "run": run.folder.name,
             "time_seconds": run.results["seconds"],
             "time_images_per_second": run.results["images_per_second"],
             "date_finished": run.environment["date"],
         }
-        for run in record.runs
+        for run in study.runs
     ]
 
 
-def cell_of(record: StudyRecord, run: RunRecord) -> Cell:
-    """Return the cell of the grid to which a run of the study belongs."""
-    return record.design.cell_of(run.config) or Cell()
-
-
 def write_results_table(study: StudyRecord) -> Path:
-    """Write results.csv at the top of the study."""
+    """Write results.csv in the folder of the study, and return its path."""
     path = study.folder / schema.RESULTS_TABLE
     write_table(path, list_result_rows(study))
     return path
-
-
-def write_notes(folder: Path, notes: Sequence[str]) -> None:
-    """Write the sentences that belong beside any verdict of the study."""
-    write_json(folder / schema.NOTES, {"schema": schema.SCHEMA, "notes": list(notes)})
-
-
-def read_notes(folder: Path) -> tuple[str, ...]:
-    """Read the sentences that belong beside any verdict; there are none before a run is finished.
-
-    A damaged file has none either: the study writes it anew after each run.
-    """
-    try:
-        return tuple(json.loads((folder / schema.NOTES).read_text())["notes"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ()

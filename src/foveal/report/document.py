@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from foveal.analysis import VariantRuns, group_runs_by_variant
+from foveal.analysis.caveats import find_caveats
 from foveal.errors import UsageError
 from foveal.records import StudyRecord, is_complete, read_run, read_study, schema
 from foveal.report.blocks import Block, FigureBlock, Section, TableBlock, flatten_blocks
@@ -91,7 +92,7 @@ def build_run_document(folder: Path) -> ReportDocument:
 
 def build_study_document(study: StudyRecord) -> ReportDocument:
     """Return the report of a study, with the sections of each cell of its grid."""
-    records = [record for record in study.parts() if record.runs]
+    records = [record for record in study.split_by_cell() if record.runs]
     if not records:
         raise UsageError(
             f"{study.folder} has no finished run yet. Run `foveal ablate` again to train it."
@@ -114,7 +115,7 @@ def build_study_document(study: StudyRecord) -> ReportDocument:
     return ReportDocument(
         f"Does attention help {task}?",
         cells,
-        (*dict.fromkeys(warnings), *study.notes),
+        (*dict.fromkeys(warnings), *find_caveats(study)),
         (
             *(section for cell in cells for section in build_cell_sections(cell)),
             build_hypotheses_section(study),

@@ -34,7 +34,7 @@ def format_summary(document: ReportDocument) -> list[str]:
     """Return the verdicts of a study, or the accuracy of a run."""
     if document.is_single_run:
         (group,) = document.cells[0].groups
-        accuracy = format_percent(float(group.results("test_accuracy")[0]))
+        accuracy = format_percent(float(group.get_results("test_accuracy")[0]))
         return [
             f"This run with seed {group.seeds[0]} reached a test accuracy of {accuracy} %. A single run says "
             "nothing about the method."

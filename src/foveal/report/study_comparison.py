@@ -10,6 +10,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from foveal.analysis import VariantRuns, group_runs_by_variant
+from foveal.analysis.caveats import find_caveats
 from foveal.errors import UsageError
 from foveal.plotting import (
     GRID_COLOR,
@@ -92,7 +93,7 @@ def choose_study_names(first: Path, second: Path) -> tuple[str, str]:
 def read_cell_view(folder: Path, name: str, number: int) -> CellView:
     """Return the only cell of a study, labeled with the name of the study."""
     study = read_study(folder)
-    records = [record for record in study.parts() if record.runs]
+    records = [record for record in study.split_by_cell() if record.runs]
     if not records:
         raise UsageError(
             f"{folder} has no finished run yet. Run `foveal ablate` again to train it."
@@ -112,7 +113,7 @@ def build_results_table(cells: Sequence[CellView], variants: Sequence[str]) -> T
         row = [variant]
         for cell in cells:
             group = cell.groups_by_variant[variant]
-            accuracy = format_mean_and_sd(group.results("test_accuracy"))
+            accuracy = format_mean_and_sd(group.get_results("test_accuracy"))
             row.append(f"{accuracy}\n{format_count(len(group.runs), 'seed')}")
             row += format_difference(group)
         rows.append(tuple(row))
@@ -150,7 +151,7 @@ def list_study_warnings(cells: Sequence[CellView]) -> tuple[str, ...]:
         f"{cell.label}: {warning}"
         for cell in cells
         if cell.study
-        for warning in (*list_warnings(cell.study, cell.groups), *cell.study.notes)
+        for warning in (*list_warnings(cell.study, cell.groups), *find_caveats(cell.study))
     )
 
 

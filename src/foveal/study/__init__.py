@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from foveal.study.executors import run_on_ray as run_on_ray
     from foveal.study.planning import Plan as Plan
     from foveal.study.planning import plan as plan
-    from foveal.study.run_evaluation import evaluate_run as evaluate_run
     from foveal.study.runner import run as run
     from foveal.study.study import Study as Study
 
@@ -27,7 +26,6 @@ __all__ = [
     "RunConfig",
     "Study",
     "StudyConfig",
-    "evaluate_run",
     "run_in_process",
     "run_in_pool",
     "plan",
@@ -39,7 +37,6 @@ __getattr__ = lazy_exports(
     {
         "Plan": "planning",
         "Study": "study",
-        "evaluate_run": "run_evaluation",
         "run_in_process": "executors",
         "run_in_pool": "executors",
         "plan": "planning",

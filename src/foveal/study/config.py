@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from foveal.errors import UsageError, bad_parameter, unknown_name
-from foveal.records.design import CHECKSUMS, PLACES
+from foveal.records.design import CHECKSUM_OPTIONS, PATH_OPTIONS
 from foveal.training.numerics import Numerics
 from foveal.training.recipe import Recipe
 
@@ -84,7 +84,7 @@ class RunConfig(SharedConfig):
     @property
     def key(self) -> str:
         """Hash of all that decides the result."""
-        content = {k: v for k, v in self.model_dump().items() if k not in PLACES}
+        content = {k: v for k, v in self.model_dump().items() if k not in PATH_OPTIONS}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
 
 
@@ -127,7 +127,7 @@ def grid_values(option: str, values: object) -> list[Any]:
     >>> grid_values("learning_rate", "0.1,0.05")
     [0.1, 0.05]
     """
-    choices = sorted(set(SharedConfig.model_fields) - set(Numerics.model_fields) - CHECKSUMS)
+    choices = sorted(set(SharedConfig.model_fields) - set(Numerics.model_fields) - CHECKSUM_OPTIONS)
     if option not in choices:
         raise unknown_name("option for a grid", option, choices)
     if isinstance(values, str):
@@ -169,7 +169,7 @@ def differences(stored: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str
     >>> differences({"epochs": 3, "data": "a"}, {"epochs": 5, "data": "b"})
     ['epochs is 3 there and 5 here']
     """
-    names = [name for name in {**stored, **asked} if name not in PLACES]
+    names = [name for name in {**stored, **asked} if name not in PATH_OPTIONS]
     return [
         f"{name} is {stored.get(name, 'not set')} there and {asked.get(name, 'not set')} here"
         for name in names

@@ -33,7 +33,7 @@ def run_config(design: Design, cell: Cell, variant: str, seed: int) -> RunConfig
         DamagedError: the design holds what no config can have.
     """
     try:
-        return RunConfig(**design.config(cell, variant), seed=seed)
+        return RunConfig(**design.get_config(cell, variant), seed=seed)
     except ValidationError as error:
         said = to_usage_error(error)
         raise CorruptRecordError(

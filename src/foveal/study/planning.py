@@ -66,17 +66,17 @@ def plan(
         UsageError: the study cannot be made.
     """
     design = resolve_design(config, None, at_a_time=workers)
-    alpha = ALPHA / design.comparisons
+    alpha = ALPHA / design.comparison_count
     guess, source = max(guessed_sd(setting) for setting in expand_grid(config, config.grid))
     sd, source = (guess, source) if sd is None else (sd, "given")
     detect = design.margin if detect is None else detect
     seconds, by_variant = expected_seconds(config, design)
     enough = design.seeds >= MIN_SEEDS
     return Plan(
-        runs=design.runs,
+        runs=design.run_count,
         variants=design.variants,
         seeds=design.seeds,
-        comparisons=design.comparisons,
+        comparisons=design.comparison_count,
         alpha=alpha,
         sd=sd,
         sd_source=source,
@@ -86,7 +86,7 @@ def plan(
         detect=detect,
         seeds_needed=compute_seeds_needed(detect, sd=sd, alpha=alpha),
         margin=design.margin,
-        seconds=seconds / min(workers, design.runs),
+        seconds=seconds / min(workers, design.run_count),
         seconds_by_variant=by_variant,
         workers=workers,
     )

@@ -12,7 +12,7 @@ from foveal.data import ImageData
 from foveal.errors import FovealError, UsageError
 from foveal.models import build_model, place_of
 from foveal.records import Cell, Design, read_design, schema
-from foveal.records.design import CHECKSUMS
+from foveal.records.design import CHECKSUM_OPTIONS
 from foveal.study.config import SharedConfig, StudyConfig, differences, shared
 from foveal.study.controls import resolve_variants, scaled_epochs, timed_like
 from foveal.study.design import expand_grid, run_config
@@ -41,11 +41,11 @@ def read_stored_design(folder: Path) -> Design | None:
 
 def resolve_design(config: StudyConfig, stored: Design | None, *, at_a_time: int = 1) -> Design:
     """Return the design that was asked for with nothing left open; what is `stored` stays as it is."""
-    known = {"threads": cores_each(at_a_time)} if stored is None else stored.setting
+    known = {"threads": cores_each(at_a_time)} if stored is None else stored.shared_options
     base = with_full_paths(with_numerics(config, known))
     margin = config.margin or (MARGIN if stored is None else stored.margin)
     wanted = Design(
-        setting=shared(base),
+        shared_options=shared(base),
         variants=resolve_variants(config),
         seeds=config.seeds,
         planned_seeds=config.seeds,
@@ -62,14 +62,16 @@ def resolve_design(config: StudyConfig, stored: Design | None, *, at_a_time: int
     # There is one cell, and what it settles holds for the whole study.
     (only,) = cells
     return replace(
-        wanted, setting={**wanted.setting, **only.values}, cells=(replace(only, values={}),)
+        wanted,
+        shared_options={**wanted.shared_options, **only.options},
+        cells=(replace(only, options={}),),
     )
 
 
 def reject_duplicate_cells(cells: Sequence[Cell]) -> None:
     """Refuse two cells of a grid whose runs would be the same, or that nobody could tell apart."""
     for first, second in itertools.combinations(cells, 2):
-        if first.decisive == second.decisive:
+        if first.identity == second.identity:
             raise UsageError(
                 f"{first.label} and {second.label} are the same setting: name it once."
             )
@@ -85,12 +87,12 @@ def cell_of(
     """Read what one setting names, see that each variant can be built, and settle the rest."""
     data = load_config_data(get_data_config(setting))
     record = shared(with_checksums(setting, data))
-    names = [*grid, *sorted(CHECKSUMS)]
+    names = [*grid, *sorted(CHECKSUM_OPTIONS)]
     cell = Cell({name: record[name] for name in names if record.get(name) not in (None, "")})
     places = places_of(wanted, cell, data)
     label = cell.label if grid else ""
     known = next((c.epochs for c in stored.cells if c.label == label), {}) if stored else {}
-    return replace(cell, places=places, epochs=settled_epochs(wanted, cell, data, known))
+    return replace(cell, where=places, epochs=settled_epochs(wanted, cell, data, known))
 
 
 def places_of(wanted: Design, cell: Cell, data: ImageData) -> dict[str, str]:
@@ -140,8 +142,8 @@ def extend_design(stored: Design | None, wanted: Design, folder: Path) -> Design
     cells = {cell.label: cell for cell in stored.cells}
     for cell in wanted.cells:
         there = cells.get(cell.label, cell)
-        epochs, places = {**there.epochs, **cell.epochs}, {**there.places, **cell.places}
-        cells[cell.label] = replace(cell, epochs=epochs, places=places)
+        epochs, places = {**there.epochs, **cell.epochs}, {**there.where, **cell.where}
+        cells[cell.label] = replace(cell, epochs=epochs, where=places)
     return replace(
         wanted,
         variants=tuple(dict.fromkeys([*stored.variants, *wanted.variants])),
@@ -157,10 +159,10 @@ def find_conflicts(stored: Design, wanted: Design) -> list[str]:
     options = [set(design.cells[0].columns) for design in (stored, wanted)]
     if options[0] != options[1]:
         return ["the options of the grid are others"]
-    found = differences(stored.setting, wanted.setting)
+    found = differences(stored.shared_options, wanted.shared_options)
     there = {cell.label: cell for cell in stored.cells}
     for cell in wanted.cells:
         if cell.label in there:
-            before = there[cell.label].decisive
-            found += [f"in {cell.label}: {said}" for said in differences(before, cell.decisive)]
+            before = there[cell.label].identity
+            found += [f"in {cell.label}: {said}" for said in differences(before, cell.identity)]
     return found

@@ -61,19 +61,19 @@ def occlusion(job: Job, training: TrainingResult) -> Arrays:
     shown = rows[:PICTURED]
     down, across = result.windows.starts
     return {
-        "images": rows,
+        "image_indices": rows,
         "labels": job.data.test.labels[rows],
         "drop": result.grid().numpy(),
-        "predicted": result.window_predictions()[0].numpy().astype(np.uint16),
-        "probability": result.confidence().numpy(),
-        "prediction": result.probabilities().argmax(1).numpy().astype(np.uint16),
-        "pictures": np.asarray(job.data.test.images[shown]),
+        "window_predictions": result.window_predictions()[0].numpy().astype(np.uint16),
+        "confidence": result.confidence().numpy(),
+        "predicted": result.probabilities().argmax(1).numpy().astype(np.uint16),
+        "shown_images": np.asarray(job.data.test.images[shown]),
         "image_size": np.array(result.windows.image_size),
         "window": np.array(result.windows.window),
         "stride": np.array(result.windows.stride),
         "edge": np.array(result.windows.edge),
-        "starts_down": np.array(down),
-        "starts_across": np.array(across),
+        "window_rows": np.array(down),
+        "window_columns": np.array(across),
         "fill": np.array(result.fills[0]),
         "score": np.array(result.score),
         **agreements(job, training.model, rows, result),
@@ -92,7 +92,7 @@ def agreements(
         found = measure_agreement(model, images_at(job.data, rows), None, result=result)
     controls = [one.control_mean for one in found]
     return {
-        "agreement_of": np.array([(one.first, one.second) for one in found]),
+        "agreement_pairs": np.array([(one.first, one.second) for one in found]),
         "agreement": np.array([one.mean for one in found]),
         "agreement_control": np.array([np.nan if c is None else c for c in controls]),
     }
@@ -117,21 +117,21 @@ def gates(job: Job, training: TrainingResult) -> Arrays:
         "name": np.array([gate.name for gate in found]),
         "site": np.array([gate.site for gate in found]),
         "kind": np.array([gate.kind for gate in found]),
-        "finding": np.array([gate.status for gate in found]),
-        "useless": np.array([gate.is_redundant for gate in found]),
+        "status": np.array([gate.status for gate in found]),
+        "is_redundant": np.array([gate.is_redundant for gate in found]),
         "mean": np.array([gate.mean for gate in found]),
-        "deviation": np.array([gate.std for gate in found]),
-        "between_images": np.array([gate.std_between_images for gate in found]),
-        "saturated": np.array([gate.saturated_share for gate in found]),
-        "moved": np.array([gate.distance_from_start for gate in found]),
-        "share": np.array([gate.mixing_weight for gate in found]),
+        "std": np.array([gate.std for gate in found]),
+        "std_between_images": np.array([gate.std_between_images for gate in found]),
+        "saturated_share": np.array([gate.saturated_share for gate in found]),
+        "distance_from_start": np.array([gate.distance_from_start for gate in found]),
+        "mixing_weight": np.array([gate.mixing_weight for gate in found]),
     }
     for k, one in enumerate(maps):
         if one.kind != "channel":
-            left[f"spatial_{k}"] = one.spatial_map.numpy().astype(np.float16)
+            left[f"spatial_map_{k}"] = one.spatial_map.numpy().astype(np.float16)
         if one.kind != "spatial":
-            left[f"channels_{k}"] = one.channel_weights.numpy().astype(np.float16)
-    return {**left, "images": np.array(found[0].image_count), "pictured": rows}
+            left[f"channel_weights_{k}"] = one.channel_weights.numpy().astype(np.float16)
+    return {**left, "image_count": np.array(found[0].image_count), "shown_image_indices": rows}
 
 
 def robust(job: Job, training: TrainingResult) -> Arrays:
@@ -152,8 +152,14 @@ def robust(job: Job, training: TrainingResult) -> Arrays:
             fill=torch.tensor(data.mean).view(-1, 1, 1),
             batch_size=EVALUATION_BATCH_SIZE,
         )
-    names = ("images", "clean", "condition", "severity", "amount", "accuracy")
-    return {name: np.asarray(getattr(found, name)) for name in names}
+    return {
+        "image_count": np.array(found.images),
+        "clean_accuracy": np.array(found.clean),
+        "condition": np.asarray(found.condition),
+        "severity": np.asarray(found.severity),
+        "amount": np.asarray(found.amount),
+        "accuracy": np.asarray(found.accuracy),
+    }
 
 
 def covariates(job: Job, training: TrainingResult) -> Arrays:
@@ -172,7 +178,7 @@ def covariates(job: Job, training: TrainingResult) -> Arrays:
         rows = np.arange(extended(job.data))
         extent, source = extents(looked_at(job, training.model, rows)), "occlusion"
     return {
-        "images": rows,
+        "image_indices": rows,
         "extent": np.asarray(extent, dtype=np.float32),
         "colorfulness": colorfulness(np.asarray(test.images[rows])),
         "extent_source": np.array(source),

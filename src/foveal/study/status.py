@@ -11,7 +11,6 @@ from typing import Literal
 
 from foveal.records import get_partial_path, is_complete, read_design, read_progress
 from foveal.records.run import read_results
-from foveal.records.schema import RESULTS
 from foveal.study.config import RunConfig
 from foveal.study.design import list_runs
 
@@ -43,7 +42,7 @@ def read_run_state(config: RunConfig, folder: Path) -> RunState:
     """Return the state of one run."""
     if is_complete(folder):
         try:
-            seconds = float(read_results(folder / RESULTS)["seconds"])
+            seconds = float(read_results(folder)["seconds"])
         except (OSError, ValueError):  # damaged: the next `ablate` sets it aside
             return RunState(config, folder, "missing")
         return RunState(config, folder, "complete", 1.0, seconds, 0.0)

@@ -10,22 +10,19 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from foveal.analysis.caveats import find_caveats
 from foveal.errors import CorruptRecordError, FovealError
 from foveal.records import (
     Design,
     StudyRecord,
     is_complete,
+    list_run_folders,
     quarantine_folder,
     read_design,
     read_study,
-    schema,
     verify_manifest,
     write_design,
-    write_notes,
     write_results_table,
 )
-from foveal.records.quarantine import is_aside
 from foveal.study import extras
 from foveal.study.config import RunConfig, StudyConfig
 from foveal.study.design import list_runs, select_shard
@@ -84,8 +81,8 @@ class Study:
         with study_lock(self.folder):
             return [
                 f"{error} It was set aside as {quarantine_folder(folder).name}."
-                for folder in sorted((self.folder / schema.RUNS).glob("*"))
-                if not is_aside(folder) and (error := damage(folder)) is not None
+                for folder in list_run_folders(self.folder)
+                if (error := damage(folder)) is not None
             ]
 
     def missing(self, shard: str | None = None) -> list[Run]:
@@ -133,14 +130,12 @@ class Study:
             extras.leave_with_study(self.folder, read_design(self.folder))
 
     def record(self) -> StudyRecord:
-        """Read what there is, and leave the table and the notes of it."""
+        """Read what there is, and write its table."""
         with study_lock(self.folder):
             record = read_study(self.folder)
-            notes = find_caveats(record)
-            write_notes(self.folder, notes)
             if record.runs:
                 write_results_table(record)
-        return replace(record, notes=tuple(notes))
+        return record
 
 
 @contextmanager

@@ -15,7 +15,7 @@ def choose_worker_count(config: StudyConfig, stored: Design | None) -> int:
     The probe is of runs with a thread each against one on all threads; where the threads of a run are
     given, or settled in the design that is `stored`, as many runs go on as there are cores for them.
     """
-    known = {} if stored is None else stored.setting
+    known = {} if stored is None else stored.shared_options
     device = known.get("device", config.device)
     device = find_fastest_device() if device == AUTO else device
     if device != "cpu":

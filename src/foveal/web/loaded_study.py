@@ -24,9 +24,9 @@ from foveal.explanation import (
     occlusion_sensitivity,
     to_model,
 )
+from foveal.inspection.trained_runs import TrainedRun, find_trained_runs, load_shared_images
 from foveal.records.run import read_arrays
 from foveal.records.schema import PREDICTIONS
-from foveal.study.trained_runs import TrainedRun, find_trained_runs, load_shared_images
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -1,5 +1,6 @@
-"""Old observations of where attention helps, held against the records of a study; no torch."""
+"""Hypotheses on where attention helps, tested on the records of a study. No torch."""
 
-from foveal.analysis.hypotheses.findings import HypothesisResult, check_hypotheses
+from foveal.analysis.hypotheses.effects import Effect
+from foveal.analysis.hypotheses.results import HypothesisResult, check_hypotheses
 
-__all__ = ["HypothesisResult", "check_hypotheses"]
+__all__ = ["Effect", "HypothesisResult", "check_hypotheses"]

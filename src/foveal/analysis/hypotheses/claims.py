@@ -1,17 +1,17 @@
-"""The two hypotheses: old observations of where attention helps, each with the sign that it predicts."""
+"""Two hypotheses on where attention helps, each with the sign that it predicts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """That `variant` gains more where a property is larger, `sign` 1, or where it is smaller, -1.
+    """Claim that `variant` gains more where a property is larger (`sign` 1) or smaller (`sign` -1).
 
-    `option` is the property as an option of `scenes`, and `covariate` its name among what each run of
-    `none` leaves of its test images.
+    `option` is the property as an option of `scenes`, `covariate` its name in the extra `covariates` of a
+    baseline run, and `sweep_values` are two values of the option for a sweep.
     """
 
     claim: str
@@ -19,24 +19,23 @@ class Hypothesis:
     option: str
     covariate: str
     sign: Literal[-1, 1]
-    ends: tuple[str, str]
-    """Two values of the option for a sweep."""
+    sweep_values: tuple[str, str]
 
 
-SMALL_OBJECTS = Hypothesis(
+SMALL_OBJECTS: Final = Hypothesis(
     claim="spatial attention helps most where the object is small",
     variant="spatial",
     option="object_size",
     covariate="extent",
     sign=-1,
-    ends=("0.25", "0.55"),
+    sweep_values=("0.25", "0.55"),
 )
-VARYING_COLORS = Hypothesis(
+VARYING_COLORS: Final = Hypothesis(
     claim="channel attention helps most where colors vary",
     variant="channel",
     option="color_variation",
     covariate="colorfulness",
     sign=1,
-    ends=("0", "1"),
+    sweep_values=("0", "1"),
 )
-HYPOTHESES = SMALL_OBJECTS, VARYING_COLORS
+HYPOTHESES: Final = (SMALL_OBJECTS, VARYING_COLORS)

@@ -1,32 +1,32 @@
-"""How the gain of a variant changes with a property of the images, and what its interval answers."""
+"""Effect of an image property on the gain of a variant, and the answer that its interval gives."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
 from foveal.analysis.hypotheses.claims import HYPOTHESES
-from foveal.analysis.hypotheses.evidence import Evidence, FloatArray, Place
+from foveal.analysis.hypotheses.evidence import CellImages, Evidence, FloatArray
 from foveal.records import StudyRecord
 from foveal.stats import MIN_SEEDS, fit_two_way_slope
 from foveal.variant_names import BASELINE
 
 Answer = Literal["supported", "contradicted", "undecided"]
 
-ALPHA = 0.05
-LEVEL = 1 - ALPHA / len(HYPOTHESES)
+ALPHA: Final = 0.05
+LEVEL: Final = 1 - ALPHA / len(HYPOTHESES)
 
 
 @dataclass(frozen=True)
 class Effect:
-    """How the gain of a variant changes from the lower to the upper end of the property.
+    """Change of the gain of a variant from the lower to the upper end of a property.
 
-    Fractions of 1, not points; the interval is NaN below three seeds. `seeds` and `images` count what the
-    variant shares with `none`.
+    Fractions of 1, not points. The interval is NaN below three seeds. `seeds` and `images` are the numbers
+    that the variant shares with the baseline.
     """
 
     variant: str
@@ -36,16 +36,16 @@ class Effect:
     images: int
 
 
-def effect_of(evidence: Evidence, variant: str) -> Effect | None:
-    """Return how the gain of a variant changes; None as long as no seed is finished everywhere."""
-    places = evidence.places
-    finished = [seeds_of(place.part, v) for place in places for v in (BASELINE, variant)]
+def compute_effect(evidence: Evidence, variant: str) -> Effect | None:
+    """Return the effect on the gain of a variant, or None if no seed is finished in every cell."""
+    cells = evidence.cells
+    finished = [list_seeds(cell.study, name) for cell in cells for name in (BASELINE, variant)]
     seeds = sorted(set.intersection(*finished))
     if not seeds:
         return None
-    gains = np.concatenate([gains_of(place, variant, seeds) for place in places], axis=1)
-    images = np.concatenate([place.rows for place in places])
-    slope = fit_two_way_slope(gains, within_groups(places), images=images)
+    gains = np.concatenate([compute_gains(cell, variant, seeds) for cell in cells], axis=1)
+    indices = np.concatenate([cell.indices for cell in cells])
+    slope = fit_two_way_slope(gains, center_within_groups(cells), images=indices)
     span = evidence.high - evidence.low
     ends = slope.compute_interval(LEVEL) if len(seeds) >= MIN_SEEDS else (math.nan, math.nan)
     return Effect(
@@ -53,32 +53,36 @@ def effect_of(evidence: Evidence, variant: str) -> Effect | None:
     )
 
 
-def seeds_of(part: StudyRecord, variant: str) -> set[int]:
-    """Return the seeds of a variant that are finished in a cell."""
-    return {run.results["seed"] for run in part.runs_of(variant)}
+def list_seeds(study: StudyRecord, variant: str) -> set[int]:
+    """Return the finished seeds of a variant in a cell."""
+    return {run.results["seed"] for run in study.get_runs(variant)}
 
 
-def gains_of(place: Place, variant: str, seeds: Sequence[int]) -> FloatArray:
-    """Return the gain of each image by seed, (S, M): 1, 0 or -1."""
-    arms = []
+def compute_gains(cell: CellImages, variant: str, seeds: Sequence[int]) -> FloatArray:
+    """Return the gain over the baseline of each image and seed, (S, M): 1, 0 or -1."""
+    correct = []
     for name in (variant, BASELINE):
-        runs = {run.results["seed"]: run for run in place.part.runs_of(name)}
-        arms.append(np.stack([runs[seed].predictions["correct"][place.rows] for seed in seeds]))
-    right, baseline_right = np.asarray(arms, dtype=np.float64)
-    return np.asarray(right - baseline_right)
+        runs = {run.results["seed"]: run for run in cell.study.get_runs(name)}
+        correct.append(
+            np.stack([runs[seed].predictions["correct"][cell.indices] for seed in seeds])
+        )
+    variant_correct, baseline_correct = np.asarray(correct, dtype=np.float64)
+    return np.asarray(variant_correct - baseline_correct)
 
 
-def within_groups(places: Sequence[Place]) -> FloatArray:
-    """Return the property of all images less the mean of their group: what groups differ in drops out."""
-    groups = {place.group: [p.values for p in places if p.group == place.group] for place in places}
+def center_within_groups(cells: Sequence[CellImages]) -> FloatArray:
+    """Return the property of all images minus the mean of their group, so that groups may differ."""
+    groups: dict[object, list[FloatArray]] = {}
+    for cell in cells:
+        groups.setdefault(cell.group, []).append(cell.values)
     means = {group: np.concatenate(values).mean() for group, values in groups.items()}
-    return np.concatenate([place.values - means[place.group] for place in places])
+    return np.concatenate([cell.values - means[cell.group] for cell in cells])
 
 
-def answer_of(effect: Effect, sign: int) -> Answer | None:
-    """Return what the interval says of a change with that sign; None below three seeds.
+def answer_from_interval(effect: Effect, sign: int) -> Answer | None:
+    """Return the answer to a hypothesis that predicts this sign, or None below three seeds.
 
-    >>> answer_of(Effect("spatial", -0.02, (-0.03, -0.01), 5, 1000), -1)
+    >>> answer_from_interval(Effect("spatial", -0.02, (-0.03, -0.01), 5, 1000), -1)
     'supported'
     """
     low, high = effect.interval

@@ -1,7 +1,7 @@
-"""The images of a study that a hypothesis is tested on, and the property that each of them has.
+"""Evidence for a hypothesis: the test images of a study, and the property of each image.
 
-Where cells of a study are `scenes` that differ in that property alone, it is theirs; else it is that of the
-images as they are, which the runs of `none` have left.
+If cells of a study are `scenes` that differ in the property alone, its value is the option of the cell (a
+sweep). Otherwise it is the value stored for each test image by the baseline runs.
 """
 
 from __future__ import annotations
@@ -9,129 +9,135 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from foveal.analysis.hypotheses.claims import Hypothesis
-from foveal.records import Cell, StudyRecord
-from foveal.records.run import Arrays
-from foveal.variant_names import BASELINE
+from foveal.records import Arrays, Cell, StudyRecord
+from foveal.variant_names import BASELINE, split_variant
 
 Source = Literal["sweep", "mask", "occlusion", "pixels"]
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-SPAN = 0.1, 0.9  # quantiles of the images between which a change is told
-# What `scenes` are where an option is left out; told again here, since the data's own room needs torch.
-SCENES = {"size": 32, "object_size": 0.4, "color_variation": 0.5, "clutter": 0.5, "seed": 0}
+QUANTILES: Final = (0.1, 0.9)
+"""Ends of the property between which a change is reported, as quantiles over images."""
+SCENES_DEFAULTS: Final = {
+    "size": 32, "object_size": 0.4, "color_variation": 0.5, "clutter": 0.5, "seed": 0,
+}  # fmt: skip
+"""Default options of `scenes`, duplicated from `foveal.data` to avoid torch; a test keeps them equal."""
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
-    """Images of one cell: `rows` (M,) of its test set, and their property, `values` (M,).
+class CellImages:
+    """Images of one cell: `indices` (M,) in its test set, and the property of each, `values` (M,).
 
-    Slopes are taken within a `group` of places, which differ in nothing but the property.
+    Slopes are taken within a `group`: its cells differ in nothing but the property.
     """
 
-    part: StudyRecord
+    study: StudyRecord
     group: Hashable
-    rows: IntArray
+    indices: IntArray
     values: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """The images that a hypothesis is tested on, and the ends between which a change is told."""
+    """Images on which a hypothesis is tested, and the ends of the property that a change refers to."""
 
     source: Source
-    places: tuple[Place, ...]
+    cells: tuple[CellImages, ...]
     low: float
     high: float
 
 
-def evidence_for(record: StudyRecord, hypothesis: Hypothesis) -> Evidence | None:
-    """Return the cells of a sweep, else the images as they are; None where neither has the property."""
-    return swept(record, hypothesis) or observed(record, hypothesis)
+def find_evidence(study: StudyRecord, hypothesis: Hypothesis) -> Evidence | None:
+    """Return the evidence of a sweep, otherwise that of stored properties, or None without either."""
+    return find_sweep(study, hypothesis) or find_measured_images(study, hypothesis)
 
 
-def swept(record: StudyRecord, hypothesis: Hypothesis) -> Evidence | None:
-    """Return the cells that differ in the option of the hypothesis, by groups that share all else."""
+def find_sweep(study: StudyRecord, hypothesis: Hypothesis) -> Evidence | None:
+    """Return the cells that differ in the option of the hypothesis, grouped by all other options."""
     groups: dict[str, dict[float, StudyRecord]] = {}
-    for part in record.parts():
-        config = {**record.design.setting, **(part.cell or Cell()).decisive}
-        data = (part.cell or Cell()).values.get("data", record.design.setting.get("data", ""))
-        options = scene_options(str(data))
+    shared_options = study.design.shared_options
+    for cell_study in study.split_by_cell():
+        cell = cell_study.cell or Cell()
+        config = {**shared_options, **cell.identity}
+        options = parse_scene_options(str(cell.options.get("data", shared_options.get("data", ""))))
         if options is not None:
             value = float(options.pop(hypothesis.option))
             config.pop("data_checksum", None)
-            rest = repr(sorted([*config.items(), *options.items()]))
-            groups.setdefault(rest, {})[value] = part
-    groups = {group: parts for group, parts in groups.items() if len(parts) > 1}
+            group = repr(sorted([*config.items(), *options.items()]))
+            groups.setdefault(group, {})[value] = cell_study
+    groups = {group: cells for group, cells in groups.items() if len(cells) > 1}
     if not groups:
         return None
-    places = [
-        Place(part, group, rows := np.arange(images_tested(part)), np.full(len(rows), value))
-        for group, parts in groups.items()
-        for value, part in parts.items()
-    ]
-    values = [value for parts in groups.values() for value in parts]
-    return Evidence("sweep", tuple(places), min(values), max(values))
+    cells = []
+    for group, studies in groups.items():
+        for value, cell_study in studies.items():
+            count = count_test_images(cell_study)
+            images = CellImages(cell_study, group, np.arange(count), np.full(count, value))
+            cells.append(images)
+    values = [value for studies in groups.values() for value in studies]
+    return Evidence("sweep", tuple(cells), min(values), max(values))
 
 
-def scene_options(data: str) -> dict[str, float] | None:
-    """Return the options of the source `scenes`, those left out too; None for another source.
+def parse_scene_options(data: str) -> dict[str, float] | None:
+    """Return all options of the source `scenes`, defaults included, or None for another source.
 
-    >>> scene_options("scenes:object_size=0.25")["object_size"], scene_options("cifar10")
+    >>> parse_scene_options("scenes:object_size=0.25")["object_size"], parse_scene_options("cifar10")
     (0.25, None)
     """
-    name, *parts = data.split(":")
+    name, options = split_variant(data)
     if name != "scenes":
         return None
-    given = (part.partition("=") for part in parts)
-    return SCENES | {option: float(value) for option, _, value in given}
+    return SCENES_DEFAULTS | {option: float(value) for option, value in options.items()}
 
 
-def images_tested(part: StudyRecord) -> int:
-    """Return how many test images the runs of a cell were tested on; 0 before the first is finished."""
-    return len(part.runs[0].predictions["correct"]) if part.runs else 0
+def count_test_images(study: StudyRecord) -> int:
+    """Return the number of test images of a cell, 0 without a finished run."""
+    return len(study.runs[0].predictions["correct"]) if study.runs else 0
 
 
-def observed(record: StudyRecord, hypothesis: Hypothesis) -> Evidence | None:
-    """Return in each cell the images of which the runs of `none` there have left the property.
+def find_measured_images(study: StudyRecord, hypothesis: Hypothesis) -> Evidence | None:
+    """Return the images whose property the baseline runs of their cell have stored.
 
-    What was measured on networks differs from run to run, and is averaged over them.
+    A property measured with networks differs between runs and is averaged over them.
     """
-    places, left = [], []
-    for group, part in enumerate(record.parts()):
-        runs = part.runs_of(BASELINE)
-        mine = [run.extras["covariates"] for run in runs if "covariates" in run.extras]
-        if mine:
-            rows, values = averaged(mine, hypothesis.covariate)
-            known = np.isfinite(values)
-            places.append(Place(part, group, rows[known], values[known]))
-            left += mine
-    values = np.concatenate([np.empty(0), *(place.values for place in places)])
+    cells: list[CellImages] = []
+    extras: list[Arrays] = []
+    for group, cell_study in enumerate(study.split_by_cell()):
+        runs = cell_study.get_runs(BASELINE)
+        cell_extras = [run.extras["covariates"] for run in runs if "covariates" in run.extras]
+        if cell_extras:
+            indices, values = average_property(cell_extras, hypothesis.covariate)
+            is_finite = np.isfinite(values)
+            cells.append(CellImages(cell_study, group, indices[is_finite], values[is_finite]))
+            extras += cell_extras
+    values = np.concatenate([np.empty(0), *(cell.values for cell in cells)])
     if not values.size:
         return None
-    low, high = np.quantile(values, SPAN)
-    return Evidence(source_of(left, hypothesis), tuple(places), float(low), float(high))
+    low, high = np.quantile(values, QUANTILES)
+    return Evidence(get_source(extras, hypothesis), tuple(cells), float(low), float(high))
 
 
-def averaged(left: Sequence[Arrays], covariate: str) -> tuple[IntArray, FloatArray]:
-    """Return the rows of the test set that all runs have measured, and the mean over the runs there."""
-    rows = reduce(np.intersect1d, [one["images"] for one in left])
-    found = []
-    for one in left:
-        order = np.argsort(one["images"])
-        at = order[np.searchsorted(one["images"], rows, sorter=order)]
-        found.append(np.asarray(one[covariate], dtype=np.float64)[at])
-    return rows, np.mean(found, axis=0)
+def average_property(extras: Sequence[Arrays], covariate: str) -> tuple[IntArray, FloatArray]:
+    """Return the indices of the images that all runs have measured, and the mean over the runs."""
+    indices = reduce(np.intersect1d, [arrays["image_indices"] for arrays in extras])
+    measured = []
+    for arrays in extras:
+        order = np.argsort(arrays["image_indices"])
+        positions = order[np.searchsorted(arrays["image_indices"], indices, sorter=order)]
+        measured.append(np.asarray(arrays[covariate], dtype=np.float64)[positions])
+    return indices, np.mean(measured, axis=0)
 
 
-def source_of(left: Sequence[Arrays], hypothesis: Hypothesis) -> Source:
-    """Say where the property comes from: colors from the pixels, an extent from masks or occlusion."""
+def get_source(extras: Sequence[Arrays], hypothesis: Hypothesis) -> Source:
+    """Return the source of a property: pixels for colors, masks or occlusion for an extent."""
     if hypothesis.covariate != "extent":
         return "pixels"
-    return "mask" if all(str(one["extent_source"]) == "mask" for one in left) else "occlusion"
+    return (
+        "mask" if all(str(arrays["extent_source"]) == "mask" for arrays in extras) else "occlusion"
+    )

@@ -1,4 +1,4 @@
-"""What is said of a hypothesis: what was found, what that does not say, and what is missing."""
+"""Sentences about a hypothesis: the effect found, its limits, and what is missing."""
 
 from __future__ import annotations
 
@@ -9,99 +9,103 @@ from foveal.stats import MIN_SEEDS
 from foveal.stats.verdict import format_signed_points
 from foveal.variant_names import BASELINE
 
-GO_ON = "the same `foveal ablate` goes on"
+RESUME = "run the same `foveal ablate` command again to resume"
 
 
-def found_of(hypothesis: Hypothesis, mine: Effect, evidence: Evidence, *, planned: int) -> str:
-    """Say what was found of the variant of a hypothesis, and what it does not say."""
-    gain = f"the gain of {mine.variant} over {BASELINE}"
-    change = f"{between(hypothesis, evidence)} {gain} changes by {format_signed_points(mine.change)} points"
-    if mine.seeds < MIN_SEEDS:
-        few = "one seed claims" if mine.seeds == 1 else "two seeds claim"
+def describe_effect(
+    hypothesis: Hypothesis, effect: Effect, evidence: Evidence, *, planned_seeds: int
+) -> str:
+    """Return the effect of the variant of a hypothesis, and its limits."""
+    gain = f"the gain of {effect.variant} over {BASELINE}"
+    points = format_signed_points(effect.change)
+    change = f"{describe_range(hypothesis, evidence)} {gain} changes by {points} points"
+    if effect.seeds < MIN_SEEDS:
+        few = "one seed claims" if effect.seeds == 1 else "two seeds claim"
         return f"{few} nothing, and an answer needs at least {MIN_SEEDS}; {change}"
-    low, high = map(format_signed_points, mine.interval)
-    groups = len({place.group for place in evidence.places})
+    low, high = map(format_signed_points, effect.interval)
+    groups = len({cell.group for cell in evidence.cells})
     within = f", within {groups} settings" if groups > 1 else ""
-    seen = f"{mine.seeds} seeds, {mine.images} images{within}"
+    sample = f"{effect.seeds} seeds, {effect.images} images{within}"
     clauses = [
-        f"{change} ({100 * LEVEL:g} % interval {low} to {high}; {seen})",
-        *limits(hypothesis, evidence),
+        f"{change} ({100 * LEVEL:g} % interval {low} to {high}; {sample})",
+        *list_limits(hypothesis, evidence),
     ]
-    if mine.seeds > planned:
+    if effect.seeds > planned_seeds:
         clauses.append(
-            f"planned for {planned} seeds and shown at {mine.seeds}: adding seeds until something shows "
-            "raises the rate of false alarms"
+            f"planned for {planned_seeds} seeds and shown at {effect.seeds}: adding seeds until something "
+            "shows raises the rate of false alarms"
         )
     return "; ".join(clauses)
 
 
-def between(hypothesis: Hypothesis, evidence: Evidence) -> str:
-    """Name the ends between which a change is told."""
+def describe_range(hypothesis: Hypothesis, evidence: Evidence) -> str:
+    """Return the ends of the property between which a change is reported."""
     low, high = evidence.low, evidence.high
     if evidence.source == "sweep":
         return f"from {hypothesis.option} {low:g} to {high:g}"
     if hypothesis.covariate == "extent":
-        what, ends = "the object's share of an image", f"{low:.1%} to {high:.1%}"
+        name, ends = "the object's share of an image", f"{low:.1%} to {high:.1%}"
     else:
-        what, ends = hypothesis.covariate, f"{low:.1f} to {high:.1f}"
-    return f"from the 10th to the 90th percentile of {what}, {ends},"
+        name, ends = hypothesis.covariate, f"{low:.1f} to {high:.1f}"
+    return f"from the 10th to the 90th percentile of {name}, {ends},"
 
 
-def limits(hypothesis: Hypothesis, evidence: Evidence) -> list[str]:
-    """Say what a finding does not say."""
+def list_limits(hypothesis: Hypothesis, evidence: Evidence) -> list[str]:
+    """Return the limits of an effect."""
     if evidence.source == "sweep":
         return ["the scenes of these cells differ in nothing else, in training and in test"]
     clauses = [
-        "this is no cause: images that differ in one property differ in others too, and only a sweep "
-        f"controls them ({grid(hypothesis)})"
+        "this does not show a cause: images that differ in one property differ in others too, and only a "
+        f"sweep controls them ({format_sweep_option(hypothesis)})"
     ]
     if evidence.source == "occlusion":
         clauses.append(
-            f"the share was measured by occlusion of the networks of `{BASELINE}`, whose error pulls a slope "
-            "to 0 and may go along with these networks' mistakes, which are in the gain"
+            f"the share was measured by occlusion with the `{BASELINE}` networks, whose error pulls a slope "
+            "to 0 and may be correlated with their mistakes, which are part of the gain"
         )
     return clauses
 
 
-def grid(hypothesis: Hypothesis) -> str:
+def format_sweep_option(hypothesis: Hypothesis) -> str:
     """Return the option of `ablate` that sweeps the property.
 
     >>> from foveal.analysis.hypotheses.claims import VARYING_COLORS
-    >>> grid(VARYING_COLORS)
+    >>> format_sweep_option(VARYING_COLORS)
     '--grid.data scenes:color_variation=0,scenes:color_variation=1'
     """
-    return "--grid.data " + ",".join(f"scenes:{hypothesis.option}={end}" for end in hypothesis.ends)
+    sources = [f"scenes:{hypothesis.option}={value}" for value in hypothesis.sweep_values]
+    return f"--grid.data {','.join(sources)}"
 
 
-def no_baseline() -> str:
-    """Say that there is nothing yet to hold a variant against."""
-    return f"no run of `{BASELINE}` is finished: {GO_ON}"
+def describe_missing_baseline() -> str:
+    """Return the reason for no answer without a finished baseline run."""
+    return f"no run of `{BASELINE}` is finished: {RESUME}"
 
 
-def no_covariates(hypothesis: Hypothesis) -> str:
-    """Say what is missing where no image has the property, and how to get it."""
+def describe_missing_property(hypothesis: Hypothesis) -> str:
+    """Return the reason for no answer if no image has a known property."""
     return (
-        f"no finished run of `{BASELINE}` has left the {hypothesis.covariate} of its test images: extras do, "
-        "of color images, in a study in a new folder without --no-extras; or sweep it, in a new folder "
-        f"too ({grid(hypothesis)})"
+        f"no finished run of `{BASELINE}` has stored the {hypothesis.covariate} of its test images: run a "
+        "study of color images in a new folder without --no-extras, or a sweep in a new folder "
+        f"({format_sweep_option(hypothesis)})"
     )
 
 
-def no_difference(hypothesis: Hypothesis) -> str:
-    """Say that all images are alike in the property, and how to get others."""
+def describe_constant_property(hypothesis: Hypothesis) -> str:
+    """Return the reason for no answer if the property hardly varies over the images."""
     return (
         f"{hypothesis.covariate} hardly differs between these images: sweep it, in a new folder "
-        f"({grid(hypothesis)})"
+        f"({format_sweep_option(hypothesis)})"
     )
 
 
-def no_variant(hypothesis: Hypothesis, variants: tuple[str, ...]) -> str:
-    """Say how to add the variant of the hypothesis to a study of others."""
-    more = ",".join([*variants, hypothesis.variant])
-    return f"the study has no variant `{hypothesis.variant}`: add it with --attention {more}"
+def describe_missing_variant(hypothesis: Hypothesis, variants: tuple[str, ...]) -> str:
+    """Return the reason for no answer in a study without the variant of the hypothesis."""
+    attention = ",".join([*variants, hypothesis.variant])
+    return f"the study has no variant `{hypothesis.variant}`: add it with --attention {attention}"
 
 
-def no_common_seed(variant: str, evidence: Evidence) -> str:
-    """Say that the variant and `none` share no seed yet."""
-    where = " in every cell concerned" if len(evidence.places) > 1 else ""
-    return f"no seed is finished for both `{BASELINE}` and `{variant}`{where}: {GO_ON}"
+def describe_no_common_seed(variant: str, evidence: Evidence) -> str:
+    """Return the reason for no answer if no seed is finished for both variants."""
+    suffix = " in every cell concerned" if len(evidence.cells) > 1 else ""
+    return f"no seed is finished for both `{BASELINE}` and `{variant}`{suffix}: {RESUME}"

@@ -88,7 +88,7 @@ def draw_class_accuracies(groups: Sequence[VariantRuns]) -> Figure:
     figure = new_figure(480, 70 + len(hardest) * (10 + 7 * len(groups)))
     axes = figure.add_subplot()
     for index, group in enumerate(groups):
-        style = variant_style(group.place)
+        style = variant_style(group.style_index)
         rows = np.arange(len(hardest)) + 0.7 * ((index + 0.5) / len(groups) - 0.5)
         values = 100 * group.class_accuracies[:, hardest]
         axes.hlines(

@@ -81,7 +81,7 @@ def build_matrix_figure(
 ) -> FigureBlock:
     """Return the figure block of a matrix; `kind` is a key of `DESCRIPTIONS`."""
     return FigureBlock(
-        name=f"{kind}-{group.place}{cell.suffix}",
+        name=f"{kind}-{group.style_index}{cell.suffix}",
         figure=figure,
         description=DESCRIPTIONS[kind].format(variant=group.variant),
         filters={"variant": group.variant},

@@ -122,7 +122,7 @@ def draw_gain_over_cost(
             1, 0, marker="o", color=TEXT_COLOR, markersize=6, linestyle="none", label=BASELINE
         )
         for group, comparison in zip(groups, comparisons, strict=True):
-            style = variant_style(group.place)
+            style = variant_style(group.style_index)
             ratio = costs[group.variant][key] / costs[BASELINE][key]
             low, high = (100 * bound for bound in comparison.interval)
             if not math.isnan(low):

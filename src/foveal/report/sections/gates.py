@@ -41,7 +41,7 @@ def build_gates_section(cell: CellView) -> Section:
     name, title = f"gates{cell.suffix}", cell.add_label("Gates")
     figures: list[Block] = [
         FigureBlock(
-            name=f"gates-{group.place}{cell.suffix}",
+            name=f"gates-{group.style_index}{cell.suffix}",
             figure=figure,
             description=f"Maps of the gates of {group.variant}.",
             caption=f"{group.variant}, seed {find_shown_seed(group)}.",
@@ -82,7 +82,7 @@ def draw_variant_gates(cell: CellView, group: VariantRuns) -> Figure | None:
         return None
     gates, occlusion = stored[0]["gates"], stored[0]["occlusion"]
     pictures = np.stack(
-        [shrink_for_page(picture / 255) for picture in occlusion["pictures"][:MAX_IMAGES]]
+        [shrink_for_page(picture / 255) for picture in occlusion["shown_images"][:MAX_IMAGES]]
     )
     labels = occlusion["labels"][: len(pictures)]
     names = [shorten_name(cell.classes[label], 14) for label in labels]
@@ -101,7 +101,7 @@ def read_site_maps(gates: Arrays) -> list[SiteMaps]:
     """Return the maps over positions and over channels of each site, for the first images."""
     by_site: dict[str, dict[str, int]] = {}
     for index, site in enumerate(gates["site"].tolist()):
-        for axis in ("spatial", "channels"):
+        for axis in ("spatial_map", "channel_weights"):
             if f"{axis}_{index}" in gates:
                 by_site.setdefault(site, {}).setdefault(axis, index)
     sites = []
@@ -110,12 +110,12 @@ def read_site_maps(gates: Arrays) -> list[SiteMaps]:
             axis: np.asarray(gates[f"{axis}_{index}"][:MAX_IMAGES], dtype=np.float64)
             for axis, index in by_site[name].items()
         }
-        spatial = maps.get("spatial")
+        spatial = maps.get("spatial_map")
         sites.append(
             SiteMaps(
                 shorten_name(name, 18),
                 None if spatial is None else np.stack([shrink_for_page(each) for each in spatial]),
-                maps.get("channels"),
+                maps.get("channel_weights"),
             )
         )
     return sites
@@ -128,10 +128,10 @@ def build_gate_table(cell: CellView) -> Block:
             gate.variant,
             gate.gate.partition(f".{GATE_CHILD}")[0],
             GATE_AXES.get(gate.kind, gate.kind),
-            ", ".join(f"{status} {seeds}" for status, seeds in gate.findings.items()),
+            ", ".join(f"{status} {seeds}" for status, seeds in gate.status_counts.items()),
             f"{gate.mean:.3f}",
-            f"{gate.between_images:.3f}",
-            f"{gate.moved:.3f}",
+            f"{gate.std_between_images:.3f}",
+            f"{gate.distance_from_start:.3f}",
         )
         for gate in summarize_gates(cell.list_extras("gates"))
     ]

@@ -53,14 +53,14 @@ def build_occlusion_section(cell: CellView) -> Section:
     records = collect_occlusion_records(cell.list_extras("occlusion"))
     if records is None:
         return Section(name, title, (Callout(missing_extra_message(cell, "occlusion maps")),))
-    image_count = len(records.pictures)
-    maps = {variant: records.maps(variant, image_count) for variant in records.runs}
+    image_count = len(records.shown_images)
+    maps = {variant: records.average_maps(variant, image_count) for variant in records.runs}
     limit = shared_color_limit(maps.values())
     difference = choose_difference(list(maps))
     titles = {variant: format_map_titles(cell, records, variant) for variant in maps}
     figures = tuple(
         FigureBlock(
-            name=f"occlusion-{records.rows[index]}{cell.suffix}",
+            name=f"occlusion-{records.image_indices[index]}{cell.suffix}",
             figure=draw_image_maps(
                 cell, records, maps, titles, index, limit=limit, difference=difference
             ),
@@ -80,7 +80,7 @@ def build_occlusion_section(cell: CellView) -> Section:
 
 def explain_maps(cell: CellView, records: OcclusionRecords, limit: float) -> str:
     """Return the explanation of the sweep and of the colors."""
-    window, stride = records.size("window"), records.size("stride")
+    window, stride = records.get_size("window"), records.get_size("stride")
     seeds = (
         " A map is the mean over the seeds of its variant, and its title has the prediction of most seeds."
         if cell.has_several_seeds
@@ -119,8 +119,8 @@ def draw_image_maps(
     difference: tuple[str, str] | None,
 ) -> Figure:
     """Draw one image and its maps by all variants."""
-    picture = records.pictures[index] / 255
-    block, window = page_block_size(picture), records.size("window")
+    picture = records.shown_images[index] / 255
+    block, window = page_block_size(picture), records.get_size("window")
     return draw_maps(
         records,
         picture,
@@ -163,8 +163,11 @@ def draw_maps(
 
 def format_map_titles(cell: CellView, records: OcclusionRecords, variant: str) -> list[str]:
     """Return the title of each map: the prediction of most seeds, the confidence and the largest drop."""
-    seeds, predictions = len(records.runs[variant]), records.guesses(variant)
-    confidences, max_drops = records.sureness(variant), records.falls(variant)
+    seeds, predictions = len(records.runs[variant]), records.find_majority_predictions(variant)
+    confidences, max_drops = (
+        records.average_confidences(variant),
+        records.compute_max_drops(variant),
+    )
     return [
         panel_title(
             prediction,
@@ -175,17 +178,18 @@ def format_map_titles(cell: CellView, records: OcclusionRecords, variant: str) -
             votes=votes,
             seeds=seeds,
         )
-        for index, (prediction, votes) in enumerate(predictions[: len(records.pictures)])
+        for index, (prediction, votes) in enumerate(predictions[: len(records.shown_images)])
     ]
 
 
 def describe_image_maps(cell: CellView, records: OcclusionRecords, index: int) -> str:
     """Return the description of a figure for screen readers."""
     max_drops = ", ".join(
-        f"{variant} {float(records.falls(variant)[index]):.2f}" for variant in records.runs
+        f"{variant} {float(records.compute_max_drops(variant)[index]):.2f}"
+        for variant in records.runs
     )
     name = cell.classes[records.labels[index]]
-    return f"Occlusion maps of test image {records.rows[index]}, {name}; largest drop: {max_drops}."
+    return f"Occlusion maps of test image {records.image_indices[index]}, {name}; largest drop: {max_drops}."
 
 
 def build_class_maps(
@@ -237,12 +241,12 @@ def draw_class_maps(
     difference: tuple[str, str] | None,
 ) -> Figure:
     """Draw the mean maps of one class next to the first of its images."""
-    label, count = int(means.labels[index]), int(means.counts[index])
-    with_picture = np.flatnonzero(records.labels[: len(records.pictures)] == label)
-    blank = np.ones((*records.size("image_size"), 3))
+    label, count = int(means.labels[index]), int(means.image_counts[index])
+    with_picture = np.flatnonzero(records.labels[: len(records.shown_images)] == label)
+    blank = np.ones((*records.get_size("image_size"), 3))
     return draw_maps(
         records,
-        records.pictures[with_picture[0]] / 255 if len(with_picture) else blank,
+        records.shown_images[with_picture[0]] / 255 if len(with_picture) else blank,
         {variant: values[index] for variant, values in means.maps.items()},
         name=f"{shorten_name(cell.classes[label], 14)}\nn = {count}",
         titles={},
@@ -257,7 +261,7 @@ def build_agreement_table(cell: CellView) -> list[Block]:
     for group in cell.groups:
         extras = [run.extras.get("occlusion", {}) for run in group.runs]
         stored = [arrays for arrays in extras if "agreement" in arrays]
-        pairs = stored[0]["agreement_of"].tolist() if stored else []
+        pairs = stored[0]["agreement_pairs"].tolist() if stored else []
         for index, (first, second) in enumerate(pairs):
             values = np.array([arrays["agreement"][index] for arrays in stored])
             controls = np.array([arrays["agreement_control"][index] for arrays in stored])

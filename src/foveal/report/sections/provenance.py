@@ -62,8 +62,8 @@ def build_provenance_section(
 def flatten_config(design: Design) -> dict[str, Any]:
     """Return the configuration of a study as one dictionary, with an entry per cell of a grid."""
     grid = {f"cell {n}": cell.label for n, cell in enumerate(design.cells, 1) if cell.label}
-    in_grid = {name for cell in design.cells for name in cell.values}
-    common = {n: v for n, v in design.setting.items() if n not in in_grid and v != ""}
+    in_grid = {name for cell in design.cells for name in cell.options}
+    common = {n: v for n, v in design.shared_options.items() if n not in in_grid and v != ""}
     return {
         "variants": list(design.variants),
         "planned_seeds": design.planned_seeds,

@@ -85,7 +85,7 @@ def build_results_table(cell: CellView) -> TableBlock:
 
 def build_results_row(cell: CellView, group: VariantRuns, *, with_costs: bool) -> list[str]:
     """Return the row of one variant."""
-    accuracies = group.results("test_accuracy")
+    accuracies = group.get_results("test_accuracy")
     low, high = compute_mean_interval(accuracies)
     accuracy = format_mean_and_sd(accuracies)
     if len(accuracies) > 2:
@@ -236,8 +236,8 @@ def build_error_table(cell: CellView) -> TableBlock:
     with_top5 = cell.shared_results["top5_accuracy"] is not None
     rows = []
     for group in cell.groups:
-        errors = [format_mean_and_sd(1 - group.results("test_accuracy"))]
-        errors += [format_mean_and_sd(1 - group.results("top5_accuracy"))] if with_top5 else []
+        errors = [format_mean_and_sd(1 - group.get_results("test_accuracy"))]
+        errors += [format_mean_and_sd(1 - group.get_results("top5_accuracy"))] if with_top5 else []
         rows.append((group.variant, *errors))
     note = "Test images whose class is not the most likely prediction"
     note += (
@@ -259,7 +259,7 @@ def draw_forest_plot(groups: Sequence[VariantRuns]) -> Figure:
     axes.axvspan(-margin, margin, color=GRID_COLOR, alpha=0.5, linewidth=0)
     axes.axvline(0, color=TEXT_COLOR, linewidth=1)
     for row, (group, comparison) in enumerate(compared):
-        style = variant_style(group.place)
+        style = variant_style(group.style_index)
         low, high = comparison.interval
         if not math.isnan(low):
             axes.plot([100 * low, 100 * high], [row, row], color=style["color"], linewidth=2)

@@ -19,7 +19,7 @@ def build_robustness_section(cell: CellView) -> Section:
     robustness = collect_robustness_curves(cell.list_extras("robustness"))
     if robustness is None:
         return Section(name, title, (Callout(missing_extra_message(cell, "robustness curves")),))
-    shares = ", ".join(f"{100 * share:g} %" for share in robustness.shares)
+    shares = ", ".join(f"{100 * share:g} %" for share in robustness.occluded_shares)
     lines = (
         " Lines are means over the seeds, and bands show their range."
         if cell.has_several_seeds
@@ -29,9 +29,9 @@ def build_robustness_section(cell: CellView) -> Section:
         name=name,
         figure=draw_curves(cell, robustness),
         description="Test accuracy by severity, with one panel per condition and one line per variant.",
-        caption=f"Accuracy on the first {robustness.images} test images, the same for all variants. Severity 0 "
-        f"are the original images. Occlusion hides a window of {shares} of the image. The corruptions are "
-        f"those of CIFAR-10-C or, above 64 px, of ImageNet-C.{lines}",
+        caption=f"Accuracy on the first {robustness.image_count} test images, the same for all variants. "
+        f"Severity 0 are the original images. Occlusion hides a window of {shares} of the image. "
+        f"The corruptions are those of CIFAR-10-C or, above 64 px, of ImageNet-C.{lines}",
     )
     table = build_worst_severity_table(cell, robustness)
     return Section(name, title, (figure, Collapsible(table.table.title, (table,))))
@@ -54,7 +54,7 @@ def build_worst_severity_table(cell: CellView, robustness: RobustnessCurves) -> 
 @report_style()
 def draw_curves(cell: CellView, robustness: RobustnessCurves) -> Figure:
     """Draw one panel per condition and one line per variant, in the style of the other figures."""
-    styles = {group.variant: variant_style(group.place) for group in cell.groups}
+    styles = {group.variant: variant_style(group.style_index) for group in cell.groups}
     names = shorten_names(styles, 24)
     return draw_robustness_curves(
         {

@@ -38,7 +38,7 @@ def build_training_curves_section(cell: CellView) -> Section:
     if len(cell.groups) > 1:
         by_variant = tuple(
             FigureBlock(
-                name=f"train-and-test-{group.place}{cell.suffix}",
+                name=f"train-and-test-{group.style_index}{cell.suffix}",
                 figure=draw_train_and_test(group, cell.groups),
                 description=f"Train and test accuracy and loss by epoch of {group.variant}.",
                 filters={"variant": group.variant},
@@ -97,7 +97,7 @@ def draw_seed(groups: Sequence[VariantRuns], seed: int) -> Figure:
     axes = figure.add_subplot()
     for group in groups:
         for run in (run for run in group.runs if run.results["seed"] == seed):
-            line = variant_style(group.place) | {
+            line = variant_style(group.style_index) | {
                 "linewidth": 1.6,
                 "label": shorten_name(group.variant, 24),
             }
@@ -120,7 +120,7 @@ def draw_overview(groups: Sequence[VariantRuns], quantity: str) -> Figure:
             f"test_{quantity}",
             linewidth=1.8,
             label=shorten_name(group.variant, 24),
-            **variant_style(group.place),
+            **variant_style(group.style_index),
         )
         if len(groups) == 1:
             draw_curve(
@@ -145,9 +145,11 @@ def draw_train_and_test(group: VariantRuns, groups: Sequence[VariantRuns]) -> Fi
     `groups` contains all variants, so that every plot has the same scale.
     """
     figure = new_figure(230, 360)
-    color = variant_style(group.place)["color"]
+    color = variant_style(group.style_index)["color"]
     for axes, quantity in zip(figure.subplots(2, sharex=True), AXIS_TITLES, strict=True):
-        for baseline in (other for other in groups if other.place == 0 and other is not group):
+        for baseline in (
+            other for other in groups if other.style_index == 0 and other is not group
+        ):
             draw_curve(
                 axes, baseline, f"test_{quantity}", linewidth=1.2, color=MUTED_COLOR, alpha=0.7
             )
@@ -171,7 +173,7 @@ def draw_curve(
     axes: Axes, group: VariantRuns, column: str, *, marker: str = "", **line: Any
 ) -> None:
     """Draw the mean of one metrics column over the runs of a variant, and their range."""
-    values = DISPLAY_FACTORS[column.partition("_")[2]] * group.curves(column)
+    values = DISPLAY_FACTORS[column.partition("_")[2]] * group.get_metrics(column)
     lines = draw_mean_and_range(axes, group.runs[0].metrics["epoch"], values, marker=marker, **line)
     name = column.replace("_", " ")
     add_tooltip(lines, f"{group.variant}, final {name} {values[:, -1].mean():.4g}")
@@ -207,7 +209,7 @@ def style_axes(axes: Axes, *, title: str) -> None:
 def compute_limits(groups: Sequence[VariantRuns], quantity: str) -> tuple[float, float]:
     """Return the limits of a y axis that fits the curves of all variants."""
     columns = [
-        group.curves(f"{split}_{quantity}") for group in groups for split in ("train", "test")
+        group.get_metrics(f"{split}_{quantity}") for group in groups for split in ("train", "test")
     ]
     values = DISPLAY_FACTORS[quantity] * np.concatenate([column.ravel() for column in columns])
     finite = values[np.isfinite(values)]

@@ -13,11 +13,11 @@ import torch
 from foveal.data import ImageData
 from foveal.errors import UsageError, bad_parameter
 from foveal.explanation import GateMap, OcclusionResult, gate_maps, has_gates, occlusion_sensitivity
+from foveal.inspection.trained_runs import TrainedRun
 from foveal.records.run import read_arrays
 from foveal.records.schema import PREDICTIONS
 from foveal.study.probe_images import first_of_each_class
 from foveal.study.run_extras import images_at
-from foveal.study.trained_runs import TrainedRun
 from foveal.training.numerics import find_fastest_device
 
 Floats = npt.NDArray[np.floating[Any]]

@@ -10,20 +10,24 @@ from typing import Any
 
 import numpy as np
 
-from foveal.plotting import save_figure
-from foveal.records.run import write_json
-from foveal.study.class_sheets import class_sheets
-from foveal.study.explanation_figures import (
-    draw_class_sheets,
+from foveal.analysis import (
+    average_maps_by_class,
+    collect_occlusion_records,
+    collect_robustness_curves,
+    read_stored_extras,
+    summarize_gates,
+)
+from foveal.inspection.explanation_figures import (
+    draw_class_maps,
     draw_explanation,
     draw_network_gates,
     draw_robustness_figure,
 )
-from foveal.study.explanations import Explanation, compute_gate_maps
-from foveal.study.gate_findings import gate_findings
-from foveal.study.map_metrics import MapMetric
-from foveal.study.robustness_curves import robustness_curves
-from foveal.study.trained_runs import TrainedRun
+from foveal.inspection.explanations import Explanation, compute_gate_maps
+from foveal.inspection.map_metrics import MapMetric
+from foveal.inspection.trained_runs import TrainedRun
+from foveal.plotting import save_figure
+from foveal.records.run import write_json
 
 SCHEMA_VERSION = 2
 NUMBERS_FILE = "explain.json"
@@ -40,11 +44,13 @@ def write_explanation(
     folder.mkdir(parents=True, exist_ok=True)
     previous = previous_files(folder)
     written = save_figure(draw_explanation(explanation), folder / "comparison")
-    sheets = class_sheets(networks)
-    if sheets is not None and len(sheets.labels):
-        figure = draw_class_sheets(sheets, explanation, networks)
+    runs = [(network.name, network.folder) for network in networks]
+    records = collect_occlusion_records(read_stored_extras(runs, "occlusion"))
+    class_maps = None if records is None else average_maps_by_class(records)
+    if class_maps is not None and len(class_maps.labels):
+        figure = draw_class_maps(class_maps, explanation, networks)
         written += save_figure(figure, folder / "classes")
-    curves = robustness_curves(networks)
+    curves = collect_robustness_curves(read_stored_extras(runs, "robustness"))
     if curves is not None:
         figure = draw_robustness_figure(curves, explanation)
         written += save_figure(figure, folder / "robustness")
@@ -81,6 +87,7 @@ def explanation_content(
 ) -> dict[str, Any]:
     """Return the numbers of an explanation as JSON values."""
     result, data = explanation.result, explanation.data
+    gate_extras = read_stored_extras([(run.name, run.folder) for run in networks], "gates")
     return {
         "schema": SCHEMA_VERSION,
         "data": data.name,
@@ -98,7 +105,7 @@ def explanation_content(
             for index, label in zip(explanation.rows, explanation.labels, strict=True)
         ],
         "variants": {name: variant_content(explanation, name) for name in explanation.networks},
-        "gates": [asdict(finding) for finding in gate_findings(networks)],
+        "gates": [asdict(summary) for summary in summarize_gates(gate_extras)],
         "metrics": {name: [asdict(metric) for metric in each] for name, each in metrics.items()},
     }
 

@@ -22,9 +22,9 @@ from foveal.explanation import (
     occlusion_sensitivity,
     random_maps,
 )
-from foveal.study.explanations import Explanation
+from foveal.inspection.explanations import Explanation
+from foveal.inspection.trained_runs import TrainedRun
 from foveal.study.run_extras import images_at
-from foveal.study.trained_runs import TrainedRun
 
 Floats = npt.NDArray[np.floating[Any]]
 

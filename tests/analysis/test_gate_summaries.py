@@ -6,4 +6,4 @@ from report.fake_records import make_gates
 
 def test_useless_gates_are_counted_over_the_runs() -> None:
     summaries = summarize_gates([("channel", make_gates()), ("none", None)])
-    assert [each.useless for each in summaries] == [0.0, 1.0]
+    assert [each.redundant_share for each in summaries] == [0.0, 1.0]

@@ -88,7 +88,7 @@ def networks_in(folder: Path) -> list[TrainedRun]:
     for config, run in list_runs(design, folder):
         if is_complete(run):
             stored = read_config(run)
-            cell = design.cell_of(stored)
+            cell = design.find_cell(stored)
             label = cell.label if cell is not None else ""
             name = f"{config.attention} ({label})" if label else config.attention
             found.append(TrainedRun(name, config.seed, RunConfig(**stored), run, folder, label))

@@ -7,19 +7,28 @@ import numpy as np
 import pytest
 import torch
 
+from foveal.analysis import (
+    VariantExtra,
+    average_maps_by_class,
+    collect_occlusion_records,
+    collect_robustness_curves,
+    read_stored_extras,
+    summarize_gates,
+)
 from foveal.data import ImageData
 from foveal.errors import UsageError
 from foveal.explanation import occlusion_sensitivity
+from foveal.inspection.explanations import choose_images, explain
+from foveal.inspection.map_metrics import compute_map_metrics
+from foveal.inspection.trained_runs import TrainedRun, find_trained_runs, load_shared_images
 from foveal.records import read_run
 from foveal.study import Study
-from foveal.study.class_sheets import class_sheets
-from foveal.study.explanations import choose_images, explain
-from foveal.study.gate_findings import gate_findings
-from foveal.study.map_metrics import compute_map_metrics
-from foveal.study.robustness_curves import robustness_curves
 from foveal.study.run_extras import images_at
-from foveal.study.trained_runs import TrainedRun, find_trained_runs, load_shared_images
 from study.small_study import changed
+
+
+def stored(networks: list[TrainedRun], extra: str) -> list[VariantExtra]:
+    return read_stored_extras([(run.name, run.folder) for run in networks], extra)
 
 
 @pytest.fixture(scope="module")
@@ -96,15 +105,15 @@ def test_maps_of_predictions_have_no_mean_over_seeds(
 
 
 def test_gates_are_found_to_be_something(networks: list[TrainedRun]) -> None:
-    found = gate_findings(networks)
+    found = summarize_gates(stored(networks, "gates"))
     assert {one.variant for one in found} == {"series"}
     assert len(found) == 6
     for k, one in enumerate(found):
         left = [read_run(n.folder).extras["gates"] for n in networks[2:]]
-        assert sum(one.findings.values()) == 2
+        assert sum(one.status_counts.values()) == 2
         assert one.mean == pytest.approx(np.mean([each["mean"][k] for each in left]))
-        words = [str(each["finding"][k]) for each in left]
-        assert all(one.findings[word] == words.count(word) for word in words)
+        words = [str(each["status"][k]) for each in left]
+        assert all(one.status_counts[word] == words.count(word) for word in words)
 
 
 def test_maps_are_means_over_seeds(networks: list[TrainedRun], data: ImageData) -> None:
@@ -160,14 +169,15 @@ def test_where_variants_differ_is_read_from_the_records(
 def test_class_sheets_are_over_images_that_all_get_right(
     networks: list[TrainedRun], data: ImageData
 ) -> None:
-    sheets = class_sheets(networks)
-    assert sheets is not None
+    records = collect_occlusion_records(stored(networks, "occlusion"))
+    assert records is not None
+    sheets = average_maps_by_class(records)
     right = np.all([read_run(n.folder).predictions["correct"] for n in networks], axis=0)
     for k, label in enumerate(sheets.labels):
-        assert bool(right[sheets.rows[k]].all())
-        assert set(data.test.labels[sheets.rows[k]]) == {label}
-        assert sheets.counts[k] == len(sheets.rows[k]) > 0
-        images = images_at(data, sheets.rows[k])
+        assert bool(right[sheets.image_indices[k]].all())
+        assert set(data.test.labels[sheets.image_indices[k]]) == {label}
+        assert sheets.image_counts[k] == len(sheets.image_indices[k]) > 0
+        images = images_at(data, sheets.image_indices[k])
         maps = [
             occlusion_sensitivity(
                 n.load(), images, [int(label)] * len(images), normalization=(data.mean, data.std)
@@ -181,21 +191,27 @@ def test_class_sheets_are_over_images_that_all_get_right(
 def test_no_sheets_without_maps(folder: Path, networks: list[TrainedRun], tmp_path: Path) -> None:
     bare = tmp_path / "bare"
     Study.open(bare, changed(attention="none", seeds=1, test_size=100)).run(with_extras=False)
-    assert class_sheets(find_trained_runs([bare])) is None
-    assert class_sheets([*networks, *find_trained_runs([bare])]) is None
-    assert robustness_curves([*networks, *find_trained_runs([bare])]) is None
+    assert collect_occlusion_records(stored(find_trained_runs([bare]), "occlusion")) is None
+    assert (
+        collect_occlusion_records(stored([*networks, *find_trained_runs([bare])], "occlusion"))
+        is None
+    )
+    assert (
+        collect_robustness_curves(stored([*networks, *find_trained_runs([bare])], "robustness"))
+        is None
+    )
 
 
 def test_robustness_curves_hold_every_seed(networks: list[TrainedRun]) -> None:
-    found = robustness_curves(networks)
+    found = collect_robustness_curves(stored(networks, "robustness"))
     assert found is not None
     assert list(found.curves) == ["occlusion", "noise", "blur", "contrast", "pixelate", "jpeg"]
-    assert found.shares == (0.1, 0.2, 0.3, 0.4, 0.5)
+    assert found.occluded_shares == (0.1, 0.2, 0.3, 0.4, 0.5)
     for network, (name, row) in zip(
         networks, [("none", 0), ("none", 1), ("series", 0), ("series", 1)], strict=True
     ):
         left = read_run(network.folder).extras["robustness"]
-        expected = [left["clean"], *left["accuracy"][left["condition"] == "blur"]]
+        expected = [left["clean_accuracy"], *left["accuracy"][left["condition"] == "blur"]]
         assert found.curves["blur"][name].accuracy[row].tolist() == expected
 
 

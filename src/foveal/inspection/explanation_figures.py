@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 
 from foveal.analysis import MeanClassMaps, RobustnessCurves
 from foveal.explanation import GateMap
+from foveal.inspection.explanations import Explanation
+from foveal.inspection.trained_runs import TrainedRun
 from foveal.plotting import (
     SCORE_UNITS,
     MapColumn,
@@ -21,8 +23,6 @@ from foveal.plotting import (
     pick_evenly_spaced,
     shared_color_limit,
 )
-from foveal.study.explanations import Explanation
-from foveal.study.trained_runs import TrainedRun
 
 MAX_ROWS, MAX_SITES = 30, 12  # rows and gate sites of one figure
 
@@ -123,24 +123,29 @@ def fill_agreement_sentence(explanation: Explanation) -> str:
     return f" Maps are means over the fills, whose rank correlation is: {values}."
 
 
-def draw_class_sheets(
-    sheets: MeanClassMaps, explanation: Explanation, networks: Sequence[TrainedRun]
+def draw_class_maps(
+    class_maps: MeanClassMaps, explanation: Explanation, networks: Sequence[TrainedRun]
 ) -> Figure:
     """Draw the mean map of each class."""
     images, shown = explanation.data.test.images, slice(MAX_ROWS)
-    pictures = np.stack([np.asarray(images[rows]).mean(0) / 255 for rows in sheets.rows[shown]])
+    pictures = np.stack(
+        [np.asarray(images[rows]).mean(0) / 255 for rows in class_maps.image_indices[shown]]
+    )
     columns = [
-        MapColumn(name, maps[shown], [""] * len(maps[shown])) for name, maps in sheets.maps.items()
+        MapColumn(name, maps[shown], [""] * len(maps[shown]))
+        for name, maps in class_maps.maps.items()
     ]
     names = [
         f"{explanation.data.classes[label]}\nn = {count}"
-        for label, count in zip(sheets.labels[shown], sheets.counts[shown], strict=True)
+        for label, count in zip(
+            class_maps.labels[shown], class_maps.image_counts[shown], strict=True
+        )
     ]
-    (h, w), (sy, sx) = sheets.window, sheets.stride
+    (h, w), (sy, sx) = class_maps.window, class_maps.stride
     caption = (
         "Mean occlusion map of each class over n images and the seeds of each variant. The images are those "
         f"of the fixed probe images that all {len(networks)} networks classify correctly; the left column is "
-        f"their mean. Window {h} x {w} px, stride {sy} x {sx}, fill {sheets.fill}, score prob, target the "
+        f"their mean. Window {h} x {w} px, stride {sy} x {sx}, fill {class_maps.fill}, score prob, target the "
         "true label; all panels share one color scale."
     )
     return draw_map_comparison(
@@ -149,16 +154,16 @@ def draw_class_sheets(
         names=names,
         unit=SCORE_UNITS["prob"],
         caption=caption,
-        window=sheets.window,
+        window=class_maps.window,
         difference=difference_columns(explanation),
     )
 
 
 def draw_robustness_figure(curves: RobustnessCurves, explanation: Explanation) -> Figure:
     """Draw accuracy over the severity of occlusion and corruptions."""
-    shares = ", ".join(f"{share:.0%}" for share in curves.shares)
+    shares = ", ".join(f"{share:.0%}" for share in curves.occluded_shares)
     caption = (
-        f"Accuracy on the first {curves.images} test images of {explanation.data.name}, the same for all "
+        f"Accuracy on the first {curves.image_count} test images of {explanation.data.name}, the same for all "
         f"networks; severity 0 is the original images. Occlusion covers {shares} of the image; the "
         "corruptions are those of CIFAR-10-C or, above 64 px, ImageNet-C. Lines are means over the seeds, "
         f"bands their range. {seeds_sentence(explanation)}"

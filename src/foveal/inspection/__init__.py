@@ -1,0 +1,49 @@
+"""Inspection of finished runs with their weights: evaluation, occlusion maps, map metrics, figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from foveal.lazy import lazy_exports
+from foveal.optional_imports import STUDY
+
+if TYPE_CHECKING:
+    from foveal.inspection.explanation_files import write_explanation as write_explanation
+    from foveal.inspection.explanations import Explanation as Explanation
+    from foveal.inspection.explanations import choose_images as choose_images
+    from foveal.inspection.explanations import explain as explain
+    from foveal.inspection.map_metrics import MapMetric as MapMetric
+    from foveal.inspection.map_metrics import compute_map_metrics as compute_map_metrics
+    from foveal.inspection.run_evaluation import evaluate_run as evaluate_run
+    from foveal.inspection.trained_runs import TrainedRun as TrainedRun
+    from foveal.inspection.trained_runs import find_trained_runs as find_trained_runs
+    from foveal.inspection.trained_runs import load_shared_images as load_shared_images
+
+__all__ = [
+    "Explanation",
+    "MapMetric",
+    "TrainedRun",
+    "choose_images",
+    "compute_map_metrics",
+    "evaluate_run",
+    "explain",
+    "find_trained_runs",
+    "load_shared_images",
+    "write_explanation",
+]
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "Explanation": "explanations",
+        "MapMetric": "map_metrics",
+        "TrainedRun": "trained_runs",
+        "choose_images": "explanations",
+        "compute_map_metrics": "map_metrics",
+        "evaluate_run": "run_evaluation",
+        "explain": "explanations",
+        "find_trained_runs": "trained_runs",
+        "load_shared_images": "trained_runs",
+        "write_explanation": "explanation_files",
+    },
+    requirement=STUDY,
+)
