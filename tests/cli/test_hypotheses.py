@@ -46,7 +46,7 @@ def test_the_table_and_a_sentence_each(folder: Path, capsys: pytest.CaptureFixtu
         in words
     )
     assert "Channel attention helps most where colors vary: undecided; from the 10th" in words
-    assert "this is no cause" in words
+    assert "this does not show a cause" in words
     assert "not specific to this variant" in words
 
 

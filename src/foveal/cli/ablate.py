@@ -107,14 +107,13 @@ def ablate(
 
 def format_outcome(outcome: Outcome, number: int, count: int) -> str:
     """Return the line of a run that ended, the `number`-th of `count`, as rich markup."""
-    from foveal.records.run import read_results
-    from foveal.records.schema import RESULTS
+    from foveal.records import read_results
 
     config = outcome.task.config
     name = f"{number:>3}/{count}  {escape(config.attention):<28} seed {config.seed:<3}"
     if outcome.error:
         return f"{name} [red]failed[/]: {escape(outcome.error)}"
-    accuracy = read_results(outcome.task.folder / RESULTS)["test_accuracy"]
+    accuracy = read_results(outcome.task.folder)["test_accuracy"]
     return f"{name} test accuracy {accuracy:7.2%}"
 
 
