@@ -34,6 +34,13 @@ for name in (
 (HOME / "ray").mkdir()
 
 
+def pytest_configure() -> None:
+    """Build the native kernels once, before test processes and tests with an empty cache need them."""
+    from foveal.kernels import unavailable_reason
+
+    unavailable_reason()
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(HOME, ignore_errors=True)
 

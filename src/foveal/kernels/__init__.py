@@ -14,8 +14,6 @@ from foveal.kernels.channel_mlp import apply_channel_mlp, supports_channel_mlp
 from foveal.kernels.dispatch import (
     native_kernels,
     supports,
-    supports_batch_norm,
-    supports_map,
 )
 from foveal.kernels.fused_cbam import (
     CBAMConfig,
@@ -49,12 +47,10 @@ __all__ = [
     "native_kernels",
     "supports",
     "supports_bam",
-    "supports_batch_norm",
     "supports_batch_norm_relu",
     "supports_channel_mlp",
     "supports_conv_batch_norm_relu",
     "supports_fused_cbam",
-    "supports_map",
     "supports_max_pool",
     "supports_pools",
     "supports_small_batch_norm",
