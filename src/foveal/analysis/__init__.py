@@ -4,7 +4,7 @@ from foveal.analysis.caveats import describe_loaded_weights, find_caveats
 from foveal.analysis.cost_tables import (
     make_gate_cost_table,
     make_stored_layer_table,
-    make_torchsummary_table,
+    make_stored_torchsummary_table,
     make_variant_cost_table,
 )
 from foveal.analysis.costs import list_variant_costs
@@ -44,7 +44,7 @@ __all__ = [
     "list_variant_costs",
     "make_gate_cost_table",
     "make_stored_layer_table",
-    "make_torchsummary_table",
+    "make_stored_torchsummary_table",
     "make_variant_cost_table",
     "normalize_rows",
     "read_stored_extras",

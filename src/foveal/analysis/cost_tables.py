@@ -83,7 +83,7 @@ def make_gate_cost_table(costs: Costs) -> Table:
     )
 
 
-def make_torchsummary_table(costs: Costs) -> Table:
+def make_stored_torchsummary_table(costs: Costs) -> Table:
     """Return a table of the memory printed by torchsummary, corrected and measured.
 
     Only variants of the original study have rows.

@@ -12,7 +12,7 @@ from foveal.analysis import (
     VariantRuns,
     make_gate_cost_table,
     make_stored_layer_table,
-    make_torchsummary_table,
+    make_stored_torchsummary_table,
     make_variant_cost_table,
 )
 from foveal.plotting import (
@@ -60,7 +60,7 @@ def build_costs_section(cell: CellView) -> Section:
         )
     for key, table in (
         ("gate-costs", make_gate_cost_table(stored)),
-        ("torchsummary", make_torchsummary_table(stored)),
+        ("torchsummary", make_stored_torchsummary_table(stored)),
     ):
         if table.rows:
             blocks.append(Collapsible(table.title, (TableBlock(f"{key}{cell.suffix}", table),)))
