@@ -1,4 +1,4 @@
-"""Colorfulness against the formula of the paper, pixel by pixel."""
+"""Colorfulness compared with the formula of the paper, pixel by pixel."""
 
 import math
 
@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from foveal.data import colorfulness
-from foveal.data.scenes.generation import render
+from foveal.data import compute_colorfulness
+from foveal.data.scenes.generation import render_scenes
 
 
-def one_colorfulness(image: npt.NDArray[np.uint8]) -> float:
+def compute_reference(image: npt.NDArray[np.uint8]) -> float:
     pixels = [tuple(map(float, pixel)) for row in image for pixel in row]
     rg = [r - g for r, g, _ in pixels]
     yb = [(r + g) / 2 - b for r, g, b in pixels]
@@ -19,22 +19,24 @@ def one_colorfulness(image: npt.NDArray[np.uint8]) -> float:
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (5, 9), (1, 1)])
-def test_it_is_that_of_hasler_and_suesstrunk(shape: tuple[int, int]) -> None:
+def test_equals_hasler_and_suesstrunk(shape: tuple[int, int]) -> None:
     gray = np.full((*shape, 3), 130, np.uint8)
     noise = np.random.default_rng(0).integers(0, 256, (3, *shape, 3), dtype=np.uint8)
     images = np.concatenate([gray[None], noise])
-    expected = [one_colorfulness(image) for image in images]
+    expected = [compute_reference(image) for image in images]
     assert expected[0] == 0
-    np.testing.assert_allclose(colorfulness(images), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(compute_colorfulness(images), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_scenes_carry_it() -> None:
-    drawn = render(np.arange(20))
-    expected = [one_colorfulness(image) for image in drawn.images]
-    found: npt.NDArray[np.float32] = drawn.details["colorfulness"].astype(np.float32)
+def test_scenes_have_a_colorfulness_column() -> None:
+    split = render_scenes(np.arange(20))
+    expected = [compute_reference(image) for image in split.images]
+    found: npt.NDArray[np.float32] = split.columns["colorfulness"].astype(np.float32)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_a_batch_of_one_is_as_it_is_among_others() -> None:
+def test_is_independent_of_the_batch() -> None:
     images = np.random.default_rng(1).integers(0, 256, (4, 6, 7, 3), dtype=np.uint8)
-    np.testing.assert_array_equal(colorfulness(images[2:3]), colorfulness(images)[2:3])
+    np.testing.assert_array_equal(
+        compute_colorfulness(images[2:3]), compute_colorfulness(images)[2:3]
+    )

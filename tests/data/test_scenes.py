@@ -1,3 +1,5 @@
+"""Rendered scenes: determinism, the effect of each option, and shapes."""
+
 from __future__ import annotations
 
 import hashlib
@@ -11,9 +13,14 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import RidgeClassifier
 
 from foveal.data.dataset import Split
-from foveal.data.scenes.generation import CLASSES, render, scenes_data
-from foveal.data.scenes.rng import GOLDEN, Plane, mix
-from foveal.data.scenes.shapes import CROSS, SHAPES, polygon, unit_shape
+from foveal.data.scenes.generation import CLASSES, generate_scenes, render_scenes
+from foveal.data.scenes.rng import GOLDEN_RATIO_INCREMENT, Plane, mix_bits
+from foveal.data.scenes.shapes import (
+    CROSS_CORNERS,
+    SHAPES,
+    make_polygon_distance,
+    unit_shape_distance,
+)
 from foveal.errors import UsageError
 
 LUMA = np.array([0.299, 0.587, 0.114])
@@ -22,80 +29,80 @@ EVERY_SHAPE = pytest.mark.parametrize("name", CLASSES)
 
 @pytest.fixture(scope="module")
 def many() -> Split:
-    return render(np.arange(3000))
+    return render_scenes(np.arange(3000))
 
 
-def detail(split: Split, name: str) -> npt.NDArray[Any]:
-    return split.details[name]
+def get_column(split: Split, name: str) -> npt.NDArray[Any]:
+    return split.columns[name]
 
 
-def assert_same(one: Split, other: Split) -> None:
+def assert_equal_splits(one: Split, other: Split) -> None:
     np.testing.assert_array_equal(one.images, other.images)
     np.testing.assert_array_equal(one.labels, other.labels)
-    assert one.details.keys() == other.details.keys()
-    for name, column in one.details.items():
-        np.testing.assert_array_equal(column, other.details[name])
+    assert one.columns.keys() == other.columns.keys()
+    for name, column in one.columns.items():
+        np.testing.assert_array_equal(column, other.columns[name])
 
 
-def test_an_image_is_the_same_alone_in_any_order_and_among_many(many: Split) -> None:
+def test_image_is_independent_of_the_other_indices(many: Split) -> None:
     rows = np.array([1999, 0, 127, 128, 129, 7])
-    assert_same(render(rows), many.take(rows))
+    assert_equal_splits(render_scenes(rows), many.take(rows))
     for row in rows:
-        assert_same(render([int(row)]), many.take(np.array([row])))
+        assert_equal_splits(render_scenes([int(row)]), many.take(np.array([row])))
 
 
-def test_images_stay_the_same_from_release_to_release_and_machine_to_machine() -> None:
-    drawn = render(np.arange(50), clutter=1.0)
-    digest = hashlib.sha256(drawn.images.tobytes() + drawn.labels.tobytes())
+def test_images_are_the_same_in_every_release_and_on_every_machine() -> None:
+    split = render_scenes(np.arange(50), clutter=1.0)
+    digest = hashlib.sha256(split.images.tobytes() + split.labels.tobytes())
     assert digest.hexdigest()[:16] == "032ad215080e208a"
 
 
-def test_the_random_words_are_those_of_splitmix64() -> None:
+def test_random_words_equal_splitmix64() -> None:
     # The published first outputs for seed 1234567.
     expected = [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431]
-    counter = np.arange(1, 5, dtype=np.uint64) * GOLDEN + np.uint64(1234567)
-    assert mix(counter).tolist() == expected
+    counter = np.arange(1, 5, dtype=np.uint64) * GOLDEN_RATIO_INCREMENT + np.uint64(1234567)
+    assert mix_bits(counter).tolist() == expected
 
 
 def test_splits_and_seeds_differ(many: Split) -> None:
     rows = np.arange(50)
     first = many.take(rows)
-    for other in (render(rows, split="test"), render(rows, seed=1)):
+    for other in (render_scenes(rows, split="test"), render_scenes(rows, seed=1)):
         assert not np.array_equal(first.labels, other.labels)
         assert (first.images != other.images).any(axis=(1, 2, 3)).all()
 
 
-def test_types_and_shapes() -> None:
-    drawn = render([3, 4], size=33)
-    assert drawn.images.shape == (2, 33, 33, 3)
-    assert drawn.images.dtype == np.uint8
-    assert drawn.images.flags.c_contiguous
-    assert drawn.labels.dtype == np.int64
-    mask, area = detail(drawn, "mask"), detail(drawn, "area")
+def test_dtypes_and_shapes() -> None:
+    split = render_scenes([3, 4], size=33)
+    assert split.images.shape == (2, 33, 33, 3)
+    assert split.images.dtype == np.uint8
+    assert split.images.flags.c_contiguous
+    assert split.labels.dtype == np.int64
+    mask, area = get_column(split, "mask"), get_column(split, "area")
     assert mask.shape == (2, 33, 33)
     assert mask.dtype == np.bool_
     assert area.shape == (2,)
     assert area.dtype == np.float32
-    assert detail(drawn, "colorfulness").dtype == np.float32
-    assert len(render([])) == 0
+    assert get_column(split, "colorfulness").dtype == np.float32
+    assert len(render_scenes([])) == 0
 
 
-def test_the_area_is_the_share_of_the_mask(many: Split) -> None:
-    mask = detail(many, "mask")
-    np.testing.assert_allclose(detail(many, "area"), mask.mean(axis=(1, 2)), rtol=1e-6)
+def test_area_is_the_fraction_of_the_mask(many: Split) -> None:
+    mask = get_column(many, "mask")
+    np.testing.assert_allclose(get_column(many, "area"), mask.mean(axis=(1, 2)), rtol=1e-6)
 
 
 @pytest.mark.parametrize(("size", "object_size"), [(32, 5 / 32), (16, 5 / 16), (64, 0.6)])
-def test_a_mask_is_never_empty_nor_full(size: int, object_size: float) -> None:
-    drawn = render(np.arange(600), size=size, object_size=object_size, clutter=1.0)
-    area = detail(drawn, "area")
+def test_mask_is_never_empty_or_full(size: int, object_size: float) -> None:
+    split = render_scenes(np.arange(600), size=size, object_size=object_size, clutter=1.0)
+    area = get_column(split, "area")
     assert area.min() > 0
     assert area.max() < 0.8
 
 
-def test_the_object_is_brighter_than_a_plain_background_which_ends_where_the_mask_does() -> None:
-    drawn = render(np.arange(300), clutter=0.0)
-    for image, mask in zip(drawn.images, detail(drawn, "mask"), strict=True):
+def test_mask_separates_a_brighter_object_from_the_plain_background() -> None:
+    split = render_scenes(np.arange(300), clutter=0.0)
+    for image, mask in zip(split.images, get_column(split, "mask"), strict=True):
         luma = image @ LUMA
         near = binary_dilation(mask, iterations=3)
         plain = image[~near]
@@ -103,43 +110,45 @@ def test_the_object_is_brighter_than_a_plain_background_which_ends_where_the_mas
         assert luma[mask].mean() > luma[~near].mean() + 20
 
 
-def test_a_larger_image_shows_the_same_scene() -> None:
-    small, large = render(np.arange(200)), render(np.arange(200), size=64)
+def test_larger_image_shows_the_same_scene() -> None:
+    small, large = render_scenes(np.arange(200)), render_scenes(np.arange(200), size=64)
     np.testing.assert_array_equal(small.labels, large.labels)
-    assert np.abs(detail(small, "area") - detail(large, "area")).max() < 0.03
+    assert np.abs(get_column(small, "area") - get_column(large, "area")).max() < 0.03
     shrunk = large.images.reshape(200, 32, 2, 32, 2, 3).mean(axis=(2, 4))
     assert np.abs(shrunk - small.images).mean() < 12
 
 
-def test_object_size_sets_the_area() -> None:
-    areas = [detail(render(np.arange(500), object_size=s), "area") for s in (0.2, 0.35, 0.5)]
+def test_object_size_determines_the_area() -> None:
+    areas = [
+        get_column(render_scenes(np.arange(500), object_size=s), "area") for s in (0.2, 0.35, 0.5)
+    ]
     assert (areas[0] < areas[1]).all()
     assert (areas[1] < areas[2]).all()
     # The square of a side that is uniform within 0.3 of its mean is 1.03 times the mean's square.
-    plain = detail(render(np.arange(500), object_size=0.3, clutter=0.0), "area")
+    plain = get_column(render_scenes(np.arange(500), object_size=0.3, clutter=0.0), "area")
     assert np.mean(plain, dtype=np.float64) == pytest.approx(1.03 * 0.3**2, rel=0.05)
 
 
-def test_color_variation_sets_the_colorfulness_and_nothing_else() -> None:
-    drawn = [render(np.arange(300), color_variation=v) for v in (0.0, 0.25, 0.5, 1.0)]
-    means = [float(detail(split, "colorfulness").mean(dtype=np.float64)) for split in drawn]
+def test_color_variation_changes_only_the_colorfulness() -> None:
+    splits = [render_scenes(np.arange(300), color_variation=v) for v in (0.0, 0.25, 0.5, 1.0)]
+    means = [float(get_column(split, "colorfulness").mean(dtype=np.float64)) for split in splits]
     assert means[0] == 0
     assert means[1] > 10
     assert means[2] > means[1] + 10
     assert means[3] > means[2] + 10
-    for split in drawn:
-        np.testing.assert_array_equal(detail(split, "mask"), detail(drawn[0], "mask"))
+    for split in splits:
+        np.testing.assert_array_equal(get_column(split, "mask"), get_column(splits[0], "mask"))
 
 
-def test_clutter_makes_the_image_busier_and_hides_more_of_the_object() -> None:
-    drawn = [render(np.arange(300), clutter=c) for c in (0.0, 0.5, 1.0)]
-    steps = [np.abs(np.diff(s.images.astype(np.int16), axis=2)).mean() for s in drawn]
-    areas = [float(detail(s, "area").mean(dtype=np.float64)) for s in drawn]
+def test_clutter_adds_edges_and_hides_more_of_the_object() -> None:
+    splits = [render_scenes(np.arange(300), clutter=c) for c in (0.0, 0.5, 1.0)]
+    steps = [np.abs(np.diff(split.images.astype(np.int16), axis=2)).mean() for split in splits]
+    areas = [float(get_column(split, "area").mean(dtype=np.float64)) for split in splits]
     assert steps[0] < steps[1] < steps[2]
     assert areas[0] > areas[1] > areas[2] > 0.8 * areas[0]
 
 
-def test_each_ten_images_in_a_row_have_the_ten_classes_in_changing_order(many: Split) -> None:
+def test_each_block_of_ten_images_has_all_classes_in_random_order(many: Split) -> None:
     blocks = many.labels.reshape(-1, len(CLASSES))
     assert (np.sort(blocks, axis=1) == np.arange(len(CLASSES))).all()
     for place in range(len(CLASSES)):
@@ -147,12 +156,12 @@ def test_each_ten_images_in_a_row_have_the_ten_classes_in_changing_order(many: S
         assert counts.min() > 10
 
 
-def test_neither_area_nor_color_nor_place_tells_the_class(many: Split) -> None:
-    mask = detail(many, "mask")
+def test_area_color_and_position_do_not_reveal_the_class(many: Split) -> None:
+    mask = get_column(many, "mask")
     inside = [image[m].mean(axis=0) for image, m in zip(many.images, mask, strict=True)]
     overall = many.images.mean(axis=(1, 2))
     features = np.column_stack(
-        [detail(many, "area"), detail(many, "colorfulness"), np.array(inside), overall]
+        [get_column(many, "area"), get_column(many, "colorfulness"), np.array(inside), overall]
     )
     assert forest_accuracy(features, many.labels) < 0.14
     y, x = np.meshgrid(np.arange(32), np.arange(32), indexing="ij")
@@ -177,7 +186,7 @@ def test_a_linear_model_stays_under_40_percent(many: Split) -> None:
 
 
 def test_a_crop_of_four_pixels_seldom_cuts_half_of_an_object_away(many: Split) -> None:
-    mask = detail(many, "mask").astype(np.float64)
+    mask = get_column(many, "mask").astype(np.float64)
     left = [mask[:, 4:], mask[:, :-4], mask[:, :, 4:], mask[:, :, :-4]]
     worst = np.min([part.sum(axis=(1, 2)) for part in left], axis=0) / mask.sum(axis=(1, 2))
     assert (worst < 0.5).mean() < 0.01
@@ -191,7 +200,7 @@ def plane(reach: float, steps: int) -> tuple[Plane, Plane]:
 @EVERY_SHAPE
 def test_a_shape_has_area_one_about_its_centroid(name: str) -> None:
     x, y = plane(1.2, 400)
-    inside = unit_shape(name, x, y) <= 0
+    inside = unit_shape_distance(name, x, y) <= 0
     assert inside.mean() * 2.4**2 == pytest.approx(1, abs=0.01)
     rows, columns = np.nonzero(inside)
     assert abs(x[0, columns].mean()) < 0.01
@@ -201,14 +210,14 @@ def test_a_shape_has_area_one_about_its_centroid(name: str) -> None:
 
 
 @EVERY_SHAPE
-def test_a_shape_is_its_own_mirror_image(name: str) -> None:
+def test_shape_is_mirror_symmetric(name: str) -> None:
     x, y = plane(1.2, 200)
-    distance = unit_shape(name, x, y)
+    distance = unit_shape_distance(name, x, y)
     mirror = distance[::-1] if name == "crescent" else distance[:, ::-1]
     np.testing.assert_allclose(distance, mirror, atol=5e-3)
 
 
-def test_a_disc_and_a_ring_have_their_exact_distances() -> None:
+def test_disc_and_ring_have_exact_distances() -> None:
     x, y = plane(1.2, 50)
     from_center = np.hypot(x, y)
     np.testing.assert_allclose(SHAPES["circle"](x, y), from_center - 1, atol=1e-6)
@@ -216,10 +225,10 @@ def test_a_disc_and_a_ring_have_their_exact_distances() -> None:
     np.testing.assert_allclose(SHAPES["ring"](x, y), expected, atol=1e-6)
 
 
-def test_the_distance_to_a_polygon_is_that_to_its_nearest_side() -> None:
-    corners = [*CROSS, *((-x, -y) for x, y in CROSS)]
+def test_polygon_distance_is_the_distance_to_the_nearest_side() -> None:
+    corners = [*CROSS_CORNERS, *((-x, -y) for x, y in CROSS_CORNERS)]
     x, y = plane(1.2, 40)
-    distance = polygon(*corners)(x, y)
+    distance = make_polygon_distance(*corners)(x, y)
     ends = [*corners[1:], corners[0]]
     share = np.linspace(0, 1, 201)[:, None]
     sides = [np.array(a) + share * (np.array(b) - a) for a, b in zip(corners, ends, strict=True)]
@@ -231,13 +240,13 @@ def test_the_distance_to_a_polygon_is_that_to_its_nearest_side() -> None:
     np.testing.assert_array_equal(distance < 0, (thin < 0.33) & (wide < 1))
 
 
-def test_scenes_data_is_ready_for_training() -> None:
-    data = scenes_data(train_size=300, test_size=100, seed=3)
+def test_generated_data_is_ready_for_training() -> None:
+    data = generate_scenes(train_size=300, test_size=100, seed=3)
     assert (data.name, len(data.train), len(data.test)) == ("scenes", 300, 100)
     assert data.classes == CLASSES
     assert data.image_shape == (3, 32, 32)
-    assert_same(data.train, render(np.arange(300), seed=3))
-    assert_same(data.test, render(np.arange(100), split="test", seed=3))
+    assert_equal_splits(data.train, render_scenes(np.arange(300), seed=3))
+    assert_equal_splits(data.test, render_scenes(np.arange(100), split="test", seed=3))
     pixels = data.train.images.reshape(-1, 3) / 255
     np.testing.assert_allclose(data.mean, pixels.mean(axis=0), rtol=1e-9)
     np.testing.assert_allclose(data.std, pixels.std(axis=0), rtol=1e-9)
@@ -246,9 +255,9 @@ def test_scenes_data_is_ready_for_training() -> None:
     assert labels.shape == (64,)
 
 
-def test_the_checksum_tells_data_sets_apart() -> None:
+def test_checksum_distinguishes_data_sets() -> None:
     first, again, other = (
-        scenes_data(train_size=20, test_size=10, seed=seed).checksum for seed in (0, 0, 1)
+        generate_scenes(train_size=20, test_size=10, seed=seed).checksum for seed in (0, 0, 1)
     )
     assert first == again != other
 
@@ -267,13 +276,13 @@ def test_the_checksum_tells_data_sets_apart() -> None:
         ({"test_size": 2.5}, "`test_size` should be a whole number, at least 1"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(options: dict[str, Any], message: str) -> None:
+def test_refuses_options_out_of_range(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        scenes_data(**options)
+        generate_scenes(**options)
 
 
-def test_an_unknown_split_and_a_negative_index_are_refused() -> None:
+def test_refuses_unknown_split_and_negative_index() -> None:
     with pytest.raises(UsageError, match="`split` should be one of 'train', 'test'"):
-        render([0], split="validation")
+        render_scenes([0], split="validation")
     with pytest.raises(UsageError, match="`indices` should be at least 0"):
-        render([2, -1])
+        render_scenes([2, -1])

@@ -1,4 +1,4 @@
-"""Figures of an evaluation against scikit-learn."""
+"""Metrics compared with scikit-learn and torchmetrics."""
 
 import numpy as np
 import pytest
@@ -6,10 +6,10 @@ import torch
 from sklearn import metrics
 from torch import nn
 
-from foveal.evaluation import Predictions, evaluate, measure
+from foveal.evaluation import Predictions, compute_metrics, evaluate
 
 
-def made(classes: int, count: int = 400) -> Predictions:
+def make_predictions(classes: int, count: int = 400) -> Predictions:
     generator = torch.Generator().manual_seed(classes)
     labels = torch.randint(classes, (count,), generator=generator)
     logits = torch.randn(count, classes, generator=generator)
@@ -18,51 +18,59 @@ def made(classes: int, count: int = 400) -> Predictions:
 
 
 @pytest.mark.parametrize("classes", [3, 10, 25])
-def test_against_scikit_learn(classes: int) -> None:
-    predictions = made(classes)
+def test_equals_scikit_learn(classes: int) -> None:
+    predictions = make_predictions(classes)
     labels, scores = predictions.labels.numpy(), predictions.logits.double().softmax(1).numpy()
-    guess = scores.argmax(1)
-    found = measure(predictions)
-    assert found.accuracy == pytest.approx(metrics.accuracy_score(labels, guess), abs=1e-12)
-    assert found.loss == pytest.approx(metrics.log_loss(labels, scores), rel=1e-5)
-    np.testing.assert_array_equal(found.confusion, metrics.confusion_matrix(labels, guess))
-    np.testing.assert_allclose(
-        found.per_class, metrics.recall_score(labels, guess, average=None), rtol=1e-12
+    predicted = scores.argmax(1)
+    evaluation = compute_metrics(predictions)
+    assert evaluation.accuracy == pytest.approx(
+        metrics.accuracy_score(labels, predicted), abs=1e-12
     )
-    np.testing.assert_array_equal(found.correct, labels == guess)
+    assert evaluation.loss == pytest.approx(metrics.log_loss(labels, scores), rel=1e-5)
+    np.testing.assert_array_equal(evaluation.confusion, metrics.confusion_matrix(labels, predicted))
+    np.testing.assert_allclose(
+        evaluation.per_class_accuracy,
+        metrics.recall_score(labels, predicted, average=None),
+        rtol=1e-12,
+    )
+    np.testing.assert_array_equal(evaluation.correct, labels == predicted)
     if classes >= 20:
         expected = metrics.top_k_accuracy_score(labels, scores, k=5)
-        assert found.top5_accuracy == pytest.approx(expected, abs=1e-12)
-        assert found.correct_top5 is not None
-        assert found.correct_top5.mean() == pytest.approx(expected, abs=1e-12)
+        assert evaluation.top5_accuracy == pytest.approx(expected, abs=1e-12)
+        assert evaluation.correct_top5 is not None
+        assert evaluation.correct_top5.mean() == pytest.approx(expected, abs=1e-12)
     else:
-        assert found.top5_accuracy is None
-        assert found.correct_top5 is None
+        assert evaluation.top5_accuracy is None
+        assert evaluation.correct_top5 is None
 
 
 @pytest.mark.parametrize("classes", [3, 25])
-def test_calibration_against_torchmetrics(classes: int) -> None:
+def test_calibration_equals_torchmetrics(classes: int) -> None:
     from torchmetrics.functional.classification import multiclass_calibration_error
 
-    predictions = made(classes)
+    predictions = make_predictions(classes)
     expected = multiclass_calibration_error(
         predictions.logits.softmax(1), predictions.labels, num_classes=classes, n_bins=15
     )
-    assert measure(predictions).calibration_error == pytest.approx(float(expected), abs=1e-6)
+    assert compute_metrics(predictions).calibration_error == pytest.approx(
+        float(expected), abs=1e-6
+    )
 
 
-def test_calibration_of_a_network_that_is_always_sure() -> None:
+def test_calibration_of_a_model_with_full_confidence() -> None:
     labels = torch.tensor([0, 0, 0, 1])
     logits = torch.tensor([[50.0, 0.0]] * 4)
-    assert measure(Predictions(logits, labels)).calibration_error == pytest.approx(0.25, abs=1e-6)
+    assert compute_metrics(Predictions(logits, labels)).calibration_error == pytest.approx(
+        0.25, abs=1e-6
+    )
 
 
-def test_a_class_without_images_has_no_accuracy() -> None:
-    found = measure(Predictions(torch.eye(3)[:2], torch.tensor([0, 1])))
-    np.testing.assert_array_equal(found.per_class, [1.0, 1.0, np.nan])
+def test_class_without_images_has_nan_accuracy() -> None:
+    evaluation = compute_metrics(Predictions(torch.eye(3)[:2], torch.tensor([0, 1])))
+    np.testing.assert_array_equal(evaluation.per_class_accuracy, [1.0, 1.0, np.nan])
 
 
-def test_modes_are_put_back_one_by_one() -> None:
+def test_restores_the_mode_of_each_module() -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(12, 3), nn.Dropout(0.5), nn.BatchNorm1d(3))
     model.train()
     model[3].eval()

@@ -93,7 +93,7 @@ MINE = """
 import numpy as np
 import torch
 from torch import nn
-from foveal.data import Content, Split
+from foveal.data import DecodedData, Split
 
 class Plain(nn.Module):
     input_shape = (3, 16, 16)
@@ -114,7 +114,7 @@ def images():
         return Split(
             random.integers(0, 256, (count, 16, 16, 3), dtype=np.uint8), np.arange(count) % 2
         )
-    return Content(("even", "odd"), split(40), split(20))
+    return DecodedData(("even", "odd"), split(40), split(20))
 """
 
 

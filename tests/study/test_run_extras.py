@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from foveal.data import Content, ImageData, Split, colorfulness, load_data
+from foveal.data import DecodedData, ImageData, Split, compute_colorfulness, load_data
 from foveal.evaluation import CORRUPTIONS
 from foveal.explanation import gate_maps, occlusion_sensitivity
 from foveal.models import load_model
@@ -88,8 +88,8 @@ def test_covariates_are_those_of_the_scenes(record: StudyRecord, data: ImageData
     plain, *others = record.runs
     assert all("covariates" not in run.extras for run in others)
     left = plain.extras["covariates"]
-    np.testing.assert_array_equal(left["extent"], data.test.details["area"])
-    np.testing.assert_allclose(left["colorfulness"], colorfulness(data.test.images))
+    np.testing.assert_array_equal(left["extent"], data.test.columns["area"])
+    np.testing.assert_allclose(left["colorfulness"], compute_colorfulness(data.test.images))
     assert str(left["extent_source"]) == "mask"
 
 
@@ -112,10 +112,10 @@ def test_without_masks_the_extent_is_measured(tmp_path: Path) -> None:
     assert bool(((known > 0) & (known <= 1)).all())
 
 
-def without_masks() -> Content:
+def without_masks() -> DecodedData:
     found = load_data("scenes", train_size=120, test_size=50)
-    train, test = (replace(split, details={}) for split in (found.train, found.test))
-    return Content(found.classes, train, test)
+    train, test = (replace(split, columns={}) for split in (found.train, found.test))
+    return DecodedData(found.classes, train, test)
 
 
 def test_the_extent_of_a_known_map() -> None:
@@ -142,13 +142,13 @@ def test_a_run_of_four_channels_leaves_what_it_can(tmp_path: Path) -> None:
     assert "covariates" not in run.extras
 
 
-def four_channels() -> Content:
+def four_channels() -> DecodedData:
     found = load_data("scenes", train_size=120, test_size=50)
     train, test = (
         Split(np.concatenate((split.images, split.images[..., :1]), axis=-1), split.labels)
         for split in (found.train, found.test)
     )
-    return Content(found.classes, train, test)
+    return DecodedData(found.classes, train, test)
 
 
 def test_images_are_chosen_by_place_alone() -> None:

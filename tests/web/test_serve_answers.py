@@ -15,7 +15,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 from torch import nn
 
-from foveal.data.image_decoding import center_square
+from foveal.data.image_decoding import scale_and_crop_center
 from foveal.errors import UsageError
 from foveal.explanation import OcclusionResult, gate_maps, grad_cam, occlusion_sensitivity
 from foveal.inspection.trained_runs import find_trained_runs
@@ -91,7 +91,7 @@ def test_the_class_of_an_upload_is_the_likeliest_on_average(
 
 def test_an_upload_is_what_an_image_of_a_folder_is(client: TestClient) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (120, 240, 3), dtype=np.uint8)
-    middle = center_square(Image.fromarray(pixels), 32)
+    middle = scale_and_crop_center(Image.fromarray(pixels), 32)
     assert (picture(upload(client, encoded(pixels))["picture"]) == np.asarray(middle)).all()
 
 

@@ -25,7 +25,7 @@ def evaluate(run: Path, *, data: str | None = None, json: JsonFlag = False) -> N
 
     metrics = evaluate_run(run, source=data)
     classes = read_run(run).results["classes"]
-    per_class = dict(zip(classes, map(float, metrics.per_class), strict=True))
+    per_class = dict(zip(classes, map(float, metrics.per_class_accuracy), strict=True))
     if json:
         names = ("accuracy", "loss", "top5_accuracy", "calibration_error")
         values = {f"test_{name}": getattr(metrics, name) for name in names}

@@ -12,7 +12,7 @@ from foveal.cli.options import JsonFlag
 def list_names(*, json: JsonFlag = False) -> None:
     """List attention modules with their options, models and data sets."""
     from foveal.attention import available, get_entry
-    from foveal.data import data_names
+    from foveal.data import list_data_names
     from foveal.models import model_names
 
     entries = {name: get_entry(name) for name in available()}
@@ -21,7 +21,7 @@ def list_names(*, json: JsonFlag = False) -> None:
             name: {"summary": module.summary, "where": module.where, "options": module.options}
             for name, module in entries.items()
         }
-        print_json({"attention": attention, "models": model_names(), "data": data_names()})
+        print_json({"attention": attention, "models": model_names(), "data": list_data_names()})
         return
     table = Table("attention", "summary", "options", show_lines=True)
     for name, module in entries.items():
@@ -31,6 +31,6 @@ def list_names(*, json: JsonFlag = False) -> None:
     stdout.print("models  " + ", ".join(model_names()))
     stdout.print(
         "data    "
-        + ", ".join(data_names())
+        + ", ".join(list_data_names())
         + ", a folder, hf:owner/name, or package.module:callable"
     )

@@ -1,24 +1,25 @@
-"""Images to train and test on: sources, the decoded cache, augmentation by batch."""
+"""Image data: sources, the cache of decoded images, and batches with augmentation."""
 
 from foveal.optional_imports import STUDY, suggest_install
 
 with suggest_install(STUDY):
-    from foveal.data.batches import Augmentation
-    from foveal.data.colorfulness import colorfulness
+    from foveal.data.batches import Augmentation, normalize_images
+    from foveal.data.colorfulness import compute_colorfulness
     from foveal.data.dataset import ImageData, Split
-    from foveal.data.decoded import Content
+    from foveal.data.decoded import DecodedData
     from foveal.data.loading import load_data
-    from foveal.data.scenes.generation import scenes_data
-    from foveal.data.sources.lookup import data_names, is_import_path
+    from foveal.data.scenes import generate_scenes
+    from foveal.data.sources import is_import_path, list_data_names
 
 __all__ = [
     "Augmentation",
-    "Content",
+    "DecodedData",
     "ImageData",
     "Split",
-    "colorfulness",
-    "data_names",
+    "compute_colorfulness",
+    "generate_scenes",
     "is_import_path",
+    "list_data_names",
     "load_data",
-    "scenes_data",
+    "normalize_images",
 ]

@@ -1,4 +1,4 @@
-"""What every source of images becomes: splits of uint8 images, and what is known of them."""
+"""Data sets in memory: splits of uint8 images with labels and further columns."""
 
 from __future__ import annotations
 
@@ -9,37 +9,41 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from foveal.data.batches import Augmentation, augmented_batches, plain_batches
+from foveal.data.batches import (
+    Augmentation,
+    iterate_augmented_batches,
+    iterate_ordered_batches,
+)
 from foveal.errors import bad_parameter
 
 if TYPE_CHECKING:
     import torch
 
 
-# Arrays have no single truth of equality, so these compare by identity.
+# Comparing arrays gives arrays, so these classes compare by identity.
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Images of one split, uint8 (N, H, W, C), with one label each and further columns by name."""
+    """Images of one split, uint8 (N, H, W, C), their labels (N,), and further columns by name."""
 
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int64]
-    details: Mapping[str, npt.NDArray[np.generic]] = field(default_factory=dict)
+    columns: Mapping[str, npt.NDArray[np.generic]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, rows: npt.NDArray[np.int64]) -> Split:
         """Return the rows `rows`, in that order."""
-        details = {name: column[rows] for name, column in self.details.items()}
-        return Split(self.images[rows], self.labels[rows], details)
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        return Split(self.images[rows], self.labels[rows], columns)
 
 
 @dataclass(frozen=True, eq=False)
 class ImageData:
     """A data set ready for training.
 
-    `mean` and `std` are those of the training images in [0, 1], one value a channel.
-    `checksum` is of the content that was read, so that two studies can be seen to share it.
+    `mean` and `std` are the channel statistics of the training images in [0, 1]. `checksum` identifies
+    the content that was read, so that two studies can be recognized to share it.
     """
 
     name: str
@@ -54,7 +58,7 @@ class ImageData:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """Shape of one image as a model sees it, (C, H, W)."""
+        """Shape of one image as model input, (C, H, W)."""
         height, width, channels = self.train.images.shape[1:]
         return channels, height, width
 
@@ -63,9 +67,9 @@ class ImageData:
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield shuffled, augmented, normalized batches: float32 (B, C, H, W) and int64 (B,).
 
-        Order and augmentation of an image depend on (seed, epoch, index) alone.
+        Order and augmentation of an image depend on (seed, epoch, index) only.
         """
-        return augmented_batches(
+        return iterate_augmented_batches(
             self.train.images,
             self.train.labels,
             batch_size=batch_size,
@@ -80,13 +84,18 @@ class ImageData:
     def batches(
         self, split: str = "test", *, batch_size: int, device: torch.device | str = "cpu"
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yield `split` in its order, normalized: float32 (B, C, H, W) and int64 (B,)."""
-        chosen = {"train": self.train, "validation": self.validation, "test": self.test}.get(split)
-        if chosen is None:
+        """Yield the batches of `split` in stored order, normalized: float32 (B, C, H, W) and int64 (B,).
+
+        Raises:
+            UsageError: there is no such split.
+        """
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        selected = splits.get(split)
+        if selected is None:
             raise bad_parameter("split", "`train`, `test` or, if held out, `validation`", split)
-        return plain_batches(
-            chosen.images,
-            chosen.labels,
+        return iterate_ordered_batches(
+            selected.images,
+            selected.labels,
             batch_size=batch_size,
             mean=self.mean,
             std=self.std,

@@ -1,4 +1,4 @@
-"""What a source holds once decoded, before anything is chosen from it."""
+"""Decoded data: all images of a source as arrays, before any subset is taken."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from foveal.data.dataset import Split
 
 
 @dataclass(frozen=True, eq=False)
-class Content:
-    """All training and test images of a source, and the names of their classes.
+class DecodedData:
+    """All training and test images of a source, and its class names.
 
-    This is what a function of one's own returns to `load_data`. A label is the index of its class
-    in `classes`; all images have one shape.
+    A user's function given to `load_data` as `package.module:callable` returns an object of this class.
+    A label is the index of its class in `classes`. All images have the same shape.
     """
 
     classes: tuple[str, ...]
@@ -26,29 +26,29 @@ class Content:
     test: Split
 
 
-def arrays(content: Content) -> Iterator[tuple[str, npt.NDArray[np.generic]]]:
-    """Yield each array of `content` with a name, such as `train.images`, in a fixed order."""
-    for name, split in (("train", content.train), ("test", content.test)):
-        yield f"{name}.images", split.images
-        yield f"{name}.labels", split.labels
-        for detail in sorted(split.details):
-            yield f"{name}.details.{detail}", split.details[detail]
+def iterate_arrays(data: DecodedData) -> Iterator[tuple[str, npt.NDArray[np.generic]]]:
+    """Yield each array of `data` with a name, such as `train.images`, in a fixed order."""
+    for split_name, split in (("train", data.train), ("test", data.test)):
+        yield f"{split_name}.images", split.images
+        yield f"{split_name}.labels", split.labels
+        for column in sorted(split.columns):
+            yield f"{split_name}.columns.{column}", split.columns[column]
 
 
-def checksum(content: Content) -> str:
-    """Return 16 hexadecimal digits of SHA-256 over every value, shape, type and class name."""
-    digest = hashlib.sha256(json.dumps(content.classes).encode())
-    for name, array in arrays(content):
+def compute_checksum(data: DecodedData) -> str:
+    """Return 16 hexadecimal digits of SHA-256 over all values, shapes, dtypes and class names."""
+    digest = hashlib.sha256(json.dumps(data.classes).encode())
+    for name, array in iterate_arrays(data):
         digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()[:16]
 
 
-def join_splits(splits: Sequence[Split]) -> Split:
-    """Return the rows of `splits`, one after another."""
-    details = {
-        name: np.concatenate([split.details[name] for split in splits])
-        for name in splits[0].details
+def concatenate_splits(splits: Sequence[Split]) -> Split:
+    """Return one split with the rows of all `splits`, in order."""
+    columns = {
+        name: np.concatenate([split.columns[name] for split in splits])
+        for name in splits[0].columns
     }
     images = np.concatenate([split.images for split in splits])
-    return Split(images, np.concatenate([split.labels for split in splits]), details)
+    return Split(images, np.concatenate([split.labels for split in splits]), columns)

@@ -1,8 +1,8 @@
-"""Decoded images on disk, so that only the first start pays for decoding.
+"""Cache of decoded images on disk, so that each source is decoded only once.
 
-An entry is a folder of .npy files in the user's cache folder, or in the one that the environment
-variable FOVEAL_CACHE names. It is written aside and renamed, so that it is whole or absent, and
-its checksum is verified each time it is opened; a damaged entry is decoded again.
+An entry is a folder of .npy files in the user's cache folder, or in the folder given by the environment
+variable FOVEAL_CACHE. Entries are written atomically, and their checksum is verified on each read. A
+damaged entry is decoded again.
 """
 
 from __future__ import annotations
@@ -19,108 +19,114 @@ from filelock import FileLock
 
 from foveal.cache_folder import get_cache_folder
 from foveal.data.dataset import Split
-from foveal.data.decoded import Content, arrays, checksum
+from foveal.data.decoded import DecodedData, compute_checksum, iterate_arrays
 from foveal.errors import FovealError
 
-FORMAT = 1  # to be raised whenever the same files would be decoded into something else
+CACHE_FORMAT = 2  # raise it when the same files would be decoded or stored differently
+INDEX_FILE = "index.json"
 
 
-def content_key(kind: str, files: Iterable[Path], *, root: Path | None = None) -> str:
-    """Return the key of what `files` decode into, from the bytes and the name of each.
+def compute_cache_key(kind: str, files: Iterable[Path], *, root: Path | None = None) -> str:
+    """Return the cache key of `files`, computed from their names and bytes.
 
-    With `root`, the name of a file is its path from there.
+    With `root`, the name of a file is its path relative to `root`.
+
+    Raises:
+        FovealError: a file cannot be read.
     """
-    digest = hashlib.sha256(f"{FORMAT} {kind}".encode())
+    digest = hashlib.sha256(f"{CACHE_FORMAT} {kind}".encode())
     for path in files:
         try:
             with path.open("rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
+                file_digest = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise FovealError(f"{path} cannot be read: {error.strerror}.") from error
         name = path.relative_to(root).as_posix() if root else path.name
-        digest.update(f"\n{name} {content}".encode())
+        digest.update(f"\n{name} {file_digest}".encode())
     return digest.hexdigest()[:32]
 
 
-def cached(key: str, decode: Callable[[], Content]) -> tuple[Content, str]:
-    """Return the content under `key` and its checksum; call `decode` only if it is not there."""
+def load_or_decode(key: str, decode: Callable[[], DecodedData]) -> tuple[DecodedData, str]:
+    """Return the data cached under `key` and its checksum; call `decode` only if there is no entry.
+
+    Raises:
+        FovealError: the cache folder cannot be written, or the entry is damaged after writing.
+    """
     root = get_cache_folder() / "data"
     entry = root / key
-    found = read_entry(entry)
-    if found is not None:
-        return found
-    with lock(root, key):
-        found = read_entry(entry)  # another process may have decoded it meanwhile
-        if found is None:
-            content = decode()
-            write_entry(entry, content)
-            found = read_entry(entry)
-    if found is None:
-        raise FovealError(f"What was written to {entry} does not read back; check that disk.")
-    return found
+    cached = read_entry(entry)
+    if cached is not None:
+        return cached
+    with make_entry_lock(root, key):
+        cached = read_entry(entry)  # another process may have written it meanwhile
+        if cached is None:
+            write_entry(entry, decode())
+            cached = read_entry(entry)
+    if cached is None:
+        raise FovealError(f"The cache entry {entry} is damaged after writing. Check that disk.")
+    return cached
 
 
-def lock(root: Path, key: str) -> FileLock:
-    """Return the lock under which the entry `key` is written; a killed process gives it up."""
+def make_entry_lock(root: Path, key: str) -> FileLock:
+    """Return the lock for writing the entry `key`; the system releases it if the process dies."""
     try:
         root.mkdir(parents=True, exist_ok=True)
         (root / f"{key}.lock").touch()
     except OSError as error:
-        raise unwritable(root, error) from error
+        raise cache_folder_error(root, error) from error
     return FileLock(root / f"{key}.lock")
 
 
-def write_entry(entry: Path, content: Content) -> None:
-    """Write `content` aside and rename it to `entry`, in place of a damaged one."""
-    aside = entry.with_name(f"{entry.name}.partial")
+def write_entry(entry: Path, data: DecodedData) -> None:
+    """Write `data` to a temporary folder and rename it to `entry`, replacing a damaged entry."""
+    partial = entry.with_name(f"{entry.name}.partial")
     try:
-        shutil.rmtree(aside, ignore_errors=True)  # of a process that was killed
-        aside.mkdir()
-        for name, array in arrays(content):
-            np.save(aside / f"{name}.npy", array)
-        names = [name for name, _ in arrays(content)]
-        known = {"classes": content.classes, "arrays": names, "checksum": checksum(content)}
-        (aside / "content.json").write_text(json.dumps(known), encoding="utf-8")
+        shutil.rmtree(partial, ignore_errors=True)  # left by a killed process
+        partial.mkdir()
+        for name, array in iterate_arrays(data):
+            np.save(partial / f"{name}.npy", array)
+        names = [name for name, _ in iterate_arrays(data)]
+        index = {"classes": data.classes, "arrays": names, "checksum": compute_checksum(data)}
+        (partial / INDEX_FILE).write_text(json.dumps(index), encoding="utf-8")
         shutil.rmtree(entry, ignore_errors=True)
-        aside.rename(entry)
+        partial.rename(entry)
     except OSError as error:
-        raise unwritable(entry.parent, error) from error
+        raise cache_folder_error(entry.parent, error) from error
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
 
 
-def unwritable(folder: Path, error: OSError) -> FovealError:
-    """Return the error for a cache folder that takes no files."""
+def cache_folder_error(folder: Path, error: OSError) -> FovealError:
+    """Return the error for a cache folder that cannot be written."""
     return FovealError(
-        f"The cache folder {folder} cannot be written ({error.strerror or error}); "
-        "set the environment variable FOVEAL_CACHE to another folder."
+        f"The cache folder {folder} cannot be written ({error.strerror or error}). "
+        "Set the environment variable FOVEAL_CACHE to another folder."
     )
 
 
-def read_entry(entry: Path) -> tuple[Content, str] | None:
-    """Return the content of `entry` and its checksum, or None if it is absent or damaged."""
+def read_entry(entry: Path) -> tuple[DecodedData, str] | None:
+    """Return the data of `entry` and its checksum, or None if the entry is absent or damaged."""
     try:
-        known = json.loads((entry / "content.json").read_text(encoding="utf-8"))
-        loaded = {name: load(entry / f"{name}.npy") for name in known["arrays"]}
-        content = Content(
-            tuple(known["classes"]), split_of(loaded, "train"), split_of(loaded, "test")
-        )
-        whole = checksum(content) == known["checksum"]
+        index = json.loads((entry / INDEX_FILE).read_text(encoding="utf-8"))
+        arrays = {name: load_array(entry / f"{name}.npy") for name in index["arrays"]}
+        train, test = (make_split(arrays, name) for name in ("train", "test"))
+        data = DecodedData(tuple(index["classes"]), train, test)
+        is_intact = compute_checksum(data) == index["checksum"]
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         return None
-    return (content, known["checksum"]) if whole else None
+    return (data, index["checksum"]) if is_intact else None
 
 
-def load(path: Path) -> npt.NDArray[np.generic]:
-    """Map images into memory as they are used, and read the small columns at once."""
-    mapped = path.name.endswith(".images.npy")
-    array: npt.NDArray[np.generic] = np.load(path, mmap_mode="r" if mapped else None)
+def load_array(path: Path) -> npt.NDArray[np.generic]:
+    """Load one array; images are memory-mapped, and the small columns are read at once."""
+    is_mapped = path.name.endswith(".images.npy")
+    array: npt.NDArray[np.generic] = np.load(path, mmap_mode="r" if is_mapped else None)
     return array
 
 
-def split_of(loaded: dict[str, npt.NDArray[np.generic]], name: str) -> Split:
-    """Put the arrays of the split `name` together."""
-    start = f"{name}.details."
-    details = {key.removeprefix(start): loaded[key] for key in loaded if key.startswith(start)}
-    images = loaded[f"{name}.images"].astype(np.uint8, copy=False)
-    return Split(images, loaded[f"{name}.labels"].astype(np.int64, copy=False), details)
+def make_split(arrays: dict[str, npt.NDArray[np.generic]], name: str) -> Split:
+    """Return the split `name` from the arrays of an entry."""
+    prefix = f"{name}.columns."
+    columns = {key.removeprefix(prefix): arrays[key] for key in arrays if key.startswith(prefix)}
+    images = arrays[f"{name}.images"].astype(np.uint8, copy=False)
+    return Split(images, arrays[f"{name}.labels"].astype(np.int64, copy=False), columns)

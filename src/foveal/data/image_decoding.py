@@ -1,4 +1,4 @@
-"""One encoded image, from bytes to pixels."""
+"""Decoding of one encoded image: from bytes to pixels."""
 
 from __future__ import annotations
 
@@ -11,50 +11,54 @@ from PIL import Image
 from foveal.errors import FovealError, UsageError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
-GRAY = ("1", "L")
-TOO_DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+GRAY_MODES = ("1", "L")
+HIGH_BIT_DEPTH_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
-def decode_at(
-    place: str, encoded: bytes, *, image_size: int | None = None
+def decode_image_from(
+    source: str, encoded: bytes, *, image_size: int | None = None
 ) -> tuple[npt.NDArray[np.uint8], bool]:
-    """Decode as `decode_image` does; `place` says in errors where the image is from."""
+    """Return `decode_image(encoded)`; an error names `source`.
+
+    Raises:
+        FovealError: the image cannot be decoded.
+    """
     try:
         return decode_image(encoded, image_size=image_size)
-    except Exception as error:  # what Pillow raises on damaged bytes differs by format
-        raise FovealError(f"{place}: the image cannot be decoded ({error}).") from error
+    except Exception as error:  # the exceptions of Pillow for damaged bytes differ by format
+        raise FovealError(f"{source}: the image cannot be decoded ({error}).") from error
 
 
 def decode_image(
     encoded: bytes, *, image_size: int | None = None
 ) -> tuple[npt.NDArray[np.uint8], bool]:
-    """Return an image as uint8 (H, W, 3), and whether it is gray.
+    """Return an image as uint8 (H, W, 3), and True if it is gray.
 
-    With `image_size` it is `center_square` of that side.
+    With `image_size` the image is scaled and cropped to a square of that side.
     """
     with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
-        if image.mode in TOO_DEEP:
-            raise ValueError("only images of 8 bits a channel can be read")
-        gray = image.mode in GRAY
-        colors = in_color(image)
+        if image.mode in HIGH_BIT_DEPTH_MODES:
+            raise ValueError("only images with 8 bits per channel are supported")
+        is_gray = image.mode in GRAY_MODES
+        rgb = convert_to_rgb(image)
         if image_size is not None:
-            colors = center_square(colors, image_size)
-        return np.asarray(colors), gray
+            rgb = scale_and_crop_center(rgb, image_size)
+        return np.asarray(rgb), is_gray
 
 
-def in_color(image: Image.Image) -> Image.Image:
-    """Return the image in red, green and blue, without its transparency."""
+def convert_to_rgb(image: Image.Image) -> Image.Image:
+    """Return the image in RGB, without transparency."""
     if image.mode == "RGB":
         return image
-    # A palette may hold transparency, of which Pillow warns unless it is converted first.
-    opened = image.convert("RGBA") if image.mode == "P" else image
-    return opened.convert("RGB")
+    # Pillow warns about transparency in a palette unless the image is converted to RGBA first.
+    expanded = image.convert("RGBA") if image.mode == "P" else image
+    return expanded.convert("RGB")
 
 
-def center_square(image: Image.Image, size: int) -> Image.Image:
-    """Scale the shorter side to `size` (bilinear, antialiased) and cut the center square.
+def scale_and_crop_center(image: Image.Image, size: int) -> Image.Image:
+    """Scale the shorter side to `size` (bilinear, antialiased) and crop the center square.
 
-    Pixels are those of torchvision's `Resize(size)` and `CenterCrop(size)`.
+    The pixels equal those of torchvision's `Resize(size)` and `CenterCrop(size)`.
     """
     shorter = min(image.size)
     width, height = (size * side // shorter for side in image.size)
@@ -63,12 +67,12 @@ def center_square(image: Image.Image, size: int) -> Image.Image:
     return scaled.crop((left, top, left + size, top + size))
 
 
-def require_size(
-    found: tuple[int, ...], expected: tuple[int, ...], source: str, *, hint: str = ""
+def require_equal_size(
+    shape: tuple[int, ...], expected: tuple[int, ...], source: str, *, hint: str = ""
 ) -> None:
-    """Raise unless an image is as large as those before; `hint` says what to do."""
-    if found != expected:
+    """Raise UsageError unless an image from `source` has the expected height and width."""
+    if shape != expected:
         raise UsageError(
-            f"All images should have one size; {source} has {found[0]} x {found[1]} "
-            f"besides {expected[0]} x {expected[1]}.{hint}"
+            f"All images should have the same size. Found {shape[0]} x {shape[1]} in {source} "
+            f"and {expected[0]} x {expected[1]} before.{hint}"
         )

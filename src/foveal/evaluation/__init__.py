@@ -1,18 +1,26 @@
-"""What a trained network gets right: as a whole, per class, per image, and on images made worse."""
+"""Evaluation of a trained model: metrics, per-class and per-image results, and robustness."""
 
-from foveal.evaluation.corruptions import CORRUPTIONS, corrupt
-from foveal.evaluation.metrics import Evaluation, evaluate, measure
+from foveal.evaluation.corruptions import (
+    CORRUPTIONS,
+    MAX_SEVERITY,
+    corrupt_images,
+    list_supported_corruptions,
+)
+from foveal.evaluation.metrics import Evaluation, compute_metrics, evaluate
 from foveal.evaluation.predictions import Predictions, predict
-from foveal.evaluation.robustness import Robustness, robustness
+from foveal.evaluation.robustness import OCCLUSION_FRACTIONS, Robustness, measure_robustness
 
 __all__ = [
     "CORRUPTIONS",
+    "MAX_SEVERITY",
+    "OCCLUSION_FRACTIONS",
     "Evaluation",
     "Predictions",
     "Robustness",
-    "corrupt",
+    "compute_metrics",
+    "corrupt_images",
     "evaluate",
-    "measure",
+    "list_supported_corruptions",
+    "measure_robustness",
     "predict",
-    "robustness",
 ]

@@ -1,4 +1,4 @@
-"""Run a network over images and keep its logits."""
+"""Predictions: the logits of a model for a set of images."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ class Predictions:
 
     @property
     def loss(self) -> float:
-        """Mean cross-entropy, without label smoothing."""
+        """Mean cross-entropy without label smoothing."""
         return float(nn.functional.cross_entropy(self.logits.double(), self.labels))
 
     @property
     def accuracy(self) -> float:
-        """Share of images whose highest logit is that of their label."""
+        """Fraction of images for which the label has the highest logit."""
         return float((self.logits.argmax(1) == self.labels).double().mean())
 
 
 @torch.no_grad()
 def predict(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> Predictions:
-    """Return what the model says of every image, in eval mode; its own mode is put back."""
+    """Return the logits of `model` for all batches, computed in eval mode; restore its modes."""
     with eval_mode(model):
         pairs = [(model(images).float(), labels) for images, labels in batches]
     logits, labels = zip(*pairs, strict=True)

@@ -1,4 +1,4 @@
-"""Images with one window of a known share hidden."""
+"""Random occlusion: one window of a given area fraction hidden in each image."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ import torch
 from torch import Tensor
 
 from foveal.errors import bad_parameter
-from foveal.evaluation.corruptions import checked_images
+from foveal.evaluation.corruptions import check_images
 
 
 @torch.no_grad()
-def occlude(
-    images: Tensor, share: float, *, fill: float | Tensor, generator: torch.Generator
+def occlude_randomly(
+    images: Tensor, fraction: float, *, fill: float | Tensor, generator: torch.Generator
 ) -> Tensor:
-    """Return a copy of images (N, C, H, W) with one window of each hidden.
+    """Return a copy of images (N, C, H, W) with one window hidden in each.
 
-    The window has the aspect of the image, sides in whole pixels (`window`), and lies inside the
-    image, everywhere equally often. Filled by selection, so what lay under it does not count. The
-    place of each image is the next draw of the generator, so with a CPU generator that goes on from
-    batch to batch the result does not hang on how the images are batched.
+    The window has the aspect ratio of the image and whole-pixel sides (`compute_window_size`). Every
+    position inside the image is equally likely. Occluded pixels are replaced, not multiplied, so even
+    NaN under the window has no effect. The position for each image is the next draw of the generator.
+    With one CPU generator for all batches, the result is therefore independent of the batch size.
 
     Args:
-        share: the area of the window as a fraction of the image's; 0 hides nothing.
+        fraction: area of the window relative to the image; 0 hides nothing.
         fill: a number, or a tensor that broadcasts to (C, 1, 1).
-        generator: where the windows are drawn from.
+        generator: source of the window positions.
 
     Raises:
-        UsageError: for a share outside [0, 1] or a fill of another shape.
+        UsageError: `fraction` is outside [0, 1] or `fill` has the wrong shape.
     """
-    checked_images(images)
-    height, width = window((images.shape[2], images.shape[3]), share)
+    check_images(images)
+    height, width = compute_window_size((images.shape[2], images.shape[3]), fraction)
     color = torch.as_tensor(fill).to(images)
     try:
         color = color.expand(images.shape[1], 1, 1)
@@ -41,29 +41,31 @@ def occlude(
     draws = torch.rand(
         len(images), 2, dtype=torch.float64, generator=generator, device=generator.device
     ).to(images.device)
-    rows = covered(draws[:, 0], images.shape[2], height)
-    columns = covered(draws[:, 1], images.shape[3], width)
+    rows = make_interval_mask(draws[:, 0], images.shape[2], height)
+    columns = make_interval_mask(draws[:, 1], images.shape[3], width)
     return torch.where(rows[:, None, :, None] & columns[:, None, None, :], color, images)
 
 
-def window(size: tuple[int, int], share: float) -> tuple[int, int]:
-    """Return the sides (px) of the window that hides `share` of an image of `size` (H, W).
+def compute_window_size(size: tuple[int, int], fraction: float) -> tuple[int, int]:
+    """Return the (height, width) in px of the window that hides `fraction` of an image of `size` (H, W).
 
-    The height is rounded first, and the width makes up for it.
+    The height is rounded first, and the width compensates for its rounding.
 
-    >>> window((32, 32), 0.3), window((20, 40), 0.25), window((32, 32), 0.0)
-    ((18, 17), (10, 20), (0, 0))
+    >>> compute_window_size((32, 32), 0.3), compute_window_size((20, 40), 0.25)
+    ((18, 17), (10, 20))
+    >>> compute_window_size((32, 32), 0.0)
+    (0, 0)
     """
-    if not 0 <= share <= 1:
-        raise bad_parameter("share", "in [0, 1]", share)
-    if share == 0:
+    if not 0 <= fraction <= 1:
+        raise bad_parameter("fraction", "in [0, 1]", fraction)
+    if fraction == 0:
         return 0, 0
-    height = max(1, round(size[0] * math.sqrt(share)))
-    return height, min(size[1], max(1, round(share * size[0] * size[1] / height)))
+    height = max(1, round(size[0] * math.sqrt(fraction)))
+    return height, min(size[1], max(1, round(fraction * size[0] * size[1] / height)))
 
 
-def covered(draws: Tensor, size: int, length: int) -> Tensor:
-    """Return which of `size` places a stretch of `length` covers, bool (N, size); draws in [0, 1)."""
+def make_interval_mask(draws: Tensor, size: int, length: int) -> Tensor:
+    """Return masks of one interval of `length` in `size` pixels, bool (N, size), from draws in [0, 1)."""
     start = (draws * (size - length + 1)).long()[:, None]
-    place = torch.arange(size, device=draws.device)
-    return (place >= start) & (place < start + length)
+    index = torch.arange(size, device=draws.device)
+    return (index >= start) & (index < start + length)

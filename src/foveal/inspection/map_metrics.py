@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from foveal.data.batches import normalize
+from foveal.data import normalize_images
 from foveal.explanation import (
     LocalizationMeasure,
     localize,
@@ -101,7 +101,7 @@ def localization(
     network: TrainedRun, model: nn.Module, found: Explanation, maps: Floats
 ) -> dict[str, LocalizationMeasure]:
     """Return how far maps find the object: by its mask, or planted into a canvas of other images."""
-    masks, prefix = found.data.test.details.get("mask"), ""
+    masks, prefix = found.data.test.columns.get("mask"), ""
     if masks is not None:
         truth = np.asarray(masks[found.rows], dtype=np.bool_)
     else:
@@ -111,7 +111,7 @@ def localization(
         planted = make_grid_canvas(
             np.asarray(test.images), test.labels, seed=network.seed, indices=found.rows
         )
-        pixels = normalize(torch.from_numpy(planted.images), found.data.mean, found.data.std)
+        pixels = normalize_images(torch.from_numpy(planted.images), found.data.mean, found.data.std)
         labels = torch.from_numpy(planted.labels)
         maps = occlusion_sensitivity(model, pixels, labels, **geometry(found)).map().numpy()
         truth, prefix = planted.masks, "planted: "

@@ -15,11 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from foveal.attention import parse_variant
-from foveal.data import ImageData, colorfulness
-from foveal.data.batches import normalize
-from foveal.evaluation import CORRUPTIONS, robustness
-from foveal.evaluation.corruptions import JPEG_MODES, SEVERITIES
-from foveal.evaluation.robustness import SHARES
+from foveal.data import ImageData, compute_colorfulness, normalize_images
+from foveal.evaluation import (
+    MAX_SEVERITY,
+    OCCLUSION_FRACTIONS,
+    list_supported_corruptions,
+    measure_robustness,
+)
 from foveal.explanation import (
     CONTROL_DRAWS,
     OcclusionResult,
@@ -143,7 +145,7 @@ def robust(job: Job, training: TrainingResult) -> Arrays:
         return normalized(pixels, data).contiguous(memory_format=get_memory_format(numerics))
 
     with numerics_context(numerics), autocast_context(numerics):
-        found = robustness(
+        found = measure_robustness(
             training.model,
             np.asarray(data.test.images[:count]),
             data.test.labels[:count],
@@ -171,23 +173,23 @@ def covariates(job: Job, training: TrainingResult) -> Arrays:
     if not is_plain(job.config) or job.data.image_shape[0] != 3:
         return {}
     test = job.data.test
-    if "area" in test.details:
+    if "area" in test.columns:
         rows = np.arange(len(test))
-        extent, source = test.details["area"], "mask"
+        extent, source = test.columns["area"], "mask"
     else:
         rows = np.arange(extended(job.data))
         extent, source = extents(looked_at(job, training.model, rows)), "occlusion"
     return {
         "image_indices": rows,
         "extent": np.asarray(extent, dtype=np.float32),
-        "colorfulness": colorfulness(np.asarray(test.images[rows])),
+        "colorfulness": compute_colorfulness(np.asarray(test.images[rows])),
         "extent_source": np.array(source),
     }
 
 
 def corruptions_of(data: ImageData) -> list[str]:
-    """Return the corruptions that these images can have: JPEG knows gray and color alone."""
-    return [kind for kind in CORRUPTIONS if kind != "jpeg" or data.image_shape[0] in JPEG_MODES]
+    """Return the corruptions that are defined for these images."""
+    return list_supported_corruptions(data.image_shape[0])
 
 
 def borne(data: ImageData) -> int:
@@ -197,7 +199,7 @@ def borne(data: ImageData) -> int:
 
 def extended(data: ImageData) -> int:
     """Return of how many test images the extent is measured, none where the masks are known."""
-    known = "area" in data.test.details or data.image_shape[0] != 3
+    known = "area" in data.test.columns or data.image_shape[0] != 3
     return 0 if known else min(EXTENDED, PASSES // positions(data), max(1, len(data.test) // 5))
 
 
@@ -218,7 +220,7 @@ def forward_passes(config: RunConfig, data: ImageData) -> int:
     swept = len(fixed(data)) + (extended(data) if is_plain(config) else 0)
     compared = len(fixed(data)) * (1 if is_plain(config) else 2 + CONTROL_DRAWS)  # Grad-CAM, gates
     gated = 0 if is_plain(config) else min(GATED, len(data.test)) + len(fixed(data)[:PICTURED])
-    conditions = 1 + len(SHARES) + len(corruptions_of(data)) * SEVERITIES
+    conditions = 1 + len(OCCLUSION_FRACTIONS) + len(corruptions_of(data)) * MAX_SEVERITY
     return swept * positions(data) + compared + gated + borne(data) * conditions
 
 
@@ -241,7 +243,9 @@ def looked_at(job: Job, model: nn.Module, rows: npt.NDArray[np.int64]) -> Occlus
 
 def images_at(data: ImageData, rows: npt.NDArray[np.int64]) -> Tensor:
     """Return images of the test set as a network takes them, (N, C, H, W)."""
-    return normalize(torch.from_numpy(np.asarray(data.test.images[rows])), data.mean, data.std)
+    return normalize_images(
+        torch.from_numpy(np.asarray(data.test.images[rows])), data.mean, data.std
+    )
 
 
 def normalized(pixels: Tensor, data: ImageData) -> Tensor:

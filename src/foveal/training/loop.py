@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from foveal.errors import FovealError
-from foveal.evaluation import Evaluation, Predictions, measure, predict
+from foveal.evaluation import Evaluation, Predictions, compute_metrics, predict
 from foveal.module_modes import freeze_batch_norm_statistics
 from foveal.seeding import derive_seed
 from foveal.training.checkpoint import TrainingState, load_checkpoint, save_checkpoint
@@ -121,7 +121,7 @@ def train(
             predictions = predict_test_split(context)
     seconds = sum(metrics.time_seconds for metrics in history)
     images_per_second = len(data.train) * len(history) / seconds
-    return TrainingResult(model, tuple(history), measure(predictions), images_per_second)
+    return TrainingResult(model, tuple(history), compute_metrics(predictions), images_per_second)
 
 
 def build_context(

@@ -12,8 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from foveal.data import ImageData
-from foveal.data.batches import normalize
+from foveal.data import ImageData, normalize_images
 from foveal.errors import UsageError
 from foveal.explanation import (
     GateMap,
@@ -130,7 +129,7 @@ def times_right(networks: Sequence[TrainedRun]) -> npt.NDArray[np.int64]:
 
 def taken(image: Pixels, data: ImageData) -> Tensor:
     """Return one image uint8 (H, W, C) as the networks take it, (1, C, H, W)."""
-    return normalize(torch.from_numpy(np.array(image[None])), data.mean, data.std)
+    return normalize_images(torch.from_numpy(np.array(image[None])), data.mean, data.std)
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from foveal.data.image_decoding import TOO_DEEP, in_color
+from foveal.data.image_decoding import HIGH_BIT_DEPTH_MODES, convert_to_rgb
 from foveal.web.errors import TOO_LARGE, RefusedError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
@@ -36,7 +36,7 @@ def pixels_of(encoded: bytes, shape: tuple[int, int, int]) -> npt.NDArray[np.uin
     with opened(encoded) as image:
         refuse_too_large(image)
         upright = decoded(image)
-    colors = in_color(upright).convert(MODES[channels])
+    colors = convert_to_rgb(upright).convert(MODES[channels])
     box = middle(colors.size, (width, height))
     scaled = colors.resize((width, height), Image.Resampling.BILINEAR, box=box)
     return np.asarray(scaled).reshape(height, width, channels)
@@ -77,7 +77,7 @@ def too_many_pixels(size: tuple[int, int] | None = None) -> RefusedError:
 
 def decoded(image: Image.Image) -> Image.Image:
     """Return the image with all its pixels, turned as its EXIF says."""
-    if image.mode in TOO_DEEP:
+    if image.mode in HIGH_BIT_DEPTH_MODES:
         raise RefusedError("The image should have 8 bits a channel: save it so, or choose another.")
     try:
         image.load()

@@ -1,9 +1,9 @@
-"""The original CIFAR archives, python and binary, packed or unpacked.
+"""Original CIFAR archives: finding, verifying and reading them.
 
-Krizhevsky (2009), "Learning Multiple Layers of Features from Tiny Images". An archive is read in
-memory; nothing is written under a name that it gives. Its MD5 must be the published one. So must
-that of each unpacked python file. For unpacked binary files none is published, and so their
-length is checked, which the format fixes.
+Krizhevsky (2009), "Learning Multiple Layers of Features from Tiny Images". A packed archive is read in
+memory: no file is written under a name from the archive. The MD5 checksum of a packed archive and of
+each unpacked python file must equal the published one. No checksums are published for unpacked binary
+files, so their size is verified, which the format fixes.
 """
 
 from __future__ import annotations
@@ -15,106 +15,124 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from foveal.data.cifar.formats import decode_batches
-from foveal.data.cifar.layouts import LAYOUTS, LENGTH, MD5, Layout
-from foveal.data.decoded import Content
+from foveal.data.cifar.decoding import decode_archive
+from foveal.data.cifar.layouts import ARCHIVE_LAYOUTS, FILE_SIZES, MD5_CHECKSUMS, ArchiveLayout
+from foveal.data.decoded import DecodedData
 from foveal.errors import FovealError, UsageError
 
 
 @dataclass(frozen=True)
-class Archive:
-    """An archive at hand: the .tar.gz file at `path`, or the unpacked folder."""
+class CIFARArchive:
+    """An archive on disk: the .tar.gz file `path`, or the unpacked folder `path`."""
 
-    layout: Layout
+    layout: ArchiveLayout
     path: Path
 
     @property
-    def packed(self) -> bool:
-        """Whether it is the .tar.gz file."""
+    def is_packed(self) -> bool:
+        """True for the .tar.gz file."""
         return self.path.is_file()
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """What is read from the disk."""
-        if self.packed:
+        """Files to read from disk."""
+        if self.is_packed:
             return (self.path,)
         return tuple(self.path / name for name in self.layout.files)
 
 
-def find_archive(path: Path) -> Archive | None:
-    """Return the archive that `path` is or holds, packed or not; None if there is none.
+def find_archive(path: Path) -> CIFARArchive | None:
+    """Return the archive that `path` is or contains, packed or unpacked; None if there is none.
 
-    Raises UsageError where both CIFAR-10 and CIFAR-100 are at hand.
+    Raises:
+        UsageError: both CIFAR-10 and CIFAR-100 are found.
     """
-    found = [archive for layout in LAYOUTS for archive in candidates(layout, path)]
-    if len({archive.layout.dataset for archive in found}) > 1:
-        raise UsageError(f"{path} holds several data sets; give the path of {found[0].path} say.")
-    return found[0] if found else None
+    archives = [archive for layout in ARCHIVE_LAYOUTS for archive in list_archives(layout, path)]
+    if len({archive.layout.dataset for archive in archives}) > 1:
+        raise UsageError(
+            f"{path} contains several data sets. Use the path of one, such as {archives[0].path}."
+        )
+    return archives[0] if archives else None
 
 
-def candidates(layout: Layout, path: Path) -> list[Archive]:
-    """Return what `path` is or holds of `layout`, unpacked first."""
+def list_archives(layout: ArchiveLayout, path: Path) -> list[CIFARArchive]:
+    """Return the archives of `layout` that `path` is or contains, unpacked folders first."""
     if path.is_file():
-        return [Archive(layout, path)] if path.name == layout.archive else []
-    # Test images and class names are what tells an unpacked folder from any other.
+        return [CIFARArchive(layout, path)] if path.name == layout.archive else []
+    # An unpacked folder is recognized by its test images and class names.
     unpacked = [
         folder
         for folder in (path / layout.folder, path)
-        if all((folder / name).is_file() for name in (layout.test, *layout.names))
+        if all((folder / name).is_file() for name in (layout.test_file, *layout.class_name_files))
     ]
     packed = [file for file in (path / layout.archive,) if file.is_file()]
-    return [Archive(layout, place) for place in (*unpacked, *packed)]
+    return [CIFARArchive(layout, archive_path) for archive_path in (*unpacked, *packed)]
 
 
 def read_archive(
-    archive: Archive,
+    archive: CIFARArchive,
     *,
-    md5: Mapping[str, str] = MD5,
-    length: Mapping[str, int] = LENGTH,
-) -> Content:
-    """Verify the archive, then decode it; raises FovealError if it is not the published one."""
+    md5_checksums: Mapping[str, str] = MD5_CHECKSUMS,
+    file_sizes: Mapping[str, int] = FILE_SIZES,
+) -> DecodedData:
+    """Verify the archive and decode it.
+
+    Raises:
+        FovealError: the archive is damaged or not the published one.
+    """
     layout, path = archive.layout, archive.path
-    if archive.packed:
-        verify(path, layout.archive, md5=md5, length=length)
-        return decode_batches(read_tar(path, layout), layout, path)
+    if archive.is_packed:
+        verify_file(path, layout.archive, md5_checksums=md5_checksums, file_sizes=file_sizes)
+        return decode_archive(read_tar_members(path, layout), layout, path)
     for name in layout.files:
-        verify(path / name, f"{layout.folder}/{name}", md5=md5, length=length)
-    members = {name: (path / name).read_bytes() for name in layout.files}
-    return decode_batches(members, layout, path)
-
-
-def verify(path: Path, name: str, *, md5: Mapping[str, str], length: Mapping[str, int]) -> None:
-    """Raise unless the file at `path` has the MD5 and the length known for `name`, if any."""
-    size = path.stat().st_size
-    if size != length.get(name, size):
-        raise FovealError(
-            f"{path} has {size} bytes instead of {length[name]}; it is damaged, fetch it again."
+        verify_file(
+            path / name,
+            f"{layout.folder}/{name}",
+            md5_checksums=md5_checksums,
+            file_sizes=file_sizes,
         )
-    if name not in md5:
+    members = {name: (path / name).read_bytes() for name in layout.files}
+    return decode_archive(members, layout, path)
+
+
+def verify_file(
+    path: Path, name: str, *, md5_checksums: Mapping[str, str], file_sizes: Mapping[str, int]
+) -> None:
+    """Raise FovealError unless the file has the size and MD5 checksum known for `name`, if any."""
+    size = path.stat().st_size
+    if size != file_sizes.get(name, size):
+        raise FovealError(
+            f"{path} has {size} bytes instead of {file_sizes[name]}. It is damaged; download it again."
+        )
+    if name not in md5_checksums:
         return
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, "md5").hexdigest()
-    if found != md5[name]:
+        md5 = hashlib.file_digest(file, "md5").hexdigest()
+    if md5 != md5_checksums[name]:
         raise FovealError(
-            f"{path} has the MD5 {found} instead of {md5[name]}; "
-            "it is damaged or not the original, fetch it again."
+            f"{path} has the MD5 checksum {md5} instead of {md5_checksums[name]}. "
+            "It is damaged or not the original; download it again."
         )
 
 
-def read_tar(path: Path, layout: Layout) -> dict[str, bytes]:
-    """Return the files of `layout` out of a .tar.gz, by name."""
-    wanted = {f"{layout.folder}/{name}": name for name in layout.files}
+def read_tar_members(path: Path, layout: ArchiveLayout) -> dict[str, bytes]:
+    """Return the files of `layout` from a .tar.gz, by name.
+
+    Raises:
+        FovealError: the archive is damaged or lacks a file.
+    """
+    names = {f"{layout.folder}/{name}": name for name in layout.files}
     members = {}
     try:
         with tarfile.open(path, "r:gz") as tar:
             for member in tar:
-                wants = member.isfile() and member.name in wanted
-                file = tar.extractfile(member) if wants else None
+                is_needed = member.isfile() and member.name in names
+                file = tar.extractfile(member) if is_needed else None
                 if file is not None:
-                    members[wanted[member.name]] = file.read()
+                    members[names[member.name]] = file.read()
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-        raise FovealError(f"{path} is damaged ({error}); fetch it again.") from error
+        raise FovealError(f"{path} is damaged ({error}). Download it again.") from error
     for name in layout.files:
         if name not in members:
-            raise FovealError(f"{path} lacks {layout.folder}/{name}; fetch it again.")
+            raise FovealError(f"{path} lacks {layout.folder}/{name}. Download it again.")
     return members

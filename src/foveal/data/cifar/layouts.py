@@ -1,4 +1,4 @@
-"""What the four original CIFAR archives hold, under what names, and their published checksums."""
+"""Layouts of the four original CIFAR archives: file names and published checksums."""
 
 from __future__ import annotations
 
@@ -6,34 +6,34 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Layout:
-    """How one of the four archives is laid out; `names` are the files of the class names."""
+class ArchiveLayout:
+    """File names in one of the four archives; `archive` is the .tar.gz, `folder` its top folder."""
 
     dataset: str
     archive: str
     folder: str
-    train: tuple[str, ...]
-    test: str
-    names: tuple[str, ...]
+    train_files: tuple[str, ...]
+    test_file: str
+    class_name_files: tuple[str, ...]
 
     @property
-    def binary(self) -> bool:
-        """Whether batches are plain records, not pickles."""
-        return self.test.endswith(".bin")
+    def is_binary(self) -> bool:
+        """True if batches are fixed-length records, not pickles."""
+        return self.test_file.endswith(".bin")
 
     @property
-    def coarse(self) -> bool:
-        """Whether each image has a coarse label as well."""
+    def has_coarse_labels(self) -> bool:
+        """True if each image also has a coarse label."""
         return self.dataset == "cifar100"
 
     @property
     def files(self) -> tuple[str, ...]:
-        """All files that are read."""
-        return (*self.train, self.test, *self.names)
+        """Names of all files to read."""
+        return (*self.train_files, self.test_file, *self.class_name_files)
 
 
-LAYOUTS = (
-    Layout(
+ARCHIVE_LAYOUTS = (
+    ArchiveLayout(
         "cifar10",
         "cifar-10-python.tar.gz",
         "cifar-10-batches-py",
@@ -41,7 +41,7 @@ LAYOUTS = (
         "test_batch",
         ("batches.meta",),
     ),
-    Layout(
+    ArchiveLayout(
         "cifar10",
         "cifar-10-binary.tar.gz",
         "cifar-10-batches-bin",
@@ -49,7 +49,7 @@ LAYOUTS = (
         "test_batch.bin",
         ("batches.meta.txt",),
     ),
-    Layout(
+    ArchiveLayout(
         "cifar100",
         "cifar-100-python.tar.gz",
         "cifar-100-python",
@@ -57,7 +57,7 @@ LAYOUTS = (
         "test",
         ("meta",),
     ),
-    Layout(
+    ArchiveLayout(
         "cifar100",
         "cifar-100-binary.tar.gz",
         "cifar-100-binary",
@@ -67,7 +67,7 @@ LAYOUTS = (
     ),
 )
 
-MD5 = {
+MD5_CHECKSUMS = {
     "cifar-10-python.tar.gz": "c58f30108f718f92721af3b95e74349a",
     "cifar-10-binary.tar.gz": "c32a1d4ab5d03f1284b67883e8d87530",
     "cifar-100-python.tar.gz": "eb9058c3a382ffc7106e4002c42a8d85",
@@ -84,7 +84,7 @@ MD5 = {
     "cifar-100-python/meta": "7973b15100ade9c7d40fb424638fde48",
 }
 
-LENGTH = {
+FILE_SIZES = {
     **{f"cifar-10-batches-bin/data_batch_{batch}.bin": 10_000 * 3073 for batch in range(1, 6)},
     "cifar-10-batches-bin/test_batch.bin": 10_000 * 3073,
     "cifar-100-binary/train.bin": 50_000 * 3074,

@@ -1,7 +1,7 @@
-"""The ten shapes of `scenes` as signed distances: below zero inside, above zero outside.
+"""The ten shapes of `scenes` as signed distances: negative inside, positive outside.
 
-Here y points up. Every shape has a mirror axis, so that a flipped image keeps its class; and all
-are drawn with one area, so that size tells nothing of the class.
+The y axis points up. Every shape has a mirror axis, so a flipped image keeps its class. All shapes are
+drawn with the same area, so the size does not reveal the class.
 """
 
 from __future__ import annotations
@@ -14,48 +14,51 @@ import numpy as np
 
 from foveal.data.scenes.rng import Plane
 
-Shape = Callable[[Plane, Plane], Plane]
+DistanceFunction = Callable[[Plane, Plane], Plane]
 
 
-def length(x: Plane, y: Plane) -> Plane:
+def vector_length(x: Plane, y: Plane) -> Plane:
     """Return the length of the vectors (x, y)."""
-    root: Plane = np.sqrt(x * x + y * y)
-    return root
+    length: Plane = np.sqrt(x * x + y * y)
+    return length
 
 
-def intersection(first: Plane, second: Plane) -> Plane:
-    """Return the distance to where both shapes are; beside a corner it is a little too short."""
-    longer: Plane = np.maximum(first, second)
-    return longer
+def intersection_distance(first: Plane, second: Plane) -> Plane:
+    """Return the distance to the intersection of two shapes; near corners slightly too small."""
+    distance: Plane = np.maximum(first, second)
+    return distance
 
 
-def disc(x: Plane, y: Plane, *, radius: float = 1.0, center: tuple[float, float] = (0, 0)) -> Plane:
+def disc_distance(
+    x: Plane, y: Plane, *, radius: float = 1.0, center: tuple[float, float] = (0, 0)
+) -> Plane:
     """Return the signed distance to a disc."""
-    return length(x - center[0], y - center[1]) - radius
+    return vector_length(x - center[0], y - center[1]) - radius
 
 
-def ring(x: Plane, y: Plane) -> Plane:
-    """Return the signed distance to a ring whose hole is just over half as wide as the whole."""
-    return np.abs(disc(x, y, radius=0.78)) - 0.22
+def ring_distance(x: Plane, y: Plane) -> Plane:
+    """Return the signed distance to a ring with outer radius 1 and inner radius 0.56."""
+    return np.abs(disc_distance(x, y, radius=0.78)) - 0.22
 
 
-def crescent(x: Plane, y: Plane) -> Plane:
-    """Return the distance to a disc less a second one."""
-    return intersection(disc(x, y), -disc(x, y, radius=0.8, center=(0.5, 0)))
+def crescent_distance(x: Plane, y: Plane) -> Plane:
+    """Return the distance to a disc minus a second disc."""
+    cut = -disc_distance(x, y, radius=0.8, center=(0.5, 0))
+    return intersection_distance(disc_distance(x, y), cut)
 
 
-def heart(x: Plane, y: Plane) -> Plane:
+def heart_distance(x: Plane, y: Plane) -> Plane:
     """Return the distance to a square on its corner with a half disc on each upper side."""
-    right = disc(x, y, radius=math.sqrt(0.5), center=(0.5, 0.5))
-    left = disc(x, y, radius=math.sqrt(0.5), center=(-0.5, 0.5))
+    right = disc_distance(x, y, radius=math.sqrt(0.5), center=(0.5, 0.5))
+    left = disc_distance(x, y, radius=math.sqrt(0.5), center=(-0.5, 0.5))
     square = (np.abs(x) + np.abs(y) - 1) * math.sqrt(0.5)
     return np.minimum(square, np.minimum(left, right))
 
 
-def polygon(*corners: tuple[float, float]) -> Shape:
-    """Return the exact signed distance to the polygon with these corners, convex or not."""
+def make_polygon_distance(*corners: tuple[float, float]) -> DistanceFunction:
+    """Return the exact signed distance function of a polygon, convex or not."""
 
-    def distance(x: Plane, y: Plane) -> Plane:
+    def compute_distance(x: Plane, y: Plane) -> Plane:
         nearest = np.full(np.broadcast_shapes(x.shape, y.shape), np.inf, np.float32)
         inside = np.zeros(nearest.shape, bool)
         for (ax, ay), (bx, by) in zip(corners, corners[1:] + corners[:1], strict=True):
@@ -64,55 +67,57 @@ def polygon(*corners: tuple[float, float]) -> Shape:
             along = np.clip((px * ex + py * ey) * (1 / (ex * ex + ey * ey)), 0, 1)
             squared = np.square(px - along * ex) + np.square(py - along * ey)
             np.minimum(nearest, squared, out=nearest)
-            if ey:  # a ray along x meets this side: an odd number of meetings means inside
+            if ey:  # a ray along x crosses this side: an odd number of crossings means inside
                 inside ^= ((y < ay) != (y < by)) & (px < py * (ex / ey))
-        root = np.sqrt(nearest)
-        return np.where(inside, -root, root)
+        distance = np.sqrt(nearest)
+        return np.where(inside, -distance, distance)
 
-    return distance
+    return compute_distance
 
 
-def spokes(*radii: float, count: int) -> list[tuple[float, float]]:
-    """Return `count` corners at equal angles, at distances that repeat `radii`."""
+def list_radial_corners(*radii: float, count: int) -> list[tuple[float, float]]:
+    """Return `count` corners at equal angles, whose distances from the center repeat `radii`."""
     angles = [math.pi / 2 + 2 * math.pi * k / count for k in range(count)]
     lengths = [radii[k % len(radii)] for k in range(count)]
     return [(r * math.cos(a), r * math.sin(a)) for r, a in zip(lengths, angles, strict=True)]
 
 
-def mirrored(*right: tuple[float, float]) -> list[tuple[float, float]]:
-    """Return the corners `right` and, in the opposite order, their mirror images in the y axis."""
+def mirror_corners(*right: tuple[float, float]) -> list[tuple[float, float]]:
+    """Return the corners `right`, then their mirror images in the y axis in reverse order."""
     return [*right, *((-x, y) for x, y in reversed(right) if x)]
 
 
-SQUARE = [(1, 1), (-1, 1), (-1, -1), (1, -1)]
-CROSS = [(1, 0.33), (0.33, 0.33), (0.33, 1), (-0.33, 1), (-0.33, 0.33), (-1, 0.33)]
+SQUARE_CORNERS = [(1, 1), (-1, 1), (-1, -1), (1, -1)]
+# Half of the corners; the others are their point reflections.
+CROSS_CORNERS = [(1, 0.33), (0.33, 0.33), (0.33, 1), (-0.33, 1), (-0.33, 0.33), (-1, 0.33)]
+ARROW_CORNERS = mirror_corners((0, 1.2), (0.85, 0.2), (0.32, 0.2), (0.32, -1))
 
-SHAPES: dict[str, Shape] = {
-    "circle": disc,
-    "ring": ring,
-    "triangle": polygon(*spokes(1, count=3)),
-    "square": polygon(*SQUARE),
-    "pentagon": polygon(*spokes(1, count=5)),
-    "star": polygon(*spokes(1, 0.45, count=10)),
-    "cross": polygon(*CROSS, *((-x, -y) for x, y in CROSS)),
-    "crescent": crescent,
-    "heart": heart,
-    "arrow": polygon(*mirrored((0, 1.2), (0.85, 0.2), (0.32, 0.2), (0.32, -1))),
+SHAPES: dict[str, DistanceFunction] = {
+    "circle": disc_distance,
+    "ring": ring_distance,
+    "triangle": make_polygon_distance(*list_radial_corners(1, count=3)),
+    "square": make_polygon_distance(*SQUARE_CORNERS),
+    "pentagon": make_polygon_distance(*list_radial_corners(1, count=5)),
+    "star": make_polygon_distance(*list_radial_corners(1, 0.45, count=10)),
+    "cross": make_polygon_distance(*CROSS_CORNERS, *((-x, -y) for x, y in CROSS_CORNERS)),
+    "crescent": crescent_distance,
+    "heart": heart_distance,
+    "arrow": make_polygon_distance(*ARROW_CORNERS),
 }
 
 
 @cache
-def extent(name: str) -> tuple[float, float, float]:
-    """Return (side, x, y) of a shape as written above: the root of its area, and its centroid."""
-    reach, steps = 1.25, 500
-    axis = ((np.arange(steps, dtype=np.float32) + 0.5) / steps * 2 - 1) * np.float32(reach)
+def measure_shape(name: str) -> tuple[float, float, float]:
+    """Return the square root of the area of a shape as defined above, and its centroid (x, y)."""
+    half_width, steps = 1.25, 500
+    axis = ((np.arange(steps, dtype=np.float32) + 0.5) / steps * 2 - 1) * np.float32(half_width)
     inside = SHAPES[name](axis[None, :], axis[:, None]) <= 0
-    side = 2 * reach * math.sqrt(np.count_nonzero(inside)) / steps
+    side = 2 * half_width * math.sqrt(np.count_nonzero(inside)) / steps
     rows, columns = np.nonzero(inside)
     return side, float(axis[columns].mean()), float(axis[rows].mean())
 
 
-def unit_shape(name: str, x: Plane, y: Plane) -> Plane:
-    """Return the signed distance to the shape `name`, of area 1 and with its centroid at 0."""
-    side, middle_x, middle_y = extent(name)
-    return SHAPES[name](x * side + middle_x, y * side + middle_y) / np.float32(side)
+def unit_shape_distance(name: str, x: Plane, y: Plane) -> Plane:
+    """Return the signed distance to the shape `name`, scaled to area 1 and centered on its centroid."""
+    side, centroid_x, centroid_y = measure_shape(name)
+    return SHAPES[name](x * side + centroid_x, y * side + centroid_y) / np.float32(side)

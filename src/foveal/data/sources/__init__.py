@@ -1,1 +1,5 @@
-"""Sources of images: folders, tables, the hub and functions of the user, found by name or path."""
+"""Sources of images: folders, parquet tables, the Hugging Face hub, and functions of the user."""
+
+from foveal.data.sources.lookup import DataSource, find_source, is_import_path, list_data_names
+
+__all__ = ["DataSource", "find_source", "is_import_path", "list_data_names"]

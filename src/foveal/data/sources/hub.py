@@ -1,4 +1,4 @@
-"""Data sets of the Hugging Face hub."""
+"""Data sets from the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -6,41 +6,43 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from foveal.data.decoded import Content
-from foveal.data.sources.encoded_table import decode_table, join
+from foveal.data.decoded import DecodedData
+from foveal.data.sources.encoded_table import decode_table, join_tables
 from foveal.errors import FovealError, UsageError
 
 SPLITS = ("train", "test")
 
 
-def open_hub(repository: str) -> Mapping[str, Any]:
-    """Return the splits of `repository` ("owner/name"), fetched unless `datasets` has them.
+def load_hub_splits(repository: str) -> Mapping[str, Any]:
+    """Return the train and test splits of `repository` ("owner/name"), downloaded unless cached.
 
-    Raises FovealError if it cannot be reached.
+    Raises:
+        FovealError: the hub cannot be reached, or the repository cannot be loaded.
+        UsageError: a split is missing.
     """
-    import datasets  # takes a second, and most sources need no hub
+    import datasets  # the import takes a second, and most sources do not need it
 
     try:
-        opened = datasets.load_dataset(repository)
+        splits = datasets.load_dataset(repository)
     except Exception as error:  # network, disk and format errors of several libraries
         raise FovealError(
             f"`{repository}` could not be loaded from the Hugging Face hub "
-            f"({' '.join(str(error).split())}). Without a network, give a folder that holds "
+            f"({' '.join(str(error).split())}). Without a network, give a folder that contains "
             "the parquet files or the original archives."
         ) from error
-    missing = [split for split in SPLITS if split not in opened]
+    missing = [split for split in SPLITS if split not in splits]
     if missing:
-        raise UsageError(f"`{repository}` has no split `{missing[0]}`; it has {', '.join(opened)}.")
-    return {split: opened[split] for split in SPLITS}
+        raise UsageError(f"`{repository}` has no split `{missing[0]}`. It has {', '.join(splits)}.")
+    return {split: splits[split] for split in SPLITS}
 
 
-def hub_files(splits: Mapping[str, Any]) -> list[Path]:
-    """Return the files into which `datasets` put the splits."""
+def list_hub_files(splits: Mapping[str, Any]) -> list[Path]:
+    """Return the files in which `datasets` stores the splits."""
     return [Path(file["filename"]) for split in splits.values() for file in split.cache_files]
 
 
-def read_hub(splits: Mapping[str, Any]) -> Content:
-    """Decode what `open_hub` returned."""
-    return join(
+def decode_hub_splits(splits: Mapping[str, Any]) -> DecodedData:
+    """Decode the splits returned by `load_hub_splits`."""
+    return join_tables(
         {name: [(name, decode_table(split.data.table, name))] for name, split in splits.items()}
     )

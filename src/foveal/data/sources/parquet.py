@@ -1,4 +1,4 @@
-"""Folders of parquet shards, as Hugging Face `datasets` writes them."""
+"""Folders of parquet shards, as written by Hugging Face `datasets`."""
 
 from __future__ import annotations
 
@@ -9,56 +9,66 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from foveal.data.decoded import Content
-from foveal.data.sources.encoded_table import Rows, decode_table, join
+from foveal.data.decoded import DecodedData
+from foveal.data.sources.encoded_table import DecodedTable, decode_table, join_tables
 from foveal.errors import FovealError, UsageError
 
 Shards = Mapping[str, Sequence[Path]]
 
 
 def find_shards(folder: Path) -> Shards | None:
-    """Return the shards of `train` and `test` in `folder`/data or `folder`; None without parquet.
+    """Return the train and test shards in `folder`/data or `folder`; None if there are no parquet files.
 
-    Raises if a split, or a shard of those that the names count (`-00000-of-00003`), is missing.
+    Raises:
+        UsageError: a split is missing.
+        FovealError: a shard counted in the file names (`-00000-of-00003`) is missing.
     """
-    for place in (folder / "data", folder):
-        files = sorted(place.glob("*.parquet"))
+    for shard_folder in (folder / "data", folder):
+        files = sorted(shard_folder.glob("*.parquet"))
         if files:
             break
     else:
         return None
     shards = {split: [f for f in files if f.name.startswith(split)] for split in ("train", "test")}
-    for split, found in shards.items():
-        if not found:
+    for split, split_files in shards.items():
+        if not split_files:
             names = ", ".join(file.name for file in files)
-            raise UsageError(f"{place} has no {split}-*.parquet; it has {names}.")
-        require_complete(found)
+            raise UsageError(f"{shard_folder} has no {split}-*.parquet. It has {names}.")
+        require_all_shards(split_files)
     return shards
 
 
-def require_complete(shards: Sequence[Path]) -> None:
-    """Raise if the names of `shards` count more of them than there are."""
+def require_all_shards(shards: Sequence[Path]) -> None:
+    """Raise FovealError if the file names count more shards than there are."""
     for path in shards:
-        counted = re.search(r"-\d+-of-(\d+)", path.name)
-        if counted and int(counted[1]) != len(shards):
+        count = re.search(r"-\d+-of-(\d+)", path.name)
+        if count and int(count[1]) != len(shards):
             raise FovealError(
-                f"{path} is one of {int(counted[1])} shards, and {len(shards)} were found; "
-                "copy the folder again."
+                f"{path} is one of {int(count[1])} shards, but there are {len(shards)}. "
+                "Copy the folder again."
             )
 
 
-def read_parquet(shards: Shards) -> Content:
-    """Decode the shards, in the order of their names."""
-    parts = {split: [(str(p), read_shard(p)) for p in paths] for split, paths in shards.items()}
-    return join(parts)
+def read_parquet(shards: Shards) -> DecodedData:
+    """Decode the shards in the order of their names."""
+    return join_tables(
+        {
+            split: [(str(path), read_shard(path)) for path in paths]
+            for split, paths in shards.items()
+        }
+    )
 
 
-def read_shard(path: Path) -> Rows:
-    """Decode one shard."""
+def read_shard(path: Path) -> DecodedTable:
+    """Decode one shard.
+
+    Raises:
+        FovealError: the file is damaged.
+    """
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             table = file.read()
     except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())
-        raise FovealError(f"{path} is damaged or no parquet file ({reason}).") from error
+        raise FovealError(f"{path} is damaged or not a parquet file ({reason}).") from error
     return decode_table(table, str(path))

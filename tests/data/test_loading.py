@@ -1,4 +1,4 @@
-"""What `load_data` makes of a name, a folder and sizes."""
+"""`load_data`: sources by name and path, sizes, held-out images and errors."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import foveal.data
-from data.image_folders import CLASSES, random_images, real, where, write_folder
-from foveal.data import Augmentation, ImageData, load_data, scenes_data
-from foveal.data.channel_statistics import channel_statistics
+from data.data_files import CLASSES, find_rows, make_images, require_real_data, write_parquet_folder
+from foveal.data import Augmentation, ImageData, generate_scenes, load_data
+from foveal.data.channel_statistics import compute_channel_statistics
 from foveal.errors import FovealError, UsageError
 
 
@@ -25,26 +25,27 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write_folder(tmp_path / "tiny", train=40)
+    write_parquet_folder(tmp_path / "tiny", train=40)
     return tmp_path / "tiny"
 
 
 def test_public_names() -> None:
     assert foveal.data.__all__ == [
         "Augmentation",
-        "Content",
+        "DecodedData",
         "ImageData",
         "Split",
-        "colorfulness",
-        "data_names",
+        "compute_colorfulness",
+        "generate_scenes",
         "is_import_path",
+        "list_data_names",
         "load_data",
-        "scenes_data",
+        "normalize_images",
     ]
 
 
 @pytest.mark.parametrize("as_text", [True, False])
-def test_a_folder_becomes_image_data(folder: Path, as_text: bool) -> None:
+def test_loads_a_folder(folder: Path, as_text: bool) -> None:
     data = load_data(str(folder) if as_text else folder)
     assert data.name == "tiny"
     assert data.classes == CLASSES
@@ -54,30 +55,30 @@ def test_a_folder_becomes_image_data(folder: Path, as_text: bool) -> None:
     assert load_data(folder, augmentation=Augmentation(cutout=3)).augmentation.cutout == 3
 
 
-def test_a_folder_is_found_from_where_one_stands(
+def test_finds_folder_relative_to_the_working_directory(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder.parent)
     assert load_data("tiny").checksum == load_data(folder).checksum
 
 
-def test_mean_and_deviation_are_those_of_the_training_images() -> None:
-    images = random_images(1100)[:, :, :, :2]  # more than one chunk of the sums
-    mean, std = channel_statistics(images)
+def test_channel_statistics_equal_numpy() -> None:
+    images = make_images(1100)[:, :, :, :2]  # more than one chunk of the sums
+    mean, std = compute_channel_statistics(images)
     scaled = images.astype(np.float64) / 255
     np.testing.assert_allclose(mean, scaled.mean((0, 1, 2)), rtol=1e-12)
     np.testing.assert_allclose(std, scaled.std((0, 1, 2)), rtol=1e-12)
 
 
-def test_mean_and_deviation_leave_out_what_is_not_trained_on(folder: Path) -> None:
+def test_channel_statistics_use_only_training_images(folder: Path) -> None:
     for data in (load_data(folder, train_size=11), load_data(folder, validation=13)):
         scaled = data.train.images / 255
         np.testing.assert_allclose(data.mean, scaled.mean((0, 1, 2)), rtol=1e-12)
         np.testing.assert_allclose(data.std, scaled.std((0, 1, 2)), rtol=1e-12)
 
 
-def test_one_color_can_be_normalized() -> None:
-    assert channel_statistics(np.full((3, 4, 4, 1), 51, np.uint8)) == ((0.2,), (1.0,))
+def test_constant_channel_has_deviation_one() -> None:
+    assert compute_channel_statistics(np.full((3, 4, 4, 1), 51, np.uint8)) == ((0.2,), (1.0,))
 
 
 def test_subsets_are_fixed_and_nested(folder: Path) -> None:
@@ -85,11 +86,11 @@ def test_subsets_are_fixed_and_nested(folder: Path) -> None:
     small, large = (load_data(folder, train_size=n, test_size=n // 2) for n in (5, 12))
     for name in ("train", "test"):
         images = getattr(whole, name).images
-        few = where(getattr(small, name).images, images)
-        many = where(getattr(large, name).images, images)
+        few = find_rows(getattr(small, name).images, images)
+        many = find_rows(getattr(large, name).images, images)
         assert set(few) < set(many)
         assert many == sorted(many)
-        assert many != list(range(len(many)))  # not merely the first of them
+        assert many != list(range(len(many)))  # not simply the first images
         labels = getattr(whole, name).labels[few]
         np.testing.assert_array_equal(getattr(small, name).labels, labels)
     again = load_data(folder, train_size=12)
@@ -98,13 +99,13 @@ def test_subsets_are_fixed_and_nested(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("train_size", [None, 1, 10, 30])
-def test_what_is_held_out_is_trained_on_by_no_size(folder: Path, train_size: int | None) -> None:
+def test_held_out_images_are_never_trained_on(folder: Path, train_size: int | None) -> None:
     whole = load_data(folder).train
     data = load_data(folder, train_size=train_size, validation=10)
     assert data.validation is not None
     held_out, trained = (
-        where(data.validation.images, whole.images),
-        where(data.train.images, whole.images),
+        find_rows(data.validation.images, whole.images),
+        find_rows(data.train.images, whole.images),
     )
     assert len(held_out) == 10
     assert len(trained) == (train_size or 30)
@@ -112,7 +113,7 @@ def test_what_is_held_out_is_trained_on_by_no_size(folder: Path, train_size: int
     np.testing.assert_array_equal(data.validation.labels, whole.labels[held_out])
     other = load_data(folder, train_size=3, validation=10).validation
     assert other is not None
-    assert where(other.images, whole.images) == held_out
+    assert find_rows(other.images, whole.images) == held_out
 
 
 @pytest.mark.parametrize(
@@ -127,15 +128,13 @@ def test_what_is_held_out_is_trained_on_by_no_size(folder: Path, train_size: int
         ({"validation": 40}, "Parameter `validation` should be from 0 to 39"),
     ],
 )
-def test_sizes_that_are_not_there_are_refused(
-    folder: Path, sizes: dict[str, Any], message: str
-) -> None:
+def test_refuses_sizes_out_of_range(folder: Path, sizes: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message) as error:
         load_data(folder, **sizes)
     assert error.value.exit_code == 2
 
 
-def test_a_whole_split_asked_for_by_size_is_the_split(folder: Path) -> None:
+def test_full_size_returns_the_whole_split(folder: Path) -> None:
     whole, sized = load_data(folder), load_data(folder, train_size=40, test_size=7)
     np.testing.assert_array_equal(sized.train.images, whole.train.images)
 
@@ -156,14 +155,14 @@ def test_a_whole_split_asked_for_by_size_is_the_split(folder: Path) -> None:
         ("hf:a/b/c", "of the form hf:owner/name"),
     ],
 )
-def test_a_source_that_is_not_there_is_refused(source: str | Path, message: str) -> None:
+def test_refuses_unknown_source(source: str | Path, message: str) -> None:
     with pytest.raises(UsageError, match=message) as error:
         load_data(source)
     assert error.value.exit_code == 2
 
 
 @pytest.mark.parametrize("name", ["empty", "notes.txt"])
-def test_what_holds_no_images_says_what_was_looked_for(name: str, tmp_path: Path) -> None:
+def test_error_lists_the_known_formats(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     if "." in name:
         path.write_text("nothing")
@@ -175,7 +174,7 @@ def test_what_holds_no_images_says_what_was_looked_for(name: str, tmp_path: Path
         load_data(path)
 
 
-def test_options_are_those_of_the_source(folder: Path) -> None:
+def test_refuses_unknown_options(folder: Path) -> None:
     with pytest.raises(UsageError, match=r"takes no options\. Found `size`"):
         load_data(folder, size=3)
     with pytest.raises(
@@ -185,12 +184,12 @@ def test_options_are_those_of_the_source(folder: Path) -> None:
         load_data("scenes", cluter=3)
 
 
-def test_image_size_is_for_image_files(folder: Path) -> None:
+def test_image_size_is_for_image_files_only(folder: Path) -> None:
     with pytest.raises(UsageError, match=r"`image_size` should be left out, as only .*= 32`"):
         load_data(folder, image_size=32)
 
 
-def test_the_hub_out_of_reach_is_one_clear_sentence(tmp_path: Path) -> None:
+def test_unreachable_hub_gives_a_one_line_error(tmp_path: Path) -> None:
     code = (
         "from foveal.data import load_data\n"
         "from foveal.errors import FovealError, UsageError\n"
@@ -198,9 +197,9 @@ def test_the_hub_out_of_reach_is_one_clear_sentence(tmp_path: Path) -> None:
         "except UsageError: raise\n"
         "except FovealError as error: print(error)"
     )
-    alone = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], env=alone, capture_output=True, text=True
+        [sys.executable, "-W", "error", "-c", code], env=environment, capture_output=True, text=True
     )
     assert done.stderr == ""
     assert done.stdout.startswith("`uoft-cs/cifar10` could not be loaded from the Hugging Face hub")
@@ -208,33 +207,33 @@ def test_the_hub_out_of_reach_is_one_clear_sentence(tmp_path: Path) -> None:
     assert done.stdout.count("\n") == 1
 
 
-def same(one: ImageData, other: ImageData) -> bool:
-    return np.array_equal(one.train.images, other.train.images) and one.mean == other.mean
+def have_equal_training_images(first: ImageData, second: ImageData) -> bool:
+    return np.array_equal(first.train.images, second.train.images) and first.mean == second.mean
 
 
-def test_scenes_hold_out_images_rendered_after_those_of_training() -> None:
+def test_scenes_hold_out_images_after_the_training_images() -> None:
     data = load_data(
         "scenes", train_size=20, test_size=5, validation=6, augmentation=Augmentation(2)
     )
     assert data.validation is not None
     assert (len(data.train), len(data.validation), len(data.test)) == (20, 6, 5)
     assert data.augmentation.crop == 2
-    assert same(data, scenes_data(train_size=20, test_size=5))
-    later = scenes_data(train_size=26, test_size=5).train
+    assert have_equal_training_images(data, generate_scenes(train_size=20, test_size=5))
+    later = generate_scenes(train_size=26, test_size=5).train
     np.testing.assert_array_equal(data.validation.images, later.images[20:])
     np.testing.assert_array_equal(data.validation.labels, later.labels[20:])
 
 
-def test_scenes_take_their_options() -> None:
+def test_scenes_accept_their_options() -> None:
     data = load_data("scenes", train_size=4, test_size=2, size=48)
     assert data.image_shape == (3, 48, 48)
-    assert same(data, scenes_data(train_size=4, test_size=2, size=48))
+    assert have_equal_training_images(data, generate_scenes(train_size=4, test_size=2, size=48))
 
 
-def test_the_image_size_of_scenes_is_their_size() -> None:
+def test_image_size_of_scenes_is_their_size() -> None:
     data = load_data("scenes", train_size=4, test_size=2, image_size=48)
-    assert same(data, scenes_data(train_size=4, test_size=2, size=48))
-    with pytest.raises(UsageError, match=r"`image_size` should be left out where .*`size`"):
+    assert have_equal_training_images(data, generate_scenes(train_size=4, test_size=2, size=48))
+    with pytest.raises(UsageError, match=r"`image_size` should be left out if .*`size`"):
         load_data("scenes", train_size=4, test_size=2, image_size=48, size=48)
 
 
@@ -244,14 +243,14 @@ def test_scenes_refuse_sizes_below_one(sizes: dict[str, Any]) -> None:
         load_data("scenes", test_size=1, **sizes)
 
 
-def test_cifar10() -> None:
-    folder = real("cifar10")
+def test_loads_cifar10() -> None:
+    folder = require_real_data("cifar10")
     data = load_data(folder)
     assert (len(data.train), len(data.test)) == (50_000, 10_000)
     assert data.classes[0] == "airplane"
     assert np.bincount(data.train.labels).tolist() == [5000] * 10
     assert np.bincount(data.test.labels).tolist() == [1000] * 10
-    # As they are reported everywhere, to four places.
+    # The published values, to four decimals.
     assert [round(m, 4) for m in data.mean] == [0.4914, 0.4822, 0.4465]
     assert [round(s, 4) for s in data.std] == [0.2470, 0.2435, 0.2616]
     part = load_data(folder, train_size=10_000, validation=5000)
@@ -264,11 +263,11 @@ def test_cifar10() -> None:
     np.testing.assert_allclose(plain.std((0, 2, 3)), 1, atol=1e-3)
 
 
-def test_cifar100_cannot_be_read_without_a_shard(tmp_path: Path) -> None:
-    folder = real("cifar100")
+def test_refuses_cifar100_with_a_missing_shard(tmp_path: Path) -> None:
+    folder = require_real_data("cifar100")
     (tmp_path / "data").mkdir()
     for path in (folder / "data").glob("*.parquet"):
         if "00001-of-00003" not in path.name:
             (tmp_path / "data" / path.name).symlink_to(path)
-    with pytest.raises(FovealError, match="one of 3 shards, and 2 were found"):
+    with pytest.raises(FovealError, match="one of 3 shards, but there are 2"):
         load_data(tmp_path)

@@ -1,4 +1,4 @@
-"""Tiny data sets on disk, in the layouts that are read."""
+"""Tiny data sets on disk, in the supported layouts."""
 
 from __future__ import annotations
 
@@ -21,17 +21,21 @@ Images = npt.NDArray[np.uint8]
 CLASSES = ("cat", "dog", "owl")
 
 
-def random_images(count: int, size: tuple[int, int] = (6, 8), seed: int = 0) -> Images:
+def make_images(count: int, size: tuple[int, int] = (6, 8), seed: int = 0) -> Images:
     return np.random.default_rng(seed).integers(0, 256, (count, *size, 3), dtype=np.uint8)
 
 
-def encode(image: Image.Image, form: str) -> bytes:
+def encode_image(image: Image.Image, image_format: str) -> bytes:
     out = io.BytesIO()
-    image.save(out, form, **({"lossless": True, "quality": 0} if form == "WEBP" else {}))
+    image.save(
+        out, image_format, **({"lossless": True, "quality": 0} if image_format == "WEBP" else {})
+    )
     return out.getvalue()
 
 
-def features(classes: Sequence[str] = CLASSES, label: str = "label") -> dict[str, dict[str, Any]]:
+def make_features(
+    classes: Sequence[str] = CLASSES, label: str = "label"
+) -> dict[str, dict[str, Any]]:
     return {
         "img": {"_type": "Image"},
         label: {"names": list(classes), "_type": "ClassLabel"},
@@ -43,7 +47,7 @@ def write_shard(
     encoded: Sequence[bytes | None],
     labels: Sequence[int | None],
     *,
-    known: Mapping[str, Any] | None,
+    features: Mapping[str, Any] | None,
     label: str = "label",
     coarse: Sequence[int] | None = None,
 ) -> None:
@@ -57,42 +61,42 @@ def write_shard(
     if coarse is not None:
         columns["coarse_label"] = pa.array(coarse, pa.int64())
     table = pa.table(columns)
-    if known is not None:
-        written = json.dumps({"info": {"features": known}})
-        table = table.replace_schema_metadata({b"huggingface": written.encode()})
+    if features is not None:
+        metadata = json.dumps({"info": {"features": features}})
+        table = table.replace_schema_metadata({b"huggingface": metadata.encode()})
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, path)
 
 
-def write_folder(
+def write_parquet_folder(
     folder: Path,
     *,
     train: int = 20,
     test: int = 7,
-    form: str = "PNG",
+    image_format: str = "PNG",
     size: tuple[int, int] = (6, 8),
 ) -> tuple[Images, Images]:
     """Write a folder of random images, training images in two shards, labels 0 1 2 0 1 2 ..."""
-    images = random_images(train, size), random_images(test, size, seed=1)
+    images = make_images(train, size), make_images(test, size, seed=1)
     half = train // 2
     for name, part, first in (
         ("train-00000-of-00002", images[0][:half], 0),
         ("train-00001-of-00002", images[0][half:], half),
         ("test-00000-of-00001", images[1], 0),
     ):
-        encoded = [encode(Image.fromarray(image), form) for image in part]
+        encoded = [encode_image(Image.fromarray(image), image_format) for image in part]
         labels = [(first + row) % 3 for row in range(len(part))]
-        write_shard(folder / "data" / f"{name}.parquet", encoded, labels, known=features())
+        write_shard(folder / "data" / f"{name}.parquet", encoded, labels, features=make_features())
     return images
 
 
-def where(part: Images, whole: Images) -> list[int]:
-    """Return the row of `whole` that each image of `part` is."""
-    index = {image.tobytes(): row for row, image in enumerate(whole)}
-    return [index[image.tobytes()] for image in part]
+def find_rows(images: Images, all_images: Images) -> list[int]:
+    """Return the row of each image in `all_images`."""
+    index = {image.tobytes(): row for row, image in enumerate(all_images)}
+    return [index[image.tobytes()] for image in images]
 
 
-def real(name: str) -> Path:
+def require_real_data(name: str) -> Path:
     """Return the folder of a real data set, or skip the test."""
     if "FOVEAL_DATA" not in os.environ:
         pytest.skip("FOVEAL_DATA, the folder of cifar10/ and cifar100/, is not set")
@@ -100,12 +104,12 @@ def real(name: str) -> Path:
 
 
 @contextmanager
-def unchanged(folder: Path) -> Iterator[None]:
-    """Fail if a file below `folder` appears, goes or changes."""
+def assert_unchanged(folder: Path) -> Iterator[None]:
+    """Fail if a file below `folder` is added, removed or changed."""
 
-    def state() -> dict[Path, bytes]:
+    def read_files() -> dict[Path, bytes]:
         return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
-    before = state()
+    before = read_files()
     yield
-    assert state() == before
+    assert read_files() == before
