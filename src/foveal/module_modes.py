@@ -1,4 +1,4 @@
-"""The modes of modules: lent for evaluation and given back, or held still while the rest trains."""
+"""Train and eval modes of modules: temporary eval mode, frozen batch norms."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def eval_mode(model: nn.Module) -> Iterator[None]:
-    """Put the model into eval mode, and every module back into its own mode afterwards."""
+    """Set the model to eval mode inside the block, and restore the mode of every module afterwards."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
@@ -23,15 +23,15 @@ def eval_mode(model: nn.Module) -> Iterator[None]:
 
 
 def freeze_batch_norm_statistics(model: nn.Module) -> None:
-    """Put batch norms whose own parameters are all frozen into eval mode, until `model.train()`.
+    """Set batch norms whose parameters are all frozen to eval mode, until the next `model.train()`.
 
-    In training mode they would follow the data, and a frozen backbone would not be what it was. Only
-    the norm's own mode is set: a gate may stand below it, and that is to learn.
+    In training mode they would update their running statistics, and the frozen backbone would change.
+    The mode of their children does not change, because an inserted gate is one and still trains.
     """
     from torch import nn
 
     for module in model.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            own = list(module.parameters(recurse=False))
-            if own and not any(parameter.requires_grad for parameter in own):
+            parameters = list(module.parameters(recurse=False))
+            if parameters and not any(parameter.requires_grad for parameter in parameters):
                 module.training = False

@@ -1,7 +1,7 @@
-"""Independent streams of chance from one seed.
+"""Independent random streams from one seed.
 
-Variants of one seed must share backbone, data order and augmentation, whatever else they draw.
-So each use has a stream of its own, named by what it is for, and none moves another.
+Variants with the same seed must share backbone weights, data order and augmentation, whatever other
+random numbers they draw. So each purpose has its own named stream, and no stream affects another.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def derive_seed(seed: int, *names: str | int) -> int:
-    """Return the 63-bit seed of the stream `names` of `seed`, the same on every machine.
+    """Return the 63-bit seed of the stream `names` of `seed`; it is the same on every machine.
 
     >>> derive_seed(0, "gates") == derive_seed(0, "gates") != derive_seed(0, "backbone")
     True
@@ -34,7 +34,7 @@ def make_generator(seed: int, *names: str | int) -> torch.Generator:
 
 @contextmanager
 def fork_rng(seed: int, *names: str | int) -> Iterator[None]:
-    """Draw from the stream `names` of `seed` inside, and leave torch's own generators as they were."""
+    """Seed torch with the stream `names` of `seed` inside the block, and restore its generators afterwards."""
     import torch
 
     with torch.random.fork_rng():

@@ -1,4 +1,4 @@
-"""What a user names as `package.module:callable`: their own network, their own data."""
+"""Imports of objects that a user names as `package.module:name`, such as a network or data."""
 
 from __future__ import annotations
 
@@ -11,30 +11,40 @@ from typing import Any
 
 from foveal.errors import UsageError
 
+CHECKSUM_DIGITS = 16
+
 
 def import_string(path: str) -> Any:
-    """Import `package.module:name`, also from the current folder, where an installed command does not look.
+    """Import the callable `package.module:name`, also from the current folder.
+
+    An installed command does not search the current folder, so it is added to `sys.path`.
 
     Raises:
-        UsageError: there is no such module, no such name in it, or what it names cannot be called.
+        UsageError: the module or the name does not exist, or the object is not callable.
     """
     module, _, name = path.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)
+    folder = str(Path.cwd())
+    if folder not in sys.path:
+        sys.path.append(folder)
     try:
-        found = getattr(importlib.import_module(module), name)
+        imported = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise UsageError(f"{path!r} cannot be imported ({error}).") from error
-    if not callable(found):
-        raise UsageError(f"{path!r} should be a function or a class. Found {type(found).__name__}.")
-    return found
+    if not callable(imported):
+        raise UsageError(
+            f"{path!r} should be a function or a class. Found {type(imported).__name__}."
+        )
+    return imported
 
 
-def source_checksum(path: str) -> str:
-    """Return 16 hexadecimal digits of SHA-256 of the file in which `package.module:name` stands."""
+def compute_source_checksum(path: str) -> str:
+    """Return 16 hexadecimal digits of the SHA-256 of the file that defines `package.module:name`.
+
+    Raises:
+        UsageError: the object cannot be imported, or its source cannot be read.
+    """
     try:
         source = inspect.getsource(sys.modules[import_string(path).__module__])
     except (OSError, TypeError) as error:
         raise UsageError(f"The source of {path!r} cannot be read ({error}).") from error
-    return hashlib.sha256(source.encode()).hexdigest()[:16]
+    return hashlib.sha256(source.encode()).hexdigest()[:CHECKSUM_DIGITS]

@@ -151,7 +151,7 @@ def settled(model: nn.Module) -> nn.Module:
 def test_sites(networks: dict[str, nn.Module], name: str, place: str) -> None:
     expected = NETWORKS[name][1][place]
     if expected is None:
-        with pytest.raises(UsageError, match=r"no place|which is called|pattern"):
+        with pytest.raises(UsageError, match=r"no sites for|which is called|pattern"):
             insert(networks[name], "channel", where=place)
         return
     found = insert(networks[name], "channel", where=place, dry_run=True)
@@ -165,7 +165,7 @@ def test_step_and_removal(networks: dict[str, nn.Module], name: str) -> None:
     model, x = copy.deepcopy(networks[name]).eval(), images()
     place = next((p for p, found in NETWORKS[name][1].items() if found), None)
     if place is None:
-        pytest.skip("no place by name")
+        pytest.skip("no named placement")
     keys = list(model.state_dict())
     before = model(x).detach()
 
@@ -223,14 +223,14 @@ def test_a_list_gives_one_value_a_site() -> None:
     insertion = insert(model, "bam", dilation=[1, 2, 4])
     dilations = [gate.spatial.context[0].dilation for gate in insertion.gates]  # type: ignore[index, union-attr]
     assert dilations == [(1, 1), (2, 2), (4, 4)]
-    with pytest.raises(UsageError, match="a list of 8, one a site"):
+    with pytest.raises(UsageError, match="a list of 8 values, one per site"):
         insert(model, "cbam", reduction=[4, 8])
 
 
 @pytest.mark.parametrize("where", ["layer1", "fc", "layer1.0.nothing"])
 def test_modules_that_cannot_hold_a_gate(where: str) -> None:
     model = resnet18(num_classes=7, stem="cifar", image_size=32)
-    with pytest.raises(UsageError, match=r"runs through its children|weighs \(N, C|No module"):
+    with pytest.raises(UsageError, match=r"is a container|needs a feature map \(N, C|No module"):
         insert(model, "cbam", where=where)
     assert not any(name.endswith("attention") for name, _ in model.named_modules())
 
@@ -277,7 +277,7 @@ def test_a_norm_fused_away_does_not_take_its_gate_in_silence() -> None:
 
 def test_wrapped_models_are_refused() -> None:
     model = nn.DataParallel(resnet18(num_classes=7, stem="cifar", image_size=32))
-    with pytest.raises(UsageError, match="before the model is wrapped in DataParallel"):
+    with pytest.raises(UsageError, match="The model is wrapped in DataParallel"):
         insert(model, "cbam")
 
 
@@ -306,7 +306,7 @@ def test_parameter_groups_and_a_running_optimizer() -> None:
     model = resnet18(num_classes=7, stem="cifar", image_size=32)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     insertion = insert(model, "cbam")
-    insertion.join(optimizer, lr=0.5)
+    insertion.add_to_optimizer(optimizer, lr=0.5)
     gates = {id(p) for gate in insertion.gates for p in gate.parameters()}
     assert {id(p) for p in optimizer.param_groups[1]["params"]} == gates
 

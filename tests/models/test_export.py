@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from foveal.errors import FovealError, UsageError
 from foveal.models import build_model
-from foveal.models.export import export
+from foveal.models.export import export_model
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -18,8 +18,8 @@ def test_onnx_and_torch_export(tmp_path: Path, attention: str) -> None:
     model = build_model("resnet18", attention=attention).train()
     model.get_submodule("layer1").eval()  # a user's own choice, to be left alone
     modes = [module.training for module in model.modules()]
-    assert export(model, tmp_path / "model.onnx") < 1e-4
-    assert export(model, tmp_path / "model.pt2") < 1e-4
+    assert export_model(model, tmp_path / "model.onnx") < 1e-4
+    assert export_model(model, tmp_path / "model.pt2") < 1e-4
     assert model.training
     assert [module.training for module in model.modules()] == modes
     images = torch.randn(5, 3, 32, 32)
@@ -34,7 +34,7 @@ def test_onnx_and_torch_export(tmp_path: Path, attention: str) -> None:
 
 def test_another_suffix_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"\.onnx or \.pt2\. Found 'model\.pkl'"):
-        export(build_model("convnet"), tmp_path / "model.pkl")
+        export_model(build_model("convnet"), tmp_path / "model.pkl")
 
 
 class Forgetful(nn.Module):
@@ -53,6 +53,6 @@ class Forgetful(nn.Module):
 
 
 def test_what_differs_is_not_written(tmp_path: Path) -> None:
-    with pytest.raises(FovealError, match="differs by"):
-        export(Forgetful(), tmp_path / "model.pt2")
+    with pytest.raises(FovealError, match="differ by"):
+        export_model(Forgetful(), tmp_path / "model.pt2")
     assert list(tmp_path.iterdir()) == []

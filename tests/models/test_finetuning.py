@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from foveal.attention.inserted import gates_of
+from foveal.attention.inserted import find_gates
 from foveal.errors import UsageError
-from foveal.models import build_model, head_of, trainable_groups
+from foveal.models import build_model, build_parameter_groups, find_head
 
 HEADS = {
     "convnet": "head.logits",
@@ -33,7 +33,7 @@ def names(model: nn.Module, group: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize("name", HEADS)
 def test_the_head_makes_the_logits(name: str) -> None:
     model = build_model(name, num_classes=7, image_size=64)
-    head = head_of(model)
+    head = find_head(model)
     assert head is model.get_submodule(HEADS[name])
     with torch.no_grad():
         head.weight.zero_()  # type: ignore[operator]
@@ -44,21 +44,21 @@ def test_the_head_makes_the_logits(name: str) -> None:
 
 def test_a_gate_is_no_head() -> None:
     model = build_model("convnet", attention="cbam:where=conv")
-    assert head_of(model) is model.get_submodule("head.logits")
+    assert find_head(model) is model.get_submodule("head.logits")
     with pytest.raises(UsageError, match="Sequential has no head"):
-        head_of(nn.Sequential(nn.ReLU()))
+        find_head(nn.Sequential(nn.ReLU()))
 
 
 def test_one_group_in_the_order_of_the_model() -> None:
     model = build_model("resnet18", attention="cbam")
-    (group,) = trainable_groups(model, lr=0.1)
+    (group,) = build_parameter_groups(model, lr=0.1)
     assert names(model, group) == [name for name, _ in model.named_parameters()]
     assert group["lr"] == 0.1
 
 
 def test_gates_at_their_own_rate() -> None:
     model = build_model("resnet18", attention="cbam", start="identity")
-    backbone, gates = trainable_groups(model, lr=0.1, gate_lr=0.01)
+    backbone, gates = build_parameter_groups(model, lr=0.1, gate_lr=0.01)
     own = [name for name, _ in model.named_parameters() if ".attention." in name]
     assert names(model, gates) == own
     assert sorted(names(model, backbone) + own) == sorted(dict(model.named_parameters()))
@@ -70,19 +70,19 @@ def test_a_frozen_backbone_leaves_the_head_and_the_gates(
     gate_lr: float | None, expected: float
 ) -> None:
     model = build_model("convnet", attention="cbam")
-    head, gates = trainable_groups(model, lr=0.1, gate_lr=gate_lr, freeze_backbone=True)
+    head, gates = build_parameter_groups(model, lr=0.1, gate_lr=gate_lr, freeze_backbone=True)
     assert names(model, head) == ["head.logits.weight", "head.logits.bias"]
     assert (head["lr"], gates["lr"]) == (0.1, expected)
     asking = {name for name, p in model.named_parameters() if p.requires_grad}
     assert asking == set(names(model, head) + names(model, gates))
-    assert len(gates["params"]) == sum(len([*g.parameters()]) for g in gates_of(model).values())
+    assert len(gates["params"]) == sum(len([*g.parameters()]) for g in find_gates(model).values())
 
 
 @pytest.mark.parametrize("attention", ["none", "simam"])
 def test_without_parameters_in_gates_there_is_no_group_of_theirs(attention: str) -> None:
     model = build_model("convnet", attention=attention)
-    assert len(trainable_groups(model, lr=0.1, gate_lr=0.01)) == 1
-    (head,) = trainable_groups(model, lr=0.1, gate_lr=0.01, freeze_backbone=True)
+    assert len(build_parameter_groups(model, lr=0.1, gate_lr=0.01)) == 1
+    (head,) = build_parameter_groups(model, lr=0.1, gate_lr=0.01, freeze_backbone=True)
     assert names(model, head) == ["head.logits.weight", "head.logits.bias"]
-    (again,) = trainable_groups(model, lr=0.1)  # what does not ask for gradients stays out
+    (again,) = build_parameter_groups(model, lr=0.1)  # what does not ask for gradients stays out
     assert names(model, again) == names(model, head)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from foveal import insert
 from foveal.attention import available
 from foveal.errors import UsageError
-from foveal.models import ConvNet, build_model, load_model, place_of, save_model
+from foveal.models import ConvNet, build_model, load_model, resolve_where, save_model
 
 VARIANTS = ["none", *available(), "bam:branches=cbam", "cbam:order=spatial-first"]
 
@@ -101,9 +101,7 @@ def test_result_can_be_copied_and_pickled(attention: str) -> None:
 
 def test_a_second_gate_at_a_site_is_refused() -> None:
     model = build_model("convnet", attention="cbam")
-    with pytest.raises(
-        UsageError, match=r"'blocks\.0\.relu' has attention already: remove it first"
-    ):
+    with pytest.raises(UsageError, match=r"'blocks\.0\.relu' already has attention"):
         insert(model, "channel")
 
 
@@ -115,12 +113,12 @@ def test_a_module_called_twice_is_refused() -> None:
 
 
 def test_a_network_without_the_place_is_refused() -> None:
-    with pytest.raises(UsageError, match="has no place 'conv'"):
+    with pytest.raises(UsageError, match="has no sites for where='conv'"):
         insert(nn.Sequential(nn.Conv2d(3, 4, 3)), "cbam", example=torch.zeros(1, 3, 9, 9))
 
 
 def test_unknown_place_model_and_attention_are_refused() -> None:
-    with pytest.raises(UsageError, match=r"No module of the network is chosen by 'everywhere'"):
+    with pytest.raises(UsageError, match=r"No module of the network is selected by 'everywhere'"):
         insert(ConvNet(), "cbam", where="everywhere")
     with pytest.raises(UsageError, match=r"no model 'covnet'. Did you mean 'convnet'"):
         build_model("covnet")
@@ -159,12 +157,12 @@ def test_saved_model_says_the_same(tmp_path: object) -> None:
     ],
 )
 def test_where_a_variant_stands(name: str, attention: str, place: str | None) -> None:
-    assert place_of(name, attention=attention, image_size=64, num_classes=7) == place
+    assert resolve_where(name, attention=attention, image_size=64, num_classes=7) == place
 
 
 def test_place_that_the_network_does_not_have() -> None:
-    with pytest.raises(UsageError, match="has no place 'residual'"):
-        place_of("convnet", attention="cbam:where=residual")
+    with pytest.raises(UsageError, match="has no sites for where='residual'"):
+        resolve_where("convnet", attention="cbam:where=residual")
 
 
 @pytest.mark.parametrize("attention", ["same-time", "same-time:like=parallel:reduction=8"])

@@ -42,5 +42,5 @@ def test_wide_has_as_many_parameters_and_no_attention(name: str, like: str) -> N
 
 
 def test_only_our_own_networks_are_made_wider() -> None:
-    with pytest.raises(UsageError, match="Only our own networks can be made wider"):
+    with pytest.raises(UsageError, match="The control `wide` needs one of"):
         build_model("torchvision/resnet18", attention="wide")

@@ -90,7 +90,7 @@ def test_a_whole_network_of_the_reference_implementation() -> None:
     ours = build_model("resnet18", num_classes=100, attention="cbam").eval()
     report = load_state(ours, import_state(wrapped, "official", target="cbam"))
     assert len(report.converted) == 8
-    assert all("planes exchanged" in line for line in report.converted)
+    assert all("input planes swapped" in line for line in report.converted)
     torch.testing.assert_close(ours(values["x"]), values["logits"], rtol=1e-4, atol=1e-4)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from foveal.models import build_model, trainable_groups
+from foveal.models import build_model, build_parameter_groups
 from foveal.training import Numerics, Recipe, TrainingResult, train
 from foveal.training.loop import TrainingData
 
@@ -36,7 +36,7 @@ def train_small(
     model = make_model(attention)
     groups = None
     if group_options is not None:
-        groups = trainable_groups(model, **{"lr": 0.05, **group_options})
+        groups = build_parameter_groups(model, **{"lr": 0.05, **group_options})
 
     def interrupt(step: int, total_steps: int) -> None:
         if step == interrupt_at:

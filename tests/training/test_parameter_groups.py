@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from foveal.attention.inserted import gates_of
+from foveal.attention.inserted import find_gates
 from foveal.data import ImageData
-from foveal.models import build_model, head_of, trainable_groups
+from foveal.models import build_model, build_parameter_groups, find_head
 from foveal.module_modes import freeze_batch_norm_statistics
 from foveal.training import Recipe
 from foveal.training.recipe import make_optimizer, make_schedule
@@ -92,13 +92,13 @@ def test_frozen_backbone_keeps_parameters_and_statistics(data: ImageData, attent
 
 def test_freezes_a_batch_norm_without_freezing_the_gate_inside_it() -> None:
     model = build_model("resnet18", attention="series").train()
-    trainable_groups(model, lr=0.1, freeze_backbone=True)
+    build_parameter_groups(model, lr=0.1, freeze_backbone=True)
     freeze_batch_norm_statistics(model)
-    gate_modules = {module for gate in gates_of(model).values() for module in gate.modules()}
+    gate_modules = {module for gate in find_gates(model).values() for module in gate.modules()}
     norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     assert {norm.training for norm in norms if norm in gate_modules} == {True}
     assert {norm.training for norm in norms if norm not in gate_modules} == {False}
-    assert head_of(model).training
+    assert find_head(model).training
     model.train()
     assert all(module.training for module in model.modules())
 

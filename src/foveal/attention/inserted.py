@@ -1,4 +1,4 @@
-"""Which modules of a network are gates that stand at a site, and where that is."""
+"""Recognition of inserted gates: their mark, the site of each, leaf modules."""
 
 from __future__ import annotations
 
@@ -6,34 +6,36 @@ from torch import nn
 
 from foveal.variant_names import GATE_CHILD
 
-MARK = "stands_at_a_site"  # and the attribute that tells it from a child that happens to have that name
+INSERTED_MARK = (
+    "is_inserted_gate"  # attribute that tells a gate from another child of the same name
+)
 
 
-def is_gate(module: nn.Module) -> bool:
-    """Say whether a module is a gate that stands at a site."""
-    return getattr(module, MARK, False)
+def is_inserted_gate(module: nn.Module) -> bool:
+    """Return True if `insert` put this module at a site."""
+    return getattr(module, INSERTED_MARK, False)
 
 
-def gate_of(module: nn.Module) -> nn.Module | None:
-    """Return the gate that stands behind `module`, None where there is none."""
+def get_gate(module: nn.Module) -> nn.Module | None:
+    """Return the gate inserted at the output of `module`, or None."""
     child = module._modules.get(GATE_CHILD)
-    return child if child is not None and is_gate(child) else None
+    return child if child is not None and is_inserted_gate(child) else None
 
 
-def gates_of(model: nn.Module) -> dict[str, nn.Module]:
-    """Return the gates that stand in a model by their names, in the order of its modules."""
-    return {name: module for name, module in model.named_modules() if is_gate(module)}
+def find_gates(model: nn.Module) -> dict[str, nn.Module]:
+    """Return all inserted gates of a model by name, in the order of `named_modules`."""
+    return {name: module for name, module in model.named_modules() if is_inserted_gate(module)}
 
 
-def has_no_parts(module: nn.Module) -> bool:
-    """Say whether a module has no children but gates, which are no part of what it does itself."""
-    return all(is_gate(child) for child in module.children())
+def is_leaf(module: nn.Module) -> bool:
+    """Return True if a module has no children except inserted gates."""
+    return all(is_inserted_gate(child) for child in module.children())
 
 
-def site_of(name: str) -> str:
-    """Return the module at whose output a gate stands.
+def get_site_name(name: str) -> str:
+    """Return the name of the module whose output a gate weights, given the name of the gate or a part of it.
 
-    >>> site_of("blocks.0.relu.attention.channel"), site_of("")
+    >>> get_site_name("blocks.0.relu.attention.channel"), get_site_name("")
     ('blocks.0.relu', '')
     """
     parts = name.split(".")

@@ -6,7 +6,7 @@ from torch import nn
 
 from foveal.attention import CBAM
 from foveal.attention.gate import Gate
-from foveal.attention.inserted import is_gate
+from foveal.attention.inserted import is_inserted_gate
 from foveal.cost.conditions import copy_model
 
 
@@ -19,7 +19,7 @@ def find_outermost_gates(model: nn.Module) -> list[str]:
     names: list[str] = []
     for name, module in model.named_modules():
         is_inside = any(is_part_of(name, outer) for outer in names)
-        if not is_inside and (is_gate(module) or isinstance(module, Gate | CBAM)):
+        if not is_inside and (is_inserted_gate(module) or isinstance(module, Gate | CBAM)):
             names.append(name)
     return names
 

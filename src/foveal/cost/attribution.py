@@ -15,7 +15,7 @@ from torch.nn.modules.module import (
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
-from foveal.attention.inserted import has_no_parts
+from foveal.attention.inserted import is_leaf
 from foveal.cost.ablation import find_outermost_gates
 
 # Names of operators with the prefix of their in-place or reflected form.
@@ -73,9 +73,7 @@ class FrameTracker(TorchFunctionMode):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.module_names = {module: name for name, module in model.named_modules()}
-        self.leaf_names = {
-            name for module, name in self.module_names.items() if has_no_parts(module)
-        }
+        self.leaf_names = {name for module, name in self.module_names.items() if is_leaf(module)}
         self.gates = [model.get_submodule(name) for name in find_outermost_gates(model)]
         self.stack: list[Frame] = []
         self.stats: dict[Frame, FrameStats] = {}

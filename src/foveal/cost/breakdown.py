@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from torch import nn
 
-from foveal.attention.inserted import has_no_parts, site_of
+from foveal.attention.inserted import get_site_name, is_leaf
 from foveal.cost.ablation import find_outermost_gates, is_part_of
 from foveal.cost.attribution import Frame, FrameStats
 from foveal.cost.conditions import MeasurementSetup
@@ -196,7 +196,7 @@ def make_module_row(
         name, kind, depth, stats.calls, stats.shapes, stats.output_numel,
         parameters=sum(parameter.numel() for parameter in new.values()),
         **costs.get_costs(Frame(name)),
-        is_leaf=has_no_parts(module) and not isinstance(module, nn.Identity),
+        is_leaf=is_leaf(module) and not isinstance(module, nn.Identity),
         shared_with=shared[0] if shared else None,
     )  # fmt: skip
 
@@ -232,7 +232,7 @@ def compute_site_costs(
         rows = [row for row in layers if is_part_of(row.name, name)]
         sites.append(
             SiteCost(
-                site=site_of(name),
+                site=get_site_name(name),
                 gate=name,
                 kind=rows[0].kind,
                 shape=rows[0].shapes[0] if rows[0].shapes else (),

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from foveal.attention.gate import Gate
 from foveal.attention.identity_start import IdentityStart
-from foveal.attention.inserted import site_of
+from foveal.attention.inserted import get_site_name
 from foveal.attention.map_capture import captured_maps
 from foveal.errors import UsageError
 from foveal.explanation.input_validation import to_model
@@ -68,7 +68,7 @@ def gate_maps(model: nn.Module, images: Tensor) -> tuple[GateMap, ...]:
     with eval_mode(model), native_kernels(False), captured_maps(model) as maps:
         model(to_model(model, images))
     return tuple(
-        GateMap(name, site_of(name), values.float().cpu(), get_mixing_weight(model, name))
+        GateMap(name, get_site_name(name), values.float().cpu(), get_mixing_weight(model, name))
         for name, values in maps.items()
     )
 

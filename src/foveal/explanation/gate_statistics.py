@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from foveal.attention.gate import Gate
-from foveal.attention.inserted import site_of
+from foveal.attention.inserted import get_site_name
 from foveal.errors import UsageError
 from foveal.explanation.gate_maps import get_map_kind, get_mixing_weight, require_gates
 from foveal.explanation.input_validation import to_model
@@ -191,7 +191,7 @@ def summarize_gate(
     overall_variance = float((totals.square_sum / totals.image_count).mean()) - overall_mean**2
     return GateStatistics(
         name=name,
-        site=site_of(name),
+        site=get_site_name(name),
         kind=totals.kind,
         mean=overall_mean,
         std=max(0.0, overall_variance) ** 0.5,

@@ -1,15 +1,15 @@
-"""Plain networks, and attention put into any of them."""
+"""Plain networks, insertion of attention into any network, weights, saving."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from foveal.lazy import lazy_exports
-from foveal.models.build import build_model, model_names, place_of
+from foveal.models.build import build_model, list_models, resolve_where
 from foveal.models.convnet import ConvNet
-from foveal.models.finetuning import head_of, trainable_groups
+from foveal.models.finetuning import build_parameter_groups, find_head
 from foveal.models.insertion import Insertion, insert
-from foveal.models.pretrained import load_pretrained, pretrained_checksum
+from foveal.models.pretrained import compute_weights_checksum, load_pretrained
 from foveal.models.resnet import ResNet, resnet18, resnet34, resnet50, resnet101
 from foveal.models.sites import Site
 from foveal.models.state_dict_conversion import ImportedState, LoadReport, import_state, load_state
@@ -24,26 +24,26 @@ __all__ = [
     "AttentionModel",
     "ConvNet",
     "ImportedState",
-    "LoadReport",
-    "import_state",
-    "load_state",
     "Insertion",
+    "LoadReport",
     "ResNet",
     "Site",
     "build_model",
-    "head_of",
+    "build_parameter_groups",
+    "compute_weights_checksum",
+    "find_head",
+    "import_state",
     "insert",
+    "list_models",
     "load_model",
     "load_pretrained",
-    "model_names",
-    "place_of",
-    "pretrained_checksum",
+    "load_state",
     "resnet101",
     "resnet18",
     "resnet34",
     "resnet50",
+    "resolve_where",
     "save_model",
-    "trainable_groups",
 ]
 __getattr__ = lazy_exports(
     __name__,

@@ -1,4 +1,4 @@
-"""Models by name, with or without attention."""
+"""Construction of models by name, with or without attention."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import Any
 import torch
 from torch import nn
 
-from foveal.attention import parse_variant
-from foveal.attention.variant_spec import VariantSpec
+from foveal.attention import VariantSpec, parse_variant
 from foveal.errors import UsageError, unknown_name
 from foveal.models.convnet import ConvNet
 from foveal.models.insertion import insert
-from foveal.models.parameter_matching import widening_for
+from foveal.models.parameter_matching import find_widening
 from foveal.models.resnet import resnet18, resnet34, resnet50, resnet101
 from foveal.optional_imports import MissingPackageError, suggest_install
 from foveal.seeding import fork_rng
 from foveal.user_imports import import_string
-from foveal.variant_names import BASELINE, WIDE_CONTROL, WITHOUT_ATTENTION
+from foveal.variant_names import BASELINE, CONTROL_OPTION, WIDE_CONTROL, WITHOUT_ATTENTION
 
-SMALL_IMAGES = 64  # pixels a side under which a ResNet has the stem of CIFAR
+IMAGENET_STEM_SIZE = 64  # image size (px) from which a ResNet has the ImageNet stem by default
 RESNETS = {"resnet18": resnet18, "resnet34": resnet34, "resnet50": resnet50, "resnet101": resnet101}
+LIBRARIES = ("torchvision", "timm")
 
 
-def model_names() -> list[str]:
-    """Return the names of our own networks, sorted."""
+def list_models() -> list[str]:
+    """Return the names of foveal's own networks, sorted."""
     return sorted(["convnet", *RESNETS])
 
 
@@ -42,23 +42,22 @@ def build_model(
     start: str = "paper",
     seed: int = 0,
 ) -> nn.Module:
-    """Build a network and put attention into it.
+    """Build a network and insert attention into it.
 
-    The backbone's weights come from `seed` first and the gates' from streams of their own, so every
-    variant of one seed has the same backbone.
+    The weights of the backbone are drawn from `seed` first, those of the gates from separate random
+    streams. So all variants of one seed share the backbone's weights.
 
     Args:
-        name: one of `model_names()`, `torchvision/NAME`, `timm/NAME`, or `package.module:callable`, which
+        name: one of `list_models()`, `torchvision/NAME`, `timm/NAME`, or `package.module:callable`, which
             is called with `num_classes`.
-        num_classes: width of the logits.
+        num_classes: number of logits.
         in_channels: channels of the images.
-        image_size: their height and width.
-        stem: of a ResNet, `imagenet` or `cifar`; by default `cifar` for images under 64 px.
-        attention: a variant such as `none`, `cbam` or `cbam:reduction=8:where=residual+stage`; or
-            `wide:like=cbam`, one of our networks without attention, but as many parameters; or
-            `same-time`, the plain network.
+        image_size: height and width of the images (px).
+        stem: stem of a ResNet, `imagenet` or `cifar`; by default `cifar` for images under 64 px.
+        attention: a variant such as `none`, `cbam` or `cbam:reduction=8:where=residual+stage`;
+            `wide:like=cbam` is a plain network with as many parameters, `same-time` the plain network.
         start: see `insert`.
-        seed: of the weights.
+        seed: seed of the weights.
 
     Raises:
         UsageError: the model, the attention or one of its options is unknown.
@@ -67,11 +66,11 @@ def build_model(
     Linear(in_features=32, out_features=8, bias=True)
     """
     spec = parse_variant(attention)
-    make = backbone_maker(name, in_channels, image_size, stem)
+    factory = get_backbone_factory(name, in_channels, image_size, stem)
     if spec.name == WIDE_CONTROL:
-        make = widened(name, partial(make, num_classes=num_classes), spec)
+        factory = widen_factory(name, partial(factory, num_classes=num_classes), spec)
     with fork_rng(seed, "backbone"):
-        model = make(num_classes=num_classes)
+        model = factory(num_classes=num_classes)
     if not hasattr(model, "input_shape"):
         model.input_shape = (in_channels, image_size, image_size)  # type: ignore[assignment]
     if spec.name not in WITHOUT_ATTENTION:
@@ -79,70 +78,77 @@ def build_model(
     return model
 
 
-def place_of(name: str, *, attention: str, **built_with: Any) -> str | None:
-    """Return where `build_model`, given the same, puts attention, None for a variant without any.
+def resolve_where(name: str, *, attention: str, **model_options: Any) -> str | None:
+    """Return the sites at which `build_model` inserts a variant, or None for a variant without attention.
 
-    >>> place_of("resnet18", attention="bam"), place_of("convnet", attention="bam")
+    >>> resolve_where("resnet18", attention="bam"), resolve_where("convnet", attention="bam")
     ('stage', 'conv')
     """
     spec = parse_variant(attention)
     if spec.name in WITHOUT_ATTENTION:
         return None
-    model = build_model(name, **built_with)
+    model = build_model(name, **model_options)
     return insert(model, spec.name, where=spec.where, dry_run=True, **spec.options).where  # type: ignore[arg-type]
 
 
-def widened(
-    name: str, make: Callable[..., nn.Module], spec: VariantSpec
+def widen_factory(
+    name: str, factory: Callable[..., nn.Module], control: VariantSpec
 ) -> Callable[..., nn.Module]:
-    """Return what makes the plain network as large as the one with the attention `spec` is like."""
-    if name not in model_names():
-        raise UsageError(f"Only our own networks can be made wider: {', '.join(model_names())}.")
-    options = dict(spec.options)
-    like = str(options.pop("like"))
+    """Return a factory of the plain network with as many parameters as the one with attention.
+
+    `control` is the variant `wide` with the attention that it is a control of.
+    """
+    if name not in list_models():
+        raise UsageError(
+            f"The control `{WIDE_CONTROL}` needs one of {', '.join(list_models())}. Found {name}."
+        )
+    options = dict(control.options)
+    attention = str(options.pop(CONTROL_OPTION))
     with torch.device("meta"):
-        model = make()
-        insert(model, like, where=spec.where, **options)  # type: ignore[arg-type]
-    wanted = sum(p.numel() for p in model.parameters())
-    return partial(make, widening=widening_for(make, wanted))
+        model = factory()
+        insert(model, attention, where=control.where, **options)  # type: ignore[arg-type]
+    parameters = sum(p.numel() for p in model.parameters())
+    return partial(factory, widening=find_widening(factory, parameters))
 
 
-def backbone_maker(
+def get_backbone_factory(
     name: str, in_channels: int, image_size: int, stem: str | None
 ) -> Callable[..., nn.Module]:
-    """Return what makes the network `name`, to be called with `num_classes`."""
-    images: dict[str, Any] = {"in_channels": in_channels, "image_size": image_size}
+    """Return the function that builds the network `name`; it takes `num_classes`."""
+    image_options: dict[str, Any] = {"in_channels": in_channels, "image_size": image_size}
     if name in RESNETS:
-        stem = stem or ("cifar" if image_size < SMALL_IMAGES else "imagenet")
-        return partial(RESNETS[name], **images, stem=stem)
+        stem = stem or ("cifar" if image_size < IMAGENET_STEM_SIZE else "imagenet")
+        return partial(RESNETS[name], **image_options, stem=stem)
     if stem is not None:
         raise UsageError(
-            f"Only our ResNets have a stem to choose. Found `stem = {stem}` for {name}."
+            f"Parameter `stem` is for {', '.join(RESNETS)} only. Found `stem = {stem}` for {name}."
         )
     if name == "convnet":
-        return partial(ConvNet, **images)
+        return partial(ConvNet, **image_options)
     if ":" in name:
-        make: Callable[..., nn.Module] = import_string(name)
-        return make
+        factory: Callable[..., nn.Module] = import_string(name)
+        return factory
     library, slash, model = name.partition("/")
-    if slash and library in {"torchvision", "timm"}:
-        return partial(from_library, library, model, in_channels)
-    raise unknown_name("model", name, [*model_names(), "torchvision/NAME", "timm/NAME"])
+    if slash and library in LIBRARIES:
+        return partial(build_library_model, library, model, in_channels)
+    raise unknown_name("model", name, [*list_models(), *(f"{each}/NAME" for each in LIBRARIES)])
 
 
-def from_library(library: str, model: str, in_channels: int, *, num_classes: int) -> nn.Module:
+def build_library_model(
+    library: str, name: str, in_channels: int, *, num_classes: int
+) -> nn.Module:
     """Build a network of torchvision or timm, without pretrained weights."""
     try:
         with suggest_install(library):
             if library == "timm":
                 timm = importlib.import_module("timm")
-                made = timm.create_model(model, num_classes=num_classes, in_chans=in_channels)
+                model = timm.create_model(name, num_classes=num_classes, in_chans=in_channels)
             else:
                 models = importlib.import_module("torchvision.models")
-                made = models.get_model(model, weights=None, num_classes=num_classes)
+                model = models.get_model(name, weights=None, num_classes=num_classes)
     except MissingPackageError:
         raise
     except (ValueError, RuntimeError) as error:
-        raise UsageError(f"{library} cannot build {model!r} ({error}).") from error
-    network: nn.Module = made
+        raise UsageError(f"{library} cannot build {name!r} ({error}).") from error
+    network: nn.Module = model
     return network

@@ -1,4 +1,4 @@
-"""A network for other runtimes, checked against the network it came from."""
+"""Export of a network to ONNX or torch.export, verified against the network."""
 
 from __future__ import annotations
 
@@ -8,54 +8,54 @@ import torch
 from torch import Tensor, nn
 
 from foveal.errors import FovealError, UsageError
-from foveal.models.insertion import example_of
+from foveal.models.insertion import make_example
 from foveal.module_modes import eval_mode
 from foveal.optional_imports import suggest_install
 
-TOLERANCE = 1e-4  # of the largest logit: another runtime sums in another order
+RELATIVE_TOLERANCE = 1e-4  # of the largest logit; other runtimes sum in another order
 
 
-def export(model: nn.Module, path: Path, *, example: Tensor | None = None) -> float:
-    """Write the model to `path`, ONNX for `.onnx` and torch.export for `.pt2`, with a free batch size.
+def export_model(model: nn.Module, path: Path, *, example: Tensor | None = None) -> float:
+    """Write the model to `path`, as ONNX (`.onnx`) or torch.export (`.pt2`), with a dynamic batch size.
 
-    Returns the largest difference between its logits and the model's, on random images of the
-    example's shape in a batch of three; the file is there only if that is small.
+    Returns the largest difference between the logits of the file and of the model, for three random
+    images with the shape of `example`. The file is written only if this difference is small.
 
     Raises:
-        UsageError: the suffix is another, or what ONNX needs is not installed.
-        FovealError: the logits differ by more than 1e-4 of the largest.
+        UsageError: the suffix is unknown, or a package for ONNX is not installed.
+        FovealError: the logits differ by more than 1e-4 of the largest logit.
     """
-    writers = {".onnx": write_onnx, ".pt2": write_program}
+    writers = {".onnx": write_onnx, ".pt2": write_torch_export}
     if path.suffix not in writers:
-        raise UsageError(f"The file should end in .onnx or .pt2. Found {path.name!r}.")
-    example = example_of(model) if example is None else example
+        raise UsageError(f"The file name should end in .onnx or .pt2. Found {path.name!r}.")
+    example = make_example(model) if example is None else example
     images = torch.randn(3, *example.shape[1:], generator=torch.Generator().manual_seed(0))
-    aside = path.with_name(f".aside-{path.name}")
+    partial = path.with_name(f".partial-{path.name}")
     try:
         with eval_mode(model), torch.no_grad():
             expected = model(images)
-            found = writers[path.suffix](model, images, aside)
-        difference = float((found - expected).abs().max())
-        if not difference <= TOLERANCE * float(expected.abs().max()):
+            exported = writers[path.suffix](model, images, partial)
+        difference = float((exported - expected).abs().max())
+        if not difference <= RELATIVE_TOLERANCE * float(expected.abs().max()):
             raise FovealError(
-                f"The exported network differs by {difference:.2g}: nothing is written."
+                f"The logits of the exported network differ by {difference:.2g}. Nothing was written."
             )
-        aside.replace(path)
+        partial.replace(path)
     finally:
-        aside.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
     return difference
 
 
-def write_program(model: nn.Module, images: Tensor, path: Path) -> Tensor:
-    """Write a torch.export program, read it again and return what it says of `images`."""
-    program = torch.export.export(model, (images,), dynamic_shapes=batch_is_free())
+def write_torch_export(model: nn.Module, images: Tensor, path: Path) -> Tensor:
+    """Write a torch.export program, read it back and return its logits for `images`."""
+    program = torch.export.export(model, (images,), dynamic_shapes=make_dynamic_shapes())
     torch.export.save(program, path)
     logits: Tensor = torch.export.load(path).module()(images)
     return logits
 
 
 def write_onnx(model: nn.Module, images: Tensor, path: Path) -> Tensor:
-    """Write an ONNX file and return what onnxruntime says of `images`."""
+    """Write an ONNX file and return the logits of onnxruntime for `images`."""
     with suggest_install("foveal[export]"):
         import onnxruntime
         import onnxscript  # noqa: F401  # torch reports its absence only in the middle of the export
@@ -65,7 +65,7 @@ def write_onnx(model: nn.Module, images: Tensor, path: Path) -> Tensor:
         path,
         input_names=["images"],
         output_names=["logits"],
-        dynamic_shapes=batch_is_free(),
+        dynamic_shapes=make_dynamic_shapes(),
         dynamo=True,
         external_data=False,
         verbose=False,
@@ -75,6 +75,6 @@ def write_onnx(model: nn.Module, images: Tensor, path: Path) -> Tensor:
     return torch.from_numpy(logits)
 
 
-def batch_is_free() -> tuple[dict[int, object]]:
-    """Return that the first dimension of the images may have any size."""
+def make_dynamic_shapes() -> tuple[dict[int, object]]:
+    """Return `dynamic_shapes` with a dynamic batch dimension."""
     return ({0: torch.export.Dim("batch")},)

@@ -1,4 +1,4 @@
-"""Put attention into a network that knows nothing of it, and take it out again."""
+"""Insertion of attention into any CNN, and its removal."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from torch.utils.hooks import RemovableHandle
 
 from foveal.attention import create, get_entry
 from foveal.attention.identity_start import IdentityStart
-from foveal.attention.inserted import MARK, gate_of
+from foveal.attention.inserted import INSERTED_MARK, get_gate
 from foveal.errors import UsageError, bad_parameter
-from foveal.models.finetuning import freeze, parameters_of, without
-from foveal.models.placement import in_residual_branches
+from foveal.models.finetuning import collect_parameters, exclude_parameters, freeze_parameters
+from foveal.models.gate_hooks import reattach_gate_hooks, remove_gate_hooks
+from foveal.models.placement import find_residual_branch_ends
 from foveal.models.sites import Site, Where, find_sites
-from foveal.models.tracing import Node, trace
+from foveal.models.tracing import Node, trace_forward
 from foveal.seeding import fork_rng
 from foveal.validation import require_one_of
 from foveal.variant_names import GATE_CHILD
@@ -35,7 +36,16 @@ STARTS = ("paper", "identity")
 
 @dataclass(frozen=True)
 class Insertion:
-    """What `insert` did, or with `dry_run` would do; printed, it is a table."""
+    """Result of `insert`; as a string it is a table of the sites.
+
+    Attributes:
+        model: the network.
+        attention: canonical name of the inserted module.
+        where: the sites that were selected.
+        sites: one site per gate, in the order of the forward pass; with `dry_run` without gates.
+        parameters: number of parameters of each gate.
+        handles: handles of the hooks on `model`.
+    """
 
     model: nn.Module
     attention: str
@@ -51,16 +61,16 @@ class Insertion:
 
     @property
     def gate_parameters(self) -> list[nn.Parameter]:
-        """The parameters of the gates, apart from the backbone's."""
-        return parameters_of(self.gates)
+        """The parameters of the gates."""
+        return collect_parameters(self.gates)
 
     def remove(self) -> None:
-        """Take the gates out: the model computes what it did before, bit for bit."""
+        """Remove the gates: the outputs of the model are the same as before the insertion, bit for bit."""
         for handle in self.handles:
             handle.remove()
         for site in self.sites:
             module = self.model.get_submodule(site.name)
-            drop_hooks(module)
+            remove_gate_hooks(module)
             if hasattr(module, GATE_CHILD):
                 delattr(module, GATE_CHILD)
 
@@ -68,28 +78,28 @@ class Insertion:
         self, *, lr: float, gate_lr: float | None = None, gate_weight_decay: float | None = None,
         freeze_backbone: bool = False,
     ) -> list[dict[str, Any]]:  # fmt: skip
-        """Return groups for an optimizer: the backbone, then the gates with what is their own.
+        """Return optimizer groups: the backbone, then the gates with their learning rate and weight decay.
 
-        With `freeze_backbone` the backbone's parameters stop asking for gradients and have no group.
-        Its batch norms still follow the data in training mode: `foveal.training.train` holds them by
-        `foveal.module_modes.hold_frozen_norms`, and so can a loop of your own, after each `model.train()`.
+        With `freeze_backbone` the parameters of the backbone stop requiring gradients and are in no group.
+        Its batch norms still update their statistics in training mode. `foveal.training.train` prevents
+        this; other loops call `foveal.module_modes.freeze_batch_norm_statistics` after `model.train()`.
         """
         gates = self.gate_parameters
-        backbone = without(self.model.parameters(), gates)
-        own: dict[str, Any] = {"params": gates, "lr": lr if gate_lr is None else gate_lr}
+        backbone = exclude_parameters(self.model.parameters(), gates)
+        gate_group: dict[str, Any] = {"params": gates, "lr": lr if gate_lr is None else gate_lr}
         if gate_weight_decay is not None:
-            own["weight_decay"] = gate_weight_decay
+            gate_group["weight_decay"] = gate_weight_decay
         if freeze_backbone:
-            freeze(backbone)
-            return [own]
-        return [{"params": backbone, "lr": lr}, own]
+            freeze_parameters(backbone)
+            return [gate_group]
+        return [{"params": backbone, "lr": lr}, gate_group]
 
-    def join(self, optimizer: torch.optim.Optimizer, **options: Any) -> None:
-        """Give the gates' parameters to an optimizer that is at work already, with their `options`."""
+    def add_to_optimizer(self, optimizer: torch.optim.Optimizer, **options: Any) -> None:
+        """Add the parameters of the gates to an existing optimizer as a group with these `options`."""
         optimizer.add_param_group({"params": self.gate_parameters, **options})
 
     def rows(self) -> Iterator[tuple[str, str, str]]:
-        """Yield the table: site, shape (C x H x W), parameters."""
+        """Yield the rows of the table: site, shape (C x H x W), parameters."""
         yield "site", "shape", "parameters"
         for site, count in zip(self.sites, self.parameters, strict=True):
             yield site.name, " x ".join(map(str, site.shape[1:])), f"{count:,}"
@@ -105,7 +115,7 @@ class Insertion:
         return "\n".join([f"{self.attention} at {self.where!r}", *lines])
 
     def _repr_html_(self) -> str:
-        """Return the table for a notebook."""
+        """Return the table as HTML for notebooks."""
         head, *body = self.rows()
         cells = "".join(f"<th>{escape(cell)}</th>" for cell in head)
         rows = "".join(
@@ -126,32 +136,31 @@ def insert(
     dry_run: bool = False,
     **options: object,
 ) -> Insertion:
-    """Put one gate of kind `attention` at every site of `where`, and return what was done.
+    """Insert one gate at every site that `where` selects, and return the result.
 
-    A gate lives as a child named `attention` of the module at its site and is applied by a forward
-    hook, so the keys of the model's own state dict stay as they were, and weights load before or
-    after. Where a conversion rebuilds a module and drops its hooks, the gate is hung again at the
-    next forward of `model`.
+    A gate is a child named `attention` of the module at its site and is applied by a forward hook. So the
+    keys of the backbone's state dict do not change, and its weights load before or after the insertion.
+    If a conversion rebuilds a module without its hooks, the next forward of `model` restores the gate's.
 
     Args:
         model: any CNN; it is changed in place.
-        attention: a name from `foveal.attention.available()`.
+        attention: a name from `foveal.attention.available()`, one of its aliases, or `timm/NAME`.
         where: `residual` (in each residual block after the last norm, before the addition), `stage`
-            (at the end of each stage but the last), `conv` (after the activation of each
-            convolutional block, before pooling), some of them joined by a plus sign, a pattern of
+            (at the end of each stage except the last), `conv` (after the activation of each
+            convolutional block, before pooling), several of them joined by a plus sign, a pattern of
             module names such as `layer[34].*.bn2`, or a function of a module's name and the module.
-            By default the place that the module's paper gives it, and `conv` in a network without
-            residual blocks.
+            By default the sites of the module's paper, and `conv` in a network without residual blocks.
         example: an input (N, C, H, W) for the forward pass that finds the sites; by default zeros of
             the model's `input_shape`, or of 3x224x224.
-        seed: seed of the gates' own streams, by default that of torch. The generators do not move.
-        start: `paper`, or `identity`: a fresh gate changes nothing, and learns from there.
-        dry_run: only say what would be done.
-        options: of the attention module; a list gives one value a site.
+        seed: seed of the gates' random streams, by default torch's initial seed. The state of torch's
+            generators does not change.
+        start: `paper`, or `identity`: a new gate leaves its input unchanged until it is trained.
+        dry_run: return the result without changing the model.
+        options: of the attention module; a list gives one value per site.
 
     Raises:
-        UsageError: the name, an option or the place is unknown, the network has no such place, a gate is
-            there already, or the model is wrapped for distribution or compiled.
+        UsageError: the name, an option or `where` is invalid, the network has no such sites, a site
+            already has a gate, or the model is compiled or wrapped for distributed training.
 
     >>> from foveal.models import ConvNet
     >>> print(insert(ConvNet(), "cbam"))
@@ -163,108 +172,95 @@ def insert(
     3 sites                           3,226
     """
     if type(model).__name__ in WRAPPERS:
-        raise UsageError(f"Insert attention before the model is wrapped in {type(model).__name__}.")
+        raise UsageError(
+            f"The model is wrapped in {type(model).__name__}. Insert attention before wrapping it."
+        )
     require_one_of("start", start, STARTS)
     entry = get_entry(attention)
-    attention, paper = entry.name, entry.where
-    example = example_of(model) if example is None else example
-    nodes = trace(model, example)
-    where = default_place(nodes, paper) if where is None else where
+    example = make_example(model) if example is None else example
+    nodes = trace_forward(model, example)
+    where = get_default_where(nodes, entry.where) if where is None else where
     sites = find_sites(nodes, where)
-    refuse_taken(model, sites)
+    require_free_sites(model, sites)
     seed = torch.initial_seed() if seed is None else seed
-    like = next(model.parameters())
+    parameter = next(model.parameters())
     gates = [
-        make_gate(site, attention, own, seed, start).to(like)
-        for site, own in zip(sites, options_by_site(options, len(sites)), strict=True)
+        create_gate(site, entry.name, site_options, seed, start).to(parameter)
+        for site, site_options in zip(
+            sites, split_options_by_site(options, len(sites)), strict=True
+        )
     ]
     counts = tuple(sum(p.numel() for p in gate.parameters()) for gate in gates)
-    named = where if isinstance(where, str) else getattr(where, "__name__", "a function")
+    where_name = where if isinstance(where, str) else getattr(where, "__name__", "a function")
     if dry_run:
-        return Insertion(model, attention, named, tuple(sites), counts)
+        return Insertion(model, entry.name, where_name, tuple(sites), counts)
     for site, gate in zip(sites, gates, strict=True):
         module = model.get_submodule(site.name)
-        setattr(gate, MARK, True)
+        setattr(gate, INSERTED_MARK, True)
         module.add_module(GATE_CHILD, gate.train(module.training))
-    hang_gates(model, ())
-    guard = model.register_forward_pre_hook(hang_gates)
-    done = Insertion(model, attention, named, tuple(sites), counts, (guard,))
-    refuse_misplaced(done, trace(model, example))
-    return done
+    reattach_gate_hooks(model, ())
+    handle = model.register_forward_pre_hook(reattach_gate_hooks)
+    insertion = Insertion(model, entry.name, where_name, tuple(sites), counts, (handle,))
+    verify_single_call(insertion, trace_forward(model, example))
+    return insertion
 
 
-def example_of(model: nn.Module) -> Tensor:
-    """Return zeros in the shape of the model's input."""
-    like = next(model.parameters())
+def make_example(model: nn.Module) -> Tensor:
+    """Return an input of zeros, with the shape of the model's images and the dtype of its parameters."""
+    parameter = next(model.parameters())
     shape = getattr(model, "input_shape", (3, 224, 224))
-    return torch.zeros(1, *shape, dtype=like.dtype, device=like.device)
+    return torch.zeros(1, *shape, dtype=parameter.dtype, device=parameter.device)
 
 
-def default_place(nodes: list[Node], paper: str) -> str:
-    """Return the paper's place, or `conv` in a network without residual blocks."""
-    return paper if in_residual_branches(nodes) else "conv"
+def get_default_where(nodes: list[Node], paper_where: str) -> str:
+    """Return the sites of the paper, or `conv` in a network without residual blocks."""
+    return paper_where if find_residual_branch_ends(nodes) else "conv"
 
 
-def refuse_taken(model: nn.Module, sites: list[Site]) -> None:
-    """Refuse a second gate at a site."""
+def require_free_sites(model: nn.Module, sites: list[Site]) -> None:
+    """Raise a `UsageError` if a site already has a gate or a child with the name of one."""
     for site in sites:
         module = model.get_submodule(site.name)
-        if gate_of(module) is not None:
-            raise UsageError(f"{site.name!r} has attention already: remove it first.")
+        if get_gate(module) is not None:
+            raise UsageError(f"{site.name!r} already has attention. Remove it first.")
         if hasattr(module, GATE_CHILD):
             raise UsageError(
-                f"{site.name!r} has an {GATE_CHILD!r} of its own: choose another module."
+                f"{site.name!r} has its own attribute {GATE_CHILD!r}. Choose another module."
             )
 
 
-def refuse_misplaced(done: Insertion, nodes: list[Node]) -> None:
-    """Undo an insertion whose gates do not run once each: a module may run through its children."""
+def verify_single_call(insertion: Insertion, nodes: list[Node]) -> None:
+    """Remove the insertion and raise a `UsageError` if a gate does not run exactly once per forward pass.
+
+    It runs more often if the forward of the module at its site calls all children.
+    """
     calls = Counter(node.call for node in nodes)
-    for site, gate in zip(done.sites, done.gates, strict=True):
+    for site, gate in zip(insertion.sites, insertion.gates, strict=True):
         if calls[gate] != 1:
-            done.remove()
+            insertion.remove()
             raise UsageError(
-                f"A gate at {site.name!r} would run {calls[gate]} times in a forward pass, since "
-                "that module runs its children by itself: choose another by a name pattern."
+                f"A gate at {site.name!r} would run {calls[gate]} times per forward pass, because "
+                "that module calls all its children. Choose another module by a name pattern."
             )
 
 
-def options_by_site(options: dict[str, object], count: int) -> list[dict[str, object]]:
-    """Return the options of each site: a list gives one value to each."""
+def split_options_by_site(options: dict[str, object], count: int) -> list[dict[str, object]]:
+    """Return the options of each site; a list holds one value per site."""
     for name, value in options.items():
         if isinstance(value, list) and len(value) != count:
-            raise bad_parameter(name, f"one value, or a list of {count}, one a site", value)
+            raise bad_parameter(
+                name, f"one value, or a list of {count} values, one per site", value
+            )
     return [
         {name: v[site] if isinstance(v, list) else v for name, v in options.items()}
         for site in range(count)
     ]
 
 
-def make_gate(
+def create_gate(
     site: Site, attention: str, options: dict[str, object], seed: int, start: str
 ) -> nn.Module:
-    """Make the gate of one site, its weights from a stream that no other site shares."""
+    """Create the gate of a site; its weights come from a random stream of that site."""
     with fork_rng(seed, "gates", site.name):
         gate = create(attention, site.channels, **options)
     return IdentityStart(gate) if start == "identity" else gate
-
-
-# Functions of the module, not closures: so the model can be copied, pickled and compiled.
-def apply_gate(module: nn.Module, _: tuple[object, ...], output: Tensor) -> Tensor:
-    """Weigh the output of `module` by its gate."""
-    gate: nn.Module = getattr(module, GATE_CHILD)
-    weighed: Tensor = gate(output)
-    return weighed
-
-
-def hang_gates(model: nn.Module, _: tuple[object, ...]) -> None:
-    """See that every gate is applied: what rebuilds a module keeps its children and drops its hooks."""
-    for module in model.modules():
-        if gate_of(module) is not None and apply_gate not in module._forward_hooks.values():
-            module.register_forward_hook(apply_gate)
-
-
-def drop_hooks(module: nn.Module) -> None:
-    """Take our hook from a module, under whichever handle it was put there."""
-    for key in [k for k, hook in module._forward_hooks.items() if hook is apply_gate]:
-        del module._forward_hooks[key]

@@ -1,4 +1,4 @@
-"""The control that is easily forgotten: a plain network with as many parameters as one with attention."""
+"""Parameter matching: the width of a plain network with as many parameters as one with attention."""
 
 from __future__ import annotations
 
@@ -7,28 +7,31 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-HALVINGS = 24
+BISECTION_STEPS = 24
 
 
-def widening_for(make: Callable[..., nn.Module], parameters: int) -> float:
-    """Return the factor by which the widths of a plain network reach `parameters` most closely.
+def find_widening(make_model: Callable[..., nn.Module], parameters: int) -> float:
+    """Return the width factor with which a plain network comes closest to `parameters`.
 
-    `make` takes the factor as `widening`. The count grows with it in steps, since widths are whole.
+    `make_model` takes the factor as `widening`. The parameter count grows in steps, because widths are
+    integers.
     """
     low, high = 1.0, 2.0
-    while count(make, high) < parameters:
+    while count_parameters(make_model, high) < parameters:
         low, high = high, 2 * high
-    for _ in range(HALVINGS):
+    for _ in range(BISECTION_STEPS):
         middle = (low + high) / 2
-        if count(make, middle) < parameters:
+        if count_parameters(make_model, middle) < parameters:
             low = middle
         else:
             high = middle
-    return min((low, high), key=lambda factor: abs(count(make, factor) - parameters))
+    return min(
+        (low, high), key=lambda factor: abs(count_parameters(make_model, factor) - parameters)
+    )
 
 
-def count(make: Callable[..., nn.Module], widening: float) -> int:
-    """Return the number of parameters, without memory for any of them."""
+def count_parameters(make_model: Callable[..., nn.Module], widening: float) -> int:
+    """Return the number of parameters without allocating them."""
     with torch.device("meta"):
-        model = make(widening=widening)
+        model = make_model(widening=widening)
     return sum(p.numel() for p in model.parameters())

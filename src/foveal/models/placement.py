@@ -1,4 +1,4 @@
-"""Where attention can stand in a network: each place is a rule that picks steps of its trace."""
+"""Placements: named rules that select nodes of a trace as sites for attention."""
 
 from __future__ import annotations
 
@@ -10,118 +10,118 @@ from foveal.models.node_kinds import (
     ACTIVATIONS,
     CONVOLUTIONS,
     NORMS,
-    hands_on,
     is_addition,
-    is_join,
-    is_kind,
-    is_map,
+    is_call_to,
+    is_feature_map,
+    is_merge,
     is_norm,
+    is_passthrough,
 )
 from foveal.models.tracing import Node
 
 
-def behind_conv_blocks(nodes: list[Node]) -> list[int]:
-    """After the activation of each conv - norm - activation block, before any pooling."""
+def find_conv_block_ends(nodes: list[Node]) -> list[int]:
+    """Return the activations that end a convolution - norm - activation block, before any pooling."""
     return [
-        step
-        for step, node in enumerate(nodes)
-        if is_kind(node, ACTIVATIONS)
-        and is_map(node)
-        and (convolution := convolution_before(nodes, node)) is not None
-        and not works_on_pooled(nodes, convolution)
+        index
+        for index, node in enumerate(nodes)
+        if is_call_to(node, ACTIVATIONS)
+        and is_feature_map(node)
+        and (convolution := find_preceding_convolution(nodes, node)) is not None
+        and not has_pooled_input(nodes, convolution)
     ]
 
 
-def convolution_before(nodes: list[Node], node: Node) -> Node | None:
-    """Return the convolution whose output is the input of `node`, norms between them aside."""
+def find_preceding_convolution(nodes: list[Node], node: Node) -> Node | None:
+    """Return the convolution whose output is the input of `node`, with at most norms in between, or None."""
     while len(node.sources) == 1:
         node = nodes[node.sources[0]]
-        if is_kind(node, CONVOLUTIONS):
+        if is_call_to(node, CONVOLUTIONS):
             return node
-        if not (is_norm(node) or hands_on(node)):
+        if not (is_norm(node) or is_passthrough(node)):
             return None
     return None
 
 
-def works_on_pooled(nodes: list[Node], convolution: Node) -> bool:
-    """Say whether a convolution is a linear layer on pooled values, as in squeeze and excitation."""
+def has_pooled_input(nodes: list[Node], convolution: Node) -> bool:
+    """Return True for a 1x1 convolution of a 1x1 map: a linear layer, as in squeeze and excitation."""
     kernel = getattr(convolution.call, "kernel_size", None)
     return kernel == (1, 1) and nodes[convolution.sources[0]].shape[2:] == (1, 1)
 
 
-def in_residual_branches(nodes: list[Node]) -> list[int]:
-    """At the end of each residual branch, after its last norm and before the addition (CBAM's place)."""
-    ends = [branch_end(nodes, node) for node in nodes if is_addition(node, nodes)]
+def find_residual_branch_ends(nodes: list[Node]) -> list[int]:
+    """Return the end of each residual branch: after its last norm, before the addition (as in CBAM)."""
+    ends = [find_branch_end(nodes, node) for node in nodes if is_addition(node, nodes)]
     return sorted({end for end in ends if end is not None})
 
 
-def branch_end(nodes: list[Node], addition: Node) -> int | None:
-    """Return the last step of the longer of two ways into an addition, without what scales it.
+def find_branch_end(nodes: list[Node], addition: Node) -> int | None:
+    """Return the last node of the longer path into an addition, before layers that only scale it.
 
-    None where that way has no convolution: then it is no residual branch.
+    Returns None if that path has no convolution, and so is not a residual branch.
     """
-    ways = [ancestors(nodes, source) for source in addition.sources]
-    alone = [ways[0] - ways[1], ways[1] - ways[0]]
-    branch = 0 if len(alone[0]) >= len(alone[1]) else 1
-    if not any(is_kind(nodes[step], CONVOLUTIONS) for step in alone[branch]):
+    paths = [find_ancestors(nodes, source) for source in addition.sources]
+    exclusive = [paths[0] - paths[1], paths[1] - paths[0]]
+    branch = 0 if len(exclusive[0]) >= len(exclusive[1]) else 1
+    if not any(is_call_to(nodes[index], CONVOLUTIONS) for index in exclusive[branch]):
         return None
-    step = addition.sources[branch]
-    while hands_on(nodes[step]) and not is_norm(nodes[step]):
-        step = nodes[step].sources[0]
-    return step
+    end = addition.sources[branch]
+    while is_passthrough(nodes[end]) and not is_norm(nodes[end]):
+        end = nodes[end].sources[0]
+    return end
 
 
-def ancestors(nodes: list[Node], step: int) -> set[int]:
-    """Return `step` and every step that it depends on."""
-    found, waiting = set[int](), [step]
-    while waiting:
-        step = waiting.pop()
-        if step not in found:
-            found.add(step)
-            waiting.extend(nodes[step].sources)
-    return found
+def find_ancestors(nodes: list[Node], index: int) -> set[int]:
+    """Return a node and all nodes that it depends on, as indices."""
+    ancestors, pending = set[int](), [index]
+    while pending:
+        index = pending.pop()
+        if index not in ancestors:
+            ancestors.add(index)
+            pending.extend(nodes[index].sources)
+    return ancestors
 
 
-def at_stage_ends(nodes: list[Node]) -> list[int]:
-    """At the end of each stage but the last (BAM's place).
+def find_stage_ends(nodes: list[Node]) -> list[int]:
+    """Return the end of each stage except the last (as in BAM).
 
-    A stage is what runs at one height and width. It ends with the last step that all ways through
-    the network share: with its last joining of ways (an addition, a concatenation) where the network
-    has any, and the activation behind that (behind a concatenation, its norm and activation). What
-    has no joining then, the stem, is no stage.
+    A stage is the part of the network that runs at one height and width. It ends with the last node
+    that all paths through the network share. If the network has merges (additions, concatenations),
+    this is the last merge of the stage with the activation after it; after a concatenation, the norm
+    too. Then the stem, which has no merge, is not a stage.
     """
-    trunk = [step for step in shared_by_all_ways(nodes) if is_map(nodes[step])]
-    joins = [step for step in trunk if is_join(nodes[step], nodes)]
-    ends = {nodes[step].shape[2:]: step for step in joins or trunk[1:]}
-    places = {step: place for place, step in enumerate(trunk)}
-    return [behind_activation(nodes, trunk, places[end]) for end in list(ends.values())[:-1]]
+    trunk = [index for index in find_trunk(nodes) if is_feature_map(nodes[index])]
+    merges = [index for index in trunk if is_merge(nodes[index], nodes)]
+    ends = {nodes[index].shape[2:]: index for index in merges or trunk[1:]}
+    return [skip_activations(nodes, trunk, trunk.index(end)) for end in list(ends.values())[:-1]]
 
 
-def behind_activation(nodes: list[Node], trunk: list[int], place: int) -> int:
-    """Return the step at `place` of the trunk, or the last of the activations right behind it."""
-    elementwise = (*ACTIVATIONS, *NORMS) if nodes[trunk[place]].call is torch.cat else ACTIVATIONS
-    while place + 1 < len(trunk):
-        following = nodes[trunk[place + 1]]
-        if not (is_kind(following, elementwise) or following.passes):
+def skip_activations(nodes: list[Node], trunk: list[int], position: int) -> int:
+    """Return the node at `position` of the trunk, or the last activation directly after it."""
+    after_concatenation = nodes[trunk[position]].call is torch.cat
+    elementwise = (*ACTIVATIONS, *NORMS) if after_concatenation else ACTIVATIONS
+    while position + 1 < len(trunk):
+        following = nodes[trunk[position + 1]]
+        if not (is_call_to(following, elementwise) or following.returns_input):
             break
-        place += 1
-    return trunk[place]
+        position += 1
+    return trunk[position]
 
 
-def shared_by_all_ways(nodes: list[Node]) -> list[int]:
-    """Return the steps that every way from the input to the last step goes through, in order."""
-    needed = sorted(ancestors(nodes, len(nodes) - 1))
-    shared, reach = [], 0  # reach: the farthest step that anything before the present one feeds
-    farthest = {source: step for step in needed for source in nodes[step].sources}
-    for step in needed:
-        if reach <= step:
-            shared.append(step)
-        reach = max(reach, farthest.get(step, step))
-    return shared
+def find_trunk(nodes: list[Node]) -> list[int]:
+    """Return the nodes that every path from the input to the last node contains, in order."""
+    needed = sorted(find_ancestors(nodes, len(nodes) - 1))
+    trunk, farthest_consumer = [], 0  # of all nodes before the current one
+    last_consumer = {source: index for index in needed for source in nodes[index].sources}
+    for index in needed:
+        if farthest_consumer <= index:
+            trunk.append(index)
+        farthest_consumer = max(farthest_consumer, last_consumer.get(index, index))
+    return trunk
 
 
-PLACES: dict[str, Callable[[list[Node]], list[int]]] = {
-    "residual": in_residual_branches,
-    "stage": at_stage_ends,
-    "conv": behind_conv_blocks,
+PLACEMENTS: dict[str, Callable[[list[Node]], list[int]]] = {
+    "residual": find_residual_branch_ends,
+    "stage": find_stage_ends,
+    "conv": find_conv_block_ends,
 }

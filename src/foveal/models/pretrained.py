@@ -1,4 +1,4 @@
-"""Weights from a file, put into a network that may have gates already."""
+"""Pretrained weights: loading a weight file into a network with or without gates."""
 
 from __future__ import annotations
 
@@ -11,128 +11,136 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from foveal.attention.inserted import gates_of
+from foveal.attention.inserted import find_gates
 from foveal.errors import FovealError, UsageError
-from foveal.models.finetuning import head_of
+from foveal.models.finetuning import find_head
 from foveal.models.state_dict_conversion import (
-    GATES,
+    GATE_KEYS,
     LoadReport,
-    account,
     import_state,
-    put,
-    refuse_misfit,
+    load_matched,
+    match_keys,
+    require_matching_keys,
 )
 from foveal.validation import require_one_of
 
-OWN = "foveal"
-WRAPPINGS = ("state_dict", "model")  # entries under which training scripts keep the state dict
-SHELL = "model."  # stands before each key in what `save_model` writes
-DIGITS = 16
+FOVEAL_SOURCE = "foveal"
+STATE_DICT_ENTRIES = ("state_dict", "model")  # of a checkpoint dict, in the usual training scripts
+MODEL_PREFIX = "model."  # of every key in a file of `save_model`
+CHECKSUM_DIGITS = 16
 
 
 def load_pretrained(
-    model: nn.Module, path: Path, *, source: str = OWN, target: str | None = None
+    model: nn.Module, path: Path, *, source: str = FOVEAL_SOURCE, target: str | None = None
 ) -> LoadReport:
-    """Load the weights in a file and return what became of each key.
+    """Load a weight file into a model and return what happened to each key.
 
-    What is missing is named in the report and stays as it was drawn: gates, and the head where that
-    of the file is for another number of classes.
+    Two things may be missing, are listed in the report and keep their initial values: gates, and the
+    head if the one in the file has another number of classes.
 
     Args:
-        model: with gates or without; it is changed in place.
-        path: a `.safetensors` file, or one of `torch.save` with a state dict, alone or under
-            `state_dict` or `model`. Nothing but tensors is unpickled.
-        source: `foveal`, or one of `import_state`'s: `official`, `timm` or `torchvision`.
-        target: the attention in the model, see `import_state`; it matters where the file has gates.
+        model: a network with or without gates; it is changed in place.
+        path: a `.safetensors` file, or a file of `torch.save` with a state dict, alone or under
+            `state_dict` or `model`. Only tensors are unpickled.
+        source: `foveal`, or a source of `import_state`: `official`, `timm` or `torchvision`.
+        target: the attention in the model, see `import_state`; needed only if the file contains gates.
 
     Raises:
-        FovealError: the file is damaged, or holds other things than tensors.
-        UsageError: there is no such file or source, or anything else is missing, unexpected or of
-            another shape. The model is as it was then.
+        FovealError: the file is corrupt or contains anything besides tensors.
+        UsageError: the file or the source does not exist, or another key is missing, unexpected or has
+            another shape. The model is unchanged then.
     """
-    require_one_of("source", source, (OWN, *GATES))
-    read = read_weights(path)
-    own = source == OWN
-    state = out_of_shell(model, read) if own else import_state(read, source, target=target)
-    report, head = account(model, state), keys_of_other_head(model, state)
-    report = replace(report, unexpected=others(report.unexpected, head))
-    refuse_misfit(
-        others(report.missing, head | keys_of_gates(model)),
-        report.unexpected,
-        f"{path} may lack gates, and have a head for another number of classes, no more",
+    require_one_of("source", source, (FOVEAL_SOURCE, *GATE_KEYS))
+    weights = read_state_dict(path)
+    state = (
+        strip_model_prefix(model, weights)
+        if source == FOVEAL_SOURCE
+        else import_state(weights, source, target=target)
     )
-    put(model, state, report)
+    report, head = match_keys(model, state), list_replaced_head_keys(model, state)
+    report = replace(report, unexpected=exclude_keys(report.unexpected, head))
+    require_matching_keys(
+        exclude_keys(report.missing, head | list_gate_keys(model)),
+        report.unexpected,
+        f"In {path} only gate weights may be missing, "
+        "and only the classifier may have another number of classes.",
+    )
+    load_matched(model, state, report)
     return report
 
 
-def pretrained_checksum(path: Path) -> str:
-    """Return the first 16 hexadecimal digits of the SHA-256 of a file.
+def compute_weights_checksum(path: Path) -> str:
+    """Return the first 16 hexadecimal digits of the SHA-256 of a weight file.
 
     Raises:
-        UsageError: there is no such file.
+        UsageError: the file does not exist.
     """
-    refuse_absent(path)
+    require_file(path)
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:DIGITS]
+        return hashlib.file_digest(file, "sha256").hexdigest()[:CHECKSUM_DIGITS]
 
 
-def refuse_absent(path: Path) -> None:
-    """Raise an error where there is no file."""
+def require_file(path: Path) -> None:
+    """Raise a `UsageError` if the weight file does not exist."""
     if not path.is_file():
         raise UsageError(f"There is no file {path} with weights.")
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read a state dict, on the CPU."""
-    refuse_absent(path)
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """Read a state dict from a weight file, with all tensors on the CPU."""
+    require_file(path)
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
         content = torch.load(path, weights_only=True, map_location="cpu")
-    except Exception as error:  # there is no telling what a damaged pickle raises
+    except Exception as error:  # a corrupt pickle can raise anything
         raise FovealError(
-            f"The weights in {path} cannot be read: the file is damaged, or holds more than the "
+            f"The weights in {path} cannot be read. The file is corrupt, or contains more than the "
             "tensors of a state dict."
         ) from error
-    return state_in(content, path)
+    return unwrap_state_dict(content, path)
 
 
-def state_in(content: object, path: Path) -> dict[str, Tensor]:
-    """Return the state dict in what was read, which may be wrapped in a dict with other things."""
+def unwrap_state_dict(content: object, path: Path) -> dict[str, Tensor]:
+    """Return the state dict in the content of a file, which may be one entry of a checkpoint dict."""
     if isinstance(content, Mapping):
-        wrapped = (content[name] for name in WRAPPINGS if isinstance(content.get(name), Mapping))
-        content = next(wrapped, content)
+        entries = (
+            content[name] for name in STATE_DICT_ENTRIES if isinstance(content.get(name), Mapping)
+        )
+        content = next(entries, content)
         if all(isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items()):
             return dict(content)
     raise FovealError(
-        f"{path} holds no weights: it should be a dict of tensors by name, alone or under "
-        f"{' or '.join(map(repr, WRAPPINGS))}."
+        f"{path} contains no weights. It should be a dict of tensors by name, alone or under "
+        f"{' or '.join(map(repr, STATE_DICT_ENTRIES))}."
     )
 
 
-def out_of_shell(model: nn.Module, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """Take off what `save_model` puts before each key, unless the model itself has it."""
-    if not all(key.startswith(SHELL) for key in state) or hasattr(model, SHELL[:-1]):
+def strip_model_prefix(model: nn.Module, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Remove the prefix that `save_model` adds to every key, unless the model has a child of that name."""
+    if not all(key.startswith(MODEL_PREFIX) for key in state) or hasattr(model, MODEL_PREFIX[:-1]):
         return state
-    return {key.removeprefix(SHELL): value for key, value in state.items()}
+    return {key.removeprefix(MODEL_PREFIX): value for key, value in state.items()}
 
 
-def keys_of_gates(model: nn.Module) -> set[str]:
-    """Return the keys of all gates."""
-    return {f"{name}.{key}" for name, gate in gates_of(model).items() for key in gate.state_dict()}
+def list_gate_keys(model: nn.Module) -> set[str]:
+    """Return the state-dict keys of all gates."""
+    return {
+        f"{name}.{key}" for name, gate in find_gates(model).items() for key in gate.state_dict()
+    }
 
 
-def keys_of_other_head(model: nn.Module, state: Mapping[str, Tensor]) -> set[str]:
-    """Return the keys of the head where the file's is for another number of classes, else none."""
-    head = head_of(model)
+def list_replaced_head_keys(model: nn.Module, state: Mapping[str, Tensor]) -> set[str]:
+    """Return the keys of the head if the head in `state` has another number of classes, otherwise none."""
+    head = find_head(model)
     name = next(name for name, module in model.named_modules() if module is head)
     ours = {f"{name}.{key}": value.shape for key, value in head.named_parameters(recurse=False)}
     theirs = {key: state[key].shape for key in ours if key in state}
-    other = all(theirs[key][0] != ours[key][0] for key in theirs)
-    fits_in = all(theirs[key][1:] == ours[key][1:] for key in theirs)
-    return set(ours) if theirs and other and fits_in else set()
+    differs_in_classes = all(theirs[key][0] != ours[key][0] for key in theirs)
+    has_same_inputs = all(theirs[key][1:] == ours[key][1:] for key in theirs)
+    return set(ours) if theirs and differs_in_classes and has_same_inputs else set()
 
 
-def others(keys: tuple[str, ...], known: set[str]) -> tuple[str, ...]:
-    """Return the keys that are not known, in their order."""
-    return tuple(key for key in keys if key not in known)
+def exclude_keys(keys: tuple[str, ...], excluded: set[str]) -> tuple[str, ...]:
+    """Return the keys that are not in `excluded`, in order."""
+    return tuple(key for key in keys if key not in excluded)

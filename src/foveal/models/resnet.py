@@ -1,8 +1,8 @@
-"""ResNets, plain: they know nothing of attention.
+"""ResNets without attention.
 
-He et al. 2016, "Deep Residual Learning for Image Recognition". The keys are those of torchvision, so its
-weights load; the stride of a bottleneck stands in its 3x3 convolution, as there. What differs: each
-ReLU is a module of its own (torchvision calls one several times), so that attention can stand behind any.
+He et al. 2016, "Deep Residual Learning for Image Recognition". The state-dict keys and the stride in the
+3x3 convolution of a bottleneck are those of torchvision, so its weights load. One difference: each ReLU
+is a separate module, so that attention can follow any of them; torchvision calls one module several times.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ STEMS = ("imagenet", "cifar")
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions and a way around them. (N, C, H, W) to (N, width, H / stride, W / stride)."""
+    """Residual block of two 3x3 convolutions. (N, C, H, W) to (N, width, H / stride, W / stride)."""
 
     expansion = 1
 
     def __init__(self, fan_in: int, width: int, *, stride: int) -> None:
         super().__init__()
-        self.conv1 = conv3x3(fan_in, width, stride=stride)
+        self.conv1 = make_conv3x3(fan_in, width, stride=stride)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu1 = nn.ReLU(inplace=True)
-        self.conv2 = conv3x3(width, width)
+        self.conv2 = make_conv3x3(width, width)
         self.bn2 = nn.BatchNorm2d(width)
-        self.downsample = shortcut(fan_in, width, stride=stride)
+        self.downsample = make_shortcut(fan_in, width, stride=stride)
         self.relu2 = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -40,7 +40,7 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3 and 1x1 convolution and a way around them; the output has 4 * width channels."""
+    """Residual block of a 1x1, a 3x3 and a 1x1 convolution; the output has 4 * width channels."""
 
     expansion = 4
 
@@ -50,12 +50,12 @@ class Bottleneck(nn.Module):
         self.conv1 = nn.Conv2d(fan_in, width, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu1 = nn.ReLU(inplace=True)
-        self.conv2 = conv3x3(width, width, stride=stride)
+        self.conv2 = make_conv3x3(width, width, stride=stride)
         self.bn2 = nn.BatchNorm2d(width)
         self.relu2 = nn.ReLU(inplace=True)
         self.conv3 = nn.Conv2d(width, out, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(out)
-        self.downsample = shortcut(fan_in, out, stride=stride)
+        self.downsample = make_shortcut(fan_in, out, stride=stride)
         self.relu3 = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -67,16 +67,16 @@ class Bottleneck(nn.Module):
 
 
 class ResNet(nn.Module):
-    """Stem, four stages of residual blocks, global average pool, logits.
+    """ResNet: stem, four stages of residual blocks, global average pool, linear classifier.
 
     Args:
         block: `BasicBlock` or `Bottleneck`.
-        depths: blocks of each stage.
-        num_classes: width of the logits.
+        depths: number of blocks in each stage.
+        num_classes: number of logits.
         in_channels: channels of the images.
-        image_size: their height and width; the network takes any, this one is for finding sites.
+        image_size: height and width (px) of the example that finds sites; the network accepts any size.
         stem: `imagenet` (7x7 stride 2 and max pool) or `cifar` (3x3 stride 1, no pool).
-        widening: multiplies the widths, 64 channels in the first stage and twice as many in each further.
+        widening: factor of the widths, which are 64, 128, 256 and 512 channels.
 
     Shape: (N, in_channels, H, W) to (N, num_classes).
     """
@@ -99,18 +99,19 @@ class ResNet(nn.Module):
             self.conv1 = nn.Conv2d(in_channels, width, 7, stride=2, padding=3, bias=False)
             self.maxpool: nn.Module = nn.MaxPool2d(3, stride=2, padding=1)
         else:
-            self.conv1 = conv3x3(in_channels, width)
+            self.conv1 = make_conv3x3(in_channels, width)
             self.maxpool = nn.Identity()
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
         fan_in = width
         stages = OrderedDict[str, nn.Module]()
         for stage, depth in enumerate(depths):
-            wide = round(64 * 2**stage * widening)
+            stage_width = round(64 * 2**stage * widening)
             blocks = []
-            for place in range(depth):
-                blocks.append(block(fan_in, wide, stride=2 if stage and not place else 1))
-                fan_in = wide * block.expansion
+            for index in range(depth):
+                stride = 2 if stage and not index else 1
+                blocks.append(block(fan_in, stage_width, stride=stride))
+                fan_in = stage_width * block.expansion
             stages[f"layer{stage + 1}"] = nn.Sequential(*blocks)
         for name, layers in stages.items():
             self.add_module(name, layers)
@@ -130,13 +131,13 @@ class ResNet(nn.Module):
         return out
 
 
-def conv3x3(fan_in: int, width: int, *, stride: int = 1) -> nn.Conv2d:
-    """Return a 3x3 convolution that keeps height and width, up to its stride."""
+def make_conv3x3(fan_in: int, width: int, *, stride: int = 1) -> nn.Conv2d:
+    """Return a 3x3 convolution without bias; with stride 1 it keeps height and width."""
     return nn.Conv2d(fan_in, width, 3, stride=stride, padding=1, bias=False)
 
 
-def shortcut(fan_in: int, width: int, *, stride: int) -> nn.Sequential | None:
-    """Return the way around a block: a 1x1 convolution and norm, None where nothing has to fit."""
+def make_shortcut(fan_in: int, width: int, *, stride: int) -> nn.Sequential | None:
+    """Return the shortcut of a block: 1x1 convolution and norm, or None if the shapes already match."""
     if stride == 1 and fan_in == width:
         return None
     return nn.Sequential(
@@ -145,7 +146,7 @@ def shortcut(fan_in: int, width: int, *, stride: int) -> nn.Sequential | None:
 
 
 def resnet18(**options: object) -> ResNet:
-    """Return a ResNet-18; the options are those of `ResNet`. 11,689,512 parameters for ImageNet.
+    """Return a ResNet-18 with the options of `ResNet`. 11,689,512 parameters for ImageNet.
 
     >>> sum(p.numel() for p in resnet18(num_classes=10, stem="cifar").parameters())
     11173962
@@ -154,15 +155,15 @@ def resnet18(**options: object) -> ResNet:
 
 
 def resnet34(**options: object) -> ResNet:
-    """Return a ResNet-34; the options are those of `ResNet`. 21,797,672 parameters for ImageNet."""
+    """Return a ResNet-34 with the options of `ResNet`. 21,797,672 parameters for ImageNet."""
     return ResNet(BasicBlock, (3, 4, 6, 3), **options)  # type: ignore[arg-type]
 
 
 def resnet50(**options: object) -> ResNet:
-    """Return a ResNet-50; the options are those of `ResNet`. 25,557,032 parameters for ImageNet."""
+    """Return a ResNet-50 with the options of `ResNet`. 25,557,032 parameters for ImageNet."""
     return ResNet(Bottleneck, (3, 4, 6, 3), **options)  # type: ignore[arg-type]
 
 
 def resnet101(**options: object) -> ResNet:
-    """Return a ResNet-101; the options are those of `ResNet`. 44,549,160 parameters for ImageNet."""
+    """Return a ResNet-101 with the options of `ResNet`. 44,549,160 parameters for ImageNet."""
     return ResNet(Bottleneck, (3, 4, 23, 3), **options)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""A network on disk as a recipe and its weights: backbone, insertion, tensors. Nothing is pickled."""
+"""Saving and loading of networks: `build_model` options as config.json, weights as safetensors, no pickle."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class AttentionModel(
     library_name="foveal",
     tags=["attention", "image-classification"],
 ):
-    """What `build_model` builds, with `save_pretrained`, `from_pretrained` and `push_to_hub`.
+    """A network of `build_model` with `save_pretrained`, `from_pretrained` and `push_to_hub`.
 
-    The arguments are those of `build_model`; they become config.json, and the weights
-    model.safetensors. `model` is the network itself. Nothing goes to the hub unasked.
+    The arguments are those of `build_model`. They are saved as config.json, the weights as
+    model.safetensors. `model` is the network. Only `push_to_hub` sends anything to the hub.
 
     Shape: (N, C, H, W) to (N, num_classes).
     """
@@ -39,23 +39,25 @@ class AttentionModel(
         return out
 
 
-def save_model(model: nn.Module, folder: Path, **built_with: Any) -> None:
-    """Write the weights, and as config the arguments that `build_model` was called with."""
-    shell = AttentionModel(**built_with)
-    shell.model = model
-    shell.save_pretrained(folder)
+def save_model(model: nn.Module, folder: Path, **build_options: Any) -> None:
+    """Write the weights of a model, and the options with which `build_model` built it."""
+    wrapper = AttentionModel(**build_options)
+    wrapper.model = model
+    wrapper.save_pretrained(folder)
 
 
 def load_model(folder: Path) -> nn.Module:
-    """Build the network again and load its weights; every key has to match.
+    """Build a saved network and load its weights; all keys must match.
 
     Raises:
-        FovealError: a file is missing or damaged.
+        FovealError: a file is missing or corrupt.
     """
     try:
-        with redirect_stdout(io.StringIO()):  # it prints a line, and stdout is for results
-            loaded = AttentionModel.from_pretrained(str(folder), strict=True, local_files_only=True)
+        with redirect_stdout(io.StringIO()):  # from_pretrained prints a line; stdout is for results
+            wrapper = AttentionModel.from_pretrained(
+                str(folder), strict=True, local_files_only=True
+            )
     except (OSError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
         raise FovealError(f"The model in {folder} cannot be read ({error}).") from error
-    model: nn.Module = loaded.model
+    model: nn.Module = wrapper.model
     return model

@@ -1,4 +1,4 @@
-"""From a place to modules: which ones can hold a gate there."""
+"""Sites: the modules of a network that can hold one gate each, selected by `where`."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from torch import nn
 
 from foveal.errors import UsageError
-from foveal.models.node_kinds import is_map, is_norm
-from foveal.models.placement import PLACES
+from foveal.models.node_kinds import is_feature_map, is_norm
+from foveal.models.placement import PLACEMENTS
 from foveal.models.tracing import Node
 
 Where = str | Callable[[str, nn.Module], bool]
-# Their forward runs through whatever children they have: a gate would be run as one of them.
+# Modules whose forward calls all their children in turn, and so would call a gate as one of them.
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
 @dataclass(frozen=True)
 class Site:
-    """One place for a gate: the module whose output it weighs, and the shape of that output."""
+    """A site for one gate: the module whose output the gate weights, and the shape of that output."""
 
     name: str
     shape: tuple[int, ...]
@@ -33,99 +33,114 @@ class Site:
 
 
 def find_sites(nodes: list[Node], where: Where) -> list[Site]:
-    """Return the sites of `where` in the order of the forward pass.
+    """Return the sites that `where` selects, in the order of the forward pass.
 
     Raises:
-        UsageError: the network has no such place, or no module there can hold a gate.
+        UsageError: the network has no such sites, or a selected module cannot hold a gate.
     """
-    calls = Counter(name for node in nodes for name, _ in modules_of(node))
+    calls = Counter(name for node in nodes for name, _ in list_modules(node))
     if not isinstance(where, str):
-        return named_sites(nodes, calls, where, "the function")
-    found: dict[int, Site] = {}
+        return select_sites(nodes, calls, where, "the function")
+    placed: dict[int, Site] = {}
     named: list[Site] = []
-    for place in where.split("+"):
-        if place in PLACES:
-            steps = PLACES[place](nodes)
-            if not steps:
-                raise no_place(nodes, place)
-            found |= {step: site_at(nodes[step], calls, place) for step in steps}
+    for part in where.split("+"):
+        if part in PLACEMENTS:
+            indices = PLACEMENTS[part](nodes)
+            if not indices:
+                raise no_placement_error(nodes, part)
+            placed |= {index: choose_site(nodes[index], calls, part) for index in indices}
         else:
-            named += named_sites(nodes, calls, matches(place), repr(place))
-    sites = [found[step] for step in sorted(found)] + named
+            named += select_sites(nodes, calls, make_name_filter(part), repr(part))
+    sites = [placed[index] for index in sorted(placed)] + named
     return list({site.name: site for site in sites}.values())
 
 
-def modules_of(node: Node) -> Iterator[tuple[str, nn.Module]]:
-    """Yield the modules that returned the output of a step, innermost first."""
+def list_modules(node: Node) -> Iterator[tuple[str, nn.Module]]:
+    """Yield the modules that returned the output of a node, innermost first, with their names."""
     if isinstance(node.call, nn.Module):
         yield node.name, node.call
-    yield from node.owners
+    yield from node.containers
 
 
-def site_at(node: Node, calls: Counter[str], place: str) -> Site:
-    """Return the innermost module that can hold a gate behind a step, a norm if one ends there."""
+def choose_site(node: Node, calls: Counter[str], placement: str) -> Site:
+    """Return the innermost module that can hold a gate at the output of a node; norms have priority."""
     candidates = [
         (name, module)
-        for name, module in modules_of(node)
+        for name, module in list_modules(node)
         if name and calls[name] == 1 and not isinstance(module, CONTAINERS)
     ]
     if not candidates:
         count = calls.get(node.name, 0)
-        called = f"is called {count} times" if count else "is a function, not a module"
+        reason = f"is called {count} times" if count else "is a function, not a module"
         raise UsageError(
-            f"A gate at {place!r} would stand behind {node.name!r}, which {called}: "
-            "name modules that are called once by a pattern, such as where='layer*.bn1'."
+            f"A gate for where={placement!r} would follow {node.name!r}, which {reason}. "
+            "Select modules that are called once by a pattern, such as where='layer*.bn1'."
         )
     norms = [pair for pair in candidates if is_norm(Node(pair[0], pair[1], (), ()))]
     name, _ = (norms or candidates)[0]
     return Site(name, node.shape)
 
 
-def matches(pattern: str) -> Callable[[str, nn.Module], bool]:
-    """Return whether a module's name fits a pattern with `*`, `?` and `[...]`."""
+def make_name_filter(pattern: str) -> Callable[[str, nn.Module], bool]:
+    """Return a predicate for module names that match a pattern with `*`, `?` and `[...]`."""
     return lambda name, _: fnmatch.fnmatchcase(name, pattern)
 
 
-def named_sites(
-    nodes: list[Node], calls: Counter[str], wanted: Callable[[str, nn.Module], bool], what: str
+def select_sites(
+    nodes: list[Node],
+    calls: Counter[str],
+    is_selected: Callable[[str, nn.Module], bool],
+    selector: str,
 ) -> list[Site]:
-    """Return the modules that are wanted, each of them able to hold one gate."""
+    """Return the selected modules as sites, and check that each can hold one gate.
+
+    `selector` describes the predicate in the error for an empty selection.
+    """
     sites = []
     for node in nodes[1:]:
-        for name, module in modules_of(node):
-            if name and wanted(name, module):
-                check_site(node, name, module, calls)
+        for name, module in list_modules(node):
+            if name and is_selected(name, module):
+                require_valid_site(node, name, module, calls)
                 sites.append(Site(name, node.shape))
     if not sites:
+        placements = list_placements(nodes)
         raise UsageError(
-            f"No module of the network is chosen by {what}; it has the places "
-            f"{', '.join(places_of(nodes)) or 'none by name'}."
+            f"No module of the network is selected by {selector}. "
+            f"It has sites for {join_placements(placements) or 'no named placement'}."
         )
     return sites
 
 
-def check_site(node: Node, name: str, module: nn.Module, calls: Counter[str]) -> None:
-    """Refuse a module that cannot hold one gate for feature maps."""
+def require_valid_site(node: Node, name: str, module: nn.Module, calls: Counter[str]) -> None:
+    """Raise a `UsageError` if a module cannot hold one gate for feature maps."""
     if calls[name] > 1:
-        raise UsageError(f"{name!r} is called {calls[name]} times: it cannot hold one gate.")
+        raise UsageError(f"{name!r} is called {calls[name]} times. Choose a module called once.")
     if isinstance(module, CONTAINERS):
         raise UsageError(
-            f"{name!r} runs through its children, and a gate would be one: name its last child."
+            f"{name!r} is a container and would run the gate as one of its children. "
+            "Name its last child instead."
         )
-    if not is_map(node):
-        raise UsageError(f"{name!r} returns {node.shape}, and a gate weighs (N, C, H, W).")
+    if not is_feature_map(node):
+        raise UsageError(
+            f"{name!r} returns shape {node.shape}. A gate needs a feature map (N, C, H, W)."
+        )
 
 
-def places_of(nodes: list[Node]) -> list[str]:
-    """Return the places by name that the network has."""
-    return [place for place in PLACES if PLACES[place](nodes)]
+def list_placements(nodes: list[Node]) -> list[str]:
+    """Return the placements for which the network has sites."""
+    return [placement for placement, find_nodes in PLACEMENTS.items() if find_nodes(nodes)]
 
 
-def no_place(nodes: list[Node], place: str) -> UsageError:
-    """Return the error for a place that the network does not have."""
-    others = places_of(nodes)
-    has = f"It has {' and '.join(map(repr, others))}" if others else "It has none of the others"
+def join_placements(placements: list[str]) -> str:
+    """Return placements as a list in a sentence."""
+    return " and ".join(f"where={placement!r}" for placement in placements)
+
+
+def no_placement_error(nodes: list[Node], placement: str) -> UsageError:
+    """Return the error for a placement that has no sites in the network."""
+    others = join_placements(list_placements(nodes))
+    alternative = f"It has sites for {others}" if others else "It has none for other placements"
     return UsageError(
-        f"The network has no place {place!r} for attention. {has}, and its modules can be chosen by "
-        "a name pattern."
+        f"The network has no sites for where={placement!r}. {alternative}. "
+        "A name pattern selects any module, such as where='layer4.*.bn2'."
     )

@@ -1,7 +1,7 @@
-"""State dicts of other implementations, in our keys, and an account of what was loaded.
+"""Conversion of state-dict keys of other implementations, and reports of what was loaded.
 
-A key that no rule knows is kept and reported, never dropped; a load that is not complete is refused
-unless it is asked for. Nothing here unpickles: read the file with `torch.load(..., weights_only=True)`.
+Keys without a rule are kept and reported. An incomplete load is refused unless `partial=True`. This
+module unpickles nothing: read files with `torch.load(..., weights_only=True)`.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from foveal.attention import get_entry
+from foveal.attention import get_entry, resolve_name
 from foveal.errors import UsageError
 from foveal.validation import require_one_of
 from foveal.variant_names import GATE_CHILD
 
-# What each module of a gate is called there, and here.
-GATES = {
+# Name of each gate module by its name in the source.
+GATE_KEYS = {
     "official": {
         "ChannelGate.mlp.1": "channel.reduce",
         "ChannelGate.mlp.3": "channel.expand",
@@ -43,19 +43,19 @@ GATES = {
     },
     "torchvision": {},
 }
-# The order of the planes of each source's spatial convolution.
-PLANES = {"official": "max+avg", "timm": "avg+max"}
+# Input planes of the spatial convolution in each source, in order.
+SPATIAL_PLANES = {"official": "max+avg", "timm": "avg+max"}
 
 
 class ImportedState(dict[str, Tensor]):
-    """A state dict in our keys; `converted` says what was changed but for names."""
+    """A state dict with foveal's keys; `converted` describes every tensor that was changed."""
 
     converted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What became of each key; printed, it is a summary."""
+    """Keys of a state dict after loading, by outcome; as a string it is a summary."""
 
     loaded: tuple[str, ...]
     missing: tuple[str, ...]
@@ -73,45 +73,53 @@ class LoadReport:
 def import_state(
     state_dict: Mapping[str, Tensor], source: str, *, target: str | None = None
 ) -> ImportedState:
-    """Return a state dict of another implementation in our keys, for a network or one module.
+    """Convert a state dict of another implementation, of a network or of one module, to foveal's keys.
 
     Args:
-        state_dict: as it was saved; `module.` of a wrapped model is taken off.
+        state_dict: the saved state dict; the prefix `module.` of a wrapped model is removed.
         source: `official` (the authors' CBAM and BAM), `timm` (its CBAM) or `torchvision`. The
-            backbones have torchvision's keys in all of them.
-        target: the attention that is to take the weights, such as `cbam`. Where its planes stand in
-            another order than the source's, the spatial convolution's are exchanged. By default the
-            preset of the source's own name, in which nothing changes.
+            backbones have torchvision's keys in all three.
+        target: the attention that receives the weights, such as `cbam`. If its spatial convolution has
+            its input planes in another order than the source's, they are swapped. By default the preset
+            with the name of the source, for which the order is the same.
 
     Raises:
         UsageError: the source or the target is unknown.
     """
-    names = GATES[require_one_of("source", source, GATES)]
-    flip = target is not None and planes_of(target) not in {None, PLANES.get(source)}
-    plain = {key.removeprefix("module."): value for key, value in state_dict.items()}
+    names = GATE_KEYS[require_one_of("source", source, GATE_KEYS)]
+    if target is not None:
+        target = resolve_name(target)
+    swaps_planes = target is not None and get_planes(target) not in {
+        None,
+        SPATIAL_PLANES.get(source),
+    }
+    unwrapped = {key.removeprefix("module."): value for key, value in state_dict.items()}
     imported, converted = ImportedState(), []
-    for key, value in plain.items():
-        place, gate, leaf = split_key(key, names)
+    for key, value in unwrapped.items():
+        location, gate, leaf = split_key(key, names)
         if gate is None:
             imported[key] = value
             continue
-        own = names[gate].removeprefix(f"{target}.")  # `channel` and `spatial` are halves of CBAM
-        name = f"{site_of(place, plain)}{own}.{leaf}"
+        # The targets `channel` and `spatial` are halves of CBAM, without its prefix.
+        child = names[gate] if target is None else names[gate].removeprefix(f"{target}.")
+        name = f"{get_gate_prefix(location, unwrapped)}{child}.{leaf}"
         if source == "timm" and gate.startswith("channel."):
-            value = value.flatten(1)  # a 1x1 convolution there, a linear layer here
-            converted.append(f"{name}: a 1x1 convolution made linear")
-        if flip and names[gate] == "spatial.conv":
+            value = value.flatten(1)
+            converted.append(f"{name}: 1x1 convolution to linear layer")
+        if swaps_planes and names[gate] == "spatial.conv":
             value = value.flip(1)
-            converted.append(f"{name}: planes exchanged")
+            converted.append(f"{name}: input planes swapped")
         imported[name] = value
     imported.converted = tuple(converted)
     return imported
 
 
 def split_key(key: str, names: Mapping[str, str]) -> tuple[str, str | None, str]:
-    """Split a key into where the gate stands, which module of it is meant, and the tensor's name.
+    """Split a key into the location of a gate, the module inside the gate, and the name of the tensor.
 
-    >>> split_key("layer1.0.cbam.SpatialGate.spatial.bn.bias", GATES["official"])
+    The location is empty and the module None for a key outside gates.
+
+    >>> split_key("layer1.0.cbam.SpatialGate.spatial.bn.bias", GATE_KEYS["official"])
     ('layer1.0.cbam', 'SpatialGate.spatial.bn', 'bias')
     """
     module, _, leaf = key.rpartition(".")
@@ -123,30 +131,30 @@ def split_key(key: str, names: Mapping[str, str]) -> tuple[str, str | None, str]
     return "", None, leaf
 
 
-def site_of(place: str, state: Mapping[str, Tensor]) -> str:
-    """Return our place of a gate that stands at `place` there, empty for a module on its own.
+def get_gate_prefix(location: str, state: Mapping[str, Tensor]) -> str:
+    """Return the key prefix of a gate, given its location in the source; empty for a single module.
 
-    CBAM stands behind the last norm of a block; BAM, called bam1 to bam3, behind the last activation of
+    CBAM follows the last norm of a block. BAM (bam1 to bam3 in the source) follows the last activation of
     a stage.
     """
-    if not place:
+    if not location:
         return ""
-    if stage := re.fullmatch(r"bam(\d)", place):
+    if stage := re.fullmatch(r"bam(\d)", location):
         layer = f"layer{stage[1]}"
         blocks = {int(m[1]) for key in state if (m := re.match(rf"{layer}\.(\d+)\.", key))}
         block = f"{layer}.{max(blocks)}"
-        return f"{block}.relu{convolutions_of(block, state)}.{GATE_CHILD}."
-    block = place.rpartition(".")[0]
-    return f"{block}.bn{convolutions_of(block, state)}.{GATE_CHILD}."
+        return f"{block}.relu{count_convolutions(block, state)}.{GATE_CHILD}."
+    block = location.rpartition(".")[0]
+    return f"{block}.bn{count_convolutions(block, state)}.{GATE_CHILD}."
 
 
-def convolutions_of(block: str, state: Mapping[str, Tensor]) -> int:
+def count_convolutions(block: str, state: Mapping[str, Tensor]) -> int:
     """Return the number of convolutions in a residual block: 2, or 3 in a bottleneck."""
     return 3 if f"{block}.conv3.weight" in state else 2
 
 
-def planes_of(target: str) -> str | None:
-    """Return the order of the planes of an attention module, None where it has none."""
+def get_planes(target: str) -> str | None:
+    """Return the input planes of a module's spatial convolution, or None if it has no such option."""
     planes = get_entry(target).options.get("planes")
     return None if planes is None else str(planes)
 
@@ -154,51 +162,57 @@ def planes_of(target: str) -> str | None:
 def load_state(
     model: nn.Module, state: Mapping[str, Tensor], *, partial: bool = False
 ) -> LoadReport:
-    """Load a state dict and return what became of each key.
+    """Load a state dict and return what happened to each key.
 
     Raises:
-        UsageError: a key is missing or unexpected, or has another shape, and `partial` is false. The
-            model is as it was then.
+        UsageError: a key is missing, unexpected or has another shape, and `partial` is false. The model
+            is unchanged then.
     """
-    report = account(model, state)
+    report = match_keys(model, state)
     if not partial:
-        refuse_misfit(report.missing, report.unexpected, "load what fits with partial=True")
-    put(model, state, report)
+        require_matching_keys(
+            report.missing, report.unexpected, "Load the matching keys with partial=True."
+        )
+    load_matched(model, state, report)
     return report
 
 
-def account(model: nn.Module, state: Mapping[str, Tensor]) -> LoadReport:
-    """Say what would become of each key, without loading any."""
-    own = model.state_dict()
-    fits = {key: None for key in state if key in own and own[key].shape == state[key].shape}
+def match_keys(model: nn.Module, state: Mapping[str, Tensor]) -> LoadReport:
+    """Compare the keys and shapes of a state dict with those of a model, without loading it."""
+    expected = model.state_dict()
+    matched = {
+        key: None for key in state if key in expected and expected[key].shape == state[key].shape
+    }
     return LoadReport(
-        loaded=tuple(fits),
-        missing=tuple(key for key in own if key not in fits and not bookkeeping(key)),
-        unexpected=tuple(key for key in state if key not in fits),
+        loaded=tuple(matched),
+        missing=tuple(key for key in expected if key not in matched and not is_batch_counter(key)),
+        unexpected=tuple(key for key in state if key not in matched),
         converted=getattr(state, "converted", ()),
     )
 
 
-def put(model: nn.Module, state: Mapping[str, Tensor], report: LoadReport) -> None:
-    """Load the keys that are to be loaded by `report`."""
+def load_matched(model: nn.Module, state: Mapping[str, Tensor], report: LoadReport) -> None:
+    """Load the keys that `report` lists as loaded."""
     model.load_state_dict({key: state[key] for key in report.loaded}, strict=False)
 
 
-def refuse_misfit(missing: tuple[str, ...], unexpected: tuple[str, ...], advice: str) -> None:
-    """Raise an error that ends in `advice` where any key is missing or unexpected."""
+def require_matching_keys(
+    missing: tuple[str, ...], unexpected: tuple[str, ...], advice: str
+) -> None:
+    """Raise a `UsageError` that ends with `advice` if any key is missing or unexpected."""
     if missing or unexpected:
         raise UsageError(
-            f"The weights do not fit the model: {len(missing)} keys are missing {shown(missing)} "
-            f"and {len(unexpected)} unexpected {shown(unexpected)}; {advice}."
+            f"The weights do not match the model: {len(missing)} keys are missing {abbreviate_keys(missing)} "
+            f"and {len(unexpected)} unexpected {abbreviate_keys(unexpected)}. {advice}"
         )
 
 
-def bookkeeping(key: str) -> bool:
-    """Say whether a key only counts batches: some sources leave it out, and no output hangs on it."""
+def is_batch_counter(key: str) -> bool:
+    """Return True for the batch counter of a batch norm: some sources omit it, and no output depends on it."""
     return key.endswith("num_batches_tracked")
 
 
-def shown(keys: tuple[str, ...]) -> str:
-    """Return the first keys in brackets."""
+def abbreviate_keys(keys: tuple[str, ...]) -> str:
+    """Return the first three keys in parentheses."""
     more = ", ..." if len(keys) > 3 else ""
     return f"({', '.join(keys[:3])}{more})" if keys else "(none)"

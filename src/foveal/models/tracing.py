@@ -1,4 +1,4 @@
-"""One forward pass, watched: which modules and functions were called, on whose output."""
+"""Trace of one forward pass: the modules and functions called and the producers of their inputs."""
 
 from __future__ import annotations
 
@@ -12,108 +12,112 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.hooks import RemovableHandle
 
-from foveal.attention.inserted import has_no_parts, is_gate
+from foveal.attention.inserted import is_inserted_gate, is_leaf
 from foveal.module_modes import eval_mode
 
 
 @dataclass
 class Node:
-    """One step of the forward pass: a call of a module without children, or of a function.
+    """One step of the forward pass: a call of a leaf module or of a function.
 
-    `sources` are the places in the trace of the steps that made its inputs, and `shape` is that of its
-    output. `passes` says that the output is the input, untouched. `owners` are the modules with
-    children that returned this very output, innermost first.
+    Attributes:
+        name: name of the module or the function.
+        call: the module or the function itself.
+        sources: indices of the nodes that produced its inputs.
+        shape: shape of its output.
+        returns_input: whether the output is an unchanged input.
+        containers: modules with children that returned the same output, innermost first, with their names.
     """
 
     name: str
     call: nn.Module | Callable[..., Any]
     sources: tuple[int, ...]
     shape: tuple[int, ...]
-    passes: bool = False
-    owners: list[tuple[str, nn.Module]] = field(default_factory=list)
+    returns_input: bool = False
+    containers: list[tuple[str, nn.Module]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """What a step was given: the steps that made it, and the state of each tensor."""
+class CallInputs:
+    """Inputs of a call: the indices of their producers, and the version of each tensor by its id."""
 
     sources: tuple[int, ...]
     versions: dict[int, int]
 
 
-class Recorder(TorchFunctionMode):
-    """Collects the steps; what happens inside a leaf module is that module's own affair."""
+class TraceRecorder(TorchFunctionMode):
+    """Recorder of the nodes of a forward pass; functions called inside leaf modules are not recorded."""
 
     def __init__(self, example: Tensor) -> None:
         super().__init__()
         self.nodes = [Node("input", nn.Identity(), (), tuple(example.shape))]
-        self.maker = {id(example): 0}
-        self.kept = [example]  # a tensor that is let go gives its id to the next one
-        self.entered: list[Inputs] = []
+        self.producers = {id(example): 0}
+        self.tensors = [example]  # kept alive, because a freed tensor's id is used again
+        self.open_calls: list[CallInputs] = []
 
-    def inputs(self, values: object) -> Inputs:
-        """Look at the tensors in `values` before a step may overwrite them."""
+    def read_inputs(self, values: object) -> CallInputs:
+        """Return the producers and versions of the tensors in `values`, before the call changes them."""
         tensors = [value for value in tree_leaves(values) if isinstance(value, Tensor)]
-        sources = [self.maker[id(tensor)] for tensor in tensors if id(tensor) in self.maker]
+        sources = [self.producers[id(tensor)] for tensor in tensors if id(tensor) in self.producers]
         versions = {id(tensor): tensor._version for tensor in tensors}
-        return Inputs(tuple(dict.fromkeys(sources)), versions)
+        return CallInputs(tuple(dict.fromkeys(sources)), versions)
 
-    def add(
-        self, name: str, call: nn.Module | Callable[..., Any], given: Inputs, output: object
+    def add_node(
+        self, name: str, call: nn.Module | Callable[..., Any], inputs: CallInputs, output: object
     ) -> None:
-        """Record one step, unless it made no tensor; of several, the first gives its shape."""
+        """Record a call if its output contains a tensor; the first tensor gives the shape."""
         tensors = [value for value in tree_leaves(output) if isinstance(value, Tensor)]
         if not tensors:
             return
-        passes = any(given.versions.get(id(tensor)) == tensor._version for tensor in tensors)
-        self.maker |= {id(tensor): len(self.nodes) for tensor in tensors}
-        self.kept += tensors
-        self.nodes.append(Node(name, call, given.sources, tuple(tensors[0].shape), passes))
+        unchanged = any(inputs.versions.get(id(tensor)) == tensor._version for tensor in tensors)
+        self.producers |= {id(tensor): len(self.nodes) for tensor in tensors}
+        self.tensors += tensors
+        self.nodes.append(Node(name, call, inputs.sources, tuple(tensors[0].shape), unchanged))
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> object:
         """Record a function that is called outside leaf modules."""
         kwargs = kwargs or {}
-        if self.entered:
+        if self.open_calls:
             return func(*args, **kwargs)
-        given = self.inputs((args, kwargs))
+        inputs = self.read_inputs((args, kwargs))
         output = func(*args, **kwargs)
-        self.add(getattr(func, "__name__", str(func)), func, given, output)
+        self.add_node(getattr(func, "__name__", str(func)), func, inputs, output)
         return output
 
-    def watch_leaf(self, name: str, module: nn.Module) -> list[RemovableHandle]:
-        """Record each call of a leaf module."""
+    def hook_leaf(self, name: str, module: nn.Module) -> list[RemovableHandle]:
+        """Register hooks that record each call of a leaf module."""
 
-        def enter(_: nn.Module, args: Any, kwargs: Any) -> None:
-            self.entered.append(self.inputs((args, kwargs)))
+        def open_call(_: nn.Module, args: Any, kwargs: Any) -> None:
+            self.open_calls.append(self.read_inputs((args, kwargs)))
 
-        def leave(module: nn.Module, _: object, output: object) -> None:
-            self.add(name, module, self.entered.pop(), output)
+        def close_call(module: nn.Module, _: object, output: object) -> None:
+            self.add_node(name, module, self.open_calls.pop(), output)
 
         return [
-            module.register_forward_pre_hook(enter, with_kwargs=True),
-            module.register_forward_hook(leave, prepend=True),
+            module.register_forward_pre_hook(open_call, with_kwargs=True),
+            module.register_forward_hook(close_call, prepend=True),
         ]
 
-    def watch_owner(self, name: str, module: nn.Module) -> list[RemovableHandle]:
-        """Note which module with children handed an output on."""
+    def hook_container(self, name: str, module: nn.Module) -> list[RemovableHandle]:
+        """Register a hook that adds a module with children to the node whose output it returns."""
 
-        def leave(module: nn.Module, _: object, output: object) -> None:
-            if isinstance(output, Tensor) and id(output) in self.maker:
-                self.nodes[self.maker[id(output)]].owners.append((name, module))
+        def add_container(module: nn.Module, _: object, output: object) -> None:
+            if isinstance(output, Tensor) and id(output) in self.producers:
+                self.nodes[self.producers[id(output)]].containers.append((name, module))
 
-        return [module.register_forward_hook(leave, prepend=True)]
+        return [module.register_forward_hook(add_container, prepend=True)]
 
 
-def trace(model: nn.Module, example: Tensor) -> list[Node]:
-    """Run `example` (N, C, H, W) through the model in eval mode and return the steps in order."""
-    recorder = Recorder(example)
+def trace_forward(model: nn.Module, example: Tensor) -> list[Node]:
+    """Run `example` (N, C, H, W) through the model in eval mode and return the nodes in order."""
+    recorder = TraceRecorder(example)
     handles: list[RemovableHandle] = []
     try:
-        for name, module, leaf in backbone(model):
-            watch = recorder.watch_leaf if leaf else recorder.watch_owner
-            handles += watch(name, module)
+        for name, module, is_leaf_module in iterate_modules(model):
+            add_hooks = recorder.hook_leaf if is_leaf_module else recorder.hook_container
+            handles += add_hooks(name, module)
         with eval_mode(model), torch.no_grad(), recorder:
             model(example)
     finally:
@@ -122,13 +126,12 @@ def trace(model: nn.Module, example: Tensor) -> list[Node]:
     return recorder.nodes
 
 
-def backbone(model: nn.Module) -> Iterator[tuple[str, nn.Module, bool]]:
-    """Yield each module and whether it is a leaf; a gate counts as one, whatever it is made of."""
+def iterate_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module, bool]]:
+    """Yield name, module and whether it is a leaf; a gate is a leaf, and its parts are left out."""
     inside_gates: set[nn.Module] = set()
     for name, module in model.named_modules():
         if module in inside_gates:
             continue
-        if is_gate(module):
+        if is_inserted_gate(module):
             inside_gates.update(module.modules())
-        leaf = is_gate(module) or has_no_parts(module)
-        yield name, module, leaf
+        yield name, module, is_inserted_gate(module) or is_leaf(module)

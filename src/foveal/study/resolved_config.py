@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 from foveal.attention.variant_spec import read_value
 from foveal.data import Augmentation, ImageData, is_import_path, load_data
 from foveal.errors import UsageError
-from foveal.models.pretrained import pretrained_checksum
+from foveal.models.pretrained import compute_weights_checksum
 from foveal.study.config import DataConfig, SharedConfig
 from foveal.training import Numerics, resolve_numerics
 from foveal.training.numerics import count_cpu_cores
-from foveal.user_imports import source_checksum
+from foveal.user_imports import compute_source_checksum
 
 AnySetting = TypeVar("AnySetting", bound=SharedConfig)
 
@@ -105,11 +105,11 @@ def with_checksums(setting: AnySetting, data: ImageData) -> AnySetting:
     """Return the setting with the checksums of its images and its weights."""
     update = {"data_checksum": data.checksum}
     if ":" in setting.model:
-        update["model_checksum"] = source_checksum(setting.model)
+        update["model_checksum"] = compute_source_checksum(setting.model)
         wanted = setting.model_checksum
         refuse_other(setting.model, "code", update["model_checksum"], wanted)
     if setting.weights is not None:
-        update["weights_checksum"] = pretrained_checksum(Path(setting.weights))
+        update["weights_checksum"] = compute_weights_checksum(Path(setting.weights))
         wanted = setting.weights_checksum
         refuse_other(setting.weights, "weights", update["weights_checksum"], wanted)
     return setting.model_copy(update=update)

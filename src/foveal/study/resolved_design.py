@@ -10,7 +10,7 @@ from typing import Any
 
 from foveal.data import ImageData
 from foveal.errors import FovealError, UsageError
-from foveal.models import build_model, place_of
+from foveal.models import build_model, resolve_where
 from foveal.records import Cell, Design, read_design, schema
 from foveal.records.design import CHECKSUM_OPTIONS
 from foveal.study.config import SharedConfig, StudyConfig, differences, shared
@@ -102,7 +102,7 @@ def places_of(wanted: Design, cell: Cell, data: ImageData) -> dict[str, str]:
         options = build_options(run_config(wanted, cell, variant, 0), data)
         try:
             build_model(**options)
-            place = place_of(**options)
+            place = resolve_where(**options)
         except FovealError:
             raise
         except Exception as error:  # whatever a network of the user's own may raise

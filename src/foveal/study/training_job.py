@@ -14,7 +14,7 @@ from foveal.attention import parse_variant
 from foveal.data import ImageData
 from foveal.errors import UsageError
 from foveal.evaluation import Evaluation
-from foveal.models import LoadReport, build_model, load_pretrained, trainable_groups
+from foveal.models import LoadReport, build_model, build_parameter_groups, load_pretrained
 from foveal.records import schema
 from foveal.study.config import RunConfig
 from foveal.study.progress import Heartbeat, Progress
@@ -74,7 +74,7 @@ def build_options(config: RunConfig, data: ImageData) -> dict[str, Any]:
 
 def parameter_groups(job: Job) -> list[dict[str, Any]]:
     """Return what the optimizer is given."""
-    return trainable_groups(
+    return build_parameter_groups(
         job.model,
         lr=job.config.learning_rate,
         gate_lr=job.config.gate_learning_rate,
