@@ -26,7 +26,7 @@ from rich.table import Table
 
 import foveal
 from foveal import stats
-from foveal.plotting import VARIANT_COLORS, new_figure, report_style, svg_element
+from foveal.plotting import VARIANT_COLORS, build_svg_element, new_figure, report_style
 from foveal.stats.verdict import REPEATED_LOOKS_ERROR_RATE, apply_rule
 
 ROOT = Path(__file__).parents[1]
@@ -224,7 +224,7 @@ def draw_repeated_looks(looks: RepeatedLooks) -> str:
         axes.set_xticks([3, 5, 10, 15, 20])
         axes.set_xlabel("seeds per arm at the look")
         axes.set_ylabel("studies that show a difference, %")
-        return svg_element(
+        return build_svg_element(
             figure,
             name="repeated-looks",
             description=f"Without any difference, {100 * so_far[-1]:.0f} % of studies show one by 20 seeds.",

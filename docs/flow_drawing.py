@@ -18,9 +18,9 @@ from foveal.plotting import (
     GRID_COLOR,
     MUTED_COLOR,
     TEXT_COLOR,
+    build_svg_element,
     new_figure,
     report_style,
-    svg_element,
 )
 
 # All lengths are in px.
@@ -113,7 +113,7 @@ def draw_flow(flow: Flow, *, name: str, description: str) -> str:
         draw_arrow(axes, points)
     for box in boxes:
         draw_box(axes, box)
-    return svg_element(figure, name=name, description=description)
+    return build_svg_element(figure, name=name, description=description)
 
 
 def place_boxes(flow: Flow) -> dict[str, PlacedBox]:

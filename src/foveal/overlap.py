@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 
-def window_coverage(starts: Sequence[int], window: int, side: int) -> npt.NDArray[np.bool_]:
+def compute_window_coverage(starts: Sequence[int], window: int, side: int) -> npt.NDArray[np.bool_]:
     """Return the pixels of one side that each window covers, bool (P, side).
 
-    >>> window_coverage([0, 2], 2, 3).astype(int).tolist()
+    >>> compute_window_coverage([0, 2], 2, 3).astype(int).tolist()
     [[1, 1, 0], [0, 0, 1]]
     """
     first, pixel = np.asarray(starts)[:, None], np.arange(side)
@@ -40,7 +40,7 @@ def average_windows(
     [[1.0, 2.0, 3.0]]
     """
     rows, columns = (
-        window_coverage(side_starts, size, side).astype(np.float64)
+        compute_window_coverage(side_starts, size, side).astype(np.float64)
         for side_starts, size, side in zip(starts, window, image_size, strict=True)
     )
     counts = rows.sum(0)[:, None] * columns.sum(0)

@@ -4,7 +4,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from foveal.plotting import blend_signed_map, shared_color_limit
+from foveal.plotting import blend_signed_map, compute_color_limit
 
 RNG = np.random.default_rng(0)
 
@@ -35,7 +35,7 @@ def test_other_numbers_of_channels_are_averaged(channels: int) -> None:
 def test_color_limit_is_shared_by_all_maps() -> None:
     maps = [RNG.normal(size=(2, 5, 6)), 3 * RNG.normal(size=(1, 5, 6))]
     absolute_values = np.abs(np.concatenate([m.ravel() for m in maps]))
-    assert shared_color_limit(maps) == pytest.approx(np.percentile(absolute_values, 99))
-    assert shared_color_limit([np.zeros((1, 2, 2))]) == 1.0
+    assert compute_color_limit(maps) == pytest.approx(np.percentile(absolute_values, 99))
+    assert compute_color_limit([np.zeros((1, 2, 2))]) == 1.0
     maps[0][0, 0, 0] = np.nan
-    assert np.isfinite(shared_color_limit(maps))
+    assert np.isfinite(compute_color_limit(maps))

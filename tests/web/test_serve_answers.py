@@ -19,7 +19,7 @@ from foveal.data.image_decoding import scale_and_crop_center
 from foveal.errors import UsageError
 from foveal.explanation import OcclusionResult, gate_maps, grad_cam, occlusion_sensitivity
 from foveal.inspection.trained_runs import find_trained_runs
-from foveal.plotting import blend_signed_map, shared_color_limit
+from foveal.plotting import blend_signed_map, compute_color_limit
 from foveal.records import is_complete, read_run
 from foveal.report import write_report
 from foveal.study.run_extras import images_at
@@ -102,7 +102,7 @@ def test_maps_are_those_of_a_sweep_over_all_networks(
     *_, last = sweep(client, example(client, ROW)["token"], **options)
     direct = swept(models, served, ROW, **options)
     maps = {name: direct.map(name)[0].numpy() for name in VARIANTS}
-    assert last["limit"] == pytest.approx(shared_color_limit(maps.values()), rel=1e-4)
+    assert last["limit"] == pytest.approx(compute_color_limit(maps.values()), rel=1e-4)
     assert tuple(last["window"]) == direct.windows.window
     assert tuple(last["stride"]) == direct.windows.stride
     image = served.data.test.images[ROW] / 255
@@ -146,7 +146,7 @@ def test_grad_cam_and_gates_are_on_shared_scales(
     cams = {n: grad_cam(m, images, [found["label"]])[0].numpy() for n, m in models.items()}
     gates = {n: gate_maps(m, images) for n, m in models.items() if n != "none"}
     spatial = [g.spatial_map for each in gates.values() for g in each if g.kind != "channel"]
-    assert answer["cam_limit"] == pytest.approx(shared_color_limit(cams.values()), rel=1e-3)
+    assert answer["cam_limit"] == pytest.approx(compute_color_limit(cams.values()), rel=1e-3)
     ends = [float(min(m.min() for m in spatial)), float(max(m.max() for m in spatial))]
     assert answer["gate_ends"] == pytest.approx(ends, abs=1e-5)
     for own in answer["variants"]:

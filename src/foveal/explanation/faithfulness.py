@@ -20,7 +20,7 @@ from foveal.explanation.input_validation import (
     require_maps,
     to_model,
 )
-from foveal.explanation.occlusion.fills import broadcastable_fill, gaussian_blur
+from foveal.explanation.occlusion.fills import gaussian_blur, make_fill_broadcastable
 from foveal.module_modes import eval_mode
 from foveal.validation import require_finite_logits, require_logits, require_positive_int
 
@@ -173,4 +173,4 @@ def expand_fill(images: Tensor, fill: float | Sequence[float] | Tensor | None) -
     """Return the fill in the shape of the images, as a view if it is smaller."""
     if fill is None:
         return gaussian_blur(images, min(images.shape[2:]) * BLUR_SHARE)
-    return broadcastable_fill(fill, images).to(images).expand_as(images)
+    return make_fill_broadcastable(fill, images).to(images).expand_as(images)

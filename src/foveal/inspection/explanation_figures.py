@@ -12,16 +12,21 @@ from foveal.explanation import GateMap
 from foveal.inspection.explanations import Explanation
 from foveal.inspection.trained_runs import TrainedRun
 from foveal.plotting import (
+    CLASS_MAP_CAPTION,
+    GATE_CAPTION,
     SCORE_UNITS,
     MapColumn,
     SiteMaps,
+    compute_color_limit,
     draw_gate_maps,
     draw_map_comparison,
     draw_robustness_curves,
     find_difference_pair,
-    panel_title,
+    format_color_caption,
+    format_panel_titles,
+    format_robustness_caption,
+    format_seeds,
     pick_evenly_spaced,
-    shared_color_limit,
 )
 
 MAX_ROWS, MAX_SITES = 30, 12  # rows and gate sites of one figure
@@ -35,7 +40,7 @@ def draw_explanation(explanation: Explanation) -> Figure:
         )
         for name in explanation.networks
     ]
-    limit = shared_color_limit([column.maps for column in columns])
+    limit = compute_color_limit([column.maps for column in columns])
     result = explanation.result
     return draw_map_comparison(
         explanation.pictures[:MAX_ROWS],
@@ -67,50 +72,34 @@ def difference_columns(explanation: Explanation) -> tuple[str, str] | None:
 
 def panel_titles(explanation: Explanation, variant: str) -> list[str]:
     """Return the title of each panel of a variant: majority prediction, confidence, largest drop."""
-    votes, seeds = explanation.votes(variant), len(explanation.networks[variant])
-    confidences, max_drops = explanation.sureness(variant), explanation.falls(variant)
-    titles = []
-    for image, label in enumerate(explanation.labels):
-        prediction = int(votes[image].argmax())
-        titles.append(
-            panel_title(
-                prediction,
-                int(label),
-                explanation.data.classes[prediction],
-                confidence=confidences[image],
-                max_drop=max_drops[image],
-                votes=int(votes[image, prediction]),
-                seeds=seeds,
-            )
-        )
-    return titles
+    votes = explanation.votes(variant)
+    predictions = votes.argmax(1).tolist()
+    return format_panel_titles(
+        predictions,
+        [explanation.data.classes[prediction] for prediction in predictions],
+        labels=explanation.labels.tolist(),
+        confidences=explanation.sureness(variant).tolist(),
+        max_drops=explanation.falls(variant).tolist(),
+        votes=votes.max(1).tolist(),
+        seeds=len(explanation.networks[variant]),
+    )
 
 
 def comparison_caption(explanation: Explanation, limit: float) -> str:
     """Return the caption of a map comparison: images, seeds, color scale and panel titles."""
     cut = f", first {MAX_ROWS} of them" if len(explanation.rows) > MAX_ROWS else ""
     return (
-        f"Images: {explanation.rule} of {explanation.data.name}{cut}. {seeds_sentence(explanation)} All "
-        f"panels share one color scale, up to the 99th percentile of |value|, {limit:.3g}; the contour is "
-        "at half of it. Panel titles: the prediction of most seeds and whether it is correct, the mean "
-        "confidence in the class of the map, and the largest drop of the mean map. Gray: occlusion has no "
-        "effect."
+        f"Images: {explanation.rule} of {explanation.data.name}{cut}. {seeds_sentence(explanation)} "
+        f"{format_color_caption(limit)} Panel titles: the prediction of most seeds and whether it is "
+        "correct, the mean confidence in the class of the map, and the largest drop of the mean map."
     )
 
 
 def seeds_sentence(explanation: Explanation) -> str:
     """Return the sentence that names the seeds of the means."""
-    by_variant = {
-        name: [str(network.seed) for network in networks]
-        for name, networks in explanation.networks.items()
-    }
-    if len({tuple(seeds) for seeds in by_variant.values()}) == 1:
-        seeds = next(iter(by_variant.values()))
-        if len(seeds) == 1:
-            return f"Seed {seeds[0]}."
-        return f"Means are over {len(seeds)} seeds ({', '.join(seeds)})."
-    seed_lists = "; ".join(f"{name} {', '.join(seeds)}" for name, seeds in by_variant.items())
-    return f"Means are over the seeds of each variant ({seed_lists})."
+    return format_seeds(
+        {name: [run.seed for run in networks] for name, networks in explanation.networks.items()}
+    )
 
 
 def fill_agreement_sentence(explanation: Explanation) -> str:
@@ -143,10 +132,9 @@ def draw_class_maps(
     ]
     (h, w), (sy, sx) = class_maps.window, class_maps.stride
     caption = (
-        "Mean occlusion map of each class over n images and the seeds of each variant. The images are those "
-        f"of the fixed probe images that all {len(networks)} networks classify correctly; the left column is "
-        f"their mean. Window {h} x {w} px, stride {sy} x {sx}, fill {class_maps.fill}, score prob, target the "
-        "true label; all panels share one color scale."
+        f"{CLASS_MAP_CAPTION} There are {len(networks)} runs; the left column is the mean of the images. "
+        f"Window {h} x {w} px, stride {sy} x {sx}, fill {class_maps.fill}, score prob, target the true label; "
+        "all panels share one color scale."
     )
     return draw_map_comparison(
         pictures,
@@ -161,13 +149,11 @@ def draw_class_maps(
 
 def draw_robustness_figure(curves: RobustnessCurves, explanation: Explanation) -> Figure:
     """Draw accuracy over the severity of occlusion and corruptions."""
-    shares = ", ".join(f"{share:.0%}" for share in curves.occluded_shares)
-    caption = (
-        f"Accuracy on the first {curves.image_count} test images of {explanation.data.name}, the same for all "
-        f"networks; severity 0 is the original images. Occlusion covers {shares} of the image; the "
-        "corruptions are those of CIFAR-10-C or, above 64 px, ImageNet-C. Lines are means over the seeds, "
-        f"bands their range. {seeds_sentence(explanation)}"
+    has_several_seeds = any(len(networks) > 1 for networks in explanation.networks.values())
+    caption = format_robustness_caption(
+        curves.image_count, curves.occluded_shares, has_several_seeds=has_several_seeds
     )
+    caption = f"{caption} Data: {explanation.data.name}. {seeds_sentence(explanation)}"
     return draw_robustness_curves(curves.curves, caption=caption)
 
 
@@ -182,10 +168,8 @@ def draw_network_gates(
     image_count = len(maps[0].values)
     cut = f", {len(names)} of its {len(by_site)} sites" if len(names) < len(by_site) else ""
     caption = (
-        f"Gates of {network.name}, seed {network.seed}{cut}, on test images of {explanation.data.name}. Top: "
-        "attention over positions (for a gate over positions and channels, the mean over channels). Bottom: "
-        "attention over channels, sorted by the mean over the images; bands span the minimum and maximum of "
-        "the images."
+        f"Gates of {network.name}, seed {network.seed}{cut}, on test images of {explanation.data.name}. "
+        f"{GATE_CAPTION}"
     )
     return draw_gate_maps(
         explanation.pictures[:image_count],

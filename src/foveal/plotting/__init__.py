@@ -11,10 +11,14 @@ from foveal.lazy import lazy_exports
 from foveal.optional_imports import STUDY
 
 if TYPE_CHECKING:
+    from foveal.plotting.captions import CLASS_MAP_CAPTION as CLASS_MAP_CAPTION
+    from foveal.plotting.captions import GATE_CAPTION as GATE_CAPTION
     from foveal.plotting.captions import SCORE_UNITS as SCORE_UNITS
-    from foveal.plotting.captions import occlusion_caption as occlusion_caption
-    from foveal.plotting.captions import panel_title as panel_title
-    from foveal.plotting.captions import panel_titles as panel_titles
+    from foveal.plotting.captions import format_color_caption as format_color_caption
+    from foveal.plotting.captions import format_occlusion_caption as format_occlusion_caption
+    from foveal.plotting.captions import format_panel_titles as format_panel_titles
+    from foveal.plotting.captions import format_robustness_caption as format_robustness_caption
+    from foveal.plotting.captions import format_seeds as format_seeds
     from foveal.plotting.comparison_figure import MapColumn as MapColumn
     from foveal.plotting.comparison_figure import draw_map_comparison as draw_map_comparison
     from foveal.plotting.comparison_figure import find_difference_pair as find_difference_pair
@@ -24,19 +28,19 @@ if TYPE_CHECKING:
     from foveal.plotting.gate_figure import SiteMaps as SiteMaps
     from foveal.plotting.gate_figure import draw_gate_maps as draw_gate_maps
     from foveal.plotting.gate_figure import pick_evenly_spaced as pick_evenly_spaced
+    from foveal.plotting.images import compute_page_block_size as compute_page_block_size
     from foveal.plotting.images import make_thumbnail as make_thumbnail
-    from foveal.plotting.images import page_block_size as page_block_size
     from foveal.plotting.images import shrink_for_page as shrink_for_page
     from foveal.plotting.images import to_data_uri as to_data_uri
     from foveal.plotting.overlay import blend_gate_map as blend_gate_map
     from foveal.plotting.overlay import blend_signed_map as blend_signed_map
-    from foveal.plotting.overlay import color_scale_uris as color_scale_uris
+    from foveal.plotting.overlay import compute_color_limit as compute_color_limit
+    from foveal.plotting.overlay import compute_value_range as compute_value_range
     from foveal.plotting.overlay import is_flat as is_flat
-    from foveal.plotting.overlay import shared_color_limit as shared_color_limit
-    from foveal.plotting.overlay import value_range as value_range
+    from foveal.plotting.overlay import make_color_scale_uris as make_color_scale_uris
     from foveal.plotting.page_svg import add_tooltip as add_tooltip
+    from foveal.plotting.page_svg import build_svg_element as build_svg_element
     from foveal.plotting.page_svg import replace_css_variables as replace_css_variables
-    from foveal.plotting.page_svg import svg_element as svg_element
     from foveal.plotting.robustness_figure import AccuracyCurve as AccuracyCurve
     from foveal.plotting.robustness_figure import draw_robustness_curves as draw_robustness_curves
     from foveal.plotting.style import GRID_COLOR as GRID_COLOR
@@ -48,6 +52,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccuracyCurve",
+    "CLASS_MAP_CAPTION",
+    "GATE_CAPTION",
     "GRID_COLOR",
     "MUTED_COLOR",
     "MapColumn",
@@ -58,34 +64,38 @@ __all__ = [
     "add_tooltip",
     "blend_gate_map",
     "blend_signed_map",
-    "color_scale_uris",
+    "build_svg_element",
+    "compute_color_limit",
+    "compute_page_block_size",
+    "compute_value_range",
     "draw_gate_maps",
     "draw_map_comparison",
     "draw_robustness_curves",
     "encode_png",
     "find_difference_pair",
+    "format_color_caption",
+    "format_occlusion_caption",
+    "format_panel_titles",
+    "format_robustness_caption",
+    "format_seeds",
     "is_flat",
+    "make_color_scale_uris",
     "make_thumbnail",
     "new_figure",
-    "occlusion_caption",
-    "page_block_size",
-    "panel_title",
-    "panel_titles",
     "pick_evenly_spaced",
     "replace_css_variables",
     "report_style",
     "save_figure",
-    "shared_color_limit",
     "shrink_for_page",
-    "svg_element",
     "to_data_uri",
-    "value_range",
     "variant_style",
 ]
 __getattr__ = lazy_exports(
     __name__,
     {
         "AccuracyCurve": "robustness_figure",
+        "CLASS_MAP_CAPTION": "captions",
+        "GATE_CAPTION": "captions",
         "GRID_COLOR": "style",
         "MUTED_COLOR": "style",
         "MapColumn": "comparison_figure",
@@ -96,28 +106,30 @@ __getattr__ = lazy_exports(
         "add_tooltip": "page_svg",
         "blend_gate_map": "overlay",
         "blend_signed_map": "overlay",
-        "color_scale_uris": "overlay",
+        "build_svg_element": "page_svg",
+        "compute_color_limit": "overlay",
+        "compute_page_block_size": "images",
+        "compute_value_range": "overlay",
         "draw_gate_maps": "gate_figure",
         "draw_map_comparison": "comparison_figure",
         "draw_robustness_curves": "robustness_figure",
         "encode_png": "figure",
         "find_difference_pair": "comparison_figure",
+        "format_color_caption": "captions",
+        "format_occlusion_caption": "captions",
+        "format_panel_titles": "captions",
+        "format_robustness_caption": "captions",
+        "format_seeds": "captions",
         "is_flat": "overlay",
+        "make_color_scale_uris": "overlay",
         "make_thumbnail": "images",
         "new_figure": "figure",
-        "occlusion_caption": "captions",
-        "page_block_size": "images",
-        "panel_title": "captions",
-        "panel_titles": "captions",
         "pick_evenly_spaced": "gate_figure",
         "replace_css_variables": "page_svg",
         "report_style": "style",
         "save_figure": "figure",
-        "shared_color_limit": "overlay",
         "shrink_for_page": "images",
-        "svg_element": "page_svg",
         "to_data_uri": "images",
-        "value_range": "overlay",
         "variant_style": "style",
     },
     requirement=STUDY,

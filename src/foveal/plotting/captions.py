@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 SCORE_UNITS: Final = {
@@ -15,8 +15,18 @@ SCORE_UNITS: Final = {
 TARGET_NAMES: Final = {"label": "the true label", "pred": "each network's own prediction"}
 RIGHT_MARK, WRONG_MARK = "\N{CHECK MARK}", "\N{BALLOT X}"
 
+CLASS_MAP_CAPTION: Final = (
+    "Each map is the mean over the n probe images of a class that every run classifies correctly, so that "
+    "all variants are averaged over the same images."
+)
+GATE_CAPTION: Final = (
+    "The upper rows show attention over positions, with one color scale per figure; a gate over positions "
+    "and channels shows its mean over the channels. The bars show attention over channels, sorted by the "
+    "mean over the images, and the band ranges from the smallest to the largest image."
+)
 
-def panel_title(
+
+def format_panel_title(
     prediction: int,
     label: int | None,
     class_name: str,
@@ -37,15 +47,15 @@ def panel_title(
         votes: number of seeds with this prediction.
         seeds: number of seeds; the votes are written if there are several.
 
-    >>> panel_title(3, 3, "cat", confidence=0.5, max_drop=0.2, votes=2, seeds=3)
+    >>> format_panel_title(3, 3, "cat", confidence=0.5, max_drop=0.2, votes=2, seeds=3)
     '✓ cat 2/3\np 0.50, drop 0.20'
     """
+    mark = format_prediction_mark(prediction, label)
     share = f" {votes}/{seeds}" if seeds > 1 else ""
-    second_line = confidence_text(confidence, max_drop)
-    return f"{prediction_mark(prediction, label)}{class_name}{share}\n{second_line}"
+    return f"{mark}{class_name}{share}\n{format_confidence(confidence, max_drop)}"
 
 
-def panel_titles(
+def format_panel_titles(
     predictions: Sequence[int],
     class_names: Sequence[str],
     *,
@@ -67,7 +77,7 @@ def panel_titles(
         seeds: number of seeds.
     """
     return [
-        panel_title(
+        format_panel_title(
             prediction,
             None if labels is None else labels[index],
             class_names[index],
@@ -80,23 +90,23 @@ def panel_titles(
     ]
 
 
-def prediction_mark(prediction: int, label: int | None) -> str:
+def format_prediction_mark(prediction: int, label: int | None) -> str:
     """Return the mark before a prediction: right, wrong, or empty without a label."""
     if label is None:
         return ""
     return f"{RIGHT_MARK} " if prediction == label else f"{WRONG_MARK} "
 
 
-def confidence_text(confidence: float, max_drop: float) -> str:
+def format_confidence(confidence: float, max_drop: float) -> str:
     """Return confidence and largest drop with two decimals, without a negative zero.
 
-    >>> confidence_text(0.5, -0.001)
+    >>> format_confidence(0.5, -0.001)
     'p 0.50, drop 0.00'
     """
     return f"p {confidence:.2f}, drop {round(max_drop, 2) + 0.0:.2f}"
 
 
-def occlusion_caption(
+def format_occlusion_caption(
     *,
     window: tuple[int, int],
     stride: tuple[int, int],
@@ -112,5 +122,45 @@ def occlusion_caption(
     return (
         f"Occlusion sensitivity: window {window[0]} x {window[1]} px (drawn in the first image), stride "
         f"{stride[0]} x {stride[1]}, edge {edge}, fill {', '.join(fills)}, score {score}, target "
-        f"{target_name}. Red: hiding this lowers the score."
+        f"{target_name}."
+    )
+
+
+def format_color_caption(limit: float) -> str:
+    """Return the sentences that explain the colors of occlusion maps on one scale up to `limit`."""
+    return (
+        "Red: hiding this region lowers the score. Blue: hiding it raises the score. Gray: hiding it has no "
+        "effect. Black line: half of the scale. All maps share one scale, up to the 99th percentile of "
+        f"|value|, {limit:.3g}."
+    )
+
+
+def format_seeds(seeds: Mapping[str, Sequence[int]]) -> str:
+    """Return the sentence that names the seeds of the means, from the seeds of each variant.
+
+    >>> format_seeds({"none": [0], "cbam": [0]}), format_seeds({"none": [0, 1], "cbam": [0, 1]})
+    ('Seed 0.', 'Means are over 2 seeds (0, 1).')
+    """
+    lists = {variant: ", ".join(map(str, numbers)) for variant, numbers in seeds.items()}
+    if len(set(lists.values())) > 1:
+        parts = "; ".join(f"{variant} {numbers}" for variant, numbers in lists.items())
+        return f"Means are over the seeds of each variant ({parts})."
+    variant = next(iter(seeds))
+    if len(seeds[variant]) == 1:
+        return f"Seed {lists[variant]}."
+    return f"Means are over {len(seeds[variant])} seeds ({lists[variant]})."
+
+
+def format_robustness_caption(
+    image_count: int, shares: Sequence[float], *, has_several_seeds: bool
+) -> str:
+    """Return the caption of robustness curves; `shares` of the image are occluded."""
+    percentages = ", ".join(f"{100 * share:g} %" for share in shares)
+    seeds = (
+        " Lines are means over the seeds, and bands show their range." if has_several_seeds else ""
+    )
+    return (
+        f"Accuracy on the first {image_count} test images, the same for all variants. Severity 0 are the "
+        f"original images. Occlusion hides a window of {percentages} of the image. The corruptions are those "
+        f"of CIFAR-10-C or, above 64 px, of ImageNet-C.{seeds}"
     )

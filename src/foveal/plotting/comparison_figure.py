@@ -17,7 +17,7 @@ from matplotlib.patches import Rectangle
 
 from foveal.plotting.figure import NotebookFigure
 from foveal.plotting.images import to_grayscale
-from foveal.plotting.overlay import draw_signed_map, shared_color_limit, signed_color_scale
+from foveal.plotting.overlay import compute_color_limit, draw_signed_map, make_signed_color_scale
 from foveal.plotting.style import PANEL_STYLE
 from foveal.variant_names import BASELINE, get_variant_name
 
@@ -29,7 +29,7 @@ TITLE_HEIGHT, ROW_GAP = 0.36, 0.1
 FIGURE_MARGIN = (1.2, 0.9)
 COLOR_BAR_WIDTH, MAX_COLOR_BAR_HEIGHT = 0.11, 6.0
 
-CBAM_NAMES = ("cbam", "series")
+CBAM = "cbam"
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,11 +65,13 @@ def draw_map_comparison(
         difference: names of two columns; an extra last column shows the first minus the second.
         limit: end of the color scale; by default that of all maps together.
     """
-    shown = [*columns, *difference_columns(columns, difference)]
-    limit = shared_color_limit([column.maps for column in columns]) if limit is None else limit
+    shown = [*columns, *make_difference_columns(columns, difference)]
+    limit = compute_color_limit([column.maps for column in columns]) if limit is None else limit
     rows, across = len(pictures), len(shown) + 1
     has_titles = any(any(column.titles) for column in columns)
-    size = grid_size(pictures, rows, across, row_gap=TITLE_HEIGHT if has_titles else ROW_GAP)
+    size = compute_grid_size(
+        pictures, rows, across, row_gap=TITLE_HEIGHT if has_titles else ROW_GAP
+    )
     figure = NotebookFigure(*size)
     grid = figure.subplots(rows, across, squeeze=False)
     for row, picture in enumerate(pictures):
@@ -81,7 +83,7 @@ def draw_map_comparison(
     for axes, column in zip(grid[0][1:], shown, strict=True):
         add_column_title(axes, column.name)
     add_column_title(grid[0][0], "image")
-    bar = add_color_bar(figure, grid, signed_color_scale(limit), extend="both")
+    bar = add_color_bar(figure, grid, make_signed_color_scale(limit), extend="both")
     bar.set_label(unit)
     figure.add_caption(caption)
     return figure
@@ -98,11 +100,11 @@ def find_difference_pair(variants: Sequence[str]) -> tuple[int, int]:
     names = [get_variant_name(variant) for variant in variants]
     last = len(names) - 1
     baseline = names.index(BASELINE) if BASELINE in names else 0
-    cbam = next((index for index, name in enumerate(names) if name in CBAM_NAMES), last)
+    cbam = names.index(CBAM) if CBAM in names else last
     return (cbam, baseline) if cbam != baseline else (last, 0)
 
 
-def difference_columns(
+def make_difference_columns(
     columns: Sequence[MapColumn], difference: tuple[str, str] | None
 ) -> list[MapColumn]:
     """Return the column with the maps of one network minus those of another; empty without a pair."""
@@ -114,7 +116,9 @@ def difference_columns(
     return [MapColumn(name, maps[first] - maps[second], [""] * len(columns[0].maps))]
 
 
-def grid_size(pictures: Array, rows: int, across: int, *, row_gap: float) -> tuple[float, float]:
+def compute_grid_size(
+    pictures: Array, rows: int, across: int, *, row_gap: float
+) -> tuple[float, float]:
     """Return width and height in inches of a figure with a grid of panels for pictures (N, H, W, C)."""
     height, width = pictures.shape[1:3]
     right, bottom = FIGURE_MARGIN

@@ -18,8 +18,8 @@ from foveal.plotting.comparison_figure import (
     ROW_GAP,
     add_color_bar,
     add_column_title,
+    compute_grid_size,
     draw_picture,
-    grid_size,
     hide_ticks_and_frame,
 )
 from foveal.plotting.figure import NotebookFigure
@@ -63,7 +63,7 @@ def draw_gate_maps(
     spatial_maps = [site.spatial for site in sites if site.spatial is not None]
     has_bars = any(site.channels is not None for site in sites)
     rows, across = (len(pictures) if spatial_maps else 0) + has_bars, len(sites) + 1
-    figure = NotebookFigure(*grid_size(pictures, rows, across, row_gap=ROW_GAP))
+    figure = NotebookFigure(*compute_grid_size(pictures, rows, across, row_gap=ROW_GAP))
     grid = figure.subplots(rows, across, squeeze=False)
     if spatial_maps:
         scale = Normalize(min(m.min() for m in spatial_maps), max(m.max() for m in spatial_maps))

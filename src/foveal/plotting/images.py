@@ -65,11 +65,11 @@ def shrink_for_page(values: Array) -> Array:
 
     uint8 stays uint8, rounded; other dtypes become float64.
     """
-    means = average_blocks(values, page_block_size(values))
+    means = average_blocks(values, compute_page_block_size(values))
     return np.asarray(np.rint(means), dtype=np.uint8) if values.dtype == np.uint8 else means
 
 
-def page_block_size(values: Array) -> int:
+def compute_page_block_size(values: Array) -> int:
     """Return the side of the blocks that `shrink_for_page` averages: 1 for small images."""
     height, width = values.shape[:2]
     block: int = max(1, min(-(-max(height, width) // MAX_PAGE_SIDE), height, width))

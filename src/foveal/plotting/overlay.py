@@ -28,7 +28,7 @@ LIMIT_PERCENTILE = 99
 SCALE_STEPS = 256
 
 
-def shared_color_limit(maps: Iterable[Array]) -> float:
+def compute_color_limit(maps: Iterable[Array]) -> float:
     """Return the limit of the color scale for several maps: the 99th percentile of |value|.
 
     With the maximum, a single extreme window would make all other panels pale. Returns 1 if all maps
@@ -39,7 +39,7 @@ def shared_color_limit(maps: Iterable[Array]) -> float:
     return limit if limit > MIN_RANGE else 1.0
 
 
-def value_range(maps: Sequence[Array]) -> tuple[float, float]:
+def compute_value_range(maps: Sequence[Array]) -> tuple[float, float]:
     """Return the smallest and largest value of all maps, widened if they are equal."""
     low, high = min(float(m.min()) for m in maps), max(float(m.max()) for m in maps)
     return (low, high) if high - low > MIN_RANGE else (low - MIN_RANGE, high + MIN_RANGE)
@@ -87,21 +87,21 @@ def draw_signed_map(axes: Axes, picture: Array, values: Array, *, limit: float) 
         axes.contour(known, levels=[limit / 2], colors="black", linewidths=0.6)
 
 
-def signed_color_scale(limit: float) -> ScalarMappable:
+def make_signed_color_scale(limit: float) -> ScalarMappable:
     """Return the scale for a color bar from -limit to limit, white at zero."""
     return ScalarMappable(Normalize(-limit, limit), SIGNED_COLORMAP)
 
 
-def color_scale_uris() -> dict[str, str]:
+def make_color_scale_uris() -> dict[str, str]:
     """Return one-pixel-high images of the color scales as PNG data URIs, lowest value first."""
     return {
-        "signed": color_strip_uri(SIGNED_COLORMAP, 0, 1),
-        "positive": color_strip_uri(SIGNED_COLORMAP, 0.5, 1),
-        "gates": color_strip_uri(GATE_COLORMAP, 0, 1),
+        "signed": make_color_strip_uri(SIGNED_COLORMAP, 0, 1),
+        "positive": make_color_strip_uri(SIGNED_COLORMAP, 0.5, 1),
+        "gates": make_color_strip_uri(GATE_COLORMAP, 0, 1),
     }
 
 
-def color_strip_uri(colormap: str, start: float, end: float) -> str:
+def make_color_strip_uri(colormap: str, start: float, end: float) -> str:
     """Return a part of a colormap, from `start` to `end` in [0, 1], as a PNG data URI."""
     positions = np.linspace(start, end, SCALE_STEPS)
     return to_data_uri(matplotlib.colormaps[colormap](positions)[None, :, :3])

@@ -37,7 +37,7 @@ def add_tooltip(artists: Artist | Sequence[Artist], text: str) -> None:
         artist.set_gid(TOOLTIP_PREFIX + replace_unprintable(text))
 
 
-def svg_element(figure: Figure, *, name: str, description: str) -> str:
+def build_svg_element(figure: Figure, *, name: str, description: str) -> str:
     """Return the figure as one SVG element for an HTML page.
 
     Only ids with references are kept, and they are unique to `name`. Colors of `foveal.plotting.style`

@@ -19,7 +19,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.types import ASGIApp
 
 from foveal.errors import FovealError
-from foveal.plotting import color_scale_uris
+from foveal.plotting import make_color_scale_uris
 from foveal.report.document import build_document
 from foveal.report.html_page import render_report_html
 from foveal.web.errors import NOT_FOUND, RefusedError, one_of, whole_number
@@ -157,7 +157,7 @@ async def about(shared: Shared) -> JSONResponse:
             "windows": list(window_choices(served)),
             "window": usual_window(served),
             "fills": list(FILL_NAMES),
-            "scales": color_scale_uris(),
+            "scales": make_color_scale_uris(),
             "most_bytes": MOST_BYTES,
             "most_pixels": MOST_PIXELS,
         }

@@ -17,10 +17,10 @@ from foveal.explanation.occlusion import FILLS, choose_window
 from foveal.plotting import (
     blend_gate_map,
     blend_signed_map,
+    compute_color_limit,
+    compute_value_range,
     is_flat,
-    shared_color_limit,
     to_data_uri,
-    value_range,
 )
 from foveal.web.loaded_study import (
     Pixels,
@@ -121,7 +121,7 @@ def maps(looked: Looked, served: Served, target: int) -> Json:
     channels = [
         one.channel_weights.max() for each in gates for one in each if one.kind != "spatial"
     ]
-    limit, ends = shared_color_limit(cams), value_range(spatial) if spatial else None
+    limit, ends = compute_color_limit(cams), compute_value_range(spatial) if spatial else None
     return {
         "target": target,
         "cam_limit": limit,
@@ -223,7 +223,7 @@ def occlusion(looked: Looked, served: Served, result: OcclusionResult, target: i
     """Return the maps of every variant for one class, on one scale."""
     each = [result.map(variant.name, target=target)[0].numpy() for variant in served.variants]
     falls = [float(result.grid(v.name, target=target).max()) for v in served.variants]
-    limit = shared_color_limit(each)
+    limit = compute_color_limit(each)
     return {
         "target": target,
         "limit": limit,

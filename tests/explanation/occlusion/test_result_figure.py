@@ -9,7 +9,7 @@ from foveal.errors import UsageError
 from foveal.explanation import OcclusionResult, occlusion_sensitivity
 from foveal.explanation.occlusion.result_figure import make_panel_titles, to_pictures
 from foveal.explanation.occlusion.windows import make_windows
-from foveal.plotting.captions import RIGHT_MARK, WRONG_MARK, panel_titles
+from foveal.plotting.captions import RIGHT_MARK, WRONG_MARK, format_panel_titles
 
 LABELS = torch.tensor([0, 1, 2])
 PREDICTIONS = [0, 2, 2]  # right, wrong, right
@@ -42,7 +42,7 @@ def test_no_mark_without_labels(target: str | int) -> None:
 
 
 def test_title_by_hand() -> None:
-    (title,) = panel_titles([1], ["b"], labels=[1], confidences=[0.25], max_drops=[0.125])
+    (title,) = format_panel_titles([1], ["b"], labels=[1], confidences=[0.25], max_drops=[0.125])
     assert title == f"{RIGHT_MARK} b\np 0.25, drop 0.12"
 
 

@@ -142,12 +142,13 @@ def gaussian_blur(images: Tensor, sigma: float) -> Tensor:
     if not 0 < sigma < math.inf:
         raise bad_parameter("sigma", "above 0", sigma)
     vertical, horizontal = (
-        gaussian_weights(side, sigma).to(images) for side in (images.shape[2], images.shape[3])
+        compute_gaussian_weights(side, sigma).to(images)
+        for side in (images.shape[2], images.shape[3])
     )
     return vertical @ images @ horizontal.T
 
 
-def gaussian_weights(side: int, sigma: float) -> Tensor:
+def compute_gaussian_weights(side: int, sigma: float) -> Tensor:
     """Return the normalized weights of all pixels of a side for each output pixel, float64 (side, side)."""
     pixels = torch.arange(side, dtype=torch.float64)
     return (-0.5 * ((pixels[:, None] - pixels) / sigma) ** 2).softmax(1)
@@ -198,10 +199,10 @@ def resolve_fill(fill: Fill, context: FillContext) -> Tensor:
         if fill not in FILLS:
             raise unknown_name("fill", fill, FILLS)
         return FILLS[fill](context)
-    return broadcastable_fill(fill, context.images)
+    return make_fill_broadcastable(fill, context.images)
 
 
-def broadcastable_fill(fill: float | Sequence[float] | Tensor, images: Tensor) -> Tensor:
+def make_fill_broadcastable(fill: float | Sequence[float] | Tensor, images: Tensor) -> Tensor:
     """Return a fill of numbers as a tensor that broadcasts to images (N, C, H, W)."""
     tensor = torch.as_tensor(fill)
     shape = (1, -1, 1, 1) if tensor.ndim < 2 else (1,) * (4 - tensor.ndim) + tensor.shape

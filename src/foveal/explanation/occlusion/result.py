@@ -21,7 +21,7 @@ from foveal.explanation.occlusion.scores import (
 from foveal.explanation.occlusion.targets import Target, resolve_target_classes
 from foveal.explanation.occlusion.windows import Windows
 from foveal.explanation.rank_correlation import compute_rank_correlation
-from foveal.plotting import occlusion_caption
+from foveal.plotting import format_occlusion_caption
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -226,7 +226,7 @@ class OcclusionResult:
     @property
     def caption(self) -> str:
         """Caption with all settings that are needed to make the same maps again."""
-        return occlusion_caption(
+        return format_occlusion_caption(
             window=self.windows.window,
             stride=self.windows.stride,
             edge=self.windows.edge,

@@ -12,7 +12,14 @@ from torch import Tensor
 from foveal.errors import UsageError, bad_parameter
 from foveal.explanation.input_validation import require_images
 from foveal.explanation.occlusion.fills import Normalization, require_normalization
-from foveal.plotting import SCORE_UNITS, MapColumn, draw_map_comparison, panel_titles
+from foveal.plotting import (
+    SCORE_UNITS,
+    MapColumn,
+    compute_color_limit,
+    draw_map_comparison,
+    format_color_caption,
+    format_panel_titles,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,15 +51,17 @@ def draw_result(
         MapColumn(name, result.map(name).numpy(), make_panel_titles(result, name, classes))
         for name in result.model_names
     ]
+    limit = compute_color_limit([column.maps for column in columns])
     labels = [] if result.labels is None else result.labels.tolist()
     return draw_map_comparison(
         to_pictures(images, normalization),
         columns,
         names=[get_class_name(label, classes) for label in labels] or [""] * result.image_count,
         unit=SCORE_UNITS[result.score],
-        caption=result.caption,
+        caption=f"{result.caption} {format_color_caption(limit)}",
         window=result.windows.window,
         difference=difference,
+        limit=limit,
     )
 
 
@@ -61,7 +70,7 @@ def make_panel_titles(
 ) -> list[str]:
     """Return the title of each map of a model: prediction, confidence and largest drop."""
     predictions = result.probabilities(model).argmax(1).tolist()
-    return panel_titles(
+    return format_panel_titles(
         predictions,
         [get_class_name(prediction, classes) for prediction in predictions],
         labels=None if result.labels is None else result.labels.tolist(),

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from foveal.errors import bad_parameter
-from foveal.overlap import average_windows, window_coverage
+from foveal.overlap import average_windows, compute_window_coverage
 from foveal.validation import require_one_of
 
 EDGES = ("clip", "shift", "center", "drop")
@@ -49,7 +49,7 @@ class Windows:
     def coverage(self) -> tuple[Tensor, Tensor]:
         """Return the rows under each row of windows, bool (Py, H), and the columns, bool (Px, W)."""
         vertical, horizontal = (
-            torch.from_numpy(window_coverage(starts, window, side))
+            torch.from_numpy(compute_window_coverage(starts, window, side))
             for starts, window, side in zip(self.starts, self.window, self.image_size, strict=True)
         )
         return vertical, horizontal

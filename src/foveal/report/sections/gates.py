@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from foveal.analysis import VariantRuns, summarize_gates
 from foveal.plotting import (
+    GATE_CAPTION,
     SiteMaps,
     draw_gate_maps,
     pick_evenly_spaced,
@@ -53,10 +54,8 @@ def build_gates_section(cell: CellView) -> Section:
     if not figures:
         return Section(name, title, (Callout(missing_gates_message(cell)),))
     explanation = (
-        "The upper rows show attention over positions on the first probe images, with one color scale per "
-        "figure; a gate over both shows its mean over the channels. The bars show attention over channels, "
-        "sorted by the mean over the images, and the band ranges from the smallest to the largest image. A "
-        "gate with the same map for every image could be folded into the weights of the next layer."
+        f"The figures show the first probe images. {GATE_CAPTION} A gate with the same map for every image "
+        "could be folded into the weights of the next layer."
     )
     return Section(name, title, (Paragraph(explanation), *figures, build_gate_table(cell)))
 

@@ -16,14 +16,16 @@ from foveal.analysis import (
     collect_occlusion_records,
 )
 from foveal.plotting import (
+    CLASS_MAP_CAPTION,
     SCORE_UNITS,
     MapColumn,
+    compute_color_limit,
+    compute_page_block_size,
     draw_map_comparison,
     find_difference_pair,
-    page_block_size,
-    panel_title,
+    format_color_caption,
+    format_panel_titles,
     report_style,
-    shared_color_limit,
     shrink_for_page,
 )
 from foveal.report.blocks import (
@@ -55,7 +57,7 @@ def build_occlusion_section(cell: CellView) -> Section:
         return Section(name, title, (Callout(missing_extra_message(cell, "occlusion maps")),))
     image_count = len(records.shown_images)
     maps = {variant: records.average_maps(variant, image_count) for variant in records.runs}
-    limit = shared_color_limit(maps.values())
+    limit = compute_color_limit(maps.values())
     difference = choose_difference(list(maps))
     titles = {variant: format_map_titles(cell, records, variant) for variant in maps}
     figures = tuple(
@@ -90,9 +92,8 @@ def explain_maps(cell: CellView, records: OcclusionRecords, limit: float) -> str
         "The probe images are the first test images of each class, chosen by their index and not by a result. "
         f"A window of {window[0]} x {window[1]} px hides a part of the image. It is filled with the "
         f"{records.fill} of the training images and moves by {stride[0]} and {stride[1]} px. A pixel shows the "
-        f"mean {SCORE_UNITS[records.score]} over the windows that cover it, for the true class. Red: hiding "
-        "this region removes evidence. Blue: hiding it adds evidence. Black line: half of the scale. All "
-        f"images and variants share one scale, up to the 99th percentile of all values, {limit:.2g}.{seeds}"
+        f"mean {SCORE_UNITS[records.score]} over the windows that cover it, for the true class. "
+        f"{format_color_caption(limit)}{seeds}"
     )
 
 
@@ -120,7 +121,7 @@ def draw_image_maps(
 ) -> Figure:
     """Draw one image and its maps by all variants."""
     picture = records.shown_images[index] / 255
-    block, window = page_block_size(picture), records.get_size("window")
+    block, window = compute_page_block_size(picture), records.get_size("window")
     return draw_maps(
         records,
         picture,
@@ -163,23 +164,18 @@ def draw_maps(
 
 def format_map_titles(cell: CellView, records: OcclusionRecords, variant: str) -> list[str]:
     """Return the title of each map: the prediction of most seeds, the confidence and the largest drop."""
-    seeds, predictions = len(records.runs[variant]), records.find_majority_predictions(variant)
-    confidences, max_drops = (
-        records.average_confidences(variant),
-        records.compute_max_drops(variant),
+    predictions, votes = zip(
+        *records.find_majority_predictions(variant)[: len(records.shown_images)], strict=True
     )
-    return [
-        panel_title(
-            prediction,
-            int(records.labels[index]),
-            shorten_name(cell.classes[prediction], 14),
-            confidence=float(confidences[index]),
-            max_drop=float(max_drops[index]),
-            votes=votes,
-            seeds=seeds,
-        )
-        for index, (prediction, votes) in enumerate(predictions[: len(records.shown_images)])
-    ]
+    return format_panel_titles(
+        predictions,
+        [shorten_name(cell.classes[prediction], 14) for prediction in predictions],
+        labels=records.labels.tolist(),
+        confidences=records.average_confidences(variant).tolist(),
+        max_drops=records.compute_max_drops(variant).tolist(),
+        votes=votes,
+        seeds=len(records.runs[variant]),
+    )
 
 
 def describe_image_maps(cell: CellView, records: OcclusionRecords, index: int) -> str:
@@ -205,7 +201,7 @@ def build_class_maps(
                 "longer to get some."
             ),
         ]
-    limit = shared_color_limit(list(means.maps.values()))
+    limit = compute_color_limit(list(means.maps.values()))
     figures = tuple(
         FigureBlock(
             name=f"class-map-{label}{cell.suffix}",
@@ -220,10 +216,7 @@ def build_class_maps(
         if len(means.labels) > MAX_CLASS_MAPS
         else ""
     )
-    explanation = (
-        "Each map is the mean over the n probe images of a class that every run classifies correctly, so that "
-        f"all variants are averaged over the same images. The scale goes up to {limit:.2g}.{omitted}"
-    )
+    explanation = f"{CLASS_MAP_CAPTION} The scale goes up to {limit:.2g}.{omitted}"
     return [
         Collapsible(
             "Mean maps by class", (Paragraph(explanation), FigureGrid(figures, size="wide"))

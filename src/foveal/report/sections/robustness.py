@@ -5,7 +5,12 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from foveal.analysis import RobustnessCurves, collect_robustness_curves
-from foveal.plotting import draw_robustness_curves, report_style, variant_style
+from foveal.plotting import (
+    draw_robustness_curves,
+    format_robustness_caption,
+    report_style,
+    variant_style,
+)
 from foveal.report.blocks import Callout, Collapsible, FigureBlock, Section, TableBlock
 from foveal.report.cell_view import CellView
 from foveal.report.warnings import missing_extra_message
@@ -19,19 +24,15 @@ def build_robustness_section(cell: CellView) -> Section:
     robustness = collect_robustness_curves(cell.list_extras("robustness"))
     if robustness is None:
         return Section(name, title, (Callout(missing_extra_message(cell, "robustness curves")),))
-    shares = ", ".join(f"{100 * share:g} %" for share in robustness.occluded_shares)
-    lines = (
-        " Lines are means over the seeds, and bands show their range."
-        if cell.has_several_seeds
-        else ""
-    )
     figure = FigureBlock(
         name=name,
         figure=draw_curves(cell, robustness),
         description="Test accuracy by severity, with one panel per condition and one line per variant.",
-        caption=f"Accuracy on the first {robustness.image_count} test images, the same for all variants. "
-        f"Severity 0 are the original images. Occlusion hides a window of {shares} of the image. "
-        f"The corruptions are those of CIFAR-10-C or, above 64 px, of ImageNet-C.{lines}",
+        caption=format_robustness_caption(
+            robustness.image_count,
+            robustness.occluded_shares,
+            has_several_seeds=cell.has_several_seeds,
+        ),
     )
     table = build_worst_severity_table(cell, robustness)
     return Section(name, title, (figure, Collapsible(table.table.title, (table,))))
