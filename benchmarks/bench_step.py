@@ -13,8 +13,13 @@ from torch import nn
 import reference_modules
 from foveal.kernels import native_kernels
 from foveal.models import build_model
-from foveal.training import Numerics, resolve_numerics
-from foveal.training.numerics import autocast_context, get_memory_format, numerics_context
+from foveal.training import (
+    Numerics,
+    autocast_context,
+    get_memory_format,
+    numerics_context,
+    resolve_numerics,
+)
 from interleaved_timing import (
     Times,
     median_ratios,

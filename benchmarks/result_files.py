@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from foveal.machine import get_processor_name
-from foveal.training.numerics import count_cpu_cores
+from foveal.training import count_cpu_cores
 
 RESULTS_FOLDER = Path(__file__).parent / "results"
 

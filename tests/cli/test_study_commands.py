@@ -12,7 +12,7 @@ import pytest
 from foveal.cli import main
 from foveal.cli.json_schema import AblateOutput
 from foveal.cli.live_status import format_duration
-from foveal.training.numerics import count_cpu_cores
+from foveal.training import count_cpu_cores
 
 SMALL = [
     "--train-size", "100", "--test-size", "50", "--batch-size", "50",

@@ -7,8 +7,7 @@ import pytest
 from foveal.records import Design
 from foveal.study import StudyConfig
 from foveal.study.worker_count import choose_worker_count
-from foveal.training import hardware_probe
-from foveal.training.numerics import count_cpu_cores
+from foveal.training import count_cpu_cores, hardware_probe
 
 
 def stored(**setting: object) -> Design:

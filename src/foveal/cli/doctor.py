@@ -15,9 +15,7 @@ def doctor(*, json: JsonFlag = False) -> None:
     """
     from foveal.cache_folder import get_cache_folder
     from foveal.study.environment import describe_environment
-    from foveal.training import Numerics, resolve_numerics
-    from foveal.training.hardware_probe import read_parallel_run_count
-    from foveal.training.numerics import count_cpu_cores
+    from foveal.training import Numerics, count_cpu_cores, read_parallel_run_count, resolve_numerics
 
     facts = (
         describe_environment()

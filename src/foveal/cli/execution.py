@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from foveal.errors import UsageError
-from foveal.training.numerics import count_cpu_cores
+from foveal.training import count_cpu_cores
 
 if TYPE_CHECKING:
     from foveal.study.executors import Executor

@@ -12,7 +12,7 @@ from foveal.cli.console import print_json, print_message, stderr, stdout
 from foveal.cli.options import Flag, JsonFlag, OutFolder
 from foveal.study.config import RunConfig
 from foveal.study.progress import Progress
-from foveal.training.history import EpochMetrics
+from foveal.training import EpochMetrics
 
 DEFAULT_RUN = RunConfig()
 PRINTED_RESULTS = (

@@ -18,7 +18,7 @@ from foveal.records.run import read_arrays
 from foveal.records.schema import PREDICTIONS
 from foveal.study.probe_images import first_of_each_class
 from foveal.study.run_extras import images_at
-from foveal.training.numerics import find_fastest_device
+from foveal.training import find_fastest_device
 
 Floats = npt.NDArray[np.floating[Any]]
 FEW_CLASSES = 10

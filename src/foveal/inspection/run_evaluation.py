@@ -12,8 +12,12 @@ from foveal.records.run import read_config
 from foveal.study.config import RunConfig
 from foveal.study.resolved_config import get_data_config, load_config_data
 from foveal.study.training_job import get_numerics
-from foveal.training.loop import EVALUATION_BATCH_SIZE, apply_memory_format
-from foveal.training.numerics import autocast_context, numerics_context
+from foveal.training import (
+    EVALUATION_BATCH_SIZE,
+    apply_memory_format,
+    autocast_context,
+    numerics_context,
+)
 
 OTHER = {"data_checksum": "", "train_size": None, "test_size": None}
 

@@ -15,8 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from foveal.errors import UsageError, bad_parameter, unknown_name
 from foveal.records.design import CHECKSUM_OPTIONS, PATH_OPTIONS
-from foveal.training.numerics import Numerics
-from foveal.training.recipe import Recipe
+from foveal.training import Numerics, Recipe
 
 Hidden = Parameter(show=False)
 

@@ -11,8 +11,7 @@ from foveal.data import Augmentation, ImageData, is_import_path, load_data
 from foveal.errors import UsageError
 from foveal.models.pretrained import compute_weights_checksum
 from foveal.study.config import DataConfig, SharedConfig
-from foveal.training import Numerics, resolve_numerics
-from foveal.training.numerics import count_cpu_cores
+from foveal.training import Numerics, count_cpu_cores, resolve_numerics
 from foveal.user_imports import compute_source_checksum
 
 AnySetting = TypeVar("AnySetting", bound=SharedConfig)

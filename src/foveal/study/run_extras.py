@@ -35,9 +35,14 @@ from foveal.explanation.occlusion import make_windows
 from foveal.study.config import RunConfig
 from foveal.study.probe_images import MOST, PICTURED, choose_probe_images
 from foveal.study.training_job import Job, build_job, get_numerics
-from foveal.training import TrainingResult
-from foveal.training.loop import EVALUATION_BATCH_SIZE, apply_memory_format
-from foveal.training.numerics import autocast_context, get_memory_format, numerics_context
+from foveal.training import (
+    EVALUATION_BATCH_SIZE,
+    TrainingResult,
+    apply_memory_format,
+    autocast_context,
+    get_memory_format,
+    numerics_context,
+)
 from foveal.variant_names import WITHOUT_ATTENTION
 
 Arrays = dict[str, npt.NDArray[Any]]

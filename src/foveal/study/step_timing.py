@@ -15,14 +15,15 @@ from foveal.data import ImageData
 from foveal.evaluation import predict
 from foveal.study.config import RunConfig
 from foveal.study.training_job import build_job, get_numerics, parameter_groups
-from foveal.training.loop import (
+from foveal.training import (
     EVALUATION_BATCH_SIZE,
     TrainingContext,
     apply_memory_format,
+    autocast_context,
     build_context,
+    numerics_context,
     run_step,
 )
-from foveal.training.numerics import autocast_context, numerics_context
 
 WARM_UP = 3
 ROUNDS = 9

@@ -18,8 +18,7 @@ from foveal.models import LoadReport, build_model, build_parameter_groups, load_
 from foveal.records import schema
 from foveal.study.config import RunConfig
 from foveal.study.progress import Heartbeat, Progress
-from foveal.training import TrainingResult, train
-from foveal.training.numerics import Numerics
+from foveal.training import Numerics, TrainingResult, train
 from foveal.variant_names import WITHOUT_ATTENTION
 
 PICTURED = 40  # images of the training batch that the report shows

@@ -5,8 +5,7 @@ from __future__ import annotations
 from foveal.records import Design
 from foveal.study.config import StudyConfig
 from foveal.study.executors.pool import list_visible_gpus
-from foveal.training.hardware_probe import find_parallel_run_count
-from foveal.training.numerics import AUTO, count_cpu_cores, find_fastest_device
+from foveal.training import AUTO, count_cpu_cores, find_fastest_device, find_parallel_run_count
 
 
 def choose_worker_count(config: StudyConfig, stored: Design | None) -> int:

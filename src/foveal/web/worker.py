@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from foveal.training.numerics import Numerics, numerics_context
+from foveal.training import Numerics, numerics_context
 
 T = TypeVar("T")
 
