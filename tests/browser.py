@@ -6,12 +6,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Locator
 
 EXECUTABLES = ("chromium", "chromium-browser", "google-chrome")
 REQUIRE_BROWSER = "FOVEAL_REQUIRE_BROWSER"
@@ -43,3 +43,10 @@ def report_missing(reason: str) -> NoReturn:
     if os.environ.get(REQUIRE_BROWSER) == "1":
         pytest.fail(f"{reason} {REQUIRE_BROWSER}=1 requires one.")
     pytest.skip(reason)
+
+
+def expect(locator: Locator) -> Any:
+    """Return the assertions of Playwright, which wait for their condition."""
+    from playwright.sync_api import expect as expect_locator
+
+    return expect_locator(locator)

@@ -1,23 +1,22 @@
-"""One study of five variants, small enough to train here, and its page."""
+"""A small trained study of five variants, and the application that serves it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from foveal.study import Study
 from foveal.training import Numerics, resolve_numerics
-from foveal.web.app import page_app
-from foveal.web.loaded_study import Served, served_from
+from foveal.web.loaded_study import LoadedStudy, load_study
 from foveal.web.worker import Worker
 from study.small_study import changed
-
-PORT = 8000
-VARIANTS = ("none", "channel", "spatial", "parallel", "series")
+from web.api_client import VARIANTS, make_client
 
 
 @pytest.fixture(scope="session")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a study, trained once for all tests of the page."""
     folder = tmp_path_factory.mktemp("serve") / "study"
     scenes = "scenes:clutter=0:object_size=0.6"
     config = changed(attention=",".join(VARIANTS), data=scenes, train_size=64, epochs=1, seeds=1)
@@ -26,8 +25,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def served(study: Path) -> Served:
-    return served_from(study, device="cpu")
+def study(folder: Path) -> LoadedStudy:
+    return load_study(folder, device="cpu")
 
 
 @pytest.fixture(scope="session")
@@ -36,11 +35,14 @@ def worker() -> Worker:
 
 
 @pytest.fixture
-def client(served: Served, worker: Worker) -> TestClient:
-    return client_of(served, worker)
+def client(study: LoadedStudy, worker: Worker) -> TestClient:
+    return make_client(study, worker)
 
 
-def client_of(served: Served, worker: Worker, *, raising: bool = True) -> TestClient:
-    """Return a client that speaks to the page as a browser on this machine does."""
-    app = page_app(served, worker, port=PORT)
-    return TestClient(app, base_url=f"http://127.0.0.1:{PORT}", raise_server_exceptions=raising)
+@pytest.fixture(scope="session")
+def report_response(folder: Path, study: LoadedStudy, worker: Worker) -> Any:
+    """Return the response of `/report`, rendered once, and check that rendering writes no file."""
+    before = sorted(folder.rglob("*"))
+    response = make_client(study, worker).get("/report")
+    assert sorted(folder.rglob("*")) == before
+    return response

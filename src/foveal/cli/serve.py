@@ -44,15 +44,15 @@ def serve(
     """
     require_web_extra()
     from foveal.training import Numerics, resolve_numerics
-    from foveal.web.app import page_app
-    from foveal.web.loaded_study import served_from
-    from foveal.web.server import listening, serve_on
+    from foveal.web.app import create_app
+    from foveal.web.loaded_study import load_study
+    from foveal.web.server import open_socket, run_server
     from foveal.web.worker import Worker
 
     numerics = resolve_numerics(Numerics(dtype="float32"))
-    with listening(port) as socket:
+    with open_socket(port) as socket:
         with stderr.status("Loading the networks"):
-            study = served_from(
+            study = load_study(
                 folder, device=numerics.device, seed=seed, variants=split_list(variants)
             )
         address = "http://{}:{}/".format(*socket.getsockname())
@@ -66,7 +66,7 @@ def serve(
         if open_page:
             webbrowser.open(address)
         with suppress(KeyboardInterrupt):  # the usual end of this command
-            serve_on(socket, page_app(study, Worker(numerics), port=socket.getsockname()[1]))
+            run_server(socket, create_app(study, Worker(numerics), port=socket.getsockname()[1]))
 
 
 def require_web_extra() -> None:

@@ -1,1 +1,1 @@
-"""The page of `foveal serve`: an image in, what every variant says and where it looks out."""
+"""Page of `foveal serve`: predictions and maps of all variants for one image."""

@@ -1,4 +1,4 @@
-"""The addresses of the page, each of which asks one function."""
+"""Application of the page: its addresses, each of which calls one function."""
 
 from __future__ import annotations
 
@@ -22,239 +22,248 @@ from foveal.errors import FovealError
 from foveal.plotting import make_color_scale_uris
 from foveal.report.document import build_document
 from foveal.report.html_page import render_report_html
-from foveal.web.errors import NOT_FOUND, RefusedError, one_of, whole_number
-from foveal.web.failures import HANDLERS, said
-from foveal.web.gallery import examples
-from foveal.web.image_cache import Kept
+from foveal.web.errors import (
+    ERROR_HANDLERS,
+    NOT_FOUND,
+    RequestError,
+    format_error,
+    parse_choice,
+    parse_index,
+)
+from foveal.web.gallery import list_examples
+from foveal.web.image_cache import ImageCache
 from foveal.web.image_view import (
     FILL_NAMES,
+    ImageSession,
     Json,
-    Looked,
-    answer,
-    looked_at,
-    maps,
-    sweeping,
-    usual_window,
-    window_choices,
+    compute_maps,
+    describe_predictions,
+    get_default_window,
+    list_windows,
+    start_session,
+    stream_occlusion,
 )
-from foveal.web.loaded_study import Served
-from foveal.web.safety import POLICY, body_of, guarded, report_policy
-from foveal.web.uploads import MOST_BYTES, MOST_PIXELS, pixels_of
+from foveal.web.loaded_study import LoadedStudy
+from foveal.web.safety import POLICY_HEADER, build_report_policy, read_body, with_guard
+from foveal.web.uploads import MAX_BYTES, MAX_PIXELS, decode_upload
 from foveal.web.worker import Worker
 
-KEPT_IMAGES = 16
-JSON = "application/json"
-LONGEST_JSON = 1000  # bytes: it holds one number
+MAX_CACHED_IMAGES = 16
+MAX_JSON_BYTES = 1000  # the JSON of a request contains one number
+JSON_TYPE = "application/json"
 
 router = APIRouter()
 
 
 @dataclass(frozen=True, eq=False)
-class State:
-    """What all requests share.
+class ServerState:
+    """State that all requests share.
 
-    The report takes seconds and no torch: it has a thread of its own, so that images need not wait for it,
-    and only one, as matplotlib's settings are those of the whole process.
+    Reports take seconds and do not need torch. They have their own thread, so that images do not wait for
+    them, and only one, because matplotlib's settings are global.
     """
 
-    served: Served
+    study: LoadedStudy
     worker: Worker
-    reporter: ThreadPoolExecutor
-    kept: Kept[Looked]
+    report_thread: ThreadPoolExecutor
+    sessions: ImageCache[ImageSession]
 
 
-async def state_of(request: Request) -> State:
-    """Return what all requests share."""
-    state: State = request.app.state.shared
+async def get_state(request: Request) -> ServerState:
+    """Return the state that all requests share."""
+    state: ServerState = request.app.state.shared
     return state
 
 
-Shared = Annotated[State, Depends(state_of)]
+SharedState = Annotated[ServerState, Depends(get_state)]
 
 
-async def image_of(token: str, shared: Shared) -> Looked:
-    """Return the image that a token stands for.
+async def get_session(token: str, state: SharedState) -> ImageSession:
+    """Return the session of an image.
 
     Raises:
-        RefusedError: there is no such image, or not any more.
+        RequestError: the cache has no such session, or no longer has it.
     """
-    looked = shared.kept.get(token)
-    if looked is None:
-        raise RefusedError(
-            f"The image is not kept any more, as the last {KEPT_IMAGES} are: choose it again.",
+    session = state.sessions.get(token)
+    if session is None:
+        raise RequestError(
+            f"The image is no longer available: only the last {MAX_CACHED_IMAGES} are. Choose it again.",
             status=NOT_FOUND,
         )
-    return looked
+    return session
 
 
-Chosen = Annotated[Looked, Depends(image_of)]
+Session = Annotated[ImageSession, Depends(get_session)]
 
 
-def page_app(served: Served, worker: Worker, *, port: int) -> ASGIApp:
-    """Return the application that serves the page of these networks on a port of this machine."""
+def create_app(study: LoadedStudy, worker: Worker, *, port: int) -> ASGIApp:
+    """Return the application that serves the page of a study at a port of this machine."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    reporter = ThreadPoolExecutor(1, thread_name_prefix="foveal-report")
-    app.state.shared = State(served, worker, reporter, Kept(most=KEPT_IMAGES))
+    report_thread = ThreadPoolExecutor(1, thread_name_prefix="foveal-report")
+    sessions = ImageCache[ImageSession](capacity=MAX_CACHED_IMAGES)
+    app.state.shared = ServerState(study, worker, report_thread, sessions)
     app.include_router(router)
-    for kind, handler in HANDLERS.items():
+    for kind, handler in ERROR_HANDLERS.items():
         app.add_exception_handler(kind, handler)
-    return guarded(app, port=port)
+    return with_guard(app, port=port)
 
 
 @router.get("/")
-async def page() -> Response:
+async def get_page() -> Response:
     """Return the page."""
-    return Response(part_of_page("page.html"), media_type="text/html")
+    return Response(read_page_file("page.html"), media_type="text/html")
 
 
 @router.get("/page.css")
-async def style() -> Response:
-    """Return how the page looks."""
-    return Response(part_of_page("page.css"), media_type="text/css")
+async def get_style() -> Response:
+    """Return the style sheet of the page."""
+    return Response(read_page_file("page.css"), media_type="text/css")
 
 
 @router.get("/page.js")
-async def script() -> Response:
-    """Return what the page does."""
-    return Response(part_of_page("page.js"), media_type="text/javascript")
+async def get_script() -> Response:
+    """Return the script of the page."""
+    return Response(read_page_file("page.js"), media_type="text/javascript")
 
 
-def part_of_page(name: str) -> str:
-    """Return a file that comes with the package; no name is ever a client's."""
+def read_page_file(name: str) -> str:
+    """Return a file of this package. The name never comes from a request."""
     return files("foveal.web").joinpath(name).read_text(encoding="utf-8")
 
 
 @router.get("/report")
-async def report_page(shared: Shared) -> Response:
-    """Return the report of the study or the run as its records are now; nothing is written."""
+async def get_report(state: SharedState) -> Response:
+    """Return the report of the current records, without writing files."""
     html = await asyncio.get_running_loop().run_in_executor(
-        shared.reporter, report_of, shared.served.folder
+        state.report_thread, render_report, state.study.folder
     )
-    return Response(html, media_type="text/html", headers={POLICY: report_policy(html)})
+    headers = {POLICY_HEADER: build_report_policy(html)}
+    return Response(html, media_type="text/html", headers=headers)
 
 
-def report_of(folder: Path) -> str:
-    """Return the report of a folder without writing it there."""
+def render_report(folder: Path) -> str:
+    """Return the report of a folder as HTML, without writing files."""
     return render_report_html(build_document(folder))
 
 
 @router.get("/api/about")
-async def about(shared: Shared) -> JSONResponse:
-    """Return what the page says of the networks and offers for choice."""
-    served = shared.served
-    data = served.data
+async def get_about(state: SharedState) -> JSONResponse:
+    """Return the description of the networks and the choices that the page offers."""
+    study = state.study
+    data = study.data
     channels, height, width = data.image_shape
     return JSONResponse(
         {
-            "model": served.model,
+            "model": study.model,
             "data": data.name,
             "classes": list(data.classes),
             "image": {"channels": channels, "height": height, "width": width},
             "normalization": {"mean": list(data.mean), "std": list(data.std)},
-            "examples": len(data.test),
-            "variants": [{"name": one.name, "seed": one.seed} for one in served.variants],
-            "left_out": list(served.left_out),
-            "windows": list(window_choices(served)),
-            "window": usual_window(served),
+            "example_count": len(data.test),
+            "variants": [{"name": each.name, "seed": each.seed} for each in study.variants],
+            "omitted_variants": list(study.omitted_variants),
+            "windows": list(list_windows(study)),
+            "default_window": get_default_window(study),
             "fills": list(FILL_NAMES),
-            "scales": make_color_scale_uris(),
-            "most_bytes": MOST_BYTES,
-            "most_pixels": MOST_PIXELS,
+            "color_scales": make_color_scale_uris(),
+            "max_bytes": MAX_BYTES,
+            "max_pixels": MAX_PIXELS,
         }
     )
 
 
 @router.get("/api/examples")
-async def gallery(
-    shared: Shared, kind: Annotated[str, Query(alias="class")] = "0", page: str = "0"
+async def get_examples(
+    state: SharedState, class_text: Annotated[str, Query(alias="class")] = "0", page: str = "0"
 ) -> JSONResponse:
     """Return one page of the test images of a class."""
-    return JSONResponse(await run_in_threadpool(examples, shared.served, kind, page))
+    return JSONResponse(await run_in_threadpool(list_examples, state.study, class_text, page))
 
 
 @router.post("/api/images")
-async def images(request: Request, shared: Shared) -> JSONResponse:
-    """Take an upload or the place of an example, and return what every variant says of it."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() == JSON:
-        body = await body_of(request, most=LONGEST_JSON)
-        work = partial(example, example_row(body, shared.served), shared.served)
+async def post_image(request: Request, state: SharedState) -> JSONResponse:
+    """Start the session of an upload or of a test image, and return its predictions."""
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type == JSON_TYPE:
+        body = await read_body(request, max_bytes=MAX_JSON_BYTES)
+        task = partial(start_example_session, parse_example(body, state.study), state.study)
     else:
-        body = await body_of(request, most=MOST_BYTES)
-        work = partial(upload, body, shared.served)
-    looked, found = await shared.worker.do(work)
-    return JSONResponse({"token": shared.kept.put(looked)} | found)
+        body = await read_body(request, max_bytes=MAX_BYTES)
+        task = partial(start_upload_session, body, state.study)
+    session, predictions = await state.worker.run(task)
+    return JSONResponse({"token": state.sessions.add(session)} | predictions)
 
 
-def example_row(body: bytes, served: Served) -> int:
-    """Return the row of the test set that a request asks for.
+def parse_example(body: bytes, study: LoadedStudy) -> int:
+    """Return the test-set index in the JSON of a request.
 
     Raises:
-        UsageError: it asks for something else.
+        UsageError: the JSON contains something else.
     """
     try:
-        asked = json.loads(body)["example"]
+        index = json.loads(body)["example"]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise RefusedError('Write the place of an example as {"example": 0}.') from error
-    return whole_number("example", str(asked), range(len(served.data.test)))
+        raise RequestError(
+            'Send the index of a test image as {"example": 0}, or the bytes of an image.'
+        ) from error
+    return parse_index("example", str(index), range(len(study.data.test)))
 
 
-def example(row: int, served: Served) -> tuple[Looked, Json]:
-    """Look at an image of the test set."""
-    test = served.data.test
-    looked = looked_at(test.images[row], served, row=row, label=int(test.labels[row]))
-    return looked, answer(looked, served)
+def start_example_session(index: int, study: LoadedStudy) -> tuple[ImageSession, Json]:
+    """Return the session of a test image and its predictions."""
+    test = study.data.test
+    session = start_session(test.images[index], study, index=index, label=int(test.labels[index]))
+    return session, describe_predictions(session, study)
 
 
-def upload(body: bytes, served: Served) -> tuple[Looked, Json]:
-    """Look at an image that was sent."""
-    looked = looked_at(pixels_of(body, served.data.image_shape), served)
-    return looked, answer(looked, served)
+def start_upload_session(encoded: bytes, study: LoadedStudy) -> tuple[ImageSession, Json]:
+    """Return the session of an uploaded image and its predictions."""
+    session = start_session(decode_upload(encoded, study.data.image_shape), study)
+    return session, describe_predictions(session, study)
 
 
 @router.get("/api/images/{token}/maps")
-async def image_maps(looked: Chosen, shared: Shared, target: str = "") -> JSONResponse:
+async def get_maps(session: Session, state: SharedState, target: str = "") -> JSONResponse:
     """Return Grad-CAM and gates of every variant."""
-    served = shared.served
-    wanted = target_of(target, looked, served)
-    return JSONResponse(await shared.worker.do(partial(maps, looked, served, wanted)))
+    label = parse_target(target, session, state.study)
+    return JSONResponse(await state.worker.run(partial(compute_maps, session, state.study, label)))
 
 
 @router.get("/api/images/{token}/occlusion")
-async def image_occlusion(
-    looked: Chosen, shared: Shared, window: str = "", fill: str = "mean", target: str = ""
+async def get_occlusion(
+    session: Session, state: SharedState, window: str = "", fill: str = "mean", target: str = ""
 ) -> StreamingResponse:
-    """Return a line of JSON for each step of the sweep, and the maps in the last one."""
-    served = shared.served
-    events = sweeping(
-        looked,
-        served,
-        shared.worker,
-        window=window_of(window, served),
-        fill=one_of("fill", fill, FILL_NAMES),
-        target=target_of(target, looked, served),
+    """Return one line of JSON per step of the sweep, and the maps in the last line."""
+    events = stream_occlusion(
+        session,
+        state.study,
+        state.worker,
+        window=parse_window(window, state.study),
+        fill=parse_choice("fill", fill, FILL_NAMES),
+        target=parse_target(target, session, state.study),
     )
-    return StreamingResponse(lines(events), media_type="application/x-ndjson")
+    return StreamingResponse(encode_lines(events), media_type="application/x-ndjson")
 
 
-def window_of(text: str, served: Served) -> int:
-    """Return the window that a client asks for, one of those that are offered."""
+def parse_window(text: str, study: LoadedStudy) -> int:
+    """Return the window size of a request, or the default for an empty text."""
     if not text:
-        return usual_window(served)
-    return int(one_of("window", text, tuple(map(str, window_choices(served)))))
+        return get_default_window(study)
+    return int(parse_choice("window", text, tuple(map(str, list_windows(study)))))
 
 
-def target_of(text: str, looked: Looked, served: Served) -> int:
-    """Return the class that the maps are to be about."""
+def parse_target(text: str, session: ImageSession, study: LoadedStudy) -> int:
+    """Return the target class of a request, or that of the session for an empty text."""
     if not text:
-        return looked.target
-    return whole_number("target", text, range(len(served.data.classes)))
+        return session.target
+    return parse_index("target", text, range(len(study.data.classes)))
 
 
-async def lines(events: AsyncGenerator[Json, None]) -> AsyncIterator[str]:
-    """Write each event as a line; what goes wrong on the way is the last one."""
+async def encode_lines(events: AsyncGenerator[Json, None]) -> AsyncIterator[str]:
+    """Yield each event as a line of JSON; an error becomes the last line."""
     try:
         async with aclosing(events):
             async for event in events:
                 yield json.dumps(event, allow_nan=False) + "\n"
     except FovealError as error:
-        yield json.dumps(said(error)) + "\n"
+        yield json.dumps(format_error(error)) + "\n"

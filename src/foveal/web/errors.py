@@ -1,44 +1,93 @@
-"""What the page cannot do for a request, said in one sentence with a status of HTTP."""
+"""Errors of the page's server: rejected requests, parameter checks, and error responses as JSON."""
 
 from __future__ import annotations
 
-from foveal.errors import UsageError, bad_parameter
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
-BAD_REQUEST, FORBIDDEN, NOT_FOUND, TOO_LARGE = 400, 403, 404, 413
-LONGEST = 9  # digits: whatever is counted here has fewer
+from foveal.errors import FovealError, UsageError, bad_parameter
+
+BAD_REQUEST, FORBIDDEN, NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LARGE = 400, 403, 404, 405, 413
+INTERNAL_ERROR = 500
+STATUS_MESSAGES = {
+    NOT_FOUND: "There is nothing at this address. The page is at /.",
+    METHOD_NOT_ALLOWED: "This address does not accept this request. The page is at /.",
+}
+MAX_DIGITS = 9
+MAX_SHOWN_CHARACTERS = 40
 
 
-class RefusedError(UsageError):
-    """A request that is not served; `status` is the answer's."""
+class RequestError(UsageError):
+    """A rejected request; `status` is the HTTP status of the response."""
 
     def __init__(self, message: str, *, status: int = BAD_REQUEST) -> None:
         super().__init__(message)
         self.status = status
 
 
-def whole_number(name: str, text: str, choices: range) -> int:
-    """Return a number that a client sent, refusing what is none or not in `choices`.
+def parse_index(name: str, text: str, choices: range) -> int:
+    """Return a whole number from a request.
 
-    >>> whole_number("page", "2", range(5))
+    Raises:
+        UsageError: `text` is not a whole number in `choices`.
+
+    >>> parse_index("page", "2", range(5))
     2
-    >>> whole_number("page", "../2", range(5))
+    >>> parse_index("page", "../2", range(5))
     Traceback (most recent call last):
     foveal.errors.UsageError: Parameter `page` should be a whole number from 0 to 4. Found `page = '../2'`.
     """
-    plain = text.isascii() and text.isdecimal() and len(text) <= LONGEST
-    if not plain or int(text) not in choices:
+    is_number = text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS
+    if not is_number or int(text) not in choices:
         should_be = f"a whole number from {choices.start} to {choices.stop - 1}"
-        raise bad_parameter(name, should_be, shortened(text))
+        raise bad_parameter(name, should_be, truncate(text))
     return int(text)
 
 
-def one_of(name: str, text: str, choices: tuple[str, ...]) -> str:
-    """Return a word that a client sent, refusing what is not one of `choices`."""
+def parse_choice(name: str, text: str, choices: tuple[str, ...]) -> str:
+    """Return a word from a request.
+
+    Raises:
+        UsageError: `text` is not one of `choices`.
+    """
     if text not in choices:
-        raise bad_parameter(name, f"one of {', '.join(choices)}", shortened(text))
+        raise bad_parameter(name, f"one of {', '.join(choices)}", truncate(text))
     return text
 
 
-def shortened(text: str) -> str:
-    """Return at most the beginning of what a client sent."""
-    return text if len(text) <= 40 else f"{text[:40]}..."
+def truncate(text: str) -> str:
+    """Return the beginning of a text from a request."""
+    is_short = len(text) <= MAX_SHOWN_CHARACTERS
+    return text if is_short else f"{text[:MAX_SHOWN_CHARACTERS]}..."
+
+
+def format_error(error: Exception) -> dict[str, str]:
+    """Return the message of an error as the JSON of a response."""
+    return {"message": " ".join(str(error).split())}
+
+
+async def handle_foveal_error(_: Request, error: Exception) -> JSONResponse:
+    """Respond to an error of this package: a wrong request, or a network that failed."""
+    default = BAD_REQUEST if isinstance(error, UsageError) else INTERNAL_ERROR
+    return JSONResponse(format_error(error), getattr(error, "status", default))
+
+
+async def handle_http_error(_: Request, error: Exception) -> JSONResponse:
+    """Respond to an unknown address or method."""
+    status = getattr(error, "status_code", NOT_FOUND)
+    message = STATUS_MESSAGES.get(status, STATUS_MESSAGES[NOT_FOUND])
+    return JSONResponse({"message": message}, status)
+
+
+async def handle_internal_error(_: Request, __: Exception) -> JSONResponse:
+    """Respond to an unexpected error without its details, which are logged in the terminal."""
+    message = "Internal error. See the terminal that runs `foveal serve`."
+    return JSONResponse({"message": message}, INTERNAL_ERROR)
+
+
+ERROR_HANDLERS = {
+    FovealError: handle_foveal_error,
+    HTTPException: handle_http_error,
+    Exception: handle_internal_error,
+}

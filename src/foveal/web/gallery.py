@@ -1,4 +1,4 @@
-"""The test set by class, a few images at a time."""
+"""Gallery of the page: the test images of a class, a few at a time."""
 
 from __future__ import annotations
 
@@ -7,35 +7,37 @@ from typing import Any
 import numpy as np
 
 from foveal.plotting import make_thumbnail, to_data_uri
-from foveal.web.errors import whole_number
-from foveal.web.loaded_study import Served
+from foveal.web.errors import parse_index
+from foveal.web.loaded_study import LoadedStudy
 
-ON_A_PAGE = 12
+IMAGES_PER_PAGE = 12
 
 
-def examples(served: Served, kind: str, page: str) -> dict[str, Any]:
-    """Return one page of the test images of a class, in their order, with how many variants are right.
+def list_examples(study: LoadedStudy, class_text: str, page_text: str) -> dict[str, Any]:
+    """Return one page of the test images of a class, with the number of variants that are correct.
 
     Args:
-        served: the networks and their images.
-        kind: the number of the class, as the client wrote it.
-        page: the number of the page, as the client wrote it.
+        study: the loaded study.
+        class_text: the number of the class, as the request has it.
+        page_text: the number of the page, as the request has it.
     """
-    label = whole_number("class", kind, range(len(served.data.classes)))
-    rows = np.flatnonzero(served.data.test.labels == label)
-    pages = max(1, -(-len(rows) // ON_A_PAGE))
-    at = whole_number("page", page, range(pages))
+    test = study.data.test
+    label = parse_index("class", class_text, range(len(study.data.classes)))
+    indices = np.flatnonzero(test.labels == label)
+    page_count = max(1, -(-len(indices) // IMAGES_PER_PAGE))
+    page = parse_index("page", page_text, range(page_count))
+    shown = indices[page * IMAGES_PER_PAGE : (page + 1) * IMAGES_PER_PAGE]
     return {
         "class": label,
-        "page": at,
-        "pages": pages,
-        "count": len(rows),
+        "page": page,
+        "page_count": page_count,
+        "image_count": len(indices),
         "examples": [
             {
-                "row": int(row),
-                "picture": to_data_uri(make_thumbnail(np.asarray(served.data.test.images[row]))),
-                "right": int(served.right[row]),
+                "index": int(index),
+                "picture": to_data_uri(make_thumbnail(np.asarray(test.images[index]))),
+                "correct_count": int(study.correct_counts[index]),
             }
-            for row in rows[at * ON_A_PAGE : (at + 1) * ON_A_PAGE]
+            for index in shown
         ],
     }

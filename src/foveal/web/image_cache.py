@@ -1,4 +1,4 @@
-"""A few things kept in memory, each under a name that cannot be guessed."""
+"""Cache of a few items in memory, each under a random token."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Kept(Generic[T]):
-    """At most `most` things; the one that was not asked for longest goes first.
+class ImageCache(Generic[T]):
+    """Least-recently-used cache of at most `capacity` items.
 
-    >>> kept = Kept[str](most=2)
-    >>> first, second = kept.put("first"), kept.put("second")
-    >>> kept.get(first)
+    >>> cache = ImageCache[str](capacity=2)
+    >>> first, second = cache.add("first"), cache.add("second")
+    >>> cache.get(first)
     'first'
-    >>> third = kept.put("third")
-    >>> kept.get(second) is None, len(kept)
+    >>> third = cache.add("third")
+    >>> cache.get(second) is None, len(cache)
     (True, 2)
     """
 
-    def __init__(self, *, most: int) -> None:
-        self.most = most
-        self.things: OrderedDict[str, T] = OrderedDict()
+    def __init__(self, *, capacity: int) -> None:
+        self.capacity = capacity
+        self.items: OrderedDict[str, T] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self.things)
+        return len(self.items)
 
-    def put(self, thing: T) -> str:
-        """Keep a thing and return its name."""
+    def add(self, item: T) -> str:
+        """Store an item and return its token, which cannot be guessed."""
         token = secrets.token_urlsafe(16)
-        self.things[token] = thing
-        while len(self.things) > self.most:
-            self.things.popitem(last=False)
+        self.items[token] = item
+        while len(self.items) > self.capacity:
+            self.items.popitem(last=False)
         return token
 
     def get(self, token: str) -> T | None:
-        """Return the thing of that name, None if there is none any more."""
-        if token not in self.things:
+        """Return the item of a token, or None if it is not in the cache."""
+        if token not in self.items:
             return None
-        self.things.move_to_end(token)
-        return self.things[token]
+        self.items.move_to_end(token)
+        return self.items[token]

@@ -1,4 +1,4 @@
-"""What the page shows of one image, from the networks to what JSON can hold."""
+"""View of one image: predictions, maps and occlusion sweeps of all variants, as JSON for the page."""
 
 from __future__ import annotations
 
@@ -23,207 +23,224 @@ from foveal.plotting import (
     to_data_uri,
 )
 from foveal.web.loaded_study import (
+    LoadedStudy,
     Pixels,
-    Served,
-    cams_of,
-    gates_of,
-    probabilities,
-    swept,
-    taken,
-    together,
+    compute_gate_maps,
+    compute_grad_cams,
+    merge_results,
+    predict_probabilities,
+    preprocess,
+    sweep_occlusion,
 )
 from foveal.web.worker import Worker
 
-TOP = 5
-WINDOWS = (0.5, 0.75, 1, 1.5, 2)  # of the window that is taken by itself
+MAX_TOP_CLASSES = 5
+WINDOW_SCALES = (0.5, 0.75, 1, 1.5, 2)  # relative to the default window
 FILL_NAMES = tuple(FILLS)
-DIGITS = 4
+DECIMALS = 4
 
 Json = dict[str, Any]
 
 
 @dataclass(eq=False)
-class Looked:
-    """An image (H, W, C) that was chosen, and what is known of it.
+class ImageSession:
+    """A chosen image (H, W, C) with its predictions and its last occlusion sweep.
 
-    `row` is its place in the test set and `label` its class, None for an upload; `probability` (V, K) is what
-    each variant says; `target` the class that maps are about unless another is asked for. The last sweep is
-    kept, as it serves every class.
+    `probabilities` (V, K) are those of each variant. `target` is the class of the maps unless a request
+    names another one. `index` and `label` are the test-set index and the true class; both are None for an
+    upload. The sweep is stored with its window and fill, because it serves every target class.
     """
 
     image: Pixels
-    probability: Tensor
+    probabilities: Tensor
     target: int
-    row: int | None = None
+    index: int | None = None
     label: int | None = None
     sweep: tuple[tuple[int, str], OcclusionResult] | None = None
 
 
-def window_choices(served: Served) -> tuple[int, ...]:
-    """Return the windows that may be asked for: from half of the usual one to twice.
+def list_windows(study: LoadedStudy) -> tuple[int, ...]:
+    """Return the window sizes that a request can choose, from half to twice the default.
 
-    Few, so that nobody can ask for a sweep without end.
+    The choice is limited so that no request starts a sweep with very many windows.
     """
-    side = min(served.data.image_shape[1:])
-    usual = choose_window(side)
-    sizes = {min(side, max(1, round(share * usual))) for share in WINDOWS}
+    side = min(study.data.image_shape[1:])
+    default = choose_window(side)
+    sizes = {min(side, max(1, round(scale * default))) for scale in WINDOW_SCALES}
     return tuple(sorted(sizes))
 
 
-def usual_window(served: Served) -> int:
-    """Return the window that is taken unless another is asked for."""
-    return choose_window(min(served.data.image_shape[1:]))
+def get_default_window(study: LoadedStudy) -> int:
+    """Return the window size for a request without one."""
+    return choose_window(min(study.data.image_shape[1:]))
 
 
-def looked_at(
-    image: Pixels, served: Served, *, row: int | None = None, label: int | None = None
-) -> Looked:
-    """Ask every variant about an image.
+def start_session(
+    image: Pixels, study: LoadedStudy, *, index: int | None = None, label: int | None = None
+) -> ImageSession:
+    """Predict an image by every variant and return its session.
 
-    Its maps are about its true class; where that is not known, about the one that the variants find most
-    likely on average: one class for all, or their maps could not be compared.
+    The target is the true class. For an upload it is the most likely class on average over the variants:
+    maps can be compared only if they are about the same class.
     """
-    found = probabilities(served.variants, taken(image, served.data))
-    target = int(found.mean(0).argmax()) if label is None else label
-    return Looked(image, found, target, row, label)
+    probabilities = predict_probabilities(study.variants, preprocess(image, study.data))
+    target = int(probabilities.mean(0).argmax()) if label is None else label
+    return ImageSession(image, probabilities, target, index, label)
 
 
-def answer(looked: Looked, served: Served) -> Json:
-    """Return the image as the networks see it, and the likeliest classes of each variant."""
-    count = min(TOP, looked.probability.shape[1])
-    likeliest = looked.probability.topk(count)
+def describe_predictions(session: ImageSession, study: LoadedStudy) -> Json:
+    """Return the image as the networks see it, and the most likely classes of each variant."""
+    count = min(MAX_TOP_CLASSES, session.probabilities.shape[1])
+    top = session.probabilities.topk(count)
     return {
-        "picture": to_data_uri(looked.image),
-        "row": looked.row,
-        "label": looked.label,
-        "target": looked.target,
+        "picture": to_data_uri(session.image),
+        "index": session.index,
+        "label": session.label,
+        "target": session.target,
         "variants": [
             {
                 "variant": variant.name,
                 "top": [
-                    {"class": int(k), "probability": round(float(p), DIGITS)}
-                    for p, k in zip(values, classes, strict=True)
+                    {"class": int(label), "probability": round(float(probability), DECIMALS)}
+                    for probability, label in zip(values, classes, strict=True)
                 ],
             }
-            for variant, values, classes in zip(served.variants, *likeliest, strict=True)
+            for variant, values, classes in zip(study.variants, *top, strict=True)
         ],
     }
 
 
-def maps(looked: Looked, served: Served, target: int) -> Json:
-    """Return Grad-CAM and gates of every variant: one scale for each kind of map, over all variants."""
-    images = taken(looked.image, served.data)
-    cams = [cam.numpy() for cam in cams_of(served.variants, images, target)]
-    gates = [gates_of(variant, images) for variant in served.variants]
-    spatial = [
-        one.spatial_map[0].numpy() for each in gates for one in each if one.kind != "channel"
-    ]
-    channels = [
-        one.channel_weights.max() for each in gates for one in each if one.kind != "spatial"
-    ]
-    limit, ends = compute_color_limit(cams), compute_value_range(spatial) if spatial else None
+def compute_maps(session: ImageSession, study: LoadedStudy, target: int) -> Json:
+    """Return Grad-CAM and gates of every variant, with one scale per kind of map."""
+    images = preprocess(session.image, study.data)
+    cams = [cam.numpy() for cam in compute_grad_cams(study.variants, images, target)]
+    gates_by_variant = [compute_gate_maps(variant, images) for variant in study.variants]
+    gates = [gate for gates in gates_by_variant for gate in gates]
+    spatial = [gate.spatial_map[0].numpy() for gate in gates if gate.kind != "channel"]
+    channels = [float(gate.channel_weights.max()) for gate in gates if gate.kind != "spatial"]
+    cam_limit = compute_color_limit(cams)
+    gate_range = compute_value_range(spatial) if spatial else None
     return {
         "target": target,
-        "cam_limit": limit,
-        "gate_ends": ends,
-        "channel_limit": max([1.0, *map(float, channels)]),
+        "cam_limit": cam_limit,
+        "gate_range": gate_range,
+        "channel_limit": max([1.0, *channels]),
         "variants": [
             {
                 "variant": variant.name,
-                "cam": to_data_uri(blend_signed_map(looked.image / 255, cam, limit=limit)),
-                "cam_flat": is_flat(cam),
-                "gates": [gate(one, looked.image, ends) for one in own],
+                "cam": to_data_uri(blend_signed_map(session.image / 255, cam, limit=cam_limit)),
+                "cam_is_flat": is_flat(cam),
+                "gates": [describe_gate(gate, session.image, gate_range) for gate in own_gates],
             }
-            for variant, cam, own in zip(served.variants, cams, gates, strict=True)
+            for variant, cam, own_gates in zip(study.variants, cams, gates_by_variant, strict=True)
         ],
     }
 
 
-def gate(one: GateMap, image: Pixels, ends: tuple[float, float] | None) -> Json:
-    """Return one gate: its map over positions as a picture, its weights of channels sorted."""
-    found: Json = {"site": one.site, "kind": one.kind}
-    if one.kind != "channel" and ends is not None:
-        values = one.spatial_map[0].numpy()
-        found["picture"] = to_data_uri(blend_gate_map(image / 255, values, limits=ends))
-        found["ends"] = [round(float(value), DIGITS) for value in (values.min(), values.max())]
-    if one.kind != "spatial":
-        weights = np.sort(one.channel_weights[0].numpy())[::-1]
-        found["channels"] = [round(float(value), DIGITS) for value in weights]
-    return found
+def describe_gate(gate: GateMap, image: Pixels, limits: tuple[float, float] | None) -> Json:
+    """Return the picture of a gate's map over positions and its sorted channel weights."""
+    content: Json = {"site": gate.site, "kind": gate.kind}
+    if gate.kind != "channel" and limits is not None:
+        values = gate.spatial_map[0].numpy()
+        content["picture"] = to_data_uri(blend_gate_map(image / 255, values, limits=limits))
+        content["range"] = [round(float(value), DECIMALS) for value in (values.min(), values.max())]
+    if gate.kind != "spatial":
+        weights = np.sort(gate.channel_weights[0].numpy())[::-1]
+        content["channel_weights"] = [round(float(weight), DECIMALS) for weight in weights]
+    return content
 
 
-async def sweeping(
-    looked: Looked, served: Served, worker: Worker, *, window: int, fill: str, target: int
+async def stream_occlusion(
+    session: ImageSession,
+    study: LoadedStudy,
+    worker: Worker,
+    *,
+    window: int,
+    fill: str,
+    target: int,
 ) -> AsyncGenerator[Json, None]:
-    """Yield how far the sweep is, variant after variant, and at the end the maps of all of them.
+    """Yield the progress of a sweep over all variants, and at the end their maps.
 
-    Where nobody listens any more, the sweep ends with the passes that it is at.
+    When the client disconnects, the sweep stops after its current chunk.
     """
-    heard: asyncio.Queue[Json | None] = asyncio.Queue()
-    progress = Progress(asyncio.get_running_loop(), heard)
+    events: asyncio.Queue[Json | None] = asyncio.Queue()
+    progress = SweepProgress(asyncio.get_running_loop(), events)
 
-    async def work() -> Json:
-        if looked.sweep is None or looked.sweep[0] != (window, fill):
-            found = await sweeps(looked, served, worker, progress, window=window, fill=fill)
-            looked.sweep = (window, fill), together(found)
-        return await worker.do(partial(occlusion, looked, served, looked.sweep[1], target))
+    async def sweep_and_describe() -> Json:
+        if session.sweep is None or session.sweep[0] != (window, fill):
+            results = await sweep_variants(
+                session, study, worker, progress, window=window, fill=fill
+            )
+            session.sweep = (window, fill), merge_results(results)
+        return await worker.run(
+            partial(describe_occlusion, session, study, session.sweep[1], target)
+        )
 
-    task = asyncio.create_task(work())
-    task.add_done_callback(lambda _: heard.put_nowait(None))
+    task = asyncio.create_task(sweep_and_describe())
+    task.add_done_callback(lambda _: events.put_nowait(None))
     try:
-        while (event := await heard.get()) is not None:
+        while (event := await events.get()) is not None:
             yield event
         yield await task
     finally:
-        progress.gone.set()
+        progress.cancelled.set()
         task.cancel()
 
 
-async def sweeps(
-    looked: Looked,
-    served: Served,
+async def sweep_variants(
+    session: ImageSession,
+    study: LoadedStudy,
     worker: Worker,
-    progress: Progress,
+    progress: SweepProgress,
     *,
     window: int,
     fill: str,
 ) -> list[OcclusionResult]:
-    """Sweep with one variant after the other; in between other requests have their turn."""
-    images, count = taken(looked.image, served.data), len(served.variants)
-    found = []
-    for place, variant in enumerate(served.variants):
-        listen = progress.listener(variant.name, place, count)
-        work = partial(swept, variant, images, served.data, window=window, fill=fill, listen=listen)
-        found.append(await worker.do(work))
-    return found
+    """Run the sweep of each variant; other requests can run between two variants."""
+    images, count = preprocess(session.image, study.data), len(study.variants)
+    results = []
+    for index, variant in enumerate(study.variants):
+        task = partial(
+            sweep_occlusion,
+            variant,
+            images,
+            study.data,
+            window=window,
+            fill=fill,
+            progress=progress.make_callback(variant.name, index, count),
+        )
+        results.append(await worker.run(task))
+    return results
 
 
 @dataclass(frozen=True, eq=False)
-class Progress:
-    """The way from the thread that sweeps to the loop that tells, and back whether anybody listens."""
+class SweepProgress:
+    """Progress events from the worker thread to the event loop, and cancellation in the other direction."""
 
     loop: asyncio.AbstractEventLoop
-    heard: asyncio.Queue[Json | None]
-    gone: threading.Event = field(default_factory=threading.Event)
+    events: asyncio.Queue[Json | None]
+    cancelled: threading.Event = field(default_factory=threading.Event)
 
-    def listener(self, variant: str, place: int, count: int) -> Callable[[int, int], None]:
-        """Return what a sweep calls after each of its passes."""
+    def make_callback(self, variant: str, index: int, count: int) -> Callable[[int, int], None]:
+        """Return the function that the sweep of variant `index` of `count` calls after each chunk."""
 
-        def listen(done: int, total: int) -> None:
-            if self.gone.is_set():
-                raise InterruptedError("Nobody listens to this sweep any more.")
-            share = round((place + done / total) / count, DIGITS)
-            event = {"variant": variant, "place": place, "done": share}
-            self.loop.call_soon_threadsafe(self.heard.put_nowait, event)
+        def report_progress(done: int, total: int) -> None:
+            if self.cancelled.is_set():
+                raise InterruptedError("The client has disconnected.")
+            share = round((index + done / total) / count, DECIMALS)
+            event = {"variant": variant, "index": index, "progress": share}
+            self.loop.call_soon_threadsafe(self.events.put_nowait, event)
 
-        return listen
+        return report_progress
 
 
-def occlusion(looked: Looked, served: Served, result: OcclusionResult, target: int) -> Json:
-    """Return the maps of every variant for one class, on one scale."""
-    each = [result.map(variant.name, target=target)[0].numpy() for variant in served.variants]
-    falls = [float(result.grid(v.name, target=target).max()) for v in served.variants]
-    limit = compute_color_limit(each)
+def describe_occlusion(
+    session: ImageSession, study: LoadedStudy, result: OcclusionResult, target: int
+) -> Json:
+    """Return the occlusion maps of every variant for one class, on one scale."""
+    maps = [result.map(variant.name, target=target)[0].numpy() for variant in study.variants]
+    max_drops = [float(result.grid(v.name, target=target).max()) for v in study.variants]
+    limit = compute_color_limit(maps)
     return {
         "target": target,
         "limit": limit,
@@ -233,13 +250,13 @@ def occlusion(looked: Looked, served: Served, result: OcclusionResult, target: i
         "variants": [
             {
                 "variant": variant.name,
-                "picture": to_data_uri(blend_signed_map(looked.image / 255, values, limit=limit)),
-                "probability": round(float(own[target]), DIGITS),
-                "drop": round(fall, DIGITS),
-                "flat": is_flat(values),
+                "picture": to_data_uri(blend_signed_map(session.image / 255, values, limit=limit)),
+                "confidence": round(float(probabilities[target]), DECIMALS),
+                "max_drop": round(max_drop, DECIMALS),
+                "is_flat": is_flat(values),
             }
-            for variant, values, own, fall in zip(
-                served.variants, each, looked.probability, falls, strict=True
+            for variant, values, probabilities, max_drop in zip(
+                study.variants, maps, session.probabilities, max_drops, strict=True
             )
         ],
     }

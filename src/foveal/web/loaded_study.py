@@ -1,11 +1,10 @@
-"""The trained networks behind the page: loaded once, one of each variant, asked about one image at a time."""
+"""Trained networks of the page: one per variant, loaded once, applied to one image at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,8 +30,8 @@ Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
-class Variant:
-    """A network that answers, and how it is called."""
+class LoadedVariant:
+    """A trained network in eval mode, with the name of its variant and its seed."""
 
     name: str
     seed: int
@@ -40,115 +39,112 @@ class Variant:
 
 
 @dataclass(frozen=True, eq=False)
-class Served:
-    """What a study or a run gives the page.
+class LoadedStudy:
+    """The data and the networks of a study or a run.
 
-    `right` (N,) counts the variants that are right about each test image; `left_out` are variants that
-    have no network of the seed that was asked for.
+    `correct_counts` (N,) has the number of variants that classify each test image correctly.
+    `omitted_variants` have no finished run with the requested seed.
     """
 
     folder: Path
     data: ImageData
     model: str
-    variants: tuple[Variant, ...]
-    right: npt.NDArray[np.int64]
-    left_out: tuple[str, ...] = ()
+    variants: tuple[LoadedVariant, ...]
+    correct_counts: npt.NDArray[np.int64]
+    omitted_variants: tuple[str, ...] = ()
 
 
-def served_from(
+def load_study(
     folder: Path, *, device: str, seed: int | None = None, variants: Sequence[str] = ()
-) -> Served:
-    """Load the networks of a study or a run, and the images that they were tested on.
+) -> LoadedStudy:
+    """Load the networks of a study or a run, and their test images.
 
     Args:
-        folder: of a study or of one run.
-        device: where the networks compute.
-        seed: whose networks; by default the first finished seed of each variant.
-        variants: of these alone.
+        folder: the folder of a study or a run.
+        device: the device of the networks.
+        seed: the seed of the networks; by default the first finished seed of each variant.
+        variants: names of variants; by default all.
 
     Raises:
-        UsageError: nothing there is finished, a variant or the seed is not there, or the runs were not
-            tested on the same images.
+        UsageError: no run is finished, a variant or the seed does not exist, or the runs have different
+            test images.
         FovealError: the weights of a network cannot be read.
     """
-    every = find_trained_runs([folder], variants=variants)
+    runs = find_trained_runs([folder], variants=variants)
     if seed is not None:
-        find_trained_runs(
-            [folder], variants=variants, seeds=[seed]
-        )  # says it where no run has that seed
-    chosen = first_of_each(every, seed=seed)
-    data = load_shared_images(chosen)
-    loaded = tuple(Variant(n.name, n.seed, ready(n.load(), device)) for n in chosen)
-    names = {network.name for network in chosen}
-    warm(loaded, data)
-    return Served(
+        find_trained_runs([folder], variants=variants, seeds=[seed])  # raises for an unknown seed
+    selected = select_one_run_per_variant(runs, seed=seed)
+    data = load_shared_images(selected)
+    loaded = tuple(
+        LoadedVariant(run.name, run.seed, run.load().to(device).eval()) for run in selected
+    )
+    warm_up(loaded, data)
+    names = {run.name for run in selected}
+    return LoadedStudy(
         folder,
         data,
-        chosen[0].config.model,
+        selected[0].config.model,
         loaded,
-        times_right(chosen),
-        tuple(dict.fromkeys(n.name for n in every if n.name not in names)),
+        count_correct(selected),
+        tuple(dict.fromkeys(run.name for run in runs if run.name not in names)),
     )
 
 
-def first_of_each(networks: Sequence[TrainedRun], *, seed: int | None = None) -> list[TrainedRun]:
-    """Return one network of each variant: that of `seed`, by default that of its first finished seed."""
-    first: dict[str, TrainedRun] = {}
-    for network in sorted(networks, key=lambda one: one.seed):
-        if seed in (None, network.seed):
-            first.setdefault(network.name, network)
-    return [first[name] for name in dict.fromkeys(n.name for n in networks) if name in first]
+def select_one_run_per_variant(
+    runs: Sequence[TrainedRun], *, seed: int | None = None
+) -> list[TrainedRun]:
+    """Return the run of each variant with this seed, by default with its first finished seed."""
+    selected: dict[str, TrainedRun] = {}
+    for run in sorted(runs, key=lambda run: run.seed):
+        if seed in (None, run.seed):
+            selected.setdefault(run.name, run)
+    return [selected[name] for name in dict.fromkeys(run.name for run in runs) if name in selected]
 
 
-def ready(model: nn.Module, device: str) -> nn.Module:
-    """Return a network in eval mode on the device."""
-    return model.to(device).eval()
-
-
-def warm(variants: Sequence[Variant], data: ImageData) -> None:
-    """Ask every network once, so that the first image does not wait for what a first pass prepares.
+def warm_up(variants: Sequence[LoadedVariant], data: ImageData) -> None:
+    """Run every network once, so that the first image does not wait for lazy initialization.
 
     Raises:
         UsageError: a network has another number of classes than the images.
     """
     channels, height, width = data.image_shape
     blank = np.zeros((height, width, channels), np.uint8)
-    found = probabilities(variants, taken(blank, data))
-    if found.shape[1] != len(data.classes):
+    class_count = predict_probabilities(variants, preprocess(blank, data)).shape[1]
+    if class_count != len(data.classes):
         raise UsageError(
-            f"The networks should know {len(data.classes)} classes, those of {data.name}. "
-            f"Found {found.shape[1]}."
+            f"The networks should have {len(data.classes)} classes, as {data.name} has. "
+            f"Found {class_count}."
         )
 
 
-def times_right(networks: Sequence[TrainedRun]) -> npt.NDArray[np.int64]:
-    """Return how many of the networks are right about each test image, by their records, (N,)."""
-    correct = [read_arrays(network.folder / PREDICTIONS)["correct"] for network in networks]
+def count_correct(runs: Sequence[TrainedRun]) -> npt.NDArray[np.int64]:
+    """Return the number of runs that classify each test image correctly, from their records, (N,)."""
+    correct = [read_arrays(run.folder / PREDICTIONS)["correct"] for run in runs]
     return np.asarray(np.stack(correct).astype(np.int64).sum(0))
 
 
-def taken(image: Pixels, data: ImageData) -> Tensor:
-    """Return one image uint8 (H, W, C) as the networks take it, (1, C, H, W)."""
+def preprocess(image: Pixels, data: ImageData) -> Tensor:
+    """Return one image uint8 (H, W, C) as the normalized input of the networks, (1, C, H, W)."""
     return normalize_images(torch.from_numpy(np.array(image[None])), data.mean, data.std)
 
 
 @torch.no_grad()
-def probabilities(variants: Sequence[Variant], images: Tensor) -> Tensor:
-    """Return what each variant says of one image (1, C, H, W): probabilities (V, K), on the CPU."""
-    each = [variant.model(to_model(variant.model, images)) for variant in variants]
-    return torch.cat([logits.float().softmax(1).cpu() for logits in each])
+def predict_probabilities(variants: Sequence[LoadedVariant], images: Tensor) -> Tensor:
+    """Return the class probabilities of one image (1, C, H, W) by each variant, (V, K), on the CPU."""
+    logits = [variant.model(to_model(variant.model, images)) for variant in variants]
+    return torch.cat([each.float().softmax(1).cpu() for each in logits])
 
 
-def swept(
-    variant: Variant,
+def sweep_occlusion(
+    variant: LoadedVariant,
     images: Tensor,
     data: ImageData,
     *,
     window: int,
     fill: str,
-    listen: Callable[[int, int], None],
+    progress: Callable[[int, int], None],
 ) -> OcclusionResult:
-    """Hide windows of one image and keep what one variant then says, of every class."""
+    """Run the occlusion sweep of one variant over one image, for all classes."""
     return occlusion_sensitivity(
         {variant.name: variant.model},
         images,
@@ -156,23 +152,25 @@ def swept(
         fill=fill,
         target="all",
         normalization=(data.mean, data.std),
-        progress=listen,
+        progress=progress,
     )
 
 
-def together(results: Sequence[OcclusionResult]) -> OcclusionResult:
-    """Return the sweeps of several variants over one image as one."""
-    logits: dict[str, Any] = {}
+def merge_results(results: Sequence[OcclusionResult]) -> OcclusionResult:
+    """Return the sweeps of several variants over the same image as one result."""
+    logits: dict[str, Tensor] = {}
     for result in results:
         logits |= result.logits
     return replace(results[0], logits=logits)
 
 
-def gates_of(variant: Variant, images: Tensor) -> tuple[GateMap, ...]:
-    """Return the maps of a variant's gates for one image, none where it has no gate of ours."""
+def compute_gate_maps(variant: LoadedVariant, images: Tensor) -> tuple[GateMap, ...]:
+    """Return the maps of a variant's gates for one image; empty for a network without gates."""
     return gate_maps(variant.model, images) if has_gates(variant.model) else ()
 
 
-def cams_of(variants: Sequence[Variant], images: Tensor, target: int) -> list[Tensor]:
+def compute_grad_cams(
+    variants: Sequence[LoadedVariant], images: Tensor, target: int
+) -> list[Tensor]:
     """Return the Grad-CAM of each variant for one image and one class, (H, W) each."""
     return [grad_cam(variant.model, images, [target])[0] for variant in variants]

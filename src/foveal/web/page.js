@@ -1,19 +1,19 @@
-// The page of `foveal serve`. Whatever comes from the server or from a file's name is set as text, never as markup.
+// Page of `foveal serve`. Text from the server and file names are set as text, never as markup.
 
 const $ = (id) => document.getElementById(id);
-const RIGHT = "✓", WRONG = "✗", MINUS = "−";
+const RIGHT_MARK = "✓", WRONG_MARK = "✗", MINUS = "−";
 
-const cards = new Map(); // the parts of each variant's card
-let about; // what the server says of the networks
-let current = null; // the image that is looked at
-let choosing = new AbortController(); // ends when another image is chosen
-let looking = new AbortController(); // ends when other maps are asked for
-let asked = false; // whether anything was chosen yet
-let page = 0; // of the examples
+const cards = new Map(); // elements of the card of each variant
+let about; // description of the networks and the choices
+let current = null; // session of the chosen image
+let imageRequest = new AbortController(); // aborted when another image is chosen
+let mapRequest = new AbortController(); // aborted when other maps are requested
+let wasImageChosen = false;
+let galleryPage = 0;
 
 /* Elements. */
 
-function made(tag, { text, attributes = {}, ...properties } = {}, ...children) {
+function makeElement(tag, { text, attributes = {}, ...properties } = {}, ...children) {
   const element = Object.assign(document.createElement(tag), properties);
   if (text !== undefined) element.textContent = text;
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -21,36 +21,37 @@ function made(tag, { text, attributes = {}, ...properties } = {}, ...children) {
   return element;
 }
 
-function fillSelect(select, choices, chosen) {
-  select.replaceChildren(...choices.map(([value, text]) => made("option", { value, text })));
-  select.value = chosen;
+function fillSelect(select, options, selected) {
+  select.replaceChildren(...options.map(([value, text]) => makeElement("option", { value, text })));
+  select.value = selected;
 }
 
-const number = (value, digits = 2) => {
-  const text = value.toFixed(digits);
+function formatNumber(value, decimals = 2) {
+  const text = value.toFixed(decimals);
   return text.startsWith("-") ? MINUS + text.slice(1) : text;
-};
-const percent = (p) => `${(100 * p).toFixed(1)} %`;
-const className = (k) => about.classes[k];
+}
 
-/* The server. */
+const formatPercent = (fraction) => `${(100 * fraction).toFixed(1)} %`;
+const getClassName = (label) => about.classes[label];
 
-async function ask(address, options = {}) {
+/* Requests. */
+
+async function request(address, options = {}) {
   let response;
   try {
     response = await fetch(address, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Error("The server does not answer: is foveal serve still running?");
+    throw new Error("The server does not respond. Check that foveal serve is still running.");
   }
   if (response.ok) return response;
-  const said = await response.json().catch(() => ({}));
-  throw new Error(said.message ?? `The server answers with the status ${response.status}.`);
+  const content = await response.json().catch(() => ({}));
+  throw new Error(content.message ?? `The server responded with status ${response.status}.`);
 }
 
-const json = async (address, options) => (await ask(address, options)).json();
+const requestJson = async (address, options) => (await request(address, options)).json();
 
-async function* linesOf(response) {
+async function* readJsonLines(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {
@@ -63,7 +64,7 @@ async function* linesOf(response) {
   }
 }
 
-function fail(error) {
+function showError(error) {
   if (error.name === "AbortError") return;
   $("error").textContent = error.message;
   $("error").hidden = false;
@@ -74,38 +75,38 @@ function clearError() {
   $("error").textContent = "";
 }
 
-/* Choosing an image. */
+/* Choice of an image. */
 
-async function upload(file) {
+async function uploadFile(file) {
   if (!file) return;
-  if (file.size > about.most_bytes) {
+  if (file.size > about.max_bytes) {
     const megabytes = (file.size / 1e6).toFixed(1);
-    fail(new Error(`The file should have at most ${about.most_bytes / 1e6} MB, and has ${megabytes}: make the image smaller, or choose another.`));
+    showError(new Error(`The file should have at most ${about.max_bytes / 1e6} MB. Found ${megabytes} MB. `
+      + "Make the image smaller, or choose another."));
     return;
   }
   const headers = { "Content-Type": "application/octet-stream" };
-  await choose({ body: file, headers }, file);
+  await chooseImage({ body: file, headers }, file);
 }
 
-async function example(row) {
+async function chooseExample(index) {
   const headers = { "Content-Type": "application/json" };
-  await choose({ body: JSON.stringify({ example: row }), headers }, null);
+  await chooseImage({ body: JSON.stringify({ example: index }), headers }, null);
 }
 
-async function choose(request, file) {
-  asked = true;
-  choosing.abort();
-  choosing = new AbortController();
+async function chooseImage(options, file) {
+  wasImageChosen = true;
+  imageRequest.abort();
+  imageRequest = new AbortController();
   try {
-    const found = await json("/api/images", { method: "POST", signal: choosing.signal, ...request });
-    current = found;
+    current = await requestJson("/api/images", { method: "POST", signal: imageRequest.signal, ...options });
     clearError();
     showImage(file);
-    $("target").value = String(found.target);
+    $("target").value = String(current.target);
     markTarget();
-    await look({ also: true });
+    await updateMaps({ onlyOcclusion: false });
   } catch (error) {
-    fail(error);
+    showError(error);
   }
 }
 
@@ -115,302 +116,314 @@ function showImage(file) {
   $("original").hidden = file === null;
   if (file) original.src = URL.createObjectURL(file);
   else original.removeAttribute("src");
-  const seen = $("seen").querySelector("img");
-  seen.src = current.picture;
-  const label = current.label === null ? null : className(current.label);
-  seen.alt = label === null ? "The image as the networks see it" : `Test image ${current.row}: ${label}`;
-  $("named").textContent = label === null ? file.name : `Test image ${current.row}, in truth ${label}.`;
+  const input = $("network-input").querySelector("img");
+  input.src = current.picture;
+  const label = current.label === null ? null : getClassName(current.label);
+  input.alt = label === null ? "The image as the networks see it" : `Test image ${current.index}: ${label}`;
+  $("image-name").textContent = label === null ? file.name : `Test image ${current.index}, true class ${label}.`;
   for (const button of $("thumbnails").querySelectorAll("button")) {
-    button.setAttribute("aria-current", String(Number(button.value) === current.row));
+    button.setAttribute("aria-current", String(Number(button.value) === current.index));
   }
-  for (const own of current.variants) showTop(cards.get(own.variant), own.top);
+  for (const { variant, top } of current.variants) showTopClasses(cards.get(variant), top);
 }
 
-function showTop(card, top) {
-  card.top.replaceChildren(...top.map(({ class: k, probability }, place) => {
-    const mark = place === 0 && current.label !== null ? (k === current.label ? RIGHT : WRONG) : "";
-    const bar = made("span");
-    bar.style.width = `${100 * probability}%`;
-    const name = made("span", { className: "name", title: className(k), text: className(k) });
-    if (mark) {
-      const said = mark === RIGHT ? "right" : "wrong";
-      name.prepend(made("span", { text: `${mark} `, attributes: { role: "img", "aria-label": said } }));
+function showTopClasses(card, top) {
+  card.top.replaceChildren(...top.map(({ class: label, probability }, rank) => {
+    const name = makeElement("span", { className: "name", title: getClassName(label), text: getClassName(label) });
+    if (rank === 0 && current.label !== null) {
+      const isCorrect = label === current.label;
+      const attributes = { role: "img", "aria-label": isCorrect ? "correct" : "wrong" };
+      name.prepend(makeElement("span", { text: `${isCorrect ? RIGHT_MARK : WRONG_MARK} `, attributes }));
     }
-    const item = made("li", {}, name, made("span", { text: percent(probability) }),
-      made("span", { className: "bar", attributes: { "aria-hidden": "true" } }, bar));
-    item.dataset.class = k;
+    const bar = makeElement("span");
+    bar.style.width = `${100 * probability}%`;
+    const item = makeElement("li", {}, name, makeElement("span", { text: formatPercent(probability) }),
+      makeElement("span", { className: "bar", attributes: { "aria-hidden": "true" } }, bar));
+    item.dataset.class = label;
     return item;
   }));
 }
 
 function markTarget() {
   for (const { top } of cards.values()) {
-    for (const item of top.children) item.classList.toggle("about", item.dataset.class === $("target").value);
+    for (const item of top.children) item.classList.toggle("target", item.dataset.class === $("target").value);
   }
 }
 
 /* Maps. */
 
-async function look({ also }) {
-  looking.abort();
-  looking = new AbortController();
-  const { signal } = looking;
+async function updateMaps({ onlyOcclusion }) {
+  mapRequest.abort();
+  mapRequest = new AbortController();
+  const { signal } = mapRequest;
   const target = $("target").value;
   const address = `/api/images/${encodeURIComponent(current.token)}`;
   for (const { article } of cards.values()) {
-    article.classList.add("stale");
-    article.classList.toggle("wholly", also);
+    article.classList.add("outdated");
+    article.classList.toggle("all", !onlyOcclusion);
   }
   $("cards").setAttribute("aria-busy", "true");
   try {
-    if (also) {
-      showMaps(await json(`${address}/maps?${new URLSearchParams({ target })}`, { signal }));
-      for (const { article } of cards.values()) article.classList.remove("wholly");
+    if (!onlyOcclusion) {
+      showMaps(await requestJson(`${address}/maps?${new URLSearchParams({ target })}`, { signal }));
+      for (const { article } of cards.values()) article.classList.remove("all");
     }
-    const wanted = new URLSearchParams({ window: $("window").value, fill: $("fill").value, target });
-    await sweep(await ask(`${address}/occlusion?${wanted}`, { signal }));
-    for (const { article } of cards.values()) article.classList.remove("stale");
+    const options = new URLSearchParams({ window: $("window").value, fill: $("fill").value, target });
+    await followSweep(await request(`${address}/occlusion?${options}`, { signal }));
+    for (const { article } of cards.values()) article.classList.remove("outdated");
     $("cards").setAttribute("aria-busy", "false");
   } catch (error) {
     if (error.name !== "AbortError") $("status").textContent = "";
-    fail(error);
+    showError(error);
   }
 }
 
-async function sweep(response) {
-  let place = -1, finished = false;
+async function followSweep(response) {
+  let shownIndex = -1, isFinished = false;
   $("progress").value = 0;
-  for await (const event of linesOf(response)) {
+  for await (const event of readJsonLines(response)) {
     if (event.message !== undefined) throw new Error(event.message);
     if (event.variants !== undefined) {
       showOcclusion(event);
-      finished = true;
+      isFinished = true;
       continue;
     }
-    $("progress").value = event.done;
-    if (event.place !== place) { // a line for each variant, not for each pass: it is read aloud
-      place = event.place;
-      $("status").textContent = `Hiding windows for ${event.variant}, ${place + 1} of ${about.variants.length}.`;
+    $("progress").value = event.progress;
+    if (event.index !== shownIndex) { // one message per variant, because screen readers read it aloud
+      shownIndex = event.index;
+      $("status").textContent = `Occlusion sweep of ${event.variant}, ${shownIndex + 1} of ${about.variants.length}.`;
     }
   }
-  if (!finished) throw new Error("The server has ended the sweep early: is foveal serve still running?");
+  if (!isFinished) throw new Error("The sweep ended early. Check that foveal serve is still running.");
 }
 
-function showOcclusion(found) {
-  const name = className(found.target), digits = digitsFor(found.limit);
-  for (const own of found.variants) {
-    const { occlusion } = cards.get(own.variant);
-    const drop = own.flat ? "flat" : `largest drop ${number(own.drop, digits)}`;
-    show(occlusion, own.picture, `Occlusion map of ${own.variant} for ${name}: ${drop}.`);
-    occlusion.caption.textContent = `p ${number(own.probability)}, ${drop}`;
+function showOcclusion(result) {
+  const name = getClassName(result.target), decimals = chooseDecimals(result.limit);
+  for (const { variant, picture, confidence, max_drop: maxDrop, is_flat: isFlat } of result.variants) {
+    const { occlusion } = cards.get(variant);
+    const drop = isFlat ? "flat" : `largest drop ${formatNumber(maxDrop, decimals)}`;
+    showPicture(occlusion, picture, `Occlusion map of ${variant} for ${name}: ${drop}.`);
+    occlusion.caption.textContent = `p ${formatNumber(confidence)}, ${drop}`;
   }
-  const [height, width] = found.window, [down, across] = found.stride;
+  const [height, width] = result.window, [vertical, horizontal] = result.stride;
   $("progress").value = 1;
-  $("status").textContent = `Window ${height} x ${width} px, every ${down} x ${across} px, hidden by ${found.fill}.`;
-  const limit = number(found.limit, digits);
-  legend("legend-occlusion", about.scales.signed, `Occlusion: by how much hiding lowers the probability of ${name}; blue where it raises it`,
-    [MINUS + limit, "0", limit]);
+  $("status").textContent = `Window ${height} x ${width} px, stride ${vertical} x ${horizontal} px, fill ${result.fill}.`;
+  const limit = formatNumber(result.limit, decimals);
+  showLegend("legend-occlusion", about.color_scales.signed,
+    `Occlusion: drop of the probability of ${name}; blue where it rises`, [MINUS + limit, "0", limit]);
 }
 
-function showMaps(found) {
-  const name = className(found.target);
-  for (const own of found.variants) {
-    const card = cards.get(own.variant);
-    show(card.cam, own.cam, `Grad-CAM of ${own.variant} for ${name}${own.cam_flat ? ": flat" : ""}.`);
-    card.cam.caption.textContent = own.cam_flat ? "flat" : "";
-    showGates(card.gates, own, found.channel_limit);
+function showMaps(maps) {
+  const name = getClassName(maps.target);
+  for (const content of maps.variants) {
+    const card = cards.get(content.variant);
+    const isFlat = content.cam_is_flat;
+    showPicture(card.cam, content.cam, `Grad-CAM of ${content.variant} for ${name}${isFlat ? ": flat" : ""}.`);
+    card.cam.caption.textContent = isFlat ? "flat" : "";
+    showGates(card.gates, content, maps.channel_limit);
   }
-  legend("legend-cam", about.scales.positive, `Grad-CAM: evidence for ${name}, not normalized`,
-    ["0", number(found.cam_limit, digitsFor(found.cam_limit))]);
-  $("legend-gates").hidden = found.gate_ends === null;
-  if (found.gate_ends !== null) {
-    const ends = found.gate_ends.map((value) => number(value, digitsFor(found.gate_ends[1] - found.gate_ends[0])));
-    legend("legend-gates", about.scales.gates, "Gates over positions: weight", ends);
+  showLegend("legend-cam", about.color_scales.positive, `Grad-CAM: evidence for ${name}, not normalized`,
+    ["0", formatNumber(maps.cam_limit, chooseDecimals(maps.cam_limit))]);
+  $("legend-gates").hidden = maps.gate_range === null;
+  if (maps.gate_range !== null) {
+    const [low, high] = maps.gate_range;
+    const ticks = [low, high].map((value) => formatNumber(value, chooseDecimals(high - low)));
+    showLegend("legend-gates", about.color_scales.gates, "Gates over positions: weight", ticks);
   }
-  const withBars = found.variants.some(({ gates }) => gates.some(({ channels }) => channels));
-  $("bars").hidden = !withBars;
-  $("bars").textContent = `Bars: gates over channels, sorted by weight; the full height is ${number(found.channel_limit)}.`;
+  const hasBars = maps.variants.some(({ gates }) => gates.some((gate) => gate.channel_weights));
+  $("legend-bars").hidden = !hasBars;
+  $("legend-bars").textContent = "Bars are gates over channels, sorted by weight. "
+    + `Their full height is ${formatNumber(maps.channel_limit)}.`;
   $("legends").hidden = false;
 }
 
-function digitsFor(range) {
+function chooseDecimals(range) {
   return range >= 0.1 || range <= 0 ? 2 : Math.min(6, 1 + Math.ceil(-Math.log10(range)));
 }
 
-function legend(id, line, text, ends) {
+function showLegend(id, scale, text, ticks) {
   const figure = $(id);
   figure.querySelector("figcaption").textContent = text;
-  figure.querySelector("img").src = line;
-  figure.querySelector(".ends").replaceChildren(...ends.map((end) => made("span", { text: end })));
+  figure.querySelector("img").src = scale;
+  figure.querySelector(".ticks").replaceChildren(...ticks.map((tick) => makeElement("span", { text: tick })));
 }
 
-function show(part, picture, alt) {
-  part.image.src = picture;
-  part.image.alt = alt;
+function showPicture(figure, source, alt) {
+  figure.image.src = source;
+  figure.image.alt = alt;
 }
 
-function showGates(part, own, limit) {
-  const figures = own.gates.flatMap((gate) => {
-    const both = [];
+function showGates(container, { variant, gates }, limit) {
+  const figures = gates.flatMap((gate) => {
+    const elements = [];
     if (gate.picture) {
-      const ends = gate.ends.map((value) => number(value)).join(" to ");
-      const alt = `Gate over positions of ${own.variant} at ${gate.site}: ${ends}.`;
-      const frame = made("div", { className: "frame" }, made("img", { src: gate.picture, alt }));
-      both.push(made("figure", {}, frame, gateCaption(gate.site, ends)));
+      const range = gate.range.map((value) => formatNumber(value)).join(" to ");
+      const alt = `Gate over positions of ${variant} at ${gate.site}: ${range}.`;
+      const frame = makeElement("div", { className: "frame" }, makeElement("img", { src: gate.picture, alt }));
+      elements.push(makeElement("figure", {}, frame, makeGateCaption(gate.site, range)));
     }
-    if (gate.channels) both.push(bars(own.variant, gate, limit));
-    return both;
+    if (gate.channel_weights) elements.push(makeBars(variant, gate, limit));
+    return elements;
   });
-  const title = made("h4", { text: figures.length ? "Gates" : "No gates" });
-  part.replaceChildren(title, ...figures);
+  const title = makeElement("h4", { text: figures.length ? "Gates" : "No gates" });
+  container.replaceChildren(title, ...figures);
 }
 
-function bars(variant, gate, limit) {
-  const count = gate.channels.length, space = "http://www.w3.org/2000/svg";
-  const svg = document.createElementNS(space, "svg"), path = document.createElementNS(space, "path");
-  const ends = `${number(gate.channels[count - 1])} to ${number(gate.channels[0])}`;
+function makeBars(variant, { site, channel_weights: weights }, limit) {
+  const count = weights.length, namespace = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(namespace, "svg"), path = document.createElementNS(namespace, "path");
+  const range = `${formatNumber(weights[count - 1])} to ${formatNumber(weights[0])}`;
   svg.setAttribute("viewBox", `0 0 ${count} 1`);
   svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", `Gate over channels of ${variant} at ${gate.site}: ${count} weights, ${ends}.`);
-  path.setAttribute("d", "M0 1" + gate.channels.map((value, k) => `V${1 - value / limit}H${k + 1}`).join("") + "V1Z");
+  svg.setAttribute("aria-label", `Gate over channels of ${variant} at ${site}: ${count} weights, ${range}.`);
+  path.setAttribute("d", "M0 1" + weights.map((weight, k) => `V${1 - weight / limit}H${k + 1}`).join("") + "V1Z");
   svg.append(path);
-  return made("figure", {}, svg, gateCaption(gate.site, ends));
+  return makeElement("figure", {}, svg, makeGateCaption(site, range));
 }
 
-function gateCaption(site, ends) {
-  return made("figcaption", {}, made("span", { text: site }), made("span", { text: ends }));
+function makeGateCaption(site, range) {
+  return makeElement("figcaption", {}, makeElement("span", { text: site }), makeElement("span", { text: range }));
 }
 
-/* Examples. */
+/* Gallery of test images. */
 
-async function showExamples() {
+async function showGallery() {
   try {
-    const wanted = new URLSearchParams({ class: $("class").value, page });
-    const found = await json(`/api/examples?${wanted}`);
-    const count = about.variants.length;
-    $("thumbnails").replaceChildren(...found.examples.map(({ row, picture, right }) => {
-      const said = count > 1 ? `${right} of ${count} right` : right ? "right" : "wrong";
-      const image = made("img", { src: picture, alt: `${className(found.class)}, test image ${row}: ` });
-      const small = made("small", { text: count > 1 ? `${right}/${count} ${RIGHT}` : right ? RIGHT : WRONG, attributes: { "aria-hidden": "true" } });
-      const button = made("button", { type: "button", value: row, title: `Test image ${row}: ${said}` }, image, small,
-        made("span", { className: "unseen", text: said }));
-      button.setAttribute("aria-current", String(current !== null && row === current.row));
-      button.addEventListener("click", () => example(row));
-      return made("li", {}, button);
-    }));
-    $("earlier").disabled = found.page === 0;
-    $("later").disabled = found.page + 1 >= found.pages;
-    $("page").textContent = `${found.page + 1} of ${found.pages}`;
-    return found.examples;
+    const options = new URLSearchParams({ class: $("class").value, page: galleryPage });
+    const gallery = await requestJson(`/api/examples?${options}`);
+    $("thumbnails").replaceChildren(...gallery.examples.map((each) => makeThumbnail(each, gallery.class)));
+    $("previous").disabled = gallery.page === 0;
+    $("next").disabled = gallery.page + 1 >= gallery.page_count;
+    $("page-number").textContent = `${gallery.page + 1} of ${gallery.page_count}`;
+    return gallery.examples;
   } catch (error) {
-    fail(error);
+    showError(error);
     return [];
   }
 }
 
-function turn(by) {
-  page += by;
-  return showExamples();
+function makeThumbnail({ index, picture, correct_count: correct }, label) {
+  const count = about.variants.length;
+  const single = correct ? ["correct", RIGHT_MARK] : ["wrong", WRONG_MARK];
+  const [text, mark] = count > 1 ? [`${correct} of ${count} correct`, `${correct}/${count} ${RIGHT_MARK}`] : single;
+  const image = makeElement("img", { src: picture, alt: `${getClassName(label)}, test image ${index}: ` });
+  const button = makeElement("button", { type: "button", value: index, title: `Test image ${index}: ${text}` }, image,
+    makeElement("small", { text: mark, attributes: { "aria-hidden": "true" } }),
+    makeElement("span", { className: "visually-hidden", text }));
+  button.setAttribute("aria-current", String(current !== null && index === current.index));
+  button.addEventListener("click", () => chooseExample(index));
+  return makeElement("li", {}, button);
+}
+
+function turnPage(step) {
+  galleryPage += step;
+  return showGallery();
 }
 
 /* Tabs. */
 
 const tabs = [...document.querySelectorAll("[role=tab]")];
 
-function select(tab) {
-  for (const each of tabs) {
-    const chosen = each === tab;
-    each.setAttribute("aria-selected", String(chosen));
-    each.tabIndex = chosen ? 0 : -1;
-    $(each.getAttribute("aria-controls")).hidden = !chosen;
+function selectTab(selected) {
+  for (const tab of tabs) {
+    const isSelected = tab === selected;
+    tab.setAttribute("aria-selected", String(isSelected));
+    tab.tabIndex = isSelected ? 0 : -1;
+    $(tab.getAttribute("aria-controls")).hidden = !isSelected;
   }
-  if (tab.id === "tab-report" && !$("report").src) {
-    $("report-status").textContent = "Making the report.";
+  if (selected.id === "tab-report" && !$("report").src) {
+    $("report-status").textContent = "Creating the report.";
     $("report").addEventListener("load", () => { $("report-status").textContent = ""; });
     $("report").src = "/report";
   }
 }
 
-function byKey(event) {
-  const at = tabs.indexOf(event.target), last = tabs.length - 1;
-  const to = { ArrowRight: at === last ? 0 : at + 1, ArrowLeft: at === 0 ? last : at - 1, Home: 0, End: last }[event.key];
-  if (to === undefined) return;
+function selectTabByKey(event) {
+  const index = tabs.indexOf(event.target), last = tabs.length - 1;
+  const next = index === last ? 0 : index + 1, previous = index === 0 ? last : index - 1;
+  const target = { ArrowRight: next, ArrowLeft: previous, Home: 0, End: last }[event.key];
+  if (target === undefined) return;
   event.preventDefault();
-  tabs[to].focus();
-  select(tabs[to]);
+  tabs[target].focus();
+  selectTab(tabs[target]);
 }
 
-/* The page. */
+/* Page. */
 
-function card({ name, seed }) {
-  const figure = (title) => {
-    const image = made("img", { alt: "" }), caption = made("figcaption");
-    const element = made("figure", {}, made("h4", { text: title }), made("div", { className: "frame" }, image), caption);
+function makeCard({ name, seed }) {
+  const makeMapFigure = (title) => {
+    const image = makeElement("img", { alt: "" }), caption = makeElement("figcaption");
+    const frame = makeElement("div", { className: "frame" }, image);
+    const element = makeElement("figure", {}, makeElement("h4", { text: title }), frame, caption);
     return { element, image, caption };
   };
-  const top = made("ol", { className: "top" }), gates = made("div", { className: "gates" });
-  const occlusion = figure("Occlusion"), cam = figure("Grad-CAM");
+  const top = makeElement("ol", { className: "top" }), gates = makeElement("div", { className: "gates" });
+  const occlusion = makeMapFigure("Occlusion"), cam = makeMapFigure("Grad-CAM");
   occlusion.element.className = "occlusion";
-  const head = made("div", {}, made("h3", { text: name }), made("small", { text: `seed ${seed}` }));
-  const article = made("article", { className: "card", attributes: { "aria-label": name } },
+  const head = makeElement("div", {}, makeElement("h3", { text: name }), makeElement("small", { text: `seed ${seed}` }));
+  const article = makeElement("article", { className: "card", attributes: { "aria-label": name } },
     head, top, occlusion.element, cam.element, gates);
   cards.set(name, { article, top, occlusion, cam, gates });
   return article;
 }
 
-function describe() {
-  const { model, data, variants, image, normalization, left_out: leftOut } = about;
+function describeStudy() {
+  const { model, data, variants, image, normalization, omitted_variants: omitted } = about;
   const seeds = [...new Set(variants.map(({ seed }) => seed))];
-  const of = seeds.length === 1 ? `seed ${seeds[0]}` : "the first finished seed of each";
-  const pixels = `${image.width} x ${image.height} pixels`;
-  const means = normalization.mean.map((value) => number(value, 3)).join(", ");
-  const deviations = normalization.std.map((value) => number(value, 3)).join(", ");
-  const left = leftOut.length ? ` Without that seed, and so left out: ${leftOut.join(", ")}.` : "";
-  $("subject").textContent = `${variants.length} ${variants.length === 1 ? "network" : "variants"} of ${model} on ${data}, ${of}. `
-    + `Images of ${pixels}, normalized by mean ${means} and deviation ${deviations}.${left}`;
-  $("limits").textContent = `PNG, JPEG, WebP, BMP or GIF, up to ${about.most_bytes / 1e6} MB and ${about.most_pixels / 1e6} megapixels. It stays on this machine.`;
-  document.title = `Where the networks look: ${model} on ${data}`;
+  const seedText = seeds.length === 1 ? `seed ${seeds[0]}` : "the first finished seed of each";
+  const count = `${variants.length} ${variants.length === 1 ? "network" : "variants"}`;
+  const means = normalization.mean.map((value) => formatNumber(value, 3)).join(", ");
+  const deviations = normalization.std.map((value) => formatNumber(value, 3)).join(", ");
+  const omittedText = omitted.length ? ` Variants without this seed are omitted: ${omitted.join(", ")}.` : "";
+  $("subject").textContent = `${count} of ${model} on ${data}, ${seedText}. `
+    + `Images of ${image.width} x ${image.height} pixels, normalized by mean ${means} and standard deviation `
+    + `${deviations}.${omittedText}`;
+  $("limits").textContent = `PNG, JPEG, WebP, BMP or GIF, up to ${about.max_bytes / 1e6} MB and `
+    + `${about.max_pixels / 1e6} megapixels. It stays on this machine.`;
+  document.title = `Predictions and maps: ${model} on ${data}`;
   document.documentElement.style.setProperty("--aspect", String(image.width / image.height));
 }
 
-function listen() {
+function addListeners() {
   $("file").addEventListener("change", async ({ target }) => {
     const [file] = target.files;
-    target.value = ""; // so that the same file can be chosen again
-    await upload(file);
+    target.value = ""; // allows the same file to be chosen again
+    await uploadFile(file);
   });
   for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
-    $("drop").addEventListener(name, (event) => {
+    $("drop-area").addEventListener(name, (event) => {
       event.preventDefault();
-      $("drop").classList.toggle("over", name === "dragenter" || name === "dragover");
-      if (name === "drop") upload(event.dataTransfer.files[0]);
+      $("drop-area").classList.toggle("is-over", name === "dragenter" || name === "dragover");
+      if (name === "drop") uploadFile(event.dataTransfer.files[0]);
     });
   }
   for (const name of ["dragover", "drop"]) document.addEventListener(name, (event) => event.preventDefault());
-  $("target").addEventListener("change", () => { markTarget(); if (current) look({ also: true }); });
-  for (const id of ["window", "fill"]) $(id).addEventListener("change", () => { if (current) look({ also: false }); });
-  $("class").addEventListener("change", () => { page = 0; showExamples(); });
-  $("earlier").addEventListener("click", () => turn(-1));
-  $("later").addEventListener("click", () => turn(1));
+  $("target").addEventListener("change", () => { markTarget(); if (current) updateMaps({ onlyOcclusion: false }); });
+  for (const id of ["window", "fill"]) {
+    $(id).addEventListener("change", () => { if (current) updateMaps({ onlyOcclusion: true }); });
+  }
+  $("class").addEventListener("change", () => { galleryPage = 0; showGallery(); });
+  $("previous").addEventListener("click", () => turnPage(-1));
+  $("next").addEventListener("click", () => turnPage(1));
   for (const tab of tabs) {
-    tab.addEventListener("click", () => select(tab));
-    tab.addEventListener("keydown", byKey);
+    tab.addEventListener("click", () => selectTab(tab));
+    tab.addEventListener("keydown", selectTabByKey);
   }
 }
 
 try {
-  about = await json("/api/about");
-  describe();
-  const classes = about.classes.map((name, k) => [String(k), name]);
-  fillSelect($("target"), classes, "0");
-  fillSelect($("class"), classes, "0");
-  fillSelect($("window"), about.windows.map((side) => [String(side), `${side} x ${side} px`]), String(about.window));
+  about = await requestJson("/api/about");
+  describeStudy();
+  const classOptions = about.classes.map((name, label) => [String(label), name]);
+  fillSelect($("target"), classOptions, "0");
+  fillSelect($("class"), classOptions, "0");
+  fillSelect($("window"), about.windows.map((side) => [String(side), `${side} x ${side} px`]), String(about.default_window));
   fillSelect($("fill"), about.fills.map((fill) => [fill, fill]), "mean");
-  $("cards").append(...about.variants.map(card));
-  listen();
-  const [first] = await showExamples();
-  if (first && !asked) await example(first.row);
+  $("cards").append(...about.variants.map(makeCard));
+  addListeners();
+  const [first] = await showGallery();
+  if (first && !wasImageChosen) await chooseExample(first.index);
 } catch (error) {
-  fail(error);
+  showError(error);
 }

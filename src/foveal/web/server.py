@@ -1,4 +1,4 @@
-"""A server for the page on this machine's loopback address, and no other."""
+"""Server of the page at the loopback address of this machine."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from foveal.errors import FovealError, bad_parameter
 from foveal.web.safety import HOST
 
 PORTS = range(65536)
-WAITING = 64  # connections that may wait to be taken
+MAX_PENDING_CONNECTIONS = 64
 
 
-def listening(port: int) -> socket.socket:
-    """Return a socket that listens on a port of 127.0.0.1, on a free one for port 0.
+def open_socket(port: int) -> socket.socket:
+    """Return a socket that listens at a port of 127.0.0.1; port 0 chooses a free one.
 
-    It is taken before anything is loaded, so that a port in use is told at once.
+    It is opened before the networks are loaded, so that a port in use is reported immediately.
 
     Raises:
-        UsageError: there is no such port.
-        FovealError: it is in use, or not to be had.
+        UsageError: the number is not a port.
+        FovealError: the port is in use or not permitted.
     """
     if port not in PORTS:
         raise bad_parameter("port", f"from 0 to {PORTS[-1]}", port)
-    taken = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        if os.name == "posix":  # elsewhere the option would share the port with another program
-            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind((HOST, port))
-        taken.listen(WAITING)
+        if os.name == "posix":  # on Windows this option shares the port with another program
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen(MAX_PENDING_CONNECTIONS)
     except OSError as error:
-        taken.close()
+        listener.close()
         raise FovealError(
-            f"Port {port} cannot be had ({error.strerror}): choose another with --port."
+            f"Port {port} is not available ({error.strerror}). Choose another with --port."
         ) from error
-    return taken
+    return listener
 
 
-def config_of(app: ASGIApp, *, port: int) -> uvicorn.Config:
-    """Return how the page is served: to this machine, without protocols and headers that it has no use for."""
+def build_server_config(app: ASGIApp, *, port: int) -> uvicorn.Config:
+    """Return the server configuration: this machine only, without unused protocols and headers."""
     return uvicorn.Config(
         app,
         host=HOST,
@@ -57,7 +57,7 @@ def config_of(app: ASGIApp, *, port: int) -> uvicorn.Config:
     )
 
 
-def serve_on(taken: socket.socket, app: ASGIApp) -> None:
-    """Serve until the process is interrupted."""
-    port = taken.getsockname()[1]
-    uvicorn.Server(config_of(app, port=port)).run(sockets=[taken])
+def run_server(listener: socket.socket, app: ASGIApp) -> None:
+    """Run the server until the process is interrupted."""
+    port = listener.getsockname()[1]
+    uvicorn.Server(build_server_config(app, port=port)).run(sockets=[listener])

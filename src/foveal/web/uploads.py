@@ -1,4 +1,4 @@
-"""From the bytes of an upload to the pixels that a network sees."""
+"""Decoding of uploaded images into the pixels of a test image."""
 
 from __future__ import annotations
 
@@ -10,99 +10,105 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from foveal.data.image_decoding import HIGH_BIT_DEPTH_MODES, convert_to_rgb
-from foveal.web.errors import TOO_LARGE, RefusedError
+from foveal.web.errors import TOO_LARGE, RequestError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
-NAMED = "PNG, JPEG, WebP, BMP or GIF"
-MOST_BYTES = 10_000_000
-MOST_PIXELS = 25_000_000
-MODES = {1: "L", 3: "RGB"}
+FORMAT_NAMES = "PNG, JPEG, WebP, BMP or GIF"
+MAX_BYTES = 10_000_000
+MAX_PIXELS = 25_000_000
+MODES_BY_CHANNELS = {1: "L", 3: "RGB"}
 
 
-def pixels_of(encoded: bytes, shape: tuple[int, int, int]) -> npt.NDArray[np.uint8]:
-    """Return an upload as a test image of shape (C, H, W) would be, uint8 (H, W, C).
+def decode_upload(encoded: bytes, shape: tuple[int, int, int]) -> npt.NDArray[np.uint8]:
+    """Return an uploaded image as a test image of shape (C, H, W), uint8 (H, W, C).
 
-    It is turned upright, cut to the middle part that has the shape, and scaled with antialiasing.
-    How many pixels it has is read from its header, before any of them is decoded.
+    The image is rotated by its EXIF orientation, cropped in its center to the proportions of the test
+    images and scaled with antialiasing. Its size is checked before any pixel is decoded.
 
     Raises:
-        RefusedError: it is no image of the formats, cut off, too large, or in more than 8 bits a channel.
+        RequestError: the image has an unknown format, is incomplete, too large, or has more than 8 bits per
+            channel.
     """
     channels, height, width = shape
-    if channels not in MODES:
-        raise RefusedError(
-            f"The networks take images of {channels} channels, which no file holds: choose an example."
+    if channels not in MODES_BY_CHANNELS:
+        raise RequestError(
+            f"The networks need images of {channels} channels, and image files have 1 or 3. Choose an example."
         )
-    with opened(encoded) as image:
-        refuse_too_large(image)
-        upright = decoded(image)
-    colors = convert_to_rgb(upright).convert(MODES[channels])
-    box = middle(colors.size, (width, height))
+    with open_image(encoded) as image:
+        require_small_image(image)
+        upright = decode_pixels(image)
+    colors = convert_to_rgb(upright).convert(MODES_BY_CHANNELS[channels])
+    box = compute_crop_box(colors.size, (width, height))
     scaled = colors.resize((width, height), Image.Resampling.BILINEAR, box=box)
     return np.asarray(scaled).reshape(height, width, channels)
 
 
-def opened(encoded: bytes) -> Image.Image:
-    """Return the image with its header read and none of its pixels."""
+def open_image(encoded: bytes) -> Image.Image:
+    """Return the image with its header read and its pixels not yet decoded."""
     try:
         with warnings.catch_warnings():
-            # Pillow warns of images that are refused here anyway.
+            # Pillow warns about large images, which `require_small_image` rejects.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             return Image.open(io.BytesIO(encoded), formats=FORMATS)
     except Image.DecompressionBombError as error:
-        raise too_many_pixels() from error
+        raise make_size_error() from error
     except UnidentifiedImageError as error:
-        raise RefusedError(
-            f"The file should be a {NAMED} image, and is none of them: choose another."
+        raise RequestError(
+            f"The file should be a {FORMAT_NAMES} image. Choose another file."
         ) from error
-    except Exception as error:  # what Pillow raises on damaged bytes differs by format
-        raise undecodable(error) from error
+    except Exception as error:  # Pillow raises different errors for different damaged formats
+        raise make_decoding_error(error) from error
 
 
-def refuse_too_large(image: Image.Image) -> None:
-    """Refuse an image by what its header says of its size."""
-    if image.width * image.height > MOST_PIXELS:
-        raise too_many_pixels(image.size)
+def require_small_image(image: Image.Image) -> None:
+    """Raise RequestError if the header of an image declares too many pixels."""
+    if image.width * image.height > MAX_PIXELS:
+        raise make_size_error(image.size)
 
 
-def too_many_pixels(size: tuple[int, int] | None = None) -> RefusedError:
-    """Return the refusal of an image that would fill the memory."""
-    found = "more" if size is None else f"{size[0]} x {size[1]}"
-    return RefusedError(
-        f"The image should have at most {MOST_PIXELS // 1_000_000} megapixels, and has {found}: "
-        "make it smaller, or choose another.",
+def make_size_error(size: tuple[int, int] | None = None) -> RequestError:
+    """Return the error for an image with too many pixels."""
+    found = "" if size is None else f" Found {size[0]} x {size[1]} pixels."
+    return RequestError(
+        f"The image should have at most {MAX_PIXELS // 1_000_000} megapixels.{found} "
+        "Make it smaller, or choose another.",
         status=TOO_LARGE,
     )
 
 
-def decoded(image: Image.Image) -> Image.Image:
-    """Return the image with all its pixels, turned as its EXIF says."""
+def decode_pixels(image: Image.Image) -> Image.Image:
+    """Return the image with all pixels decoded, rotated by its EXIF orientation."""
     if image.mode in HIGH_BIT_DEPTH_MODES:
-        raise RefusedError("The image should have 8 bits a channel: save it so, or choose another.")
+        raise RequestError(
+            "The image should have 8 bits per channel. Save it with 8 bits, or choose another."
+        )
     try:
         image.load()
         return ImageOps.exif_transpose(image)
-    except Exception as error:  # as above
-        raise undecodable(error) from error
+    except Exception as error:  # as in `open_image`
+        raise make_decoding_error(error) from error
 
 
-def undecodable(error: Exception) -> RefusedError:
-    """Return the refusal of an image that is damaged."""
-    said = " ".join(str(error).split())[:120] or type(error).__name__
-    return RefusedError(
-        f"The image should be whole, and cannot be decoded ({said}): save it again, or choose another."
+def make_decoding_error(error: Exception) -> RequestError:
+    """Return the error for a damaged image."""
+    reason = " ".join(str(error).split())[:120] or type(error).__name__
+    return RequestError(
+        f"The image cannot be decoded ({reason}). Save it again, or choose another."
     )
 
 
-def middle(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[float, float, float, float]:
-    """Return the middle part of an image that has the proportions of another size.
+def compute_crop_box(
+    size: tuple[int, int], target: tuple[int, int]
+) -> tuple[float, float, float, float]:
+    """Return the largest centered box of an image with the proportions of the target size.
 
-    Cut before it is scaled: scaled first, a line of a million pixels would fill the memory.
+    Images are cropped before they are scaled: scaling a line of a million pixels first would need too much
+    memory.
 
-    >>> middle((400, 100), (32, 32))
+    >>> compute_crop_box((400, 100), (32, 32))
     (150.0, 0.0, 250.0, 100.0)
     """
-    share = min(size[0] / wanted[0], size[1] / wanted[1])
-    across, down = share * wanted[0], share * wanted[1]
-    left, top = (size[0] - across) / 2, (size[1] - down) / 2
-    return left, top, left + across, top + down
+    scale = min(size[0] / target[0], size[1] / target[1])
+    width, height = scale * target[0], scale * target[1]
+    left, top = (size[0] - width) / 2, (size[1] - height) / 2
+    return left, top, left + width, top + height

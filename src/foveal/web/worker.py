@@ -1,4 +1,4 @@
-"""One thread in which everything is computed, one task after the other."""
+"""Worker thread of the page: runs all computations, one after another."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ T = TypeVar("T")
 
 
 class Worker:
-    """Requests queue here: side by side they would share the cores, and all of them would be late.
+    """A queue of computations with a single thread.
 
-    One thread, and not a lock around many: each thread that computes keeps a pool of its own for torch.
+    In parallel, requests would share the cores and all become slow. A lock around several threads is not
+    enough, because torch keeps a thread pool for each thread that computes.
     """
 
     def __init__(self, numerics: Numerics) -> None:
         self.numerics = numerics
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="foveal-serve")
 
-    async def do(self, work: Callable[[], T]) -> T:
-        """Compute something when its turn comes, and return it."""
-        return await asyncio.get_running_loop().run_in_executor(self.thread, self.computed, work)
+    async def run(self, task: Callable[[], T]) -> T:
+        """Run a task after those in the queue, and return its result."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.thread, self.run_in_context, task)
 
-    def computed(self, work: Callable[[], T]) -> T:
-        """Compute something with the threads and the gates that were settled."""
+    def run_in_context(self, task: Callable[[], T]) -> T:
+        """Run a task with the resolved threads and kernels, and return its result."""
         with numerics_context(self.numerics):
-            return work()
+            return task()
