@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, CycloptsError, Parameter, ValidationError
+from cyclopts import App, CycloptsError, Group, Parameter, ValidationError
 from cyclopts.config import Dict
 
 import foveal
@@ -85,7 +85,12 @@ def build_app(tokens: Sequence[str]) -> App:
         suppress_keyboard_interrupt=False,
     )
     for name, (path, summary) in COMMANDS.items():
-        app.command(path, name=name, help=None if name in tokens else summary)
+        app.command(
+            path,
+            name=name,
+            help=None if name in tokens else summary,
+            group_parameters=Group("Options", sort_key=1),
+        )
 
     def run_command(
         *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
@@ -105,7 +110,7 @@ def build_app(tokens: Sequence[str]) -> App:
         return app(tokens)
 
     app.meta.default(run_command)
-    app.meta.group_parameters = "Every command"
+    app.meta.group_parameters = Group("Every command", sort_key=2)
     app.meta.suppress_keyboard_interrupt = False
     return app
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 # Model, input shape, variants, classes, batch size and precision of the published torchsummary table.
-TORCHSUMMARY_CASE = ("convnet", (3, 32, 32), ["none", "series"], 10, 1, "fp32")
+TORCHSUMMARY_CASE = ("convnet", (3, 32, 32), ["none", "cbam"], 10, 1, "fp32")
 
 
 def cost(
@@ -80,16 +80,18 @@ def cost(
     if study is not None:
         print_study_cost(study, json=json)
         return
+    from foveal.attention.variant_spec import canonical_variant
     from foveal.cost import compare_costs
     from foveal.cost.torchsummary import make_torchsummary_table
     from foveal.models import build_model
 
     names = [name.strip() for name in attention.split(",")]
     shape = parse_shape(input_shape)
-    case = (model, shape, names, classes, batch_size, precision)
+    variants = [canonical_variant(name) for name in names]
+    case = (model, shape, variants, classes, batch_size, precision)
     if explain_torchsummary and case != TORCHSUMMARY_CASE:
         raise UsageError(
-            "--explain-torchsummary needs --model convnet --attention none,series, and the default input, "
+            "--explain-torchsummary needs --model convnet --attention none,cbam, and the default input, "
             "classes, batch size and precision."
         )
     if device == "meta" and (latency or compiled):
@@ -107,7 +109,7 @@ def cost(
             latency=latency or compiled, compiled=compiled,
         )  # fmt: skip
     explanation = (
-        make_torchsummary_table(comparison.reports["none"], comparison.reports["series"])
+        make_torchsummary_table(comparison.reports["none"], comparison.reports[names[1]])
         if explain_torchsummary
         else None
     )

@@ -99,7 +99,7 @@ def make_torchsummary_table(baseline: CostReport, cbam: CostReport) -> Table:
         ("MACs", *(f"{sums.macs:,}" for sums in totals)),
         ("element operations", *(f"{sums.element_operations:,}" for sums in totals)),
     ]
-    headings = ("the ConvNet, one image of 3x32x32", "none", "series")
+    headings = ("the ConvNet, one image of 3x32x32", "none", "cbam")
     note = f"{EXPLANATION} The last four rows are measured on foveal's networks."
     return Table(
         "Memory table of the original study, and the correction", headings, tuple(rows), note
