@@ -27,7 +27,7 @@ def foveal(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[
 
 def test_train_evaluate_and_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "run"
-    command = ["train", *SMALL, "--attention", "series", "--out", str(out)]
+    command = ["train", *SMALL, "--attention", "cbam", "--out", str(out)]
     assert main([*command, "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["run"] == str(out)
@@ -49,7 +49,7 @@ def test_ablate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "ablate",
         *SMALL,
         "--attention",
-        "none,series",
+        "none,cbam",
         "--out",
         str(out),
         "--json",
@@ -144,8 +144,8 @@ def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "said"),
     [
         (["train", "--data", "no/such/folder"], "no file or folder no/such/folder"),
-        (["train", "--attention", "sereis"], "Did you mean 'series'"),
-        (["ablate", "--attention", "none,sereis"], "Did you mean 'series'"),
+        (["train", "--attention", "cabm"], "Did you mean 'cbam'"),
+        (["ablate", "--attention", "none,cabm"], "Did you mean 'cbam'"),
         (["train", "--epochs", "0"], "Parameter `epochs` should be greater than or equal to 1."),
         (["train", "--epoch", "3"], "Did you mean --epochs?"),
         (["train", "--optimizer", "sdg"], "Parameter `optimizer` should be 'sgd' or 'adamw'"),

@@ -13,14 +13,14 @@ from foveal.explanation import OcclusionResult
 from foveal.study import Study
 from study.small_study import changed
 
-FIGURES = {"comparison", "classes", "robustness", "gates-series"}
+FIGURES = {"comparison", "classes", "robustness", "gates-cbam"}
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("explain") / "study"
     easy = "scenes:clutter=0:object_size=0.6"
-    config = changed(attention="none,series", data=easy, test_size=100, train_size=600, epochs=3)
+    config = changed(attention="none,cbam", data=easy, test_size=100, train_size=600, epochs=3)
     Study.open(folder, config).run()
     return folder
 
@@ -36,7 +36,7 @@ def test_draws_and_writes_everything(study: Path, capsys: pytest.CaptureFixture[
             with Image.open(folder / name) as picture:
                 assert picture.width > 400
                 assert np.asarray(picture.convert("L")).std() > 10
-    assert "series" in out
+    assert "cbam" in out
     assert "the first test image of each class" in out
     caption = written_in(folder / "comparison.svg")
     for part in ("window 8 x 8 px", "stride 4 x 4", "fill mean", "score prob", "the true label"):
@@ -76,7 +76,7 @@ def test_json_says_what_the_npz_holds(
 def test_another_choice_leaves_no_figure_of_the_first(study: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     assert main(["explain", str(study), "--images", "1", "--out", str(tmp_path)]) == 0
-    assert (tmp_path / "gates-series.png").is_file()
+    assert (tmp_path / "gates-cbam.png").is_file()
     options = ["--variants", "none", "--fill", "mean,blur"]
     assert main(["explain", str(study), *options, "--out", str(tmp_path)]) == 0
     assert not list(tmp_path.glob("gates-*"))
@@ -85,20 +85,20 @@ def test_another_choice_leaves_no_figure_of_the_first(study: Path, tmp_path: Pat
 
 
 def test_a_single_run(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = next((study / "runs").glob("series-seed0*"))
+    run = next((study / "runs").glob("cbam-seed0*"))
     options = ["--most-different", "2"]
     assert main(["explain", str(run), *options, "--out", str(tmp_path / "out")]) == 2
     assert "two variants" in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "out").exists()
     assert main(["explain", str(run), "--per-class", "1", "--out", str(tmp_path / "out")]) == 0
-    assert (tmp_path / "out" / "gates-series.png").is_file()
+    assert (tmp_path / "out" / "gates-cbam.png").is_file()
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--images", "one"], "`images` should be whole numbers separated by commas"),
-        (["--variants", "chanel"], "`variants` should be of none, series"),
+        (["--variants", "chanel"], "`variants` should be of none, cbam"),
         (["--window", "33"], "`window` should be at most 32x32"),
         (["--window", "0"], "`window` should be `auto`, a number"),
         (["--fill", "grey"], "Did you mean 'gray'"),

@@ -16,7 +16,7 @@ from foveal.training import count_cpu_cores
 
 SMALL = [
     "--train-size", "100", "--test-size", "50", "--batch-size", "50",
-    "--threads", "1", "--dtype", "float32", "--attention", "none,series",
+    "--threads", "1", "--dtype", "float32", "--attention", "none,cbam",
 ]  # fmt: skip
 SHORT = [*SMALL, "--epochs", "1"]
 
