@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from foveal.kernels import native_kernels
-from foveal.kernels.autograd import apply_function
+from foveal.kernels.autograd import run_autograd_function
 from foveal.kernels.batch_norm_relu import BatchNormReLUFunction
 from foveal.models.fused_layers import ReLU, batch_norm_relu
 from foveal.module_modes import freeze_batch_norm_statistics
@@ -130,7 +130,9 @@ def test_gradients_equal_finite_differences() -> None:
     norm = make_norm(3, dtype=torch.float64)
     options = (norm.running_mean, norm.running_var, 0.1, 1e-5)
     assert torch.autograd.gradcheck(
-        lambda x, *weights: apply_function(BatchNormReLUFunction, x, None, *weights, *options),
+        lambda x, *weights: run_autograd_function(
+            BatchNormReLUFunction, x, None, *weights, *options
+        ),
         (x, norm.weight, norm.bias),
     )
 

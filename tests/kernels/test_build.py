@@ -37,7 +37,7 @@ def test_compiles_and_loads_the_library(small_source: Path) -> None:
     library = build.load_library()
     assert isinstance(library, CDLL)
     assert library.strips() == 64
-    assert build.library_path().exists()
+    assert build.get_library_path().exists()
     assert unavailable_reason() is None
 
 
@@ -51,9 +51,9 @@ def test_loads_a_cached_library_without_a_compiler(
 
 
 def test_another_source_has_another_path(small_source: Path) -> None:
-    path = build.library_path()
+    path = build.get_library_path()
     small_source.write_text("int strips(void) { return 1; }\n")
-    assert build.library_path() != path
+    assert build.get_library_path() != path
 
 
 def test_gives_the_first_error_of_the_compiler_as_reason(small_source: Path) -> None:
@@ -61,7 +61,7 @@ def test_gives_the_first_error_of_the_compiler_as_reason(small_source: Path) -> 
     reason = unavailable_reason()
     assert reason is not None
     assert "failed" in reason
-    assert not list(build.library_path().parent.iterdir())
+    assert not list(build.get_library_path().parent.iterdir())
 
 
 @pytest.mark.usefixtures("small_source")

@@ -58,7 +58,7 @@ def test_supports_no_other_tensors_that_a_kernel_cannot_read() -> None:
 
 def test_supports_no_skipped_modules_with_hooks() -> None:
     x, module = torch.ones(3), nn.Identity()
-    assert supports(x, skipped=(module,))
+    assert supports(x, skipped_modules=(module,))
     for register in (
         module.register_forward_hook,
         module.register_forward_pre_hook,
@@ -67,11 +67,11 @@ def test_supports_no_skipped_modules_with_hooks() -> None:
     ):
         handle = register(lambda *_: None)
         assert has_hooks(module)
-        assert not supports(x, skipped=(module,))
+        assert not supports(x, skipped_modules=(module,))
         handle.remove()
-        assert supports(x, skipped=(module,))
+        assert supports(x, skipped_modules=(module,))
     vars(module)["forward"] = abs
-    assert not supports(x, skipped=(module,))
+    assert not supports(x, skipped_modules=(module,))
 
 
 def test_supports_nothing_while_operations_are_traced() -> None:

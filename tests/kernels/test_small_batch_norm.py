@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from foveal.attention.batch_norm import SingleValueBatchNorm2d
 from foveal.kernels import native_kernels
-from foveal.kernels.autograd import apply_function
+from foveal.kernels.autograd import run_autograd_function
 from foveal.kernels.small_batch_norm import SmallBatchNormFunction
 from kernels.comparison import (
     CHANNELS_LAST,
@@ -78,7 +78,7 @@ def test_gradients_equal_finite_differences() -> None:
     norm = make_norm(3, torch.float64)
     options = (norm.running_mean, norm.running_var, 0.1, 1e-5)
     assert torch.autograd.gradcheck(
-        lambda *tensors: apply_function(SmallBatchNormFunction, *tensors, *options),
+        lambda *tensors: run_autograd_function(SmallBatchNormFunction, *tensors, *options),
         (x, norm.weight, norm.bias),
     )
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from foveal.attention.small_conv import SmallConv2d
 from foveal.kernels import native_kernels
-from foveal.kernels.autograd import apply_function
+from foveal.kernels.autograd import run_autograd_function
 from foveal.kernels.small_conv import MAX_CHANNEL_PAIRS, SmallConv2dFunction
 from kernels.comparison import (
     CHANNELS_LAST,
@@ -71,7 +71,7 @@ def test_gradients_equal_finite_differences() -> None:
     weight = torch.randn(3, 2, 3, 3, dtype=torch.float64, requires_grad=True)
     bias = torch.randn(3, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(
-        lambda *tensors: apply_function(SmallConv2dFunction, *tensors, 2), (x, weight, bias)
+        lambda *tensors: run_autograd_function(SmallConv2dFunction, *tensors, 2), (x, weight, bias)
     )
 
 

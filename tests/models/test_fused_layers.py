@@ -71,11 +71,11 @@ def test_convolution_with_a_hook_is_called() -> None:
 
 
 def test_constant_per_channel_is_added_by_plain_operations_as_well() -> None:
-    x, added = torch.randn(2, 20, 6, 5), torch.randn(20)
-    expected = make_norm(20)(x + added[:, None, None]).relu()
+    x, offset = torch.randn(2, 20, 6, 5), torch.randn(20)
+    expected = make_norm(20)(x + offset[:, None, None]).relu()
     for feature_map in (x, x.contiguous(memory_format=CHANNELS_LAST)):
         with native_kernels(True):
-            actual = batch_norm_relu(make_norm(20), ReLU(), feature_map, added=added)
+            actual = batch_norm_relu(make_norm(20), ReLU(), feature_map, offset=offset)
         torch.testing.assert_close(actual, expected, rtol=1e-5, atol=1e-5)
 
 

@@ -23,7 +23,7 @@ def can_fuse(channel: ChannelAttention, spatial: SpatialAttention, x: Tensor) ->
         has_exact_types(channel, spatial)
         and supports_fused_cbam(
             x, get_config(channel, spatial), get_weights(channel, spatial), get_norm(spatial),
-            skipped=(
+            skipped_modules=(
                 channel, spatial, channel.reduce, channel.expand, spatial.conv, spatial.norm,
             ),
         )

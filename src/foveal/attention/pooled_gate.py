@@ -41,5 +41,5 @@ class PooledGate(Gate):
         if not supports_pools(x, self.pools):
             return super().forward(x)
         over_positions = self.pooled_axis == "positions"
-        weight = apply_channel_attention if over_positions else apply_spatial_attention
-        return weight(self, x, self.pools, self.map_from_pools)
+        apply_attention = apply_channel_attention if over_positions else apply_spatial_attention
+        return apply_attention(self, x, self.pools, self.map_from_pools)

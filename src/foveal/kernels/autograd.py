@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from foveal.kernels.constants import LOGITS_SUM
-from foveal.kernels.layout import accumulator_dtype, match_layout, require_layout
+from foveal.kernels.layout import get_accumulator_dtype, match_layout, require_layout
 from foveal.kernels.map_kernels import (
     GradientTerms,
     bam_forward,
@@ -42,14 +42,14 @@ class PositionPooling(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, pools: tuple[str, ...]) -> tuple[Grad, ...]:
         """Return the pools (pools, N, C), the map, and a gradient carrier for its weights."""
         pooled = pool_and_save(ctx, x, pools, over_positions=True)
-        return pooled, x.view_as(x), gradient_carrier(x, *pooled.shape[1:])
+        return pooled, x.view_as(x), make_gradient_carrier(x, *pooled.shape[1:])
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, pools_grad: Grad, g: Grad, weights: Grad) -> tuple[Grad, ...]:
         """Return the gradient of the input."""
-        channel = GradientTerms(weights, *pool_grad_terms(ctx, pools_grad))
-        g = grad_or_zeros(ctx, g)
+        channel = GradientTerms(weights, *compute_pool_grad_terms(ctx, pools_grad))
+        g = get_grad_or_zeros(ctx, g)
         return weighting_backward(g, ctx.layout, channel.contiguous(), GradientTerms()), None
 
 
@@ -60,14 +60,14 @@ class ChannelPooling(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, pools: tuple[str, ...]) -> tuple[Grad, ...]:
         """Return the pools (pools, N, P), the map, and a gradient carrier for its weights."""
         pooled = pool_and_save(ctx, x, pools, over_positions=False)
-        return pooled, x.view_as(x), gradient_carrier(x, *pooled.shape[1:])
+        return pooled, x.view_as(x), make_gradient_carrier(x, *pooled.shape[1:])
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, pools_grad: Grad, g: Grad, weights: Grad) -> tuple[Grad, ...]:
         """Return the gradient of the input."""
-        position = GradientTerms(weights, *pool_grad_terms(ctx, pools_grad))
-        g = grad_or_zeros(ctx, g)
+        position = GradientTerms(weights, *compute_pool_grad_terms(ctx, pools_grad))
+        g = get_grad_or_zeros(ctx, g)
         return weighting_backward(g, ctx.layout, GradientTerms(), position.contiguous()), None
 
 
@@ -113,8 +113,8 @@ class BAMPool(torch.autograd.Function):
         pooled = pool_and_save(ctx, x, pools, over_positions=True)
         n, c, p = ctx.layout.images, ctx.layout.channels, ctx.layout.positions
         carriers = (
-            gradient_carrier(x, n, c), gradient_carrier(x, n, p), gradient_carrier(x),
-            gradient_carrier(x, n, width, p), gradient_carrier(x, width, c),
+            make_gradient_carrier(x, n, c), make_gradient_carrier(x, n, p), make_gradient_carrier(x),
+            make_gradient_carrier(x, n, width, p), make_gradient_carrier(x, width, c),
         )  # fmt: skip
         return pooled, x.view_as(x), *carriers
 
@@ -125,12 +125,12 @@ class BAMPool(torch.autograd.Function):
         projection_grad: Grad, filters: Grad,
     ) -> tuple[Grad, ...]:  # fmt: skip
         """Return the gradient of the input."""
-        layout, g = ctx.layout, grad_or_zeros(ctx, g)
-        shift, peak, peak_index = pool_grad_terms(ctx, pools_grad)
+        layout, g = ctx.layout, get_grad_or_zeros(ctx, g)
+        shift, peak, peak_index = compute_pool_grad_terms(ctx, pools_grad)
         if channel is None or position is None or encoding is None:
             # Another map replaced the gate's: `g` is complete, and sigmoid(-inf) adds nothing.
             size = (layout.images, layout.channels)
-            channel = torch.full(size, -torch.inf, dtype=accumulator_dtype(g))
+            channel = torch.full(size, -torch.inf, dtype=get_accumulator_dtype(g))
             position = channel.new_zeros((layout.images, layout.positions))
             encoding = channel.new_tensor(LOGITS_SUM)
         x_grad = bam_input_grad(
@@ -166,7 +166,7 @@ class BAMProjection(torch.autograd.Function):
     def backward(ctx: Any, g: Tensor) -> tuple[Grad, ...]:
         """Return the gradients of weight and bias, and the factors of the map's gradient for the carriers."""
         x, weight = ctx.saved_tensors
-        g, weight_grad = g.to(accumulator_dtype(x)), None
+        g, weight_grad = g.to(get_accumulator_dtype(x)), None
         if ctx.needs_input_grad[1]:
             weight_grad = project_map(x, ctx.layout, g, over_positions=True).sum(0)
         bias_grad = g.sum((0, 2)) if ctx.needs_input_grad[2] else None
@@ -196,7 +196,7 @@ class BAMCombine(torch.autograd.Function):
         return g, *grads, None, channel, position, channel.new_tensor(ctx.encoding)
 
 
-def apply_function(function: type[torch.autograd.Function], *arguments: Any) -> Any:
+def run_autograd_function(function: type[torch.autograd.Function], *arguments: Any) -> Any:
     """Call an autograd function; PyTorch declares no type for its `apply`."""
     return function.apply(*arguments)  # type: ignore[no-untyped-call]
 
@@ -214,7 +214,7 @@ def pool_and_save(ctx: Any, x: Tensor, pools: tuple[str, ...], *, over_positions
     return pooled.values
 
 
-def pool_grad_terms(ctx: Any, pools_grad: Grad) -> tuple[Grad, Grad, Grad]:
+def compute_pool_grad_terms(ctx: Any, pools_grad: Grad) -> tuple[Grad, Grad, Grad]:
     """Return shift, peak and peak index that the gradient of the pools adds to the gradient of the map."""
     if pools_grad is None:
         return None, None, None
@@ -230,12 +230,12 @@ def split_pool_grads(
     return grads["avg"] / pool_size if "avg" in grads else None, grads.get("max")
 
 
-def gradient_carrier(x: Tensor, *size: int) -> Tensor:
+def make_gradient_carrier(x: Tensor, *size: int) -> Tensor:
     """Return an output without values; it takes no memory and only receives a gradient."""
-    return x.new_zeros((), dtype=accumulator_dtype(x)).expand(size)
+    return x.new_zeros((), dtype=get_accumulator_dtype(x)).expand(size)
 
 
-def grad_or_zeros(ctx: Any, g: Grad) -> Tensor:
+def get_grad_or_zeros(ctx: Any, g: Grad) -> Tensor:
     """Return the gradient of the map in its layout; it is zero if only the pools were used."""
     if g is None:
         g = torch.zeros(ctx.size, dtype=ctx.dtype)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.autograd.graph import increment_version
 
-from foveal.kernels.autograd import apply_function
+from foveal.kernels.autograd import run_autograd_function
 from foveal.kernels.bindings import call_kernel
 from foveal.kernels.constants import STRIPS
 from foveal.kernels.dispatch import supports_batch_norm, supports_map
@@ -18,13 +18,13 @@ Grad = Tensor | None
 
 
 def supports_batch_norm_relu(
-    norm: nn.BatchNorm2d, x: Tensor, *, added: Tensor | None = None
+    norm: nn.BatchNorm2d, x: Tensor, *, offset: Tensor | None = None
 ) -> bool:
     """Return True if `apply_batch_norm_relu` supports a map (N, C, H, W), a norm and a constant per channel.
 
     The norm is not called.
     """
-    return can_normalize(norm, x) and supports_batch_norm(norm, x, added)
+    return can_normalize(norm, x) and supports_batch_norm(norm, x, offset)
 
 
 def supports_conv_batch_norm_relu(conv: nn.Conv2d, norm: nn.BatchNorm2d, x: Tensor) -> bool:
@@ -41,20 +41,20 @@ def supports_conv_batch_norm_relu(conv: nn.Conv2d, norm: nn.BatchNorm2d, x: Tens
     )
 
 
-def can_normalize(norm: nn.BatchNorm2d, x: Tensor, *skipped: nn.Module) -> bool:
+def can_normalize(norm: nn.BatchNorm2d, x: Tensor, *skipped_modules: nn.Module) -> bool:
     """Return True if the kernel supports dtype, layout and mode, whatever the number of channels."""
     return (
         type(norm) is nn.BatchNorm2d
-        and supports_map(x, skipped=(norm, *skipped))
+        and supports_map(x, skipped_modules=(norm, *skipped_modules))
         and x.is_contiguous(memory_format=torch.channels_last)
         and (norm.training or not torch.is_grad_enabled())  # no gradient for fixed statistics
     )
 
 
 def apply_batch_norm_relu(
-    norm: nn.BatchNorm2d, x: Tensor, *, added: Tensor | None = None
+    norm: nn.BatchNorm2d, x: Tensor, *, offset: Tensor | None = None
 ) -> Tensor:
-    """Return `relu(norm(x + added))`, with one value of `added` per channel.
+    """Return `relu(norm(x + offset))`, with one value of `offset` per channel.
 
     In training this updates the running statistics of `norm`.
     """
@@ -62,12 +62,12 @@ def apply_batch_norm_relu(
     assert mean is not None
     assert variance is not None
     if not norm.training:
-        mean = mean if added is None else mean - added
+        mean = mean if offset is None else mean - offset
         return normalize_relu(x, mean, norm.weight * (variance + norm.eps).rsqrt(), norm.bias)
     assert norm.num_batches_tracked is not None
     norm.num_batches_tracked.add_(1)
-    out: Tensor = apply_function(
-        BatchNormReLUFunction, x, added, norm.weight, norm.bias, mean, variance, norm.momentum,
+    out: Tensor = run_autograd_function(
+        BatchNormReLUFunction, x, offset, norm.weight, norm.bias, mean, variance, norm.momentum,
         norm.eps,
     )  # fmt: skip
     return out
@@ -82,12 +82,12 @@ class BatchNormReLUFunction(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, added: Grad, weight: Tensor, bias: Tensor, running_mean: Tensor,
+        ctx: Any, x: Tensor, offset: Grad, weight: Tensor, bias: Tensor, running_mean: Tensor,
         running_variance: Tensor, momentum: float, eps: float,
     ) -> Tensor:  # fmt: skip
         """Return relu((x - mean) / sqrt(variance + eps) * weight + bias); update the running statistics (C,).
 
-        Adding a constant `added` (C,) to x would only shift the mean: it affects the running mean alone, and
+        Adding a constant `offset` (C,) to x would only shift the mean: it affects the running mean alone, and
         its gradient is zero.
         """
         y, mean, inverse_std = (
@@ -96,8 +96,8 @@ class BatchNormReLUFunction(torch.autograd.Function):
             torch.empty_like(weight),
         )
         call_kernel(
-            "batch_norm_relu_forward", x.dtype, *matrix_sizes(x), x, added, weight, bias, eps,
-            momentum, running_mean, running_variance, scratch_buffer(weight), mean, inverse_std, y,
+            "batch_norm_relu_forward", x.dtype, *get_matrix_sizes(x), x, offset, weight, bias, eps,
+            momentum, running_mean, running_variance, make_scratch_buffer(weight), mean, inverse_std, y,
         )  # fmt: skip
         increment_version((running_mean, running_variance))
         ctx.save_for_backward(x, weight, bias, mean, inverse_std)
@@ -106,31 +106,31 @@ class BatchNormReLUFunction(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, g: Tensor) -> tuple[Grad, ...]:
-        """Return the gradients of map, `added`, weight and bias."""
+        """Return the gradients of map, `offset`, weight and bias."""
         x, weight, bias, mean, inverse_std = ctx.saved_tensors
         g = g.to(x.dtype).contiguous(memory_format=torch.channels_last)
         x_grad = torch.empty_like(x) if ctx.needs_input_grad[0] else None
         weight_grad, bias_grad = torch.empty_like(mean), torch.empty_like(mean)
         call_kernel(
-            "batch_norm_relu_backward", x.dtype, *matrix_sizes(x), g, x, weight, bias, mean,
-            inverse_std, scratch_buffer(weight), weight_grad, bias_grad, x_grad,
+            "batch_norm_relu_backward", x.dtype, *get_matrix_sizes(x), g, x, weight, bias, mean,
+            inverse_std, make_scratch_buffer(weight), weight_grad, bias_grad, x_grad,
         )  # fmt: skip
-        added_grad = torch.zeros_like(mean) if ctx.needs_input_grad[1] else None
-        return x_grad, added_grad, weight_grad, bias_grad, None, None, None, None
+        offset_grad = torch.zeros_like(mean) if ctx.needs_input_grad[1] else None
+        return x_grad, offset_grad, weight_grad, bias_grad, None, None, None, None
 
 
 def normalize_relu(x: Tensor, mean: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
     """Return relu((x - mean) * scale + bias) of a channels_last map; the other tensors are (C,)."""
     y = torch.empty_like(x)
-    call_kernel("normalize_relu", x.dtype, *matrix_sizes(x), x, mean, scale, bias, y)
+    call_kernel("normalize_relu", x.dtype, *get_matrix_sizes(x), x, mean, scale, bias, y)
     return y
 
 
-def matrix_sizes(x: Tensor) -> tuple[int, int]:
+def get_matrix_sizes(x: Tensor) -> tuple[int, int]:
     """Return the number of positions of all images, and of channels."""
     return x.numel() // x.shape[1], x.shape[1]
 
 
-def scratch_buffer(per_channel: Tensor) -> Tensor:
+def make_scratch_buffer(per_channel: Tensor) -> Tensor:
     """Return memory for two sums per strip and channel, and one more row."""
     return per_channel.new_empty((2 * STRIPS + 1, len(per_channel)))

@@ -42,7 +42,7 @@ def load_library() -> CDLL | str:
     """Return the library of kernels, compiled if necessary, or the reason why there is none."""
     if os.name != "posix":
         return "they are built on Linux and macOS only"
-    path = library_path()
+    path = get_library_path()
     try:
         if not path.exists():
             compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
@@ -63,7 +63,7 @@ def unavailable_reason() -> str | None:
     return library if isinstance(library, str) else None
 
 
-def library_path() -> Path:
+def get_library_path() -> Path:
     """Return the path of the library; its name is a hash of everything that the binary depends on."""
     parts = [path.read_bytes() for path in sorted(SOURCE_FOLDER.iterdir())]
     parts += [*map(str.encode, OPTIONS), get_processor_name().encode(), torch.__version__.encode()]

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from foveal.kernels.autograd import apply_function
+from foveal.kernels.autograd import run_autograd_function
 from foveal.kernels.bindings import call_kernel
 from foveal.kernels.dispatch import supports
-from foveal.kernels.layout import accumulator_dtype
+from foveal.kernels.layout import get_accumulator_dtype
 
 MAX_WEIGHTS = 4096
 """Weights of one layer; above that a library is faster."""
@@ -25,18 +25,18 @@ def supports_channel_mlp(pooled: Tensor, reduce: nn.Linear, expand: nn.Linear) -
         return False
     values = (reduce.weight, reduce.bias, expand.weight, expand.bias)
     return (
-        supports(pooled, *values, skipped=(reduce, expand))
+        supports(pooled, *values, skipped_modules=(reduce, expand))
         and pooled.dim() == 3
         and pooled.shape[2] == reduce.in_features == expand.out_features
         and reduce.out_features == expand.in_features
-        and pooled.dtype == accumulator_dtype(pooled)
+        and pooled.dtype == get_accumulator_dtype(pooled)
         and all(value.dtype == pooled.dtype for value in values if value is not None)
     )
 
 
 def apply_channel_mlp(pooled: Tensor, reduce: nn.Linear, expand: nn.Linear) -> Tensor:
     """Return the sum over pools of `expand(relu(reduce(pool)))`: (N, C) for pools (N, P, C)."""
-    out: Tensor = apply_function(
+    out: Tensor = run_autograd_function(
         ChannelMLPFunction, pooled.transpose(0, 1).contiguous(),
         reduce.weight, reduce.bias, expand.weight, expand.bias,
     )  # fmt: skip

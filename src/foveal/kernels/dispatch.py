@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode
 from foveal.errors import UsageError
 from foveal.kernels.bindings import DTYPE_NAMES
 from foveal.kernels.build import unavailable_reason
-from foveal.kernels.layout import accumulator_dtype, find_layout
+from foveal.kernels.layout import find_layout, get_accumulator_dtype
 
 _enabled: ContextVar[bool] = ContextVar("foveal_native_kernels", default=True)
 
@@ -50,39 +50,47 @@ def native_kernels(enabled: bool) -> Iterator[None]:
         _enabled.reset(token)
 
 
-def supports(x: Tensor, *others: Tensor | None, skipped: Iterable[nn.Module] = ()) -> bool:
-    """Return True if native kernels may compute from `x` and `others`.
+def supports(
+    x: Tensor, *operands: Tensor | None, skipped_modules: Iterable[nn.Module] = ()
+) -> bool:
+    """Return True if native kernels may compute from `x` and `operands`.
 
-    `skipped` are the modules that are not called on the way, so they must have no hooks. A tensor in `others`
-    may be None if it is optional.
+    `skipped_modules` are the modules that are not called on the way, so they must have no hooks. A tensor in
+    `operands` may be None if it is optional.
     """
     return (
         not is_being_traced()  # first: no trace may record the questions below
         and _enabled.get()
         and type(x) is Tensor
         and has_backend(x)
-        and all(is_kernel_readable(other, x) for other in others if other is not None)
-        and not any(map(has_hooks, skipped))
+        and all(is_kernel_readable(operand, x) for operand in operands if operand is not None)
+        and not any(map(has_hooks, skipped_modules))
     )
 
 
-def supports_map(x: Tensor, *others: Tensor | None, skipped: Iterable[nn.Module] = ()) -> bool:
+def supports_map(
+    x: Tensor, *operands: Tensor | None, skipped_modules: Iterable[nn.Module] = ()
+) -> bool:
     """Return True if `supports` holds and `x` is a map (N, C, H, W) with a supported memory format."""
-    return supports(x, *others, skipped=skipped) and x.dim() == 4 and find_layout(x) is not None
+    return (
+        supports(x, *operands, skipped_modules=skipped_modules)
+        and x.dim() == 4
+        and find_layout(x) is not None
+    )
 
 
-def supports_batch_norm(norm: _BatchNorm, x: Tensor, *others: Tensor | None) -> bool:
+def supports_batch_norm(norm: _BatchNorm, x: Tensor, *operands: Tensor | None) -> bool:
     """Return True if kernels support the configuration of a batch norm for a map (N, C, H, W).
 
-    `others` are further tensors with one value per channel. In all other cases the caller falls back to
+    `operands` are further tensors with one value per channel. In all other cases the caller falls back to
     PyTorch, which raises its usual errors.
     """
     return (
         x.shape[1] == norm.num_features
         and x.numel() > x.shape[1]  # the variance of a single value is undefined
         and has_readable_statistics(norm, x)
-        and all(is_per_channel(value, x) for value in batch_norm_values(norm))
-        and all(is_per_channel(other, x) for other in others if other is not None)
+        and all(is_per_channel(value, x) for value in get_batch_norm_values(norm))
+        and all(is_per_channel(operand, x) for operand in operands if operand is not None)
     )
 
 
@@ -135,7 +143,8 @@ def has_readable_statistics(norm: _BatchNorm, x: Tensor) -> bool:
         norm.momentum is not None
         and bool(norm.track_running_stats)
         and all(
-            value is not None and is_kernel_readable(value, x) for value in batch_norm_values(norm)
+            value is not None and is_kernel_readable(value, x)
+            for value in get_batch_norm_values(norm)
         )
     )
 
@@ -143,10 +152,12 @@ def has_readable_statistics(norm: _BatchNorm, x: Tensor) -> bool:
 def is_per_channel(value: Tensor | None, x: Tensor) -> bool:
     """Return True if a kernel over `x` may read a vector with one value per channel."""
     return (
-        value is not None and value.dtype == accumulator_dtype(x) and is_kernel_readable(value, x)
+        value is not None
+        and value.dtype == get_accumulator_dtype(x)
+        and is_kernel_readable(value, x)
     )
 
 
-def batch_norm_values(norm: _BatchNorm) -> tuple[Tensor | None, ...]:
+def get_batch_norm_values(norm: _BatchNorm) -> tuple[Tensor | None, ...]:
     """Return weight, bias, running mean and running variance of a batch norm."""
     return norm.weight, norm.bias, norm.running_mean, norm.running_var

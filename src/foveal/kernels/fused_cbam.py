@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from foveal.kernels.autograd import apply_function, split_pool_grads
+from foveal.kernels.autograd import run_autograd_function, split_pool_grads
 from foveal.kernels.channel_mlp import mlp_backward, mlp_forward
 from foveal.kernels.dispatch import has_readable_statistics, is_kernel_readable
 from foveal.kernels.gate_ops import supports_pools
-from foveal.kernels.layout import accumulator_dtype, match_layout, require_layout
+from foveal.kernels.layout import get_accumulator_dtype, match_layout, require_layout
 from foveal.kernels.map_kernels import (
     GradientTerms,
     dot_maps,
@@ -74,17 +74,19 @@ def supports_fused_cbam(
     config: CBAMConfig,
     weights: CBAMWeights,
     norm: _BatchNorm | None,
-    skipped: Iterable[nn.Module],
+    skipped_modules: Iterable[nn.Module],
 ) -> bool:
     """Return True if `apply_fused_cbam` supports the map, options, weights and norm.
 
-    `skipped` are the modules that are not called, so they must have no hooks.
+    `skipped_modules` are the modules that are not called, so they must have no hooks.
     """
     return (
         config.channel_activation == config.spatial_activation == "sigmoid"
-        and supports_pools(x, config.channel_pools, config.spatial_pools, skipped=skipped)
+        and supports_pools(
+            x, config.channel_pools, config.spatial_pools, skipped_modules=skipped_modules
+        )
         and all(supports_weight(weight, x) for weight in weights if weight is not None)
-        and shapes_match(x, config, weights)
+        and has_matching_shapes(x, config, weights)
         and (norm is None or supports_spatial_norm(norm, x))
     )
 
@@ -96,7 +98,7 @@ def supports_weight(weight: Tensor, x: Tensor) -> bool:
     )
 
 
-def shapes_match(x: Tensor, config: CBAMConfig, weights: CBAMWeights) -> bool:
+def has_matching_shapes(x: Tensor, config: CBAMConfig, weights: CBAMWeights) -> bool:
     """Return True if the weights match `x`. If not, plain operations raise PyTorch's usual error."""
     width, channels = weights.reduce.shape
     layers = zip(weights[::2], weights[1::2], strict=True)
@@ -117,7 +119,10 @@ def supports_spatial_norm(norm: _BatchNorm, x: Tensor) -> bool:
         and has_readable_statistics(norm, x)
         and (
             not norm.training
-            or (norm.running_mean is not None and norm.running_mean.dtype == accumulator_dtype(x))
+            or (
+                norm.running_mean is not None
+                and norm.running_mean.dtype == get_accumulator_dtype(x)
+            )
         )
     )
 
@@ -129,14 +134,16 @@ def apply_fused_cbam(
 
     In training this updates the running statistics of `norm`.
     """
-    dtype = accumulator_dtype(x)
-    cast = [None if weight is None else weight.to(dtype) for weight in weights]
-    state = None if norm is None else batch_norm_state(norm, x)
-    out: tuple[Tensor, Tensor, Tensor] = apply_function(FusedCBAM, x, config, state, *cast)
+    dtype = get_accumulator_dtype(x)
+    cast_weights = [None if weight is None else weight.to(dtype) for weight in weights]
+    state = None if norm is None else get_batch_norm_state(norm, x)
+    out: tuple[Tensor, Tensor, Tensor] = run_autograd_function(
+        FusedCBAM, x, config, state, *cast_weights
+    )
     return out
 
 
-def batch_norm_state(norm: _BatchNorm, x: Tensor) -> NormState:
+def get_batch_norm_state(norm: _BatchNorm, x: Tensor) -> NormState:
     """Return the state of a norm for the spatial logits of `x`; in training, count the batch."""
     is_fixed = not norm.training or x.numel() == x.shape[1]  # one value has no variance
     mean, variance, momentum = norm.running_mean, norm.running_var, norm.momentum
@@ -145,7 +152,7 @@ def batch_norm_state(norm: _BatchNorm, x: Tensor) -> NormState:
     assert momentum is not None
     if not is_fixed and norm.num_batches_tracked is not None:
         norm.num_batches_tracked.add_(1)
-    dtype = accumulator_dtype(x)
+    dtype = get_accumulator_dtype(x)
     return NormState(mean.to(dtype), variance.to(dtype), momentum, norm.eps, is_fixed)
 
 
@@ -168,15 +175,15 @@ class FusedCBAM(torch.autograd.Function):
         spatial_pools = pool_map(
             x, layout, config.spatial_pools, over_positions=False, channel_weights=channel
         )
-        stacked = spatial_pools.values.transpose(0, 1).view(len(x), -1, *x.shape[2:])
-        convolved, padded = conv_forward(stacked, kernel, kernel_bias, config.dilation)
-        logits, *statistics = norm_forward(norm, convolved, norm_weight, norm_bias)
+        pooled_maps = spatial_pools.values.transpose(0, 1).view(len(x), -1, *x.shape[2:])
+        conv_out, padded_maps = conv_forward(pooled_maps, kernel, kernel_bias, config.dilation)
+        logits, *statistics = optional_norm_forward(norm, conv_out, norm_weight, norm_bias)
         spatial = logits.sigmoid().flatten(1)
         ctx.layout, ctx.config, ctx.norm = layout, config, norm
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(
             x, channel, spatial, channel_pools.values, channel_pools.argmax, spatial_pools.argmax,
-            reduce, expand, kernel, norm_weight, padded, convolved, *hidden, *statistics,
+            reduce, expand, kernel, norm_weight, padded_maps, conv_out, *hidden, *statistics,
         )  # fmt: skip
         return scale_map(x, layout, channel, spatial), channel, spatial
 
@@ -186,26 +193,31 @@ class FusedCBAM(torch.autograd.Function):
         """Return the gradients of the map and all weights: first through the spatial gate, then the other."""
         (
             x, channel, spatial, channel_pooled, channel_argmax, spatial_argmax, reduce, expand,
-            kernel, norm_weight, padded, convolved, hidden, hidden_sum, *statistics,
+            kernel, norm_weight, padded_maps, conv_out, hidden, hidden_sum, *statistics,
         ) = ctx.saved_tensors  # fmt: skip
         layout, config, (images, _, height, width) = ctx.layout, ctx.config, x.shape
         g = match_layout(torch.zeros_like(x) if g is None else g, x.dtype, layout)
 
         # Spatial gate: through the sigmoid, the norm, the convolution and the pools over channels.
         terms = GradientTerms(channel)
-        of_spatial = add_grad(
+        of_spatial = add_optional_grad(
             dot_maps(g, x, layout, over_positions=False, terms=terms), spatial_grad
         )
         logits_grad = sigmoid_backward(of_spatial, spatial).view(images, 1, height, width)
-        convolved_grad, *norm_grads = norm_backward(
-            ctx.norm, logits_grad, convolved, norm_weight, *statistics
+        conv_out_grad, *norm_grads = optional_norm_backward(
+            ctx.norm, logits_grad, conv_out, norm_weight, *statistics
         )
-        pools_grad = convolved.new_empty((len(config.spatial_pools), images, height, width))
-        stacked_grad = pools_grad.transpose(0, 1)
+        pools_grad = conv_out.new_empty((len(config.spatial_pools), images, height, width))
+        pooled_maps_grad = pools_grad.transpose(0, 1)
         kernel_grad = conv_backward(
-            convolved_grad, padded, kernel, config.dilation, stacked_grad.shape, stacked_grad
+            conv_out_grad,
+            padded_maps,
+            kernel,
+            config.dilation,
+            pooled_maps_grad.shape,
+            pooled_maps_grad,
         )
-        kernel_bias_grad = sum_single_channel(convolved_grad) if ctx.needs_input_grad[8] else None
+        kernel_bias_grad = sum_single_channel(conv_out_grad) if ctx.needs_input_grad[8] else None
         shift_and_peak = split_pool_grads(
             pools_grad.flatten(2), config.spatial_pools, layout.channels
         )
@@ -213,7 +225,7 @@ class FusedCBAM(torch.autograd.Function):
 
         # Channel gate: through the sigmoid, the MLP and the pools over positions.
         of_channel = dot_maps(g, x, layout, over_positions=True, terms=spatial_terms)
-        logits_grad = sigmoid_backward(add_grad(of_channel, channel_grad), channel)
+        logits_grad = sigmoid_backward(add_optional_grad(of_channel, channel_grad), channel)
         pools_grad, *mlp_grads = mlp_backward(
             logits_grad, channel_pooled, reduce, expand, hidden, hidden_sum
         )
@@ -227,12 +239,12 @@ class FusedCBAM(torch.autograd.Function):
         return tuple(grad if is_needed else None for grad, is_needed in pairs)
 
 
-def add_grad(grad: Tensor, other: Grad) -> Tensor:
+def add_optional_grad(grad: Tensor, other: Grad) -> Tensor:
     """Add another gradient to the first in place, unless it is None."""
     return grad if other is None else grad.add_(other)
 
 
-def norm_forward(
+def optional_norm_forward(
     norm: NormState | None, x: Tensor, weight: Grad, bias: Grad
 ) -> tuple[Tensor, *tuple[Tensor, ...]]:
     """Return the normalized map (N, 1, H, W), mean and inverse deviation, or only the map without a norm."""
@@ -246,7 +258,7 @@ def norm_forward(
     return (x - mean) * (inverse_std * weight) + bias, mean, inverse_std
 
 
-def norm_backward(
+def optional_norm_backward(
     norm: NormState | None, g: Tensor, x: Tensor, weight: Grad, *statistics: Tensor
 ) -> tuple[Tensor, Grad, Grad]:
     """Return the gradients of map, weight and bias."""

@@ -15,10 +15,10 @@ from foveal.kernels.autograd import (
     ChannelPooling,
     PositionPooling,
     WeightMap,
-    apply_function,
+    run_autograd_function,
 )
 from foveal.kernels.dispatch import has_hooks, supports_map
-from foveal.kernels.layout import accumulator_dtype
+from foveal.kernels.layout import get_accumulator_dtype
 
 NATIVE_POOLS = {"avg", "max"}
 
@@ -26,15 +26,17 @@ MapFunction = Callable[[Tensor], Tensor]
 
 
 def supports_pools(
-    x: Tensor, *pool_names: tuple[str, ...], skipped: Iterable[nn.Module] = ()
+    x: Tensor, *pool_names: tuple[str, ...], skipped_modules: Iterable[nn.Module] = ()
 ) -> bool:
     """Return True if kernels support the map `x` and all of the pools, given as one or more tuples of names."""
-    return supports_map(x, skipped=skipped) and all(map(has_pool_kernels, pool_names))
+    return supports_map(x, skipped_modules=skipped_modules) and all(
+        map(has_pool_kernels, pool_names)
+    )
 
 
 def supports_bam(x: Tensor, pools: tuple[str, ...], reduce: nn.Conv2d) -> bool:
     """Return True if `apply_bam` supports the map, its pools and the 1x1 convolution, which is not called."""
-    return supports_map(x, skipped=(reduce,)) and has_pool_kernels(pools)
+    return supports_map(x, skipped_modules=(reduce,)) and has_pool_kernels(pools)
 
 
 def has_pool_kernels(pools: tuple[str, ...]) -> bool:
@@ -46,10 +48,10 @@ def apply_channel_attention(
     gate: nn.Module, x: Tensor, pools: tuple[str, ...], compute_map: MapFunction
 ) -> Tensor:
     """Return x times an attention map (N, C, 1, 1), computed from pools over positions (N, pools, C)."""
-    with without_autocast_for_small_ops(gate, x) as dtype:
-        pooled, x, weights_carrier = apply_function(PositionPooling, x, pools)
-        weights = as_kernel_weights(compute_map(batch_first(pooled, dtype)), x, x.shape[1])
-        out: Tensor = apply_function(WeightMap, x, weights, weights_carrier, False)
+    with disable_autocast_for_small_ops(gate, x) as dtype:
+        pooled, x, weights_carrier = run_autograd_function(PositionPooling, x, pools)
+        weights = to_kernel_weights(compute_map(move_batch_first(pooled, dtype)), x, x.shape[1])
+        out: Tensor = run_autograd_function(WeightMap, x, weights, weights_carrier, False)
     return out
 
 
@@ -57,11 +59,11 @@ def apply_spatial_attention(
     gate: nn.Module, x: Tensor, pools: tuple[str, ...], compute_map: MapFunction
 ) -> Tensor:
     """Return x times an attention map (N, 1, H, W), computed from pools over channels (N, pools, H, W)."""
-    with without_autocast_for_small_ops(gate, x) as dtype:
-        pooled, x, weights_carrier = apply_function(ChannelPooling, x, pools)
-        pooled_maps = batch_first(pooled, dtype).view(len(x), -1, *x.shape[2:])
-        weights = as_kernel_weights(compute_map(pooled_maps), x, pooled.shape[2])
-        out: Tensor = apply_function(WeightMap, x, weights, weights_carrier, True)
+    with disable_autocast_for_small_ops(gate, x) as dtype:
+        pooled, x, weights_carrier = run_autograd_function(ChannelPooling, x, pools)
+        pooled_maps = move_batch_first(pooled, dtype).view(len(x), -1, *x.shape[2:])
+        weights = to_kernel_weights(compute_map(pooled_maps), x, pooled.shape[2])
+        out: Tensor = run_autograd_function(WeightMap, x, weights, weights_carrier, True)
     return out
 
 
@@ -83,35 +85,37 @@ def apply_bam(
     its place.
     """
     weight = reduce.weight.flatten(1)
-    with without_autocast_for_small_ops(gate, x) as dtype:
-        pooled, x, *carriers, reduced_carrier, weight_carrier = apply_function(
+    with disable_autocast_for_small_ops(gate, x) as dtype:
+        pooled, x, *carriers, reduced_carrier, weight_carrier = run_autograd_function(
             BAMPool, x, pools, len(weight)
         )
-        channel = channel_branch(batch_first(pooled, dtype))
-        reduced = apply_function(
+        channel = channel_branch(move_batch_first(pooled, dtype))
+        reduced_map = run_autograd_function(
             BAMProjection, x, weight, reduce.bias, reduced_carrier, weight_carrier
         )
-        spatial = spatial_branch(reduced.unflatten(2, x.shape[2:]))
+        spatial = spatial_branch(reduced_map.unflatten(2, x.shape[2:]))
     if has_hooks(map_probe):
         attention_map = (channel * spatial if product else channel + spatial).sigmoid()
-        probed = map_probe(attention_map)
-        if probed is not attention_map:
-            return torch.addcmul(x, x, probed.to(x.dtype))
-    per_channel = as_kernel_weights(channel, x, x.shape[1])
-    per_position = as_kernel_weights(spatial, x, x.shape[2] * x.shape[3])
-    out: Tensor = apply_function(BAMCombine, x, per_channel, per_position, product, *carriers)
+        new_map = map_probe(attention_map)
+        if new_map is not attention_map:
+            return torch.addcmul(x, x, new_map.to(x.dtype))
+    per_channel = to_kernel_weights(channel, x, x.shape[1])
+    per_position = to_kernel_weights(spatial, x, x.shape[2] * x.shape[3])
+    out: Tensor = run_autograd_function(
+        BAMCombine, x, per_channel, per_position, product, *carriers
+    )
     return out
 
 
 @contextmanager
-def without_autocast_for_small_ops(gate: nn.Module, x: Tensor) -> Iterator[torch.dtype]:
+def disable_autocast_for_small_ops(gate: nn.Module, x: Tensor) -> Iterator[torch.dtype]:
     """Yield the dtype for the gate's small operations on pools: without autocast, the dtype of `x`.
 
     Under autocast they run in the accumulator dtype: for so few values autocast makes more casts than it
     saves, and the kernels take float32 anyway. A gate whose weights have another dtype keeps autocast, since
     it needs the casts.
     """
-    dtype = accumulator_dtype(x)
+    dtype = get_accumulator_dtype(x)
     if not torch.is_autocast_enabled("cpu") or any(w.dtype != dtype for w in gate.parameters()):
         yield x.dtype
         return
@@ -119,11 +123,11 @@ def without_autocast_for_small_ops(gate: nn.Module, x: Tensor) -> Iterator[torch
         yield dtype
 
 
-def batch_first(pooled: Tensor, dtype: torch.dtype) -> Tensor:
+def move_batch_first(pooled: Tensor, dtype: torch.dtype) -> Tensor:
     """Return pools (pools, N, ...) as a view (N, pools, ...), cast to `dtype`."""
     return pooled.to(dtype).transpose(0, 1)
 
 
-def as_kernel_weights(weights: Tensor, x: Tensor, size: int) -> Tensor:
+def to_kernel_weights(weights: Tensor, x: Tensor, size: int) -> Tensor:
     """Return weights as the kernels take them: contiguous (N, size) in the accumulator dtype."""
-    return weights.to(accumulator_dtype(x)).flatten(1).expand(x.shape[0], size).contiguous()
+    return weights.to(get_accumulator_dtype(x)).flatten(1).expand(x.shape[0], size).contiguous()

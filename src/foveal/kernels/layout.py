@@ -33,7 +33,7 @@ class Layout:
             return self.positions, self.channels
         return self.channels, self.positions
 
-    def rows_and_columns(
+    def to_rows_and_columns(
         self, per_channel: Tensor | None, per_position: Tensor | None
     ) -> tuple[Tensor | None, Tensor | None]:
         """Return the two tensors in the order: one value per row, one value per column."""
@@ -62,6 +62,6 @@ def match_layout(gradient: Tensor, dtype: torch.dtype, layout: Layout) -> Tensor
     return gradient.to(dtype).contiguous(memory_format=layout.memory_format)
 
 
-def accumulator_dtype(x: Tensor) -> torch.dtype:
+def get_accumulator_dtype(x: Tensor) -> torch.dtype:
     """Return the dtype of sums, pools and weights of a map: float64 for float64, otherwise float32."""
     return torch.float64 if x.dtype == torch.float64 else torch.float32

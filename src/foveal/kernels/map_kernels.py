@@ -1,7 +1,7 @@
 """Kernels over feature maps as functions of tensors; each supports both memory formats.
 
 A map `x` is (N, C, H, W). Tensors per channel are (N, C), tensors per position (N, P) with P = H W, all in
-`accumulator_dtype`.
+`get_accumulator_dtype`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from foveal.kernels.bindings import Argument, call_kernel
 from foveal.kernels.constants import EXP_FACTORS, LOGITS_PRODUCT, LOGITS_SUM
-from foveal.kernels.layout import Layout, accumulator_dtype
+from foveal.kernels.layout import Layout, get_accumulator_dtype
 
 MAX_EXPONENT = 40
 """Largest logit whose exponential is computed: the product of two such exponentials is finite in float32."""
@@ -56,13 +56,13 @@ def pool_map(
     The pools are avg and max, each at most once.
     """
     size = (layout.images, layout.channels if over_positions else layout.positions)
-    values = x.new_empty((len(pools), *size), dtype=accumulator_dtype(x))
+    values = x.new_empty((len(pools), *size), dtype=get_accumulator_dtype(x))
     outputs = dict(zip(pools, values.unbind(), strict=True))
     mean = outputs["avg"] if "avg" in pools else values.new_empty(size)  # always computed
     argmax = x.new_empty(size, dtype=torch.int32) if "max" in pools else None
     call_map_kernel(
-        "pool_rows" if reduces_rows(layout, over_positions) else "pool_columns", x, layout,
-        x, *layout.rows_and_columns(channel_weights, None), mean, outputs.get("max"), argmax,
+        "pool_rows" if is_row_reduction(layout, over_positions) else "pool_columns", x, layout,
+        x, *layout.to_rows_and_columns(channel_weights, None), mean, outputs.get("max"), argmax,
     )  # fmt: skip
     return PooledValues(values, argmax)
 
@@ -72,7 +72,7 @@ def scale_map(
 ) -> Tensor:
     """Return (x * channel_weights) * position_weights."""
     y = torch.empty_like(x)
-    weights = layout.rows_and_columns(channel_weights, position_weights)
+    weights = layout.to_rows_and_columns(channel_weights, position_weights)
     call_map_kernel("scale", x, layout, x, *weights, layout.channels_last, y)
     return y
 
@@ -90,8 +90,8 @@ def dot_maps(
     The terms have one value for each index that is summed over; a peak is added to the shift at its index only.
     """
     size = (layout.images, layout.channels if over_positions else layout.positions)
-    sums = x.new_empty(size, dtype=accumulator_dtype(x))
-    name = "dot_rows" if reduces_rows(layout, over_positions) else "dot_columns"
+    sums = x.new_empty(size, dtype=get_accumulator_dtype(x))
+    name = "dot_rows" if is_row_reduction(layout, over_positions) else "dot_columns"
     call_map_kernel(name, x, layout, g, x, *terms, sums)
     return sums
 
@@ -101,11 +101,11 @@ def project_map(x: Tensor, layout: Layout, filters: Tensor, *, over_positions: b
 
     The filters are (W, ...), or (N, W, ...) if each image has its own.
     """
-    filters = filters.to(accumulator_dtype(x)).contiguous()
+    filters = filters.to(get_accumulator_dtype(x)).contiguous()
     filter_count = filters.shape[-2]
     size = (layout.images, filter_count, layout.channels if over_positions else layout.positions)
     sums = filters.new_empty(size)
-    name = "project_rows" if reduces_rows(layout, over_positions) else "project_columns"
+    name = "project_rows" if is_row_reduction(layout, over_positions) else "project_columns"
     call_map_kernel(name, x, layout, x, filter_count, filters, filters.dim() == 3, sums)
     return sums
 
@@ -147,7 +147,7 @@ def bam_forward(
 ) -> Tensor:
     """Return x + x sigmoid(logits), with the logits of `encode_logits`."""
     y = torch.empty_like(x)
-    logits = layout.rows_and_columns(channel, position)
+    logits = layout.to_rows_and_columns(channel, position)
     call_map_kernel("bam_forward", x, layout, x, *logits, encoding, y)
     return y
 
@@ -157,8 +157,8 @@ def bam_logit_grads(
 ) -> tuple[Tensor, Tensor]:
     """Return the gradients of both logits of `bam_forward`."""
     channel_grad, position_grad = map(torch.empty_like, (channel, position))
-    logits = layout.rows_and_columns(channel, position)
-    grads = layout.rows_and_columns(channel_grad, position_grad)
+    logits = layout.to_rows_and_columns(channel, position)
+    grads = layout.to_rows_and_columns(channel_grad, position_grad)
     call_map_kernel("bam_logit_grads", g, layout, g, x, *logits, encoding, *grads)
     return channel_grad, position_grad
 
@@ -177,16 +177,16 @@ def bam_input_grad(
     if projection_grad is not None and filters is not None:
         projection_grad, filters = projection_grad.contiguous(), filters.contiguous()
         filter_count = len(filters)
-    row_factors, column_factors = layout.rows_and_columns(filters, projection_grad)
+    row_factors, column_factors = layout.to_rows_and_columns(filters, projection_grad)
     call_map_kernel(
-        "bam_input_grad", g, layout, g, *layout.rows_and_columns(channel, position), encoding,
-        *layout.rows_and_columns(shift, None), filter_count, row_factors, layout.channels_last,
+        "bam_input_grad", g, layout, g, *layout.to_rows_and_columns(channel, position), encoding,
+        *layout.to_rows_and_columns(shift, None), filter_count, row_factors, layout.channels_last,
         column_factors, not layout.channels_last, y,
     )  # fmt: skip
     return y
 
 
-def reduces_rows(layout: Layout, over_positions: bool) -> bool:
+def is_row_reduction(layout: Layout, over_positions: bool) -> bool:
     """Return True if a reduction over positions, or otherwise over channels, sums along rows."""
     return over_positions != layout.channels_last
 

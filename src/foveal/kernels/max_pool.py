@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from foveal.kernels.autograd import apply_function
+from foveal.kernels.autograd import run_autograd_function
 from foveal.kernels.bindings import call_kernel
 from foveal.kernels.dispatch import supports_map
 
@@ -24,7 +24,7 @@ def supports_max_pool(x: Tensor) -> bool:
 
 def apply_max_pool(x: Tensor) -> Tensor:
     """Return the maximum of each 2x2 window: (N, C, H // 2, W // 2), channels_last."""
-    out: Tensor = apply_function(MaxPool2x2Function, x)
+    out: Tensor = run_autograd_function(MaxPool2x2Function, x)
     return out
 
 

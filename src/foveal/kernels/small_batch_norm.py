@@ -10,10 +10,10 @@ from torch.autograd.function import once_differentiable
 from torch.autograd.graph import increment_version
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from foveal.kernels.autograd import apply_function
+from foveal.kernels.autograd import run_autograd_function
 from foveal.kernels.bindings import call_kernel
 from foveal.kernels.dispatch import supports, supports_batch_norm
-from foveal.kernels.layout import accumulator_dtype
+from foveal.kernels.layout import get_accumulator_dtype
 
 Grad = Tensor | None
 
@@ -24,7 +24,7 @@ def supports_small_batch_norm(norm: _BatchNorm, x: Tensor) -> bool:
         norm.training
         and supports(x)
         and x.dim() == 4
-        and x.dtype == accumulator_dtype(x)
+        and x.dtype == get_accumulator_dtype(x)
         and supports_batch_norm(norm, x)
     )
 
@@ -33,7 +33,7 @@ def apply_small_batch_norm(norm: _BatchNorm, x: Tensor) -> Tensor:
     """Return a map normalized by the statistics of its batch, and update the running statistics of `norm`."""
     assert norm.num_batches_tracked is not None
     norm.num_batches_tracked.add_(1)
-    out: Tensor = apply_function(
+    out: Tensor = run_autograd_function(
         SmallBatchNormFunction, x, norm.weight, norm.bias, norm.running_mean, norm.running_var,
         norm.momentum, norm.eps,
     )  # fmt: skip
@@ -70,8 +70,8 @@ def batch_norm_forward(
     """Return the normalized map, and mean and inverse standard deviation of each channel."""
     y, mean, inverse_std = torch.empty_like(x), torch.empty_like(weight), torch.empty_like(weight)
     call_kernel(
-        "small_batch_norm_forward", x.dtype, *map_sizes(x), x, weight, bias, eps, momentum,
-        running_mean, running_variance, scratch_buffer(x), mean, inverse_std, y,
+        "small_batch_norm_forward", x.dtype, *get_map_sizes(x), x, weight, bias, eps, momentum,
+        running_mean, running_variance, make_scratch_buffer(x), mean, inverse_std, y,
     )  # fmt: skip
     increment_version((running_mean, running_variance))
     return y, mean, inverse_std
@@ -84,17 +84,17 @@ def batch_norm_backward(
     x_grad = torch.empty_like(x)
     weight_grad, bias_grad = torch.empty_like(mean), torch.empty_like(mean)
     call_kernel(
-        "small_batch_norm_backward", x.dtype, *map_sizes(x), g.contiguous(), x, weight, mean,
-        inverse_std, scratch_buffer(x), weight_grad, bias_grad, x_grad,
+        "small_batch_norm_backward", x.dtype, *get_map_sizes(x), g.contiguous(), x, weight, mean,
+        inverse_std, make_scratch_buffer(x), weight_grad, bias_grad, x_grad,
     )  # fmt: skip
     return x_grad, weight_grad, bias_grad
 
 
-def map_sizes(x: Tensor) -> tuple[int, int, int]:
+def get_map_sizes(x: Tensor) -> tuple[int, int, int]:
     """Return images, channels and positions."""
     return x.shape[0], x.shape[1], x.shape[2] * x.shape[3]
 
 
-def scratch_buffer(x: Tensor) -> Tensor:
+def make_scratch_buffer(x: Tensor) -> Tensor:
     """Return memory for two sums per image and channel."""
     return x.new_empty((2, *x.shape[:2]))

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from foveal.kernels.autograd import apply_function
+from foveal.kernels.autograd import run_autograd_function
 from foveal.kernels.bindings import call_kernel
 from foveal.kernels.constants import BLOCK_SIZE, IMAGES_PER_GROUP
 from foveal.kernels.dispatch import supports
-from foveal.kernels.layout import accumulator_dtype
+from foveal.kernels.layout import get_accumulator_dtype
 
 MAX_CHANNEL_PAIRS = 64
 """Pairs of an input and an output channel; above that a library is as fast."""
@@ -35,9 +35,9 @@ def apply_small_conv(x: Tensor, weight: Tensor, bias: Tensor | None, dilation: i
 
     It computes in the accumulator dtype, so in float32 for bfloat16.
     """
-    dtype = accumulator_dtype(x)
+    dtype = get_accumulator_dtype(x)
     cast_bias = None if bias is None else bias.to(dtype)
-    out: Tensor = apply_function(
+    out: Tensor = run_autograd_function(
         SmallConv2dFunction, x.to(dtype), weight.to(dtype), cast_bias, dilation
     )
     return out.to(weight.dtype)
@@ -50,9 +50,9 @@ class SmallConv2dFunction(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Grad, dilation: int) -> Tensor:
         """Return (N, O, H, W)."""
         x = make_channels_dense(x)
-        y, padded = conv_forward(x, weight, bias, dilation)
+        y, padded_x = conv_forward(x, weight, bias, dilation)
         ctx.size, ctx.strides, ctx.dilation = x.shape, x.stride(), dilation
-        ctx.save_for_backward(padded, weight)
+        ctx.save_for_backward(padded_x, weight)
         return y
 
     @staticmethod
@@ -61,29 +61,29 @@ class SmallConv2dFunction(torch.autograd.Function):
         """Return the gradients of map, weights and bias."""
         needs_x, needs_weight, needs_bias, _ = ctx.needs_input_grad
         x_grad = g.new_empty_strided(ctx.size, ctx.strides) if needs_x else None
-        padded, weight = ctx.saved_tensors
-        weight_grad = conv_backward(g, padded, weight, ctx.dilation, ctx.size, x_grad)
+        padded_x, weight = ctx.saved_tensors
+        weight_grad = conv_backward(g, padded_x, weight, ctx.dilation, ctx.size, x_grad)
         bias_grad = g.sum((0, 2, 3)) if needs_bias else None
         return x_grad, weight_grad if needs_weight else None, bias_grad, None
 
 
 def conv_forward(x: Tensor, weight: Tensor, bias: Grad, dilation: int) -> tuple[Tensor, Tensor]:
     """Return the output (N, O, H, W) and the padded input, which the gradient needs."""
-    padded = pad_channels(x, weight, dilation)
+    padded_x = pad_channels(x, weight, dilation)
     y = x.new_empty((x.shape[0], weight.shape[0], *x.shape[2:]))
-    convolve(padded, x.shape, weight, bias, dilation, y)
-    return y, padded
+    convolve(padded_x, x.shape, weight, bias, dilation, y)
+    return y, padded_x
 
 
 def conv_backward(
-    g: Tensor, padded: Tensor, weight: Tensor, dilation: int, size: torch.Size, x_grad: Grad
+    g: Tensor, padded_x: Tensor, weight: Tensor, dilation: int, size: torch.Size, x_grad: Grad
 ) -> Tensor:
     """Return the gradient of the weight; write the gradient of the map of `size` to `x_grad` unless None."""
     padded_g = pad_channels(make_channels_dense(g), weight, dilation)
     if x_grad is not None:
         flipped = weight.transpose(0, 1).flip(2, 3)
         convolve(padded_g, g.shape, flipped, None, dilation, x_grad)
-    return compute_weight_grad(padded, size, padded_g, weight, dilation)
+    return compute_weight_grad(padded_x, size, padded_g, weight, dilation)
 
 
 def make_channels_dense(x: Tensor) -> Tensor:
@@ -97,32 +97,32 @@ def pad_channels(x: Tensor, weight: Tensor, dilation: int) -> Tensor:
     """Return the map with zeros around each channel, as the kernels expect it."""
     n, c, h, w = x.shape
     margin = weight.shape[-1] // 2 * dilation
-    padded = x.new_empty(n * c * (h + 2 * margin + 1) * (w + margin) + BLOCK_SIZE)
-    call_kernel("pad", x.dtype, n, c, h, w, margin, *x.stride()[:2], x, padded)
-    return padded
+    padded_x = x.new_empty(n * c * (h + 2 * margin + 1) * (w + margin) + BLOCK_SIZE)
+    call_kernel("pad", x.dtype, n, c, h, w, margin, *x.stride()[:2], x, padded_x)
+    return padded_x
 
 
 def convolve(
-    padded: Tensor, size: torch.Size, weight: Tensor, bias: Grad, dilation: int, y: Tensor
+    padded_x: Tensor, size: torch.Size, weight: Tensor, bias: Grad, dilation: int, y: Tensor
 ) -> None:
     """Write the convolution of a padded map of `size` (N, I, H, W) to `y` (N, O, H, W)."""
     call_kernel(
-        "convolve", padded.dtype, *conv_sizes(size, weight, dilation), padded, weight.contiguous(),
+        "convolve", padded_x.dtype, *get_conv_sizes(size, weight, dilation), padded_x, weight.contiguous(),
         bias, *y.stride()[:2], y,
     )  # fmt: skip
 
 
 def compute_weight_grad(
-    padded: Tensor, size: torch.Size, padded_g: Tensor, weight: Tensor, dilation: int
+    padded_x: Tensor, size: torch.Size, padded_g: Tensor, weight: Tensor, dilation: int
 ) -> Tensor:
     """Return the gradient of the weight from the padded map and the padded gradient."""
-    sums = padded.new_empty((-(-size[0] // IMAGES_PER_GROUP), *weight.shape))
-    sizes = conv_sizes(size, weight, dilation)
-    call_kernel("conv_weight_grad", padded.dtype, *sizes, padded, padded_g, sums)
+    sums = padded_x.new_empty((-(-size[0] // IMAGES_PER_GROUP), *weight.shape))
+    sizes = get_conv_sizes(size, weight, dilation)
+    call_kernel("conv_weight_grad", padded_x.dtype, *sizes, padded_x, padded_g, sums)
     return sums.sum(0)
 
 
-def conv_sizes(size: torch.Size, weight: Tensor, dilation: int) -> tuple[int, ...]:
+def get_conv_sizes(size: torch.Size, weight: Tensor, dilation: int) -> tuple[int, ...]:
     """Return images, inputs, outputs, height, width, kernel and dilation."""
     n, _, h, w = size
     outputs, inputs, kernel, _ = weight.shape

@@ -51,20 +51,20 @@ def conv_batch_norm_relu(conv: nn.Conv2d, norm: nn.BatchNorm2d, relu: ReLU, x: T
     """
     if not supports_conv_batch_norm_relu(conv, norm, x):
         return batch_norm_relu(norm, relu, conv(x))
-    return batch_norm_relu(norm, relu, conv._conv_forward(x, conv.weight, None), added=conv.bias)
+    return batch_norm_relu(norm, relu, conv._conv_forward(x, conv.weight, None), offset=conv.bias)
 
 
 def batch_norm_relu(
-    norm: nn.BatchNorm2d, relu: ReLU, x: Tensor, *, added: Tensor | None = None
+    norm: nn.BatchNorm2d, relu: ReLU, x: Tensor, *, offset: Tensor | None = None
 ) -> Tensor:
-    """Return `relu(norm(x + added))`, (N, C, H, W), with one value of `added` per channel.
+    """Return `relu(norm(x + offset))`, (N, C, H, W), with one value of `offset` per channel.
 
     Native kernels compute everything together if they support it (see `native_kernels`): the same up to
     rounding, and the map between norm and ReLU is never written. They do not if the norm has hooks, or if a
     gradient through fixed statistics is needed.
     """
-    if supports_batch_norm_relu(norm, x, added=added):
-        out: Tensor = relu(apply_batch_norm_relu(norm, x, added=added), is_rectified=True)
+    if supports_batch_norm_relu(norm, x, offset=offset):
+        out: Tensor = relu(apply_batch_norm_relu(norm, x, offset=offset), is_rectified=True)
     else:
-        out = relu(norm(x if added is None else x + added[:, None, None]))
+        out = relu(norm(x if offset is None else x + offset[:, None, None]))
     return out

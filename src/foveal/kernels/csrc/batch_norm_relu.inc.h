@@ -89,25 +89,25 @@ void NAME(normalize_relu)(
 
 /* Set mean and inverse standard deviation of one channel and update its running statistics, from the average deviation
    of its `count` values from `center` and the average square of that deviation. The running mean is the mean of the
-   values plus `added`. */
+   values plus `offset`. */
 static inline void NAME(update_running_stats)(
-    double added, double center, double deviation, double square, double count, double eps, double momentum,
+    double offset, double center, double deviation, double square, double count, double eps, double momentum,
     acc_t *running_mean, acc_t *running_variance, acc_t *mean, acc_t *inverse_std)
 {
     const double exact = square - deviation * deviation, variance = exact < 0 ? 0 : exact;
     const double exact_mean = center + deviation, unbiased = variance * count / (count - 1);
-    *running_mean += (acc_t)(momentum * (exact_mean + added - *running_mean));
+    *running_mean += (acc_t)(momentum * (exact_mean + offset - *running_mean));
     *running_variance += (acc_t)(momentum * (unbiased - *running_variance));
     *mean = (acc_t)exact_mean;
     *inverse_std = (acc_t)(1 / sqrt(variance + eps));
 }
 
 /* `normalize_relu` with the batch's mean and scale = weight / sqrt(variance + eps). Returns mean and inverse standard
-   deviation, and moves the running statistics by `momentum` towards mean and unbiased variance. `added` (channels,), or
+   deviation, and moves the running statistics by `momentum` towards mean and unbiased variance. `offset` (channels,), or
    NULL, is a constant per channel that was left out of x: it affects the running mean only. `work` is
    (2 * STRIPS + 1, channels). */
 void NAME(batch_norm_relu_forward)(
-    int threads, int64_t rows, int64_t channels, const scalar_t *x, const acc_t *added, const acc_t *weight,
+    int threads, int64_t rows, int64_t channels, const scalar_t *x, const acc_t *offset, const acc_t *weight,
     const acc_t *bias, double eps, double momentum, acc_t *running_mean, acc_t *running_variance, acc_t *work,
     acc_t *mean, acc_t *inverse_std, scalar_t *y)
 {
@@ -126,7 +126,7 @@ void NAME(batch_norm_relu_forward)(
         for (int64_t k = 0; k < count; k++) {
             const int64_t c = start + k;
             NAME(update_running_stats)(
-                added ? added[c] : 0, mean[c], deviation[k], square[k], (double)rows, eps, momentum, running_mean + c,
+                offset ? offset[c] : 0, mean[c], deviation[k], square[k], (double)rows, eps, momentum, running_mean + c,
                 running_variance + c, mean + c, inverse_std + c);
             scale[c] = inverse_std[c] * weight[c];
         }
