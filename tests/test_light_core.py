@@ -13,7 +13,7 @@ NEED_STUDY = [
     "import foveal.study",
     "import foveal.training",
     "from foveal.models import save_model",
-    "from foveal.plotting import draw_gates",
+    "from foveal.plotting import draw_gate_maps",
 ]
 
 

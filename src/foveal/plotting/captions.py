@@ -160,7 +160,7 @@ def format_robustness_caption(
         " Lines are means over the seeds, and bands show their range." if has_several_seeds else ""
     )
     return (
-        f"Accuracy on the first {image_count} test images, the same for all variants. Severity 0 are the "
+        f"Accuracy on the first {image_count} test images, the same for all variants. Severity 0 means the "
         f"original images. Occlusion hides a window of {percentages} of the image. The corruptions are those "
         f"of CIFAR-10-C or, above 64 px, of ImageNet-C.{seeds}"
     )

@@ -7,7 +7,7 @@ import torch
 from explanation.small_networks import AnySize
 from foveal.errors import UsageError
 from foveal.explanation import OcclusionResult, occlusion_sensitivity
-from foveal.explanation.occlusion.result_figure import make_panel_titles, to_pictures
+from foveal.explanation.occlusion.result_figure import to_pictures
 from foveal.explanation.occlusion.windows import make_windows
 from foveal.plotting.captions import RIGHT_MARK, WRONG_MARK, format_panel_titles
 
@@ -25,7 +25,7 @@ def make_result(target: str | int, labels: torch.Tensor | None) -> OcclusionResu
 
 @pytest.mark.parametrize("target", ["label", "pred", 1])
 def test_mark_shows_correct_and_wrong_predictions(target: str | int) -> None:
-    titles = make_panel_titles(make_result(target, LABELS), "model", CLASSES)
+    titles = make_result(target, LABELS).panel_titles("model", CLASSES)
     firsts = [title.splitlines()[0] for title in titles]
     assert firsts == [f"{RIGHT_MARK} cat", f"{WRONG_MARK} owl", f"{RIGHT_MARK} owl"]
     # The confidence is that of the target class.
@@ -37,7 +37,7 @@ def test_mark_shows_correct_and_wrong_predictions(target: str | int) -> None:
 
 @pytest.mark.parametrize("target", ["pred", 1])
 def test_no_mark_without_labels(target: str | int) -> None:
-    titles = make_panel_titles(make_result(target, None), "model", None)
+    titles = make_result(target, None).panel_titles("model", None)
     assert [title.splitlines()[0] for title in titles] == ["0", "2", "2"]
 
 

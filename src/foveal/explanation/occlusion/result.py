@@ -21,7 +21,7 @@ from foveal.explanation.occlusion.scores import (
 from foveal.explanation.occlusion.targets import Target, resolve_target_classes
 from foveal.explanation.occlusion.windows import Windows
 from foveal.explanation.rank_correlation import compute_rank_correlation
-from foveal.plotting import format_occlusion_caption
+from foveal.plotting import SCORE_UNITS, format_occlusion_caption, format_panel_titles
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -217,10 +217,34 @@ class OcclusionResult:
             UsageError: the target is `all`, `images` have another number or size than those of the sweep,
                 or matplotlib is not installed.
         """
-        from foveal.explanation.occlusion.result_figure import draw_result
+        from foveal.explanation.occlusion.result_figure import draw_maps
 
-        return draw_result(
-            self, images, classes=classes, normalization=normalization, difference=difference
+        if isinstance(self.target, str) and self.target == "all":
+            raise UsageError(
+                "A figure shows one class per image. Run the sweep with another target than `all`."
+            )
+        labels = [None] * self.image_count if self.labels is None else self.labels.tolist()
+        return draw_maps(
+            images,
+            {name: self.map(name) for name in self.model_names},
+            {name: self.panel_titles(name, classes) for name in self.model_names},
+            names=["" if label is None else get_class_name(label, classes) for label in labels],
+            unit=SCORE_UNITS[self.score],
+            caption=self.caption,
+            window=self.windows.window,
+            normalization=normalization,
+            difference=difference,
+        )
+
+    def panel_titles(self, model: str, classes: Sequence[str] | None) -> list[str]:
+        """Return the title of each map of a model: prediction, confidence and largest drop."""
+        predictions = self.probabilities(model).argmax(1).tolist()
+        return format_panel_titles(
+            predictions,
+            [get_class_name(prediction, classes) for prediction in predictions],
+            labels=None if self.labels is None else self.labels.tolist(),
+            confidences=self.confidence(model).tolist(),
+            max_drops=self.grid(model).flatten(1).amax(1).tolist(),
         )
 
     @property
@@ -234,3 +258,8 @@ class OcclusionResult:
             score=self.score,
             target=None if isinstance(self.target, Tensor) else self.target,
         )
+
+
+def get_class_name(label: int, classes: Sequence[str] | None) -> str:
+    """Return the name of a class, or its number without names."""
+    return str(label) if classes is None else classes[label]

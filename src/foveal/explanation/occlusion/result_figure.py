@@ -2,86 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from foveal.errors import UsageError, bad_parameter
+from foveal.errors import bad_parameter
 from foveal.explanation.input_validation import require_images
 from foveal.explanation.occlusion.fills import Normalization, require_normalization
 from foveal.plotting import (
-    SCORE_UNITS,
     MapColumn,
     compute_color_limit,
     draw_map_comparison,
     format_color_caption,
-    format_panel_titles,
 )
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from foveal.explanation.occlusion.result import OcclusionResult
 
-
-def draw_result(
-    result: OcclusionResult,
+def draw_maps(
     images: Tensor,
+    maps: Mapping[str, Tensor],
+    titles: Mapping[str, Sequence[str]],
     *,
-    classes: Sequence[str] | None,
+    names: Sequence[str],
+    unit: str,
+    caption: str,
+    window: tuple[int, int],
     normalization: Normalization | None,
     difference: tuple[str, str] | None,
 ) -> Figure:
-    """Draw the maps of all models side by side; see `OcclusionResult.plot`."""
-    if isinstance(result.target, str) and result.target == "all":
-        raise UsageError(
-            "A figure shows one class per image. Run the sweep with another target than `all`."
-        )
+    """Draw the maps (N, H, W) of all models over images (N, C, H, W); see `OcclusionResult.plot`.
+
+    Args:
+        images: the images of the sweep.
+        maps: the maps of each model.
+        titles: the title of each map, by model.
+        names: the label of each image.
+        unit: label of the color bar.
+        caption: the settings of the sweep.
+        window: size of the windows, (vertical, horizontal).
+        normalization: mean and std with which the images were normalized.
+        difference: names of two models whose difference becomes an extra column.
+    """
     require_images(images)
-    height, width = result.windows.image_size
-    if (len(images), *images.shape[2:]) != (result.image_count, height, width):
-        should_be = (
-            f"the images of the sweep, of shape ({result.image_count}, C, {height}, {width})"
-        )
+    columns = [MapColumn(name, maps[name].numpy(), titles[name]) for name in maps]
+    count, height, width = columns[0].maps.shape
+    if (len(images), *images.shape[2:]) != (count, height, width):
+        should_be = f"the images of the sweep, of shape ({count}, C, {height}, {width})"
         raise bad_parameter("images", should_be, tuple(images.shape))
-    columns = [
-        MapColumn(name, result.map(name).numpy(), make_panel_titles(result, name, classes))
-        for name in result.model_names
-    ]
     limit = compute_color_limit([column.maps for column in columns])
-    labels = [] if result.labels is None else result.labels.tolist()
     return draw_map_comparison(
         to_pictures(images, normalization),
         columns,
-        names=[get_class_name(label, classes) for label in labels] or [""] * result.image_count,
-        unit=SCORE_UNITS[result.score],
-        caption=f"{result.caption} {format_color_caption(limit)}",
-        window=result.windows.window,
+        names=names,
+        unit=unit,
+        caption=f"{caption} {format_color_caption(limit)}",
+        window=window,
         difference=difference,
         limit=limit,
     )
-
-
-def make_panel_titles(
-    result: OcclusionResult, model: str, classes: Sequence[str] | None
-) -> list[str]:
-    """Return the title of each map of a model: prediction, confidence and largest drop."""
-    predictions = result.probabilities(model).argmax(1).tolist()
-    return format_panel_titles(
-        predictions,
-        [get_class_name(prediction, classes) for prediction in predictions],
-        labels=None if result.labels is None else result.labels.tolist(),
-        confidences=result.confidence(model).tolist(),
-        max_drops=result.grid(model).flatten(1).amax(1).tolist(),
-    )
-
-
-def get_class_name(label: int, classes: Sequence[str] | None) -> str:
-    """Return the name of a class, or its number without names."""
-    return str(label) if classes is None else classes[label]
 
 
 def to_pictures(images: Tensor, normalization: Normalization | None) -> npt.NDArray[Any]:
