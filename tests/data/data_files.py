@@ -79,13 +79,13 @@ def write_parquet_folder(
     """Write a folder of random images, training images in two shards, labels 0 1 2 0 1 2 ..."""
     images = make_images(train, size), make_images(test, size, seed=1)
     half = train // 2
-    for name, part, first in (
+    for name, split_images, first_label in (
         ("train-00000-of-00002", images[0][:half], 0),
         ("train-00001-of-00002", images[0][half:], half),
         ("test-00000-of-00001", images[1], 0),
     ):
-        encoded = [encode_image(Image.fromarray(image), image_format) for image in part]
-        labels = [(first + row) % 3 for row in range(len(part))]
+        encoded = [encode_image(Image.fromarray(image), image_format) for image in split_images]
+        labels = [(first_label + row) % 3 for row in range(len(split_images))]
         write_shard(folder / "data" / f"{name}.parquet", encoded, labels, features=make_features())
     return images
 

@@ -100,8 +100,8 @@ def make_members(
     labels = [(3 * row) % 10 for row in range(len(images))]
     members = {name: make_class_names(layout, name) for name in layout.class_name_files}
     for number, name in enumerate(batches):
-        part = slice(number * ROWS_PER_BATCH, (number + 1) * ROWS_PER_BATCH)
-        members[name] = make_batch(layout, images[part], labels[part])
+        rows = slice(number * ROWS_PER_BATCH, (number + 1) * ROWS_PER_BATCH)
+        members[name] = make_batch(layout, images[rows], labels[rows])
     return members, images, labels
 
 
@@ -285,5 +285,5 @@ def test_refuses_globals_that_arrays_do_not_need(name: str) -> None:
 @pytest.mark.parametrize("protocol", [3, 4])
 def test_reads_array_pickled_by_current_numpy(protocol: int) -> None:
     array = make_images(2)
-    found = load_restricted_pickle(pickle.dumps({"data": array, "labels": [1, 2]}, protocol))
-    np.testing.assert_array_equal(found["data"], array)
+    content = load_restricted_pickle(pickle.dumps({"data": array, "labels": [1, 2]}, protocol))
+    np.testing.assert_array_equal(content["data"], array)

@@ -31,8 +31,8 @@ def test_equals_hasler_and_suesstrunk(shape: tuple[int, int]) -> None:
 def test_scenes_have_a_colorfulness_column() -> None:
     split = render_scenes(np.arange(20))
     expected = [compute_reference(image) for image in split.images]
-    found: npt.NDArray[np.float32] = split.columns["colorfulness"].astype(np.float32)
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    actual: npt.NDArray[np.float32] = split.columns["colorfulness"].astype(np.float32)
+    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_is_independent_of_the_batch() -> None:

@@ -38,10 +38,10 @@ def fail_to_decode() -> DecodedData:
     raise AssertionError("decoded again")
 
 
-def assert_equal_data(found: DecodedData, expected: DecodedData) -> None:
-    assert found.classes == expected.classes
+def assert_equal_data(actual: DecodedData, expected: DecodedData) -> None:
+    assert actual.classes == expected.classes
     for (name, array), (expected_name, expected_array) in zip(
-        iterate_arrays(found), iterate_arrays(expected), strict=True
+        iterate_arrays(actual), iterate_arrays(expected), strict=True
     ):
         assert name == expected_name
         assert array.dtype == expected_array.dtype
@@ -151,8 +151,8 @@ def test_concurrent_readers_decode_once() -> None:
         return load_or_decode(KEY, decode)[0]
 
     with ThreadPoolExecutor(8) as pool:
-        for found in pool.map(load, range(8)):
-            assert_equal_data(found, make_data())
+        for actual in pool.map(load, range(8)):
+            assert_equal_data(actual, make_data())
     assert calls == [1]
 
 
@@ -177,22 +177,22 @@ def test_finds_the_cache_folder_of_the_user(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_key_depends_on_names_and_bytes(tmp_path: Path) -> None:
-    one, two = tmp_path / "one", tmp_path / "two"
-    one.write_bytes(b"1")
-    two.write_bytes(b"2")
+    first, second = tmp_path / "one", tmp_path / "two"
+    first.write_bytes(b"1")
+    second.write_bytes(b"2")
     (tmp_path / "other").mkdir()
     moved = tmp_path / "other" / "one"
     moved.write_bytes(b"1")
     keys = [
-        compute_cache_key("parquet", [one, two]),
-        compute_cache_key("parquet", [two, one]),
-        compute_cache_key("parquet", [one]),
-        compute_cache_key("archive", [one, two]),
+        compute_cache_key("parquet", [first, second]),
+        compute_cache_key("parquet", [second, first]),
+        compute_cache_key("parquet", [first]),
+        compute_cache_key("archive", [first, second]),
     ]
     assert len(set(keys)) == 4
-    assert compute_cache_key("parquet", [moved, two]) == keys[0]
-    one.write_bytes(b"3")
-    assert compute_cache_key("parquet", [one, two]) not in keys
+    assert compute_cache_key("parquet", [moved, second]) == keys[0]
+    first.write_bytes(b"3")
+    assert compute_cache_key("parquet", [first, second]) not in keys
 
 
 def test_decodes_a_changed_folder_again_and_never_writes_to_it(tmp_path: Path) -> None:

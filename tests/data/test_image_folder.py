@@ -147,8 +147,8 @@ def test_center_square_equals_torchvision(size: tuple[int, int], image_size: int
     image = make_image(size=size)
     scaled = transforms.resize(image, image_size, transforms.InterpolationMode.BILINEAR)
     expected = transforms.center_crop(scaled, [image_size, image_size])
-    found, _ = decode_image(encode_image(image, "PNG"), image_size=image_size)
-    np.testing.assert_array_equal(found, np.asarray(expected))
+    actual, _ = decode_image(encode_image(image, "PNG"), image_size=image_size)
+    np.testing.assert_array_equal(actual, np.asarray(expected))
 
 
 def test_square_of_that_size_is_unchanged(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_square_of_that_size_is_unchanged(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("image_size", [0, -3, 2.5, True, "32"])
-def test_an_image_size_is_a_number_of_stack_images(image_size: int, folder: Path) -> None:
+def test_refuses_invalid_image_size(image_size: int, folder: Path) -> None:
     with pytest.raises(UsageError, match=r"`image_size` should be a whole number of pixels"):
         load_data(folder, image_size=image_size)
 

@@ -111,9 +111,9 @@ def test_held_out_images_are_never_trained_on(folder: Path, train_size: int | No
     assert len(trained) == (train_size or 30)
     assert len({*held_out, *trained}) == 10 + len(trained)
     np.testing.assert_array_equal(data.validation.labels, whole.labels[held_out])
-    other = load_data(folder, train_size=3, validation=10).validation
-    assert other is not None
-    assert find_rows(other.images, whole.images) == held_out
+    held_out_again = load_data(folder, train_size=3, validation=10).validation
+    assert held_out_again is not None
+    assert find_rows(held_out_again.images, whole.images) == held_out
 
 
 @pytest.mark.parametrize(
@@ -253,9 +253,9 @@ def test_loads_cifar10() -> None:
     # The published values, to four decimals.
     assert [round(m, 4) for m in data.mean] == [0.4914, 0.4822, 0.4465]
     assert [round(s, 4) for s in data.std] == [0.2470, 0.2435, 0.2616]
-    part = load_data(folder, train_size=10_000, validation=5000)
-    assert (len(part.train), part.checksum) == (10_000, data.checksum)
-    images, labels = next(part.training_batches(batch_size=256, seed=0, epoch=0))
+    subset = load_data(folder, train_size=10_000, validation=5000)
+    assert (len(subset.train), subset.checksum) == (10_000, data.checksum)
+    images, labels = next(subset.training_batches(batch_size=256, seed=0, epoch=0))
     assert images.shape == (256, 3, 32, 32)
     assert labels.shape == (256,)
     plain, _ = next(data.batches("train", batch_size=50_000))

@@ -83,11 +83,11 @@ def test_reads_what_datasets_writes_and_loads(
         "fine_label": datasets.ClassLabel(names=list(CLASSES)),
         "coarse_label": datasets.ClassLabel(names=["a", "b"]),
     }
-    for split, part in (("train", images[:4]), ("test", images[4:])):
+    for split, split_images in (("train", images[:4]), ("test", images[4:])):
         rows = {
-            "image": [Image.fromarray(image) for image in part],
-            "fine_label": [2] * len(part),
-            "coarse_label": [1] * len(part),
+            "image": [Image.fromarray(image) for image in split_images],
+            "fine_label": [2] * len(split_images),
+            "coarse_label": [1] * len(split_images),
         }
         table = datasets.Dataset.from_dict(rows, features=datasets.Features(columns))
         (tmp_path / "set").mkdir(exist_ok=True)
@@ -209,13 +209,13 @@ def test_folder_without_parquet_has_no_shards(tmp_path: Path) -> None:
 
 
 def test_refuses_different_image_sizes(tmp_path: Path) -> None:
-    other = Image.fromarray(make_images(1, (5, 8))[0])
-    write_both_splits(tmp_path / "rows", [make_color_image(), other])
+    wrong_size_image = Image.fromarray(make_images(1, (5, 8))[0])
+    write_both_splits(tmp_path / "rows", [make_color_image(), wrong_size_image])
     with pytest.raises(UsageError, match=r"Found 5 x 8 in .* and 6 x 8 before"):
         read_folder(tmp_path / "rows")
     write_parquet_folder(tmp_path / "splits")
     path = tmp_path / "splits" / "data" / "test-00000-of-00001.parquet"
-    write_shard(path, [encode_image(other, "PNG")], [0], features=make_features())
+    write_shard(path, [encode_image(wrong_size_image, "PNG")], [0], features=make_features())
     with pytest.raises(UsageError, match=r"Found 5 x 8 in .* and 6 x 8 before"):
         read_folder(tmp_path / "splits")
 

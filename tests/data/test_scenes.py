@@ -28,7 +28,7 @@ EVERY_SHAPE = pytest.mark.parametrize("name", CLASSES)
 
 
 @pytest.fixture(scope="module")
-def many() -> Split:
+def scenes() -> Split:
     return render_scenes(np.arange(3000))
 
 
@@ -36,19 +36,19 @@ def get_column(split: Split, name: str) -> npt.NDArray[Any]:
     return split.columns[name]
 
 
-def assert_equal_splits(one: Split, other: Split) -> None:
-    np.testing.assert_array_equal(one.images, other.images)
-    np.testing.assert_array_equal(one.labels, other.labels)
-    assert one.columns.keys() == other.columns.keys()
-    for name, column in one.columns.items():
-        np.testing.assert_array_equal(column, other.columns[name])
+def assert_equal_splits(first: Split, second: Split) -> None:
+    np.testing.assert_array_equal(first.images, second.images)
+    np.testing.assert_array_equal(first.labels, second.labels)
+    assert first.columns.keys() == second.columns.keys()
+    for name, column in first.columns.items():
+        np.testing.assert_array_equal(column, second.columns[name])
 
 
-def test_image_is_independent_of_the_other_indices(many: Split) -> None:
+def test_image_is_independent_of_the_other_indices(scenes: Split) -> None:
     rows = np.array([1999, 0, 127, 128, 129, 7])
-    assert_equal_splits(render_scenes(rows), many.take(rows))
+    assert_equal_splits(render_scenes(rows), scenes.take(rows))
     for row in rows:
-        assert_equal_splits(render_scenes([int(row)]), many.take(np.array([row])))
+        assert_equal_splits(render_scenes([int(row)]), scenes.take(np.array([row])))
 
 
 def test_images_are_the_same_in_every_release_and_on_every_machine() -> None:
@@ -64,12 +64,12 @@ def test_random_words_equal_splitmix64() -> None:
     assert mix_bits(counter).tolist() == expected
 
 
-def test_splits_and_seeds_differ(many: Split) -> None:
+def test_splits_and_seeds_differ(scenes: Split) -> None:
     rows = np.arange(50)
-    first = many.take(rows)
-    for other in (render_scenes(rows, split="test"), render_scenes(rows, seed=1)):
-        assert not np.array_equal(first.labels, other.labels)
-        assert (first.images != other.images).any(axis=(1, 2, 3)).all()
+    first = scenes.take(rows)
+    for second in (render_scenes(rows, split="test"), render_scenes(rows, seed=1)):
+        assert not np.array_equal(first.labels, second.labels)
+        assert (first.images != second.images).any(axis=(1, 2, 3)).all()
 
 
 def test_dtypes_and_shapes() -> None:
@@ -87,9 +87,9 @@ def test_dtypes_and_shapes() -> None:
     assert len(render_scenes([])) == 0
 
 
-def test_area_is_the_fraction_of_the_mask(many: Split) -> None:
-    mask = get_column(many, "mask")
-    np.testing.assert_allclose(get_column(many, "area"), mask.mean(axis=(1, 2)), rtol=1e-6)
+def test_area_is_the_fraction_of_the_mask(scenes: Split) -> None:
+    mask = get_column(scenes, "mask")
+    np.testing.assert_allclose(get_column(scenes, "area"), mask.mean(axis=(1, 2)), rtol=1e-6)
 
 
 @pytest.mark.parametrize(("size", "object_size"), [(32, 5 / 32), (16, 5 / 16), (64, 0.6)])
@@ -148,58 +148,58 @@ def test_clutter_adds_edges_and_hides_more_of_the_object() -> None:
     assert areas[0] > areas[1] > areas[2] > 0.8 * areas[0]
 
 
-def test_each_block_of_ten_images_has_all_classes_in_random_order(many: Split) -> None:
-    blocks = many.labels.reshape(-1, len(CLASSES))
+def test_each_block_of_ten_images_has_all_classes_in_random_order(scenes: Split) -> None:
+    blocks = scenes.labels.reshape(-1, len(CLASSES))
     assert (np.sort(blocks, axis=1) == np.arange(len(CLASSES))).all()
-    for place in range(len(CLASSES)):
-        counts = np.bincount(blocks[:, place], minlength=len(CLASSES))
+    for position in range(len(CLASSES)):
+        counts = np.bincount(blocks[:, position], minlength=len(CLASSES))
         assert counts.min() > 10
 
 
-def test_area_color_and_position_do_not_reveal_the_class(many: Split) -> None:
-    mask = get_column(many, "mask")
-    inside = [image[m].mean(axis=0) for image, m in zip(many.images, mask, strict=True)]
-    overall = many.images.mean(axis=(1, 2))
+def test_area_color_and_position_do_not_reveal_the_class(scenes: Split) -> None:
+    mask = get_column(scenes, "mask")
+    inside = [image[m].mean(axis=0) for image, m in zip(scenes.images, mask, strict=True)]
+    overall = scenes.images.mean(axis=(1, 2))
     features = np.column_stack(
-        [get_column(many, "area"), get_column(many, "colorfulness"), np.array(inside), overall]
+        [get_column(scenes, "area"), get_column(scenes, "colorfulness"), np.array(inside), overall]
     )
-    assert forest_accuracy(features, many.labels) < 0.14
+    assert measure_forest_accuracy(features, scenes.labels) < 0.14
     y, x = np.meshgrid(np.arange(32), np.arange(32), indexing="ij")
     count = mask.sum(axis=(1, 2))
     centers = np.column_stack([(mask * axis).sum(axis=(1, 2)) / count for axis in (x, y)])
-    assert forest_accuracy(centers, many.labels) < 0.14
+    assert measure_forest_accuracy(centers, scenes.labels) < 0.14
 
 
-def forest_accuracy(features: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> float:
+def measure_forest_accuracy(features: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> float:
     forest = RandomForestClassifier(n_estimators=60, min_samples_leaf=10, random_state=0)
     forest.fit(features[:2000], labels[:2000])
     return float(forest.score(features[2000:], labels[2000:]))
 
 
-def test_a_linear_model_stays_under_40_percent(many: Split) -> None:
-    pixels = many.images.reshape(len(many), -1).astype(np.float32) / 255
+def test_linear_model_stays_under_40_percent(scenes: Split) -> None:
+    pixels = scenes.images.reshape(len(scenes), -1).astype(np.float32) / 255
     accuracies = []
     for alpha in (1e3, 1e4):
-        model = RidgeClassifier(alpha=alpha).fit(pixels[:2000], many.labels[:2000])
-        accuracies.append(model.score(pixels[2000:], many.labels[2000:]))
+        model = RidgeClassifier(alpha=alpha).fit(pixels[:2000], scenes.labels[:2000])
+        accuracies.append(model.score(pixels[2000:], scenes.labels[2000:]))
     assert max(accuracies) < 0.4
 
 
-def test_a_crop_of_four_pixels_seldom_cuts_half_of_an_object_away(many: Split) -> None:
-    mask = get_column(many, "mask").astype(np.float64)
-    left = [mask[:, 4:], mask[:, :-4], mask[:, :, 4:], mask[:, :, :-4]]
-    worst = np.min([part.sum(axis=(1, 2)) for part in left], axis=0) / mask.sum(axis=(1, 2))
+def test_crop_of_four_pixels_rarely_removes_half_of_the_object(scenes: Split) -> None:
+    mask = get_column(scenes, "mask").astype(np.float64)
+    remaining = [mask[:, 4:], mask[:, :-4], mask[:, :, 4:], mask[:, :, :-4]]
+    worst = np.min([part.sum(axis=(1, 2)) for part in remaining], axis=0) / mask.sum(axis=(1, 2))
     assert (worst < 0.5).mean() < 0.01
 
 
-def plane(reach: float, steps: int) -> tuple[Plane, Plane]:
+def make_plane(reach: float, steps: int) -> tuple[Plane, Plane]:
     axis = ((np.arange(steps, dtype=np.float32) + 0.5) / steps * 2 - 1) * np.float32(reach)
     return axis[None, :], axis[:, None]
 
 
 @EVERY_SHAPE
 def test_a_shape_has_area_one_about_its_centroid(name: str) -> None:
-    x, y = plane(1.2, 400)
+    x, y = make_plane(1.2, 400)
     inside = unit_shape_distance(name, x, y) <= 0
     assert inside.mean() * 2.4**2 == pytest.approx(1, abs=0.01)
     rows, columns = np.nonzero(inside)
@@ -211,14 +211,14 @@ def test_a_shape_has_area_one_about_its_centroid(name: str) -> None:
 
 @EVERY_SHAPE
 def test_shape_is_mirror_symmetric(name: str) -> None:
-    x, y = plane(1.2, 200)
+    x, y = make_plane(1.2, 200)
     distance = unit_shape_distance(name, x, y)
     mirror = distance[::-1] if name == "crescent" else distance[:, ::-1]
     np.testing.assert_allclose(distance, mirror, atol=5e-3)
 
 
 def test_disc_and_ring_have_exact_distances() -> None:
-    x, y = plane(1.2, 50)
+    x, y = make_plane(1.2, 50)
     from_center = np.hypot(x, y)
     np.testing.assert_allclose(SHAPES["circle"](x, y), from_center - 1, atol=1e-6)
     expected = np.maximum(from_center - 1, 0.56 - from_center)
@@ -227,7 +227,7 @@ def test_disc_and_ring_have_exact_distances() -> None:
 
 def test_polygon_distance_is_the_distance_to_the_nearest_side() -> None:
     corners = [*CROSS_CORNERS, *((-x, -y) for x, y in CROSS_CORNERS)]
-    x, y = plane(1.2, 40)
+    x, y = make_plane(1.2, 40)
     distance = make_polygon_distance(*corners)(x, y)
     ends = [*corners[1:], corners[0]]
     share = np.linspace(0, 1, 201)[:, None]

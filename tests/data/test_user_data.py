@@ -73,9 +73,9 @@ def test_checksum_is_computed_from_the_data() -> None:
     assert (
         data.checksum == load_data("their_package.pets:load").checksum == compute_checksum(load())
     )
-    other = load()
-    other.train.labels[0] = 1
-    assert compute_checksum(other) != data.checksum
+    changed = load()
+    changed.train.labels[0] = 1
+    assert compute_checksum(changed) != data.checksum
 
 
 def test_holds_out_images_and_takes_subsets() -> None:

@@ -166,10 +166,11 @@ def test_result_is_bitwise_independent_of_the_batch_size(
     whole = corrupt_images(images, kind, 4, generator=make_generator())
     for size in (1, 2, 3):
         generator = make_generator()
-        parts = [
-            corrupt_images(part, kind, 4, generator=generator) for part in torch.split(images, size)
+        batches = [
+            corrupt_images(batch, kind, 4, generator=generator)
+            for batch in torch.split(images, size)
         ]
-        assert torch.equal(torch.cat(parts), whole)
+        assert torch.equal(torch.cat(batches), whole)
 
 
 @pytest.mark.parametrize("kind", CORRUPTIONS)
@@ -178,8 +179,10 @@ def test_result_is_bitwise_independent_of_the_memory_layout(kind: str) -> None:
     expected = corrupt_images(images, kind, 3, generator=make_generator())
     last = images.contiguous(memory_format=torch.channels_last)
     view = images.flip(3).transpose(2, 3).contiguous().transpose(2, 3).flip(3)
-    for other in (last, view):
-        assert torch.equal(corrupt_images(other, kind, 3, generator=make_generator()), expected)
+    for same_images in (last, view):
+        assert torch.equal(
+            corrupt_images(same_images, kind, 3, generator=make_generator()), expected
+        )
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])

@@ -64,12 +64,12 @@ def test_window_positions_are_uniform() -> None:
 @pytest.mark.parametrize("sizes", [[1] * 7, [2, 5], [4, 3]], ids=str)
 def test_positions_are_independent_of_the_batch_size(sizes: list[int]) -> None:
     images, generator = make_images(7, 3, 15, 22), make_generator()
-    parts = [
-        occlude_randomly(part, 0.2, fill=0.5, generator=generator)
-        for part in torch.split(images, sizes)
+    batches = [
+        occlude_randomly(batch, 0.2, fill=0.5, generator=generator)
+        for batch in torch.split(images, sizes)
     ]
     assert torch.equal(
-        torch.cat(parts), occlude_randomly(images, 0.2, fill=0.5, generator=make_generator())
+        torch.cat(batches), occlude_randomly(images, 0.2, fill=0.5, generator=make_generator())
     )
 
 

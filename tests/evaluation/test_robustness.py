@@ -41,19 +41,19 @@ class Linear(nn.Module):
 
 
 def make_data(count: int, *shape: int, seed: int = 0) -> tuple[Images, Labels]:
-    source = np.random.default_rng(seed)
-    brightest = source.integers(128, 257, (count, 1, 1, 1))
-    images = (source.random((count, *shape)) * brightest).astype(np.uint8)
-    return images, source.integers(CLASSES, size=count)
+    rng = np.random.default_rng(seed)
+    brightest = rng.integers(128, 257, (count, 1, 1, 1))
+    images = (rng.random((count, *shape)) * brightest).astype(np.uint8)
+    return images, rng.integers(CLASSES, size=count)
 
 
 def keep_images(images: Tensor) -> Tensor:
     return images
 
 
-def group_by_condition(parts: list[Tensor], conditions: int) -> list[Tensor]:
+def group_by_condition(batches: list[Tensor], conditions: int) -> list[Tensor]:
     """Concatenate the batches of each condition; the conditions of a batch are consecutive."""
-    return [torch.cat(parts[start::conditions]) for start in range(conditions)]
+    return [torch.cat(batches[start::conditions]) for start in range(conditions)]
 
 
 def record_inputs(
@@ -61,8 +61,8 @@ def record_inputs(
 ) -> list[Tensor]:
     """Return the inputs of a model: the clean images, and the images under each condition."""
     model = model or Linear()
-    found = measure_robustness(model, images, labels, normalize=keep_images, fill=0.5, **options)  # type: ignore[arg-type]
-    return group_by_condition(model.inputs, 1 + len(found.accuracy))
+    result = measure_robustness(model, images, labels, normalize=keep_images, fill=0.5, **options)  # type: ignore[arg-type]
+    return group_by_condition(model.inputs, 1 + len(result.accuracy))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def record_inputs(
 def test_accuracies_equal_scikit_learn(shape: tuple[int, ...], batch_size: int) -> None:
     images, labels = make_data(11, *shape)
     model = Linear()
-    found = measure_robustness(
+    result = measure_robustness(
         model,
         images,
         labels,
@@ -82,36 +82,36 @@ def test_accuracies_equal_scikit_learn(shape: tuple[int, ...], batch_size: int) 
     recorded = group_by_condition(model.logits, 31)
     expected = [accuracy_score(labels, logits.argmax(1)) for logits in recorded]
     assert len(set(expected)) > 2
-    assert found.images == 11
-    assert found.clean == pytest.approx(expected[0], abs=1e-12)
-    np.testing.assert_allclose(found.accuracy, expected[1:], atol=1e-12)
+    assert result.images == 11
+    assert result.clean == pytest.approx(expected[0], abs=1e-12)
+    np.testing.assert_allclose(result.accuracy, expected[1:], atol=1e-12)
 
 
 def test_clean_accuracy_equals_evaluate() -> None:
     images, labels = make_data(30, 6, 7, 3)
     tensors = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
     expected = evaluate(Linear(), [(tensors, torch.from_numpy(labels))]).accuracy
-    found = measure_robustness(
+    result = measure_robustness(
         Linear(), images, labels, normalize=keep_images, fill=0.5, kinds=(), occlusion=()
     )
-    assert found.clean == expected
-    assert found.accuracy.shape == (0,)
+    assert result.clean == expected
+    assert result.accuracy.shape == (0,)
 
 
 def test_conditions_are_in_order_with_their_amounts() -> None:
-    found = measure_robustness(Linear(), *make_data(2, 8, 9, 3), normalize=keep_images, fill=0.5)
-    assert found.condition.tolist() == [
+    result = measure_robustness(Linear(), *make_data(2, 8, 9, 3), normalize=keep_images, fill=0.5)
+    assert result.condition.tolist() == [
         name
         for name in ("occlusion", "noise", "blur", "contrast", "pixelate", "jpeg")
         for _ in FRACTIONS
     ]
-    assert found.severity.tolist() == [1, 2, 3, 4, 5] * 6
-    assert found.amount[:10].tolist() == [*FRACTIONS, 0.04, 0.06, 0.08, 0.09, 0.10]
-    assert found.amount[-5:].tolist() == [80, 65, 58, 50, 40]
+    assert result.severity.tolist() == [1, 2, 3, 4, 5] * 6
+    assert result.amount[:10].tolist() == [*FRACTIONS, 0.04, 0.06, 0.08, 0.09, 0.10]
+    assert result.amount[-5:].tolist() == [80, 65, 58, 50, 40]
 
 
 def test_large_images_use_imagenet_amounts() -> None:
-    found = measure_robustness(
+    result = measure_robustness(
         Linear(),
         *make_data(1, 224, 160, 3),
         normalize=keep_images,
@@ -119,7 +119,7 @@ def test_large_images_use_imagenet_amounts() -> None:
         kinds=["jpeg", "noise"],
         occlusion=[0.25],
     )
-    assert found.amount.tolist() == [0.25, 25, 18, 15, 10, 7, 0.08, 0.12, 0.18, 0.26, 0.38]
+    assert result.amount.tolist() == [0.25, 25, 18, 15, 10, 7, 0.08, 0.12, 0.18, 0.26, 0.38]
 
 
 class BrightnessClassifier(nn.Module):
@@ -137,7 +137,7 @@ def black_and_white() -> tuple[Images, Labels]:
 
 
 def test_curve_by_hand() -> None:
-    found = measure_robustness(
+    result = measure_robustness(
         BrightnessClassifier(),
         *black_and_white(),
         normalize=keep_images,
@@ -145,14 +145,14 @@ def test_curve_by_hand() -> None:
         occlusion=(0.25, 0.75, 0.4, 1.0),
         kinds=("contrast",),
     )
-    assert found.clean == 0.8
-    severities, accuracies = found.curve("occlusion")
+    assert result.clean == 0.8
+    severities, accuracies = result.curve("occlusion")
     assert severities.tolist() == [0, 1, 2, 3, 4]
     # Once more than half is hidden, white counts as black.
     assert accuracies.tolist() == [0.8, 0.8, 0.4, 0.8, 0.4]
-    assert found.curve("contrast")[1].tolist() == [0.8] * 6
+    assert result.curve("contrast")[1].tolist() == [0.8] * 6
     with pytest.raises(UsageError, match=r"no condition 'noise'. Choose from: occlusion, contrast"):
-        found.curve("noise")
+        result.curve("noise")
 
 
 def test_fill_can_differ_between_channels() -> None:
@@ -191,17 +191,19 @@ def test_images_are_independent_of_the_chunk_size() -> None:
 def test_images_follow_from_the_seed() -> None:
     images, labels = make_data(5, 8, 11, 3)
     clean = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
-    found = iter(record_inputs(images, labels, seed=9, batch_size=2))
-    assert torch.equal(next(found), clean)
+    inputs = iter(record_inputs(images, labels, seed=9, batch_size=2))
+    assert torch.equal(next(inputs), clean)
     for step, fraction in enumerate(FRACTIONS, start=1):
         stream = make_generator(9, "robustness", "occlusion", step)
         assert torch.equal(
-            next(found), occlude_randomly(clean, fraction, fill=0.5, generator=stream)
+            next(inputs), occlude_randomly(clean, fraction, fill=0.5, generator=stream)
         )
     for kind in CORRUPTIONS:
         for severity in range(1, 6):
             stream = make_generator(9, "robustness", kind, severity)
-            assert torch.equal(next(found), corrupt_images(clean, kind, severity, generator=stream))
+            assert torch.equal(
+                next(inputs), corrupt_images(clean, kind, severity, generator=stream)
+            )
 
 
 def test_seed_changes_only_noise_and_windows() -> None:
@@ -209,16 +211,16 @@ def test_seed_changes_only_noise_and_windows() -> None:
     pairs = zip(
         record_inputs(images, labels, seed=0), record_inputs(images, labels, seed=1), strict=True
     )
-    equal = [torch.equal(one, other) for one, other in pairs]
+    equal = [torch.equal(first, second) for first, second in pairs]
     assert equal == [True] + [False] * 10 + [True] * 20
 
 
 def test_images_are_independent_of_the_other_conditions() -> None:
     images, labels = make_data(4, 9, 9, 3)
     whole = record_inputs(images, labels)
-    part = record_inputs(images, labels, kinds=["jpeg", "noise"], occlusion=FRACTIONS[:2])
+    subset = record_inputs(images, labels, kinds=["jpeg", "noise"], occlusion=FRACTIONS[:2])
     expected_images = [*whole[:3], *whole[26:31], *whole[6:11]]
-    for actual, expected in zip(part, expected_images, strict=True):
+    for actual, expected in zip(subset, expected_images, strict=True):
         assert torch.equal(actual, expected)
 
 
@@ -238,13 +240,13 @@ class InPlaceModel(Linear):
         return logits
 
 
-@pytest.mark.parametrize("other", [RandomizedModel, InPlaceModel])
-def test_all_models_see_the_same_images(other: type[Linear]) -> None:
+@pytest.mark.parametrize("model_class", [RandomizedModel, InPlaceModel])
+def test_all_models_see_the_same_images(model_class: type[Linear]) -> None:
     images, labels = make_data(5, 8, 8, 3)
     before = images.copy()
-    found = record_inputs(images, labels, model=other(), batch_size=2)
+    inputs = record_inputs(images, labels, model=model_class(), batch_size=2)
     for actual, expected_images in zip(
-        found, record_inputs(images, labels, batch_size=2), strict=True
+        inputs, record_inputs(images, labels, batch_size=2), strict=True
     ):
         assert torch.equal(actual, expected_images)
     np.testing.assert_array_equal(images, before)
@@ -286,12 +288,12 @@ def test_records_no_autograd_graph() -> None:
 
 
 def test_can_be_stored_without_pickle(tmp_path: Path) -> None:
-    found = measure_robustness(Linear(), *make_data(3, 8, 8, 3), normalize=keep_images, fill=0.5)
-    np.savez(tmp_path / "robustness.npz", **vars(found))
+    result = measure_robustness(Linear(), *make_data(3, 8, 8, 3), normalize=keep_images, fill=0.5)
+    np.savez(tmp_path / "robustness.npz", **vars(result))
     with np.load(tmp_path / "robustness.npz", allow_pickle=False) as stored:
         back = Robustness(**{name: stored[name] for name in stored.files})
     for name in ("occlusion", *CORRUPTIONS):
-        np.testing.assert_array_equal(back.curve(name), found.curve(name))
+        np.testing.assert_array_equal(back.curve(name), result.curve(name))
 
 
 def test_accepts_a_read_only_memory_map(tmp_path: Path) -> None:
@@ -310,8 +312,8 @@ def test_accepts_any_integer_labels_and_half_precision_logits() -> None:
         Linear(), images, labels, normalize=keep_images, fill=0.5
     ).accuracy
     small: Labels = labels.astype(np.uint8)
-    found = measure_robustness(Linear(), images, small, normalize=keep_images, fill=0.5).accuracy
-    np.testing.assert_array_equal(found, expected)
+    result = measure_robustness(Linear(), images, small, normalize=keep_images, fill=0.5).accuracy
+    np.testing.assert_array_equal(result, expected)
 
     images, labels = black_and_white()
     halves = measure_robustness(
@@ -408,6 +410,8 @@ def test_refuses_jpeg_of_four_channels_before_running_the_model() -> None:
     with pytest.raises(UsageError, match="of 1 or 3 channels for `jpeg`"):
         measure_robustness(model, images, labels, normalize=keep_images, fill=0.5)
     assert model.inputs == []
-    others = [kind for kind in CORRUPTIONS if kind != "jpeg"]
-    found = measure_robustness(model, images, labels, normalize=keep_images, fill=0.5, kinds=others)
-    assert len(found.accuracy) == 25
+    other_kinds = [kind for kind in CORRUPTIONS if kind != "jpeg"]
+    result = measure_robustness(
+        model, images, labels, normalize=keep_images, fill=0.5, kinds=other_kinds
+    )
+    assert len(result.accuracy) == 25

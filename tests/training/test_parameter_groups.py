@@ -63,8 +63,9 @@ def test_gates_learn_at_their_own_rate(data: ImageData) -> None:
     assert not any(".attention." in key for key in changed)
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=str)
-@pytest.mark.parametrize("freeze", [False, True])
+@pytest.mark.parametrize(
+    ("recipe", "freeze"), list(zip(RECIPES, [False, True], strict=True)), ids=str
+)
 def test_resumed_training_with_groups_is_bitwise_equal(
     data: ImageData, tmp_path: Path, recipe: dict[str, Any], freeze: bool
 ) -> None:
