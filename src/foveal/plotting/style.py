@@ -16,12 +16,12 @@ GRID_COLOR: Final = "#d5dae0"
 VARIANT_COLORS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 VARIANT_MARKERS: Final = "osD^vPX"
 
-PLAIN_TEXT: Final[dict[Any, Any]] = {"svg.fonttype": "none", "text.parse_math": False}
+TEXT_STYLE: Final[dict[Any, Any]] = {"svg.fonttype": "none", "text.parse_math": False}
 
 # Settings of small panels with maps or curves, on top of the settings that are active.
-PANEL_STYLE: Final[dict[Any, Any]] = PLAIN_TEXT | {"font.size": 8}
+PANEL_STYLE: Final[dict[Any, Any]] = TEXT_STYLE | {"font.size": 8}
 
-REPORT_STYLE: Final[dict[Any, Any]] = PLAIN_TEXT | {
+REPORT_STYLE: Final[dict[Any, Any]] = TEXT_STYLE | {
     "axes.unicode_minus": True,
     "font.size": 12,
     "axes.titlesize": 12,
