@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from foveal.attention import Gate, captured_maps, create
+from foveal.attention import Gate, capture_maps, create
 from foveal.errors import UsageError
 
 SHAPES = [
@@ -107,7 +107,7 @@ def state_survives_saving(name: str) -> None:
 def maps_are_what_multiplies_the_input(name: str) -> None:
     gate, x = randomized(name, 16).eval(), features(2, 16, 5, 6)
     plain = gate(x)
-    with captured_maps(gate) as maps:
+    with capture_maps(gate) as maps:
         assert torch.equal(gate(x), plain)
     assert maps
     product = x

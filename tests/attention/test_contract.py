@@ -14,7 +14,7 @@ from attention.gate_contract import (
     features,
     randomized,
 )
-from foveal.attention import Gate, available, captured_maps, create, get_entry, register, registry
+from foveal.attention import Gate, available, capture_maps, create, get_entry, register, registry
 from foveal.cli import main
 from foveal.errors import UsageError
 from foveal.validation import require_positive_int
@@ -123,7 +123,7 @@ def test_the_output_has_the_dtype_of_the_input_whatever_that_of_the_map() -> Non
 def test_maps_of_nested_gates_have_their_names() -> None:
     network = nn.Sequential(nn.Conv2d(3, 8, 3), create("cbam", 8), create("bam", 8))
     keys = list(network.state_dict())
-    with captured_maps(network) as maps:
+    with capture_maps(network) as maps:
         assert maps == {}
         network(features(2, 3, 9, 8))
         first = dict(maps)
@@ -140,7 +140,7 @@ def test_maps_of_a_compiled_model_are_refused() -> None:
     assert isinstance(wrapped, nn.Module)
     gate.compile()
     for compiled in wrapped, gate:
-        with pytest.raises(UsageError, match=r"before torch\.compile"), captured_maps(compiled):
+        with pytest.raises(UsageError, match=r"before torch\.compile"), capture_maps(compiled):
             pass
 
 

@@ -109,7 +109,7 @@ def test_options_of_timm_are_checked() -> None:
     with pytest.raises(UsageError, match=r"no option of attention 'timm/ese' 'reduction'"):
         create("timm/ese", 16, reduction=4)
     assert "_" not in get_entry("timm/ese").options
-    with pytest.raises(UsageError, match="timm refuses to make 'eca'"):
+    with pytest.raises(UsageError, match="timm cannot create 'eca'"):
         create("timm/eca", None, kernel_size=2)  # type: ignore[arg-type]
 
 

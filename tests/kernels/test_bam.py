@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from attention.gate_contract import features, randomized
-from foveal.attention import Gate, captured_maps
+from foveal.attention import Gate, capture_maps
 from foveal.kernels import native_kernels
 from foveal.kernels.layout import require_layout
 from foveal.kernels.map_kernels import bam_forward, encode_logits
@@ -23,7 +23,7 @@ def test_capturing_the_map_changes_nothing() -> None:
     gate, x = randomized("bam", 8).eval(), features(2, 8, 5, 4)
     with native_kernels(True):
         expected = gate(x)
-        with captured_maps(gate) as maps:
+        with capture_maps(gate) as maps:
             assert torch.equal(gate(x), expected)
     assert maps[""].shape == x.shape
 
@@ -33,7 +33,7 @@ def test_map_replaced_by_a_hook_is_used(memory_format: torch.memory_format) -> N
     for name in ("bam", "bam-official"):
         gate = randomized(name, 8).eval()
         assert isinstance(gate, Gate)
-        gate.tap.register_forward_hook(lambda _m, _i, attention_map: attention_map.square())
+        gate.map_probe.register_forward_hook(lambda _m, _i, attention_map: attention_map.square())
         x = features(2, 8, 5, 4).contiguous(memory_format=memory_format)
         assert_native_equals_plain(name, gate, x)
 

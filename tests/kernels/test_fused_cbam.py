@@ -67,7 +67,7 @@ def test_map_replaced_by_a_hook_is_used(
     gate = randomized("cbam", 8).eval()
     inner = gate.get_submodule(inner_name)
     assert isinstance(inner, Gate)
-    inner.tap.register_forward_hook(lambda _m, _i, attention_map: attention_map.square())
+    inner.map_probe.register_forward_hook(lambda _m, _i, attention_map: attention_map.square())
     x = features(2, 8, 5, 4).contiguous(memory_format=memory_format)
     assert_native_equals_plain("cbam", gate, x)
 
@@ -81,11 +81,15 @@ def test_batch_norm_learns_once_if_a_hook_changes_a_map(inner_name: str, change:
         inner = gate.get_submodule(inner_name)
         assert isinstance(inner, Gate)
         if change == "replaced":
-            inner.tap.register_forward_hook(lambda _m, _i, attention_map: attention_map.square())
+            inner.map_probe.register_forward_hook(
+                lambda _m, _i, attention_map: attention_map.square()
+            )
         elif change == "in place":
-            inner.tap.register_forward_hook(lambda _m, _i, attention_map: attention_map.zero_())
+            inner.map_probe.register_forward_hook(
+                lambda _m, _i, attention_map: attention_map.zero_()
+            )
         else:
-            inner.tap.register_full_backward_hook(lambda *_: None)
+            inner.map_probe.register_full_backward_hook(lambda *_: None)
         with native_kernels(native), torch.set_grad_enabled(change == "backward hook"):
             out = gate(features(2, 8, 5, 4)).detach()
         results.append({"out": out, **dict(gate.named_buffers())})

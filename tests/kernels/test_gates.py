@@ -135,7 +135,7 @@ def test_attention_map_alone_has_gradients(name: str, inner_name: str) -> None:
     for native in (True, False):
         x = features(2, 6, 5, 4).double().requires_grad_()
         maps: list[Tensor] = []
-        handle = inner.tap.register_forward_hook(lambda _m, _i, out, to=maps: to.append(out))
+        handle = inner.map_probe.register_forward_hook(lambda _m, _i, out, to=maps: to.append(out))
         with native_kernels(native):
             gate(x)
         handle.remove()

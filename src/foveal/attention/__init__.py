@@ -10,7 +10,7 @@ from foveal.attention.channel import ChannelAttention
 from foveal.attention.coordinate import CoordinateAttention
 from foveal.attention.eca import EfficientChannelAttention
 from foveal.attention.gate import Gate
-from foveal.attention.map_capture import captured_maps
+from foveal.attention.map_capture import capture_maps
 from foveal.attention.registry import (
     AttentionEntry,
     available,
@@ -43,7 +43,7 @@ __all__ = [
     "VariantSpec",
     "available",
     "canonical_variant",
-    "captured_maps",
+    "capture_maps",
     "create",
     "get_entry",
     "parse_variant",

@@ -30,31 +30,31 @@ NATIVE_COMBINATIONS = {"sum", "product"}
     where="stage",
     aliases=("parallel", "bam-paper"),
     deviations=(
-        ("between the layers of a branch", "ReLU, as in the authors' code", "not said"),
-        ("biases of the convolutions", "yes, as in the authors' code", "not said"),
+        ("between the layers of a branch", "ReLU, as in the authors' code", "not specified"),
+        ("biases of the convolutions", "yes, as in the authors' code", "not specified"),
         ("width of a branch", "floor(C/r), at least 1", "C/r"),
-        ("batch of one in training", "channel branch normed by running statistics", "not said"),
+        ("batch of one in training", "channel branch uses running statistics", "not specified"),
     ),
 )
 class BAM(Gate):
-    """Weigh a feature map by channel and position at once, and add it to itself.
+    """BAM: weights each value by its channel and its position together, and adds the result to the input.
 
     M(F) = sigma(Mc(F) + Ms(F)), F' = F + F (x) M(F)
 
-    F is `x`, M is `attention_map` (N, C, H, W); the children `channel` and `spatial` are Mc and Ms, both
-    before sigma. That is the paper; the authors' code is `bam-official`.
+    F is `x`, M is `attention_map` (N, C, H, W). The children `channel` and `spatial` compute Mc and Ms,
+    both before sigma. This is the paper's module; the authors' code is `bam-official`.
 
     Args:
         channels: C.
-        reduction: r of both branches; the width C/r is never below 1.
-        branches: `bam`, or `cbam` for the two halves of CBAM (`channel` and `spatial`) in their place.
-        combine: `sum`, `product` or `max` of the branches.
-        norm: where BAM's branches have their batch norms: `end`, or `hidden`, on the hidden layers only.
-        pools: of the channel branch, see `ChannelAttention`; by default avg (CBAM's: avg+max).
+        reduction: r of both branches; the width C/r is at least 1.
+        branches: `bam`, or `cbam` for the channel and spatial attention of CBAM as branches.
+        combine: combination of the branches, `sum`, `product` or `max`.
+        norm: position of the batch norms in BAM's branches, `end` or `hidden` (hidden layers only).
+        pools: pools of the channel branch, see `ChannelAttention`; by default avg (CBAM's: avg+max).
         bias: whether the MLP has biases.
-        kernel_size: of the spatial branch; by default 3 (CBAM's: 7).
-        dilation: d of those convolutions; by default 4 (CBAM's: 1).
-        gate: the function sigma, `sigmoid` or `hardsigmoid`.
+        kernel_size: kernel size of the spatial branch; by default 3 (CBAM's: 7).
+        dilation: d of these convolutions; by default 4 (CBAM's: 1).
+        gate: the gate function sigma, `sigmoid` or `hardsigmoid`.
 
     Shape: (N, C, H, W) to (N, C, H, W).
 
@@ -80,21 +80,23 @@ class BAM(Gate):
         super().__init__(gate=gate)
         self.combine = require_one_of("combine", combine, COMBINATIONS)
         require_one_of("norm", norm, ("end", "hidden"))
-        for_channel = given(pools=pools) | {"reduction": reduction, "bias": bias}
-        for_spatial = given(kernel_size=kernel_size, dilation=dilation)
+        channel_options = drop_none(pools=pools) | {"reduction": reduction, "bias": bias}
+        spatial_options = drop_none(kernel_size=kernel_size, dilation=dilation)
         self.channel: ChannelBranch | ChannelAttention
         self.spatial: SpatialBranch | SpatialAttention
         if require_one_of("branches", branches, ("bam", "cbam")) == "bam":
-            self.channel = ChannelBranch(channels, norm=norm, **for_channel)
-            self.spatial = SpatialBranch(channels, norm=norm, reduction=reduction, **for_spatial)
+            self.channel = ChannelBranch(channels, norm=norm, **channel_options)
+            self.spatial = SpatialBranch(
+                channels, norm=norm, reduction=reduction, **spatial_options
+            )
         elif norm == "hidden":
             raise bad_parameter("norm", "'end' with the branches of CBAM", norm)
         else:
-            self.channel = ChannelAttention(channels, **for_channel)
-            self.spatial = SpatialAttention(channels, **for_spatial)
+            self.channel = ChannelAttention(channels, **channel_options)
+            self.spatial = SpatialAttention(channels, **spatial_options)
 
     def logits(self, x: Tensor) -> Tensor:
-        """Return Mc(F) + Ms(F), or what `combine` says, (N, C, H, W)."""
+        """Return Mc(F) + Ms(F), or the combination named by `combine`, (N, C, H, W)."""
         return COMBINATIONS[self.combine](self.channel.logits(x), self.spatial.logits(x))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -104,7 +106,7 @@ class BAM(Gate):
             return super().forward(x)
         return apply_bam(
             self, x, channel.pools, channel.logits_from_pools, spatial.reduce,
-            spatial.logits_from_reduced, product=self.combine == "product", map_probe=self.tap,
+            spatial.logits_from_reduced, product=self.combine == "product", map_probe=self.map_probe,
         )  # fmt: skip
 
     def supports_kernels(self, x: Tensor, spatial: SpatialBranch) -> bool:
@@ -116,12 +118,12 @@ class BAM(Gate):
         )
 
     def extra_repr(self) -> str:
-        """Name the combination."""
+        """Return the combination, for printing."""
         return f"combine={self.combine!r}"
 
 
-def given(**options: Any) -> dict[str, Any]:
-    """Return the options that were given, so that a branch keeps its own default for the others."""
+def drop_none(**options: Any) -> dict[str, Any]:
+    """Return the options that are not None; the branch has its own defaults for the others."""
     return {name: value for name, value in options.items() if value is not None}
 
 

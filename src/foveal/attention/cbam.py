@@ -18,26 +18,26 @@ ORDERS = ("channel-first", "spatial-first")
     where="residual",
     aliases=("series", "cbam-paper"),
     deviations=(
-        ("biases of the MLP", "yes, as in the authors' code", "not said"),
+        ("biases of the MLP", "yes, as in the authors' code", "not specified"),
         ("width of the MLP", "floor(C/r), at least 1", "C/r"),
-        ("behind the 7x7 convolution", "batch norm, as in the authors' code", "not said"),
-        ("bias of the 7x7 convolution", "no, as in the authors' code", "not said"),
+        ("after the 7x7 convolution", "batch norm, as in the authors' code", "not specified"),
+        ("bias of the 7x7 convolution", "no, as in the authors' code", "not specified"),
     ),
 )
 class CBAM(nn.Module):
-    """Weigh a feature map by channel, then by position (or the other way round).
+    """CBAM: weights each channel of a feature map, then each position (or in the reverse order).
 
     F' = Mc(F) (x) F, F'' = Ms(F') (x) F'
 
-    F is `x`, Mc is the map of the child `channel` and Ms that of `spatial`; the second sees what the
-    first left. `cbam` is the paper where it speaks, and the authors' code where it is silent.
+    F is `x`, Mc is the map of the child `channel`, Ms the map of the child `spatial`. The second gate reads
+    the output of the first. `cbam` follows the paper, and the authors' code for details that the paper omits.
 
     Args:
         channels: C.
-        order: `channel-first`, or `spatial-first`.
+        order: `channel-first` or `spatial-first`.
         reduction, rounding, pools, bias: see `ChannelAttention`.
         kernel_size, dilation, planes, norm, norm_momentum, norm_scale: see `SpatialAttention`.
-        gate: the function sigma of both.
+        gate: the gate function sigma of both maps.
 
     Shape: (N, C, H, W) to (N, C, H, W).
 
@@ -88,7 +88,7 @@ class CBAM(nn.Module):
         return out
 
     def extra_repr(self) -> str:
-        """Name the order."""
+        """Return the order, for printing."""
         return f"order={self.order!r}"
 
 
@@ -101,7 +101,7 @@ register_preset(
     deviations=(
         ("planes", "[max; avg]", "[avg; max]"),
         ("momentum of the batch norm", "0.01", "0.1"),
-        ("scale of the batch norm at the start", "0: the spatial map is 0.5 everywhere", "1"),
+        ("initial scale of the batch norm", "0: the spatial map is 0.5 everywhere", "1"),
     ),
 )
 
@@ -114,7 +114,7 @@ register_preset(
     planes="avg+amax",
     deviations=(
         ("biases of the MLP", "no", "yes"),
-        ("width of the MLP", "C/r to the nearest, halves up, at least 1", "floor(C/r), at least 1"),
+        ("width of the MLP", "C/r rounded (halves up), at least 1", "floor(C/r), at least 1"),
         ("gradient of equal maxima", "shared among them", "all to one of them"),
     ),
 )

@@ -1,4 +1,4 @@
-"""Coordinate attention: which rows and which columns matter, for each channel."""
+"""Coordinate attention: weights for the rows and columns of each channel."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from foveal.attention.batch_norm import SingleValueBatchNorm2d
-from foveal.attention.gate import Gate, reduced_width
+from foveal.attention.gate import Gate, compute_bottleneck_width
 from foveal.attention.registry import register
 
 
@@ -15,25 +15,25 @@ from foveal.attention.registry import register
     "coordinate",
     where="residual",
     deviations=(
-        ("behind F1", "batch norm and h-swish, as in the authors' code", "a non-linear function"),
+        ("after F1", "batch norm and h-swish, as in the authors' code", "a non-linear function"),
         ("width of the bottleneck", "floor(C/r), at least 8, as in the authors' code", "C/r"),
-        ("bias of F1", "no: the batch norm behind it would cancel it", "not said"),
-        ("biases of Fh and Fw", "yes, as in the authors' code", "not said"),
+        ("bias of F1", "no: the batch norm after it would cancel it", "not specified"),
+        ("biases of Fh and Fw", "yes, as in the authors' code", "not specified"),
     ),
 )
 class CoordinateAttention(Gate):
-    """Weigh each value by what a small network says of its row and of its column.
+    """Coordinate attention: weights each value by a small network of its row and of its column.
 
     F' = gh (x) gw (x) F, gh = sigma(Fh(fh)), gw = sigma(Fw(fw)), [fh; fw] = delta(F1([zh; zw]))
 
     F is `x`; zh (N, C, H, 1) averages the rows, zw (N, C, 1, W) the columns; F1 is `reduce` (C -> C/r)
     with `norm`, delta is h-swish, Fh and Fw are `rows` and `columns` (C/r -> C), all 1x1 convolutions.
-    `attention_map` is gh (x) gw, (N, C, H, W). The batch norm sees H + W values a channel and image, so a
-    batch of one and a map of 1x1 have a variance.
+    `attention_map` is gh (x) gw, (N, C, H, W). The batch norm receives H + W values per channel and image,
+    so a batch of one and a 1x1 map have a variance.
 
     Args:
         channels: C.
-        reduction: r; the width C/r is never below 8.
+        reduction: r; the width C/r is at least 8.
 
     Shape: (N, C, H, W) to (N, C, H, W).
 
@@ -42,7 +42,7 @@ class CoordinateAttention(Gate):
 
     def __init__(self, channels: int, *, reduction: int = 32) -> None:
         super().__init__()
-        width = reduced_width(channels, reduction, least=8)
+        width = compute_bottleneck_width(channels, reduction, minimum=8)
         self.reduce = nn.Conv2d(channels, width, 1, bias=False)
         self.norm = SingleValueBatchNorm2d(width)
         self.rows = nn.Conv2d(width, channels, 1)
@@ -50,9 +50,9 @@ class CoordinateAttention(Gate):
 
     def attention_map(self, x: Tensor) -> Tensor:
         """Return gh (x) gw, (N, C, H, W)."""
-        both = torch.cat([x.mean(3), x.mean(2)], 2)[..., None]  # (N, C, H + W, 1)
-        hidden = functional.hardswish(self.norm(self.reduce(both)))
+        pooled = torch.cat([x.mean(3), x.mean(2)], 2)[..., None]  # (N, C, H + W, 1)
+        hidden = functional.hardswish(self.norm(self.reduce(pooled)))
         height = x.shape[2]
-        by_row: Tensor = self.rows(hidden[:, :, :height]).sigmoid()  # (N, C, H, 1)
-        by_column: Tensor = self.columns(hidden[:, :, height:]).sigmoid().mT  # (N, C, 1, W)
-        return by_row * by_column
+        row_map: Tensor = self.rows(hidden[:, :, :height]).sigmoid()  # (N, C, H, 1)
+        column_map: Tensor = self.columns(hidden[:, :, height:]).sigmoid().mT  # (N, C, 1, W)
+        return row_map * column_map

@@ -27,8 +27,8 @@ def can_fuse(channel: ChannelAttention, spatial: SpatialAttention, x: Tensor) ->
                 channel, spatial, channel.reduce, channel.expand, spatial.conv, spatial.norm,
             ),
         )
-        and has_only_forward_hooks(channel.tap)
-        and has_only_forward_hooks(spatial.tap)
+        and has_only_forward_hooks(channel.map_probe)
+        and has_only_forward_hooks(spatial.map_probe)
     )  # fmt: skip
 
 
@@ -56,13 +56,13 @@ def run_fused_cbam(channel: ChannelAttention, spatial: SpatialAttention, x: Tens
 
     Hooks of the map probes see both attention maps; a map that a hook returns or changes replaces the original.
     """
-    is_probed = bool(channel.tap._forward_hooks or spatial.tap._forward_hooks)
+    is_probed = bool(channel.map_probe._forward_hooks or spatial.map_probe._forward_hooks)
     buffers = [buffer.clone() for buffer in spatial.norm.buffers()] if is_probed else []
     config, weights = get_config(channel, spatial), get_weights(channel, spatial)
     out, channel_map, spatial_map = apply_fused_cbam(x, config, weights, get_norm(spatial))
     if not is_probed:
         return out
-    replacement = run_map_probe(channel.tap, channel_map[:, :, None, None])
+    replacement = run_map_probe(channel.map_probe, channel_map[:, :, None, None])
     if replacement is not None:
         # Undo the update of the norm: running statistics must see only the replaced map.
         with torch.no_grad():
@@ -70,7 +70,7 @@ def run_fused_cbam(channel: ChannelAttention, spatial: SpatialAttention, x: Tens
                 buffer.copy_(value)
         replaced_out: Tensor = spatial(x * replacement.to(x.dtype))
         return replaced_out
-    replacement = run_map_probe(spatial.tap, spatial_map.view(len(x), 1, *x.shape[2:]))
+    replacement = run_map_probe(spatial.map_probe, spatial_map.view(len(x), 1, *x.shape[2:]))
     if replacement is not None:
         out = x * channel_map[:, :, None, None].to(x.dtype) * replacement.to(x.dtype)
     return out

@@ -1,4 +1,4 @@
-"""The contract of every attention module: a map in, a map out, and the attention map in between."""
+"""Base class of attention modules: a feature map in, a weighted map out, the attention map observable."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from foveal.validation import require_one_of, require_positive_int
 
-GATES: dict[str, Callable[[Tensor], Tensor]] = {
+GATE_FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "sigmoid": torch.sigmoid,
     "hardsigmoid": nn.functional.hardsigmoid,
 }
@@ -17,14 +17,14 @@ ROUNDINGS = ("floor", "nearest")
 
 
 class Gate(nn.Module):
-    """A module that weighs a feature map F by an attention map M(F) computed from it.
+    """A module that weights a feature map F by an attention map M(F) computed from it.
 
-    F' = M(F) (x) F, or F' = F + M(F) (x) F where `residual` is true
+    F' = M(F) (x) F, or F' = F + M(F) (x) F if `residual` is true
 
-    Subclasses give `logits`, the map before the gate function sigma, or else `attention_map`, the map
-    itself, of any shape that broadcasts against the input. The map passes through the child `tap`,
-    which does nothing: a forward hook there sees it without another forward pass (`captured_maps`
-    hangs such hooks). The output has the dtype of the input, whatever the map was computed in.
+    Subclasses implement `logits`, the map before the gate function sigma, or `attention_map`, the map
+    itself. Its shape broadcasts against the input. The map passes through the child `map_probe`, an
+    identity: a forward hook on it receives the map without another forward pass (see `capture_maps`). The
+    output has the dtype of the input, whatever the dtype of the map.
 
     Shape: (N, C, H, W) to (N, C, H, W).
     """
@@ -33,8 +33,8 @@ class Gate(nn.Module):
 
     def __init__(self, *, gate: str = "sigmoid") -> None:
         super().__init__()
-        self.gate = require_one_of("gate", gate, GATES)
-        self.tap = nn.Identity()
+        self.gate = require_one_of("gate", gate, GATE_FUNCTIONS)
+        self.map_probe = nn.Identity()
 
     def logits(self, x: Tensor) -> Tensor:
         """Return the attention map before the gate function."""
@@ -42,28 +42,32 @@ class Gate(nn.Module):
 
     def attention_map(self, x: Tensor) -> Tensor:
         """Return M(F), broadcastable to the shape of `x`."""
-        return GATES[self.gate](self.logits(x))
+        return GATE_FUNCTIONS[self.gate](self.logits(x))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return F'."""
-        weights = self.tap(self.attention_map(x)).to(x.dtype)
+        weights = self.map_probe(self.attention_map(x)).to(x.dtype)
         return torch.addcmul(x, x, weights) if self.residual else x * weights
 
     def extra_repr(self) -> str:
-        """Name the gate function where it is not the usual one."""
+        """Return the gate function, for printing, unless it is the sigmoid."""
         return "" if self.gate == "sigmoid" else f"gate={self.gate!r}"
 
 
-def reduced_width(channels: int, reduction: int, *, rounding: str = "floor", least: int = 1) -> int:
-    """Return the width C/r of a bottleneck, a whole number and never below `least`.
+def compute_bottleneck_width(
+    channels: int, reduction: int, *, rounding: str = "floor", minimum: int = 1
+) -> int:
+    """Return the width C/r of a bottleneck as an integer of at least `minimum`.
 
-    The authors' code of CBAM takes floor(C/r), which is 0 where C < r: then the map no longer depends
-    on the input.
+    Without the minimum, floor(C/r) as in the authors' code of CBAM is 0 for C < r, and the map does not
+    depend on the input.
 
-    >>> reduced_width(64, 16), reduced_width(8, 16), reduced_width(24, 16, rounding="nearest")
-    (4, 1, 2)
+    >>> [compute_bottleneck_width(channels, 16) for channels in (64, 24, 8)]
+    [4, 1, 1]
+    >>> compute_bottleneck_width(24, 16, rounding="nearest")
+    2
     """
     require_positive_int("channels", channels)
     require_positive_int("reduction", reduction)
     half = reduction if require_one_of("rounding", rounding, ROUNDINGS) == "nearest" else 0
-    return max(least, (2 * channels + half) // (2 * reduction))
+    return max(minimum, (2 * channels + half) // (2 * reduction))

@@ -1,4 +1,4 @@
-"""A start from which a fresh gate changes nothing, for networks that are trained already."""
+"""Identity start: a new gate leaves its input unchanged, for networks that are already trained."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from torch import Tensor, nn
 
 
 class IdentityStart(nn.Module):
-    """Mix a gate in by a weight that starts at zero: F + a (G(F) - F), a = 0 at the start.
+    """A gate mixed in by a weight that starts at zero: F + a (G(F) - F), initially a = 0.
 
-    The logits of the network stay as they were, to the last bit, until `a` has learnt to leave zero;
-    with it the gate begins to learn. At a = 1 it is the gate G alone. One parameter more a site.
+    The logits of the network do not change, bit for bit, until training moves `a` away from zero. From
+    then on the gate receives gradients too. At a = 1 the output is that of the gate G. This adds one
+    parameter per site.
 
-    A fresh CBAM multiplies its branch by about 0.25 and a fresh BAM its stage by about 1.5, so a
-    pretrained network would lose its function at once. The idea is that of ReZero (Bachlechner et al.
-    2020), used here on the difference that the gate makes.
+    A new CBAM scales its branch by about 0.25 and a new BAM its stage by about 1.5, which would destroy the
+    function of a pretrained network. The idea is that of ReZero (Bachlechner et al. 2020), applied to the
+    difference between output and input of the gate.
 
     Shape: (N, C, H, W) to (N, C, H, W).
     """

@@ -1,4 +1,4 @@
-"""The attention maps of a forward pass, as it ran."""
+"""Capture of the attention maps of a forward pass."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from foveal.errors import UsageError
 
 
 @contextmanager
-def captured_maps(model: nn.Module) -> Iterator[dict[str, Tensor]]:
-    """Collect the maps of all gates in `model` while it runs, without another forward pass.
+def capture_maps(model: nn.Module) -> Iterator[dict[str, Tensor]]:
+    """Collect the maps of all gates in `model` during its forward passes, without another pass.
 
-    Yields a dict that each forward pass fills: the name of a gate in `model` ('' for `model` itself) to
-    its last map, detached, broadcastable to what the gate was given. A CBAM has two gates, `channel`
-    and `spatial`; where a gate is made of others that only give it their logits, as `BAM` is, its own
-    map alone is there. No hook stays behind.
+    Yields a dict that each forward pass fills. A key is the name of a gate in `model` ('' for `model`
+    itself); the value is its last map, detached, broadcastable to the gate's input. CBAM has two gates,
+    `channel` and `spatial`. BAM has one, because its branches only compute logits. All hooks are removed
+    at the end of the block.
 
     Raises:
-        UsageError: the model is compiled, and compiled code does not ask for hooks that come later.
+        UsageError: the model is compiled; compiled code ignores hooks that are registered later.
 
     >>> import torch
-    >>> from foveal.attention import captured_maps, create
+    >>> from foveal.attention import capture_maps, create
     >>> gate = create("cbam", 8)
-    >>> with captured_maps(gate) as maps:
+    >>> with capture_maps(gate) as maps:
     ...     _ = gate(torch.zeros(2, 8, 5, 4))
     >>> {name: tuple(values.shape) for name, values in maps.items()}
     {'channel': (2, 8, 1, 1), 'spatial': (2, 1, 5, 4)}
     """
     if type(model).__name__ == "OptimizedModule" or model._compiled_call_impl is not None:
-        raise UsageError("Capture maps from the model as it is before torch.compile.")
+        raise UsageError("The model is compiled. Capture maps from the model before torch.compile.")
     maps: dict[str, Tensor] = {}
     handles = [
-        gate.tap.register_forward_hook(keeper(maps, name))
+        gate.map_probe.register_forward_hook(make_map_recorder(maps, name))
         for name, gate in model.named_modules()
         if isinstance(gate, Gate)
     ]
@@ -46,10 +46,12 @@ def captured_maps(model: nn.Module) -> Iterator[dict[str, Tensor]]:
             handle.remove()
 
 
-def keeper(maps: dict[str, Tensor], name: str) -> Callable[[nn.Module, object, Tensor], None]:
-    """Return a hook that keeps what it sees under `name`."""
+def make_map_recorder(
+    maps: dict[str, Tensor], name: str
+) -> Callable[[nn.Module, object, Tensor], None]:
+    """Return a forward hook that stores the output under `name`."""
 
-    def keep(_module: nn.Module, _given: object, values: Tensor) -> None:
-        maps[name] = values.detach()
+    def record_map(_module: nn.Module, _inputs: object, attention_map: Tensor) -> None:
+        maps[name] = attention_map.detach()
 
-    return keep
+    return record_map

@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from foveal.attention.gate import GATES, Gate
+from foveal.attention.gate import GATE_FUNCTIONS, Gate
 from foveal.attention.pooling import pool_over_channels, pool_over_positions
 from foveal.kernels import apply_channel_attention, apply_spatial_attention, supports_pools
 
@@ -26,8 +26,8 @@ class PooledGate(Gate):
         raise NotImplementedError
 
     def map_from_pools(self, pooled: Tensor) -> Tensor:
-        """Return the attention map for pooled values, passed through `tap`."""
-        out: Tensor = self.tap(GATES[self.gate](self.logits_from_pools(pooled)))
+        """Return the attention map for pooled values, passed through `map_probe`."""
+        out: Tensor = self.map_probe(GATE_FUNCTIONS[self.gate](self.logits_from_pools(pooled)))
         return out
 
     def logits(self, x: Tensor) -> Tensor:

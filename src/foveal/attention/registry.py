@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from torch import nn
 
-from foveal.attention.timm_modules import timm_factory
+from foveal.attention.timm_modules import get_timm_factory
 from foveal.errors import unknown_name
 
 Module = TypeVar("Module", bound=type[nn.Module])
@@ -199,7 +199,7 @@ def get_entry(name: str) -> AttentionEntry:
         UsageError: no module has this name; the message lists all names.
     """
     if name.startswith(TIMM_PREFIX):
-        return AttentionEntry(name, timm_factory(name.removeprefix(TIMM_PREFIX)), TIMM_SITE)
+        return AttentionEntry(name, get_timm_factory(name.removeprefix(TIMM_PREFIX)), TIMM_SITE)
     return ENTRIES[resolve_name(name)]
 
 

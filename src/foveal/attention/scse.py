@@ -18,18 +18,18 @@ from foveal.attention.se import SqueezeExcitation
     ),
 )
 class ConcurrentSqueezeExcitation(Gate):
-    """Weigh a feature map by channel and by position, and add the two.
+    """scSE: weights a feature map by channel and by position, and adds both results.
 
     F' = Mc (x) F + Ms (x) F, Mc = sigma(W1 relu(W2 AvgPool(F))), Ms = sigma(q * F)
 
     F is `x`; W2 and W1 are `channel`, an SE with r = 2, and q is `spatial`, a 1x1 convolution to one
-    plane. `attention_map` is Mc + Ms, (N, C, H, W), between 0 and 2. The combination is the sum, that of
-    the paper; the authors' code takes the larger of the two products, which is no product with a map
-    of its own where F is negative.
+    plane. `attention_map` is Mc + Ms, (N, C, H, W), between 0 and 2. The combination is the paper's sum. The
+    authors' code takes the larger of the two products instead, which for negative F is not a product of F
+    and a single map.
 
     Args:
         channels: C.
-        reduction: r; the width C/r is never below 1.
+        reduction: r; the width C/r is at least 1.
         bias: whether W1, W2 and q have biases.
 
     Shape: (N, C, H, W) to (N, C, H, W).
@@ -45,5 +45,5 @@ class ConcurrentSqueezeExcitation(Gate):
 
     def attention_map(self, x: Tensor) -> Tensor:
         """Return Mc + Ms, (N, C, H, W)."""
-        by_position: Tensor = self.spatial(x).sigmoid()  # (N, 1, H, W)
-        return self.channel.attention_map(x) + by_position
+        spatial_map: Tensor = self.spatial(x).sigmoid()  # (N, 1, H, W)
+        return self.channel.attention_map(x) + spatial_map

@@ -15,20 +15,20 @@ from foveal.validation import require_positive_int
     where="residual",
     deviations=(
         ("divisor of the variance", "H W - 1, as in the authors' code", "H W"),
-        ("map of 1x1, where v is 0/0", "sigma(1/2), the limit", "not said"),
+        ("1x1 map, for which v is 0/0", "sigma(1/2), the limit", "not specified"),
     ),
 )
 class SimAM(Gate):
-    """Weigh each value by how far it stands out from its channel; no parameters.
+    """SimAM: weights each value by its squared distance from the mean of its channel, without parameters.
 
     F' = sigma(1/E) (x) F, 1/E = (t - m)^2 / (4 (v + lambda)) + 1/2
 
-    F is `x`, t a value of it, m and v are mean and variance of its channel in its image (v with H W - 1
-    below), and sigma(1/E) is `attention_map` (N, C, H, W). On a map of 1x1, t = m and v is 0/0; for any
-    v the map is sigma(1/2), and so it is here.
+    F is `x`, t one of its values, m and v are the mean and variance of its channel in its image (v with the
+    divisor H W - 1), and sigma(1/E) is `attention_map` (N, C, H, W). For a 1x1 map t = m, v is 0/0, and the
+    result is sigma(1/2), the value for any v.
 
     Args:
-        channels: C; taken so that all gates are made alike, the module does not depend on it.
+        channels: C; not used, accepted because every gate takes it.
         e_lambda: lambda, above 0.
 
     Shape: (N, C, H, W) to (N, C, H, W).
@@ -52,5 +52,5 @@ class SimAM(Gate):
         return squares / (4 * (variance + self.e_lambda)) + 0.5
 
     def extra_repr(self) -> str:
-        """Name lambda."""
+        """Return lambda, for printing."""
         return f"e_lambda={self.e_lambda}"

@@ -1,4 +1,4 @@
-"""Spatial attention: which positions matter."""
+"""Spatial attention of CBAM."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from foveal.validation import require_odd, require_positive_int
     "spatial",
     where="residual",
     deviations=(
-        ("behind the convolution", "batch norm, as in the authors' code", "not said"),
-        ("bias of the convolution", "no (yes with norm=false)", "not said"),
+        ("after the convolution", "batch norm, as in the authors' code", "not specified"),
+        ("bias of the convolution", "no (yes with norm=false)", "not specified"),
     ),
 )
 class SpatialAttention(PooledGate):
-    """Weigh each position by what one convolution says of the values pooled over channels.
+    """Spatial attention: weights each position by one convolution of the values pooled over channels.
 
     Ms(F) = sigma(norm(conv([AvgPool(F); MaxPool(F)]))), F' = Ms(F) (x) F
 
     F is `x`, Ms is `attention_map` (N, 1, H, W), and the pools run over channels.
 
     Args:
-        channels: C; taken so that all gates are made alike, the module does not depend on it.
-        kernel_size: side of the convolution, odd.
+        channels: C; not used, accepted because every gate takes it.
+        kernel_size: kernel size of the convolution, odd.
         dilation: d of the convolution.
-        planes: the pooled planes in their order, any of avg, max, amax, lp and lse, joined by a plus
-            sign.
+        planes: input planes of the convolution in order: any of the pools avg, max, amax, lp and lse,
+            joined by a plus sign.
         norm: whether a batch norm follows the convolution.
         norm_momentum: momentum of that norm.
-        norm_scale: its scale at the start; the authors' code starts at 0, where the map is constant.
-        gate: the function sigma, `sigmoid` or `hardsigmoid`.
+        norm_scale: its initial scale; the authors' code starts at 0, so that the map is constant.
+        gate: the gate function sigma, `sigmoid` or `hardsigmoid`.
 
     Shape: (N, C, H, W) to (N, C, H, W).
 
@@ -74,5 +74,5 @@ class SpatialAttention(PooledGate):
         return out
 
     def extra_repr(self) -> str:
-        """Name the planes."""
+        """Return the planes, for printing."""
         return f"planes={'+'.join(self.pools)!r}"

@@ -1,4 +1,4 @@
-"""The attention modules of timm, where it is installed."""
+"""Attention modules of timm, if it is installed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from foveal.errors import UsageError
 from foveal.optional_imports import suggest_install
 
 
-def timm_factory(kind: str) -> Callable[..., nn.Module]:
-    """Return what timm's `create_attn` makes for `kind`, with its signature.
+def get_timm_factory(kind: str) -> Callable[..., nn.Module]:
+    """Return a factory of timm's attention module `kind`, with the signature of its class.
 
-    Modules of timm are no gates of ours: `captured_maps` finds no map in them.
+    Modules of timm are not subclasses of `Gate`, so `capture_maps` finds no maps in them.
 
     Raises:
-        UsageError: timm cannot be imported, or does not know `kind`. The factory raises one too where
-            timm refuses the options.
+        UsageError: timm cannot be imported, or has no attention module `kind`. The factory raises it too
+            if timm rejects the options.
     """
     try:
         with suggest_install("timm"):
@@ -34,11 +34,11 @@ def timm_factory(kind: str) -> Callable[..., nn.Module]:
         raise UsageError(f"timm has no attention module {kind!r}. See timm.layers.create_attn.")
 
     @functools.wraps(module)
-    def make(channels: int, **options: object) -> nn.Module:
+    def create_module(channels: int, **options: object) -> nn.Module:
         try:
-            made: nn.Module = layers.create_attn(kind, channels, **options)
+            created: nn.Module = layers.create_attn(kind, channels, **options)
         except (AssertionError, TypeError, ValueError) as error:
-            raise UsageError(f"timm refuses to make {kind!r} with {options}: {error}") from error
-        return made
+            raise UsageError(f"timm cannot create {kind!r} with {options}: {error}") from error
+        return created
 
-    return make
+    return create_module

@@ -1,4 +1,4 @@
-"""Triplet attention: three planes of the feature map, each seen from the third side."""
+"""Triplet attention: spatial attention on three pairs of axes."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from foveal.attention.spatial import SpatialAttention
 @register(
     "triplet",
     where="residual",
-    deviations=(("momentum of the batch norms", "0.01, as in the authors' code", "not said"),),
+    deviations=(("momentum of the batch norms", "0.01, as in the authors' code", "not specified"),),
 )
 class TripletAttention(Gate):
-    """Weigh a feature map by three spatial attentions, on the planes H x W, C x W and H x C.
+    """Triplet attention: averages three spatial attentions, on the planes H x W, C x W and H x C.
 
     F' = (M1(F) (x) F + M2(F) (x) F + M3(F) (x) F) / 3, Mi = sigma(norm(conv([MaxPool; AvgPool])))
 
     F is `x`. M1 pools over H (the child `rows`), (N, C, 1, W); M2 over W (`columns`), (N, C, H, 1); M3
-    over C (`plane`), (N, 1, H, W). `attention_map` is their mean, (N, C, H, W): the same product, taken
-    once.
+    over C (`plane`), (N, 1, H, W). `attention_map` is their mean, (N, C, H, W), which gives the same
+    product.
 
     Args:
-        channels: C; taken so that all gates are made alike, the module does not depend on it.
-        kernel_size: side of the convolutions, odd.
+        channels: C; not used, accepted because every gate takes it.
+        kernel_size: kernel size of the convolutions, odd.
 
     Shape: (N, C, H, W) to (N, C, H, W).
 
@@ -43,6 +43,6 @@ class TripletAttention(Gate):
 
     def attention_map(self, x: Tensor) -> Tensor:
         """Return (M1 + M2 + M3) / 3, (N, C, H, W)."""
-        over_rows = self.rows.attention_map(x.transpose(1, 2)).transpose(1, 2)  # (N, C, 1, W)
-        over_columns = self.columns.attention_map(x.transpose(1, 3)).transpose(1, 3)
-        return (over_rows + over_columns + self.plane.attention_map(x)) / 3
+        row_map = self.rows.attention_map(x.transpose(1, 2)).transpose(1, 2)  # (N, C, 1, W)
+        column_map = self.columns.attention_map(x.transpose(1, 3)).transpose(1, 3)
+        return (row_map + column_map + self.plane.attention_map(x)) / 3

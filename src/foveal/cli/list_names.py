@@ -16,7 +16,7 @@ def list_names(*, json: JsonFlag = False) -> None:
     """
     from foveal.attention import available, get_entry
     from foveal.data import list_data_names
-    from foveal.models import list_models
+    from foveal.models import list_model_names
 
     entries = [get_entry(name) for name in available()]
     if json:
@@ -30,14 +30,16 @@ def list_names(*, json: JsonFlag = False) -> None:
             }
             for entry in entries
         }
-        print_json({"attention": attention, "models": list_models(), "data": list_data_names()})
+        print_json(
+            {"attention": attention, "models": list_model_names(), "data": list_data_names()}
+        )
         return
     table = Table("attention", "other names", "summary", "options", show_lines=True)
     for entry in entries:
         options = ", ".join(f"{option}={value}" for option, value in entry.options.items())
         table.add_row(entry.name, "\n".join(entry.aliases), escape(entry.summary), escape(options))
     stdout.print(table)
-    stdout.print("models  " + ", ".join(list_models()))
+    stdout.print("models  " + ", ".join(list_model_names()))
     stdout.print(
         "data    "
         + ", ".join(list_data_names())

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from foveal.attention.gate import Gate
 from foveal.attention.identity_start import IdentityStart
 from foveal.attention.inserted import get_site_name
-from foveal.attention.map_capture import captured_maps
+from foveal.attention.map_capture import capture_maps
 from foveal.errors import UsageError
 from foveal.explanation.input_validation import to_model
 from foveal.kernels import native_kernels
@@ -65,7 +65,7 @@ def gate_maps(model: nn.Module, images: Tensor) -> tuple[GateMap, ...]:
     blocks.0.relu spatial (1, 1, 32, 32)
     """
     require_gates(model)
-    with eval_mode(model), native_kernels(False), captured_maps(model) as maps:
+    with eval_mode(model), native_kernels(False), capture_maps(model) as maps:
         model(to_model(model, images))
     return tuple(
         GateMap(name, get_site_name(name), values.float().cpu(), get_mixing_weight(model, name))

@@ -162,7 +162,7 @@ def observe_gates(
                 record(name, features.pop(name), values)
 
             handles.append(module.register_forward_pre_hook(store_features))
-            handles.append(module.tap.register_forward_hook(record_map))
+            handles.append(module.map_probe.register_forward_hook(record_map))
     try:
         yield
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from foveal.lazy import lazy_exports
-from foveal.models.build import build_model, list_models, resolve_where
+from foveal.models.build import build_model, list_model_names, resolve_where
 from foveal.models.convnet import ConvNet
 from foveal.models.finetuning import build_parameter_groups, find_head
 from foveal.models.insertion import Insertion, insert
@@ -34,7 +34,7 @@ __all__ = [
     "find_head",
     "import_state",
     "insert",
-    "list_models",
+    "list_model_names",
     "load_model",
     "load_pretrained",
     "load_state",

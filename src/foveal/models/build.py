@@ -26,7 +26,7 @@ RESNETS = {"resnet18": resnet18, "resnet34": resnet34, "resnet50": resnet50, "re
 LIBRARIES = ("torchvision", "timm")
 
 
-def list_models() -> list[str]:
+def list_model_names() -> list[str]:
     """Return the names of foveal's own networks, sorted."""
     return sorted(["convnet", *RESNETS])
 
@@ -48,7 +48,7 @@ def build_model(
     streams. So all variants of one seed share the backbone's weights.
 
     Args:
-        name: one of `list_models()`, `torchvision/NAME`, `timm/NAME`, or `package.module:callable`, which
+        name: one of `list_model_names()`, `torchvision/NAME`, `timm/NAME`, or `package.module:callable`, which
             is called with `num_classes`.
         num_classes: number of logits.
         in_channels: channels of the images.
@@ -98,9 +98,9 @@ def widen_factory(
 
     `control` is the variant `wide` with the attention that it is a control of.
     """
-    if name not in list_models():
+    if name not in list_model_names():
         raise UsageError(
-            f"The control `{WIDE_CONTROL}` needs one of {', '.join(list_models())}. Found {name}."
+            f"The control `{WIDE_CONTROL}` needs one of {', '.join(list_model_names())}. Found {name}."
         )
     options = dict(control.options)
     attention = str(options.pop(CONTROL_OPTION))
@@ -131,7 +131,9 @@ def get_backbone_factory(
     library, slash, model = name.partition("/")
     if slash and library in LIBRARIES:
         return partial(build_library_model, library, model, in_channels)
-    raise unknown_name("model", name, [*list_models(), *(f"{each}/NAME" for each in LIBRARIES)])
+    raise unknown_name(
+        "model", name, [*list_model_names(), *(f"{each}/NAME" for each in LIBRARIES)]
+    )
 
 
 def build_library_model(
