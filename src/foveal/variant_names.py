@@ -57,6 +57,15 @@ def get_variant_name(variant: str) -> str:
     return variant.partition(":")[0]
 
 
+def has_attention(variant: str) -> bool:
+    """Return True if a canonical variant inserts attention: it is neither the baseline nor a control.
+
+    >>> has_attention("cbam:reduction=8"), has_attention("wide:like=cbam")
+    (True, False)
+    """
+    return get_variant_name(variant) not in WITHOUT_ATTENTION
+
+
 def remove_option(variant: str, option: str) -> str:
     """Return the variant without one of its options.
 

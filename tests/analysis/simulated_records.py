@@ -20,7 +20,7 @@ from foveal.records import (
     write_run,
 )
 from foveal.records.run import write_config
-from foveal.study.design import run_config, run_name
+from foveal.study.run_list import make_run_config, name_run
 
 IMAGES = 1000
 SIZES = 0.25, 0.4, 0.55
@@ -49,7 +49,7 @@ def simulated(
 ) -> StudyRecord:
     """Return the record of a study without files, of one cell or of one for each value of the sweep.
 
-    In one cell, extents lie uniformly within 0 and 0.4, and colorfulness is 100 of them. The sweep is
+    In one cell, measure_extents lie uniformly within 0 and 0.4, and colorfulness is 100 of them. The sweep is
     repeated with each of the `others` as further options, and each next one is good for 0.1 of gain.
     """
     generator = np.random.default_rng(number)
@@ -91,7 +91,7 @@ def written(folder: Path, record: StudyRecord) -> Path:
         cell = record.design.find_cell(run.config)
         assert cell is not None
         variant, seed = run.config["attention"], run.config["seed"]
-        path = folder / "runs" / run_name(run_config(record.design, cell, variant, seed))
+        path = folder / "runs" / name_run(make_run_config(record.design, cell, variant, seed))
         path.mkdir(parents=True)
         write_config(path, run.config)
         for name, arrays in run.extras.items():

@@ -23,7 +23,7 @@ from foveal.inspection.map_metrics import compute_map_metrics
 from foveal.inspection.trained_runs import TrainedRun, find_trained_runs, load_shared_images
 from foveal.records import read_run
 from foveal.study import Study
-from foveal.study.run_extras import images_at
+from foveal.study.probe_images import get_test_images
 from study.small_study import changed
 
 
@@ -98,10 +98,10 @@ def test_maps_of_predictions_have_no_mean_over_seeds(
     networks: list[TrainedRun], data: ImageData
 ) -> None:
     with pytest.raises(UsageError, match="choose one seed"):
-        explain(networks, data, np.array([0]), rule="one", target="pred")
-    found = explain(networks[:1], data, np.arange(4), rule="four", target="pred")
+        explain(networks, data, np.array([0]), selection="one", target="pred")
+    found = explain(networks[:1], data, np.arange(4), selection="four", target="pred")
     p = found.result.probabilities(networks[0].key)
-    np.testing.assert_allclose(found.sureness("none"), p.amax(1))
+    np.testing.assert_allclose(found.average_confidences("none"), p.amax(1))
 
 
 def test_gates_are_found_to_be_something(networks: list[TrainedRun]) -> None:
@@ -118,16 +118,16 @@ def test_gates_are_found_to_be_something(networks: list[TrainedRun]) -> None:
 
 def test_maps_are_means_over_seeds(networks: list[TrainedRun], data: ImageData) -> None:
     rows = np.array([5, 2, 40])
-    found = explain(networks, data, rows, rule="three")
-    assert list(found.networks) == ["none", "series"]
-    images, labels = images_at(data, rows), torch.from_numpy(data.test.labels[rows])
+    found = explain(networks, data, rows, selection="three")
+    assert list(found.runs) == ["none", "series"]
+    images, labels = get_test_images(data, rows), torch.from_numpy(data.test.labels[rows])
     each = [
-        occlusion_sensitivity(n.load(), images, labels, normalization=(data.mean, data.std))
+        occlusion_sensitivity(n.load_network(), images, labels, normalization=(data.mean, data.std))
         for n in networks[2:]
     ]
     mean = (each[0].map() + each[1].map()) / 2
-    np.testing.assert_allclose(found.maps("series"), mean, atol=1e-6)
-    votes = found.votes("series")
+    np.testing.assert_allclose(found.average_maps("series"), mean, atol=1e-6)
+    votes = found.count_votes("series")
     assert votes.sum(1).tolist() == [2, 2, 2]
     for row in range(3):
         guesses = [int(one.probabilities()[row].argmax()) for one in each]
@@ -177,10 +177,13 @@ def test_class_sheets_are_over_images_that_all_get_right(
         assert bool(right[sheets.image_indices[k]].all())
         assert set(data.test.labels[sheets.image_indices[k]]) == {label}
         assert sheets.image_counts[k] == len(sheets.image_indices[k]) > 0
-        images = images_at(data, sheets.image_indices[k])
+        images = get_test_images(data, sheets.image_indices[k])
         maps = [
             occlusion_sensitivity(
-                n.load(), images, [int(label)] * len(images), normalization=(data.mean, data.std)
+                n.load_network(),
+                images,
+                [int(label)] * len(images),
+                normalization=(data.mean, data.std),
             ).map()
             for n in networks[:2]
         ]
@@ -217,7 +220,7 @@ def test_robustness_curves_hold_every_seed(networks: list[TrainedRun]) -> None:
 
 def test_measures_stand_beside_their_controls(networks: list[TrainedRun], data: ImageData) -> None:
     some = [networks[0], networks[2]]
-    found = explain(some, data, np.arange(4), rule="four")
+    found = explain(some, data, np.arange(4), selection="four")
     by_variant = {
         name: {one.name: one for one in many}
         for name, many in compute_map_metrics(some, found).items()
@@ -235,7 +238,7 @@ def test_measures_are_of_the_maps_that_are_shown(
     networks: list[TrainedRun], data: ImageData
 ) -> None:
     def named(**options: Any) -> dict[str, float | None]:
-        found = explain(networks[2:3], data, np.arange(6), rule="six", **options)
+        found = explain(networks[2:3], data, np.arange(6), selection="six", **options)
         (many,) = compute_map_metrics(networks[2:3], found).values()
         return {one.name: one.value for one in many}
 

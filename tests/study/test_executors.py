@@ -32,8 +32,8 @@ def test_two_shards_give_the_same(unbroken: Path, tmp_path: Path) -> None:
     folder = tmp_path / "study"
     study = Study.open(folder, SMALL)
     study.run(shard="2/2")
-    assert len(study.missing()) == 2
-    assert len(study.missing("1/2")) == 2
+    assert len(study.list_missing_runs()) == 2
+    assert len(study.list_missing_runs("1/2")) == 2
     Study.open(folder, SMALL).run(shard="1/2")
     assert rows(folder) == rows(unbroken)
 
@@ -54,14 +54,14 @@ def test_the_order_does_not_matter(unbroken: Path, tmp_path: Path) -> None:
 
 def test_a_worker_that_is_killed_costs_a_new_start_only(unbroken: Path, tmp_path: Path) -> None:
     study = Study.open(tmp_path / "study", SMALL)
-    outcomes = study.outcomes(partial(run_in_pool, workers=1))
+    outcomes = study.run_missing(partial(run_in_pool, workers=1))
     next(outcomes)
     (worker,) = [
         child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())
     ]
     worker.kill()
     assert [outcome.error for outcome in outcomes] == [""] * 3
-    study.record()  # closes the table, which is not written again after every run
+    study.write_results()  # closes the table, which is not written again after every run
     assert rows(tmp_path / "study") == rows(unbroken)
 
 
@@ -88,7 +88,9 @@ def test_workers_end_with_the_process_that_they_work_for(tmp_path: Path) -> None
     script.write_text(AFTER_ITS_PARENT)
     config = changed(epochs=500)
     started = subprocess.Popen([sys.executable, script, folder, config.model_dump_json()])
-    paths = [get_partial_path(path) for _, path in Study.open(tmp_path / "same", config).runs()]
+    paths = [
+        get_partial_path(path) for _, path in Study.open(tmp_path / "same", config).list_runs()
+    ]
     asides = [folder / "runs" / path.name for path in paths]
     while not any(read_progress(aside) for aside in asides):
         assert started.poll() is None

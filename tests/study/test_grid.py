@@ -69,7 +69,7 @@ def test_the_page_has_a_section_a_cell(folder: Path) -> None:
 def test_a_cell_may_be_added_and_trains_only_what_is_new(folder: Path) -> None:
     more = GRID.model_copy(update={"grid": {"learning_rate": [0.2], "data": ["scenes"]}})
     study = Study.open(folder, more)
-    assert len(study.missing()) == 2
+    assert len(study.list_missing_runs()) == 2
     study.run()
     assert len(read_study(folder).runs) == 10
 
@@ -110,7 +110,7 @@ def test_values_are_read_as_the_option_reads_them() -> None:
 
 
 def test_runs_of_a_cell_have_its_values(folder: Path) -> None:
-    configs = [config for config, _ in Study.open(folder, GRID).runs()]
+    configs = [config for config, _ in Study.open(folder, GRID).list_runs()]
     assert all(isinstance(config, RunConfig) for config in configs)
     assert {(config.learning_rate, config.data) for config in configs} == {
         (rate, data) for rate in (0.1, 0.05) for data in ("scenes", "scenes:clutter=0.25")

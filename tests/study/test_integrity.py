@@ -47,12 +47,12 @@ def test_a_damaged_run_is_named_set_aside_and_run_again(
     run = first_run(study)
     damage(run / name)
     opened = Study.open(study, SMALL)
-    (said,) = opened.set_aside_damaged()
+    (said,) = opened.quarantine_damaged_runs()
     assert run.name in said
     assert name in said or name == "manifest.json"
     assert not run.exists()
     assert run.with_name(run.name + ".damaged").is_dir()
-    assert len(opened.missing()) == 1
+    assert len(opened.list_missing_runs()) == 1
     assert len(read_study(study).runs) == 3
     opened.run()
     assert rows(study) == rows(unbroken)

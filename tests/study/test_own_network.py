@@ -79,7 +79,7 @@ def test_other_weights_are_another_study(images: Path, weights: Path, tmp_path: 
     moved = tmp_path / "moved.safetensors"
     moved.write_bytes(weights.read_bytes())
     keys = [
-        Study.open(tmp_path / name, config).runs()[0][0].key
+        Study.open(tmp_path / name, config).list_runs()[0][0].key
         for name, config in (
             ("a", first),
             ("b", changed(**options, weights=str(moved))),

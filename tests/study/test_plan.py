@@ -6,7 +6,7 @@ import pytest
 from statsmodels.stats.power import TTestIndPower
 
 from foveal.study import StudyConfig, plan
-from foveal.study.planning import guessed_sd
+from foveal.study.planning import guess_sd
 from study.small_study import changed
 
 
@@ -50,7 +50,7 @@ def test_more_epochs_take_longer_and_more_workers_less() -> None:
     ids=str,
 )
 def test_a_guess_where_no_deviation_is_given(options: dict[str, object], sd: float) -> None:
-    assert guessed_sd(StudyConfig(**options))[0] == sd  # type: ignore[arg-type]
+    assert guess_sd(StudyConfig(**options))[0] == sd  # type: ignore[arg-type]
 
 
 def test_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ class StoppedError(Exception):
 
 
 class StopAfterFirstEpoch(Progress):
-    def step(self, done: int, steps: int) -> None:
+    def on_step(self, done: int, steps: int) -> None:
         if done > steps // 2:
             raise StoppedError
 

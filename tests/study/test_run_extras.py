@@ -13,9 +13,13 @@ from foveal.explanation import gate_maps, occlusion_sensitivity
 from foveal.models import load_model
 from foveal.records import StudyRecord
 from foveal.study import RunConfig, Study, extras
-from foveal.study.probe_images import choose_probe_images, first_of_each_class
-from foveal.study.resolved_config import with_numerics
-from foveal.study.run_extras import extents, forward_passes, images_at
+from foveal.study.probe_images import (
+    choose_first_of_each_class,
+    choose_probe_images,
+    get_test_images,
+)
+from foveal.study.resolved_config import resolve_options
+from foveal.study.run_extras import count_forward_passes, measure_extents
 from foveal.study.training_job import build_job
 from foveal.training import TrainingResult
 from study.small_study import SMALL, changed
@@ -41,7 +45,9 @@ def test_maps_are_those_of_the_trained_network(record: StudyRecord, data: ImageD
         model = load_model(run.folder / "model")
         labels = torch.from_numpy(data.test.labels[rows])
         norm = (data.mean, data.std)
-        result = occlusion_sensitivity(model, images_at(data, rows), labels, normalization=norm)
+        result = occlusion_sensitivity(
+            model, get_test_images(data, rows), labels, normalization=norm
+        )
         np.testing.assert_allclose(left["drop"], result.grid(), atol=1e-6)
         np.testing.assert_array_equal(left["predicted"], run.predictions["predicted"][rows])
         np.testing.assert_array_equal(left["shown_images"], data.test.images[rows[:10]])
@@ -61,7 +67,7 @@ def test_gates_leave_statistics_and_pictures(record: StudyRecord, data: ImageDat
         assert all(len(left[name]) == sites for name in ("name", "site", "kind", "mean", "status"))
         assert bool((left["distance_from_start"] > 0).all())
         maps = gate_maps(
-            load_model(run.folder / "model"), images_at(data, left["shown_image_indices"])
+            load_model(run.folder / "model"), get_test_images(data, left["shown_image_indices"])
         )
         assert left["name"].tolist() == [one.name for one in maps]
         for k, one in enumerate(maps):
@@ -126,9 +132,9 @@ def test_the_extent_of_a_known_map() -> None:
 
     images = torch.ones(1, 1, 32, 32)
     result = occlusion_sensitivity(Corner(), images, [0], window=8, stride=8, fill=0.0)
-    assert extents(result).tolist() == [8 * 8 / (32 * 32)]
+    assert measure_extents(result).tolist() == [8 * 8 / (32 * 32)]
     flat = occlusion_sensitivity(Corner(), images, [1], window=8, stride=8, fill=1.0)
-    assert bool(np.isnan(extents(flat)).all())
+    assert bool(np.isnan(measure_extents(flat)).all())
 
 
 def test_a_run_of_four_channels_leaves_what_it_can(tmp_path: Path) -> None:
@@ -159,16 +165,16 @@ def test_images_are_chosen_by_place_alone() -> None:
     assert np.bincount(labels[rows]).tolist() == [11, 11, 11]
     many = np.arange(250).repeat(2)
     assert len(choose_probe_images(many, 250)) == 100
-    assert first_of_each_class(labels, [2], 2).tolist() == [0, 4]
+    assert choose_first_of_each_class(labels, [2], 2).tolist() == [0, 4]
 
 
 @pytest.mark.parametrize("variant", ["none", "series"])
 def test_a_plan_knows_how_many_images_go_through(variant: str, data: ImageData) -> None:
     config = RunConfig(attention=variant, data="scenes", test_size=100, threads=1, dtype="float32")
-    job = build_job(with_numerics(config, None), data)
+    job = build_job(resolve_options(config, None), data)
     seen: list[int] = []
     job.model.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
     training = TrainingResult(job.model, (), None, 0.0)  # type: ignore[arg-type]  # not looked at
     for name in ("occlusion", "gates", "robustness", "covariates"):
-        extras.OF_RUNS[name](job, training)
-    assert sum(seen) == forward_passes(config, data)
+        extras.RUN_EXTRAS[name](job, training)
+    assert sum(seen) == count_forward_passes(config, data)

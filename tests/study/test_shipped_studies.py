@@ -8,9 +8,9 @@ import pytest
 from foveal.cli import main
 from foveal.records import Cell, Design, read_study
 from foveal.study import StudyConfig
-from foveal.study.config import shared
-from foveal.study.controls import resolve_variants
-from foveal.study.design import expand_grid, list_runs
+from foveal.study.config import expand_grid, make_shared_record
+from foveal.study.run_list import list_runs
+from foveal.study.variants import resolve_variants
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "studies").glob("*.toml"))
@@ -38,7 +38,7 @@ def design_of(config: StudyConfig) -> Design:
         for each in expand_grid(config, config.grid)
     ]
     return Design(
-        shared(config),
+        make_shared_record(config),
         resolve_variants(config),
         config.seeds,
         config.seeds,

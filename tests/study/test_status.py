@@ -54,7 +54,7 @@ def test_a_run_says_how_far_it_is(tmp_path: Path) -> None:
     seen = []
 
     class Look(Progress):
-        def step(self, done: int, steps: int) -> None:
+        def on_step(self, done: int, steps: int) -> None:
             seen.append(read_progress(tmp_path / "run.partial"))
 
     run(config, tmp_path / "run", progress=Look())

@@ -24,7 +24,7 @@ class Count(Progress):
     def __init__(self) -> None:
         self.runs: list[tuple[str, int]] = []
 
-    def end_run(self, config: RunConfig) -> None:
+    def on_run_end(self, config: RunConfig) -> None:
         self.runs.append((config.attention, config.seed))
 
 
@@ -143,7 +143,7 @@ from foveal.study.progress import Progress
 
 class Kill(Progress):
     steps = 0
-    def step(self, done, steps):
+    def on_step(self, done, steps):
         self.steps += 1
         if self.steps == int(sys.argv[3]):
             os.kill(os.getpid(), signal.SIGKILL)

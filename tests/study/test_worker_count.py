@@ -6,7 +6,7 @@ import pytest
 
 from foveal.records import Design
 from foveal.study import StudyConfig
-from foveal.study.worker_count import choose_worker_count
+from foveal.study.executors.worker_count import choose_worker_count
 from foveal.training import count_cpu_cores, hardware_probe
 
 

@@ -47,7 +47,7 @@ INDEX = 7
 @pytest.fixture(scope="module")
 def models(folder: Path) -> dict[str, nn.Module]:
     """Return the networks of the study, loaded a second time."""
-    return {run.name: run.load().eval() for run in find_trained_runs([folder])}
+    return {run.name: run.load_network().eval() for run in find_trained_runs([folder])}
 
 
 @pytest.fixture(scope="module")

@@ -53,31 +53,31 @@ def ablate(
     from foveal.analysis import compare_with_baseline
     from foveal.errors import FovealError
     from foveal.report import write_report
-    from foveal.study.design import select_shard
-    from foveal.study.resolved_design import read_stored_design
+    from foveal.study.design_extension import read_stored_design
+    from foveal.study.executors import choose_worker_count
+    from foveal.study.run_list import select_shard
     from foveal.study.study import Study, describe_failures
-    from foveal.study.worker_count import choose_worker_count
 
     workers = execution.workers or choose_worker_count(config, read_stored_design(out_folder))
     execution = execution.model_copy(update={"workers": workers})
     executor = choose_executor(execution)
     select_shard([], execution.shard)  # reject a wrong shard before the study is created
-    study = Study.open(out_folder, config, at_a_time=execution.max_parallel_runs)
-    warnings = study.set_aside_damaged()
+    study = Study.open(out_folder, config, max_parallel_runs=execution.max_parallel_runs)
+    warnings = study.quarantine_damaged_runs()
     for warning in warnings:
         print_message(escape(warning))
-    missing = len(study.missing(execution.shard))
+    missing = len(study.list_missing_runs(execution.shard))
     outcomes: list[Outcome] = []
-    with show_live_status(study.runs(execution.shard)):
-        for outcome in study.outcomes(
+    with show_live_status(study.list_runs(execution.shard)):
+        for outcome in study.run_missing(
             executor, shard=execution.shard, with_extras=execution.extras
         ):
             outcomes.append(outcome)
-            warnings += [outcome.noticed] if outcome.noticed else []
+            warnings += [outcome.warning] if outcome.warning else []
             print_message(format_outcome(outcome, len(outcomes), missing))
     failed = [outcome for outcome in outcomes if outcome.error]
     trained = len(outcomes) - len(failed)
-    record = study.record()
+    record = study.write_results()
     page = write_report(out_folder, only_page=True).page if record.runs else None
     by_cell = [(cell, compare_with_baseline(cell)) for cell in record.split_by_cell()]
     if json:
@@ -88,7 +88,7 @@ def ablate(
                 record,
                 [(view.cell.label, each) for view, found in by_cell for each in found if view.cell],
                 trained=trained,
-                missing=len(study.missing()),
+                missing=len(study.list_missing_runs()),
                 warnings=warnings,
                 page=page,
             )
@@ -119,9 +119,9 @@ def format_outcome(outcome: Outcome, number: int, count: int) -> str:
 
 def print_summary(study: Study, trained: int, page: Path | None) -> None:
     """Print the number of trained and missing runs, and the paths of the results."""
-    missing = len(study.missing())
+    missing = len(study.list_missing_runs())
     missing_text = f"; {missing} still missing" if missing else ""
-    stdout.print(f"{len(study.runs())} runs, {trained} of them trained now{missing_text}")
+    stdout.print(f"{len(study.list_runs())} runs, {trained} of them trained now{missing_text}")
     if page is not None:
         stdout.print(f"table   {study.folder / 'results.csv'}", soft_wrap=True, markup=False)
         stdout.print(f"report  {page}", soft_wrap=True, markup=False)

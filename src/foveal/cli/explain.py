@@ -68,19 +68,15 @@ def explain(
     out_folder
         Output folder; by default explain/ in the first folder.
     """
-    from foveal.inspection.explanation_files import explanation_content, write_explanation
-    from foveal.inspection.explanations import choose_images
-    from foveal.inspection.explanations import explain as explained
-    from foveal.inspection.map_metrics import compute_map_metrics
-    from foveal.inspection.trained_runs import find_trained_runs, load_shared_images
+    from foveal import inspection
 
-    networks = find_trained_runs(
+    runs = inspection.find_trained_runs(
         runs_or_studies, variants=split_list(variants), seeds=parse_integers("seeds", seeds)
     )
-    data = load_shared_images(networks)
-    rows, rule = choose_images(
+    data = inspection.load_shared_images(runs)
+    image_indices, selection = inspection.choose_images(
         data,
-        networks,
+        runs,
         images=parse_integers("images", images),
         per_class=per_class,
         most_different=most_different,
@@ -93,18 +89,18 @@ def explain(
         "target": target,
     }
     with stderr.status("Computing occlusion maps") as status:
-        explanation = explained(
-            networks,
+        explanation = inspection.explain(
+            runs,
             data,
-            rows,
-            rule=rule,
-            advance=lambda network: status.update(f"Finished {network.name}, seed {network.seed}"),
+            image_indices,
+            selection=selection,
+            on_run=lambda run: status.update(f"Finished {run.name}, seed {run.seed}"),
             **options,
         )
-        found_metrics = compute_map_metrics(networks, explanation) if metrics else {}
+        found_metrics = inspection.compute_map_metrics(runs, explanation) if metrics else {}
         folder = out_folder or runs_or_studies[0] / "explain"
-        content = explanation_content(explanation, networks, found_metrics)
-        paths = write_explanation(folder, explanation, networks, content)
+        content = inspection.make_explanation_content(explanation, runs, found_metrics)
+        paths = inspection.write_explanation(folder, explanation, runs, content)
     if json:
         print_json(content | {"files": [str(path) for path in paths]})
         return

@@ -16,7 +16,6 @@ from foveal.cli.console import stderr
 from foveal.study.config import RunConfig
 from foveal.study.status import (
     RunState,
-    config_key_without_seed,
     count_states,
     estimate_seconds_left,
     read_run_state,
@@ -49,7 +48,7 @@ def status_table(states: Sequence[RunState]) -> Table:
     table.add_column("complete", justify="right")
     rows: dict[str, list[RunState]] = {}
     for state in states:
-        rows.setdefault(config_key_without_seed(state), []).append(state)
+        rows.setdefault(state.config.key_without_seed, []).append(state)
     for row in rows.values():
         complete = sum(state.state == "complete" for state in row)
         cells = " ".join(format_state(state) for state in row)

@@ -42,8 +42,8 @@ def plan(
     workers
         Number of parallel runs on this machine; 0 measures the fastest number.
     """
+    from foveal.study.executors import choose_worker_count
     from foveal.study.planning import plan as plan_study
-    from foveal.study.worker_count import choose_worker_count
 
     workers = workers or choose_worker_count(config, None)
     with stderr.status("Timing a few steps of each variant"):

@@ -52,19 +52,19 @@ class ProgressBar(Progress):
     def __exit__(self, *_: object) -> None:
         self.bars.stop()
 
-    def begin_run(self, config: RunConfig) -> None:
+    def on_run_start(self, config: RunConfig) -> None:
         """Show the variant and seed of the run."""
         self.bars.update(self.task, description=f"{config.attention} seed {config.seed}")
 
-    def step(self, done: int, steps: int) -> None:
+    def on_step(self, step: int, steps: int) -> None:
         """Advance the bar."""
-        self.bars.update(self.task, completed=done, total=steps)
+        self.bars.update(self.task, completed=step, total=steps)
 
-    def epoch(self, row: EpochMetrics) -> None:
+    def on_epoch(self, metrics: EpochMetrics) -> None:
         """Print the line of an epoch."""
         print_message(
-            f"epoch {row.epoch:>3}  train {row.train_loss:.4f} {row.train_accuracy:7.2%}  "
-            f"test {row.test_loss:.4f} {row.test_accuracy:7.2%}  {row.time_seconds:6.1f} s"
+            f"epoch {metrics.epoch:>3}  train {metrics.train_loss:.4f} {metrics.train_accuracy:7.2%}  "
+            f"test {metrics.test_loss:.4f} {metrics.test_accuracy:7.2%}  {metrics.time_seconds:6.1f} s"
         )
 
 

@@ -8,6 +8,9 @@ from foveal.lazy import lazy_exports
 from foveal.optional_imports import STUDY
 
 if TYPE_CHECKING:
+    from foveal.inspection.explanation_files import (
+        make_explanation_content as make_explanation_content,
+    )
     from foveal.inspection.explanation_files import write_explanation as write_explanation
     from foveal.inspection.explanations import Explanation as Explanation
     from foveal.inspection.explanations import choose_images as choose_images
@@ -29,6 +32,7 @@ __all__ = [
     "explain",
     "find_trained_runs",
     "load_shared_images",
+    "make_explanation_content",
     "write_explanation",
 ]
 __getattr__ = lazy_exports(
@@ -43,6 +47,7 @@ __getattr__ = lazy_exports(
         "explain": "explanations",
         "find_trained_runs": "trained_runs",
         "load_shared_images": "trained_runs",
+        "make_explanation_content": "explanation_files",
         "write_explanation": "explanation_files",
     },
     requirement=STUDY,

@@ -36,14 +36,16 @@ def draw_explanation(explanation: Explanation) -> Figure:
     """Draw the maps of all variants: a row per image, a column per variant."""
     columns = [
         MapColumn(
-            name, explanation.maps(name)[:MAX_ROWS], panel_titles(explanation, name)[:MAX_ROWS]
+            name,
+            explanation.average_maps(name)[:MAX_ROWS],
+            panel_titles(explanation, name)[:MAX_ROWS],
         )
-        for name in explanation.networks
+        for name in explanation.runs
     ]
     limit = compute_color_limit([column.maps for column in columns])
     result = explanation.result
     return draw_map_comparison(
-        explanation.pictures[:MAX_ROWS],
+        explanation.images[:MAX_ROWS],
         columns,
         names=[explanation.data.classes[label] for label in explanation.labels[:MAX_ROWS]],
         unit=SCORE_UNITS[result.score],
@@ -62,34 +64,34 @@ def difference_columns(explanation: Explanation) -> tuple[str, str] | None:
 
     Only variants of the first cell of a grid are compared, so that the variant is the only difference.
     """
-    first_networks = [networks[0] for networks in explanation.networks.values()]
-    comparable = [network for network in first_networks if network.cell == first_networks[0].cell]
+    first_runs = [runs[0] for runs in explanation.runs.values()]
+    comparable = [run for run in first_runs if run.cell == first_runs[0].cell]
     if len(comparable) < 2:
         return None
-    first, second = find_difference_pair([network.config.attention for network in comparable])
+    first, second = find_difference_pair([run.config.attention for run in comparable])
     return comparable[first].name, comparable[second].name
 
 
 def panel_titles(explanation: Explanation, variant: str) -> list[str]:
     """Return the title of each panel of a variant: majority prediction, confidence, largest drop."""
-    votes = explanation.votes(variant)
+    votes = explanation.count_votes(variant)
     predictions = votes.argmax(1).tolist()
     return format_panel_titles(
         predictions,
         [explanation.data.classes[prediction] for prediction in predictions],
         labels=explanation.labels.tolist(),
-        confidences=explanation.sureness(variant).tolist(),
-        max_drops=explanation.falls(variant).tolist(),
+        confidences=explanation.average_confidences(variant).tolist(),
+        max_drops=explanation.compute_max_drops(variant).tolist(),
         votes=votes.max(1).tolist(),
-        seeds=len(explanation.networks[variant]),
+        seeds=len(explanation.runs[variant]),
     )
 
 
 def comparison_caption(explanation: Explanation, limit: float) -> str:
     """Return the caption of a map comparison: images, seeds, color scale and panel titles."""
-    cut = f", first {MAX_ROWS} of them" if len(explanation.rows) > MAX_ROWS else ""
+    cut = f", first {MAX_ROWS} of them" if len(explanation.image_indices) > MAX_ROWS else ""
     return (
-        f"Images: {explanation.rule} of {explanation.data.name}{cut}. {seeds_sentence(explanation)} "
+        f"Images: {explanation.selection} of {explanation.data.name}{cut}. {seeds_sentence(explanation)} "
         f"{format_color_caption(limit)} Panel titles: the prediction of most seeds and whether it is "
         "correct, the mean confidence in the class of the map, and the largest drop of the mean map."
     )
@@ -98,7 +100,7 @@ def comparison_caption(explanation: Explanation, limit: float) -> str:
 def seeds_sentence(explanation: Explanation) -> str:
     """Return the sentence that names the seeds of the means."""
     return format_seeds(
-        {name: [run.seed for run in networks] for name, networks in explanation.networks.items()}
+        {name: [run.seed for run in runs] for name, runs in explanation.runs.items()}
     )
 
 
@@ -107,14 +109,12 @@ def fill_agreement_sentence(explanation: Explanation) -> str:
     if len(explanation.result.fills) < 2:
         return ""
     values = ", ".join(
-        f"{name} {explanation.fill_agreement(name):.2f}" for name in explanation.networks
+        f"{name} {explanation.measure_fill_agreement(name):.2f}" for name in explanation.runs
     )
     return f" Maps are means over the fills, whose rank correlation is: {values}."
 
 
-def draw_class_maps(
-    class_maps: MeanClassMaps, explanation: Explanation, networks: Sequence[TrainedRun]
-) -> Figure:
+def draw_class_maps(class_maps: MeanClassMaps, explanation: Explanation, run_count: int) -> Figure:
     """Draw the mean map of each class."""
     images, shown = explanation.data.test.images, slice(MAX_ROWS)
     pictures = np.stack(
@@ -132,7 +132,7 @@ def draw_class_maps(
     ]
     (h, w), (sy, sx) = class_maps.window, class_maps.stride
     caption = (
-        f"{CLASS_MAP_CAPTION} There are {len(networks)} runs; the left column is the mean of the images. "
+        f"{CLASS_MAP_CAPTION} There are {run_count} runs; the left column is the mean of the images. "
         f"Window {h} x {w} px, stride {sy} x {sx}, fill {class_maps.fill}, score prob, target the true label; "
         "all panels share one color scale."
     )
@@ -149,7 +149,7 @@ def draw_class_maps(
 
 def draw_robustness_figure(curves: RobustnessCurves, explanation: Explanation) -> Figure:
     """Draw accuracy over the severity of occlusion and corruptions."""
-    has_several_seeds = any(len(networks) > 1 for networks in explanation.networks.values())
+    has_several_seeds = any(len(networks) > 1 for networks in explanation.runs.values())
     caption = format_robustness_caption(
         curves.image_count, curves.occluded_shares, has_several_seeds=has_several_seeds
     )
@@ -157,10 +157,8 @@ def draw_robustness_figure(curves: RobustnessCurves, explanation: Explanation) -
     return draw_robustness_curves(curves.curves, caption=caption)
 
 
-def draw_network_gates(
-    maps: Sequence[GateMap], network: TrainedRun, explanation: Explanation
-) -> Figure:
-    """Draw the attention maps of one network on the first images."""
+def draw_run_gates(maps: Sequence[GateMap], run: TrainedRun, explanation: Explanation) -> Figure:
+    """Draw the gate maps of one run on the first images."""
     by_site: dict[str, list[GateMap]] = {}
     for gate_map in maps:
         by_site.setdefault(gate_map.site, []).append(gate_map)
@@ -168,11 +166,11 @@ def draw_network_gates(
     image_count = len(maps[0].values)
     cut = f", {len(names)} of its {len(by_site)} sites" if len(names) < len(by_site) else ""
     caption = (
-        f"Gates of {network.name}, seed {network.seed}{cut}, on test images of {explanation.data.name}. "
+        f"Gates of {run.name}, seed {run.seed}{cut}, on test images of {explanation.data.name}. "
         f"{GATE_CAPTION}"
     )
     return draw_gate_maps(
-        explanation.pictures[:image_count],
+        explanation.images[:image_count],
         [build_site_map(name, by_site[name]) for name in names],
         names=[explanation.data.classes[label] for label in explanation.labels[:image_count]],
         caption=caption,

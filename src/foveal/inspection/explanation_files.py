@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -20,45 +20,45 @@ from foveal.analysis import (
 from foveal.inspection.explanation_figures import (
     draw_class_maps,
     draw_explanation,
-    draw_network_gates,
     draw_robustness_figure,
+    draw_run_gates,
 )
 from foveal.inspection.explanations import Explanation, compute_gate_maps
 from foveal.inspection.map_metrics import MapMetric
 from foveal.inspection.trained_runs import TrainedRun
 from foveal.plotting import save_figure
-from foveal.records.run import write_json
+from foveal.records import write_json
 
-SCHEMA_VERSION = 2
-NUMBERS_FILE = "explain.json"
-MAX_GATE_IMAGES = 5
+SCHEMA_VERSION: Final = 2
+NUMBERS_FILE: Final = "explain.json"
+MAX_GATE_IMAGES: Final = 5
 
 
 def write_explanation(
-    folder: Path, explanation: Explanation, networks: Sequence[TrainedRun], content: dict[str, Any]
+    folder: Path, explanation: Explanation, runs: Sequence[TrainedRun], content: dict[str, Any]
 ) -> list[Path]:
     """Write figures, logits and `content` into `folder` and return the paths.
 
     Files of an earlier call that were not written again are deleted.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    previous = previous_files(folder)
+    previous = list_previous_files(folder)
     written = save_figure(draw_explanation(explanation), folder / "comparison")
-    runs = [(network.name, network.folder) for network in networks]
-    records = collect_occlusion_records(read_stored_extras(runs, "occlusion"))
+    run_folders = [(run.name, run.folder) for run in runs]
+    records = collect_occlusion_records(read_stored_extras(run_folders, "occlusion"))
     class_maps = None if records is None else average_maps_by_class(records)
     if class_maps is not None and len(class_maps.labels):
-        figure = draw_class_maps(class_maps, explanation, networks)
+        figure = draw_class_maps(class_maps, explanation, len(runs))
         written += save_figure(figure, folder / "classes")
-    curves = collect_robustness_curves(read_stored_extras(runs, "robustness"))
+    curves = collect_robustness_curves(read_stored_extras(run_folders, "robustness"))
     if curves is not None:
         figure = draw_robustness_figure(curves, explanation)
         written += save_figure(figure, folder / "robustness")
-    for network in first_of_each_variant(networks):
-        maps = compute_gate_maps(network, explanation, most=MAX_GATE_IMAGES)
+    for run in list_first_runs(runs):
+        maps = compute_gate_maps(run, explanation, max_images=MAX_GATE_IMAGES)
         if maps:
-            name = "".join(c if c.isalnum() or c in "-_=." else "-" for c in network.name)
-            figure = draw_network_gates(maps, network, explanation)
+            name = "".join(c if c.isalnum() or c in "-_=." else "-" for c in run.name)
+            figure = draw_run_gates(maps, run, explanation)
             written += save_figure(figure, folder / f"gates-{name}")
     explanation.result.save(folder / "occlusion.npz")
     written.append(folder / "occlusion.npz")
@@ -68,7 +68,7 @@ def write_explanation(
     return [*written, folder / NUMBERS_FILE]
 
 
-def previous_files(folder: Path) -> set[Path]:
+def list_previous_files(folder: Path) -> set[Path]:
     """Return the files that an earlier call wrote into `folder`, as listed in its JSON file."""
     try:
         names = json.loads((folder / NUMBERS_FILE).read_text())["files"]
@@ -77,52 +77,53 @@ def previous_files(folder: Path) -> set[Path]:
     return {folder / Path(str(name)).name for name in names}
 
 
-def first_of_each_variant(networks: Sequence[TrainedRun]) -> list[TrainedRun]:
-    """Return the network of the first seed of each variant."""
-    return list({network.name: network for network in reversed(networks)}.values())[::-1]
+def list_first_runs(runs: Sequence[TrainedRun]) -> list[TrainedRun]:
+    """Return the first run of each name."""
+    first_runs: dict[str, TrainedRun] = {}
+    for run in runs:
+        first_runs.setdefault(run.name, run)
+    return list(first_runs.values())
 
 
-def explanation_content(
-    explanation: Explanation, networks: Sequence[TrainedRun], metrics: dict[str, list[MapMetric]]
+def make_explanation_content(
+    explanation: Explanation, runs: Sequence[TrainedRun], metrics: dict[str, list[MapMetric]]
 ) -> dict[str, Any]:
     """Return the numbers of an explanation as JSON values."""
     result, data = explanation.result, explanation.data
-    gate_extras = read_stored_extras([(run.name, run.folder) for run in networks], "gates")
+    gate_extras = read_stored_extras([(run.name, run.folder) for run in runs], "gates")
     return {
         "schema": SCHEMA_VERSION,
         "data": data.name,
         "data_checksum": data.checksum,
-        "image_selection": explanation.rule,
+        "image_selection": explanation.selection,
         "window": result.windows.window,
         "stride": result.windows.stride,
         "edge": result.windows.edge,
         "fill": list(result.fills),
         "score": result.score,
         "target": result.target,
-        "runs": [str(network.folder) for network in networks],
+        "runs": [str(run.folder) for run in runs],
         "images": [
             {"index": int(index), "label": int(label), "class": data.classes[label]}
-            for index, label in zip(explanation.rows, explanation.labels, strict=True)
+            for index, label in zip(explanation.image_indices, explanation.labels, strict=True)
         ],
-        "variants": {name: variant_content(explanation, name) for name in explanation.networks},
+        "variants": {name: make_variant_content(explanation, name) for name in explanation.runs},
         "gates": [asdict(summary) for summary in summarize_gates(gate_extras)],
         "metrics": {name: [asdict(metric) for metric in each] for name, each in metrics.items()},
     }
 
 
-def variant_content(explanation: Explanation, variant: str) -> dict[str, Any]:
+def make_variant_content(explanation: Explanation, name: str) -> dict[str, Any]:
     """Return the numbers of one variant: lists with a value per image, means over the seeds."""
     images = np.arange(len(explanation.labels))
-    networks = explanation.networks[variant]
-    correct_seeds = explanation.votes(variant)[images, explanation.labels]
-    under_occlusion = [
-        explanation.result.accuracy_under_occlusion(network.key) for network in networks
-    ]
+    runs = explanation.runs[name]
+    correct_seeds = explanation.count_votes(name)[images, explanation.labels]
+    under_occlusion = [explanation.result.accuracy_under_occlusion(run.key) for run in runs]
     return {
-        "seeds": [network.seed for network in networks],
-        "confidence": explanation.sureness(variant).tolist(),
-        "accuracy": (correct_seeds / len(networks)).tolist(),
-        "max_drop": explanation.falls(variant).tolist(),
+        "seeds": [run.seed for run in runs],
+        "confidence": explanation.average_confidences(name).tolist(),
+        "accuracy": (correct_seeds / len(runs)).tolist(),
+        "max_drop": explanation.compute_max_drops(name).tolist(),
         "accuracy_under_occlusion": float(np.mean(under_occlusion)),
-        "fill_agreement": explanation.fill_agreement(variant),
+        "fill_agreement": explanation.measure_fill_agreement(name),
     }

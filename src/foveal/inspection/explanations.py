@@ -1,10 +1,10 @@
-"""Where the networks of a study look: images chosen, swept by all of them, averaged over the seeds."""
+"""Explanations of trained runs: occlusion maps of the same images, averaged over the seeds of a variant."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,180 +14,190 @@ from foveal.data import ImageData
 from foveal.errors import UsageError, bad_parameter
 from foveal.explanation import GateMap, OcclusionResult, gate_maps, has_gates, occlusion_sensitivity
 from foveal.inspection.trained_runs import TrainedRun
-from foveal.records.run import read_arrays
-from foveal.records.schema import PREDICTIONS
-from foveal.study.probe_images import first_of_each_class
-from foveal.study.run_extras import images_at
+from foveal.records import read_predictions
+from foveal.study.probe_images import choose_first_of_each_class, get_test_images
 from foveal.training import find_fastest_device
+from foveal.validation import require_positive_int
 
-Floats = npt.NDArray[np.floating[Any]]
-FEW_CLASSES = 10
+FloatArray = npt.NDArray[np.floating[Any]]
+IntArray = npt.NDArray[np.int64]
+MAX_DEFAULT_CLASSES: Final = 10
+"""Classes of which an image is shown by default."""
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """What was asked, and what each network said.
+    """Occlusion sweeps of several runs over the same N test images.
 
-    `rows` (N,) are places in the test set, chosen by `rule`; `result` holds the sweep of every network
-    under its key; `networks` has those of each variant, by seed.
+    `image_indices` (N,) are indices in the test set, and `selection` describes how they were selected.
+    `result` has the sweep of each run under its key. `runs` are grouped by name, in the order of the seeds.
     """
 
     data: ImageData
-    rows: npt.NDArray[np.int64]
-    rule: str
+    image_indices: IntArray
+    selection: str
     result: OcclusionResult
-    networks: dict[str, list[TrainedRun]]
+    runs: dict[str, list[TrainedRun]]
 
     @property
-    def labels(self) -> npt.NDArray[np.int64]:
-        """The true classes, (N,)."""
-        return self.data.test.labels[self.rows]
+    def labels(self) -> IntArray:
+        """Labels of the images, (N,)."""
+        return self.data.test.labels[self.image_indices]
 
     @property
-    def pictures(self) -> Floats:
-        """The images, (N, H, W, C) in [0, 1]."""
-        return np.asarray(self.data.test.images[self.rows]) / 255
+    def images(self) -> FloatArray:
+        """Pixels of the images, (N, H, W, C) in [0, 1]."""
+        return np.asarray(self.data.test.images[self.image_indices]) / 255
 
-    def mean(self, variant: str, of: Callable[[str], torch.Tensor]) -> Floats:
-        """Return the mean over the seeds of a variant of what is known of each network, by key."""
-        each = torch.stack([of(network.key).double() for network in self.networks[variant]])
-        return np.asarray(each.mean(0).numpy())
+    def average_over_seeds(self, name: str, compute: Callable[[str], torch.Tensor]) -> FloatArray:
+        """Return the mean of a tensor over the runs of a name, computed from the key of each run."""
+        tensors = torch.stack([compute(run.key).double() for run in self.runs[name]])
+        return np.asarray(tensors.mean(0).numpy())
 
-    def sureness(self, variant: str) -> Floats:
-        """Return the mean probability of the class that the maps are about, (N,)."""
-        return self.mean(variant, self.result.confidence)
+    def average_confidences(self, name: str) -> FloatArray:
+        """Return the mean probability of the target class, (N,)."""
+        return self.average_over_seeds(name, self.result.confidence)
 
-    def falls(self, variant: str) -> Floats:
-        """Return the largest drop of the mean map of each image, (N,)."""
-        grid = self.mean(variant, self.result.grid)
+    def compute_max_drops(self, name: str) -> FloatArray:
+        """Return the largest drop in the mean map of each image, (N,)."""
+        grid = self.average_over_seeds(name, self.result.grid)
         return np.asarray(grid.reshape(len(grid), -1).max(1))
 
-    def maps(self, variant: str) -> Floats:
-        """Return the mean map of a variant, (N, H, W)."""
-        return self.mean(variant, lambda name: self.result.map(name))
+    def average_maps(self, name: str) -> FloatArray:
+        """Return the mean map of each image, (N, H, W)."""
+        return self.average_over_seeds(name, lambda key: self.result.map(key))
 
-    def votes(self, variant: str) -> npt.NDArray[np.int64]:
-        """Return how many seeds of a variant predict each class, (N, K)."""
-        classes = len(self.data.classes)
-        each = [
-            self.result.probabilities(network.key).argmax(1).numpy()
-            for network in self.networks[variant]
-        ]
-        return sum(
-            (np.eye(classes, dtype=np.int64)[one] for one in each),
-            np.zeros((len(self.rows), classes), np.int64),
-        )
+    def count_votes(self, name: str) -> IntArray:
+        """Return the number of runs that predict each class, (N, K)."""
+        one_hot = np.eye(len(self.data.classes), dtype=np.int64)
+        votes = np.zeros((len(self.image_indices), len(one_hot)), np.int64)
+        for run in self.runs[name]:
+            votes += one_hot[self.result.probabilities(run.key).argmax(1).numpy()]
+        return votes
 
-    def fill_agreement(self, variant: str) -> float | None:
+    def measure_fill_agreement(self, name: str) -> float | None:
         """Return the rank correlation of the maps of several fills, a mean over images and seeds.
 
         None for one fill.
         """
         if len(self.result.fills) < 2:
             return None
-        by_seed = [self.result.fill_agreement(network.key) for network in self.networks[variant]]
+        by_seed = [self.result.fill_agreement(run.key) for run in self.runs[name]]
         return float(np.nanmean([float(values.nanmean()) for values in by_seed]))
 
 
 def explain(
-    networks: Sequence[TrainedRun],
+    runs: Sequence[TrainedRun],
     data: ImageData,
-    rows: npt.NDArray[np.int64],
+    image_indices: IntArray,
     *,
-    rule: str,
-    advance: Callable[[TrainedRun], None] = lambda _: None,
+    selection: str,
+    on_run: Callable[[TrainedRun], None] = lambda _: None,
     **options: Any,
 ) -> Explanation:
-    """Sweep the images `rows` of the test set with each network; `options` are those of the sweep.
+    """Compute the occlusion sweep of each run over some test images.
+
+    Args:
+        runs: finished runs, tested on `data`.
+        data: images of the runs.
+        image_indices: indices in the test set, (N,).
+        selection: description of the images, for captions.
+        on_run: called after the sweep of each run.
+        options: options of `occlusion_sensitivity`.
 
     Raises:
-        UsageError: maps of several seeds would be of different classes.
+        UsageError: the target is the prediction, and several seeds of a variant may predict different classes.
     """
-    by_variant: dict[str, list[TrainedRun]] = {}
-    for network in networks:
-        by_variant.setdefault(network.name, []).append(network)
-    if options.get("target") == "pred" and any(len(many) > 1 for many in by_variant.values()):
+    by_name: dict[str, list[TrainedRun]] = {}
+    for run in runs:
+        by_name.setdefault(run.name, []).append(run)
+    if options.get("target") == "pred" and any(len(group) > 1 for group in by_name.values()):
         raise UsageError(
-            "Networks of several seeds predict different classes, whose maps have no mean: choose one "
-            "seed, or the target `label`."
+            "Networks of several seeds predict different classes, and a mean of their maps has no meaning. "
+            "Select one seed or the target `label`."
         )
-    images, labels = images_at(data, rows), torch.from_numpy(data.test.labels[rows])
+    images = get_test_images(data, image_indices)
+    labels = torch.from_numpy(data.test.labels[image_indices])
     logits: dict[str, torch.Tensor] = {}
     device = find_fastest_device()
-    for network in networks:
+    for run in runs:
         result = occlusion_sensitivity(
-            {network.key: network.load().to(device)},
+            {run.key: run.load_network().to(device)},
             images,
             labels,
             normalization=(data.mean, data.std),
             **options,
         )
         logits |= result.logits
-        advance(network)
-    return Explanation(data, rows, rule, replace(result, logits=logits), by_variant)
+        on_run(run)
+    return Explanation(data, image_indices, selection, replace(result, logits=logits), by_name)
 
 
 def choose_images(
     data: ImageData,
-    networks: Sequence[TrainedRun],
+    runs: Sequence[TrainedRun],
     *,
     images: Sequence[int] = (),
     per_class: int | None = None,
     most_different: int | None = None,
-) -> tuple[npt.NDArray[np.int64], str]:
-    """Return places in the test set, and in words by which rule they were chosen.
+) -> tuple[IntArray, str]:
+    """Return indices in the test set, and a description of how they were selected.
 
     Args:
-        data: the images.
-        networks: whose predictions `most_different` looks at.
-        images: these places.
-        per_class: the first so many of each class; if nothing is asked for, 1 of up to ten classes.
-        most_different: those on which the share of right runs differs most among the variants.
+        data: images of the runs.
+        runs: runs whose stored predictions `most_different` compares.
+        images: select these indices.
+        per_class: select the first images of each class, this many per class. By default 1 of each of the first
+            ten classes.
+        most_different: select this many images, those whose accuracy over seeds differs most among variants.
+
+    Raises:
+        UsageError: several options are given, or an option has a wrong value.
     """
-    if sum(bool(way) for way in (images, per_class, most_different)) > 1:
-        raise UsageError("Choose images in one way: by place, per class, or where variants differ.")
-    if images:
-        wrong = [row for row in images if not 0 <= row < len(data.test)]
-        if wrong:
-            raise bad_parameter("images", f"from 0 to {len(data.test) - 1}", wrong[0])
-        return np.array(images, dtype=np.int64), "images that were named"
-    if most_different is not None:
-        return differing(networks, at_least_one("most_different", most_different)), (
-            f"the {most_different} test images on which the share of right runs differs most among variants"
+    if sum(bool(option) for option in (images, per_class, most_different)) > 1:
+        raise UsageError(
+            "Select images in one way: by index, per class, or by difference among variants."
         )
-    each = at_least_one("per_class", 1 if per_class is None else per_class)
-    few = per_class is None and len(data.classes) > FEW_CLASSES
-    classes = range(FEW_CLASSES if few else len(data.classes))
-    rows = first_of_each_class(data.test.labels, classes, each)
-    by_class = rows[np.argsort(data.test.labels[rows], kind="stable")]
-    count = f"the first {each} test images" if each > 1 else "the first test image"
-    return by_class, f"{count} of each {f'of the first {FEW_CLASSES} classes' if few else 'class'}"
+    if images:
+        invalid = [index for index in images if not 0 <= index < len(data.test)]
+        if invalid:
+            raise bad_parameter("images", f"from 0 to {len(data.test) - 1}", invalid[0])
+        return np.array(images, dtype=np.int64), "the test images with the given indices"
+    if most_different is not None:
+        count = require_positive_int("most_different", most_different)
+        return find_most_different_images(runs, count), (
+            f"the {count} test images whose accuracy over seeds differs most among variants"
+        )
+    count = 1 if per_class is None else require_positive_int("per_class", per_class)
+    is_limited = per_class is None and len(data.classes) > MAX_DEFAULT_CLASSES
+    class_count = MAX_DEFAULT_CLASSES if is_limited else len(data.classes)
+    indices = choose_first_of_each_class(data.test.labels, range(class_count), count)
+    sorted_by_class = indices[np.argsort(data.test.labels[indices], kind="stable")]
+    first = f"the first {count} test images" if count > 1 else "the first test image"
+    classes = f"of the first {MAX_DEFAULT_CLASSES} classes" if is_limited else "class"
+    return sorted_by_class, f"{first} of each {classes}"
 
 
-def at_least_one(name: str, value: int) -> int:
-    """Return a number of images."""
-    if value < 1:
-        raise bad_parameter(name, "at least 1", value)
-    return value
+def find_most_different_images(runs: Sequence[TrainedRun], count: int) -> IntArray:
+    """Return the indices of the images whose accuracy over seeds differs most among variants.
 
-
-def differing(networks: Sequence[TrainedRun], count: int) -> npt.NDArray[np.int64]:
-    """Return the images on which the variants differ most in the share of right runs; ties by place."""
-    right: dict[str, list[npt.NDArray[np.bool_]]] = {}
-    for network in networks:
-        correct = read_arrays(network.folder / PREDICTIONS)["correct"]
-        right.setdefault(network.name, []).append(correct)
-    if len(right) < 2:
-        raise UsageError("Images on which variants differ need runs of two variants at least.")
-    shares = np.stack([np.mean(runs, axis=0) for runs in right.values()])  # (V, N)
-    return np.argsort(-np.ptp(shares, axis=0), kind="stable")[:count]
+    Of equal differences, the smaller index comes first.
+    """
+    correct: dict[str, list[npt.NDArray[np.bool_]]] = {}
+    for run in runs:
+        correct.setdefault(run.name, []).append(read_predictions(run.folder)["correct"])
+    if len(correct) < 2:
+        raise UsageError("Differences among variants need runs of at least two variants.")
+    accuracies = np.stack([np.mean(by_seed, axis=0) for by_seed in correct.values()])  # (V, N)
+    return np.argsort(-np.ptp(accuracies, axis=0), kind="stable")[:count]
 
 
 def compute_gate_maps(
-    network: TrainedRun, explanation: Explanation, *, most: int
+    run: TrainedRun, explanation: Explanation, *, max_images: int
 ) -> tuple[GateMap, ...]:
-    """Return what the gates of one network say of the first images; nothing if it has none of ours."""
-    model = network.load()
-    if not has_gates(model):
+    """Return the gate maps of one run for the first images; empty without gates of foveal."""
+    network = run.load_network()
+    if not has_gates(network):
         return ()
-    return gate_maps(model, images_at(explanation.data, explanation.rows[:most]))
+    indices = explanation.image_indices[:max_images]
+    return gate_maps(network, get_test_images(explanation.data, indices))

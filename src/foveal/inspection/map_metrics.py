@@ -1,4 +1,4 @@
-"""How far the maps of an explanation can be trusted, by variant, each measure beside its control."""
+"""Metrics of the maps of an explanation, by variant: faithfulness, agreement, localization, with controls."""
 
 from __future__ import annotations
 
@@ -24,17 +24,18 @@ from foveal.explanation import (
 )
 from foveal.inspection.explanations import Explanation
 from foveal.inspection.trained_runs import TrainedRun
-from foveal.study.run_extras import images_at
+from foveal.study.probe_images import get_test_images
 
-Floats = npt.NDArray[np.floating[Any]]
+FloatArray = npt.NDArray[np.floating[Any]]
+ValueAndControl = tuple[float, float | None]
 
 
 @dataclass(frozen=True)
 class MapMetric:
-    """One measure of one variant, the mean over seeds and images, and what it is without knowledge.
+    """One metric of one variant, a mean over seeds and images, and its control.
 
-    `control` is that of random maps of the same windows, of gates that were redrawn, or of chance. Either
-    is None where there is none, as where all maps are flat. `seeds` were averaged.
+    The control is the metric of random maps with the same windows, of redrawn gates, or of chance. Value and
+    control are None if they do not exist, for example if all maps are flat. `seeds` is the number averaged.
     """
 
     name: str
@@ -44,96 +45,110 @@ class MapMetric:
 
 
 def compute_map_metrics(
-    networks: Sequence[TrainedRun], found: Explanation
+    runs: Sequence[TrainedRun], explanation: Explanation
 ) -> dict[str, list[MapMetric]]:
-    """Return by variant how its maps do: faithfulness, agreement and localization.
+    """Return faithfulness, agreement and localization of the maps, by name of the runs.
 
-    Where no mask is known, the images are planted into a canvas of four, the others of other classes; a
-    network that was trained on whole images may not know them at a quarter of the size.
+    Without masks, localization uses the grid pointing game: a canvas of four images of different classes. A
+    network that was trained on whole images may not recognize them at this scale.
     """
-    by_variant: dict[str, list[dict[str, tuple[float, float | None]]]] = {}
-    for network in networks:
-        by_variant.setdefault(network.name, []).append(measures_of(network, found))
+    by_name: dict[str, list[dict[str, ValueAndControl]]] = {}
+    for run in runs:
+        by_name.setdefault(run.name, []).append(compute_run_metrics(run, explanation))
     return {
         name: [
             MapMetric(
-                measure,
-                mean_or_none([one[measure][0] for one in each]),
-                mean_or_none([one[measure][1] for one in each]),
-                len(each),
+                metric,
+                average_finite([values[metric][0] for values in by_seed]),
+                average_finite([values[metric][1] for values in by_seed]),
+                len(by_seed),
             )
-            for measure in each[0]
+            for metric in by_seed[0]
         ]
-        for name, each in by_variant.items()
+        for name, by_seed in by_name.items()
     }
 
 
-def mean_or_none(values: Sequence[float | None]) -> float | None:
-    """Return the mean of the numbers among the values, None if there are none."""
-    numbers = [value for value in values if value is not None and math.isfinite(value)]
-    return float(np.mean(numbers)) if numbers else None
+def average_finite(values: Sequence[float | None]) -> float | None:
+    """Return the mean of the finite values, or None without any."""
+    finite = [value for value in values if value is not None and math.isfinite(value)]
+    return float(np.mean(finite)) if finite else None
 
 
-def measures_of(network: TrainedRun, found: Explanation) -> dict[str, tuple[float, float | None]]:
-    """Return the measures of one network, each with its control."""
-    model, name = network.load(), network.key
-    images, targets = images_at(found.data, found.rows), found.result.target_classes(name)
-    maps = found.result.map(name).numpy()
-    windows = found.result.windows
-    noise = random_maps(maps.shape, window=windows.window, stride=windows.stride, seed=network.seed)
-    # What a map was made with must not judge it, and blur is what else would fill.
-    fill = 0.0 if "blur" in found.result.fills else None
-    own, control = (
-        measure_faithfulness(model, images, targets, each, fill=fill) for each in (maps, noise)
+def compute_run_metrics(run: TrainedRun, explanation: Explanation) -> dict[str, ValueAndControl]:
+    """Return the metrics of one run, each with its control."""
+    network, result = run.load_network(), explanation.result
+    images = get_test_images(explanation.data, explanation.image_indices)
+    targets = result.target_classes(run.key)
+    maps = result.map(run.key).numpy()
+    window, stride = result.windows.window, result.windows.stride
+    control_maps = random_maps(maps.shape, window=window, stride=stride, seed=run.seed)
+    # The fill of the maps must not judge them, and the default of faithfulness is blur.
+    fill = 0.0 if "blur" in result.fills else None
+    faithfulness, control = (
+        measure_faithfulness(network, images, targets, each, fill=fill)
+        for each in (maps, control_maps)
     )
-    measures: dict[str, tuple[float, float | None]] = {
-        "insertion area": (own.insertion_area.mean(), control.insertion_area.mean()),
-        "deletion area": (own.deletion_area.mean(), control.deletion_area.mean()),
+    metrics: dict[str, ValueAndControl] = {
+        "insertion area": (
+            faithfulness.insertion_area.mean(),
+            control.insertion_area.mean(),
+        ),
+        "deletion area": (
+            faithfulness.deletion_area.mean(),
+            control.deletion_area.mean(),
+        ),
     }
-    for one in measure_agreement(model, images, targets, result=found.result, name=name):
-        measures[f"{one.first} ~ {one.second}"] = (one.mean, one.control_mean)
-    for title, place in localization(network, model, found, maps).items():
-        measures[title] = (place.mean, place.mean_chance_level)
-    return measures
+    for agreement in measure_agreement(network, images, targets, result=result, name=run.key):
+        name = f"{agreement.first} ~ {agreement.second}"
+        metrics[name] = (agreement.mean, agreement.control_mean)
+    for name, measure in measure_localization(run, network, explanation, maps).items():
+        metrics[name] = (measure.mean, measure.mean_chance_level)
+    return metrics
 
 
-def localization(
-    network: TrainedRun, model: nn.Module, found: Explanation, maps: Floats
+def measure_localization(
+    run: TrainedRun, network: nn.Module, explanation: Explanation, maps: FloatArray
 ) -> dict[str, LocalizationMeasure]:
-    """Return how far maps find the object: by its mask, or planted into a canvas of other images."""
-    masks, prefix = found.data.test.columns.get("mask"), ""
+    """Return how well maps find the object: by its mask, or in a canvas with other images.
+
+    Empty if there are no masks and a canvas is impossible: an odd image size, or a single class.
+    """
+    data, prefix = explanation.data, ""
+    masks = data.test.columns.get("mask")
     if masks is not None:
-        truth = np.asarray(masks[found.rows], dtype=np.bool_)
+        truth = np.asarray(masks[explanation.image_indices], dtype=np.bool_)
     else:
-        test = found.data.test
-        if test.images.shape[1] % 2 or test.images.shape[2] % 2 or len(found.data.classes) < 2:
-            return {}  # no canvas of four whole cells, or nothing of another class to put beside
-        planted = make_grid_canvas(
-            np.asarray(test.images), test.labels, seed=network.seed, indices=found.rows
+        height, width = data.image_shape[1:]
+        if height % 2 or width % 2 or len(data.classes) < 2:
+            return {}
+        canvas = make_grid_canvas(
+            np.asarray(data.test.images),
+            data.test.labels,
+            seed=run.seed,
+            indices=explanation.image_indices,
         )
-        pixels = normalize_images(torch.from_numpy(planted.images), found.data.mean, found.data.std)
-        labels = torch.from_numpy(planted.labels)
-        maps = occlusion_sensitivity(model, pixels, labels, **geometry(found)).map().numpy()
-        truth, prefix = planted.masks, "planted: "
-    places = localize(maps, truth)
+        pixels = normalize_images(torch.from_numpy(canvas.images), data.mean, data.std)
+        labels = torch.from_numpy(canvas.labels)
+        options = get_sweep_options(explanation)
+        maps = occlusion_sensitivity(network, pixels, labels, **options).map().numpy()
+        truth, prefix = canvas.masks, "canvas: "
+    localization = localize(maps, truth)
     return {
-        f"{prefix}{name}": measure
-        for name, measure in (
-            ("pointing", places.pointing),
-            ("energy", places.energy),
-            ("auc", places.auc),
-        )
+        f"{prefix}pointing": localization.pointing,
+        f"{prefix}energy": localization.energy,
+        f"{prefix}auc": localization.auc,
     }
 
 
-def geometry(found: Explanation) -> dict[str, Any]:
-    """Return the options with which a sweep is made as that of the explanation was."""
-    windows = found.result.windows
+def get_sweep_options(explanation: Explanation) -> dict[str, Any]:
+    """Return the options of `occlusion_sensitivity` with which the explanation was computed."""
+    result = explanation.result
     return {
-        "window": windows.window,
-        "stride": windows.stride,
-        "edge": windows.edge,
-        "fill": found.result.fills,
-        "score": found.result.score,
-        "normalization": (found.data.mean, found.data.std),
+        "window": result.windows.window,
+        "stride": result.windows.stride,
+        "edge": result.windows.edge,
+        "fill": result.fills,
+        "score": result.score,
+        "normalization": (explanation.data.mean, explanation.data.std),
     }

@@ -1,4 +1,4 @@
-"""The trained networks of runs and studies, found by folder and lent one at a time."""
+"""Trained runs: finished runs of studies and run folders, found by variant and seed, with their networks."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ from pathlib import Path
 
 from torch import nn
 
+from foveal.attention import canonical_variant
 from foveal.data import ImageData
 from foveal.errors import UsageError, bad_parameter
 from foveal.models import load_model
 from foveal.records import is_complete, read_design, schema
 from foveal.records.run import read_config
 from foveal.study.config import RunConfig
-from foveal.study.design import list_runs
-from foveal.study.resolved_config import get_data_config, load_config_data
+from foveal.study.data_loading import load_config_data
+from foveal.study.run_list import list_runs
 
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """A finished run: `name` is what it is compared as, `seed` one of those of that name.
+    """A finished run.
 
-    `source` is the folder that was named, the run's own or its study's, and `cell` the cell of a grid.
+    Runs of one `name` differ in their seeds only. `source` is the requested folder, of the run or of its
+    study, and `cell` the label of its cell of a grid.
     """
 
     name: str
@@ -34,10 +36,10 @@ class TrainedRun:
 
     @property
     def key(self) -> str:
-        """What no other network is called."""
+        """Unique name of the run."""
         return f"{self.name} seed {self.seed}"
 
-    def load(self) -> nn.Module:
+    def load_network(self) -> nn.Module:
         """Return the trained network, on the CPU."""
         return load_model(self.folder / schema.MODEL)
 
@@ -47,83 +49,102 @@ def find_trained_runs(
 ) -> list[TrainedRun]:
     """Return the finished runs of runs and studies, in the order of the variants, then by seed.
 
-    Runs of one name differ in the seed alone: others of that name, from another folder or trained in
-    another way, have their folder in theirs. `variants` are such names, or variants of any cell.
+    Runs of the same variant from different folders, or with different options, get their folder in their
+    name.
+
+    Args:
+        folders: folders of runs and studies.
+        variants: variants of any cell, or names of runs; by default all.
+        seeds: seeds; by default all.
 
     Raises:
-        UsageError: a folder is neither, nothing in them is finished, a variant or a seed is not there,
-            or the runs were not tested on the same images.
+        UsageError: a folder is neither a run nor a study, no run is finished, a variant or a seed does not
+            exist, or the runs were tested on different images.
+        FovealError: a folder was written in another schema.
     """
-    every = [network for folder in folders for network in networks_in(folder)]
-    once: dict[Path, TrainedRun] = {}
-    for network in every:
-        once.setdefault(network.folder.resolve(), network)
-    found = told_apart(list(once.values()))
-    if not found:
-        raise UsageError(f"{folders[0]} has no finished run: train first.")
-    names, known_seeds = list(dict.fromkeys(n.name for n in found)), {n.seed for n in found}
-    for name in variants:
-        if not any(name in (network.name, network.config.attention) for network in found):
-            raise bad_parameter("variants", f"of {', '.join(names)}", name)
+    by_folder: dict[Path, TrainedRun] = {}
+    for folder in folders:
+        for run in read_trained_runs(folder):
+            by_folder.setdefault(run.folder.resolve(), run)
+    runs = disambiguate_names(list(by_folder.values()))
+    if not runs:
+        raise UsageError(f"{folders[0]} has no finished run. Train first.")
+    names = list(dict.fromkeys(run.name for run in runs))
+    known_seeds = sorted({run.seed for run in runs})
+    for variant in variants:
+        if not any(has_variant(run, variant) for run in runs):
+            raise bad_parameter("variants", f"of {', '.join(names)}", variant)
     for seed in seeds:
         if seed not in known_seeds:
-            raise bad_parameter("seeds", f"of {', '.join(map(str, sorted(known_seeds)))}", seed)
-    chosen = [
-        network
-        for name in (variants or names)
-        for network in found
-        if name in (network.name, network.config.attention) and (not seeds or network.seed in seeds)
+            raise bad_parameter("seeds", f"of {', '.join(map(str, known_seeds))}", seed)
+    selected = [
+        run
+        for variant in (variants or names)
+        for run in runs
+        if has_variant(run, variant) and (not seeds or run.seed in seeds)
     ]
-    refuse_other_images(chosen)
-    return chosen
+    require_same_images(selected)
+    return selected
 
 
-def networks_in(folder: Path) -> list[TrainedRun]:
-    """Return the finished runs of one folder."""
+def has_variant(run: TrainedRun, variant: str) -> bool:
+    """Return True if a run has this name, or this variant in any spelling."""
+    if variant in (run.name, run.config.attention):
+        return True
+    try:
+        return canonical_variant(variant) == run.config.attention
+    except UsageError:  # a name with a cell or a folder is not a variant
+        return False
+
+
+def read_trained_runs(folder: Path) -> list[TrainedRun]:
+    """Return the finished runs of one run folder or study, grouped by name and sorted by seed."""
     if is_complete(folder):
         config = RunConfig(**read_config(folder))
         return [TrainedRun(config.attention, config.seed, config, folder, folder)]
     design = read_design(folder)
-    found = []
-    for config, run in list_runs(design, folder):
-        if is_complete(run):
-            stored = read_config(run)
+    runs = []
+    for config, run_folder in list_runs(design, folder):
+        if is_complete(run_folder):
+            stored = read_config(run_folder)
             cell = design.find_cell(stored)
             label = cell.label if cell is not None else ""
             name = f"{config.attention} ({label})" if label else config.attention
-            found.append(TrainedRun(name, config.seed, RunConfig(**stored), run, folder, label))
-    order = list(dict.fromkeys(network.name for network in found))
-    return sorted(found, key=lambda network: (order.index(network.name), network.seed))
+            run = TrainedRun(name, config.seed, RunConfig(**stored), run_folder, folder, label)
+            runs.append(run)
+    names = list(dict.fromkeys(run.name for run in runs))
+    return sorted(runs, key=lambda run: (names.index(run.name), run.seed))
 
 
-def told_apart(networks: Sequence[TrainedRun]) -> list[TrainedRun]:
-    """Return the networks with names under which no two differ in more than their seed."""
+def disambiguate_names(runs: Sequence[TrainedRun]) -> list[TrainedRun]:
+    """Return the runs with the folder appended to every name whose runs differ in more than the seed."""
     by_name: dict[str, list[TrainedRun]] = {}
-    for network in networks:
-        by_name.setdefault(network.name, []).append(network)
-    mixed = {name for name, many in by_name.items() if not differ_in_seed_alone(many)}
+    for run in runs:
+        by_name.setdefault(run.name, []).append(run)
+    ambiguous = {name for name, group in by_name.items() if not differ_only_in_seed(group)}
     return [
-        replace(n, name=f"{n.name} in {n.source.name}") if n.name in mixed else n for n in networks
+        replace(run, name=f"{run.name} in {run.source.name}") if run.name in ambiguous else run
+        for run in runs
     ]
 
 
-def differ_in_seed_alone(networks: Sequence[TrainedRun]) -> bool:
-    """Say whether networks are runs of one config with a seed each."""
-    configs = {network.config.model_copy(update={"seed": 0}).key for network in networks}
-    return len(configs) == 1 and len({network.seed for network in networks}) == len(networks)
+def differ_only_in_seed(runs: Sequence[TrainedRun]) -> bool:
+    """Return True if the runs have one config and different seeds."""
+    keys = {run.config.key_without_seed for run in runs}
+    return len(keys) == 1 and len({run.seed for run in runs}) == len(runs)
 
 
-def refuse_other_images(networks: Sequence[TrainedRun]) -> None:
-    """Refuse to compare networks that were tested on different images."""
-    checksums = {network.config.data_checksum: network for network in networks}
-    if len(checksums) > 1:
-        first, second = list(checksums.values())[:2]
+def require_same_images(runs: Sequence[TrainedRun]) -> None:
+    """Raise a UsageError if runs were tested on different images."""
+    by_checksum = {run.config.data_checksum: run for run in runs}
+    if len(by_checksum) > 1:
+        first, second = list(by_checksum.values())[:2]
         raise UsageError(
-            f"{first.folder.name} and {second.folder.name} were tested on different images: name runs, "
-            "or variants of one cell, that share them."
+            f"{first.folder.name} and {second.folder.name} were tested on different images. Select runs, or "
+            "variants of one cell, that share them."
         )
 
 
-def load_shared_images(networks: Sequence[TrainedRun]) -> ImageData:
-    """Read the images that the networks share."""
-    return load_config_data(get_data_config(networks[0].config))
+def load_shared_images(runs: Sequence[TrainedRun]) -> ImageData:
+    """Return the images that the runs share."""
+    return load_config_data(runs[0].config)

@@ -1,4 +1,4 @@
-"""Variants x seeds: what is to run, what is there already, and what it says."""
+"""Studies: variants x seeds, from a config to a resolved design, its runs and their status."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ __all__ = [
     "RunConfig",
     "Study",
     "StudyConfig",
-    "run_in_process",
-    "run_in_pool",
     "plan",
-    "run_on_ray",
     "run",
+    "run_in_pool",
+    "run_in_process",
+    "run_on_ray",
 ]
 __getattr__ = lazy_exports(
     __name__,
     {
         "Plan": "planning",
         "Study": "study",
-        "run_in_process": "executors",
-        "run_in_pool": "executors",
         "plan": "planning",
-        "run_on_ray": "executors",
         "run": "runner",
+        "run_in_pool": "executors",
+        "run_in_process": "executors",
+        "run_on_ray": "executors",
     },
     requirement=STUDY,
 )

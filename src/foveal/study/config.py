@@ -1,14 +1,15 @@
-"""What a run and a study are asked to do.
+"""Options of a run and of a study.
 
-One flat set of names, the same in a TOML file, on the command line and in a record.
+The names are the same in a TOML file, on the command line and in a record.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -16,29 +17,30 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from foveal.errors import UsageError, bad_parameter, unknown_name
 from foveal.records.design import CHECKSUM_OPTIONS, PATH_OPTIONS
 from foveal.training import Numerics, Recipe
+from foveal.variant_names import BASELINE
 
-Hidden = Parameter(show=False)
+HIDDEN: Final = Parameter(show=False)
 
 
 class DataConfig(BaseModel):
-    """Which images are trained and tested on, and how they are varied."""
+    """Images for training and testing, and their augmentation."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     data: str = "scenes"
-    """A name (cifar10, cifar100, scenes), a folder, hf:owner/name, or package.module:callable."""
-    data_checksum: Annotated[str, Hidden] = ""
+    """Data set: a name (cifar10, cifar100, scenes), a folder, hf:owner/name, or package.module:callable."""
+    data_checksum: Annotated[str, HIDDEN] = ""
     """Checksum of the images."""
     image_size: int | None = Field(default=None, ge=1)
-    """Scale the images of a folder to so many pixels a side."""
+    """Resize the images of a folder to this many pixels per side."""
     train_size: int | None = Field(default=None, ge=1)
-    """Train on so many images only, the same for every run."""
+    """Number of training images, the same ones for every run; by default all."""
     test_size: int | None = Field(default=None, ge=1)
-    """Test on so many images only."""
+    """Number of test images; by default all."""
     validation: int = Field(default=0, ge=0)
-    """Hold so many further training images out."""
+    """Number of training images that are held out."""
     crop: int = Field(default=4, ge=0)
-    """Random crop after so many pixels of padding."""
+    """Padding of the random crop, in pixels."""
     flip: bool = True
     """Random horizontal flip."""
     cutout: int = Field(default=0, ge=0)
@@ -46,84 +48,87 @@ class DataConfig(BaseModel):
 
 
 class ModelConfig(BaseModel):
-    """Which network is trained, and from where on."""
+    """Network, initial weights and gates."""
 
     model: str = "convnet"
-    """The network: a name, torchvision/NAME, timm/NAME, or package.module:callable."""
+    """Network: a name, torchvision/NAME, timm/NAME, or package.module:callable."""
     stem: Literal["imagenet", "cifar"] | None = None
-    """Stem of a ResNet; by default that of CIFAR for images under 64 px."""
+    """Stem of a ResNet; by default cifar for images under 64 px."""
     weights: str | None = None
-    """File of weights to start from, .safetensors or of torch.save; nothing is unpickled."""
+    """File of initial weights, .safetensors or of torch.save; nothing is unpickled."""
     weights_from: Literal["foveal", "torchvision", "timm", "official"] = "foveal"
-    """Whose names the weights have."""
-    weights_checksum: Annotated[str, Hidden] = ""
+    """Library whose parameter names the weights have."""
+    weights_checksum: Annotated[str, HIDDEN] = ""
     """Checksum of the weights."""
-    model_checksum: Annotated[str, Hidden] = ""
-    """Checksum of the file in which a network of the user's own stands."""
+    model_checksum: Annotated[str, HIDDEN] = ""
+    """Checksum of the source file of a user-defined network."""
     start: Literal["paper", "identity"] = "paper"
-    """How a gate starts: as in its paper, or leaving the network's output as it was."""
+    """Initial state of a gate: as in its paper, or without effect on the network's output."""
     gate_learning_rate: float | None = Field(default=None, gt=0)
-    """A learning rate of the gates' own."""
+    """Learning rate of the gates; by default that of the network."""
     freeze_backbone: bool = False
-    """Train the gates and the last layer alone."""
+    """Train only the gates and the last layer."""
 
 
 class SharedConfig(DataConfig, ModelConfig, Recipe, Numerics):
-    """All that the runs of one study share."""
+    """Options that all runs of a study share."""
 
 
 class RunConfig(SharedConfig):
-    """One training: a setting, a variant and a seed."""
+    """Options of one run: shared options, a variant and a seed."""
 
-    attention: str = "none"
-    """A variant: none, or an attention module with its options after colons."""
+    attention: str = BASELINE
+    """Variant: none, or an attention module with its options after colons."""
     seed: int = Field(default=0, ge=0)
     """Seed of weights, data order and augmentation."""
 
     @property
     def key(self) -> str:
-        """Hash of all that decides the result."""
-        content = {k: v for k, v in self.model_dump().items() if k not in PATH_OPTIONS}
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
+        """Hash of all options that determine the result; paths are left out, because files may move."""
+        options = {name: v for name, v in self.model_dump().items() if name not in PATH_OPTIONS}
+        return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:8]
+
+    @property
+    def key_without_seed(self) -> str:
+        """Hash that the runs of one variant in one cell share."""
+        return self.model_copy(update={"seed": 0}).key
 
 
 class StudyConfig(SharedConfig):
-    """Variants x seeds, in one setting or in each of a grid."""
+    """Options of a study: variants x seeds, in one cell or in each cell of a grid."""
 
-    attention: str = "none,channel,spatial,parallel,series"
-    """The variants to compare, separated by commas; options of one follow after colons."""
+    attention: str = "none,channel,spatial,bam,cbam"
+    """Variants to compare, separated by commas; options of a variant follow after colons."""
     seeds: int = Field(default=3, ge=1)
-    """Runs of each variant, with seeds from 0 on."""
+    """Number of runs per variant, with seeds from 0."""
     margin: float | None = Field(default=None, gt=0, lt=100)
-    """The difference in points under which two variants count as equivalent; 0.5 in a new study."""
+    """Difference in points below which variants count as equivalent; 0.5 in a new study."""
     se: bool = False
-    """Control: squeeze and excitation, attention that is known to help where any does."""
+    """Control: squeeze-and-excitation, an attention module known to help."""
     wide: bool = False
-    """Control: for each variant the plain network with as many parameters."""
+    """Control: for each variant, the plain network with as many parameters."""
     same_time: bool = False
-    """Control: for each variant the plain network trained for as long as the variant takes."""
+    """Control: for each variant, the plain network trained for as long as the variant takes."""
     grid: dict[str, Any] = Field(default_factory=dict)
-    """Repeat the study for each value of an option, as in --grid.model convnet,resnet18."""
+    """Repeat the study for each value of an option, for example --grid.model convnet,resnet18."""
 
     @field_validator("grid")
     @classmethod
-    def check_grid(cls, grid: dict[str, Any]) -> dict[str, list[Any]]:
-        """Read the values of each option of the grid as that option reads them."""
-        return {
-            name.replace("-", "_"): grid_values(name.replace("-", "_"), values)
-            for name, values in grid.items()
-        }
+    def parse_grid(cls, grid: dict[str, Any]) -> dict[str, list[Any]]:
+        """Return the values of each option of the grid, parsed like the option."""
+        options = {name.replace("-", "_"): values for name, values in grid.items()}
+        return {name: parse_grid_values(name, values) for name, values in options.items()}
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """The variants that were named, one by one."""
+        """The variants as they were typed."""
         return tuple(variant.strip() for variant in self.attention.split(","))
 
 
-def grid_values(option: str, values: object) -> list[Any]:
-    """Return the values that an option of a grid takes: a list, or words separated by commas.
+def parse_grid_values(option: str, values: object) -> list[Any]:
+    """Return the values of an option of a grid, given as a list or as text separated by commas.
 
-    >>> grid_values("learning_rate", "0.1,0.05")
+    >>> parse_grid_values("learning_rate", "0.1,0.05")
     [0.1, 0.05]
     """
     choices = sorted(set(SharedConfig.model_fields) - set(Numerics.model_fields) - CHECKSUM_OPTIONS)
@@ -131,19 +136,30 @@ def grid_values(option: str, values: object) -> list[Any]:
         raise unknown_name("option for a grid", option, choices)
     if isinstance(values, str):
         values = values.split(",")
-    found = values if isinstance(values, list) else [values]
-    read = [getattr(SharedConfig.model_validate({option: value}), option) for value in found]
-    if not read or len({json.dumps(value) for value in read}) < len(read):
-        raise bad_parameter(f"grid.{option}", "a list of different values", found)
-    return read
+    raw_values = values if isinstance(values, list) else [values]
+    parsed = [getattr(SharedConfig.model_validate({option: raw}), option) for raw in raw_values]
+    if not parsed or len({json.dumps(value) for value in parsed}) < len(parsed):
+        raise bad_parameter(f"grid.{option}", "a list of different values", raw_values)
+    return parsed
+
+
+def expand_grid(config: SharedConfig, grid: Mapping[str, list[Any]]) -> Iterator[SharedConfig]:
+    """Yield the config with every combination of the values of a grid.
+
+    >>> configs = expand_grid(SharedConfig(), {"model": ["convnet"], "epochs": [1, 2]})
+    >>> [(config.model, config.epochs) for config in configs]
+    [('convnet', 1), ('convnet', 2)]
+    """
+    for values in itertools.product(*grid.values()):
+        yield config.model_copy(update=dict(zip(grid, values, strict=True)))
 
 
 def to_usage_error(error: ValidationError) -> UsageError:
-    """Turn the first of pydantic's complaints into one of ours."""
+    """Return the first error of pydantic in foveal's form."""
     first = error.errors()[0]
-    own = first.get("ctx", {}).get("error")
-    if isinstance(own, UsageError):
-        return own
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, UsageError):
+        return cause
     name = ".".join(map(str, first["loc"]))
     should_be = first["msg"].removeprefix("Input should be ")
     return UsageError(
@@ -151,26 +167,26 @@ def to_usage_error(error: ValidationError) -> UsageError:
     )
 
 
-def as_record(config: BaseModel) -> dict[str, Any]:
-    """Return the config as TOML can hold it: without what is not set."""
+def make_record(config: BaseModel) -> dict[str, Any]:
+    """Return the options as TOML values, without those that are not set."""
     return config.model_dump(exclude_none=True, mode="json")
 
 
-def shared(setting: SharedConfig) -> dict[str, Any]:
-    """Return what all runs of a setting have in common."""
-    record = as_record(setting)
+def make_shared_record(config: SharedConfig) -> dict[str, Any]:
+    """Return the options that all runs share as TOML values, without those that are not set."""
+    record = make_record(config)
     return {name: record[name] for name in SharedConfig.model_fields if name in record}
 
 
-def differences(stored: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
-    """Say in which options two configs differ.
+def list_differences(stored: Mapping[str, Any], requested: Mapping[str, Any]) -> list[str]:
+    """Return the options that differ between a stored and a requested record, except paths.
 
-    >>> differences({"epochs": 3, "data": "a"}, {"epochs": 5, "data": "b"})
+    >>> list_differences({"epochs": 3, "data": "a"}, {"epochs": 5, "data": "b"})
     ['epochs is 3 there and 5 here']
     """
-    names = [name for name in {**stored, **asked} if name not in PATH_OPTIONS]
+    names = [name for name in {**stored, **requested} if name not in PATH_OPTIONS]
     return [
-        f"{name} is {stored.get(name, 'not set')} there and {asked.get(name, 'not set')} here"
+        f"{name} is {stored.get(name, 'not set')} there and {requested.get(name, 'not set')} here"
         for name in names
-        if stored.get(name) != asked.get(name)
+        if stored.get(name) != requested.get(name)
     ]

@@ -1,4 +1,4 @@
-"""Where and when a run was made."""
+"""Environment of a run: versions, machine, command and date."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import shlex
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
 from foveal.machine import get_processor_name
 
-LIBRARIES = ("torch", "numpy", "datasets", "pillow")
+LIBRARIES: Final = ("torch", "numpy", "datasets", "pillow")
 
 
 def describe_environment() -> dict[str, Any]:

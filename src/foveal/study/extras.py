@@ -1,64 +1,75 @@
-"""What is asked of each network while its weights are at hand, so that a report never needs them.
+"""Registry of extras: arrays computed from a trained network and stored in its record.
 
-The one hook for maps, statistics of gates, robustness and cost: a room that has something to leave in
-every record registers it here, and the record holds its arrays under its name.
+Reports therefore never need weights. A room that adds something to every record registers it here; the
+record stores the arrays under the name of the extra.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import numpy.typing as npt
+from typing import Final
 
 from foveal.errors import FovealError
-from foveal.records import Design, has_extra, write_extra
-from foveal.study import run_extras, variant_costs
+from foveal.records import Arrays, Design, has_extra, write_extra
 from foveal.study.config import RunConfig
-from foveal.study.design import list_runs
-from foveal.study.training_job import Job
+from foveal.study.run_extras import (
+    compute_covariates_extra,
+    compute_gates_extra,
+    compute_occlusion_extra,
+    compute_robustness_extra,
+)
+from foveal.study.run_list import list_runs
+from foveal.study.training_job import TrainingJob
+from foveal.study.variant_costs import compute_cost_extra
 from foveal.training import TrainingResult
 
-Arrays = Mapping[str, npt.NDArray[Any]]
-OF_RUNS: dict[str, Callable[[Job, TrainingResult], Arrays]] = {
-    "occlusion": run_extras.occlusion,
-    "gates": run_extras.gates,
-    "robustness": run_extras.robust,
-    "covariates": run_extras.covariates,
+RUN_EXTRAS: Final[dict[str, Callable[[TrainingJob, TrainingResult], Arrays]]] = {
+    "occlusion": compute_occlusion_extra,
+    "gates": compute_gates_extra,
+    "robustness": compute_robustness_extra,
+    "covariates": compute_covariates_extra,
 }
-"""Called after the training of each run; what has nothing to say of a run returns nothing."""
-OF_VARIANTS: dict[str, Callable[[RunConfig, Path], Arrays]] = {"cost": variant_costs.cost}
-"""Called once for each variant in each setting of a study, with its first run's config and folder."""
+"""Extras of each run, computed after its training. An extra without arrays is not stored."""
+VARIANT_EXTRAS: Final[dict[str, Callable[[RunConfig, Path], Arrays]]] = {"cost": compute_cost_extra}
+"""Extras of each variant in each cell, computed from config and folder of its first run."""
 
 
-def leave_with_run(folder: Path, job: Job, training: TrainingResult) -> None:
-    """Write what each extra finds in a trained network."""
-    for name, extra in OF_RUNS.items():
+def store_run_extras(folder: Path, job: TrainingJob, training: TrainingResult) -> None:
+    """Compute and store the extras of a run.
+
+    Raises:
+        FovealError: an extra cannot be computed; the training is kept.
+    """
+    for name, compute in RUN_EXTRAS.items():
         try:
-            arrays = extra(job, training)
+            arrays = compute(job, training)
         except FovealError as error:
             raise FovealError(
-                f"The training is done and kept, but its {name} cannot be measured ({error}): "
-                "`ablate` finishes the run with --no-extras."
+                f"The training is complete, but its extra {name!r} cannot be computed ({error}) "
+                "Run `ablate` with --no-extras to finish the run."
             ) from error
         if arrays:
             write_extra(folder, name, arrays)
 
 
-def leave_with_study(folder: Path, design: Design) -> None:
-    """Write what each extra finds in each variant of a study, but for what is there."""
-    for config, run in list_runs(replace(design, seeds=1), folder):
-        for name, extra in OF_VARIANTS.items():
-            title = f"{name}-{run.name}"
-            if has_extra(folder, title):
+def store_variant_extras(study: Path, design: Design) -> None:
+    """Compute and store the extras of each variant of a study that are not stored yet.
+
+    Raises:
+        FovealError: an extra cannot be computed; all runs are kept.
+    """
+    for config, run_folder in list_runs(replace(design, seeds=1), study):
+        for name, compute in VARIANT_EXTRAS.items():
+            stored_name = f"{name}-{run_folder.name}"
+            if has_extra(study, stored_name):
                 continue
             try:
-                arrays = extra(config, run)
+                arrays = compute(config, run_folder)
             except FovealError as error:
                 raise FovealError(
-                    f"All runs are done and kept, but the {name} of {config.attention} cannot be measured "
-                    f"({error}): `ablate` finishes the study with --no-extras."
+                    f"All runs are complete, but the extra {name!r} of {config.attention} cannot be "
+                    f"computed ({error}) Run `ablate` with --no-extras to finish the study."
                 ) from error
-            write_extra(folder, title, arrays)
+            write_extra(study, stored_name, arrays)

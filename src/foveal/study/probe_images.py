@@ -1,37 +1,54 @@
-"""The test images that every run of a study is asked about: chosen by their place, never by a result."""
+"""Probe images: the test images on which every run of a study is explained, selected by index only."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
-MOST = 100
-SHARE = 20  # one test image in so many at most
-PICTURED = 10  # of them the report shows so many
+from foveal.data import ImageData, normalize_images
+
+MAX_PROBE_IMAGES: Final = 100
+MIN_TEST_IMAGES_PER_PROBE: Final = 20
+SHOWN_IMAGES: Final = 10
+"""Probe images that the report shows."""
+
+IntArray = npt.NDArray[np.int64]
 
 
 def choose_probe_images(
-    labels: npt.NDArray[np.int64], classes: int, *, most: int = MOST
-) -> npt.NDArray[np.int64]:
-    """Return rows of the test set: the first ones of each class, at most 100 and a twentieth of it.
+    labels: IntArray, classes: int, *, max_images: int = MAX_PROBE_IMAGES
+) -> IntArray:
+    """Return indices of test images: the first of each class, at most 100 and a twentieth of all.
 
-    There is at least one a class, of the first 100 classes. The rows go round the classes: the first
-    image of each, then the second, so that any beginning of them is as even as it can be.
+    There is at least one image per class, for the first 100 classes. All first images of the classes precede
+    all second images, so any prefix is balanced.
 
     >>> choose_probe_images(np.array([1, 0, 1, 1, 0]), 2).tolist()
     [1, 0]
     """
-    shown = min(classes, most)
-    each = max(1, min(most, len(labels) // SHARE) // shown)
-    return first_of_each_class(labels, range(shown), each)
+    class_count = min(classes, max_images)
+    probes = min(max_images, len(labels) // MIN_TEST_IMAGES_PER_PROBE)
+    return choose_first_of_each_class(labels, range(class_count), max(1, probes // class_count))
 
 
-def first_of_each_class(
-    labels: npt.NDArray[np.int64], classes: Sequence[int], each: int
-) -> npt.NDArray[np.int64]:
-    """Return the rows of the first images of each class, all first ones before all second ones."""
-    rows = [np.flatnonzero(labels == k)[:each] for k in classes]
-    turns = [[own[turn] for own in rows if turn < len(own)] for turn in range(each)]
-    return np.array([row for turn in turns for row in turn], dtype=np.int64)
+def choose_first_of_each_class(
+    labels: IntArray, classes: Sequence[int], per_class: int
+) -> IntArray:
+    """Return the indices of the first images of each class, all first images before all second ones."""
+    by_class = [np.flatnonzero(labels == label)[:per_class] for label in classes]
+    rounds = [
+        [indices[position] for indices in by_class if position < len(indices)]
+        for position in range(per_class)
+    ]
+    return np.array([index for indices in rounds for index in indices], dtype=np.int64)
+
+
+def get_test_images(data: ImageData, indices: IntArray) -> Tensor:
+    """Return normalized test images, (N, C, H, W)."""
+    images = torch.from_numpy(np.asarray(data.test.images[indices]))
+    return normalize_images(images, data.mean, data.std)

@@ -1,10 +1,10 @@
-"""What a long piece of work tells whoever watches it."""
+"""Progress of runs: callbacks for an observer, and the progress file of a run."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from foveal.records import write_progress
 
@@ -12,42 +12,42 @@ if TYPE_CHECKING:
     from foveal.study.config import RunConfig
     from foveal.training import EpochMetrics
 
-SECONDS_BETWEEN = 1.0
+SECONDS_BETWEEN_WRITES: Final = 1.0
 
 
 class Progress:
-    """Told of each run, step and epoch; this one keeps silent."""
+    """Callbacks for each run, step and epoch. This class ignores them; subclasses override them."""
 
-    def begin_run(self, config: RunConfig) -> None:
-        """A run starts, or goes on."""
+    def on_run_start(self, config: RunConfig) -> None:
+        """Handle the start of a run, or its resumption."""
 
-    def step(self, done: int, steps: int) -> None:
-        """One training step is done, of `steps` in the run."""
+    def on_step(self, step: int, steps: int) -> None:
+        """Handle the end of a training step, the `step`-th of `steps` in the run."""
 
-    def epoch(self, row: EpochMetrics) -> None:
-        """An epoch is done and evaluated."""
+    def on_epoch(self, metrics: EpochMetrics) -> None:
+        """Handle the end of an epoch and its evaluation."""
 
-    def end_run(self, config: RunConfig) -> None:
-        """The run is trained."""
+    def on_run_end(self, config: RunConfig) -> None:
+        """Handle the end of the training of a run."""
 
 
-class Heartbeat:
-    """Leaves in the folder of a run how far it is, once a second at most, so that anyone can watch."""
+class ProgressWriter:
+    """Writer of the progress file of a run, at most once per second."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.first = 0
-        self.start = self.written = time.monotonic()
+        self.first_step = 0
+        self.start = self.written_at = time.monotonic()
         write_progress(folder, step=0, steps=1, seconds_left=None)
 
-    def step(self, done: int, steps: int) -> None:
-        """Write the step, and the time left if the rest goes as what this process has done."""
+    def on_step(self, step: int, steps: int) -> None:
+        """Write the step, and the time left at the speed of the steps that this process has done."""
         now = time.monotonic()
-        if not self.first:
-            self.first, self.start = done, now
-        elif now - self.written < SECONDS_BETWEEN:
+        if not self.first_step:
+            self.first_step, self.start = step, now
+        elif now - self.written_at < SECONDS_BETWEEN_WRITES:
             return
-        self.written = now
-        own = done - self.first
-        left = (now - self.start) / own * (steps - done) if own else None
-        write_progress(self.folder, step=done, steps=steps, seconds_left=left)
+        self.written_at = now
+        done = step - self.first_step
+        seconds_left = (now - self.start) / done * (steps - step) if done else None
+        write_progress(self.folder, step=step, steps=steps, seconds_left=seconds_left)

@@ -1,51 +1,55 @@
-"""Settle, once, all that a study leaves open; what is on disk stays as it was settled there."""
+"""Resolved design of a study: every `auto` option resolved once, every variant built once.
+
+Values that are on disk already win, so that resuming a study never changes a number.
+"""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import Final
 
 from foveal.data import ImageData
 from foveal.errors import FovealError, UsageError
 from foveal.models import build_model, resolve_where
-from foveal.records import Cell, Design, read_design, schema
+from foveal.records import Cell, Design
 from foveal.records.design import CHECKSUM_OPTIONS
-from foveal.study.config import SharedConfig, StudyConfig, differences, shared
-from foveal.study.controls import resolve_variants, scaled_epochs, timed_like
-from foveal.study.design import expand_grid, run_config
-from foveal.study.resolved_config import (
-    cores_each,
-    get_data_config,
-    load_config_data,
-    with_checksums,
-    with_full_paths,
-    with_numerics,
-)
+from foveal.study.config import SharedConfig, StudyConfig, expand_grid, make_shared_record
+from foveal.study.data_loading import load_config_data
+from foveal.study.resolved_config import add_checksums, resolve_options
+from foveal.study.run_list import make_run_config
 from foveal.study.step_timing import measure_step_times
-from foveal.study.training_job import build_options
+from foveal.study.training_job import get_model_options
+from foveal.study.variants import map_timed_controls, resolve_variants, scale_epochs
+from foveal.training import count_cpu_cores
+from foveal.variant_names import BASELINE
 
-MARGIN = 0.5  # points
-
-
-def read_stored_design(folder: Path) -> Design | None:
-    """Return the design of the study in `folder`, None where there is none yet."""
-    if (folder / schema.STUDY).is_file():
-        return read_design(folder)
-    if folder.exists() and any(path.name[0] != "." for path in folder.iterdir()):
-        raise UsageError(f"{folder} exists and is not a study: choose another folder.")
-    return None
+DEFAULT_MARGIN: Final = 0.5  # points of accuracy
 
 
-def resolve_design(config: StudyConfig, stored: Design | None, *, at_a_time: int = 1) -> Design:
-    """Return the design that was asked for with nothing left open; what is `stored` stays as it is."""
-    known = {"threads": cores_each(at_a_time)} if stored is None else stored.shared_options
-    base = with_full_paths(with_numerics(config, known))
-    margin = config.margin or (MARGIN if stored is None else stored.margin)
-    wanted = Design(
-        shared_options=shared(base),
+def resolve_design(
+    config: StudyConfig, stored: Design | None, *, max_parallel_runs: int = 1
+) -> Design:
+    """Return the design of a config, with every option resolved and every variant known to be buildable.
+
+    Args:
+        config: the requested study.
+        stored: the design on disk, if there is one; its numerics, margin and measured epochs are kept.
+        max_parallel_runs: number of runs that share the cores of this machine, unless `threads` is set.
+
+    Raises:
+        UsageError: an option or a variant is wrong, or two cells of the grid are the same.
+    """
+    if stored is None:
+        known: Mapping[str, object] = {"threads": max(1, count_cpu_cores() // max_parallel_runs)}
+        default_margin = DEFAULT_MARGIN
+    else:
+        known, default_margin = stored.shared_options, stored.margin
+    resolved = resolve_options(config, known)
+    margin = config.margin or default_margin
+    design = Design(
+        shared_options=make_shared_record(resolved),
         variants=resolve_variants(config),
         seeds=config.seeds,
         planned_seeds=config.seeds,
@@ -53,116 +57,90 @@ def resolve_design(config: StudyConfig, stored: Design | None, *, at_a_time: int
         planned_margin=margin,
     )
     cells = [
-        cell_of(wanted, config.grid, with_full_paths(setting), stored)
-        for setting in expand_grid(base, config.grid)
+        resolve_cell(design, list(config.grid), resolve_options(cell_config, known), stored)
+        for cell_config in expand_grid(resolved, config.grid)
     ]
     if config.grid:
         reject_duplicate_cells(cells)
-        return replace(wanted, cells=tuple(cells))
-    # There is one cell, and what it settles holds for the whole study.
-    (only,) = cells
+        return replace(design, cells=tuple(cells))
+    (cell,) = cells  # without a grid, the options of the one cell are those of the study
     return replace(
-        wanted,
-        shared_options={**wanted.shared_options, **only.options},
-        cells=(replace(only, options={}),),
+        design,
+        shared_options={**design.shared_options, **cell.options},
+        cells=(replace(cell, options={}),),
     )
 
 
 def reject_duplicate_cells(cells: Sequence[Cell]) -> None:
-    """Refuse two cells of a grid whose runs would be the same, or that nobody could tell apart."""
+    """Raise a UsageError if two cells of a grid have the same runs or the same label."""
     for first, second in itertools.combinations(cells, 2):
         if first.identity == second.identity:
             raise UsageError(
-                f"{first.label} and {second.label} are the same setting: name it once."
+                f"{first.label} and {second.label} are the same setting. Remove one of them."
             )
         if first.label == second.label:
             raise UsageError(
-                f"Two settings of the grid have the name {first.label}: rename one of the folders."
+                f"Two settings of the grid have the name {first.label}. Rename one of the folders."
             )
 
 
-def cell_of(
-    wanted: Design, grid: Mapping[str, Any], setting: SharedConfig, stored: Design | None
+def resolve_cell(
+    design: Design, grid_options: Sequence[str], config: SharedConfig, stored: Design | None
 ) -> Cell:
-    """Read what one setting names, see that each variant can be built, and settle the rest."""
-    data = load_config_data(get_data_config(setting))
-    record = shared(with_checksums(setting, data))
-    names = [*grid, *sorted(CHECKSUM_OPTIONS)]
+    """Load the images of one cell and return it with checksums, insertion sites and control epochs."""
+    data = load_config_data(config)
+    record = make_shared_record(add_checksums(config, data))
+    names = [*grid_options, *sorted(CHECKSUM_OPTIONS)]
     cell = Cell({name: record[name] for name in names if record.get(name) not in (None, "")})
-    places = places_of(wanted, cell, data)
-    label = cell.label if grid else ""
-    known = next((c.epochs for c in stored.cells if c.label == label), {}) if stored else {}
-    return replace(cell, where=places, epochs=settled_epochs(wanted, cell, data, known))
-
-
-def places_of(wanted: Design, cell: Cell, data: ImageData) -> dict[str, str]:
-    """Build every variant once, which refuses what cannot be built; return where each stands."""
-    places = {}
-    for variant in wanted.variants:
-        options = build_options(run_config(wanted, cell, variant, 0), data)
-        try:
-            build_model(**options)
-            place = resolve_where(**options)
-        except FovealError:
-            raise
-        except Exception as error:  # whatever a network of the user's own may raise
-            said = f"{type(error).__name__}: {error}"
-            raise UsageError(
-                f"{options['name']} cannot be built with {variant} ({said})."
-            ) from error
-        if place is not None:
-            places[variant] = place
-    return places
-
-
-def settled_epochs(
-    wanted: Design, cell: Cell, data: ImageData, known: Mapping[str, int]
-) -> dict[str, int]:
-    """Return the epochs of each control that trains for the same time; measured once, then kept."""
-    timed = timed_like(wanted.variants)
-    if set(timed) <= set(known):
-        return {variant: known[variant] for variant in timed}
-    configs = [run_config(wanted, cell, name, 0) for name in ("none", *sorted(set(timed.values())))]
-    seconds = {name: speed.step for name, speed in measure_step_times(configs, data).items()}
-    return {
-        variant: known.get(variant, scaled_epochs(configs[0].epochs, seconds, like))
-        for variant, like in timed.items()
-    }
-
-
-def extend_design(stored: Design | None, wanted: Design, folder: Path) -> Design:
-    """Return the design with what is stored and what is wanted; refuse to mix two settings."""
-    if stored is None:
-        return wanted
-    found = find_conflicts(stored, wanted)
-    if found:
-        raise UsageError(
-            f"{folder} holds a study with another config ({'; '.join(found)}): choose another folder."
-        )
-    cells = {cell.label: cell for cell in stored.cells}
-    for cell in wanted.cells:
-        there = cells.get(cell.label, cell)
-        epochs, places = {**there.epochs, **cell.epochs}, {**there.where, **cell.where}
-        cells[cell.label] = replace(cell, epochs=epochs, where=places)
+    label = cell.label if grid_options else ""
+    stored_cells = stored.cells if stored else ()
+    known_epochs = next((each.epochs for each in stored_cells if each.label == label), {})
     return replace(
-        wanted,
-        variants=tuple(dict.fromkeys([*stored.variants, *wanted.variants])),
-        seeds=max(stored.seeds, wanted.seeds),
-        planned_seeds=stored.planned_seeds,
-        planned_margin=stored.planned_margin,
-        cells=tuple(cells.values()),
+        cell,
+        where=find_insertion_sites(design, cell, data),
+        epochs=resolve_control_epochs(design, cell, data, known_epochs),
     )
 
 
-def find_conflicts(stored: Design, wanted: Design) -> list[str]:
-    """Say in what the setting that is wanted is not the one that is stored."""
-    options = [set(design.cells[0].columns) for design in (stored, wanted)]
-    if options[0] != options[1]:
-        return ["the options of the grid are others"]
-    found = differences(stored.shared_options, wanted.shared_options)
-    there = {cell.label: cell for cell in stored.cells}
-    for cell in wanted.cells:
-        if cell.label in there:
-            before = there[cell.label].identity
-            found += [f"in {cell.label}: {said}" for said in differences(before, cell.identity)]
-    return found
+def find_insertion_sites(design: Design, cell: Cell, data: ImageData) -> dict[str, str]:
+    """Build every variant once and return the kind of sites of each variant with attention.
+
+    Raises:
+        UsageError: a variant cannot be built.
+    """
+    where = {}
+    for variant in design.variants:
+        options = get_model_options(make_run_config(design, cell, variant, 0), data)
+        try:
+            build_model(**options)
+            sites = resolve_where(**options)
+        except FovealError:
+            raise
+        except Exception as error:  # a user-defined network may raise anything
+            cause = f"{type(error).__name__}: {error}"
+            raise UsageError(
+                f"{options['name']} cannot be built with {variant} ({cause})."
+            ) from error
+        if sites is not None:
+            where[variant] = sites
+    return where
+
+
+def resolve_control_epochs(
+    design: Design, cell: Cell, data: ImageData, known: Mapping[str, int]
+) -> dict[str, int]:
+    """Return the epochs of each `same-time` control: known ones, or measured ones for new controls."""
+    timed = map_timed_controls(design.variants)
+    if set(timed) <= set(known):
+        return {control: known[control] for control in timed}
+    configs = [
+        make_run_config(design, cell, variant, 0)
+        for variant in (BASELINE, *sorted(set(timed.values())))
+    ]
+    seconds = {
+        variant: times.step_seconds for variant, times in measure_step_times(configs, data).items()
+    }
+    return {
+        control: known.get(control, scale_epochs(configs[0].epochs, seconds, variant))
+        for control, variant in timed.items()
+    }

@@ -1,8 +1,8 @@
-"""One run, from its config to its record."""
+"""Runner of one run: from its config to its record."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -16,18 +16,19 @@ from foveal.errors import UsageError
 from foveal.models import save_model
 from foveal.records import RunRecord, get_partial_path, read_run, schema, write_run
 from foveal.records.run import read_config, write_config
-from foveal.study import extras
-from foveal.study.config import RunConfig, as_record, differences
+from foveal.study.config import RunConfig, list_differences, make_record
+from foveal.study.data_loading import load_config_data
 from foveal.study.environment import describe_environment
+from foveal.study.extras import store_run_extras
 from foveal.study.progress import Progress
-from foveal.study.resolved_config import (
-    get_data_config,
-    load_config_data,
-    with_checksums,
-    with_full_paths,
-    with_numerics,
+from foveal.study.resolved_config import add_checksums, resolve_options
+from foveal.study.training_job import (
+    TrainingJob,
+    build_job,
+    collect_predictions,
+    collect_training_images,
+    run_training,
 )
-from foveal.study.training_job import Job, build_job, first_images, per_image, run_training
 from foveal.training import TrainingResult
 
 
@@ -40,93 +41,113 @@ def run(
     progress: Progress | None = None,
     with_extras: bool = True,
 ) -> RunRecord:
-    """Train and evaluate as `config` says, and leave the record in `folder`.
+    """Train and evaluate one network, write its record into `folder` and return the record.
 
-    The folder is complete or absent: work goes on in `FOLDER.partial`, which is renamed at the end. A
-    finished run with the same config is read, not run again. `data` is what `config` names, if it has
-    been read already.
+    The folder is complete or absent: the run works in `FOLDER.partial`, which is renamed at the end. A
+    finished run with the same config is read, not trained again.
+
+    Args:
+        config: options of the run; `auto` values are resolved here.
+        folder: the run folder.
+        resume: resume an interrupted run from its checkpoint.
+        data: the images of the config, if they are loaded already.
+        progress: callbacks for runs, steps and epochs.
+        with_extras: store maps, gate statistics, robustness and covariates with the run.
 
     Raises:
-        UsageError: the config cannot be met, the folder holds a run with another config, or an
-            interrupted run is there and `resume` is false.
-        DamagedError: what is there already is damaged.
+        UsageError: an option is wrong, the folder contains a run with another config, or an interrupted run
+            is there and `resume` is false.
+        CorruptRecordError: a file in the folder is damaged.
     """
-    parse_variant(config.attention)  # a typo should not wait for the images
-    data = data or load_config_data(get_data_config(config))
-    aside = get_partial_path(folder)
-    stored = stored_config(folder) or stored_config(aside)
-    config = with_checksums(with_full_paths(with_numerics(config, stored)), data)
+    parse_variant(config.attention)  # report a typo before the images are loaded
+    if data is None:
+        data = load_config_data(config)
+    partial = get_partial_path(folder)
+    stored = read_stored_config(folder) or read_stored_config(partial)
+    config = add_checksums(resolve_options(config, stored), data)
     job = build_job(config, data)
     if stored is not None:
-        refuse_difference(folder, stored, config)
+        require_same_config(folder, stored, config)
     if folder.exists():
-        tidy(folder)
+        remove_working_files(folder)
         return read_run(folder)
     if stored is not None and not resume:
         raise UsageError(
-            f"{aside} holds this run, interrupted: add --resume to go on with it, or delete the folder."
+            f"{partial} is an interrupted run. Add --resume to continue it, or delete the folder."
         )
-    with working_in(aside):
-        write_config(aside, as_record(config))
-        training, results = run_training(job, aside, progress or Progress())
+    with run_lock(partial):
+        write_config(partial, make_record(config))
+        training, results = run_training(job, partial, progress or Progress())
         if with_extras:
-            extras.leave_with_run(aside, job, training)
-        leave_record(job, aside, training, results | {"run": str(folder)})
-    aside.rename(folder)
-    tidy(folder)
+            store_run_extras(partial, job, training)
+        write_record(job, partial, training, results | {"run": str(folder)})
+    partial.rename(folder)
+    remove_working_files(folder)
     return read_run(folder)
 
 
-def tidy(folder: Path) -> None:
-    """Delete what only an unfinished run needs; not before it is complete, which a kill must not cost."""
+def remove_working_files(folder: Path) -> None:
+    """Delete the files of an unfinished run. They are kept until the run is complete, in case of a kill."""
     for name in schema.CHECKPOINT, schema.PROGRESS:
         (folder / name).unlink(missing_ok=True)
 
 
-def stored_config(folder: Path) -> dict[str, Any] | None:
-    """Return the config of the run in `folder`, None where there is no run."""
+def read_stored_config(folder: Path) -> dict[str, Any] | None:
+    """Return the config of the run in `folder`, or None if the folder is empty or missing.
+
+    Raises:
+        UsageError: the folder contains something else.
+    """
     if (folder / schema.CONFIG).is_file():
         return read_config(folder)
     if folder.exists() and any(
-        p.name != schema.LOCK and p.name[0] != "." for p in folder.iterdir()
+        path.name != schema.LOCK and path.name[0] != "." for path in folder.iterdir()
     ):
-        raise UsageError(f"{folder} exists and is not a run: choose another folder.")
+        raise UsageError(f"{folder} exists and is not a run. Choose another folder.")
     return None
 
 
-def refuse_difference(folder: Path, stored: dict[str, Any], config: RunConfig) -> None:
-    """Refuse to put a run where one with another config is."""
-    found = differences(stored, as_record(config))
-    if found:
+def require_same_config(folder: Path, stored: Mapping[str, Any], config: RunConfig) -> None:
+    """Raise a UsageError if the stored run has another config."""
+    differences = list_differences(stored, make_record(config))
+    if differences:
         raise UsageError(
-            f"{folder} holds a run with another config ({'; '.join(found)}): choose another folder."
+            f"{folder} is a run with another config ({'; '.join(differences)}). Choose another folder."
         )
 
 
 @contextmanager
-def working_in(aside: Path) -> Iterator[None]:
-    """Hold the folder of an unfinished run against any other process."""
-    aside.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(aside / schema.LOCK)
+def run_lock(folder: Path) -> Iterator[None]:
+    """Lock the folder of an unfinished run.
+
+    Raises:
+        UsageError: another process is training the run.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / schema.LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise UsageError(f"Another process is working on {aside}: wait for it to end.") from error
+        raise UsageError(
+            f"Another process is training the run in {folder}. Wait for its end."
+        ) from error
     try:
         yield
     finally:
-        (aside / schema.LOCK).unlink(missing_ok=True)
+        (folder / schema.LOCK).unlink(missing_ok=True)
         lock.release()
 
 
-def leave_record(job: Job, aside: Path, training: TrainingResult, results: dict[str, Any]) -> None:
-    """Write all that a run leaves; its manifest comes last and makes it complete."""
-    save_model(training.model, aside / schema.MODEL, **job.built_with)
+def write_record(
+    job: TrainingJob, folder: Path, training: TrainingResult, results: Mapping[str, Any]
+) -> None:
+    """Write the weights and the record of a run, then the manifest that completes it."""
+    save_model(training.model, folder / schema.MODEL, **job.model_options)
     write_run(
-        aside,
+        folder,
         environment=describe_environment(),
-        metrics=[asdict(row) for row in training.history],
+        metrics=[asdict(metrics) for metrics in training.history],
         results=results,
-        predictions=per_image(training.evaluation),
-        training_batch=first_images(job),
+        predictions=collect_predictions(training.evaluation),
+        training_batch=collect_training_images(job),
     )

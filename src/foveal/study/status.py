@@ -1,4 +1,4 @@
-"""How far a study is, from its folder alone: no torch, no data, from any process."""
+"""Status of a study, read from its folder by any process. No torch, no data."""
 
 from __future__ import annotations
 
@@ -7,19 +7,27 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
-from foveal.records import get_partial_path, is_complete, read_design, read_progress
-from foveal.records.run import read_results
+from foveal.records import (
+    get_partial_path,
+    is_complete,
+    read_design,
+    read_progress,
+    read_results,
+)
 from foveal.study.config import RunConfig
-from foveal.study.design import list_runs
+from foveal.study.run_list import list_runs
 
 State = Literal["complete", "running", "interrupted", "missing"]
 
 
 @dataclass(frozen=True)
 class RunState:
-    """One run of a study: `share` of its steps is done, which took `seconds` if it is complete."""
+    """State of a run: the share of its steps that are done, and times in seconds.
+
+    `seconds` is the duration of a complete run, `seconds_left` the expected time left of a running one.
+    """
 
     config: RunConfig
     folder: Path
@@ -30,12 +38,14 @@ class RunState:
 
 
 def read_study_states(folder: Path) -> list[RunState]:
-    """Return the state of every run that a study has been asked for.
+    """Return the state of every run that was requested so far.
 
     Raises:
-        UsageError: `folder` is no study.
+        UsageError: `folder` is not a study.
+        FovealError: the study is damaged or has another schema.
     """
-    return [read_run_state(config, path) for config, path in list_runs(read_design(folder), folder)]
+    runs = list_runs(read_design(folder), folder)
+    return [read_run_state(config, run_folder) for config, run_folder in runs]
 
 
 def read_run_state(config: RunConfig, folder: Path) -> RunState:
@@ -43,13 +53,13 @@ def read_run_state(config: RunConfig, folder: Path) -> RunState:
     if is_complete(folder):
         try:
             seconds = float(read_results(folder)["seconds"])
-        except (OSError, ValueError):  # damaged: the next `ablate` sets it aside
+        except (OSError, ValueError):  # damaged: the next `ablate` quarantines it
             return RunState(config, folder, "missing")
         return RunState(config, folder, "complete", 1.0, seconds, 0.0)
-    aside = get_partial_path(folder)
-    if not aside.exists():
+    partial = get_partial_path(folder)
+    if not partial.exists():
         return RunState(config, folder, "missing")
-    progress = read_progress(aside)
+    progress = read_progress(partial)
     if progress is None:
         return RunState(config, folder, "interrupted")
     state: State = "running" if progress.is_alive else "interrupted"
@@ -58,45 +68,42 @@ def read_run_state(config: RunConfig, folder: Path) -> RunState:
 
 
 def count_states(states: Sequence[RunState]) -> dict[str, int]:
-    """Return how many runs are in each state."""
-    found = Counter(state.state for state in states)
-    return {name: found[name] for name in ("complete", "running", "interrupted", "missing")}
+    """Return the number of runs in each state."""
+    counts = Counter(state.state for state in states)
+    return {name: counts[name] for name in get_args(State)}
 
 
 def estimate_seconds_left(states: Sequence[RunState]) -> float | None:
-    """Return the time until the last run is done, None as long as nothing is known.
+    """Return the time until the last run ends, or None if no run has a known duration.
 
-    What a run takes is the median of its variant's complete ones, else what a running one of its
-    variant foretells, else the median of all; they share the processes that are at work.
+    The duration of a run is the median of the runs of its variant and cell, otherwise of all runs. The runs
+    are shared among the processes at work.
     """
-    left = [estimate(state, states) for state in states if state.state != "complete"]
-    if any(seconds is None for seconds in left):
+    estimates = [estimate_run(state, states) for state in states if state.state != "complete"]
+    known = [seconds for seconds in estimates if seconds is not None]
+    if len(known) < len(estimates):
         return None
-    at_work = max(1, sum(state.state == "running" for state in states))
-    return sum(seconds for seconds in left if seconds is not None) / at_work
+    processes = max(1, sum(state.state == "running" for state in states))
+    return sum(known) / processes
 
 
-def estimate(run: RunState, states: Sequence[RunState]) -> float | None:
-    """Return the time that is left for one run."""
+def estimate_run(run: RunState, states: Sequence[RunState]) -> float | None:
+    """Return the time left for one run, or None if no run has a known duration."""
     if run.state == "running" and run.seconds_left is not None:
         return run.seconds_left
-    like = [
-        other for other in states if config_key_without_seed(other) == config_key_without_seed(run)
-    ]
-    for others in (like, states):
-        known = [whole for other in others if (whole := whole_seconds(other)) is not None]
-        if known:
-            return statistics.median(known) * (1 - run.share)
+    key = run.config.key_without_seed
+    same_variant = [state for state in states if state.config.key_without_seed == key]
+    for group in (same_variant, states):
+        durations = [
+            seconds for state in group if (seconds := estimate_duration(state)) is not None
+        ]
+        if durations:
+            return statistics.median(durations) * (1 - run.share)
     return None
 
 
-def config_key_without_seed(run: RunState) -> str:
-    """Return what the runs of one variant in one setting share."""
-    return run.config.model_copy(update={"seed": 0}).key
-
-
-def whole_seconds(run: RunState) -> float | None:
-    """Return what a run takes from its first step to its last, as far as it tells."""
+def estimate_duration(run: RunState) -> float | None:
+    """Return the duration of a run, measured or extrapolated, or None if it is unknown."""
     if run.seconds is not None:
         return run.seconds
     if run.seconds_left is None or run.share >= 1:

@@ -1,4 +1,4 @@
-"""A study: variants x seeds in one setting or in each of a grid, in one folder."""
+"""Study: variants x seeds, in one cell or in each cell of a grid, in one folder."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from filelock import FileLock
 
@@ -23,20 +24,22 @@ from foveal.records import (
     write_design,
     write_results_table,
 )
-from foveal.study import extras
-from foveal.study.config import RunConfig, StudyConfig
-from foveal.study.design import list_runs, select_shard
+from foveal.study.config import StudyConfig
+from foveal.study.design_extension import extend_design, read_stored_design
 from foveal.study.executors import Executor, Outcome, Task, run_in_process
-from foveal.study.resolved_design import extend_design, read_stored_design, resolve_design
+from foveal.study.extras import store_variant_extras
+from foveal.study.resolved_design import resolve_design
+from foveal.study.run_list import PlannedRun, list_runs, select_shard
 
-Run = tuple[RunConfig, Path]
+MAX_TABLE_SHARE: Final = 0.05
+"""Share of the time that may be spent on writing results.csv while runs end."""
 
 
 @dataclass(frozen=True)
 class Study:
-    """A study on disk; `open` makes it or finds it.
+    """A study on disk; `open` creates it or resumes it.
 
-    >>> study = Study.open(Path("runs/slice"), StudyConfig(attention="none,series"))  # doctest: +SKIP
+    >>> study = Study.open(Path("runs/demo"), StudyConfig(attention="none,cbam"))  # doctest: +SKIP
     >>> record = study.run()  # doctest: +SKIP
     """
 
@@ -44,50 +47,48 @@ class Study:
     design: Design
 
     @classmethod
-    def open(cls, folder: Path, config: StudyConfig, *, at_a_time: int = 1) -> Study:
-        """Make the study in `folder`, or go on with the one that is there.
+    def open(cls, folder: Path, config: StudyConfig, *, max_parallel_runs: int = 1) -> Study:
+        """Create the study in `folder`, or resume the one that is there.
 
-        Variants, seeds and cells of the grid may be added; the seeds and the margin that it was
-        planned with stay on record. All that changes a result is settled here, once, and never
-        again. Nothing is written before everything asked for is known to be possible. A new study
-        whose threads are left open shares the cores among `at_a_time` runs.
+        Variants, seeds and cells of the grid may be added; the planned seeds and the planned margin stay on
+        record. Every option that changes a result is resolved here, once. Nothing is written before the whole
+        request is known to be possible. In a new study without `threads`, `max_parallel_runs` runs share the
+        cores.
 
         Raises:
-            UsageError: a variant or an option is wrong, or the folder holds another study.
+            UsageError: a variant or an option is wrong, or the folder contains another study.
         """
         stored = read_stored_design(folder)
-        wanted = resolve_design(config, stored, at_a_time=at_a_time)
-        design = extend_design(stored, wanted, folder)
+        requested = resolve_design(config, stored, max_parallel_runs=max_parallel_runs)
+        design = extend_design(stored, requested, folder)
         folder.mkdir(parents=True, exist_ok=True)
         with study_lock(folder):
-            if (
-                read_stored_design(folder) != stored
-            ):  # another shard was quicker: what it settled holds
+            if read_stored_design(folder) != stored:  # another shard was faster: its values win
                 stored = read_stored_design(folder)
-                wanted = resolve_design(config, stored, at_a_time=at_a_time)
-                design = extend_design(stored, wanted, folder)
+                requested = resolve_design(config, stored, max_parallel_runs=max_parallel_runs)
+                design = extend_design(stored, requested, folder)
             write_design(folder, design)
-        asked = replace(
-            wanted, planned_seeds=design.planned_seeds, planned_margin=design.planned_margin
+        planned_seeds, planned_margin = design.planned_seeds, design.planned_margin
+        return cls(
+            folder, replace(requested, planned_seeds=planned_seeds, planned_margin=planned_margin)
         )
-        return cls(folder, asked)
 
-    def runs(self, shard: str | None = None) -> list[Run]:
-        """Return every run that was asked for and its folder, all variants of a seed together."""
+    def list_runs(self, shard: str | None = None) -> list[PlannedRun]:
+        """Return every requested run, all variants of a seed together."""
         return select_shard(list_runs(self.design, self.folder), shard)
 
-    def set_aside_damaged(self) -> list[str]:
-        """Set aside every run whose files are not as they were written, and say so of each."""
+    def list_missing_runs(self, shard: str | None = None) -> list[PlannedRun]:
+        """Return the runs that are not finished."""
+        return [run for run in self.list_runs(shard) if not is_complete(run.folder)]
+
+    def quarantine_damaged_runs(self) -> list[str]:
+        """Quarantine every run whose files have changed, and return a warning per run."""
         with study_lock(self.folder):
             return [
-                f"{error} It was set aside as {quarantine_folder(folder).name}."
+                f"{error} It was renamed to {quarantine_folder(folder).name}."
                 for folder in list_run_folders(self.folder)
-                if (error := damage(folder)) is not None
+                if (error := find_damage(folder)) is not None
             ]
-
-    def missing(self, shard: str | None = None) -> list[Run]:
-        """Return the runs that are still to be done."""
-        return [run for run in self.runs(shard) if not is_complete(run[1])]
 
     def run(
         self,
@@ -96,41 +97,41 @@ class Study:
         shard: str | None = None,
         with_extras: bool = True,
     ) -> StudyRecord:
-        """Run what is missing, go on with what was interrupted, and write results.csv.
+        """Train the missing runs, resume interrupted ones, write results.csv and return the record.
 
         Raises:
             FovealError: some runs failed; all others are complete.
         """
-        self.set_aside_damaged()
-        outcomes = list(self.outcomes(executor, shard=shard, with_extras=with_extras))
-        record = self.record()
+        self.quarantine_damaged_runs()
+        outcomes = list(self.run_missing(executor, shard=shard, with_extras=with_extras))
+        record = self.write_results()
         failed = [outcome for outcome in outcomes if outcome.error]
         if failed:
             raise FovealError(describe_failures(failed, len(outcomes)))
         return record
 
-    def outcomes(
+    def run_missing(
         self,
         executor: Executor = run_in_process,
         *,
         shard: str | None = None,
         with_extras: bool = True,
     ) -> Iterator[Outcome]:
-        """Run what is missing and yield how each run ended as it ends; `record` closes the table."""
-        tasks = [Task(config, folder, with_extras) for config, folder in self.missing(shard)]
+        """Train the missing runs and yield the outcome of each when it ends; call `write_results` after it."""
+        runs = self.list_missing_runs(shard)
         next_table = 0.0
-        for outcome in executor(tasks):
+        for outcome in executor([Task(run.config, run.folder, with_extras) for run in runs]):
             start = time.monotonic()
             if start >= next_table:
-                self.record()
-                # Reading every run takes its time in a large study: a twentieth of it at most.
-                next_table = start + 20 * (time.monotonic() - start)
+                self.write_results()
+                # Reading all runs of a large study takes long.
+                next_table = start + (time.monotonic() - start) / MAX_TABLE_SHARE
             yield outcome
-        if with_extras and not self.missing():
-            extras.leave_with_study(self.folder, read_design(self.folder))
+        if with_extras and not self.list_missing_runs():
+            store_variant_extras(self.folder, read_design(self.folder))
 
-    def record(self) -> StudyRecord:
-        """Read what there is, and write its table."""
+    def write_results(self) -> StudyRecord:
+        """Read the finished runs, write results.csv and return the record."""
         with study_lock(self.folder):
             record = read_study(self.folder)
             if record.runs:
@@ -140,13 +141,13 @@ class Study:
 
 @contextmanager
 def study_lock(folder: Path) -> Iterator[None]:
-    """Keep other processes from making the same study, or its table, at the same time."""
+    """Prevent other processes from writing the design or the table of a study at the same time."""
     with FileLock(folder / ".lock"):
         yield
 
 
-def damage(folder: Path) -> CorruptRecordError | None:
-    """Return what is wrong with the files of a finished run, None if they are as they were written."""
+def find_damage(folder: Path) -> CorruptRecordError | None:
+    """Return the error of a damaged run, or None if its files are unchanged."""
     try:
         verify_manifest(folder)
     except CorruptRecordError as error:
@@ -155,9 +156,9 @@ def damage(folder: Path) -> CorruptRecordError | None:
 
 
 def describe_failures(failed: Sequence[Outcome], tried: int) -> str:
-    """Say in one sentence which runs failed, and why the first did."""
+    """Return the number of failed runs and the error of the first."""
     first = failed[0]
     return (
-        f"{len(failed)} of {tried} runs failed; {first.task.folder.name}: {first.error} "
-        "What is complete is kept; the same command tries the others again."
+        f"{len(failed)} of {tried} runs failed. {first.task.folder.name}: {first.error} Complete runs are "
+        "kept; run the same command again to retry the others."
     )

@@ -1,62 +1,61 @@
-"""One run while its network is at hand: built, trained, measured."""
+"""Training job: a run with its images and its network, built, trained and summarized."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from torch import nn
 
-from foveal.attention import parse_variant
 from foveal.data import ImageData
 from foveal.errors import UsageError
 from foveal.evaluation import Evaluation
 from foveal.models import LoadReport, build_model, build_parameter_groups, load_pretrained
 from foveal.records import schema
 from foveal.study.config import RunConfig
-from foveal.study.progress import Heartbeat, Progress
+from foveal.study.progress import Progress, ProgressWriter
 from foveal.training import Numerics, TrainingResult, train
-from foveal.variant_names import WITHOUT_ATTENTION
+from foveal.variant_names import get_variant_name, has_attention
 
-PICTURED = 40  # images of the training batch that the report shows
+STORED_TRAINING_IMAGES: Final = 40
+"""Images of the first training batch that a run stores, for the report."""
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingJob:
     """A run that is ready to be trained.
 
-    `built_with` are the arguments of `build_model`; `loaded` says what became of the weights it starts
-    from, if there are any.
+    `model_options` are the arguments of `build_model`. `load_report` lists the loaded weights, and is None
+    for random weights.
     """
 
     config: RunConfig
     data: ImageData
     model: nn.Module
-    built_with: dict[str, Any]
-    loaded: LoadReport | None = None
+    model_options: dict[str, Any]
+    load_report: LoadReport | None = None
 
 
-def build_job(config: RunConfig, data: ImageData) -> Job:
-    """Build the network of a run, with the weights it starts from."""
-    built_with = build_options(config, data)
-    model = build_model(**built_with, seed=config.seed)
+def build_job(config: RunConfig, data: ImageData) -> TrainingJob:
+    """Build the network of a run and load its initial weights."""
+    options = get_model_options(config, data)
+    model = build_model(**options, seed=config.seed)
     if config.weights is None:
-        return Job(config, data, model, built_with)
-    spec = parse_variant(config.attention)
-    loaded = load_pretrained(
+        return TrainingJob(config, data, model, options)
+    report = load_pretrained(
         model,
         Path(config.weights),
         source=config.weights_from,
-        target=None if spec.name in WITHOUT_ATTENTION else spec.name,
+        target=get_variant_name(config.attention) if has_attention(config.attention) else None,
     )
-    return Job(config, data, model, built_with, loaded)
+    return TrainingJob(config, data, model, options, report)
 
 
-def build_options(config: RunConfig, data: ImageData) -> dict[str, Any]:
-    """Return the arguments with which `build_model` makes the network of a run."""
+def get_model_options(config: RunConfig, data: ImageData) -> dict[str, Any]:
+    """Return the arguments with which `build_model` builds the network of a run."""
     channels, height, width = data.image_shape
     if height != width:
         raise UsageError(f"{config.model} needs square images. Found {height}x{width}.")
@@ -71,8 +70,8 @@ def build_options(config: RunConfig, data: ImageData) -> dict[str, Any]:
     }
 
 
-def parameter_groups(job: Job) -> list[dict[str, Any]]:
-    """Return what the optimizer is given."""
+def get_parameter_groups(job: TrainingJob) -> list[dict[str, Any]]:
+    """Return the parameter groups of the optimizer."""
     return build_parameter_groups(
         job.model,
         lr=job.config.learning_rate,
@@ -87,48 +86,48 @@ def get_numerics(config: RunConfig) -> Numerics:
 
 
 def run_training(
-    job: Job, aside: Path, progress: Progress
+    job: TrainingJob, folder: Path, progress: Progress
 ) -> tuple[TrainingResult, dict[str, Any]]:
-    """Train, with a checkpoint in `aside`, and return what came of it with its figures."""
+    """Train a job with its checkpoint in `folder`, and return the training and the results of the run."""
     start = time.perf_counter()
-    heartbeat = Heartbeat(aside)
+    writer = ProgressWriter(folder)
 
-    def on_step(done: int, steps: int) -> None:
-        heartbeat.step(done, steps)
-        progress.step(done, steps)
+    def on_step(step: int, steps: int) -> None:
+        writer.on_step(step, steps)
+        progress.on_step(step, steps)
 
-    progress.begin_run(job.config)
+    progress.on_run_start(job.config)
     training = train(
         job.model,
         job.data,
         recipe=job.config,
         numerics=get_numerics(job.config),
         seed=job.config.seed,
-        groups=parameter_groups(job),
-        checkpoint=aside / schema.CHECKPOINT,
+        groups=get_parameter_groups(job),
+        checkpoint=folder / schema.CHECKPOINT,
         on_step=on_step,
-        on_epoch=progress.epoch,
+        on_epoch=progress.on_epoch,
     )
-    progress.end_run(job.config)
+    progress.on_run_end(job.config)
     seconds = round(time.perf_counter() - start, 3)
-    return training, summary(job, training) | {"seconds": seconds}
+    return training, summarize_training(job, training) | {"seconds": seconds}
 
 
-def summary(job: Job, training: TrainingResult) -> dict[str, Any]:
-    """Return the figures of a run: those of its final epoch, never of its best."""
-    last, measured = training.history[-1], training.evaluation
+def summarize_training(job: TrainingJob, training: TrainingResult) -> dict[str, Any]:
+    """Return the results of a run after its final epoch, never those of its best epoch."""
+    last_epoch, evaluation = training.history[-1], training.evaluation
     return {
         "variant": job.config.attention,
         "seed": job.config.seed,
-        "test_accuracy": measured.accuracy,
-        "test_loss": measured.loss,
-        "top5_accuracy": measured.top5_accuracy,
-        "train_accuracy": last.train_accuracy,
-        "train_loss": last.train_loss,
-        "calibration_error": measured.calibration_error,
+        "test_accuracy": evaluation.accuracy,
+        "test_loss": evaluation.loss,
+        "top5_accuracy": evaluation.top5_accuracy,
+        "train_accuracy": last_epoch.train_accuracy,
+        "train_loss": last_epoch.train_loss,
+        "calibration_error": evaluation.calibration_error,
         "parameters": sum(p.numel() for p in training.model.parameters()),
         "epochs": job.config.epochs,
-        "weights": asdict(job.loaded) if job.loaded else None,
+        "weights": asdict(job.load_report) if job.load_report else None,
         "data": job.data.name,
         "data_checksum": job.data.checksum,
         "classes": list(job.data.classes),
@@ -136,22 +135,24 @@ def summary(job: Job, training: TrainingResult) -> dict[str, Any]:
     }
 
 
-def per_image(measured: Evaluation) -> dict[str, np.ndarray[Any, Any]]:
-    """Return what was said of each test image, small enough to keep for every run."""
-    kept: dict[str, np.ndarray[Any, Any]] = {
-        "labels": measured.labels.astype(np.uint16),
-        "predicted": measured.predicted.astype(np.uint16),
-        "correct": measured.correct,
-        "confusion": measured.confusion,
+def collect_predictions(evaluation: Evaluation) -> dict[str, np.ndarray[Any, Any]]:
+    """Return the predictions on the test set, in dtypes small enough to store with every run."""
+    predictions: dict[str, np.ndarray[Any, Any]] = {
+        "labels": evaluation.labels.astype(np.uint16),
+        "predicted": evaluation.predicted.astype(np.uint16),
+        "correct": evaluation.correct,
+        "confusion": evaluation.confusion,
     }
-    if measured.correct_top5 is not None:
-        kept["correct_top5"] = measured.correct_top5
-    return kept
+    if evaluation.correct_top5 is not None:
+        predictions["correct_top5"] = evaluation.correct_top5
+    return predictions
 
 
-def first_images(job: Job) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the first images of the training as the network saw them, uint8 (B, H, W, C)."""
-    batches = job.data.training_batches(batch_size=PICTURED, seed=job.config.seed, epoch=0)
+def collect_training_images(job: TrainingJob) -> dict[str, np.ndarray[Any, Any]]:
+    """Return the first training images with their augmentation, uint8 (B, H, W, C), and their labels."""
+    batches = job.data.training_batches(
+        batch_size=STORED_TRAINING_IMAGES, seed=job.config.seed, epoch=0
+    )
     images, labels = next(batches)
     mean, std = np.array(job.data.mean), np.array(job.data.std)
     pixels = images.permute(0, 2, 3, 1).numpy() * std + mean

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from foveal.cost import compare_costs
 from foveal.cost.cost_tables import make_layer_table
@@ -17,17 +15,17 @@ from foveal.cost.torchsummary import (
     list_original_calls,
 )
 from foveal.models import load_model
-from foveal.records import schema
+from foveal.records import Arrays, schema
 from foveal.study.config import RunConfig
 from foveal.variant_names import BASELINE
 
-Arrays = Mapping[str, npt.NDArray[Any]]
-SERIES = "series"
-ORIGINAL_SHAPE = (3, 32, 32)
-TABLE_DEPTH = 2  # levels of modules in the stored table of layers
+ORIGINAL_SHAPE: Final = (3, 32, 32)
+ORIGINAL_VARIANTS: Final = (BASELINE, "cbam")
+TABLE_DEPTH: Final = 2
+"""Levels of modules in the stored table of layers."""
 
 
-def cost(config: RunConfig, run: Path) -> Arrays:
+def compute_cost_extra(config: RunConfig, run: Path) -> Arrays:
     """Return the cost of the network of a run for one batch of its training, as arrays to store.
 
     Scalars are sums for the batch, `saved_bytes` and `output_bytes` in bytes. Arrays by gate (G,), in
@@ -72,8 +70,8 @@ def cost(config: RunConfig, run: Path) -> Arrays:
 def compute_torchsummary_totals(config: RunConfig, shape: tuple[int, ...]) -> Arrays:
     """Return the totals of torchsummary for the networks of the original study, or no array for others."""
     is_original = config.model == "convnet" and shape == ORIGINAL_SHAPE
-    if not is_original or config.attention not in (BASELINE, SERIES):
+    if not is_original or config.attention not in ORIGINAL_VARIANTS:
         return {}
-    calls = list(list_original_calls(cbam=config.attention == SERIES))
+    calls = list(list_original_calls(cbam=config.attention != BASELINE))
     totals = [compute_printed_total(calls), compute_corrected_total(calls)]
     return {"torchsummary": np.array(totals)}

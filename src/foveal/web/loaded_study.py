@@ -76,7 +76,7 @@ def load_study(
     selected = select_one_run_per_variant(runs, seed=seed)
     data = load_shared_images(selected)
     loaded = tuple(
-        LoadedVariant(run.name, run.seed, run.load().to(device).eval()) for run in selected
+        LoadedVariant(run.name, run.seed, run.load_network().to(device).eval()) for run in selected
     )
     warm_up(loaded, data)
     names = {run.name for run in selected}

@@ -1,4 +1,4 @@
-"""Runs on many machines by Ray; the study's folder must be one that all of them see."""
+"""Executor of a Ray cluster. Every machine has to see the study's folder under the same path."""
 
 from __future__ import annotations
 
@@ -6,101 +6,111 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from foveal.errors import FovealError, UsageError
 from foveal.optional_imports import suggest_install
-from foveal.study.executors.task import Outcome, Task, attempt
+from foveal.study.executors.task import Outcome, Task, attempt_task
 
-HERE = "local"
-ANSWER = 10.0  # seconds that the head of a cluster may take to answer
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0"}
+LOCAL: Final = "local"
+CONNECT_TIMEOUT: Final = 10.0  # seconds
+ENVIRONMENT: Final = {"RAY_USAGE_STATS_ENABLED": "0"}
 
 
 def run_on_ray(
-    tasks: Sequence[Task], *, address: str = HERE, gpus: float | None = None, retries: int = 3
+    tasks: Sequence[Task], *, address: str = LOCAL, gpus: float | None = None, retries: int = 3
 ) -> Iterator[Outcome]:
-    """Do the tasks on a Ray cluster; a run whose machine is lost goes on elsewhere from its checkpoint.
+    """Run the tasks on a Ray cluster and yield their outcomes.
+
+    A run whose machine is lost is resumed from its checkpoint on another one.
 
     Args:
-        tasks: their folders must lie where every machine sees them under the same path.
-        address: `local` for a cluster on this machine alone, `auto` for the one that runs here, or
-            host:port of another.
-        gpus: how much of a GPU a run takes; 0.25 puts four runs on each. By default a whole one where
-            the study is for `cuda`.
-        retries: how often a run is begun again when its process or its machine is lost.
+        tasks: runs in folders that every machine sees under the same path.
+        address: `local` for a cluster on this machine only, `auto` for the cluster that is running on this
+            machine, or host:port of another cluster.
+        gpus: GPUs per run; 0.25 puts four runs on each GPU. By default 1 if the study runs on `cuda`,
+            otherwise 0.
+        retries: number of times that a run is started again after its process or its machine was lost.
 
     Raises:
-        UsageError: Ray is not installed, or no machine of the cluster has what a run takes.
+        UsageError: Ray is not installed, or no machine of the cluster has the resources of a run.
         FovealError: the cluster cannot be reached.
     """
     if not tasks:
         return
-    ray = connect(address)
-    takes = needs(tasks[0], gpus)
+    ray = connect_to_cluster(address)
+    resources = get_required_resources(tasks[0], gpus)
     try:
-        refuse_too_much(ray, takes)
-        remote = ray.remote(attempt_elsewhere).options(
-            num_cpus=takes["CPU"],
-            num_gpus=takes["GPU"],
+        require_resources(ray, resources)
+        remote = ray.remote(attempt_remote_task).options(
+            num_cpus=resources["CPU"],
+            num_gpus=resources["GPU"],
             max_retries=retries,
             scheduling_strategy="SPREAD",
         )
-        paths = [path or str(Path.cwd()) for path in sys.path]
-        running = {remote.remote(task, paths): task for task in tasks}
+        import_paths = [path or str(Path.cwd()) for path in sys.path]
+        running = {remote.remote(task, import_paths): task for task in tasks}
         while running:
             (ready,), _ = ray.wait(list(running), num_returns=1)
             task = running.pop(ready)
             try:
                 yield ray.get(ready)
             except ray.exceptions.RayError as error:
-                said = str(error).partition("\n")[0]
-                yield Outcome(task, error=f"lost {retries + 1} times on the cluster ({said})")
+                cause = str(error).partition("\n")[0]
+                yield Outcome(
+                    task, error=f"The run was lost {retries + 1} times on the cluster ({cause})."
+                )
     finally:
         ray.shutdown()
 
 
-def needs(task: Task, gpus: float | None) -> dict[str, float]:
-    """Return what a run takes of a machine."""
-    whole = 1.0 if task.config.device == "cuda" else 0.0
-    return {"CPU": float(task.config.threads), "GPU": whole if gpus is None else gpus}
+def get_required_resources(task: Task, gpus: float | None) -> dict[str, float]:
+    """Return the CPUs and GPUs of one run."""
+    default_gpus = 1.0 if task.config.device == "cuda" else 0.0
+    return {"CPU": float(task.config.threads), "GPU": default_gpus if gpus is None else gpus}
 
 
-def refuse_too_much(ray: Any, takes: dict[str, float]) -> None:
-    """Raise UsageError where no machine has what a run takes: Ray would wait for one for ever."""
+def require_resources(ray: Any, resources: Mapping[str, float]) -> None:
+    """Raise a UsageError if no machine has the resources of a run: Ray would wait forever."""
     machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    if any(all(has.get(n, 0) >= count for n, count in takes.items()) for has in machines):
-        return
+    for machine in machines:
+        if all(machine.get(name, 0) >= count for name, count in resources.items()):
+            return
     raise UsageError(
-        f"A run takes {takes['CPU']:g} threads and {takes['GPU']:g} GPUs, and no machine of the "
-        "cluster has as many: make the study with fewer --threads, or set --gpus-per-run."
+        f"A run needs {resources['CPU']:g} threads and {resources['GPU']:g} GPUs, and no machine of the "
+        "cluster has them. Create the study with fewer --threads, or set --gpus-per-run."
     )
 
 
-def connect(address: str) -> Any:
-    """Return the module `ray`, connected to the cluster; nothing is reported to its makers."""
-    os.environ |= QUIET
+def connect_to_cluster(address: str) -> Any:
+    """Return the module `ray`, connected to the cluster, without usage reports.
+
+    Raises:
+        UsageError: Ray is not installed.
+        FovealError: the cluster cannot be reached.
+    """
+    os.environ |= ENVIRONMENT
     with suggest_install("foveal[ray]"):
         import ray
     try:
-        refuse_silence(address)
+        require_open_port(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, ValueError, RuntimeError) as error:
-        said = " ".join(str(error).split())
-        raise FovealError(f"The Ray cluster {address!r} cannot be reached ({said}).") from error
+        cause = " ".join(str(error).split())
+        raise FovealError(f"The Ray cluster {address!r} cannot be reached ({cause}).") from error
     return ray
 
 
-def refuse_silence(address: str) -> None:
-    """Raise OSError where nobody answers: Ray would end this process without a word to the user."""
+def require_open_port(address: str) -> None:
+    """Raise an OSError if no server listens at host:port: `ray.init` would end this process silently."""
     host, colon, port = address.rpartition(":")
     if colon and port.isdecimal():
-        socket.create_connection((host, int(port)), timeout=ANSWER).close()
+        socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT).close()
 
 
-def attempt_elsewhere(task: Task, paths: list[str]) -> Outcome:
-    """Do one task on a machine of the cluster, where modules are found as they are here."""
-    sys.path.extend(path for path in paths if path not in sys.path)
-    return attempt(task)
+def attempt_remote_task(task: Task, import_paths: list[str]) -> Outcome:
+    """Run one task on a machine of the cluster, with the import paths of the machine that sent it."""
+    sys.path.extend(path for path in import_paths if path not in sys.path)
+    return attempt_task(task)

@@ -1,4 +1,4 @@
-"""Several runs at a time on this machine, a process each, and a GPU each where there are several."""
+"""Executor of this machine: a pool of processes, each with its own GPU if there are several."""
 
 from __future__ import annotations
 
@@ -10,78 +10,84 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 from multiprocessing.queues import SimpleQueue
+from typing import Final
 
-from foveal.study.executors.task import Outcome, Task, attempt
+from foveal.study.executors.task import Outcome, Task, attempt_task
 
-TRIES = 3  # pools that may break one after another without any run getting done
+MAX_BROKEN_POOLS: Final = 3
+"""Pools in a row that may break without any finished run."""
 
 
 def run_in_pool(tasks: Sequence[Task], *, workers: int) -> Iterator[Outcome]:
-    """Do `workers` tasks at a time; where a worker is killed, those at work go on from their checkpoints.
+    """Run `workers` tasks in parallel and yield their outcomes; a new pool replaces a broken one.
 
-    When nothing gets done any more, a worker at a time tries, so that one run that always takes its
-    process with it fails alone.
+    When a worker is killed, its run is resumed from its checkpoint. If no run makes progress, fall back to
+    one worker, so that a run that crashes its process fails alone.
     """
-    left, tries = list(tasks), 0
-    while left and tries < TRIES:
-        done = 0
-        for outcome in one_pool(left, workers if tries == 0 else 1):
-            left.remove(outcome.task)
-            done += 1
+    remaining, broken_pools = list(tasks), 0
+    while remaining and broken_pools < MAX_BROKEN_POOLS:
+        finished = 0
+        for outcome in run_one_pool(remaining, workers if broken_pools == 0 else 1):
+            remaining.remove(outcome.task)
+            finished += 1
             yield outcome
-        tries = 0 if done else tries + 1
-        if tries == TRIES and len(left) > 1:
-            yield killed(left.pop(0))  # with one worker the first of them is the one at work
-            tries = 1
-    yield from (killed(task) for task in left)
+        broken_pools = 0 if finished else broken_pools + 1
+        if broken_pools == MAX_BROKEN_POOLS and len(remaining) > 1:
+            yield make_killed_outcome(remaining.pop(0))  # one worker trains the first task
+            broken_pools = 1
+    yield from (make_killed_outcome(task) for task in remaining)
 
 
-def killed(task: Task) -> Outcome:
-    """Return the outcome of a run that never comes to its end."""
-    return Outcome(task, error=f"its process was killed {TRIES} times; is there enough memory?")
+def make_killed_outcome(task: Task) -> Outcome:
+    """Return the outcome of a run whose process is killed every time."""
+    return Outcome(
+        task, error=f"Its process was killed {MAX_BROKEN_POOLS} times; is there enough memory?"
+    )
 
 
-def one_pool(tasks: Sequence[Task], workers: int) -> Iterator[Outcome]:
-    """Do the tasks until all are done or a worker is killed."""
+def run_one_pool(tasks: Sequence[Task], workers: int) -> Iterator[Outcome]:
+    """Run the tasks in one pool and yield their outcomes until all are done or a worker is killed."""
     spawn = multiprocessing.get_context("spawn")  # a forked CUDA context cannot be used
-    gpus = spawn.SimpleQueue()
-    for worker in range(workers):
-        gpus.put(worker)
-    others = multiprocessing.active_children()  # of whoever calls this as a library
-    pool = ProcessPoolExecutor(workers, mp_context=spawn, initializer=prepare, initargs=(gpus,))
+    worker_numbers = spawn.SimpleQueue()
+    for number in range(workers):
+        worker_numbers.put(number)
+    children_before = multiprocessing.active_children()
+    pool = ProcessPoolExecutor(
+        workers, mp_context=spawn, initializer=prepare_worker, initargs=(worker_numbers,)
+    )
     try:
-        for future in as_completed([pool.submit(attempt, task) for task in tasks]):
+        for future in as_completed([pool.submit(attempt_task, task) for task in tasks]):
             yield future.result()
     except BrokenProcessPool:
         return
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         for child in multiprocessing.active_children():
-            if child not in others:
+            if child not in children_before:
                 child.terminate()
                 child.join()
 
 
-def prepare(gpus: SimpleQueue[int]) -> None:
-    """Make a worker ready: its own GPU, and an end that comes with that of the study's process."""
-    names = list_visible_gpus()
-    if len(names) > 1:
-        os.environ["CUDA_VISIBLE_DEVICES"] = names[gpus.get() % len(names)]
-    threading.Thread(target=end_with_parent, daemon=True).start()
+def prepare_worker(worker_numbers: SimpleQueue[int]) -> None:
+    """Assign a GPU to this worker, and make the worker end with the process that started it."""
+    gpus = list_visible_gpus()
+    if len(gpus) > 1:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpus[worker_numbers.get() % len(gpus)]
+    threading.Thread(target=exit_with_parent, daemon=True).start()
 
 
 def list_visible_gpus() -> list[str]:
-    """Return the names of the GPUs, as the environment has them, without touching any of them."""
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if named is not None:
-        return [name for name in named.split(",") if name]
+    """Return the names of the GPUs as in CUDA_VISIBLE_DEVICES, without initializing any of them."""
+    names = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if names is not None:
+        return [name for name in names.split(",") if name]
     import torch
 
     return [str(index) for index in range(torch.cuda.device_count())]
 
 
-def end_with_parent() -> None:
-    """Stop when the study's process is gone: nobody waits for the rest, and a new one may start."""
+def exit_with_parent() -> None:
+    """Wait for the end of the parent process, then exit: the outcome would be lost."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])

@@ -1,4 +1,4 @@
-"""One run as an executor sees it: what is to be done, and how it ended."""
+"""Task and outcome: a run as an executor sees it, and the executor of this process."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from foveal.data import ImageData
 from foveal.errors import CorruptRecordError, FovealError
 from foveal.records import get_partial_path, quarantine_folder
 from foveal.study.config import DataConfig, RunConfig
+from foveal.study.data_loading import load_config_data
 from foveal.study.progress import Progress
-from foveal.study.resolved_config import get_data_config, load_config_data
 from foveal.study.runner import run
 
 
 @dataclass(frozen=True)
 class Task:
-    """A run and its folder."""
+    """A run to train, and its folder."""
 
     config: RunConfig
     folder: Path
@@ -27,45 +27,55 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a task ended: `error` is empty when its run is complete; `noticed` is for the user."""
+    """Outcome of a task: `error` is empty if its run is complete, `warning` is empty or for the user."""
 
     task: Task
     error: str = ""
-    noticed: str = ""
+    warning: str = ""
 
 
 Executor = Callable[[Sequence[Task]], Iterator[Outcome]]
 
 
-@lru_cache(maxsize=2)
-def shared_data(images: DataConfig) -> ImageData:
-    """Read the images once for all the tasks of this process that use them."""
-    return load_config_data(images)
+def run_in_process(tasks: Sequence[Task], *, progress: Progress | None = None) -> Iterator[Outcome]:
+    """Run the tasks one after another in this process, and yield their outcomes."""
+    for task in tasks:
+        yield attempt_task(task, progress)
 
 
-def attempt(task: Task, progress: Progress | None = None) -> Outcome:
-    """Do one task; what goes wrong in it is told and does not keep others from being done."""
-    noticed = ""
+def attempt_task(task: Task, progress: Progress | None = None) -> Outcome:
+    """Run one task and return its outcome; its errors do not stop the other tasks.
+
+    An interrupted run with damaged files is quarantined and trained from its start.
+    """
+    warning = ""
     try:
         try:
-            complete(task, progress)
-        except CorruptRecordError as error:  # of an interrupted run: nothing of it can be used
-            aside = quarantine_folder(get_partial_path(task.folder))
-            noticed = f"{error} It was set aside as {aside.name}."
-            complete(task, progress)
-    except Exception as error:  # whatever a network of the user's own may raise
-        said = str(error) if isinstance(error, FovealError) else f"{type(error).__name__}: {error}"
-        return Outcome(task, error=" ".join(said.split()), noticed=noticed)
-    return Outcome(task, noticed=noticed)
+            complete_run(task, progress)
+        except CorruptRecordError as error:
+            quarantined = quarantine_folder(get_partial_path(task.folder))
+            warning = f"{error} It was renamed to {quarantined.name}."
+            complete_run(task, progress)
+    except Exception as error:  # a user-defined network may raise anything
+        text = str(error) if isinstance(error, FovealError) else f"{type(error).__name__}: {error}"
+        return Outcome(task, error=" ".join(text.split()), warning=warning)
+    return Outcome(task, warning=warning)
 
 
-def complete(task: Task, progress: Progress | None) -> None:
-    """Run the task, or go on with what was interrupted."""
+def complete_run(task: Task, progress: Progress | None) -> None:
+    """Train the run of a task, or resume it if it was interrupted."""
+    data_options = {name: getattr(task.config, name) for name in DataConfig.model_fields}
     run(
         task.config,
         task.folder,
         resume=True,
-        data=shared_data(get_data_config(task.config)),
+        data=load_shared_data(DataConfig(**data_options)),
         progress=progress,
         with_extras=task.with_extras,
     )
+
+
+@lru_cache(maxsize=2)
+def load_shared_data(config: DataConfig) -> ImageData:
+    """Return the images of a config, loaded once for all tasks of this process."""
+    return load_config_data(config)

@@ -1,4 +1,4 @@
-"""How many runs go on at a time on this machine, where that is left to be found out."""
+"""Default number of parallel runs on this machine."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from foveal.training import AUTO, count_cpu_cores, find_fastest_device, find_par
 
 
 def choose_worker_count(config: StudyConfig, stored: Design | None) -> int:
-    """Return how many runs side by side do most: one a GPU, and on a CPU what a probe of it says.
+    """Return the number of parallel runs with the best total throughput: one per GPU, or several on a CPU.
 
-    The probe is of runs with a thread each against one on all threads; where the threads of a run are
-    given, or settled in the design that is `stored`, as many runs go on as there are cores for them.
+    On a CPU, a cached probe compares one run on all threads with runs of one thread each. If the threads per
+    run are given, or stored in the design of the study, the runs share the cores.
     """
     known = {} if stored is None else stored.shared_options
     device = known.get("device", config.device)
@@ -20,8 +20,5 @@ def choose_worker_count(config: StudyConfig, stored: Design | None) -> int:
     if device != "cpu":
         return max(1, len(list_visible_gpus())) if device == "cuda" else 1
     threads = int(known.get("threads", config.threads))
-    return (
-        max(1, count_cpu_cores() // threads)
-        if threads
-        else find_parallel_run_count(count_cpu_cores())
-    )
+    cores = count_cpu_cores()
+    return max(1, cores // threads) if threads else find_parallel_run_count(cores)

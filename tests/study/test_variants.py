@@ -13,8 +13,8 @@ from foveal.records import Cell, Design, read_design, read_run, read_study
 from foveal.records.run import RunRecord
 from foveal.records.study import StudyRecord
 from foveal.study import Study, StudyConfig
-from foveal.study.controls import resolve_variants, scaled_epochs, timed_like
 from foveal.study.resolved_design import resolve_design
+from foveal.study.variants import map_timed_controls, resolve_variants, scale_epochs
 from study.small_study import changed
 
 
@@ -47,7 +47,7 @@ def test_a_flag_adds_its_control(options: dict[str, object], expected: tuple[str
     ],
 )
 def test_whose_time_it_is(variant: str, like: str) -> None:
-    assert timed_like(("none", variant)) == {variant: like}
+    assert map_timed_controls(("none", variant)) == {variant: like}
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ def test_a_typo_in_a_control(variant: str) -> None:
 
 def test_epochs_are_scaled_by_the_ratio_of_step_times() -> None:
     seconds = {"none": 0.2, "series": 0.31, "eca": 0.01}
-    assert scaled_epochs(10, seconds, "series") == 16
-    assert scaled_epochs(1, seconds, "eca") == 1
+    assert scale_epochs(10, seconds, "series") == 16
+    assert scale_epochs(1, seconds, "eca") == 1
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,54 @@
+"""Images of a config: loaded from the source that its options name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from foveal.attention.variant_spec import read_value
+from foveal.data import Augmentation, ImageData, is_import_path, load_data
+from foveal.errors import UsageError
+from foveal.study.config import DataConfig
+from foveal.study.resolved_config import require_checksum
+
+
+def load_config_data(config: DataConfig) -> ImageData:
+    """Return the images of a config.
+
+    Raises:
+        UsageError: there is no such source, or its images have another checksum than in the config.
+    """
+    source, options = parse_data_source(config.data)
+    data = load_data(
+        source,
+        image_size=config.image_size,
+        train_size=config.train_size,
+        test_size=config.test_size,
+        validation=config.validation,
+        augmentation=Augmentation(crop=config.crop, flip=config.flip, cutout=config.cutout),
+        **options,
+    )
+    require_checksum(config.data, "images", data.checksum, config.data_checksum)
+    return data
+
+
+def parse_data_source(text: str) -> tuple[str, dict[str, Any]]:
+    """Return the name and the options of a source such as `scenes:clutter=0.5`; a path has no options.
+
+    >>> parse_data_source("scenes:clutter=0.5")
+    ('scenes', {'clutter': 0.5})
+    """
+    if text.startswith("hf:") or is_import_path(text) or Path(text).exists():
+        return text, {}
+    name, *parts = text.split(":")
+    options = {}
+    for part in parts:
+        option, equals, value = part.partition("=")
+        if not equals:
+            raise UsageError(f"Write options of data as name=value. Found {text!r}.")
+        if option in DataConfig.model_fields:
+            raise UsageError(
+                f"Use the option --{option.replace('_', '-')} instead. Found {text!r}."
+            )
+        options[option] = read_value(value)
+    return name, options
