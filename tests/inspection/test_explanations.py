@@ -34,7 +34,7 @@ def stored(networks: list[TrainedRun], extra: str) -> list[VariantExtra]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("explained") / "study"
-    Study.open(found, changed(attention="none,series", test_size=100)).run()
+    Study.open(found, changed(attention="none,cbam", test_size=100)).run()
     return found
 
 
@@ -50,18 +50,18 @@ def data(networks: list[TrainedRun]) -> ImageData:
 
 def test_networks_are_found_in_studies_and_runs(folder: Path, networks: list[TrainedRun]) -> None:
     assert [(n.name, n.seed) for n in networks] == [
-        ("none", 0), ("none", 1), ("series", 0), ("series", 1),
+        ("none", 0), ("none", 1), ("cbam", 0), ("cbam", 1),
     ]  # fmt: skip
     run = networks[3].folder
-    assert [(n.name, n.seed, n.folder) for n in find_trained_runs([run])] == [("series", 1, run)]
-    some = find_trained_runs([folder], variants=["series", "none"], seeds=[1])
-    assert [(n.name, n.seed) for n in some] == [("series", 1), ("none", 1)]
+    assert [(n.name, n.seed, n.folder) for n in find_trained_runs([run])] == [("cbam", 1, run)]
+    some = find_trained_runs([folder], variants=["cbam", "none"], seeds=[1])
+    assert [(n.name, n.seed) for n in some] == [("cbam", 1), ("none", 1)]
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"variants": ["channel"]}, "`variants` should be of none, series"),
+        ({"variants": ["channel"]}, "`variants` should be of none, cbam"),
         ({"seeds": [7]}, "`seeds` should be of 0, 1"),
     ],
 )
@@ -87,7 +87,7 @@ def test_runs_that_differ_in_more_than_their_seed_are_told_apart(
     Study.open(longer, config).run(with_extras=False)
     found = find_trained_runs([folder, longer, networks[0].folder])
     assert [(n.name, n.seed) for n in found] == [
-        ("none in study", 0), ("none in study", 1), ("series", 0), ("series", 1), ("none in longer", 0),
+        ("none in study", 0), ("none in study", 1), ("cbam", 0), ("cbam", 1), ("none in longer", 0),
     ]  # fmt: skip
     assert len({n.key for n in found}) == 5
     chosen = find_trained_runs([folder, longer], variants=["none"], seeds=[0])
@@ -106,7 +106,7 @@ def test_maps_of_predictions_have_no_mean_over_seeds(
 
 def test_gates_are_found_to_be_something(networks: list[TrainedRun]) -> None:
     found = summarize_gates(stored(networks, "gates"))
-    assert {one.variant for one in found} == {"series"}
+    assert {one.variant for one in found} == {"cbam"}
     assert len(found) == 6
     for k, one in enumerate(found):
         left = [read_run(n.folder).extras["gates"] for n in networks[2:]]
@@ -119,15 +119,15 @@ def test_gates_are_found_to_be_something(networks: list[TrainedRun]) -> None:
 def test_maps_are_means_over_seeds(networks: list[TrainedRun], data: ImageData) -> None:
     rows = np.array([5, 2, 40])
     found = explain(networks, data, rows, selection="three")
-    assert list(found.runs) == ["none", "series"]
+    assert list(found.runs) == ["none", "cbam"]
     images, labels = get_test_images(data, rows), torch.from_numpy(data.test.labels[rows])
     each = [
         occlusion_sensitivity(n.load_network(), images, labels, normalization=(data.mean, data.std))
         for n in networks[2:]
     ]
     mean = (each[0].map() + each[1].map()) / 2
-    np.testing.assert_allclose(found.average_maps("series"), mean, atol=1e-6)
-    votes = found.count_votes("series")
+    np.testing.assert_allclose(found.average_maps("cbam"), mean, atol=1e-6)
+    votes = found.count_votes("cbam")
     assert votes.sum(1).tolist() == [2, 2, 2]
     for row in range(3):
         guesses = [int(one.probabilities()[row].argmax()) for one in each]
@@ -211,7 +211,7 @@ def test_robustness_curves_hold_every_seed(networks: list[TrainedRun]) -> None:
     assert list(found.curves) == ["occlusion", "noise", "blur", "contrast", "pixelate", "jpeg"]
     assert found.occluded_shares == (0.1, 0.2, 0.3, 0.4, 0.5)
     for network, (name, row) in zip(
-        networks, [("none", 0), ("none", 1), ("series", 0), ("series", 1)], strict=True
+        networks, [("none", 0), ("none", 1), ("cbam", 0), ("cbam", 1)], strict=True
     ):
         left = read_run(network.folder).extras["robustness"]
         expected = [left["clean_accuracy"], *left["accuracy"][left["condition"] == "blur"]]
@@ -226,10 +226,10 @@ def test_measures_stand_beside_their_controls(networks: list[TrainedRun], data: 
         for name, many in compute_map_metrics(some, found).items()
     }
     for name in ("insertion area", "deletion area", "pointing", "energy", "auc"):
-        for variant in ("none", "series"):
+        for variant in ("none", "cbam"):
             assert by_variant[variant][name].control is not None
     assert by_variant["none"]["grad-cam ~ occlusion"].control is None
-    attention = [name for name in by_variant["series"] if name.startswith("blocks.")]
+    attention = [name for name in by_variant["cbam"] if name.startswith("blocks.")]
     assert len(attention) == 6
     assert by_variant["none"]["auc"].control == 0.5
 

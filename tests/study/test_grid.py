@@ -63,7 +63,7 @@ def test_the_page_has_a_section_a_cell(folder: Path) -> None:
     assert content.title == "Does attention help in 4 settings?"
     results = [one.title for one in content.sections if one.name.startswith("result")]
     assert len(results) == 4
-    assert "Result: learning_rate=0.05, data=scenes:clutter=0.25" in results
+    assert "Results: learning_rate=0.05, data=scenes:clutter=0.25" in results
 
 
 def test_a_cell_may_be_added_and_trains_only_what_is_new(folder: Path) -> None:

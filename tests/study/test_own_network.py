@@ -47,7 +47,7 @@ def test_gates_are_fine_tuned_in_a_frozen_network(
 ) -> None:
     config = changed(
         data=str(images), model="torchvision/resnet18", weights=str(weights), start="identity",
-        freeze_backbone=True, gate_learning_rate=0.3, attention="none,series", seeds=1, **WHOLE,
+        freeze_backbone=True, gate_learning_rate=0.3, attention="none,cbam", seeds=1, **WHOLE,
     )  # fmt: skip
     record = Study.open(tmp_path / "study", config).run()
     given = load_file(weights)

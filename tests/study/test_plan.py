@@ -11,7 +11,7 @@ from study.small_study import changed
 
 
 @pytest.mark.parametrize(("sd", "detect"), [(0.4, 0.5), (0.2, 0.5), (1.0, 0.9)])
-@pytest.mark.parametrize("attention", ["none,series", "none,channel,spatial"])
+@pytest.mark.parametrize("attention", ["none,cbam", "none,channel,spatial"])
 def test_seeds_needed_are_those_of_statsmodels(attention: str, sd: float, detect: float) -> None:
     found = plan(changed(attention=attention, seeds=4), sd=sd, detect=detect)
     assert found.alpha == pytest.approx(0.05 / (attention.count(",")))

@@ -95,7 +95,7 @@ def test_an_interrupted_run_goes_on_to_the_same_result(folder: Path, tmp_path: P
     with pytest.raises(StoppedError):
         run(SMALL, again, progress=StopAfterFirstEpoch())
     assert not again.exists()
-    with pytest.raises(UsageError, match="add --resume"):
+    with pytest.raises(UsageError, match="Add --resume"):
         run(SMALL, again)
     resumed, unbroken = run(SMALL, again, resume=True), read_run(folder)
     for name in ("test_accuracy", "test_loss", "train_accuracy", "train_loss"):
@@ -116,7 +116,7 @@ def test_config_of_a_run_repeats_it(folder: Path, tmp_path: Path) -> None:
     [
         ({"data": "no/such/folder"}, "no file or folder no/such/folder"),
         ({"data": "scens"}, "Did you mean"),
-        ({"attention": "sereis"}, "Did you mean 'series'"),
+        ({"attention": "cbma"}, "Did you mean 'cbam'"),
         ({"model": "convnett"}, "Did you mean 'convnet'"),
         ({"data_checksum": "0" * 16}, "other images"),
     ],

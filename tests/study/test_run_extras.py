@@ -28,7 +28,7 @@ from study.small_study import SMALL, changed
 @pytest.fixture(scope="module")
 def record(tmp_path_factory: pytest.TempPathFactory) -> StudyRecord:
     folder = tmp_path_factory.mktemp("seen") / "study"
-    config = changed(attention="none,series,parallel", seeds=1, test_size=100)
+    config = changed(attention="none,cbam,bam", seeds=1, test_size=100)
     return Study.open(folder, config).run()
 
 
@@ -60,9 +60,9 @@ def test_maps_are_those_of_the_trained_network(record: StudyRecord, data: ImageD
 
 
 def test_gates_leave_statistics_and_pictures(record: StudyRecord, data: ImageData) -> None:
-    plain, series, parallel = record.runs
+    plain, cbam, bam = record.runs
     assert "gates" not in plain.extras
-    for run, sites in ((series, 6), (parallel, 3)):
+    for run, sites in ((cbam, 6), (bam, 3)):
         left = run.extras["gates"]
         assert all(len(left[name]) == sites for name in ("name", "site", "kind", "mean", "status"))
         assert bool((left["distance_from_start"] > 0).all())
@@ -168,7 +168,7 @@ def test_images_are_chosen_by_place_alone() -> None:
     assert choose_first_of_each_class(labels, [2], 2).tolist() == [0, 4]
 
 
-@pytest.mark.parametrize("variant", ["none", "series"])
+@pytest.mark.parametrize("variant", ["none", "cbam"])
 def test_a_plan_knows_how_many_images_go_through(variant: str, data: ImageData) -> None:
     config = RunConfig(attention=variant, data="scenes", test_size=100, threads=1, dtype="float32")
     job = build_job(resolve_options(config, None), data)

@@ -14,14 +14,14 @@ from foveal.study.variants import resolve_variants
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "studies").glob("*.toml"))
-FIVE = ("none", "channel", "spatial", "parallel", "series")
+FIVE = ("none", "channel", "spatial", "bam", "cbam")
 # By the name of the file: its variants, its data, and how often each variant is trained on each.
 EXPECTED = {
     "ablation-cifar10": (FIVE, ("cifar10",), 10),
     "ablation-cifar100": (FIVE, ("cifar100",), 10),
-    "finetune": (("none", "series"), ("images",), 5),
-    "resnet34": (("none", "series", "wide:like=series"), ("cifar10", "cifar100"), 5),
-    "smoke": (("none", "series"), ("scenes:clutter=0:object_size=0.6:color_variation=0",), 3),
+    "finetune": (("none", "cbam"), ("images",), 5),
+    "resnet34": (("none", "cbam", "wide:like=cbam"), ("cifar10", "cifar100"), 5),
+    "smoke": (("none", "cbam"), ("scenes:clutter=0:object_size=0.6:color_variation=0",), 3),
 }
 
 
@@ -91,7 +91,7 @@ def test_the_smoke_study_runs_to_its_end(
     assert "6 runs, 6 of them trained now" in capsys.readouterr().out
     record = read_study(folder)
     runs = [(run.results["variant"], run.results["seed"]) for run in record.runs]
-    assert runs == [("none", 0), ("none", 1), ("none", 2)] + [("series", s) for s in range(3)]
+    assert runs == [("none", 0), ("none", 1), ("none", 2)] + [("cbam", s) for s in range(3)]
     assert (folder / "report.html").is_file()
     assert main(["ablate", "--config", str(path), "--out", str(folder)]) == 0
     assert "6 runs, 0 of them trained now" in capsys.readouterr().out

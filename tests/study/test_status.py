@@ -71,10 +71,10 @@ def state(variant: str, word: str, *, seconds: float | None = None, left: float 
 
 def test_time_left() -> None:
     done = [state("none", "complete", seconds=s) for s in (10.0, 30.0, 11.0)]
-    series = state("series", "complete", seconds=40.0)
-    assert estimate_seconds_left([*done, series]) == 0
+    cbam = state("cbam", "complete", seconds=40.0)
+    assert estimate_seconds_left([*done, cbam]) == 0
     assert estimate_seconds_left([*done, state("none", "missing")]) == 11
-    assert estimate_seconds_left([*done, series, state("series", "missing")]) == 40
+    assert estimate_seconds_left([*done, cbam, state("cbam", "missing")]) == 40
     assert (
         estimate_seconds_left([*done, state("eca", "missing")]) == 11
     )  # nothing is known of its own kind

@@ -70,10 +70,10 @@ def test_another_setting_is_refused_with_its_difference(unbroken: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"attention": "none,sereis"}, "Did you mean 'series'"),
+        ({"attention": "none,cbma"}, "Did you mean 'cbam'"),
         ({"attention": "none,none"}, "more than once"),
-        ({"attention": "none,series:reducton=2"}, "Did you mean 'reduction'"),
-        ({"attention": "none,series:reduction=0"}, "Parameter `reduction` should be"),
+        ({"attention": "none,cbam:reducton=2"}, "Did you mean 'reduction'"),
+        ({"attention": "none,cbam:reduction=0"}, "Parameter `reduction` should be"),
         ({"data": "no/such/folder"}, "no file or folder"),
     ],
     ids=str,

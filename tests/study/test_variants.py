@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from foveal.analysis.caveats import find_caveats
+from foveal.attention import canonical_variant
 from foveal.errors import UsageError
 from foveal.records import Cell, Design, read_design, read_run, read_study
 from foveal.records.run import RunRecord
@@ -27,8 +28,8 @@ from study.small_study import changed
         ({"same_time": True}, ("none", "eca", "same-time:like=eca")),
         ({"attention": "none,se", "se": True}, ("none", "se")),
         (
-            {"attention": "none,series:reduction=8:where=conv", "wide": True},
-            ("none", "series:reduction=8:where=conv", "wide:like=series:reduction=8:where=conv"),
+            {"attention": "none,cbam:reduction=8:where=conv", "wide": True},
+            ("none", "cbam:reduction=8:where=conv", "wide:like=cbam:reduction=8:where=conv"),
         ),
     ],
     ids=str,
@@ -40,18 +41,20 @@ def test_a_flag_adds_its_control(options: dict[str, object], expected: tuple[str
 @pytest.mark.parametrize(
     ("variant", "like"),
     [
-        ("same-time", "series"),
+        ("same-time", "cbam"),
         ("same-time:like=eca", "eca"),
-        ("same-time:like=series:reduction=8", "series:reduction=8"),
-        ("same-time:reduction=8:like=series", "series:reduction=8"),
+        ("same-time:like=cbam:reduction=8", "cbam:reduction=8"),
+        ("same-time:reduction=8:like=cbam", "cbam:reduction=8"),
     ],
 )
 def test_whose_time_it_is(variant: str, like: str) -> None:
-    assert map_timed_controls(("none", variant)) == {variant: like}
+    assert map_timed_controls(resolve_variants(StudyConfig(attention=f"none,{variant}"))) == {
+        canonical_variant(variant): like
+    }
 
 
 @pytest.mark.parametrize(
-    "variant", ["same-time:like=sereis", "same-time:like=eca:reduction=2", "wide:reduction"]
+    "variant", ["same-time:like=cbma", "same-time:like=eca:reduction=2", "wide:reduction"]
 )
 def test_a_typo_in_a_control(variant: str) -> None:
     with pytest.raises(UsageError):
@@ -59,8 +62,8 @@ def test_a_typo_in_a_control(variant: str) -> None:
 
 
 def test_epochs_are_scaled_by_the_ratio_of_step_times() -> None:
-    seconds = {"none": 0.2, "series": 0.31, "eca": 0.01}
-    assert scale_epochs(10, seconds, "series") == 16
+    seconds = {"none": 0.2, "cbam": 0.31, "eca": 0.01}
+    assert scale_epochs(10, seconds, "cbam") == 16
     assert scale_epochs(1, seconds, "eca") == 1
 
 
@@ -143,7 +146,7 @@ def test_baseline_gate(accuracy: float, config: dict[str, Any], weak: bool) -> N
 
 def test_a_margin_chosen_later_is_named() -> None:
     (note,) = noted(fake("none", 0.9), margin=1.0)
-    assert note.startswith("The margin was 1 points when the study was made and is 0.5 now")
+    assert note.startswith("The margin was 1 points when the study was created and is 0.5 now")
 
 
 def test_a_network_at_chance_is_named() -> None:
@@ -152,18 +155,18 @@ def test_a_network_at_chance_is_named() -> None:
 
 
 def test_variants_at_different_places_are_named_with_the_matched_arm() -> None:
-    places = {"series": "residual", "parallel": "stage"}
+    places = {"cbam": "residual", "bam": "stage"}
     (note,) = noted(fake("none", 0.9), places=places)
     assert "differ in two things" in note
-    assert note.endswith("the matched arm is parallel:where=residual.")
-    assert noted(fake("none", 0.9), places=places | {"parallel:where=residual": "residual"}) == []
-    assert noted(fake("none", 0.9), places={"series": "conv", "parallel": "conv"}) == []
+    assert note.endswith("The matched variant is bam:where=residual.")
+    assert noted(fake("none", 0.9), places=places | {"bam:where=residual": "residual"}) == []
+    assert noted(fake("none", 0.9), places={"cbam": "conv", "bam": "conv"}) == []
 
 
 def test_places_are_those_of_the_network(tmp_path: Path) -> None:
-    config = changed(model="resnet18", attention="none,series,parallel", train_size=32, seeds=1)
+    config = changed(model="resnet18", attention="none,cbam,bam", train_size=32, seeds=1)
     (cell,) = Study.open(tmp_path / "study", config).design.cells
-    assert cell.where == {"series": "residual", "parallel": "stage"}
+    assert cell.where == {"cbam": "residual", "bam": "stage"}
 
 
 def test_a_control_is_compared_like_any_variant(study: Path) -> None:
