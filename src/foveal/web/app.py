@@ -87,7 +87,7 @@ async def get_session(token: str, state: SharedState) -> ImageSession:
     session = state.sessions.get(token)
     if session is None:
         raise RequestError(
-            f"The image is no longer available: only the last {MAX_CACHED_IMAGES} are. Choose it again.",
+            f"The image has left the cache of {MAX_CACHED_IMAGES} images. Choose it again.",
             status=NOT_FOUND,
         )
     return session
