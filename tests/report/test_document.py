@@ -9,7 +9,7 @@ import pytest
 from foveal.records import Cell, read_design, write_design, write_extra
 from foveal.report.document import ReportDocument, build_document
 from foveal.report.html_page import SizeBudget, render_report_html
-from foveal.report.sections.occlusion import choose_difference
+from foveal.report.sections.occlusion import choose_difference_pair
 from foveal.text_format import shorten_names
 from report.fake_records import (
     TWO_VARIANTS,
@@ -87,7 +87,7 @@ def test_budget_omits_what_exceeds_it_and_still_accepts_smaller_sizes() -> None:
 
 def test_equal_short_names_are_numbered() -> None:
     assert len(set(shorten_names(LONG_NAMES, 12).values())) == 3
-    assert choose_difference(LONG_NAMES) == ("cbam:reduction=16", "none")
+    assert choose_difference_pair(LONG_NAMES) == ("cbam:reduction=16", "none")
 
 
 def test_difference_map_names_its_two_variants(tmp_path: Path) -> None:

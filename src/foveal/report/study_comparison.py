@@ -61,7 +61,7 @@ def build_comparison_document(first: Path, second: Path) -> ReportDocument:
         raise UsageError(
             f"{first} and {second} have no variant in common. Name two studies that share a variant."
         )
-    blocks: list[Block] = [TableBlock("compared", build_results_table(cells, shared))]
+    blocks: list[Block] = [TableBlock("compared", build_side_by_side_table(cells, shared))]
     judged = [v for v in shared if all(cell.groups_by_variant[v].comparison for cell in cells)]
     if judged and all(cell.has_intervals for cell in cells):
         blocks.append(
@@ -76,7 +76,9 @@ def build_comparison_document(first: Path, second: Path) -> ReportDocument:
         )
     sections = (
         Section("compared", "Results of both studies", tuple(blocks)),
-        Section("differences", "Differences between the studies", tuple(list_differences(cells))),
+        Section(
+            "differences", "Differences between the studies", tuple(list_option_differences(cells))
+        ),
     )
     title = f"Comparison of {cells[0].label} and {cells[1].label}"
     return ReportDocument(title, cells, list_study_warnings(cells), sections)
@@ -106,7 +108,7 @@ def read_cell_view(folder: Path, name: str, number: int) -> CellView:
     return CellView(tuple(group_runs_by_variant(records[0])), records[0], name, number)
 
 
-def build_results_table(cells: Sequence[CellView], variants: Sequence[str]) -> Table:
+def build_side_by_side_table(cells: Sequence[CellView], variants: Sequence[str]) -> Table:
     """Return a table with one row per variant: accuracy, difference and verdict in each study."""
     rows = []
     for variant in variants:
@@ -115,7 +117,7 @@ def build_results_table(cells: Sequence[CellView], variants: Sequence[str]) -> T
             group = cell.groups_by_variant[variant]
             accuracy = format_mean_and_sd(group.get_results("test_accuracy"))
             row.append(f"{accuracy}\n{format_count(len(group.runs), 'seed')}")
-            row += format_difference(group)
+            row += format_difference_columns(group)
         rows.append(tuple(row))
     headings = ["variant"]
     verdicts = []
@@ -132,7 +134,7 @@ def build_results_table(cells: Sequence[CellView], variants: Sequence[str]) -> T
     )
 
 
-def format_difference(group: VariantRuns) -> list[str]:
+def format_difference_columns(group: VariantRuns) -> list[str]:
     """Return the difference of a variant to the baseline with its interval, and the verdict."""
     comparison = group.comparison
     if comparison is None:
@@ -155,7 +157,7 @@ def list_study_warnings(cells: Sequence[CellView]) -> tuple[str, ...]:
     )
 
 
-def list_differences(cells: Sequence[CellView]) -> list[Block]:
+def list_option_differences(cells: Sequence[CellView]) -> list[Block]:
     """Return a table of the options that differ, and a warning if the data differ."""
     options = [read_options(cell.study) for cell in cells if cell.study]
     names = list(dict.fromkeys(name for each in options for name in each))

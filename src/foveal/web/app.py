@@ -87,13 +87,13 @@ async def get_session(token: str, state: SharedState) -> ImageSession:
     session = state.sessions.get(token)
     if session is None:
         raise RequestError(
-            f"The image has left the cache of {MAX_CACHED_IMAGES} images. Choose it again.",
+            f"The server keeps the last {MAX_CACHED_IMAGES} images, and this one is older. Choose it again.",
             status=NOT_FOUND,
         )
     return session
 
 
-Session = Annotated[ImageSession, Depends(get_session)]
+RequestedSession = Annotated[ImageSession, Depends(get_session)]
 
 
 def create_app(study: LoadedStudy, worker: Worker, *, port: int) -> ASGIApp:
@@ -223,7 +223,7 @@ def start_upload_session(encoded: bytes, study: LoadedStudy) -> tuple[ImageSessi
 
 
 @router.get("/api/images/{token}/maps")
-async def get_maps(session: Session, state: SharedState, target: str = "") -> JSONResponse:
+async def get_maps(session: RequestedSession, state: SharedState, target: str = "") -> JSONResponse:
     """Return Grad-CAM and gates of every variant."""
     label = parse_target(target, session, state.study)
     return JSONResponse(await state.worker.run(partial(compute_maps, session, state.study, label)))
@@ -231,7 +231,11 @@ async def get_maps(session: Session, state: SharedState, target: str = "") -> JS
 
 @router.get("/api/images/{token}/occlusion")
 async def get_occlusion(
-    session: Session, state: SharedState, window: str = "", fill: str = "mean", target: str = ""
+    session: RequestedSession,
+    state: SharedState,
+    window: str = "",
+    fill: str = "mean",
+    target: str = "",
 ) -> StreamingResponse:
     """Return one line of JSON per step of the sweep, and the maps in the last line."""
     events = stream_occlusion(

@@ -29,7 +29,7 @@ MAX_CLASSES_IN_FIGURE: Final = 20
 MAX_COUNTS_IN_PAGE: Final = 400_000
 MAX_OPACITY: Final = 0.75  # text on a cell stays readable in the light and in the dark theme
 BLUE, ORANGE = (0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)
-DESCRIPTIONS: Final = {
+MATRIX_DESCRIPTIONS: Final = {
     "confusion": "Confusion matrix of {variant}.",
     "counts": "Confusion matrix of {variant} in counts.",
     "confusion-difference": f"Confusion matrix of {{variant}} minus that of {BASELINE}.",
@@ -47,7 +47,7 @@ def build_confusion_section(cell: CellView) -> Section:
     )
     blocks: list[Block] = [
         Paragraph(explain_matrices(cell, max_error)),
-        *build_explorer(cell),
+        *build_matrix_explorer(cell),
         FigureGrid(matrices),
         *build_difference_matrices(cell),
     ]
@@ -79,11 +79,11 @@ def explain_matrices(cell: CellView, max_error: float) -> str:
 def build_matrix_figure(
     cell: CellView, group: VariantRuns, kind: str, figure: Figure
 ) -> FigureBlock:
-    """Return the figure block of a matrix; `kind` is a key of `DESCRIPTIONS`."""
+    """Return the figure block of a matrix; `kind` is a key of `MATRIX_DESCRIPTIONS`."""
     return FigureBlock(
         name=f"{kind}-{group.style_index}{cell.suffix}",
         figure=figure,
-        description=DESCRIPTIONS[kind].format(variant=group.variant),
+        description=MATRIX_DESCRIPTIONS[kind].format(variant=group.variant),
         filters={"variant": group.variant},
     )
 
@@ -114,7 +114,7 @@ def build_difference_matrices(cell: CellView) -> list[Block]:
     ]
 
 
-def build_explorer(cell: CellView) -> list[Block]:
+def build_matrix_explorer(cell: CellView) -> list[Block]:
     """Return the counts of each run for the interactive matrix; nothing for too many counts."""
     size = len(cell.classes)
     runs = [(group.variant, run) for group in cell.groups for run in group.runs]

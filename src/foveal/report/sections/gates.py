@@ -85,13 +85,11 @@ def draw_variant_gates(cell: CellView, group: VariantRuns) -> Figure | None:
     )
     labels = occlusion["labels"][: len(pictures)]
     names = [shorten_name(cell.classes[label], 14) for label in labels]
-    return draw_in_report_style(pictures, read_site_maps(gates), names)
+    return draw_site_maps(pictures, read_site_maps(gates), names)
 
 
 @report_style()
-def draw_in_report_style(
-    pictures: npt.NDArray[Any], sites: list[SiteMaps], names: list[str]
-) -> Figure:
+def draw_site_maps(pictures: npt.NDArray[Any], sites: list[SiteMaps], names: list[str]) -> Figure:
     """Draw the maps of sites."""
     return draw_gate_maps(pictures, sites, names=names)
 

@@ -58,7 +58,7 @@ def build_occlusion_section(cell: CellView) -> Section:
     image_count = len(records.shown_images)
     maps = {variant: records.average_maps(variant, image_count) for variant in records.runs}
     limit = compute_color_limit(maps.values())
-    difference = choose_difference(list(maps))
+    difference = choose_difference_pair(list(maps))
     titles = {variant: format_map_titles(cell, records, variant) for variant in maps}
     figures = tuple(
         FigureBlock(
@@ -97,10 +97,10 @@ def explain_maps(cell: CellView, records: OcclusionRecords, limit: float) -> str
     )
 
 
-def choose_difference(variants: Sequence[str]) -> tuple[str, str] | None:
+def choose_difference_pair(variants: Sequence[str]) -> tuple[str, str] | None:
     """Return the two variants whose difference is shown, or None for a single variant.
 
-    >>> choose_difference(["none", "channel", "cbam:reduction=8", "bam"])
+    >>> choose_difference_pair(["none", "channel", "cbam:reduction=8", "bam"])
     ('cbam:reduction=8', 'none')
     """
     if len(variants) < 2:

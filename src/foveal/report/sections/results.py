@@ -90,16 +90,16 @@ def build_results_row(cell: CellView, group: VariantRuns, *, with_costs: bool) -
     accuracy = format_mean_and_sd(accuracies)
     if len(accuracies) > 2:
         accuracy += f"\n{format_percent(low)} to {format_percent(high)}"
-    row = [group.variant, format_seeds(cell, group), accuracy]
+    row = [group.variant, format_seed_count(cell, group), accuracy]
     if cell.comparisons:
-        row += format_difference(group)
+        row += format_difference_columns(group)
     row.append(f"{group.runs[0].results['parameters']:,}")
     if with_costs:
-        return row + format_costs(cell.costs, group.variant)
+        return row + format_cost_columns(cell.costs, group.variant)
     return [*row, format_seconds(group.seconds)]
 
 
-def format_seeds(cell: CellView, group: VariantRuns) -> str:
+def format_seed_count(cell: CellView, group: VariantRuns) -> str:
     """Return the number of finished seeds, and the number of planned seeds if it differs."""
     if cell.design is None:
         return str(group.seeds[0])
@@ -107,7 +107,7 @@ def format_seeds(cell: CellView, group: VariantRuns) -> str:
     return f"{finished}" if finished == planned else f"{finished}\nplanned {planned}"
 
 
-def format_difference(group: VariantRuns) -> list[str]:
+def format_difference_columns(group: VariantRuns) -> list[str]:
     """Return the difference, its intervals and the verdict; the equivalence interval is a second line."""
     comparison = group.comparison
     if comparison is None:
@@ -119,7 +119,7 @@ def format_difference(group: VariantRuns) -> list[str]:
     return [difference, intervals, comparison.verdict]
 
 
-def format_costs(costs: dict[str, dict[str, Any]], variant: str) -> list[str]:
+def format_cost_columns(costs: dict[str, dict[str, Any]], variant: str) -> list[str]:
     """Return the training time and the saved memory of a variant, with their change from the baseline."""
     cost, baseline = costs.get(variant), costs.get(BASELINE, {})
     if cost is None:

@@ -26,7 +26,7 @@ def build_robustness_section(cell: CellView) -> Section:
         return Section(name, title, (Callout(missing_extra_message(cell, "robustness curves")),))
     figure = FigureBlock(
         name=name,
-        figure=draw_curves(cell, robustness),
+        figure=draw_robustness_panels(cell, robustness),
         description="Test accuracy by severity, with one panel per condition and one line per variant.",
         caption=format_robustness_caption(
             robustness.image_count,
@@ -53,7 +53,7 @@ def build_worst_severity_table(cell: CellView, robustness: RobustnessCurves) -> 
 
 
 @report_style()
-def draw_curves(cell: CellView, robustness: RobustnessCurves) -> Figure:
+def draw_robustness_panels(cell: CellView, robustness: RobustnessCurves) -> Figure:
     """Draw one panel per condition and one line per variant, in the style of the other figures."""
     styles = {group.variant: variant_style(group.style_index) for group in cell.groups}
     names = shorten_names(styles, 24)

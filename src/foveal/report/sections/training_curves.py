@@ -76,7 +76,7 @@ def build_seed_figures(cell: CellView) -> list[Block]:
     figures = tuple(
         FigureBlock(
             name=f"seed-{seed}{cell.suffix}",
-            figure=draw_seed(cell.groups, seed),
+            figure=draw_seed_curves(cell.groups, seed),
             description=f"Test accuracy by epoch of all variants, seed {seed}.",
             filters={"seed": str(seed)},
         )
@@ -91,7 +91,7 @@ def build_seed_figures(cell: CellView) -> list[Block]:
 
 
 @report_style()
-def draw_seed(groups: Sequence[VariantRuns], seed: int) -> Figure:
+def draw_seed_curves(groups: Sequence[VariantRuns], seed: int) -> Figure:
     """Draw the test accuracy of the run of each variant with this seed."""
     figure = new_figure(340, 250)
     axes = figure.add_subplot()
