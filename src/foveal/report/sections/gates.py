@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from foveal.analysis import VariantRuns, summarize_gates
@@ -85,13 +84,8 @@ def draw_variant_gates(cell: CellView, group: VariantRuns) -> Figure | None:
     )
     labels = occlusion["labels"][: len(pictures)]
     names = [shorten_name(cell.classes[label], 14) for label in labels]
-    return draw_site_maps(pictures, read_site_maps(gates), names)
-
-
-@report_style()
-def draw_site_maps(pictures: npt.NDArray[Any], sites: list[SiteMaps], names: list[str]) -> Figure:
-    """Draw the maps of sites."""
-    return draw_gate_maps(pictures, sites, names=names)
+    with report_style():
+        return draw_gate_maps(pictures, read_site_maps(gates), names=names)
 
 
 def read_site_maps(gates: Arrays) -> list[SiteMaps]:
