@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from data.data_files import assert_unchanged, make_images, write_parquet_folder
-from foveal.cache_folder import get_cache_folder
 from foveal.data import load_data
 from foveal.data.dataset import Split
 from foveal.data.decoded import DecodedData, iterate_arrays
@@ -163,17 +162,6 @@ def test_error_names_a_cache_folder_that_cannot_be_written(
     monkeypatch.setenv("FOVEAL_CACHE", str(tmp_path / "file"))
     with pytest.raises(FovealError, match=r"file.*cannot be written.*Set .* FOVEAL_CACHE"):
         load_or_decode(KEY, fail_to_decode)
-
-
-def test_finds_the_cache_folder_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("FOVEAL_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
-    assert get_cache_folder() == Path("/caches/foveal")
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setattr("sys.platform", "linux")
-    assert get_cache_folder() == Path.home() / ".cache" / "foveal"
-    monkeypatch.setenv("FOVEAL_CACHE", "~/elsewhere")
-    assert get_cache_folder() == Path.home() / "elsewhere"
 
 
 def test_key_depends_on_names_and_bytes(tmp_path: Path) -> None:

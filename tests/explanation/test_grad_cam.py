@@ -89,3 +89,13 @@ def test_refuses_invalid_arguments() -> None:
     for images in (torch.rand(3, 8, 8), torch.zeros(1, 3, 8, 8, dtype=torch.uint8)):
         with pytest.raises(UsageError, match=r"floats of shape \(N, C, H, W\)"):
             grad_cam(GlobalAverageModel(), images, [0])
+
+
+def test_refuses_layer_without_effect_on_the_logits() -> None:
+    class UnusedLayer(GlobalAverageModel):
+        def __init__(self) -> None:
+            super().__init__()
+            self.unused = nn.Conv2d(3, 2, 1)
+
+    with pytest.raises(UsageError, match="do not depend on the layer 'unused'"):
+        grad_cam(UnusedLayer(), torch.rand(1, 3, 8, 8), [0], layer="unused")

@@ -179,6 +179,7 @@ def make_site_table(
         tuple(rows),
         "saved: memory that the network saves for backward with the gate, minus that without it."
         + (f" {hidden} cheaper gates are not shown." if hidden else ""),
+        text_headings=("kind",),
     )
 
 
@@ -246,6 +247,7 @@ def make_timing_table(
         tuple(rows),
         "Median and quartiles over interleaved rounds; a training step is forward, backward and SGD with "
         f"momentum. {conditions}.",
+        text_headings=("task",),
     )
 
 

@@ -1,4 +1,4 @@
-"""Grad-CAM maps at image resolution, computed by torchcam."""
+"""Grad-CAM maps at image resolution."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from foveal.explanation.input_validation import (
     to_model,
 )
 from foveal.module_modes import eval_mode
-from foveal.optional_imports import STUDY, suggest_install
 from foveal.validation import require_logits
 from foveal.variant_names import is_gate_key
 
@@ -34,7 +33,7 @@ def grad_cam(
 ) -> Tensor:
     """Return the Grad-CAM map of each image for its label, float32 (N, H, W) on the CPU, not normalized.
 
-    Maps are computed by torchcam at `layer` and resized to the image bilinearly. The default layer is the
+    Maps are computed at `layer` and resized to the image bilinearly. The default layer is the
     last convolution that is not part of a gate or of another inserted attention module. The model is in
     eval mode during the call; its gradients do not change.
 
@@ -46,32 +45,44 @@ def grad_cam(
         chunk: number of images per pass.
 
     Raises:
-        UsageError: the model lacks the layer or a class, or torchcam is not installed.
+        UsageError: the model lacks the layer or a class, or the logits do not depend on the layer.
 
     Source: Selvaraju et al. 2017, "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
     Localization", equations 1 and 2.
     """
-    with suggest_install(STUDY):
-        from torchcam.methods import GradCAM
-
     require_images(images)
     layer_name = find_last_convolution(model) if layer is None else layer
     if layer_name not in dict(model.named_modules()):
         raise unknown_name("layer", layer_name, dict(model.named_modules()))
     classes = require_class_per_image("labels", labels, len(images))
+    outputs: list[Tensor] = []
+    hook = model.get_submodule(layer_name).register_forward_hook(
+        lambda _module, _args, output: outputs.append(output)
+    )
     maps = []
-    with eval_mode(model), torch.enable_grad(), GradCAM(model, layer_name) as extractor:
+    with eval_mode(model), torch.enable_grad(), hook:
         for start in range(0, len(images), chunk):
             # The input requires gradients, so that activations have gradients if all weights are frozen.
             batch = to_model(model, images[start : start + chunk]).detach().requires_grad_()
             logits = require_logits(model(batch), len(batch))
             require_known_classes("labels", classes, logits.shape[1])
-            batch_classes = classes[start : start + chunk].tolist()
-            (batch_maps,) = extractor(batch_classes, logits, normalized=False)
-            maps.append(batch_maps.detach().float().cpu())
+            scores = logits.gather(1, classes[start : start + chunk, None].to(logits.device))
+            gradients = None
+            if outputs and outputs[-1].requires_grad:
+                (gradients,) = torch.autograd.grad(scores.sum(), outputs[-1], allow_unused=True)
+            if gradients is None:
+                raise UsageError(f"The logits do not depend on the layer {layer_name!r}.")
+            maps.append(compute_layer_maps(outputs[-1].detach(), gradients).float().cpu())
+            outputs.clear()
     layer_maps = torch.cat(maps)[:, None]
     resized = F.interpolate(layer_maps, size=images.shape[2:], mode="bilinear", align_corners=False)
     return resized[:, 0]
+
+
+def compute_layer_maps(activations: Tensor, gradients: Tensor) -> Tensor:
+    """Return the Grad-CAM maps (N, h, w) for activations and gradients (N, C, h, w)."""
+    weights = gradients.flatten(2).mean(-1)[..., None, None]
+    return torch.nansum(weights * activations, dim=1).relu()
 
 
 def find_last_convolution(model: nn.Module) -> str:
