@@ -11,10 +11,7 @@ from foveal.kernels.batch_norm_relu import (
 )
 from foveal.kernels.build import unavailable_reason
 from foveal.kernels.channel_mlp import apply_channel_mlp, supports_channel_mlp
-from foveal.kernels.dispatch import (
-    native_kernels,
-    supports,
-)
+from foveal.kernels.dispatch import native_kernels, supports
 from foveal.kernels.fused_cbam import (
     CBAMConfig,
     CBAMWeights,

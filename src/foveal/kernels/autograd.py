@@ -32,21 +32,23 @@ from foveal.kernels.map_kernels import (
     weighting_backward,
 )
 
-Grad = Tensor | None
+MaybeTensor = Tensor | None
 
 
 class PositionPooling(torch.autograd.Function):
     """Pools of each channel over all positions: the first step of channel attention."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, pools: tuple[str, ...]) -> tuple[Grad, ...]:
+    def forward(ctx: Any, x: Tensor, pools: tuple[str, ...]) -> tuple[MaybeTensor, ...]:
         """Return the pools (pools, N, C), the map, and a gradient carrier for its weights."""
         pooled = pool_and_save(ctx, x, pools, over_positions=True)
         return pooled, x.view_as(x), make_gradient_carrier(x, *pooled.shape[1:])
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, pools_grad: Grad, g: Grad, weights: Grad) -> tuple[Grad, ...]:
+    def backward(
+        ctx: Any, pools_grad: MaybeTensor, g: MaybeTensor, weights: MaybeTensor
+    ) -> tuple[MaybeTensor, ...]:
         """Return the gradient of the input."""
         channel = GradientTerms(weights, *compute_pool_grad_terms(ctx, pools_grad))
         g = get_grad_or_zeros(ctx, g)
@@ -57,14 +59,16 @@ class ChannelPooling(torch.autograd.Function):
     """Pools of each position over all channels: the first step of spatial attention."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, pools: tuple[str, ...]) -> tuple[Grad, ...]:
+    def forward(ctx: Any, x: Tensor, pools: tuple[str, ...]) -> tuple[MaybeTensor, ...]:
         """Return the pools (pools, N, P), the map, and a gradient carrier for its weights."""
         pooled = pool_and_save(ctx, x, pools, over_positions=False)
         return pooled, x.view_as(x), make_gradient_carrier(x, *pooled.shape[1:])
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, pools_grad: Grad, g: Grad, weights: Grad) -> tuple[Grad, ...]:
+    def backward(
+        ctx: Any, pools_grad: MaybeTensor, g: MaybeTensor, weights: MaybeTensor
+    ) -> tuple[MaybeTensor, ...]:
         """Return the gradient of the input."""
         position = GradientTerms(weights, *compute_pool_grad_terms(ctx, pools_grad))
         g = get_grad_or_zeros(ctx, g)
@@ -90,7 +94,7 @@ class WeightMap(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, g: Tensor) -> tuple[Grad, ...]:
+    def backward(ctx: Any, g: Tensor) -> tuple[MaybeTensor, ...]:
         """Return the incoming gradient, the gradient of the weights, and the weights for the carrier."""
         x, weights = ctx.saved_tensors
         g = match_layout(g, x.dtype, ctx.layout)
@@ -104,7 +108,7 @@ class BAMPool(torch.autograd.Function):
     """Pools of each channel over all positions: the first step of BAM."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, pools: tuple[str, ...], width: int) -> tuple[Grad, ...]:
+    def forward(ctx: Any, x: Tensor, pools: tuple[str, ...], width: int) -> tuple[MaybeTensor, ...]:
         """Return the pools (pools, N, C), the map, and the gradient carriers of the next two steps.
 
         `BAMCombine` sends its encoded logits through the first three carriers, `BAMProjection` the two
@@ -121,9 +125,10 @@ class BAMPool(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(
-        ctx: Any, pools_grad: Grad, g: Grad, channel: Grad, position: Grad, encoding: Grad,
-        projection_grad: Grad, filters: Grad,
-    ) -> tuple[Grad, ...]:  # fmt: skip
+        ctx: Any, pools_grad: MaybeTensor, g: MaybeTensor, channel: MaybeTensor,
+        position: MaybeTensor, encoding: MaybeTensor, projection_grad: MaybeTensor,
+        filters: MaybeTensor,
+    ) -> tuple[MaybeTensor, ...]:  # fmt: skip
         """Return the gradient of the input."""
         layout, g = ctx.layout, get_grad_or_zeros(ctx, g)
         shift, peak, peak_index = compute_pool_grad_terms(ctx, pools_grad)
@@ -152,7 +157,8 @@ class BAMProjection(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Grad, _grad_carrier: Tensor, _weight_carrier: Tensor
+        ctx: Any, x: Tensor, weight: Tensor, bias: MaybeTensor, _grad_carrier: Tensor,
+        _weight_carrier: Tensor,
     ) -> Tensor:  # fmt: skip
         """Return (N, W, P) in the dtype of the weights (W, C)."""
         ctx.layout = require_layout(x)
@@ -163,7 +169,7 @@ class BAMProjection(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, g: Tensor) -> tuple[Grad, ...]:
+    def backward(ctx: Any, g: Tensor) -> tuple[MaybeTensor, ...]:
         """Return the gradients of weight and bias, and the factors of the map's gradient for the carriers."""
         x, weight = ctx.saved_tensors
         g, weight_grad = g.to(get_accumulator_dtype(x)), None
@@ -188,7 +194,7 @@ class BAMCombine(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, g: Tensor) -> tuple[Grad, ...]:
+    def backward(ctx: Any, g: Tensor) -> tuple[MaybeTensor, ...]:
         """Return the incoming gradient, those of the logits, and the encoded logits for the carriers."""
         x, channel, position = ctx.saved_tensors
         g = match_layout(g, x.dtype, ctx.layout)
@@ -214,7 +220,9 @@ def pool_and_save(ctx: Any, x: Tensor, pools: tuple[str, ...], *, over_positions
     return pooled.values
 
 
-def compute_pool_grad_terms(ctx: Any, pools_grad: Grad) -> tuple[Grad, Grad, Grad]:
+def compute_pool_grad_terms(
+    ctx: Any, pools_grad: MaybeTensor
+) -> tuple[MaybeTensor, MaybeTensor, MaybeTensor]:
     """Return shift, peak and peak index that the gradient of the pools adds to the gradient of the map."""
     if pools_grad is None:
         return None, None, None
@@ -224,7 +232,7 @@ def compute_pool_grad_terms(ctx: Any, pools_grad: Grad) -> tuple[Grad, Grad, Gra
 
 def split_pool_grads(
     pools_grad: Tensor, pools: tuple[str, ...], pool_size: int
-) -> tuple[Grad, Grad]:
+) -> tuple[MaybeTensor, MaybeTensor]:
     """Return the gradient of each of the `pool_size` values of a mean, and the gradient of the maximum."""
     grads = dict(zip(pools, pools_grad.unbind(), strict=True))
     return grads["avg"] / pool_size if "avg" in grads else None, grads.get("max")
@@ -235,7 +243,7 @@ def make_gradient_carrier(x: Tensor, *size: int) -> Tensor:
     return x.new_zeros((), dtype=get_accumulator_dtype(x)).expand(size)
 
 
-def get_grad_or_zeros(ctx: Any, g: Grad) -> Tensor:
+def get_grad_or_zeros(ctx: Any, g: MaybeTensor) -> Tensor:
     """Return the gradient of the map in its layout; it is zero if only the pools were used."""
     if g is None:
         g = torch.zeros(ctx.size, dtype=ctx.dtype)

@@ -9,12 +9,10 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.autograd.graph import increment_version
 
-from foveal.kernels.autograd import run_autograd_function
+from foveal.kernels.autograd import MaybeTensor, run_autograd_function
 from foveal.kernels.bindings import call_kernel
 from foveal.kernels.constants import STRIPS
 from foveal.kernels.dispatch import supports_batch_norm, supports_map
-
-Grad = Tensor | None
 
 
 def supports_batch_norm_relu(
@@ -82,7 +80,7 @@ class BatchNormReLUFunction(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, offset: Grad, weight: Tensor, bias: Tensor, running_mean: Tensor,
+        ctx: Any, x: Tensor, offset: MaybeTensor, weight: Tensor, bias: Tensor, running_mean: Tensor,
         running_variance: Tensor, momentum: float, eps: float,
     ) -> Tensor:  # fmt: skip
         """Return relu((x - mean) / sqrt(variance + eps) * weight + bias); update the running statistics (C,).
@@ -105,7 +103,7 @@ class BatchNormReLUFunction(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, g: Tensor) -> tuple[Grad, ...]:
+    def backward(ctx: Any, g: Tensor) -> tuple[MaybeTensor, ...]:
         """Return the gradients of map, `offset`, weight and bias."""
         x, weight, bias, mean, inverse_std = ctx.saved_tensors
         g = g.to(x.dtype).contiguous(memory_format=torch.channels_last)

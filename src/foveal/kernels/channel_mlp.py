@@ -8,15 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from foveal.kernels.autograd import run_autograd_function
+from foveal.kernels.autograd import MaybeTensor, run_autograd_function
 from foveal.kernels.bindings import call_kernel
 from foveal.kernels.dispatch import supports
 from foveal.kernels.layout import get_accumulator_dtype
 
 MAX_WEIGHTS = 4096
 """Weights of one layer; above that a library is faster."""
-
-Grad = Tensor | None
 
 
 def supports_channel_mlp(pooled: Tensor, reduce: nn.Linear, expand: nn.Linear) -> bool:
@@ -48,7 +46,8 @@ class ChannelMLPFunction(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, pooled: Tensor, reduce: Tensor, reduce_bias: Grad, expand: Tensor, expand_bias: Grad
+        ctx: Any, pooled: Tensor, reduce: Tensor, reduce_bias: MaybeTensor, expand: Tensor,
+        expand_bias: MaybeTensor,
     ) -> Tensor:  # fmt: skip
         """Return (N, C) for pools (P, N, C), weights (R, C) and (C, R), and biases (R,) and (C,)."""
         y, *hidden = mlp_forward(pooled, reduce, reduce_bias, expand, expand_bias)
@@ -57,7 +56,7 @@ class ChannelMLPFunction(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, g: Tensor) -> tuple[Grad, ...]:
+    def backward(ctx: Any, g: Tensor) -> tuple[MaybeTensor, ...]:
         """Return the gradients of pools, weights and biases."""
         grads = mlp_backward(g.contiguous(), *ctx.saved_tensors)
         pairs = zip(grads, ctx.needs_input_grad, strict=True)
@@ -65,7 +64,11 @@ class ChannelMLPFunction(torch.autograd.Function):
 
 
 def mlp_forward(
-    pooled: Tensor, reduce: Tensor, reduce_bias: Grad, expand: Tensor, expand_bias: Grad
+    pooled: Tensor,
+    reduce: Tensor,
+    reduce_bias: MaybeTensor,
+    expand: Tensor,
+    expand_bias: MaybeTensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the output (N, C), the hidden layer (P, N, R), and its sum over pools (N, R)."""
     pools, images, channels = pooled.shape

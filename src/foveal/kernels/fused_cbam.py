@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from foveal.kernels.autograd import run_autograd_function, split_pool_grads
+from foveal.kernels.autograd import MaybeTensor, run_autograd_function, split_pool_grads
 from foveal.kernels.channel_mlp import mlp_backward, mlp_forward
 from foveal.kernels.dispatch import has_readable_statistics, is_kernel_readable
 from foveal.kernels.gate_ops import supports_pools
@@ -29,7 +29,6 @@ from foveal.kernels.map_kernels import (
 from foveal.kernels.small_batch_norm import batch_norm_backward, batch_norm_forward
 from foveal.kernels.small_conv import conv_backward, conv_forward
 
-Grad = Tensor | None
 sigmoid_backward = torch.ops.aten.sigmoid_backward
 
 
@@ -162,8 +161,8 @@ class FusedCBAM(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, config: CBAMConfig, norm: NormState | None, reduce: Tensor,
-        reduce_bias: Grad, expand: Tensor, expand_bias: Grad, kernel: Tensor, kernel_bias: Grad,
-        norm_weight: Grad, norm_bias: Grad,
+        reduce_bias: MaybeTensor, expand: Tensor, expand_bias: MaybeTensor, kernel: Tensor,
+        kernel_bias: MaybeTensor, norm_weight: MaybeTensor, norm_bias: MaybeTensor,
     ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
         """Return the weighted map, and both maps that it is weighted by, (N, C) and (N, P)."""
         layout = require_layout(x)
@@ -189,7 +188,9 @@ class FusedCBAM(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, g: Grad, channel_grad: Grad, spatial_grad: Grad) -> tuple[Grad, ...]:
+    def backward(
+        ctx: Any, g: MaybeTensor, channel_grad: MaybeTensor, spatial_grad: MaybeTensor
+    ) -> tuple[MaybeTensor, ...]:
         """Return the gradients of the map and all weights: first through the spatial gate, then the other."""
         (
             x, channel, spatial, channel_pooled, channel_argmax, spatial_argmax, reduce, expand,
@@ -229,7 +230,7 @@ class FusedCBAM(torch.autograd.Function):
         pools_grad, *mlp_grads = mlp_backward(
             logits_grad, channel_pooled, reduce, expand, hidden, hidden_sum
         )
-        grads: list[Grad] = [None] * 3
+        grads: list[MaybeTensor] = [None] * 3
         grads += [*mlp_grads, kernel_grad, kernel_bias_grad, *norm_grads]
         if ctx.needs_input_grad[0]:
             shift_and_peak = split_pool_grads(pools_grad, config.channel_pools, layout.positions)
@@ -239,13 +240,13 @@ class FusedCBAM(torch.autograd.Function):
         return tuple(grad if is_needed else None for grad, is_needed in pairs)
 
 
-def add_optional_grad(grad: Tensor, other: Grad) -> Tensor:
+def add_optional_grad(grad: Tensor, other: MaybeTensor) -> Tensor:
     """Add another gradient to the first in place, unless it is None."""
     return grad if other is None else grad.add_(other)
 
 
 def optional_norm_forward(
-    norm: NormState | None, x: Tensor, weight: Grad, bias: Grad
+    norm: NormState | None, x: Tensor, weight: MaybeTensor, bias: MaybeTensor
 ) -> tuple[Tensor, *tuple[Tensor, ...]]:
     """Return the normalized map (N, 1, H, W), mean and inverse deviation, or only the map without a norm."""
     if norm is None or weight is None or bias is None:
@@ -259,8 +260,8 @@ def optional_norm_forward(
 
 
 def optional_norm_backward(
-    norm: NormState | None, g: Tensor, x: Tensor, weight: Grad, *statistics: Tensor
-) -> tuple[Tensor, Grad, Grad]:
+    norm: NormState | None, g: Tensor, x: Tensor, weight: MaybeTensor, *statistics: Tensor
+) -> tuple[Tensor, MaybeTensor, MaybeTensor]:
     """Return the gradients of map, weight and bias."""
     if norm is None or weight is None:
         return g, None, None

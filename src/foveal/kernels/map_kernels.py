@@ -1,7 +1,7 @@
 """Kernels over feature maps as functions of tensors; each supports both memory formats.
 
 A map `x` is (N, C, H, W). Tensors per channel are (N, C), tensors per position (N, P) with P = H W, all in
-`get_accumulator_dtype`.
+the accumulator dtype (see `get_accumulator_dtype`).
 """
 
 from __future__ import annotations
@@ -169,8 +169,8 @@ def bam_input_grad(
 ) -> Tensor:  # fmt: skip
     """Return the gradient of BAM's input: of its output, its mean (`shift`) and its 1x1 convolution.
 
-    This is g * (1 + sigmoid(logits)) + shift (N, C) + filters (W, C) transposed times projection_grad (N, W,
-    P).
+    This is g * (1 + sigmoid(logits)) + shift + filters^T projection_grad, with shapes (N, C), (W, C) and
+    (N, W, P) of the last three.
     """
     y = torch.empty_like(g)
     filter_count = 0

@@ -10,12 +10,10 @@ from torch.autograd.function import once_differentiable
 from torch.autograd.graph import increment_version
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from foveal.kernels.autograd import run_autograd_function
+from foveal.kernels.autograd import MaybeTensor, run_autograd_function
 from foveal.kernels.bindings import call_kernel
 from foveal.kernels.dispatch import supports, supports_batch_norm
 from foveal.kernels.layout import get_accumulator_dtype
-
-Grad = Tensor | None
 
 
 def supports_small_batch_norm(norm: _BatchNorm, x: Tensor) -> bool:
@@ -58,7 +56,7 @@ class SmallBatchNormFunction(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, g: Tensor) -> tuple[Grad, ...]:
+    def backward(ctx: Any, g: Tensor) -> tuple[MaybeTensor, ...]:
         """Return the gradients of map, weight and bias."""
         return *batch_norm_backward(g, *ctx.saved_tensors), None, None, None, None
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from foveal.kernels.autograd import run_autograd_function
+from foveal.kernels.autograd import MaybeTensor, run_autograd_function
 from foveal.kernels.bindings import call_kernel
 from foveal.kernels.constants import BLOCK_SIZE, IMAGES_PER_GROUP
 from foveal.kernels.dispatch import supports
@@ -16,8 +16,6 @@ from foveal.kernels.layout import get_accumulator_dtype
 
 MAX_CHANNEL_PAIRS = 64
 """Pairs of an input and an output channel; above that a library is as fast."""
-
-Grad = Tensor | None
 
 
 def supports_small_conv(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
@@ -47,7 +45,7 @@ class SmallConv2dFunction(torch.autograd.Function):
     """A convolution of maps (N, I, H, W) with weights (O, I, K, K), K odd, that keeps height and width."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Grad, dilation: int) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: MaybeTensor, dilation: int) -> Tensor:
         """Return (N, O, H, W)."""
         x = make_channels_dense(x)
         y, padded_x = conv_forward(x, weight, bias, dilation)
@@ -57,7 +55,7 @@ class SmallConv2dFunction(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, g: Tensor) -> tuple[Grad, ...]:
+    def backward(ctx: Any, g: Tensor) -> tuple[MaybeTensor, ...]:
         """Return the gradients of map, weights and bias."""
         needs_x, needs_weight, needs_bias, _ = ctx.needs_input_grad
         x_grad = g.new_empty_strided(ctx.size, ctx.strides) if needs_x else None
@@ -67,7 +65,9 @@ class SmallConv2dFunction(torch.autograd.Function):
         return x_grad, weight_grad if needs_weight else None, bias_grad, None
 
 
-def conv_forward(x: Tensor, weight: Tensor, bias: Grad, dilation: int) -> tuple[Tensor, Tensor]:
+def conv_forward(
+    x: Tensor, weight: Tensor, bias: MaybeTensor, dilation: int
+) -> tuple[Tensor, Tensor]:
     """Return the output (N, O, H, W) and the padded input, which the gradient needs."""
     padded_x = pad_channels(x, weight, dilation)
     y = x.new_empty((x.shape[0], weight.shape[0], *x.shape[2:]))
@@ -76,7 +76,12 @@ def conv_forward(x: Tensor, weight: Tensor, bias: Grad, dilation: int) -> tuple[
 
 
 def conv_backward(
-    g: Tensor, padded_x: Tensor, weight: Tensor, dilation: int, size: torch.Size, x_grad: Grad
+    g: Tensor,
+    padded_x: Tensor,
+    weight: Tensor,
+    dilation: int,
+    size: torch.Size,
+    x_grad: MaybeTensor,
 ) -> Tensor:
     """Return the gradient of the weight; write the gradient of the map of `size` to `x_grad` unless None."""
     padded_g = pad_channels(make_channels_dense(g), weight, dilation)
@@ -103,7 +108,12 @@ def pad_channels(x: Tensor, weight: Tensor, dilation: int) -> Tensor:
 
 
 def convolve(
-    padded_x: Tensor, size: torch.Size, weight: Tensor, bias: Grad, dilation: int, y: Tensor
+    padded_x: Tensor,
+    size: torch.Size,
+    weight: Tensor,
+    bias: MaybeTensor,
+    dilation: int,
+    y: Tensor,
 ) -> None:
     """Write the convolution of a padded map of `size` (N, I, H, W) to `y` (N, O, H, W)."""
     call_kernel(
