@@ -8,7 +8,7 @@ from typing import Final
 
 from foveal.errors import UsageError
 
-STUDY: Final = "foveal[study]"
+STUDY_EXTRA: Final = "foveal[study]"
 
 
 class MissingPackageError(UsageError, ImportError):

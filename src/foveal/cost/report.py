@@ -19,7 +19,7 @@ from foveal.cost.cost_tables import (
 from foveal.cost.timing import Timing
 from foveal.text_tables import Table, render_html, render_markdown
 
-MAX_GATE_ROWS: Final = 2  # per network in a comparison
+MAX_GATE_GROUPS: Final = 2  # per network in a comparison
 
 
 @dataclass(frozen=True)
@@ -122,13 +122,13 @@ class CostComparison:
         ]
         sites = {name: report.sites for name, report in reports.items() if report.sites}
         if sites:
-            tables.append(make_site_table(sites, MAX_GATE_ROWS))
+            tables.append(make_site_table(sites, MAX_GATE_GROUPS))
         if all(report.timings for report in reports.values()):
             timings = {name: report.timings for name, report in reports.items()}
             baseline = next((baseline.timings for baseline in baselines.values()), None)
             tables.append(make_timing_table(timings, baseline, conditions=conditions.text))
             if sites:
-                tables.append(make_gate_timing_table(sites, MAX_GATE_ROWS))
+                tables.append(make_gate_timing_table(sites, MAX_GATE_GROUPS))
         return tables
 
     def to_markdown(self) -> str:

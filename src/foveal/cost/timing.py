@@ -23,7 +23,7 @@ TRAINING_STEP: Final = "training step"
 FORWARD_BACKWARD: Final = "forward and backward"
 MIN_ROUNDS, MAX_ROUNDS = 5, 25
 # Seconds per function, with the timer's warm-ups, after which no further round begins.
-MAX_SECONDS: Final = 1.5
+MAX_SECONDS_PER_FUNCTION: Final = 1.5
 MIN_BLOCK_SECONDS: Final = 0.02  # of one measurement
 RECOMPILE_LIMIT: Final = 1000
 Key = TypeVar("Key", bound=Hashable)
@@ -192,7 +192,7 @@ def time_interleaved(
         start = time.perf_counter()
         for round_index in range(MAX_ROUNDS):
             elapsed = time.perf_counter() - start
-            if round_index >= MIN_ROUNDS and elapsed > MAX_SECONDS * len(functions):
+            if round_index >= MIN_ROUNDS and elapsed > MAX_SECONDS_PER_FUNCTION * len(functions):
                 break
             for name, timer in timers.items():
                 seconds[name].append(timer.timeit(calls[name]).median)

@@ -1,8 +1,8 @@
 """Image data: sources, the cache of decoded images, and batches with augmentation."""
 
-from foveal.optional_imports import STUDY, suggest_install
+from foveal.optional_imports import STUDY_EXTRA, suggest_install
 
-with suggest_install(STUDY):
+with suggest_install(STUDY_EXTRA):
     from foveal.data.batches import Augmentation, normalize_images
     from foveal.data.colorfulness import compute_colorfulness
     from foveal.data.dataset import ImageData, Split

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from foveal.errors import bad_parameter, unknown_name
-from foveal.optional_imports import STUDY, suggest_install
+from foveal.optional_imports import STUDY_EXTRA, suggest_install
 
 # For severities 1 to 5: noise and blur: standard deviation (of values, in px); contrast and pixelate:
 # factor (of contrast, of the sides); jpeg: quality.
@@ -184,7 +184,7 @@ def upscale(images: Tensor, size: int, *, dim: int) -> Tensor:
 
 def compress_jpeg(images: Tensor, quality: float) -> Tensor:
     """Return the images after JPEG compression with Pillow's default settings except `quality`."""
-    with suggest_install(STUDY):
+    with suggest_install(STUDY_EXTRA):
         from PIL import Image
 
     mode, size = JPEG_MODES[images.shape[1]], (images.shape[3], images.shape[2])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from foveal.lazy import lazy_exports
-from foveal.optional_imports import STUDY
+from foveal.optional_imports import STUDY_EXTRA
 
 if TYPE_CHECKING:
     from foveal.inspection.explanation_files import (
@@ -50,5 +50,5 @@ __getattr__ = lazy_exports(
         "make_explanation_content": "explanation_files",
         "write_explanation": "explanation_files",
     },
-    requirement=STUDY,
+    requirement=STUDY_EXTRA,
 )

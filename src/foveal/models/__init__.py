@@ -13,7 +13,7 @@ from foveal.models.pretrained import compute_weights_checksum, load_pretrained
 from foveal.models.resnet import ResNet, resnet18, resnet34, resnet50, resnet101
 from foveal.models.sites import Site
 from foveal.models.state_dict_conversion import ImportedState, LoadReport, import_state, load_state
-from foveal.optional_imports import STUDY
+from foveal.optional_imports import STUDY_EXTRA
 
 if TYPE_CHECKING:
     from foveal.models.serialization import AttentionModel as AttentionModel
@@ -48,5 +48,5 @@ __all__ = [
 __getattr__ = lazy_exports(
     __name__,
     dict.fromkeys(["AttentionModel", "load_model", "save_model"], "serialization"),
-    requirement=STUDY,
+    requirement=STUDY_EXTRA,
 )

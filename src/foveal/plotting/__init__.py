@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from foveal.lazy import lazy_exports
-from foveal.optional_imports import STUDY
+from foveal.optional_imports import STUDY_EXTRA
 
 if TYPE_CHECKING:
     from foveal.plotting.captions import CLASS_MAP_CAPTION as CLASS_MAP_CAPTION
@@ -132,5 +132,5 @@ __getattr__ = lazy_exports(
         "to_data_uri": "images",
         "variant_style": "style",
     },
-    requirement=STUDY,
+    requirement=STUDY_EXTRA,
 )

@@ -14,7 +14,7 @@ from foveal.stats.correctness import BoolArray, check_correctness
 from foveal.validation import require_between
 
 FloatArray = npt.NDArray[np.float64]
-MAX_WEIGHTS: Final = 1_000_000  # resamples times images in memory at once, about 30 MB
+MAX_RESAMPLED_WEIGHTS: Final = 1_000_000  # resamples times images in memory at once, about 30 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ def iterate_draws(
     variant: BoolArray, baseline: BoolArray, generator: np.random.Generator, resamples: int
 ) -> Iterator[FloatArray]:
     """Yield the drawn differences in chunks that fit in memory."""
-    chunk_size = max(1, MAX_WEIGHTS // variant.shape[1])
+    chunk_size = max(1, MAX_RESAMPLED_WEIGHTS // variant.shape[1])
     for start in range(0, resamples, chunk_size):
         count = min(chunk_size, resamples - start)
         image_weights = draw_weights(generator, variant.shape[1], count)  # (R, N)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from foveal.lazy import lazy_exports
-from foveal.optional_imports import STUDY, suggest_install
+from foveal.optional_imports import STUDY_EXTRA, suggest_install
 
-with suggest_install(STUDY):
+with suggest_install(STUDY_EXTRA):
     from foveal.study.config import RunConfig, StudyConfig
     from foveal.study.progress import Progress
 
@@ -43,5 +43,5 @@ __getattr__ = lazy_exports(
         "run_in_process": "executors",
         "run_on_ray": "executors",
     },
-    requirement=STUDY,
+    requirement=STUDY_EXTRA,
 )

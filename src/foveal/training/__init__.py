@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from foveal.lazy import lazy_exports
-from foveal.optional_imports import STUDY, suggest_install
+from foveal.optional_imports import STUDY_EXTRA, suggest_install
 
-with suggest_install(STUDY):
+with suggest_install(STUDY_EXTRA):
     from foveal.training.hardware_probe import find_parallel_run_count, read_parallel_run_count
     from foveal.training.history import EpochMetrics
     from foveal.training.numerics import (
@@ -61,4 +61,4 @@ LOOP_NAMES = (
     "run_step",
     "train",
 )  # imported on first use, because they import torch
-__getattr__ = lazy_exports(__name__, dict.fromkeys(LOOP_NAMES, "loop"), requirement=STUDY)
+__getattr__ = lazy_exports(__name__, dict.fromkeys(LOOP_NAMES, "loop"), requirement=STUDY_EXTRA)

@@ -24,7 +24,7 @@ from foveal.explanation.occlusion.sweep import choose_chunk, sweep_logits
 from foveal.explanation.occlusion.targets import Target, require_target
 from foveal.explanation.occlusion.windows import Size, make_windows
 from foveal.module_modes import eval_mode
-from foveal.optional_imports import STUDY, suggest_install
+from foveal.optional_imports import STUDY_EXTRA, suggest_install
 from foveal.validation import require_one_of
 
 MAX_SILENT_PASSES = 20_000  # forward passes of one image; a sweep with more warns
@@ -175,7 +175,7 @@ def track_progress(
     if not progress:
         yield lambda _: None
         return
-    with suggest_install(STUDY):
+    with suggest_install(STUDY_EXTRA):
         from rich.console import Console
         from rich.progress import Progress
 
