@@ -1,4 +1,4 @@
-"""Add attention to any CNN, and learn, with evidence, whether it helps, what it costs and where it looks."""
+"""Attention for any CNN: insertion, and evidence of whether it helps, what it costs and where it looks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every attention module holds to; each check takes the name of a registered one."""
+"""Contract of attention modules: checks that take the name of a registered module."""
 
 import shutil
 from collections.abc import Callable
@@ -15,8 +15,8 @@ SHAPES = [
     (2, 32, 8, 8), (3, 16, 9, 7), (2, 5, 1, 1), (1, 24, 3, 10), (2, 3, 33, 1), (1, 5, 1, 1),
 ]  # fmt: skip
 
-# Biases right in front of a batch norm, which takes them out again in training: no gradient.
-BEFORE_NORM = {
+# Biases before a batch norm, which cancels them in training: their gradient is zero.
+CANCELED_BIASES = {
     "bam": {"channel.expand.bias", "spatial.project.bias"},
     "bam-official": {
         "channel.reduce.bias", "spatial.reduce.bias", "spatial.context.0.bias", "spatial.context.1.bias",
@@ -25,7 +25,7 @@ BEFORE_NORM = {
 
 
 def randomized(name: str, channels: int) -> nn.Module:
-    """Return a gate with random parameters and statistics, so that no start value hides a fault."""
+    """Return a gate with random parameters and statistics, so that no initial value hides an error."""
     gate = create(name, channels)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -48,7 +48,7 @@ def keeps_shape(name: str) -> None:
         assert out.isfinite().all()
 
 
-def takes_channels_that_the_reduction_does_not_divide(name: str) -> None:
+def accepts_channels_not_divisible_by_the_reduction(name: str) -> None:
     for channels in 1, 7, 17, 33:
         gate = randomized(name, channels).eval()
         assert gate(features(2, channels, 4, 5)).isfinite().all()
@@ -64,13 +64,13 @@ def trains_on_any_shape(name: str) -> None:
             assert value.grad.isfinite().all()
 
 
-def gradient_reaches_every_parameter(name: str) -> None:
+def every_parameter_has_a_gradient(name: str) -> None:
     gate = randomized(name, 32).double().train()
     gate(features(4, 32, 7, 6).double().requires_grad_()).pow(3).sum().backward()
     norms = {key: float(p.grad.norm()) for key, p in gate.named_parameters() if p.grad is not None}
     assert len(norms) == len(list(gate.parameters()))
     dead = {key for key, value in norms.items() if value < 1e-9 * max(norms.values())}
-    assert dead == BEFORE_NORM.get(name, set())
+    assert dead == CANCELED_BIASES.get(name, set())
 
 
 def samples_are_independent_in_eval(name: str) -> None:
@@ -79,14 +79,14 @@ def samples_are_independent_in_eval(name: str) -> None:
     torch.testing.assert_close(gate(x), alone, rtol=1e-5, atol=1e-6)
 
 
-def channels_last_is_the_same_and_stays(name: str) -> None:
+def channels_last_gives_the_same_output_and_format(name: str) -> None:
     gate, x = randomized(name, 12).eval(), features(2, 12, 6, 5)
     out = gate(x.to(memory_format=torch.channels_last))
     torch.testing.assert_close(out, gate(x), rtol=1e-5, atol=1e-6)
     assert out.is_contiguous(memory_format=torch.channels_last)
 
 
-def bfloat16_is_close_and_stays(name: str) -> None:
+def bfloat16_is_close_and_keeps_its_dtype(name: str) -> None:
     gate, x = randomized(name, 12).eval(), features(2, 12, 6, 5)
     expected = gate(x)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -97,38 +97,38 @@ def bfloat16_is_close_and_stays(name: str) -> None:
         torch.testing.assert_close(out.float(), expected, rtol=0.05, atol=0.05)
 
 
-def state_survives_saving(name: str) -> None:
+def state_dict_restores_the_output(name: str) -> None:
     gate, x = randomized(name, 16).eval(), features(2, 16, 5, 6)
     fresh = create(name, 16).eval()
     fresh.load_state_dict(gate.state_dict())
     assert torch.equal(fresh(x), gate(x))
 
 
-def maps_are_what_multiplies_the_input(name: str) -> None:
+def maps_multiply_the_input(name: str) -> None:
     gate, x = randomized(name, 16).eval(), features(2, 16, 5, 6)
     plain = gate(x)
     with capture_maps(gate) as maps:
         assert torch.equal(gate(x), plain)
     assert maps
     product = x
-    for place, weights in maps.items():
+    for gate_name, weights in maps.items():
         assert weights.expand_as(x).shape == x.shape
         assert not weights.requires_grad
-        one = gate.get_submodule(place)
-        assert isinstance(one, Gate)
-        product = product * (1 + weights if one.residual else weights)
+        inner = gate.get_submodule(gate_name)
+        assert isinstance(inner, Gate)
+        product = product * (1 + weights if inner.residual else weights)
     torch.testing.assert_close(product, plain, rtol=1e-5, atol=1e-6)
     assert not any(module._forward_hooks for module in gate.modules())
 
 
-def weighs_and_does_not_mix(name: str) -> None:
-    """A gate multiplies: where the input is zero, so is the output."""
+def zero_input_gives_zero_output(name: str) -> None:
+    """Check that a gate multiplies: zeros in the input are zeros in the output."""
     gate, x = randomized(name, 16).eval(), features(2, 16, 5, 6)
     x[:, ::3] = 0
     assert (gate(x)[:, ::3] == 0).all()
 
 
-def deterministic_algorithms_are_enough(name: str) -> None:
+def runs_with_deterministic_algorithms(name: str) -> None:
     before = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(True)
     try:
@@ -144,12 +144,12 @@ def deterministic_algorithms_are_enough(name: str) -> None:
         torch.use_deterministic_algorithms(before)
 
 
-def unknown_options_are_refused(name: str) -> None:
+def refuses_unknown_options(name: str) -> None:
     with pytest.raises(UsageError, match=r"no option of attention .* 'reducton'"):
         create(name, 16, reducton=4)
 
 
-def channels_are_checked(name: str) -> None:
+def refuses_invalid_channels(name: str) -> None:
     for channels in 0, -1, 1.5, True:
         with pytest.raises(UsageError, match="Parameter `channels` should be"):
             create(name, channels)  # type: ignore[arg-type]
@@ -163,7 +163,7 @@ def compiles(name: str) -> None:
 
 
 def exports(name: str) -> None:
-    """To `torch.export`, and from there to ONNX."""
+    """Check the export to `torch.export` and from there to ONNX."""
     gate, x = randomized(name, 12).eval(), features(2, 12, 6, 5)
     expected = gate(x).detach()
     program = torch.export.export(gate, (x,))
@@ -180,18 +180,18 @@ def exports(name: str) -> None:
 Check = Callable[[str], None]
 CHECKS: list[Check] = [
     keeps_shape,
-    takes_channels_that_the_reduction_does_not_divide,
+    accepts_channels_not_divisible_by_the_reduction,
     trains_on_any_shape,
-    gradient_reaches_every_parameter,
+    every_parameter_has_a_gradient,
     samples_are_independent_in_eval,
-    channels_last_is_the_same_and_stays,
-    bfloat16_is_close_and_stays,
-    state_survives_saving,
-    maps_are_what_multiplies_the_input,
-    weighs_and_does_not_mix,
-    deterministic_algorithms_are_enough,
-    unknown_options_are_refused,
-    channels_are_checked,
+    channels_last_gives_the_same_output_and_format,
+    bfloat16_is_close_and_keeps_its_dtype,
+    state_dict_restores_the_output,
+    maps_multiply_the_input,
+    zero_input_gives_zero_output,
+    runs_with_deterministic_algorithms,
+    refuses_unknown_options,
+    refuses_invalid_channels,
 ]
 SLOW_CHECKS: list[Check] = [compiles, exports]
 

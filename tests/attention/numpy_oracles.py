@@ -1,4 +1,4 @@
-"""The layers of the formulas, written out in numpy."""
+"""Reference implementations in numpy of the layers in the formulas."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ Weights = dict[str, Array]
 
 
 def randomize(module: nn.Module) -> Weights:
-    """Give a module random weights and statistics, and return them."""
+    """Set random weights and statistics in a module and return them."""
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for key, value in module.state_dict().items():
@@ -36,7 +36,7 @@ def relu(x: Array) -> Array:
 
 
 def linear(x: Array, w: Weights, layer: str) -> Array:
-    """A linear layer on the last axis of (N, C), or a 1x1 convolution of (N, C, H, W)."""
+    """Return a linear layer of (N, C), or a 1x1 convolution of (N, C, H, W)."""
     weight, bias = w[f"{layer}.weight"], w.get(f"{layer}.bias", np.zeros(()))
     if x.ndim == 2:
         return np.asarray(x @ weight.T + bias)
@@ -44,7 +44,7 @@ def linear(x: Array, w: Weights, layer: str) -> Array:
 
 
 def norm(x: Array, w: Weights, layer: str) -> Array:
-    """A batch norm in eval mode."""
+    """Return a batch norm in eval mode."""
     scale = w[f"{layer}.weight"] / np.sqrt(w[f"{layer}.running_var"] + 1e-5)
     shape = (1, -1) + (1,) * (x.ndim - 2)
     centered = x - w[f"{layer}.running_mean"].reshape(shape)
@@ -52,7 +52,7 @@ def norm(x: Array, w: Weights, layer: str) -> Array:
 
 
 def convolve(x: Array, weight: Array, *, dilation: int = 1) -> Array:
-    """A convolution that keeps the size, by its definition."""
+    """Return a convolution that keeps the size, by its definition."""
     k = weight.shape[2]
     reach = dilation * (k // 2)
     padded = np.pad(x, ((0, 0), (0, 0), (reach, reach), (reach, reach)))

@@ -1,4 +1,4 @@
-"""What every registered attention module holds to; a new one is tested by being registered."""
+"""Contract of every registered attention module; registration suffices to test a new one."""
 
 import json
 
@@ -19,7 +19,7 @@ from foveal.cli import main
 from foveal.errors import UsageError
 from foveal.validation import require_positive_int
 
-# torch 2.13 warns of itself: torch.onnx uses its own trees, and inductor its own scripting, in deprecated ways.
+# torch 2.13 warns about its own use of deprecated features in torch.onnx and inductor.
 pytestmark = [
     pytest.mark.filterwarnings(r"ignore:.isinstance\(treespec, LeafSpec\):FutureWarning"),
     pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning"),
@@ -47,7 +47,7 @@ def test_inductor(name: str) -> None:
 
 
 class Brightness(Gate):
-    """Weigh each image by its mean.
+    """Weight each image by its mean.
 
     M(F) = sigma(a mean(F)), F' = M(F) (x) F
     """
@@ -61,7 +61,7 @@ class Brightness(Gate):
         return self.a * x.mean((1, 2, 3), keepdim=True)
 
 
-def test_a_module_made_on_the_fly_is_found_and_held_to_the_contract(
+def test_newly_registered_module_is_listed_and_meets_the_contract(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with monkeypatch.context() as patch:
@@ -73,14 +73,16 @@ def test_a_module_made_on_the_fly_is_found_and_held_to_the_contract(
         assert main(["list", "--json"]) == 0
         listed = json.loads(capsys.readouterr().out)["attention"]["brightness"]
         assert listed == {
-            "summary": "Weigh each image by its mean.",
+            "summary": "Weight each image by its mean.",
             "where": "conv",
             "options": {},
+            "aliases": [],
+            "preset_of": None,
         }
     assert "brightness" not in available()
 
 
-def test_the_contract_finds_a_module_that_breaks_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_contract_detects_a_module_that_breaks_it(monkeypatch: pytest.MonkeyPatch) -> None:
     class Mixing(Brightness):
         def forward(self, x: Tensor) -> Tensor:
             return self.a * x.mean(0, keepdim=True).expand_as(x)
@@ -93,11 +95,11 @@ def test_the_contract_finds_a_module_that_breaks_it(monkeypatch: pytest.MonkeyPa
             check("mixing")
         except AssertionError:
             broken.add(check.__name__)
-    assert {"samples_are_independent_in_eval", "maps_are_what_multiplies_the_input"} <= broken
-    assert "state_survives_saving" not in broken
+    assert {"samples_are_independent_in_eval", "maps_multiply_the_input"} <= broken
+    assert "state_dict_restores_the_output" not in broken
 
 
-def test_every_preset_says_what_it_changes() -> None:
+def test_presets_document_every_changed_option() -> None:
     for name in available():
         found = get_entry(name)
         assert all(all(row) and len(row) == 3 for row in found.deviations)
@@ -111,16 +113,16 @@ def test_every_preset_says_what_it_changes() -> None:
             assert changed == set(found.preset_options)
 
 
-def test_the_output_has_the_dtype_of_the_input_whatever_that_of_the_map() -> None:
+def test_output_has_the_dtype_of_the_input() -> None:
     class Wide(Gate):
         def attention_map(self, x: Tensor) -> Tensor:
-            return x.float().sigmoid()  # as autocast on a GPU does it for sums
+            return x.float().sigmoid()  # as autocast on a GPU does for sums
 
     x = features(2, 3, 5, 4).bfloat16()
     assert Wide()(x).dtype == torch.bfloat16
 
 
-def test_maps_of_nested_gates_have_their_names() -> None:
+def test_captures_maps_of_nested_gates_by_name() -> None:
     network = nn.Sequential(nn.Conv2d(3, 8, 3), create("cbam", 8), create("bam", 8))
     keys = list(network.state_dict())
     with capture_maps(network) as maps:
@@ -134,7 +136,7 @@ def test_maps_of_nested_gates_have_their_names() -> None:
     assert list(network.state_dict()) == keys
 
 
-def test_maps_of_a_compiled_model_are_refused() -> None:
+def test_refuses_to_capture_maps_of_a_compiled_model() -> None:
     gate = create("cbam", 8)
     wrapped = torch.compile(gate)
     assert isinstance(wrapped, nn.Module)
@@ -157,7 +159,7 @@ OPTIONS: list[tuple[str, dict[str, object]]] = [
 
 
 @pytest.mark.parametrize(("name", "options"), OPTIONS, ids=str)
-def test_options_are_taken(name: str, options: dict[str, object]) -> None:
+def test_accepts_options(name: str, options: dict[str, object]) -> None:
     gate = create(name, 8, **options)
     assert gate(features(2, 8, 6, 5)).shape == (2, 8, 6, 5)
 
@@ -181,6 +183,6 @@ def test_options_are_taken(name: str, options: dict[str, object]) -> None:
         ("simam", {"e_lambda": 0}),
     ],
 )
-def test_wrong_values_are_refused(name: str, options: dict[str, object]) -> None:
+def test_refuses_invalid_values(name: str, options: dict[str, object]) -> None:
     with pytest.raises(UsageError, match=r"Parameter `\w+` should be .* Found"):
         create(name, 8, **options)

@@ -1,4 +1,4 @@
-"""Channel, spatial, CBAM and BAM against their formulas written out in numpy."""
+"""Channel attention, spatial attention, CBAM and BAM compared with their formulas in numpy."""
 
 import numpy as np
 import pytest
@@ -62,22 +62,22 @@ def test_cbam(order: str) -> None:
 COMBINATIONS = {"sum": np.add, "product": np.multiply, "max": np.maximum}
 
 
-def branches_of_bam(f: Array, w: Weights, *, norms: str, dilation: int) -> tuple[Array, Array]:
+def compute_bam_branches(f: Array, w: Weights, *, norms: str, dilation: int) -> tuple[Array, Array]:
     """Return Mc and Ms, with batch norms at the end or on the hidden layers only."""
 
-    def at(place: str, x: Array, layer: str) -> Array:
-        return norm(x, w, layer) if place == norms else x
+    def norm_at(position: str, x: Array, layer: str) -> Array:
+        return norm(x, w, layer) if position == norms else x
 
-    mc = relu(at("hidden", linear(f.mean((2, 3)), w, "channel.reduce"), "channel.norm"))
-    mc = at("end", linear(mc, w, "channel.expand"), "channel.norm")
+    mc = relu(norm_at("hidden", linear(f.mean((2, 3)), w, "channel.reduce"), "channel.norm"))
+    mc = norm_at("end", linear(mc, w, "channel.expand"), "channel.norm")
 
-    ms = relu(at("hidden", linear(f, w, "spatial.reduce"), "spatial.norms.0"))
+    ms = relu(norm_at("hidden", linear(f, w, "spatial.reduce"), "spatial.norms.0"))
     for i in range(2):
         layer = f"spatial.context.{i}"
         ms = convolve(ms, w[f"{layer}.weight"], dilation=dilation)
         ms += w[f"{layer}.bias"][:, None, None]
-        ms = relu(at("hidden", ms, f"spatial.norms.{i + 1}"))
-    ms = at("end", linear(ms, w, "spatial.project"), "spatial.norm")
+        ms = relu(norm_at("hidden", ms, f"spatial.norms.{i + 1}"))
+    ms = norm_at("end", linear(ms, w, "spatial.project"), "spatial.norm")
     return mc[:, :, None, None], ms
 
 
@@ -87,7 +87,7 @@ def test_bam(combine: str, norms: str) -> None:
     module = BAM(12, reduction=4, dilation=2, combine=combine, norm=norms).double().eval()
     w, x = randomize(module), features(2, 12, 9, 6)
     f = x.numpy()
-    mc, ms = branches_of_bam(f, w, norms=norms, dilation=2)
+    mc, ms = compute_bam_branches(f, w, norms=norms, dilation=2)
     assert_equal(module, x, f + f * sigmoid(COMBINATIONS[combine](mc, ms)))
 
 
@@ -99,7 +99,7 @@ def test_bam_with_the_branches_of_cbam() -> None:
     assert_equal(module, x, f + f * sigmoid(logits))
 
 
-def parameters(name: str, channels: int, **options: object) -> int:
+def count_parameters(name: str, channels: int, **options: object) -> int:
     return sum(p.numel() for p in create(name, channels, **options).parameters())
 
 
@@ -110,7 +110,7 @@ def parameters(name: str, channels: int, **options: object) -> int:
 def test_parameters_of_cbam(name: str, channels: int, reduction: int) -> None:
     width = max(1, channels // reduction)
     expected = 2 * channels * width + width + channels + 2 * 7**2 + 2
-    assert parameters(name, channels, reduction=reduction) == expected
+    assert count_parameters(name, channels, reduction=reduction) == expected
 
 
 @pytest.mark.parametrize(
@@ -123,16 +123,16 @@ def test_parameters_of_cbam(name: str, channels: int, reduction: int) -> None:
     ],
 )
 def test_parameters_of_bam(name: str, channels: int, expected: int) -> None:
-    assert parameters(name, channels) == expected
+    assert count_parameters(name, channels) == expected
 
 
-def test_the_official_start_has_a_constant_spatial_map() -> None:
+def test_official_cbam_starts_with_a_constant_spatial_map() -> None:
     gate = create("cbam-official", 16).get_submodule("spatial")
     assert isinstance(gate, SpatialAttention)
     assert (gate.attention_map(features(2, 16, 5, 4).float()) == 0.5).all()
 
 
-def test_equal_maxima_share_the_gradient_or_do_not() -> None:
+def test_equal_maxima_share_the_gradient_only_with_amax() -> None:
     for pools, largest in ("max", 1.0), ("amax", 1 / 12):
         gate = ChannelAttention(1, pools=pools, bias=False)
         nn.init.ones_(gate.reduce.weight)
@@ -143,7 +143,7 @@ def test_equal_maxima_share_the_gradient_or_do_not() -> None:
         assert float(gradient.max()) == pytest.approx(largest)
 
 
-def test_the_gradient_at_a_map_of_zeros_is_finite() -> None:
+def test_gradient_at_a_map_of_zeros_is_finite() -> None:
     x = torch.zeros(2, 8, 5, 4, requires_grad=True)
     create("cbam", 8, pools="avg+max+lp+lse", planes="avg+max+lp+lse")(x).sum().backward()
     assert x.grad is not None

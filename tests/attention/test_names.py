@@ -54,7 +54,7 @@ def test_lists_modules_by_their_canonical_names() -> None:
     assert get_entry("bam").aliases == ("parallel", "bam-paper")
 
 
-def test_no_two_modules_share_a_name() -> None:
+def test_names_are_unique() -> None:
     for first, second in itertools.combinations(map(get_entry, available()), 2):
         names = [{e.name, *e.aliases} for e in (first, second)]
         assert not names[0] & names[1]
@@ -119,7 +119,7 @@ def test_canonical_variant_is_one_spelling(typed: str, canonical: str) -> None:
     assert canonical_variant(canonical) == canonical
 
 
-def test_values_of_another_type_than_the_default_are_not_left_out() -> None:
+def test_keeps_values_of_another_type_than_the_default() -> None:
     assert canonical_variant("cbam:bias=1") == "cbam:bias=1"
     assert canonical_variant("cbam:reduction=16.0") == "cbam:reduction=16.0"
 
@@ -141,7 +141,7 @@ def test_refuses_invalid_variants(variant: str, message: str) -> None:
             parse(variant)
 
 
-def test_class_name_of_a_gate_is_the_one_that_is_created() -> None:
+def test_creates_the_registered_class() -> None:
     for name in available():
         module = create(name, 8)
         assert isinstance(module, nn.Module)

@@ -1,4 +1,4 @@
-"""timm as an oracle for what it has too, and as a source of further modules."""
+"""timm as a reference for shared modules and as a source of further modules."""
 
 import sys
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from foveal.attention import available, create, get_entry
 from foveal.errors import UsageError
 
-# What each module is called there, and here.
+# Name in timm of each of our modules.
 CBAM = {
     "channel.reduce": "channel.fc1",
     "channel.expand": "channel.fc2",
@@ -20,22 +20,22 @@ SE = {"reduce": "fc1", "expand": "fc2"}
 COORDINATE = {"reduce": "conv1", "norm": "bn1", "rows": "conv_h", "columns": "conv_w"}
 
 
-def share(ours: nn.Module, theirs: nn.Module, names: dict[str, str]) -> None:
-    """Give our module random weights and theirs the same; biases that they lack are 0."""
+def copy_weights(ours: nn.Module, theirs: nn.Module, names: dict[str, str]) -> None:
+    """Set the same random weights in both modules; biases without a counterpart in timm are 0."""
     state = ours.state_dict()
-    known = theirs.state_dict()
+    timm_state = theirs.state_dict()
     for key, value in state.items():
         module, _, leaf = key.rpartition(".")
         if value.is_floating_point():
             name = f"{names[module]}.{leaf}"
-            state[key] = torch.rand_like(value) if name in known else torch.zeros_like(value)
-            if name in known:
-                known[name] = state[key].reshape(known[name].shape)
+            state[key] = torch.rand_like(value) if name in timm_state else torch.zeros_like(value)
+            if name in timm_state:
+                timm_state[name] = state[key].reshape(timm_state[name].shape)
     ours.load_state_dict(state)
-    theirs.load_state_dict(known)
+    theirs.load_state_dict(timm_state)
 
 
-def run(gate: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+def run_with_gradient(gate: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
     """Return the output and the gradient of the input."""
     x = x.clone().requires_grad_()
     y = gate(x)
@@ -44,68 +44,67 @@ def run(gate: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
     return y.detach(), x.grad
 
 
-def assert_same(ours: nn.Module, theirs: nn.Module, channels: int) -> None:
-    """Compare on maps as they are behind a ReLU, where many maxima are equal."""
+def assert_equal_outputs(ours: nn.Module, theirs: nn.Module, channels: int) -> None:
+    """Compare outputs for rectified maps, in which many maxima are equal."""
     x = torch.randn(3, channels, 6, 5).relu()
     for training in False, True:
-        for mine, other in zip(
-            run(ours.train(training), x), run(theirs.train(training), x), strict=True
-        ):
-            torch.testing.assert_close(mine, other, rtol=1e-5, atol=1e-5)
+        results = [run_with_gradient(gate.train(training), x) for gate in (ours, theirs)]
+        for actual, expected in zip(*results, strict=True):
+            torch.testing.assert_close(actual, expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("channels", [5, 24, 40, 64])
-def test_cbam_timm_is_the_module_of_timm(channels: int) -> None:
+def test_cbam_timm_equals_timm(channels: int) -> None:
     torch.manual_seed(channels)
     ours, theirs = create("cbam-timm", channels), create("timm/cbam", channels)
     assert type(theirs).__name__ == "CbamModule"
-    share(ours, theirs, CBAM)
-    assert_same(ours, theirs, channels)
+    copy_weights(ours, theirs, CBAM)
+    assert_equal_outputs(ours, theirs, channels)
     momentum = theirs.get_submodule("spatial.conv.bn").momentum
     assert ours.get_submodule("spatial.norm").momentum == momentum
     mine, other = (sum(p.numel() for p in gate.parameters()) for gate in (ours, theirs))
     assert mine == other
 
 
-def test_se_is_that_of_timm() -> None:
+def test_se_equals_timm() -> None:
     torch.manual_seed(0)
     ours, theirs = create("se", 32, bias=True), create("timm/se", 32, rd_divisor=1)
-    share(ours, theirs, SE)
-    assert_same(ours, theirs, 32)
+    copy_weights(ours, theirs, SE)
+    assert_equal_outputs(ours, theirs, 32)
 
 
 @pytest.mark.parametrize("channels", [8, 64, 100, 256])
-def test_eca_is_that_of_timm(channels: int) -> None:
+def test_eca_equals_timm(channels: int) -> None:
     torch.manual_seed(0)
     ours, theirs = create("eca", channels), create("timm/eca", channels)
-    share(ours, theirs, {"conv": "conv"})
-    assert_same(ours, theirs, channels)
+    copy_weights(ours, theirs, {"conv": "conv"})
+    assert_equal_outputs(ours, theirs, channels)
 
 
-def test_coordinate_is_that_of_timm() -> None:
+def test_coordinate_equals_timm() -> None:
     torch.manual_seed(0)
     ours, theirs = create("coordinate", 32), create("timm/coord", 32, rd_channels=8)
-    share(ours, theirs, COORDINATE)
-    assert_same(ours, theirs, 32)
+    copy_weights(ours, theirs, COORDINATE)
+    assert_equal_outputs(ours, theirs, 32)
 
 
-def test_names_of_timm_are_its_own() -> None:
+def test_creates_timm_modules_by_prefixed_name() -> None:
     assert not any(name.startswith("timm") for name in available())
     assert type(create("timm/ese", 16)).__name__ == "EffectiveSEModule"
     assert get_entry("timm/se").where == "residual"
     assert get_entry("timm/se").options["rd_ratio"] == 1 / 16
 
 
-def test_names_that_timm_does_not_have() -> None:
+def test_refuses_names_that_timm_does_not_have() -> None:
     for name in "timm/see", "timm/":
         with pytest.raises(UsageError, match="timm has no attention module"):
             create(name, 16)
 
 
-def test_options_of_timm_are_checked() -> None:
+def test_refuses_unknown_options_of_timm() -> None:
     with pytest.raises(UsageError, match=r"no option of attention 'timm/se' 'rd_ration'.*rd_ratio"):
         create("timm/se", 16, rd_ration=0.5)
-    # timm's own signature would swallow this one: def __init__(self, channels, ..., **_).
+    # timm's own signature ignores unknown options: def __init__(self, channels, ..., **_).
     with pytest.raises(UsageError, match=r"no option of attention 'timm/ese' 'reduction'"):
         create("timm/ese", 16, reduction=4)
     assert "_" not in get_entry("timm/ese").options
@@ -113,9 +112,7 @@ def test_options_of_timm_are_checked() -> None:
         create("timm/eca", None, kernel_size=2)  # type: ignore[arg-type]
 
 
-def test_without_timm(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(
-        sys.modules, "timm.layers", None
-    )  # as Python marks a module that is not there
+def test_missing_timm_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "timm.layers", None)  # the mark of Python for a missing module
     with pytest.raises(UsageError, match=r'`timm` cannot be imported.*pip install "timm"'):
         create("timm/se", 16)

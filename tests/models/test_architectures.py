@@ -1,4 +1,4 @@
-"""Attention in other people's networks: the sites, one training step, and out again without a trace."""
+"""Insertion into networks of other libraries: sites, one training step, complete removal."""
 
 import copy
 from collections.abc import Callable
@@ -17,15 +17,15 @@ from foveal.models import resnet18, resnet50
 Build = Callable[[], nn.Module]
 
 
-def of_torchvision(name: str) -> Build:
+def build_torchvision(name: str) -> Build:
     return lambda: torchvision.models.get_model(name, weights=None, num_classes=7)
 
 
-def of_timm(name: str) -> Build:
+def build_timm(name: str) -> Build:
     return lambda: timm.create_model(name, num_classes=7)
 
 
-# For each place the number of sites, and the first and last of them; None where there is no such place.
+# For each `where` the number of sites, the first and the last one; None if there are no such sites.
 NETWORKS: dict[str, tuple[Build, dict[str, tuple[int, str, str] | None]]] = {
     "ours/resnet18": (
         lambda: resnet18(num_classes=7, stem="cifar"),
@@ -44,15 +44,15 @@ NETWORKS: dict[str, tuple[Build, dict[str, tuple[int, str, str] | None]]] = {
         },
     ),
     "torchvision/resnet18": (
-        of_torchvision("resnet18"),
+        build_torchvision("resnet18"),
         {
             "residual": (8, "layer1.0.bn2", "layer4.1.bn2"),
             "stage": (3, "layer1.1", "layer3.1"),
-            "conv": None,  # one ReLU is called twice a block
+            "conv": None,  # one ReLU is called twice per block
         },
     ),
     "torchvision/resnet50": (
-        of_torchvision("resnet50"),
+        build_torchvision("resnet50"),
         {
             "residual": (16, "layer1.0.bn3", "layer4.2.bn3"),
             "stage": (3, "layer1.2", "layer3.5"),
@@ -60,7 +60,7 @@ NETWORKS: dict[str, tuple[Build, dict[str, tuple[int, str, str] | None]]] = {
         },
     ),
     "torchvision/vgg11_bn": (
-        of_torchvision("vgg11_bn"),
+        build_torchvision("vgg11_bn"),
         {
             "residual": None,
             "stage": (5, "features.2", "features.27"),
@@ -68,7 +68,7 @@ NETWORKS: dict[str, tuple[Build, dict[str, tuple[int, str, str] | None]]] = {
         },
     ),
     "torchvision/densenet121": (
-        of_torchvision("densenet121"),
+        build_torchvision("densenet121"),
         {
             "residual": None,
             "stage": (3, "features.transition1.relu", "features.transition3.relu"),
@@ -76,7 +76,7 @@ NETWORKS: dict[str, tuple[Build, dict[str, tuple[int, str, str] | None]]] = {
         },
     ),
     "torchvision/mobilenet_v3_small": (
-        of_torchvision("mobilenet_v3_small"),
+        build_torchvision("mobilenet_v3_small"),
         {
             "residual": (6, "features.3.block.2.1", "features.11.block.3.1"),
             "stage": (2, "features.3", "features.8"),
@@ -84,7 +84,7 @@ NETWORKS: dict[str, tuple[Build, dict[str, tuple[int, str, str] | None]]] = {
         },
     ),
     "torchvision/efficientnet_b0": (
-        of_torchvision("efficientnet_b0"),
+        build_torchvision("efficientnet_b0"),
         {
             "residual": (9, "features.2.1.block.3.1", "features.6.3.block.3.1"),
             "stage": (3, "features.2.1", "features.5.2"),
@@ -92,19 +92,19 @@ NETWORKS: dict[str, tuple[Build, dict[str, tuple[int, str, str] | None]]] = {
         },
     ),
     "torchvision/convnext_tiny": (
-        of_torchvision("convnext_tiny"),
+        build_torchvision("convnext_tiny"),
         {
             "residual": (18, "features.1.0.block.6", "features.7.2.block.6"),
             "stage": (3, "features.1.2", "features.5.8"),
-            "conv": None,  # no activation stands behind a convolution
+            "conv": None,  # no activation follows a convolution
         },
     ),
     "torchvision/shufflenet_v2_x0_5": (
-        of_torchvision("shufflenet_v2_x0_5"),
+        build_torchvision("shufflenet_v2_x0_5"),
         {"residual": None},
     ),
     "timm/resnet18": (
-        of_timm("resnet18"),
+        build_timm("resnet18"),
         {
             "residual": (8, "layer1.0.bn2", "layer4.1.bn2"),
             "stage": (3, "layer1.1.act2", "layer3.1.act2"),
@@ -112,7 +112,7 @@ NETWORKS: dict[str, tuple[Build, dict[str, tuple[int, str, str] | None]]] = {
         },
     ),
     "timm/regnety_002": (
-        of_timm("regnety_002"),
+        build_timm("regnety_002"),
         {
             "residual": (13, "s1.b1.conv3.bn", "s4.b7.conv3.bn"),
             "stage": (3, "s1.b1.act3", "s3.b4.act3"),
@@ -120,67 +120,67 @@ NETWORKS: dict[str, tuple[Build, dict[str, tuple[int, str, str] | None]]] = {
         },
     ),
 }
-CASES = [(name, place) for name, (_, places) in NETWORKS.items() for place in places]
+CASES = [(name, where) for name, (_, placements) in NETWORKS.items() for where in placements]
 
 
-def images(side: int = 64) -> Tensor:
+def make_images(side: int = 64) -> Tensor:
     return torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.fixture(scope="module")
 def networks() -> dict[str, nn.Module]:
-    """Build each network once; every test leaves it as it was, or works on a copy."""
+    """Build each network once; a test restores it or works on a copy."""
     torch.manual_seed(0)
-    return {name: settled(build()) for name, (build, _) in NETWORKS.items()}
+    return {name: settle_statistics(build()) for name, (build, _) in NETWORKS.items()}
 
 
-def settled(model: nn.Module) -> nn.Module:
-    """Give norms scale 1 and the statistics of some images, so that no branch is silent at the start."""
+def settle_statistics(model: nn.Module) -> nn.Module:
+    """Set the norms to scale 1 and to statistics of images, so that no branch starts at zero."""
     norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     for norm in norms:
         nn.init.ones_(norm.weight)
         norm.momentum = 1.0
     with torch.no_grad():
-        model.train()(images())
+        model.train()(make_images())
     for norm in norms:
         norm.momentum = 0.1
     return model
 
 
-@pytest.mark.parametrize(("name", "place"), CASES)
-def test_sites(networks: dict[str, nn.Module], name: str, place: str) -> None:
-    expected = NETWORKS[name][1][place]
+@pytest.mark.parametrize(("name", "where"), CASES)
+def test_sites(networks: dict[str, nn.Module], name: str, where: str) -> None:
+    expected = NETWORKS[name][1][where]
     if expected is None:
         with pytest.raises(UsageError, match=r"no sites for|which is called|pattern"):
-            insert(networks[name], "channel", where=place)
+            insert(networks[name], "channel", where=where)
         return
-    found = insert(networks[name], "channel", where=place, dry_run=True)
+    found = insert(networks[name], "channel", where=where, dry_run=True)
     names = [site.name for site in found.sites]
     assert (len(names), names[0], names[-1]) == expected
     assert not any(name.endswith("attention") for name, _ in networks[name].named_modules())
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_step_and_removal(networks: dict[str, nn.Module], name: str) -> None:
-    model, x = copy.deepcopy(networks[name]).eval(), images()
-    place = next((p for p, found in NETWORKS[name][1].items() if found), None)
-    if place is None:
+def test_training_step_and_removal(networks: dict[str, nn.Module], name: str) -> None:
+    model, x = copy.deepcopy(networks[name]).eval(), make_images()
+    where = next((p for p, found in NETWORKS[name][1].items() if found), None)
+    if where is None:
         pytest.skip("no named placement")
     keys = list(model.state_dict())
     before = model(x).detach()
 
-    same = insert(model, "cbam", where=place, start="identity")
+    same = insert(model, "cbam", where=where, start="identity")
     assert [key for key in model.state_dict() if ".attention." not in key] == keys
     torch.testing.assert_close(model(x), before, rtol=1e-6, atol=1e-6)
     same.remove()
 
-    insertion = insert(model, "cbam", where=place)
+    insertion = insert(model, "cbam", where=where)
     assert not torch.allclose(model(x), before)
     insertion.remove()
     assert list(model.state_dict()) == keys
     assert torch.equal(model(x), before)
 
-    insertion = insert(model, "cbam", where=place, start="identity")
+    insertion = insert(model, "cbam", where=where, start="identity")
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     for _ in range(2):  # the first step moves the weight of the gate, the second the gate
         optimizer.zero_grad()
@@ -191,7 +191,7 @@ def test_step_and_removal(networks: dict[str, nn.Module], name: str) -> None:
     assert any(p.grad.abs().max() > 0 for p in last.gate.parameters() if p.grad is not None)  # type: ignore[union-attr]
 
 
-def test_pattern_function_and_joined_places(networks: dict[str, nn.Module]) -> None:
+def test_selects_sites_by_pattern_function_and_sum(networks: dict[str, nn.Module]) -> None:
     model = networks["torchvision/resnet50"]
     by_pattern = insert(model, "channel", where="layer[34].*.bn2", dry_run=True)
     by_function = insert(
@@ -212,13 +212,13 @@ def test_pattern_function_and_joined_places(networks: dict[str, nn.Module]) -> N
     ]
 
 
-def test_default_place_is_that_of_the_paper() -> None:
+def test_default_sites_are_those_of_the_paper() -> None:
     model = resnet18(num_classes=7, stem="cifar", image_size=32)
     assert insert(model, "cbam", dry_run=True).where == "residual"
     assert insert(model, "bam", dry_run=True).where == "stage"
 
 
-def test_a_list_gives_one_value_a_site() -> None:
+def test_list_gives_one_value_per_site() -> None:
     model = resnet18(num_classes=7, stem="cifar", image_size=32)
     insertion = insert(model, "bam", dilation=[1, 2, 4])
     dilations = [gate.spatial.context[0].dilation for gate in insertion.gates]  # type: ignore[index, union-attr]
@@ -228,15 +228,15 @@ def test_a_list_gives_one_value_a_site() -> None:
 
 
 @pytest.mark.parametrize("where", ["layer1", "fc", "layer1.0.nothing"])
-def test_modules_that_cannot_hold_a_gate(where: str) -> None:
+def test_refuses_modules_that_cannot_hold_a_gate(where: str) -> None:
     model = resnet18(num_classes=7, stem="cifar", image_size=32)
     with pytest.raises(UsageError, match=r"is a container|needs a feature map \(N, C|No module"):
         insert(model, "cbam", where=where)
     assert not any(name.endswith("attention") for name, _ in model.named_modules())
 
 
-class Loop(nn.Module):
-    """Runs its children one after the other, whatever they are."""
+class CallsAllChildren(nn.Module):
+    """A module whose forward calls all its children in turn."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -249,17 +249,17 @@ class Loop(nn.Module):
         return x
 
 
-def test_a_module_that_would_run_the_gate_itself_is_refused() -> None:
-    model = nn.Sequential(Loop(), nn.AdaptiveAvgPool2d(1))
+def test_refuses_a_module_that_calls_all_its_children() -> None:
+    model = nn.Sequential(CallsAllChildren(), nn.AdaptiveAvgPool2d(1))
     with pytest.raises(UsageError, match="would run 2 times"):
         insert(model, "channel", where="0")
     assert list(model.state_dict()) == ["0.conv.weight", "0.conv.bias"]
 
 
-def test_a_rebuilt_norm_keeps_its_gate() -> None:
+def test_rebuilt_norm_keeps_its_gate() -> None:
     model = resnet18(num_classes=7, stem="cifar", image_size=32).eval()
     insert(model, "cbam")
-    x, expected = images(32), None
+    x, expected = make_images(32), None
     expected = model(x)
     rebuilt = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
     assert isinstance(rebuilt.layer1[0].bn2, nn.SyncBatchNorm)
@@ -267,21 +267,21 @@ def test_a_rebuilt_norm_keeps_its_gate() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-def test_a_norm_fused_away_does_not_take_its_gate_in_silence() -> None:
+def test_fusing_a_norm_with_a_gate_fails_loudly() -> None:
     model = resnet18(num_classes=7, stem="cifar", image_size=32).eval()
     insert(model, "cbam")
     fused = fuse_modules(model, [["layer1.0.conv2", "layer1.0.bn2"]])  # type: ignore[no-untyped-call]
     with pytest.raises(AttributeError, match="no attribute 'attention'"):
-        fused(images(32))
+        fused(make_images(32))
 
 
-def test_wrapped_models_are_refused() -> None:
+def test_refuses_wrapped_models() -> None:
     model = nn.DataParallel(resnet18(num_classes=7, stem="cifar", image_size=32))
     with pytest.raises(UsageError, match="The model is wrapped in DataParallel"):
         insert(model, "cbam")
 
 
-def test_pretrained_weights_load_before_and_after() -> None:
+def test_pretrained_weights_load_before_and_after_insertion() -> None:
     weights = torchvision.models.resnet18(weights=None, num_classes=7).state_dict()
     before = resnet18(num_classes=7)
     before.load_state_dict(weights)
@@ -291,18 +291,18 @@ def test_pretrained_weights_load_before_and_after() -> None:
     missing, unexpected = after.load_state_dict(weights, strict=False)
     assert unexpected == []
     assert all(".attention." in key for key in missing)
-    x = images()
+    x = make_images()
     assert torch.equal(before.eval()(x), after.eval()(x))
 
 
-def test_our_resnet_is_that_of_torchvision() -> None:
+def test_resnet_equals_torchvision() -> None:
     theirs = torchvision.models.resnet50(weights=None, num_classes=7).eval()
     ours = resnet50(num_classes=7).eval()
     ours.load_state_dict(theirs.state_dict())
-    torch.testing.assert_close(ours(images()), theirs(images()))
+    torch.testing.assert_close(ours(make_images()), theirs(make_images()))
 
 
-def test_parameter_groups_and_a_running_optimizer() -> None:
+def test_adds_gates_to_optimizers() -> None:
     model = resnet18(num_classes=7, stem="cifar", image_size=32)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     insertion = insert(model, "cbam")
@@ -310,16 +310,16 @@ def test_parameter_groups_and_a_running_optimizer() -> None:
     gates = {id(p) for gate in insertion.gates for p in gate.parameters()}
     assert {id(p) for p in optimizer.param_groups[1]["params"]} == gates
 
-    backbone, own = insertion.parameter_groups(lr=0.1, gate_lr=0.01, gate_weight_decay=0.0)
-    assert {id(p) for p in own["params"]} == gates
-    assert (backbone["lr"], own["lr"], own["weight_decay"]) == (0.1, 0.01, 0.0)
-    assert len(backbone["params"]) + len(own["params"]) == len(list(model.parameters()))
+    backbone, gate_group = insertion.parameter_groups(lr=0.1, gate_lr=0.01, gate_weight_decay=0.0)
+    assert {id(p) for p in gate_group["params"]} == gates
+    assert (backbone["lr"], gate_group["lr"], gate_group["weight_decay"]) == (0.1, 0.01, 0.0)
+    assert len(backbone["params"]) + len(gate_group["params"]) == len(list(model.parameters()))
     (alone,) = insertion.parameter_groups(lr=0.1, freeze_backbone=True)
     assert {id(p) for p in model.parameters() if p.requires_grad} == gates
     assert len(alone["params"]) == len(gates)
 
 
-def test_printed_in_a_notebook() -> None:
+def test_notebook_table_lists_every_site() -> None:
     html = insert(resnet18(num_classes=7, stem="cifar", image_size=32), "cbam")._repr_html_()
     assert html.count("<tr>") == 10
     assert "layer4.1.bn2" in html

@@ -1,4 +1,4 @@
-"""What is exported says what the network says, for any batch size, or is not there."""
+"""Exported networks give the same logits for any batch size; otherwise no file is written."""
 
 from pathlib import Path
 
@@ -14,9 +14,9 @@ from foveal.models.export import export_model
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 @pytest.mark.parametrize("attention", ["cbam", "bam"])
-def test_onnx_and_torch_export(tmp_path: Path, attention: str) -> None:
+def test_exports_to_onnx_and_torch_export(tmp_path: Path, attention: str) -> None:
     model = build_model("resnet18", attention=attention).train()
-    model.get_submodule("layer1").eval()  # a user's own choice, to be left alone
+    model.get_submodule("layer1").eval()  # a mode that the user chose and the export must keep
     modes = [module.training for module in model.modules()]
     assert export_model(model, tmp_path / "model.onnx") < 1e-4
     assert export_model(model, tmp_path / "model.pt2") < 1e-4
@@ -32,13 +32,13 @@ def test_onnx_and_torch_export(tmp_path: Path, attention: str) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.onnx", "model.pt2"]
 
 
-def test_another_suffix_is_refused(tmp_path: Path) -> None:
+def test_refuses_other_suffixes(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"\.onnx or \.pt2\. Found 'model\.pkl'"):
         export_model(build_model("convnet"), tmp_path / "model.pkl")
 
 
-class Forgetful(nn.Module):
-    """Says something else each time it is asked."""
+class DropsImages(nn.Module):
+    """A module with other logits in every call."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class Forgetful(nn.Module):
         return logits
 
 
-def test_what_differs_is_not_written(tmp_path: Path) -> None:
+def test_writes_no_file_if_the_logits_differ(tmp_path: Path) -> None:
     with pytest.raises(FovealError, match="differ by"):
-        export_model(Forgetful(), tmp_path / "model.pt2")
+        export_model(DropsImages(), tmp_path / "model.pt2")
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""What is trained: the head is found, and every parameter is in the group that it belongs to."""
+"""Parameter groups for fine-tuning, and the head of a network."""
 
 from typing import Any
 
@@ -25,13 +25,13 @@ HEADS = {
 }
 
 
-def names(model: nn.Module, group: dict[str, Any]) -> list[str]:
-    known = {id(parameter): name for name, parameter in model.named_parameters()}
-    return [known[id(parameter)] for parameter in group["params"]]
+def list_parameter_names(model: nn.Module, group: dict[str, Any]) -> list[str]:
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    return [names[id(parameter)] for parameter in group["params"]]
 
 
 @pytest.mark.parametrize("name", HEADS)
-def test_the_head_makes_the_logits(name: str) -> None:
+def test_head_computes_the_logits(name: str) -> None:
     model = build_model(name, num_classes=7, image_size=64)
     head = find_head(model)
     assert head is model.get_submodule(HEADS[name])
@@ -42,47 +42,49 @@ def test_the_head_makes_the_logits(name: str) -> None:
     assert torch.equal(logits, torch.full((2, 7), 2.5))
 
 
-def test_a_gate_is_no_head() -> None:
+def test_gate_is_not_the_head() -> None:
     model = build_model("convnet", attention="cbam:where=conv")
     assert find_head(model) is model.get_submodule("head.logits")
     with pytest.raises(UsageError, match="Sequential has no head"):
         find_head(nn.Sequential(nn.ReLU()))
 
 
-def test_one_group_in_the_order_of_the_model() -> None:
+def test_one_group_in_model_order_by_default() -> None:
     model = build_model("resnet18", attention="cbam")
     (group,) = build_parameter_groups(model, lr=0.1)
-    assert names(model, group) == [name for name, _ in model.named_parameters()]
+    assert list_parameter_names(model, group) == [name for name, _ in model.named_parameters()]
     assert group["lr"] == 0.1
 
 
-def test_gates_at_their_own_rate() -> None:
+def test_gates_have_their_own_learning_rate() -> None:
     model = build_model("resnet18", attention="cbam", start="identity")
     backbone, gates = build_parameter_groups(model, lr=0.1, gate_lr=0.01)
-    own = [name for name, _ in model.named_parameters() if ".attention." in name]
-    assert names(model, gates) == own
-    assert sorted(names(model, backbone) + own) == sorted(dict(model.named_parameters()))
+    gate_names = [name for name, _ in model.named_parameters() if ".attention." in name]
+    assert list_parameter_names(model, gates) == gate_names
+    assert sorted(list_parameter_names(model, backbone) + gate_names) == sorted(
+        dict(model.named_parameters())
+    )
     assert (backbone["lr"], gates["lr"]) == (0.1, 0.01)
 
 
 @pytest.mark.parametrize(("gate_lr", "expected"), [(None, 0.1), (0.01, 0.01)])
-def test_a_frozen_backbone_leaves_the_head_and_the_gates(
-    gate_lr: float | None, expected: float
-) -> None:
+def test_frozen_backbone_trains_head_and_gates(gate_lr: float | None, expected: float) -> None:
     model = build_model("convnet", attention="cbam")
     head, gates = build_parameter_groups(model, lr=0.1, gate_lr=gate_lr, freeze_backbone=True)
-    assert names(model, head) == ["head.logits.weight", "head.logits.bias"]
+    assert list_parameter_names(model, head) == ["head.logits.weight", "head.logits.bias"]
     assert (head["lr"], gates["lr"]) == (0.1, expected)
     asking = {name for name, p in model.named_parameters() if p.requires_grad}
-    assert asking == set(names(model, head) + names(model, gates))
+    assert asking == set(list_parameter_names(model, head) + list_parameter_names(model, gates))
     assert len(gates["params"]) == sum(len([*g.parameters()]) for g in find_gates(model).values())
 
 
 @pytest.mark.parametrize("attention", ["none", "simam"])
-def test_without_parameters_in_gates_there_is_no_group_of_theirs(attention: str) -> None:
+def test_gates_without_parameters_have_no_group(attention: str) -> None:
     model = build_model("convnet", attention=attention)
     assert len(build_parameter_groups(model, lr=0.1, gate_lr=0.01)) == 1
     (head,) = build_parameter_groups(model, lr=0.1, gate_lr=0.01, freeze_backbone=True)
-    assert names(model, head) == ["head.logits.weight", "head.logits.bias"]
-    (again,) = build_parameter_groups(model, lr=0.1)  # what does not ask for gradients stays out
-    assert names(model, again) == names(model, head)
+    assert list_parameter_names(model, head) == ["head.logits.weight", "head.logits.bias"]
+    (again,) = build_parameter_groups(
+        model, lr=0.1
+    )  # without the parameters that require no gradients
+    assert list_parameter_names(model, again) == list_parameter_names(model, head)

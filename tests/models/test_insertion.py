@@ -1,4 +1,4 @@
-"""Attention goes in, the backbone stays what it was, and attention comes out again."""
+"""Insertion of attention: seeds, sites, unchanged backbone, removal, refused requests."""
 
 import copy
 import pickle
@@ -15,7 +15,7 @@ from foveal.models import ConvNet, build_model, load_model, resolve_where, save_
 VARIANTS = ["none", *available(), "bam:branches=cbam", "cbam:order=spatial-first"]
 
 
-def images(count: int = 2) -> Tensor:
+def make_images(count: int = 2) -> Tensor:
     return torch.randn(count, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
 
@@ -29,28 +29,28 @@ def test_layer_parameters_of_the_convnet() -> None:
 
 
 @pytest.mark.parametrize("size", [8, 20, 33])
-def test_convnet_takes_other_sizes(size: int) -> None:
+def test_convnet_accepts_other_image_sizes(size: int) -> None:
     model = ConvNet(7, in_channels=1, image_size=size)
     assert model(torch.zeros(1, 1, size, size)).shape == (1, 7)
 
 
 @pytest.mark.parametrize("attention", VARIANTS)
-def test_backbone_is_the_same_in_every_variant(attention: str) -> None:
+def test_variants_share_the_backbone(attention: str) -> None:
     plain = build_model("convnet", seed=5).state_dict()
     state = build_model("convnet", attention=attention, seed=5).state_dict()
     assert [key for key in state if ".attention." not in key] == list(plain)
     assert all(torch.equal(state[key], value) for key, value in plain.items())
 
 
-def test_gates_hang_on_the_seed_and_the_site_alone() -> None:
-    one, same = (build_model("convnet", attention="cbam", seed=1) for _ in range(2))
+def test_gate_weights_depend_on_seed_and_site_only() -> None:
+    first, same = (build_model("convnet", attention="cbam", seed=1) for _ in range(2))
     other = build_model("convnet", attention="cbam", seed=2)
-    keys = [key for key in one.state_dict() if "attention.channel.reduce.weight" in key]
-    assert all(torch.equal(one.state_dict()[key], same.state_dict()[key]) for key in keys)
-    assert not any(torch.equal(one.state_dict()[key], other.state_dict()[key]) for key in keys)
+    keys = [key for key in first.state_dict() if "attention.channel.reduce.weight" in key]
+    assert all(torch.equal(first.state_dict()[key], same.state_dict()[key]) for key in keys)
+    assert not any(torch.equal(first.state_dict()[key], other.state_dict()[key]) for key in keys)
 
 
-def test_building_leaves_the_generators_alone() -> None:
+def test_building_does_not_change_the_random_generators() -> None:
     torch.manual_seed(3)
     expected = torch.rand(4)
     torch.manual_seed(3)
@@ -59,32 +59,32 @@ def test_building_leaves_the_generators_alone() -> None:
 
 
 @pytest.mark.parametrize("attention", available())
-def test_gate_stands_behind_the_relu_and_before_the_pool(attention: str) -> None:
+def test_gate_is_between_relu_and_pool(attention: str) -> None:
     model = build_model("convnet", attention=attention).eval()
     block = model.get_submodule("blocks.0")
-    expected = block.pool(block.relu.attention(block.norm(block.conv(images())).relu()))  # type: ignore[operator, union-attr]
-    torch.testing.assert_close(block(images()), expected)
+    expected = block.pool(block.relu.attention(block.norm(block.conv(make_images())).relu()))  # type: ignore[operator, union-attr]
+    torch.testing.assert_close(block(make_images()), expected)
 
 
 @pytest.mark.parametrize("attention", available())
 def test_removal_restores_the_model(attention: str) -> None:
     model = ConvNet().train()
-    keys, before = list(model.state_dict()), copy.deepcopy(model).eval()(images())
+    keys, before = list(model.state_dict()), copy.deepcopy(model).eval()(make_images())
     insertion = insert(model, attention)
-    assert not torch.equal(copy.deepcopy(model).eval()(images()), before)
+    assert not torch.equal(copy.deepcopy(model).eval()(make_images()), before)
     assert all(module.training for module in model.modules())
     insertion.remove()
     assert list(model.state_dict()) == keys
-    assert torch.equal(model.eval()(images()), before)
+    assert torch.equal(model.eval()(make_images()), before)
 
 
-def test_sites_have_their_true_shapes() -> None:
+def test_sites_have_the_shapes_of_their_outputs() -> None:
     insertion = insert(ConvNet(image_size=20), "channel")
     assert [site.shape[1:] for site in insertion.sites] == [(32, 20, 20), (64, 10, 10), (128, 5, 5)]
     assert sum(insertion.parameters) == sum(2 * c * (c // 16) + c // 16 + c for c in (32, 64, 128))
 
 
-def test_tracing_changes_no_statistics() -> None:
+def test_tracing_does_not_change_the_state_dict() -> None:
     model = ConvNet()
     before = {key: value.clone() for key, value in model.state_dict().items()}
     insert(model, "cbam").remove()
@@ -92,32 +92,32 @@ def test_tracing_changes_no_statistics() -> None:
 
 
 @pytest.mark.parametrize("attention", ["cbam", "bam"])
-def test_result_can_be_copied_and_pickled(attention: str) -> None:
+def test_network_can_be_copied_and_pickled(attention: str) -> None:
     model = build_model("convnet", attention=attention).eval()
-    expected = model(images())
-    assert torch.equal(copy.deepcopy(model)(images()), expected)
-    assert torch.equal(pickle.loads(pickle.dumps(model))(images()), expected)
+    expected = model(make_images())
+    assert torch.equal(copy.deepcopy(model)(make_images()), expected)
+    assert torch.equal(pickle.loads(pickle.dumps(model))(make_images()), expected)
 
 
-def test_a_second_gate_at_a_site_is_refused() -> None:
+def test_refuses_a_second_gate_at_a_site() -> None:
     model = build_model("convnet", attention="cbam")
     with pytest.raises(UsageError, match=r"'blocks\.0\.relu' already has attention"):
         insert(model, "channel")
 
 
-def test_a_module_called_twice_is_refused() -> None:
+def test_refuses_a_module_called_twice() -> None:
     relu = nn.ReLU()
     model = nn.Sequential(nn.Conv2d(3, 4, 3), relu, nn.Conv2d(4, 4, 3), relu)
     with pytest.raises(UsageError, match="'1', which is called 2 times"):
         insert(model, "cbam", example=torch.zeros(1, 3, 9, 9))
 
 
-def test_a_network_without_the_place_is_refused() -> None:
+def test_refuses_a_network_without_such_sites() -> None:
     with pytest.raises(UsageError, match="has no sites for where='conv'"):
         insert(nn.Sequential(nn.Conv2d(3, 4, 3)), "cbam", example=torch.zeros(1, 3, 9, 9))
 
 
-def test_unknown_place_model_and_attention_are_refused() -> None:
+def test_refuses_unknown_sites_model_and_option() -> None:
     with pytest.raises(UsageError, match=r"No module of the network is selected by 'everywhere'"):
         insert(ConvNet(), "cbam", where="everywhere")
     with pytest.raises(UsageError, match=r"no model 'covnet'. Did you mean 'convnet'"):
@@ -127,23 +127,23 @@ def test_unknown_place_model_and_attention_are_refused() -> None:
 
 
 @pytest.mark.parametrize("spec", ["cbam:reduction", "cbam:=8", "none:reduction=8"])
-def test_badly_written_variants_are_refused(spec: str) -> None:
+def test_refuses_malformed_variants(spec: str) -> None:
     with pytest.raises(UsageError):
         build_model("convnet", attention=spec)
 
 
-def test_saved_model_says_the_same(tmp_path: object) -> None:
+def test_loaded_model_gives_the_same_logits(tmp_path: object) -> None:
     from pathlib import Path
 
     folder = Path(str(tmp_path))
     built_with = {"name": "convnet", "num_classes": 7, "attention": "cbam:reduction=8"}
     model = build_model(**built_with, seed=9).eval()  # type: ignore[arg-type]
     save_model(model, folder, **built_with)
-    assert torch.equal(load_model(folder).eval()(images()), model(images()))
+    assert torch.equal(load_model(folder).eval()(make_images()), model(make_images()))
 
 
 @pytest.mark.parametrize(
-    ("name", "attention", "place"),
+    ("name", "attention", "where"),
     [
         ("convnet", "cbam", "conv"),
         ("resnet18", "cbam", "residual"),
@@ -156,16 +156,16 @@ def test_saved_model_says_the_same(tmp_path: object) -> None:
         ("resnet18", "same-time", None),
     ],
 )
-def test_where_a_variant_stands(name: str, attention: str, place: str | None) -> None:
-    assert resolve_where(name, attention=attention, image_size=64, num_classes=7) == place
+def test_resolves_where_a_variant_is_inserted(name: str, attention: str, where: str | None) -> None:
+    assert resolve_where(name, attention=attention, image_size=64, num_classes=7) == where
 
 
-def test_place_that_the_network_does_not_have() -> None:
+def test_refuses_sites_that_the_network_does_not_have() -> None:
     with pytest.raises(UsageError, match="has no sites for where='residual'"):
         resolve_where("convnet", attention="cbam:where=residual")
 
 
-@pytest.mark.parametrize("attention", ["same-time", "same-time:like=parallel:reduction=8"])
+@pytest.mark.parametrize("attention", ["same-time", "same-time:like=bam:reduction=8"])
 def test_same_time_is_the_plain_network(attention: str) -> None:
     plain = build_model("convnet", seed=4).state_dict()
     state = build_model("convnet", attention=attention, seed=4).state_dict()

@@ -1,4 +1,4 @@
-"""The parameter counts of the published networks, plain and with attention."""
+"""Parameter counts of published networks, with and without attention."""
 
 import pytest
 import torch
@@ -34,13 +34,13 @@ def test_parameters(row: tuple[str, str, int, int, int, int, int], column: int) 
 
 @pytest.mark.parametrize("name", ["convnet", "resnet18", "resnet50"])
 @pytest.mark.parametrize("like", ["cbam", "cbam:reduction=2", "bam"])
-def test_wide_has_as_many_parameters_and_no_attention(name: str, like: str) -> None:
+def test_wide_control_matches_the_parameters_without_attention(name: str, like: str) -> None:
     wide = build_model(name, attention=f"wide:like={like}")
     wanted = sum(p.numel() for p in build_model(name, attention=like).parameters())
     assert sum(p.numel() for p in wide.parameters()) == pytest.approx(wanted, rel=0.003)
     assert not any("attention" in key for key in wide.state_dict())
 
 
-def test_only_our_own_networks_are_made_wider() -> None:
+def test_wide_control_refuses_other_networks() -> None:
     with pytest.raises(UsageError, match="The control `wide` needs one of"):
         build_model("torchvision/resnet18", attention="wide")

@@ -1,4 +1,4 @@
-"""Weights from files: what fits is loaded whole, and what does not leaves the network as it was."""
+"""Pretrained weights: complete loads, refused files that leave the network unchanged."""
 
 import hashlib
 import os
@@ -17,13 +17,15 @@ from foveal.models import build_model, compute_weights_checksum, load_pretrained
 IMAGE = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
 
-def network(attention: str = "none", *, name: str = "torchvision/resnet18", **options: Any) -> Any:
+def build_network(
+    attention: str = "none", *, name: str = "torchvision/resnet18", **options: Any
+) -> Any:
     built_with: dict[str, Any] = {"num_classes": 7, "image_size": 64, "attention": attention}
     return build_model(name, **built_with | options).eval()
 
 
-def write(path: Path, state: dict[str, Tensor]) -> Path:
-    """Write a state dict in the format of the name."""
+def write_weights(path: Path, state: dict[str, Tensor]) -> Path:
+    """Write a state dict in the format of the file name."""
     if path.suffix == ".safetensors":
         save_file(state, path)
     elif path.name.startswith("wrapped"):
@@ -33,11 +35,11 @@ def write(path: Path, state: dict[str, Tensor]) -> Path:
     return path
 
 
-def copied(model: nn.Module) -> dict[str, Tensor]:
+def copy_state(model: nn.Module) -> dict[str, Tensor]:
     return {key: value.clone() for key, value in model.state_dict().items()}
 
 
-def same(model: nn.Module, state: dict[str, Tensor]) -> bool:
+def has_state(model: nn.Module, state: dict[str, Tensor]) -> bool:
     return all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
 
 
@@ -45,10 +47,12 @@ def same(model: nn.Module, state: dict[str, Tensor]) -> bool:
     "name", ["w.safetensors", "w.pt", "w.pth", "wrapped-state_dict.pt", "wrapped-model.pt"]
 )
 @pytest.mark.parametrize("source", ["foveal", "torchvision"])
-def test_a_gated_network_starts_as_the_plain_one(tmp_path: Path, name: str, source: str) -> None:
-    plain = network(seed=3)
-    path = write(tmp_path / name, plain.state_dict())
-    model = network("cbam", start="identity", seed=5)
+def test_network_with_identity_start_equals_the_plain_network(
+    tmp_path: Path, name: str, source: str
+) -> None:
+    plain = build_network(seed=3)
+    path = write_weights(tmp_path / name, plain.state_dict())
+    model = build_network("cbam", start="identity", seed=5)
     report = load_pretrained(model, path, source=source)
     assert torch.equal(model(IMAGE), plain(IMAGE))
     assert set(report.loaded) == set(plain.state_dict())
@@ -57,29 +61,31 @@ def test_a_gated_network_starts_as_the_plain_one(tmp_path: Path, name: str, sour
     assert report.unexpected == report.converted == ()
 
 
-def test_gates_in_the_file_are_loaded_too(tmp_path: Path) -> None:
-    saved = network("cbam", seed=3)
-    model = network("cbam", seed=5)
-    report = load_pretrained(model, write(tmp_path / "w.safetensors", saved.state_dict()))
-    assert same(model, saved.state_dict())
+def test_loads_gates_from_the_file(tmp_path: Path) -> None:
+    saved = build_network("cbam", seed=3)
+    model = build_network("cbam", seed=5)
+    report = load_pretrained(model, write_weights(tmp_path / "w.safetensors", saved.state_dict()))
+    assert has_state(model, saved.state_dict())
     assert report.missing == ()
 
 
-def test_what_a_run_leaves_is_read(tmp_path: Path) -> None:
+def test_loads_the_weights_of_a_run(tmp_path: Path) -> None:
     built_with = {"name": "convnet", "num_classes": 7, "attention": "cbam"}
     saved = build_model(**built_with, seed=3)  # type: ignore[arg-type]
     save_model(saved, tmp_path, **built_with)
     model = build_model(**built_with, seed=5)  # type: ignore[arg-type]
     load_pretrained(model, tmp_path / "model.safetensors")
-    assert same(model, saved.state_dict())
+    assert has_state(model, saved.state_dict())
 
 
 @pytest.mark.parametrize("name", ["torchvision/resnet18", "torchvision/squeezenet1_1"])
-def test_a_head_for_other_classes_stays_as_drawn(tmp_path: Path, name: str) -> None:
-    path = write(tmp_path / "w.pt", network(name=name, num_classes=1000, seed=3).state_dict())
-    model = network(name=name, seed=5)
+def test_head_for_other_classes_keeps_its_initial_weights(tmp_path: Path, name: str) -> None:
+    path = write_weights(
+        tmp_path / "w.pt", build_network(name=name, num_classes=1000, seed=3).state_dict()
+    )
+    model = build_network(name=name, seed=5)
     head = {"torchvision/resnet18": "fc", "torchvision/squeezenet1_1": "classifier.1"}[name]
-    before = copied(model)
+    before = copy_state(model)
     report = load_pretrained(model, path)
     keys = [f"{head}.weight", f"{head}.bias"]
     assert list(report.missing) == keys
@@ -91,44 +97,47 @@ def test_a_head_for_other_classes_stays_as_drawn(tmp_path: Path, name: str) -> N
     assert "features.0.weight" not in stays
 
 
-def test_a_head_of_another_width_is_refused(tmp_path: Path) -> None:
-    state = network().state_dict() | {"fc.weight": torch.zeros(9, 8), "fc.bias": torch.zeros(9)}
+def test_refuses_a_head_of_another_width(tmp_path: Path) -> None:
+    state = build_network().state_dict() | {
+        "fc.weight": torch.zeros(9, 8),
+        "fc.bias": torch.zeros(9),
+    }
     with pytest.raises(UsageError, match=r"2 keys are missing \(fc\.weight, fc\.bias\)"):
-        load_pretrained(network(), write(tmp_path / "w.pt", state))
+        load_pretrained(build_network(), write_weights(tmp_path / "w.pt", state))
 
 
 @pytest.mark.parametrize("drop", ["layer1.0.bn1.running_mean", "fc.weight", "fc.bias"])
-def test_nothing_else_may_be_missing(tmp_path: Path, drop: str) -> None:
-    state = network(seed=3).state_dict()
+def test_refuses_other_missing_keys(tmp_path: Path, drop: str) -> None:
+    state = build_network(seed=3).state_dict()
     del state[drop]
-    model = network("cbam", seed=5)
-    before = copied(model)
+    model = build_network("cbam", seed=5)
+    before = copy_state(model)
     with pytest.raises(UsageError, match=rf"1 keys are missing \({drop}\) and 0 unexpected"):
-        load_pretrained(model, write(tmp_path / "w.pt", state))
-    assert same(model, before)
+        load_pretrained(model, write_weights(tmp_path / "w.pt", state))
+    assert has_state(model, before)
 
 
-def test_nothing_unexpected_is_let_by(tmp_path: Path) -> None:
-    model = network()
-    before = copied(model)
-    path = write(tmp_path / "w.pt", network("cbam", seed=3).state_dict())
+def test_refuses_unexpected_keys(tmp_path: Path) -> None:
+    model = build_network()
+    before = copy_state(model)
+    path = write_weights(tmp_path / "w.pt", build_network("cbam", seed=3).state_dict())
     with pytest.raises(UsageError, match=r"unexpected \(layer1\.0\.bn2\.attention\..*w\.pt only"):
         load_pretrained(model, path)
-    assert same(model, before)
+    assert has_state(model, before)
 
 
-def test_weights_of_timm_with_its_gates(tmp_path: Path) -> None:
+def test_loads_timm_weights_with_gates(tmp_path: Path) -> None:
     torch.manual_seed(0)
     theirs = timm.create_model("resnet18", num_classes=7, block_args={"attn_layer": "cbam"}).eval()
-    path = write(tmp_path / "w.safetensors", theirs.state_dict())
-    model = network("cbam-timm", name="resnet18", stem="imagenet")
+    path = write_weights(tmp_path / "w.safetensors", theirs.state_dict())
+    model = build_network("cbam-timm", name="resnet18", stem="imagenet")
     report = load_pretrained(model, path, source="timm", target="cbam-timm")
     assert report.missing == ()
     torch.testing.assert_close(model(IMAGE), theirs(IMAGE), rtol=1e-5, atol=1e-5)
 
 
-class Touch:
-    """What writes a file when it is unpickled."""
+class CreatesFolderOnUnpickling:
+    """An object that creates a folder when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -137,22 +146,22 @@ class Touch:
         return os.mkdir, (str(self.path),)
 
 
-def test_nothing_but_tensors_is_unpickled(tmp_path: Path) -> None:
-    torch.save({"fc.bias": Touch(tmp_path / "made")}, tmp_path / "w.pt")
+def test_unpickles_tensors_only(tmp_path: Path) -> None:
+    torch.save({"fc.bias": CreatesFolderOnUnpickling(tmp_path / "made")}, tmp_path / "w.pt")
     with pytest.raises(FovealError, match=r"w\.pt cannot be read"):
-        load_pretrained(network(), tmp_path / "w.pt")
+        load_pretrained(build_network(), tmp_path / "w.pt")
     assert not (tmp_path / "made").exists()
 
 
 @pytest.mark.parametrize("name", ["w.safetensors", "w.pt"])
-@pytest.mark.parametrize("kept", [0, 3, 200, -1])
-def test_a_damaged_file_is_named(tmp_path: Path, name: str, kept: int) -> None:
-    path = write(tmp_path / name, {"fc.weight": torch.ones(30, 30)})
-    path.write_bytes(path.read_bytes()[:kept])
+@pytest.mark.parametrize("size", [0, 3, 200, -1])
+def test_names_a_corrupt_file(tmp_path: Path, name: str, size: int) -> None:
+    path = write_weights(tmp_path / name, {"fc.weight": torch.ones(30, 30)})
+    path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(
         FovealError, match=rf"{name} cannot be read\. The file is corrupt"
     ) as raised:
-        load_pretrained(network(), path)
+        load_pretrained(build_network(), path)
     assert raised.value.exit_code == 1
     assert "\n" not in str(raised.value)
 
@@ -160,22 +169,22 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str, kept: int) -> None:
 @pytest.mark.parametrize(
     "content", [[torch.ones(2)], {"fc.bias": 3}, {3: torch.ones(2)}, torch.ones(2)], ids=str
 )
-def test_a_file_without_a_state_dict_is_named(tmp_path: Path, content: object) -> None:
+def test_names_a_file_without_state_dict(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "w.pt")
     with pytest.raises(FovealError, match=r"w\.pt contains no weights"):
-        load_pretrained(network(), tmp_path / "w.pt")
+        load_pretrained(build_network(), tmp_path / "w.pt")
 
 
-def test_an_absent_file_and_an_unknown_source(tmp_path: Path) -> None:
+def test_refuses_missing_files_and_unknown_sources(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no file .*absent\.pt"):
-        load_pretrained(network(), tmp_path / "absent.pt")
+        load_pretrained(build_network(), tmp_path / "absent.pt")
     with pytest.raises(UsageError, match=r"no file .*absent\.pt"):
         compute_weights_checksum(tmp_path / "absent.pt")
     with pytest.raises(UsageError, match="`source` should be one of 'foveal', 'official'"):
-        load_pretrained(network(), tmp_path / "absent.pt", source="caffe")
+        load_pretrained(build_network(), tmp_path / "absent.pt", source="caffe")
 
 
-def test_the_checksum_is_that_of_the_bytes(tmp_path: Path) -> None:
+def test_checksum_is_sha256_of_the_bytes(tmp_path: Path) -> None:
     path = tmp_path / "w.bin"
     path.write_bytes(b"abc" * 100_000)
     assert compute_weights_checksum(path) == hashlib.sha256(b"abc" * 100_000).hexdigest()[:16]

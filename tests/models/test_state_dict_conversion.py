@@ -1,4 +1,4 @@
-"""Weights of the reference implementation, of timm and of torchvision, in our networks."""
+"""Conversion of weights of the reference implementation, timm and torchvision."""
 
 import json
 import math
@@ -27,12 +27,12 @@ MODULES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def part(values: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def select_prefix(values: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {key.removeprefix(prefix): v for key, v in values.items() if key.startswith(prefix)}
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_modules_of_the_reference_implementation(name: str) -> None:
+def test_converts_modules_of_the_reference_implementation(name: str) -> None:
     values = load_file(FIXTURES / f"{name}.safetensors")
     attention, options = MODULES[name]
     x = values["x"].requires_grad_()
@@ -40,7 +40,7 @@ def test_modules_of_the_reference_implementation(name: str) -> None:
         width = values["state.ChannelGate.mlp.1.bias"].numel()
         options = {**options, "reduction": x.shape[1] // width}
     module = create(attention, x.shape[1], **options)
-    state = import_state(part(values, "state."), "official", target=attention)
+    state = import_state(select_prefix(values, "state."), "official", target=attention)
     report = load_state(module, state)
     assert report.missing == report.unexpected == report.converted == ()
     module.train(name.endswith("train"))
@@ -49,22 +49,24 @@ def test_modules_of_the_reference_implementation(name: str) -> None:
     assert x.grad is not None
     torch.testing.assert_close(y, values["y"], rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(x.grad, values["grad_x"], rtol=1e-5, atol=1e-5)
-    gradients = import_state(part(values, "grad."), "official", target=attention)
+    gradients = import_state(select_prefix(values, "grad."), "official", target=attention)
     largest = max(float(value.norm()) for value in gradients.values())
     for key, parameter in module.named_parameters():
         assert parameter.grad is not None
         assert float((parameter.grad - gradients[key]).norm()) <= 1e-5 * largest
-    for key, value in import_state(part(values, "after."), "official", target=attention).items():
+    for key, value in import_state(
+        select_prefix(values, "after."), "official", target=attention
+    ).items():
         torch.testing.assert_close(module.state_dict()[key], value, rtol=1e-5, atol=1e-7)
 
 
-def ruled(shapes: dict[str, list[int]]) -> dict[str, Tensor]:
-    """Return the weights that the fixture's rule gives to the keys of its network."""
+def make_state(shapes: dict[str, list[int]]) -> dict[str, Tensor]:
+    """Return weights for the keys of the fixture's network, by the rule of the fixture."""
     state = {}
-    for place, key in enumerate(sorted(shapes)):
+    for index, key in enumerate(sorted(shapes)):
         if key.endswith("num_batches_tracked"):
-            continue  # counted, and no floating-point entry
-        generator = torch.Generator().manual_seed(1000 + place)
+            continue  # a counter, not a float
+        generator = torch.Generator().manual_seed(1000 + index)
         shape = shapes[key]
         if key.endswith("running_var"):
             state[key] = torch.rand(shape, generator=generator) * 0.5 + 0.75
@@ -78,11 +80,11 @@ def ruled(shapes: dict[str, list[int]]) -> dict[str, Tensor]:
     return state
 
 
-def test_a_whole_network_of_the_reference_implementation() -> None:
+def test_converts_a_network_of_the_reference_implementation() -> None:
     described = json.loads((FIXTURES / "resnet18_cbam_cifar100.json").read_text())
     values = load_file(FIXTURES / "resnet18_cbam_cifar100.safetensors")
     model = build_model("resnet18", num_classes=100, attention="cbam-official").eval()
-    wrapped = {f"module.{key}": value for key, value in ruled(described["shapes"]).items()}
+    wrapped = {f"module.{key}": value for key, value in make_state(described["shapes"]).items()}
     load_state(model, import_state(wrapped, "official"))
     assert sum(p.numel() for p in model.parameters()) == described["params"]
     torch.testing.assert_close(model(values["x"]), values["logits"], rtol=1e-4, atol=1e-4)
@@ -94,7 +96,7 @@ def test_a_whole_network_of_the_reference_implementation() -> None:
     torch.testing.assert_close(ours(values["x"]), values["logits"], rtol=1e-4, atol=1e-4)
 
 
-def test_the_cbam_of_timm() -> None:
+def test_converts_cbam_of_timm() -> None:
     torch.manual_seed(0)
     theirs = timm.create_model("resnet18", num_classes=7, block_args={"attn_layer": "cbam"}).eval()
     ours = build_model("resnet18", num_classes=7, stem="imagenet", attention="cbam-timm").eval()
@@ -104,7 +106,7 @@ def test_the_cbam_of_timm() -> None:
     torch.testing.assert_close(ours(x), theirs(x), rtol=1e-5, atol=1e-5)
 
 
-def test_the_bam_of_the_reference_implementation_finds_its_stages() -> None:
+def test_places_bam_of_the_reference_implementation_after_its_stages() -> None:
     ours = build_model("resnet50", num_classes=7, attention="bam-official")
     gates = {
         "channel_att.gate_c.gate_c_fc_0": "channel.reduce",
@@ -119,7 +121,7 @@ def test_the_bam_of_the_reference_implementation_finds_its_stages() -> None:
             assert torch.equal(state[key], wanted)
 
 
-def test_a_resnet_of_torchvision() -> None:
+def test_loads_a_resnet_of_torchvision() -> None:
     theirs = torchvision.models.resnet18(weights=None, num_classes=7).eval()
     ours = build_model("resnet18", num_classes=7, stem="imagenet", attention="cbam").eval()
     state = import_state(theirs.state_dict(), "torchvision")
@@ -133,14 +135,14 @@ def test_a_resnet_of_torchvision() -> None:
     assert "0 unexpected" in str(report)
 
 
-def test_keys_that_no_rule_knows_are_reported() -> None:
+def test_reports_keys_without_a_rule() -> None:
     model = build_model("resnet18", num_classes=7)
     state = {**model.state_dict(), "layer9.weight": torch.zeros(3)}
     with pytest.raises(UsageError, match=r"1 unexpected \(layer9\.weight\)"):
         load_state(model, import_state(state, "torchvision"))
 
 
-def test_unknown_source() -> None:
+def test_refuses_unknown_source() -> None:
     with pytest.raises(
         UsageError, match="`source` should be one of 'official', 'timm', 'torchvision'"
     ):

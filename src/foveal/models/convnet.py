@@ -1,4 +1,4 @@
-"""The small CNN of the ablation."""
+"""ConvNet: the small CNN of the default study."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from torch import Tensor, nn
 from foveal.errors import bad_parameter
 from foveal.models.fused_layers import MaxPool2x2, ReLU, conv_batch_norm_relu
 
-WIDTHS = (32, 64, 128)
-HIDDEN = 1024
+BLOCK_WIDTHS = (32, 64, 128)
+HIDDEN_WIDTH = 1024
 
 
 class ConvNet(nn.Module):
-    """Three convolutional blocks and two linear layers; it returns logits.
+    """A CNN of three convolutional blocks and two linear layers that returns logits.
 
     A block is conv3x3 (padding 1) - batch norm - ReLU - max pool 2, with 32, 64 and 128 channels. For
-    10 classes of 3x32x32 images it has 2,202,122 parameters; `widening` multiplies all its widths.
-    It knows nothing of attention: `insert` puts that behind the ReLU of each block.
+    10 classes of 3x32x32 images the network has 2,202,122 parameters; `widening` multiplies all widths.
+    It contains no attention: `insert` adds gates after the ReLU of each block.
 
     Shape: (N, in_channels, image_size, image_size) to (N, num_classes).
 
@@ -35,15 +35,15 @@ class ConvNet(nn.Module):
         widening: float = 1.0,
     ) -> None:
         super().__init__()
-        widths = [round(width * widening) for width in WIDTHS]
-        hidden = round(HIDDEN * widening)
-        side = image_size // 2 ** len(WIDTHS)
+        widths = [round(width * widening) for width in BLOCK_WIDTHS]
+        hidden = round(HIDDEN_WIDTH * widening)
+        side = image_size // 2 ** len(BLOCK_WIDTHS)
         if side < 1:
             raise bad_parameter("image_size", "at least 8", image_size)
         self.input_shape = (in_channels, image_size, image_size)
-        before = (in_channels, *widths)
+        input_widths = (in_channels, *widths)
         self.blocks = nn.Sequential(
-            *(Block(fan_in, width) for fan_in, width in zip(before, widths, strict=False))
+            *(ConvBlock(fan_in, width) for fan_in, width in zip(input_widths, widths, strict=False))
         )
         self.head = nn.Sequential(
             OrderedDict(
@@ -59,8 +59,8 @@ class ConvNet(nn.Module):
         return out
 
 
-class Block(nn.Module):
-    """conv3x3 - batch norm - ReLU - max pool 2. (N, C, H, W) to (N, width, H // 2, W // 2)."""
+class ConvBlock(nn.Module):
+    """Block of conv3x3, batch norm, ReLU and max pool 2. (N, C, H, W) to (N, width, H // 2, W // 2)."""
 
     def __init__(self, fan_in: int, width: int) -> None:
         super().__init__()
@@ -70,6 +70,6 @@ class Block(nn.Module):
         self.pool = MaxPool2x2()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the pooled map."""
+        """Return the pooled feature map."""
         out: Tensor = self.pool(conv_batch_norm_relu(self.conv, self.norm, self.relu, x))
         return out

@@ -1,4 +1,4 @@
-"""The neighbors of CBAM and BAM against their formulas in numpy, and published parameter counts."""
+"""Modules related to CBAM and BAM compared with their formulas in numpy and published parameter counts."""
 
 import numpy as np
 import pytest
@@ -16,8 +16,10 @@ from attention.numpy_oracles import (
 from foveal.attention import create
 
 
-def made(name: str, *shape: int, **options: object) -> tuple[dict[str, Array], Array, Array]:
-    """Return random weights of the module, an input, and what the module makes of it."""
+def run_random_module(
+    name: str, *shape: int, **options: object
+) -> tuple[dict[str, Array], Array, Array]:
+    """Return the random weights of a module, an input and the output of the module."""
     gate = create(name, shape[1], **options).double().eval()
     w, x = randomize(gate), features(*shape)
     return w, x.numpy(), gate(x).detach().numpy()
@@ -25,7 +27,7 @@ def made(name: str, *shape: int, **options: object) -> tuple[dict[str, Array], A
 
 @pytest.mark.parametrize("bias", [False, True])
 def test_se(bias: bool) -> None:
-    w, x, out = made("se", 3, 20, 5, 4, reduction=4, bias=bias)
+    w, x, out = run_random_module("se", 3, 20, 5, 4, reduction=4, bias=bias)
     s = sigmoid(linear(relu(linear(x.mean((2, 3)), w, "reduce")), w, "expand"))
     np.testing.assert_allclose(out, s[:, :, None, None] * x, rtol=1e-12)
 
@@ -34,7 +36,7 @@ def test_se(bias: bool) -> None:
     ("channels", "k"), [(2, 1), (16, 3), (64, 3), (100, 3), (128, 5), (256, 5)]
 )
 def test_eca(channels: int, k: int) -> None:
-    w, x, out = made("eca", 2, channels, 3, 4)
+    w, x, out = run_random_module("eca", 2, channels, 3, 4)
     kernel = w["conv.weight"][0, 0]
     assert len(kernel) == k
     z = np.pad(x.mean((2, 3)), ((0, 0), (k // 2, k // 2)))
@@ -43,7 +45,7 @@ def test_eca(channels: int, k: int) -> None:
 
 
 def test_scse() -> None:
-    w, x, out = made("scse", 2, 10, 5, 4)
+    w, x, out = run_random_module("scse", 2, 10, 5, 4)
     hidden = relu(linear(x.mean((2, 3)), w, "channel.reduce"))
     by_channel = sigmoid(linear(hidden, w, "channel.expand"))[:, :, None, None] * x
     by_position = sigmoid(linear(x, w, "spatial")) * x
@@ -51,24 +53,24 @@ def test_scse() -> None:
 
 
 def test_simam() -> None:
-    _, x, out = made("simam", 2, 3, 5, 4)
+    _, x, out = run_random_module("simam", 2, 3, 5, 4)
     expected = np.empty_like(x)
-    for place in np.ndindex(2, 3):
-        t = x[place]
+    for index in np.ndindex(2, 3):
+        t = x[index]
         energy = (
             4 * (np.var(t, ddof=1) + 1e-4) / ((t - t.mean()) ** 2 + 2 * np.var(t, ddof=1) + 2e-4)
         )
-        expected[place] = sigmoid(1 / energy) * t
+        expected[index] = sigmoid(1 / energy) * t
     np.testing.assert_allclose(out, expected, rtol=1e-12)
 
 
-def test_simam_has_its_limit_on_one_value() -> None:
-    _, x, out = made("simam", 2, 3, 1, 1)
+def test_simam_on_a_1x1_map_is_the_limit() -> None:
+    _, x, out = run_random_module("simam", 2, 3, 1, 1)
     np.testing.assert_allclose(out, sigmoid(np.array(0.5)) * x, rtol=1e-12)
 
 
 def test_coordinate() -> None:
-    w, x, out = made("coordinate", 2, 12, 5, 7)
+    w, x, out = run_random_module("coordinate", 2, 12, 5, 7)
 
     def encode(pooled: Array) -> Array:
         f = norm(linear(pooled, w, "reduce"), w, "norm")
@@ -80,7 +82,7 @@ def test_coordinate() -> None:
 
 
 def test_triplet() -> None:
-    w, x, out = made("triplet", 2, 6, 5, 7, kernel_size=3)
+    w, x, out = run_random_module("triplet", 2, 6, 5, 7, kernel_size=3)
     total = np.zeros_like(x)
     for child, axis in ("rows", 2), ("columns", 3), ("plane", 1):
         turned = x.swapaxes(1, axis)
@@ -89,13 +91,13 @@ def test_triplet() -> None:
     np.testing.assert_allclose(out, total / 3, rtol=1e-12)
 
 
-def test_the_norms_of_triplet_have_the_momentum_of_the_authors() -> None:
+def test_triplet_norms_have_the_momentum_of_the_authors() -> None:
     gate = create("triplet", 6)
     assert {gate.get_submodule(f"{child}.norm").momentum for child in ("rows", "plane")} == {0.01}
 
 
 RESNET50 = [256] * 3 + [512] * 4 + [1024] * 6 + [2048] * 3
-MOBILENET_V2 = [  # expanded widths of its blocks but the first, which expands nothing
+MOBILENET_V2 = [  # expanded widths of its blocks except the first, which does not expand
     96, 144, 144, 192, 192, 192, 384, 384, 384, 384, 576, 576, 576, 960, 960, 960,
 ]  # fmt: skip
 
