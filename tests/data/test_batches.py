@@ -158,7 +158,7 @@ def test_refuses_unknown_split(split: str) -> None:
 @pytest.mark.parametrize("name", ["crop", "cutout"])
 def test_refuses_negative_pixels(name: str) -> None:
     options: dict[str, Any] = {name: -1}
-    with pytest.raises(UsageError, match=f"Parameter `{name}` should be at least 0"):
+    with pytest.raises(UsageError, match=f"Parameter `{name}` should be an integer, at least 0"):
         Augmentation(**options)
 
 

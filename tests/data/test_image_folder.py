@@ -158,7 +158,7 @@ def test_square_of_that_size_is_unchanged(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("image_size", [0, -3, 2.5, True, "32"])
 def test_refuses_invalid_image_size(image_size: int, folder: Path) -> None:
-    with pytest.raises(UsageError, match=r"`image_size` should be a whole number of pixels"):
+    with pytest.raises(UsageError, match=r"`image_size` should be an integer, at least 1"):
         load_data(folder, image_size=image_size)
 
 

@@ -265,15 +265,15 @@ def test_checksum_distinguishes_data_sets() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"size": 15}, "`size` should be a whole number of pixels, at least 16"),
+        ({"size": 15}, "`size` should be an integer, at least 16"),
         ({"size": 32.0}, "`size` should be"),
         ({"object_size": 0.1}, r"from 0.16 \(5 of 32 pixels\) to 0.6. Found `object_size = 0.1`"),
         ({"object_size": 0.7}, "`object_size` should be"),
         ({"color_variation": -0.1}, "`color_variation` should be from 0 to 1"),
         ({"clutter": 1.1}, "`clutter` should be from 0 to 1"),
         ({"clutter": float("nan")}, "`clutter` should be from 0 to 1"),
-        ({"train_size": 0}, "`train_size` should be a whole number, at least 1"),
-        ({"test_size": 2.5}, "`test_size` should be a whole number, at least 1"),
+        ({"train_size": 0}, "`train_size` should be an integer, at least 1"),
+        ({"test_size": 2.5}, "`test_size` should be an integer, at least 1"),
     ],
 )
 def test_refuses_options_out_of_range(options: dict[str, Any], message: str) -> None:

@@ -103,7 +103,7 @@ def test_refuses_fill_with_wrong_shape(fill: Tensor) -> None:
 
 @pytest.mark.parametrize("fraction", [-0.1, 1.1, float("nan")])
 def test_refuses_fraction_out_of_range(fraction: float) -> None:
-    with pytest.raises(UsageError, match=r"`fraction` should be in \[0, 1\]"):
+    with pytest.raises(UsageError, match=r"`fraction` should be from 0 to 1"):
         occlude_randomly(make_images(1, 3, 8, 9), fraction, fill=0.0, generator=make_generator())
 
 

@@ -391,7 +391,7 @@ def test_refuses_invalid_images(images: Images) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"batch_size": 0}, "`batch_size` should be at least 1"),
+        ({"batch_size": 0}, "`batch_size` should be an integer, at least 1"),
         ({"occlusion": (0.1, 1.5)}, r"`occlusion` should be fractions in \[0, 1\]"),
         ({"kinds": ("noise", "fog")}, "no corruption 'fog'"),
         ({"kinds": ("noise", "noise")}, "`kinds` should be without repetition"),

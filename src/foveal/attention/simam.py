@@ -6,8 +6,7 @@ from torch import Tensor
 
 from foveal.attention.gate import Gate
 from foveal.attention.registry import register
-from foveal.errors import bad_parameter
-from foveal.validation import require_positive_int
+from foveal.validation import require_positive, require_positive_int
 
 
 @register(
@@ -40,9 +39,7 @@ class SimAM(Gate):
     def __init__(self, channels: int, *, e_lambda: float = 1e-4) -> None:
         super().__init__()
         require_positive_int("channels", channels)
-        if not e_lambda > 0:
-            raise bad_parameter("e_lambda", "above 0", e_lambda)
-        self.e_lambda = e_lambda
+        self.e_lambda = require_positive("e_lambda", e_lambda)
 
     def logits(self, x: Tensor) -> Tensor:
         """Return 1/E, (N, C, H, W)."""

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from foveal.errors import bad_parameter
 from foveal.seeding import make_generator
+from foveal.validation import require_int
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,7 @@ class Augmentation:
 
     def __post_init__(self) -> None:
         for name, pixels in (("crop", self.crop), ("cutout", self.cutout)):
-            if pixels < 0:
-                raise bad_parameter(name, "at least 0", pixels)
+            require_int(name, pixels, minimum=0)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from foveal.data.scenes import generate_scenes
 from foveal.data.sources import find_source
 from foveal.data.subsets import hold_out_validation, require_valid_sizes, take_subset
 from foveal.errors import UsageError, bad_parameter, unknown_name
+from foveal.validation import require_int, require_positive_int
 
 DEFAULT_AUGMENTATION = Augmentation()
 
@@ -108,10 +109,9 @@ def load_scenes(
     options: Mapping[str, Any],
 ) -> ImageData:
     """Render `scenes`; the held-out images are rendered after the training images."""
-    if validation < 0:
-        raise bad_parameter("validation", "at least 0", validation)
-    if train_size is not None and train_size < 1:
-        raise bad_parameter("train_size", "at least 1", train_size)
+    require_int("validation", validation, minimum=0)
+    if train_size is not None:
+        require_positive_int("train_size", train_size)
     sizes = {"train_size": train_size and train_size + validation, "test_size": test_size}
     given_sizes = {name: size for name, size in sizes.items() if size is not None}
     data = replace(generate_scenes(**given_sizes, **options), augmentation=augmentation)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from foveal.errors import bad_parameter
 from foveal.evaluation.corruptions import check_images
+from foveal.validation import require_in_range
 
 
 @torch.no_grad()
@@ -56,8 +57,7 @@ def compute_window_size(size: tuple[int, int], fraction: float) -> tuple[int, in
     >>> compute_window_size((32, 32), 0.0)
     (0, 0)
     """
-    if not 0 <= fraction <= 1:
-        raise bad_parameter("fraction", "in [0, 1]", fraction)
+    require_in_range("fraction", fraction, 0, 1)
     if fraction == 0:
         return 0, 0
     height = max(1, round(size[0] * math.sqrt(fraction)))

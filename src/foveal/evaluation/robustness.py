@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from foveal.errors import FovealError, bad_parameter, unknown_name
+from foveal.errors import bad_parameter, unknown_name
 from foveal.evaluation.corruptions import (
     CORRUPTIONS,
     MAX_SEVERITY,
@@ -21,6 +21,7 @@ from foveal.evaluation.corruptions import (
 from foveal.evaluation.random_occlusion import occlude_randomly
 from foveal.module_modes import eval_mode
 from foveal.seeding import make_generator
+from foveal.validation import require_finite_logits, require_logits, require_positive_int
 
 OCCLUSION = "occlusion"
 OCCLUSION_FRACTIONS = (0.1, 0.2, 0.3, 0.4, 0.5)
@@ -185,20 +186,11 @@ def predict_classes(
         UsageError: a label has no logit.
         FovealError: `logits` is not a tensor (count, K) of finite values.
     """
-    if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != count:
-        found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-        raise FovealError(
-            f"The model should return logits of shape ({count}, K) for {count} images. Found {found}."
-        )
-    if labels.max() >= logits.shape[1]:
-        raise bad_parameter("labels", f"in [0, {logits.shape[1]})", int(labels.max()))
-    bad_rows = (~logits.isfinite()).any(1).nonzero()
-    if len(bad_rows):
-        index = start + int(bad_rows[0])
-        raise FovealError(
-            f"The model returns a value that is not finite for image {index} {condition}."
-        )
-    predicted: npt.NDArray[np.int64] = logits.argmax(1).cpu().numpy()
+    valid_logits: Tensor = require_logits(logits, count)
+    if labels.max() >= valid_logits.shape[1]:
+        raise bad_parameter("labels", f"in [0, {valid_logits.shape[1]})", int(labels.max()))
+    require_finite_logits(valid_logits, lambda row: f"image {start + row} {condition}")
+    predicted: npt.NDArray[np.int64] = valid_logits.argmax(1).cpu().numpy()
     return predicted
 
 
@@ -215,6 +207,5 @@ def check_inputs(
         raise bad_parameter("labels", should_be, (labels.shape, str(labels.dtype)))
     if labels.min() < 0:
         raise bad_parameter("labels", "at least 0", int(labels.min()))
-    if batch_size < 1:
-        raise bad_parameter("batch_size", "at least 1", batch_size)
+    require_positive_int("batch_size", batch_size)
     return labels.astype(np.int64, copy=False)

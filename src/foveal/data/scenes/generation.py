@@ -16,6 +16,7 @@ from foveal.data.scenes.painting import paint_scenes
 from foveal.data.scenes.rng import CounterRNG
 from foveal.data.scenes.shapes import SHAPES
 from foveal.errors import bad_parameter
+from foveal.validation import require_in_range, require_int, require_one_of, require_positive_int
 
 CLASSES = tuple(SHAPES)
 SPLITS = ("train", "test")
@@ -43,8 +44,7 @@ def generate_scenes(
     """
     counts = {"train_size": train_size, "test_size": test_size}
     for name, count in counts.items():
-        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-            raise bad_parameter(name, "a whole number, at least 1", count)
+        require_positive_int(name, count)
     options = SceneOptions(size, object_size, color_variation, clutter)
     train, test = (
         render_split(np.arange(count), split, options, seed)
@@ -76,8 +76,7 @@ def render_scenes(
     Raises:
         UsageError: the split is unknown, or an index or option is out of range.
     """
-    if split not in SPLITS:
-        raise bad_parameter("split", "one of " + ", ".join(map(repr, SPLITS)), split)
+    require_one_of("split", split, SPLITS)
     rows = np.asarray(indices, np.int64).reshape(-1)
     if rows.size and rows.min() < 0:
         raise bad_parameter("indices", "at least 0", int(rows.min()))
@@ -137,13 +136,10 @@ class SceneOptions:
 
     def __post_init__(self) -> None:
         """Raise UsageError if an option is out of range."""
-        if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 16:
-            raise bad_parameter("size", "a whole number of pixels, at least 16", self.size)
+        require_int("size", self.size, minimum=16)
         smallest = MIN_OBJECT_PIXELS / self.size
         if not smallest <= self.object_size <= 0.6:
             should_be = f"from {smallest:.2f} ({MIN_OBJECT_PIXELS} of {self.size} pixels) to 0.6"
             raise bad_parameter("object_size", should_be, self.object_size)
         for name in ("color_variation", "clutter"):
-            value = getattr(self, name)
-            if not 0 <= value <= 1:
-                raise bad_parameter(name, "from 0 to 1", value)
+            require_in_range(name, getattr(self, name), 0, 1)

@@ -16,6 +16,7 @@ from foveal.data.sources.image_folder import ImageFolder, find_image_folder, rea
 from foveal.data.sources.parquet import find_shards, read_parquet
 from foveal.data.sources.user_data import load_user_data
 from foveal.errors import UsageError, bad_parameter, unknown_name
+from foveal.validation import require_positive_int
 
 HUB_REPOSITORIES = {"cifar10": "uoft-cs/cifar10", "cifar100": "uoft-cs/cifar100"}
 SOURCE_NAMES = (*HUB_REPOSITORIES, "scenes")
@@ -119,9 +120,8 @@ def make_image_folder_reader(folder: ImageFolder, image_size: int | None) -> Rea
     Raises:
         UsageError: the size is not a positive whole number.
     """
-    is_whole = isinstance(image_size, int) and not isinstance(image_size, bool)
-    if image_size is not None and not (is_whole and image_size >= 1):
-        raise bad_parameter("image_size", "a whole number of pixels, at least 1", image_size)
+    if image_size is not None:
+        require_positive_int("image_size", image_size)
     kind = f"image folder, image_size={image_size}"
     decode = partial(read_image_folder, folder, image_size=image_size)
     # The folder of a file is its class, so the cache key needs the whole path.
