@@ -47,7 +47,7 @@ def with_image_uncertainty(
 def describe_mcnemar_test(test: McNemarTest, *, alpha: float) -> str:
     """Return the result of McNemar's test, which compares two networks, as a clause.
 
-    >>> describe_mcnemar_test(McNemarTest(41, 30, 0.2354), alpha=0.05)[-53:]
+    >>> describe_mcnemar_test(McNemarTest(41, 30, 0.2354), alpha=0.05)[-52:]
     'p = 0.24, so these two networks cannot be told apart'
     """
     p = f"p = {test.p_value:.2g}" if test.p_value >= 0.001 else "p < 0.001"
