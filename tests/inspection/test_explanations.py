@@ -150,7 +150,7 @@ def test_ways_to_choose_images(networks: list[TrainedRun], data: ImageData) -> N
         choose_images(data, networks, images=[100])
     with pytest.raises(UsageError, match="in one way"):
         choose_images(data, networks, images=[1], per_class=1)
-    with pytest.raises(UsageError, match="`per_class` should be at least 1"):
+    with pytest.raises(UsageError, match="`per_class` should be an integer, at least 1"):
         choose_images(data, networks, per_class=0)
 
 

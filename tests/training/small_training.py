@@ -18,14 +18,14 @@ class InterruptError(Exception):
     """Stands for whatever interrupts a training."""
 
 
-def make_model(attention: str = "series") -> nn.Module:
+def make_model(attention: str = "cbam") -> nn.Module:
     return build_model("convnet", num_classes=4, image_size=16, attention=attention, seed=1)
 
 
 def train_small(
     data: TrainingData,
     *,
-    attention: str = "series",
+    attention: str = "cbam",
     recipe: dict[str, Any] | None = None,
     group_options: dict[str, Any] | None = None,
     numerics: Numerics = FLOAT32,

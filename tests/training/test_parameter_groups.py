@@ -82,7 +82,7 @@ def test_resumed_training_with_groups_is_bitwise_equal(
     assert get_curves(resumed) == get_curves(uninterrupted)
 
 
-@pytest.mark.parametrize("attention", ["none", "series", "bam-paper"])
+@pytest.mark.parametrize("attention", ["none", "cbam", "bam"])
 def test_frozen_backbone_keeps_parameters_and_statistics(data: ImageData, attention: str) -> None:
     before = make_model(attention).state_dict()
     model = train_small(data, attention=attention, group_options={"freeze_backbone": True}).model
@@ -92,7 +92,7 @@ def test_frozen_backbone_keeps_parameters_and_statistics(data: ImageData, attent
 
 
 def test_freezes_a_batch_norm_without_freezing_the_gate_inside_it() -> None:
-    model = build_model("resnet18", attention="series").train()
+    model = build_model("resnet18", attention="cbam").train()
     build_parameter_groups(model, lr=0.1, freeze_backbone=True)
     freeze_batch_norm_statistics(model)
     gate_modules = {module for gate in find_gates(model).values() for module in gate.modules()}

@@ -15,13 +15,14 @@ from rich.table import Table as RichTable
 from foveal.cli.console import print_json, stderr, stdout
 from foveal.cli.options import Flag, JsonFlag
 from foveal.errors import FovealError, UsageError
+from foveal.variant_names import BASELINE
 
 if TYPE_CHECKING:
     from foveal.text_tables import Table
 
 SCHEMA_VERSION = 1
 # Model, input shape, variants, classes, batch size and precision of the published torchsummary table.
-TORCHSUMMARY_CASE = ("convnet", (3, 32, 32), ["none", "cbam"], 10, 1, "fp32")
+TORCHSUMMARY_CASE = ("convnet", (3, 32, 32), [BASELINE, "cbam"], 10, 1, "fp32")
 
 
 def cost(
@@ -29,7 +30,7 @@ def cost(
     /,
     *,
     model: str = "convnet",
-    attention: str = "none",
+    attention: str = BASELINE,
     input_shape: Annotated[str, Parameter(name="--input")] = "3x32x32",
     classes: PositiveInt = 10,
     stem: Literal["cifar", "imagenet"] | None = None,
@@ -101,7 +102,7 @@ def cost(
     options: dict[str, Any] = {
         "num_classes": classes, "in_channels": shape[0], "image_size": shape[1], "stem": stem,
     }  # fmt: skip
-    with_baseline = dict.fromkeys(["none", *names])
+    with_baseline = dict.fromkeys([BASELINE, *names])
     models = {name: build_model(model, attention=name, **options) for name in with_baseline}
     with stderr.status("Measuring latency" if latency or compiled else "Counting"):
         comparison = compare_costs(
@@ -109,7 +110,7 @@ def cost(
             latency=latency or compiled, compiled=compiled,
         )  # fmt: skip
     explanation = (
-        make_torchsummary_table(comparison.reports["none"], comparison.reports[names[1]])
+        make_torchsummary_table(comparison.reports[BASELINE], comparison.reports[names[1]])
         if explain_torchsummary
         else None
     )

@@ -10,6 +10,8 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from foveal.variant_names import BASELINE
+
 if TYPE_CHECKING:
     from foveal.records import StudyRecord
     from foveal.stats import Comparison
@@ -35,7 +37,7 @@ def comparison_table(cell: StudyRecord, comparisons: list[Comparison]) -> Table:
     if cell.cell and cell.cell.label:
         title += f": {cell.cell.label}"
     costs = {cost["variant"]: cost for cost in list_variant_costs(cell)}
-    if "none" in costs:
+    if BASELINE in costs:
         title += "; time and memory as multiples of none's"
     table = Table(
         title=escape(title),
@@ -49,7 +51,7 @@ def comparison_table(cell: StudyRecord, comparisons: list[Comparison]) -> Table:
         table.add_column(name, justify="right")
     table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
-    if "none" in costs:
+    if BASELINE in costs:
         table.add_column("time", justify="right", no_wrap=True)
         table.add_column("memory", justify="right", no_wrap=True)
     by_variant = {comparison.variant: comparison for comparison in comparisons}
@@ -78,12 +80,12 @@ def accuracy_cells(
 
 def cost_ratio_cells(costs: dict[str, dict[str, Any]], variant: str) -> list[str]:
     """Return training time and saved memory of a variant as multiples of those of `none`."""
-    if "none" not in costs:
+    if BASELINE not in costs:
         return []
     if variant not in costs:
         return ["", ""]
     names = "training_seconds", "saved_bytes"
-    return [f"{costs[variant][name] / costs['none'][name]:.2f}" for name in names]
+    return [f"{costs[variant][name] / costs[BASELINE][name]:.2f}" for name in names]
 
 
 def format_interval(ends: tuple[float, float]) -> str:

@@ -54,7 +54,7 @@ def measure_cost(
         FovealError: the model raises an error for such an input.
 
     >>> from foveal.models import build_model
-    >>> report = measure_cost(build_model("convnet", attention="series"), (3, 32, 32), latency=False)
+    >>> report = measure_cost(build_model("convnet", attention="cbam"), (3, 32, 32), latency=False)
     >>> report.totals.parameters, report.totals.macs
     (2205348, 12566400)
     """

@@ -19,6 +19,7 @@ from typing import Final
 from foveal.cost.report import CostReport
 from foveal.text_format import BYTES_PER_MB
 from foveal.text_tables import Table
+from foveal.variant_names import BASELINE
 
 BLOCKS: Final = ((32, 32), (64, 16), (128, 8))  # channels and side of the feature map of each block
 HEAD: Final = (1024, 1024, 10, 10)
@@ -99,7 +100,7 @@ def make_torchsummary_table(baseline: CostReport, cbam: CostReport) -> Table:
         ("MACs", *(f"{sums.macs:,}" for sums in totals)),
         ("element operations", *(f"{sums.element_operations:,}" for sums in totals)),
     ]
-    headings = ("the ConvNet, one image of 3x32x32", "none", "cbam")
+    headings = ("the ConvNet, one image of 3x32x32", BASELINE, "cbam")
     note = f"{EXPLANATION} The last four rows are measured on foveal's networks."
     return Table(
         "Memory table of the original study, and the correction", headings, tuple(rows), note
