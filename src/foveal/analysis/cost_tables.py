@@ -51,9 +51,9 @@ def describe_cost_columns(costs: Costs) -> str:
     batch_sizes = " or ".join(map(str, sorted({cost["batch_size"] for cost in costs})))
     uncounted = sorted({name for cost in costs for name in cost["uncounted"]})
     note = (
-        f"Below each number: change from {BASELINE}. Parameters and multiply-adds show almost nothing of the "
-        "cost of a gate: it reads and writes whole feature maps, which are element operations, and saves them "
-        f"for the backward pass of a batch of {batch_sizes}. MB is 2^20 bytes. Times are medians over the "
+        f"A second number is the change from {BASELINE}. Parameters and multiply-adds show almost nothing of "
+        "the cost of a gate: it reads and writes whole feature maps, which are element operations, and saves "
+        f"them for the backward pass of a batch of {batch_sizes}. MB is 2^20 bytes. Times are medians over the "
         "seeds, without evaluation."
     )
     return f"{note} Not counted: {', '.join(uncounted)}." if uncounted else note

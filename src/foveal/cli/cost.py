@@ -161,8 +161,8 @@ def print_table(table: Table) -> None:
     """Print a table and its note."""
     rich_table = RichTable(title=escape(table.title), title_justify="left", box=SIMPLE_HEAD,
                            pad_edge=False, collapse_padding=True)  # fmt: skip
-    for index, heading in enumerate(table.headings):
-        rich_table.add_column(heading, justify="right" if index else "left", overflow="fold")
+    for heading, is_text in zip(table.headings, table.is_text, strict=True):
+        rich_table.add_column(heading, justify="left" if is_text else "right", overflow="fold")
     for row in table.rows:
         rich_table.add_row(*map(escape, row))
     stdout.print(rich_table)

@@ -132,7 +132,7 @@ def make_sums_table(
             cells.append("" if peak is None else f"{peak / BYTES_PER_MB:,.1f}")
         rows.append((name, *cells))
     uncounted = sorted({operation for sums in totals.values() for operation in sums.uncounted})
-    comparison = f"In brackets: change from {BASELINE}. " if baselines else ""
+    comparison = f"A second number is the change from {BASELINE}. " if baselines else ""
     return Table(
         f"For a batch of {batch_size}",
         (*SUM_HEADINGS, "peak, MB") if has_peaks else SUM_HEADINGS,
