@@ -67,12 +67,12 @@ class SizeBudget:
         return fits
 
     def embed_svg(self, figure: FigureBlock) -> Markup:
-        """Return the SVG element of a figure, or nothing if it exceeds the budget."""
+        """Return the SVG element of a figure, empty if it exceeds the budget."""
         # The SVG writer has escaped all text as XML.
         return Markup(figure.svg if self.reserve(len(figure.svg)) else "")  # noqa: S704
 
     def embed_json(self, data: ScriptData) -> Markup:
-        """Return the numbers of a block as JSON, or nothing if they exceed the budget."""
+        """Return the numbers of a block as JSON, empty if they exceed the budget."""
         text = to_embedded_json(data.content)
         return text if self.reserve(len(text)) else Markup("")
 

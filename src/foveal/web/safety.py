@@ -36,7 +36,7 @@ RESPONSE_HEADERS = {
 
 
 def with_guard(app: ASGIApp, *, port: int) -> ASGIApp:
-    """Return the application behind a guard that rejects requests of other sites and adds headers.
+    """Wrap the application in a guard that rejects requests of other sites and adds headers.
 
     The guard is the outermost layer, so that error responses have the headers too.
     """

@@ -115,7 +115,7 @@ def build_difference_matrices(cell: CellView) -> list[Block]:
 
 
 def build_matrix_explorer(cell: CellView) -> list[Block]:
-    """Return the counts of each run for the interactive matrix; nothing for too many counts."""
+    """Return the counts of each run for the interactive matrix; empty for too many counts."""
     size = len(cell.classes)
     runs = [(group.variant, run) for group in cell.groups for run in group.runs]
     if size**2 * len(runs) > MAX_COUNTS_IN_PAGE:

@@ -271,8 +271,8 @@ def build_agreement_table(cell: CellView) -> list[Block]:
         return []
     note = (
         "Spearman's rank correlation of two maps over the windows, mean over the probe images and the seeds. "
-        "The control has new random gates and is otherwise the same network. A gate whose agreement is not "
-        "above its control shows nothing that it has learned."
+        "The control has new random gates and is otherwise the same network. An agreement that is not "
+        "above its control says nothing about what the gate has learned."
     )
     title = "Agreement of attention, Grad-CAM and occlusion"
     headings = ("variant", "maps", "agreement", "control")

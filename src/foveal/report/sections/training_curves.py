@@ -69,7 +69,7 @@ def explain_lines(cell: CellView) -> str:
 
 
 def build_seed_figures(cell: CellView) -> list[Block]:
-    """Return the test accuracy of all variants for each seed; nothing for a single seed."""
+    """Return the test accuracy of all variants for each seed; empty for a single seed."""
     seeds = sorted({seed for group in cell.groups for seed in group.seeds})
     if len(seeds) < 2:
         return []
