@@ -21,7 +21,7 @@ Deviation = tuple[str, str, str]
 """One deviation: what it concerns, the choice here, the choice in the source."""
 
 TIMM_PREFIX = "timm/"
-TIMM_SITE = "residual"
+TIMM_WHERE = "residual"
 SPELLING_CUTOFF = 0.7  # similarity from which a name counts as a misspelling of another
 PRESET_CUTOFF = 0.85  # the same for presets: a doubtful match means the module itself
 
@@ -199,7 +199,7 @@ def get_entry(name: str) -> AttentionEntry:
         UsageError: no module has this name; the message lists all names.
     """
     if name.startswith(TIMM_PREFIX):
-        return AttentionEntry(name, get_timm_factory(name.removeprefix(TIMM_PREFIX)), TIMM_SITE)
+        return AttentionEntry(name, get_timm_factory(name.removeprefix(TIMM_PREFIX)), TIMM_WHERE)
     return ENTRIES[resolve_name(name)]
 
 

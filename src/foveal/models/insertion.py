@@ -98,7 +98,7 @@ class Insertion:
         """Add the parameters of the gates to an existing optimizer as a group with these `options`."""
         optimizer.add_param_group({"params": self.gate_parameters, **options})
 
-    def rows(self) -> Iterator[tuple[str, str, str]]:
+    def table_rows(self) -> Iterator[tuple[str, str, str]]:
         """Yield the rows of the table: site, shape (C x H x W), parameters."""
         yield "site", "shape", "parameters"
         for site, count in zip(self.sites, self.parameters, strict=True):
@@ -106,7 +106,7 @@ class Insertion:
         yield f"{len(self.sites)} sites", "", f"{sum(self.parameters):,}"
 
     def __str__(self) -> str:
-        rows = list(self.rows())
+        rows = list(self.table_rows())
         widths = [max(len(row[column]) for row in rows) for column in range(3)]
         lines = [
             f"{name:<{widths[0]}}  {shape:<{widths[1]}}  {count:>{widths[2]}}"
@@ -116,7 +116,7 @@ class Insertion:
 
     def _repr_html_(self) -> str:
         """Return the table as HTML for notebooks."""
-        head, *body = self.rows()
+        head, *body = self.table_rows()
         cells = "".join(f"<th>{escape(cell)}</th>" for cell in head)
         rows = "".join(
             "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in body

@@ -91,7 +91,7 @@ def train(
         recipe: optimizer, schedule and length; by default the recipe of the ConvNet.
         numerics: device, threads, dtype, memory format and kernels; `auto` values are resolved here.
         seed: determines data order, augmentation and the model's own random draws, such as dropout.
-        groups: parameter groups for the optimizer, such as `foveal.models.trainable_groups` returns,
+        groups: parameter groups for the optimizer, such as `foveal.models.build_parameter_groups` returns,
             each with its own `lr`; by default all trainable parameters at the recipe's learning rate.
         checkpoint: a file, written after each epoch. If it exists, training resumes from it; on a CPU
             the result is bitwise equal to an uninterrupted training.
