@@ -26,8 +26,8 @@ from rich.table import Table
 
 import foveal
 from foveal import stats
-from foveal.plotting import VARIANT_COLORS, build_svg_element, new_figure, report_style
-from foveal.stats.verdict import REPEATED_LOOKS_ERROR_RATE, apply_rule
+from foveal.plotting import VARIANT_COLORS, build_svg_element, new_figure, use_report_style
+from foveal.stats.verdict import REPEATED_LOOKS_ERROR_RATE, choose_verdict
 
 ROOT = Path(__file__).parents[1]
 REAL_RUNS = "benchmarks/results/convnet-cifar10-short-runs.csv"
@@ -108,7 +108,7 @@ def judge_comparison(
     """Return verdict and interval as stats.compare_accuracies does, without its sentences about power."""
     tests = stats.run_equivalence_test(values, baseline, margin=margin, alpha=alpha)
     interval = tests.welch.compute_interval(1 - alpha)
-    return apply_rule(interval, tests.interval, margin)[0], interval
+    return choose_verdict(interval, tests.interval, margin)[0], interval
 
 
 def judge_studies(
@@ -209,7 +209,7 @@ def find_exceeded_bounds(rows: list[ErrorRates], repeated_looks_rate: float) -> 
 def draw_repeated_looks(looks: RepeatedLooks) -> str:
     """Return the figure of repeated looks as SVG for light and dark backgrounds."""
     so_far, single = looks.at_this_or_an_earlier_look, looks.at_this_look
-    with report_style(), matplotlib.rc_context(GRAY_TEXT):
+    with use_report_style(), matplotlib.rc_context(GRAY_TEXT):
         figure = new_figure(520, 300)
         axes = figure.add_subplot()
         for shares, color, marker, label in (

@@ -20,7 +20,7 @@ from foveal.plotting import (
     TEXT_COLOR,
     build_svg_element,
     new_figure,
-    report_style,
+    use_report_style,
 )
 
 # All lengths are in px.
@@ -89,7 +89,7 @@ class PlacedBox:
         )
 
 
-@report_style()
+@use_report_style()
 def draw_flow(flow: Flow, *, name: str, description: str) -> str:
     """Return the figure as SVG for a page; the same flow gives the same text.
 

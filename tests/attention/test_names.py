@@ -8,7 +8,7 @@ from torch import nn
 
 from foveal.attention import (
     available,
-    canonical_variant,
+    canonicalize_variant,
     create,
     get_entry,
     parse_variant,
@@ -37,7 +37,7 @@ OTHER_NAMES = {
 def test_finds_a_module_by_alias_class_name_and_any_case(name: str, other: str) -> None:
     assert resolve_name(other) == name
     assert get_entry(other) is get_entry(name)
-    assert canonical_variant(other) == name
+    assert canonicalize_variant(other) == name
     torch.manual_seed(0)
     expected = create(name, 16).state_dict()
     torch.manual_seed(0)
@@ -115,13 +115,13 @@ def test_suggests_the_names_of_controls() -> None:
     ],
 )
 def test_canonical_variant_is_one_spelling(typed: str, canonical: str) -> None:
-    assert canonical_variant(typed) == canonical
-    assert canonical_variant(canonical) == canonical
+    assert canonicalize_variant(typed) == canonical
+    assert canonicalize_variant(canonical) == canonical
 
 
 def test_keeps_values_of_another_type_than_the_default() -> None:
-    assert canonical_variant("cbam:bias=1") == "cbam:bias=1"
-    assert canonical_variant("cbam:reduction=16.0") == "cbam:reduction=16.0"
+    assert canonicalize_variant("cbam:bias=1") == "cbam:bias=1"
+    assert canonicalize_variant("cbam:reduction=16.0") == "cbam:reduction=16.0"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_keeps_values_of_another_type_than_the_default() -> None:
     ],
 )
 def test_refuses_invalid_variants(variant: str, message: str) -> None:
-    for parse in parse_variant, canonical_variant:
+    for parse in parse_variant, canonicalize_variant:
         with pytest.raises(UsageError, match=message):
             parse(variant)
 

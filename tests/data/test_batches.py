@@ -13,10 +13,10 @@ import torch
 from data.data_files import make_images
 from foveal.data import Augmentation, ImageData, Split
 from foveal.data.batches import (
-    AugmentationDraws,
+    AugmentationSample,
     augment_images,
-    draw_augmentation,
     normalize_images,
+    sample_augmentation,
 )
 from foveal.errors import UsageError
 
@@ -30,7 +30,7 @@ def make_data(images: npt.NDArray[np.uint8], augmentation: Augmentation) -> Imag
 
 
 def augment_one(
-    image: npt.NDArray[np.uint8], draws: AugmentationDraws, row: int, augmentation: Augmentation
+    image: npt.NDArray[np.uint8], draws: AugmentationSample, row: int, augmentation: Augmentation
 ) -> npt.NDArray[np.uint8]:
     height, width, _ = image.shape
     margin = augmentation.crop
@@ -61,7 +61,7 @@ AUGMENTATIONS = [
 @pytest.mark.parametrize("channels", [1, 3])
 def test_augment_equals_numpy_reference(augmentation: Augmentation, channels: int) -> None:
     images = make_images(64, (6, 9))[..., :channels]
-    draws = draw_augmentation(64, (6, 9), augmentation, seed=3, epoch=2)
+    draws = sample_augmentation(64, (6, 9), augmentation, seed=3, epoch=2)
     actual = augment_images(torch.tensor(images), draws, augmentation).numpy()
     expected = [augment_one(image, draws, row, augmentation) for row, image in enumerate(images)]
     np.testing.assert_array_equal(actual, np.stack(expected))
@@ -72,13 +72,13 @@ def test_augment_keeps_its_input() -> None:
     before = images.clone()
     for augmentation in AUGMENTATIONS:
         augment_images(
-            images, draw_augmentation(16, (6, 8), augmentation, seed=0, epoch=0), augmentation
+            images, sample_augmentation(16, (6, 8), augmentation, seed=0, epoch=0), augmentation
         )
     assert torch.equal(images, before)
 
 
 def test_draws_cover_their_range_evenly() -> None:
-    draws = draw_augmentation(9000, (6, 8), Augmentation(), seed=0, epoch=0)
+    draws = sample_augmentation(9000, (6, 8), Augmentation(), seed=0, epoch=0)
     for column, values in ((draws.top, 9), (draws.left, 9), (draws.hole_y, 6), (draws.hole_x, 8)):
         counts = torch.bincount(column, minlength=values)
         expected = 9000 / values
@@ -89,7 +89,9 @@ def test_draws_cover_their_range_evenly() -> None:
 
 
 def test_no_flip_if_disabled() -> None:
-    assert not draw_augmentation(1000, (6, 8), Augmentation(flip=False), seed=0, epoch=0).flip.any()
+    assert not sample_augmentation(
+        1000, (6, 8), Augmentation(flip=False), seed=0, epoch=0
+    ).flip.any()
 
 
 def collect_by_image(data: ImageData, *, batch_size: int, seed: int, epoch: int) -> torch.Tensor:

@@ -14,7 +14,7 @@ from data.data_files import assert_unchanged, make_images, write_parquet_folder
 from foveal.data import load_data
 from foveal.data.dataset import Split
 from foveal.data.decoded import DecodedData, iterate_arrays
-from foveal.data.decoded_cache import compute_cache_key, load_or_decode
+from foveal.data.decoded_cache import compute_cache_key, load_or_decode_data
 from foveal.errors import FovealError
 
 KEY = "k" * 32
@@ -48,8 +48,8 @@ def assert_equal_data(actual: DecodedData, expected: DecodedData) -> None:
 
 
 def test_decodes_once_and_memory_maps_afterwards() -> None:
-    first, checksum = load_or_decode(KEY, make_data)
-    again, same = load_or_decode(KEY, fail_to_decode)
+    first, checksum = load_or_decode_data(KEY, make_data)
+    again, same = load_or_decode_data(KEY, fail_to_decode)
     assert_equal_data(first, make_data())
     assert_equal_data(again, make_data())
     assert checksum == same
@@ -112,10 +112,10 @@ def delete_all_files(entry: Path) -> None:
     ids=lambda f: f.__name__,
 )
 def test_decodes_damaged_entry_again(damage: Callable[[Path], None], cache: Path) -> None:
-    load_or_decode(KEY, make_data)
+    load_or_decode_data(KEY, make_data)
     damage(cache / "data" / KEY)
-    assert_equal_data(load_or_decode(KEY, make_data)[0], make_data())
-    assert_equal_data(load_or_decode(KEY, fail_to_decode)[0], make_data())
+    assert_equal_data(load_or_decode_data(KEY, make_data)[0], make_data())
+    assert_equal_data(load_or_decode_data(KEY, fail_to_decode)[0], make_data())
 
 
 def test_replaces_partial_entry_of_a_killed_process(cache: Path) -> None:
@@ -123,7 +123,7 @@ def test_replaces_partial_entry_of_a_killed_process(cache: Path) -> None:
     partial.mkdir(parents=True)
     (partial / "train.images.npy").write_bytes(b"half")
     (partial / "stale.npy").write_bytes(b"half")
-    assert_equal_data(load_or_decode(KEY, make_data)[0], make_data())
+    assert_equal_data(load_or_decode_data(KEY, make_data)[0], make_data())
     assert not partial.exists()
     assert not (cache / "data" / KEY / "stale.npy").exists()
 
@@ -133,9 +133,9 @@ def test_failed_decoding_leaves_no_entry(cache: Path) -> None:
         raise FovealError("damaged")
 
     with pytest.raises(FovealError, match="damaged"):
-        load_or_decode(KEY, fail)
+        load_or_decode_data(KEY, fail)
     assert not [path for path in (cache / "data").iterdir() if path.is_dir()]
-    assert_equal_data(load_or_decode(KEY, make_data)[0], make_data())
+    assert_equal_data(load_or_decode_data(KEY, make_data)[0], make_data())
 
 
 def test_concurrent_readers_decode_once() -> None:
@@ -147,7 +147,7 @@ def test_concurrent_readers_decode_once() -> None:
 
     def load(_: int) -> DecodedData:
         started.wait()
-        return load_or_decode(KEY, decode)[0]
+        return load_or_decode_data(KEY, decode)[0]
 
     with ThreadPoolExecutor(8) as pool:
         for actual in pool.map(load, range(8)):
@@ -161,7 +161,7 @@ def test_error_names_a_cache_folder_that_cannot_be_written(
     (tmp_path / "file").touch()
     monkeypatch.setenv("FOVEAL_CACHE", str(tmp_path / "file"))
     with pytest.raises(FovealError, match=r"file.*cannot be written.*Set .* FOVEAL_CACHE"):
-        load_or_decode(KEY, fail_to_decode)
+        load_or_decode_data(KEY, fail_to_decode)
 
 
 def test_key_depends_on_names_and_bytes(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from data.data_files import find_rows, make_images, write_parquet_folder
 from foveal.data import DecodedData, Split, is_import_path, load_data
 from foveal.data.decoded import compute_checksum
-from foveal.data.sources.user_data import check_user_data
+from foveal.data.sources.user_data import require_user_data
 from foveal.errors import UsageError
 
 MODULE = """
@@ -173,9 +173,9 @@ def test_does_not_catch_errors_of_the_callable() -> None:
     ],
 )
 def test_refuses_invalid_data(changes: dict[str, Any], message: str) -> None:
-    check_user_data(make_data(), "a:b")
+    require_user_data(make_data(), "a:b")
     with pytest.raises(UsageError, match=f"a:b: .*{message}"):
-        check_user_data(make_data(**changes), "a:b")
+        require_user_data(make_data(**changes), "a:b")
 
 
 @pytest.mark.parametrize("text", ["a:b", "package.module:callable", "_a.b1:C"])

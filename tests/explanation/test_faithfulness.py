@@ -9,7 +9,7 @@ from sklearn.metrics import auc
 from torch import Tensor, nn
 
 from foveal.errors import FovealError, UsageError
-from foveal.explanation import measure_faithfulness, random_maps
+from foveal.explanation import make_random_maps, measure_faithfulness
 from foveal.explanation.occlusion.fills import gaussian_blur
 
 
@@ -99,7 +99,7 @@ def test_region_sum_matches_closed_form_and_ranks_correct_map_first() -> None:
         np.testing.assert_allclose(wrong.insertion[row], 1 / (1 + np.exp(-(n - 11).clip(min=0))))
     assert (right.insertion_area > wrong.insertion_area + 0.2).all()
     assert (right.deletion_area < wrong.deletion_area - 0.2).all()
-    noise = random_maps((200, 5, 3), window=1, seed=0)
+    noise = make_random_maps((200, 5, 3), window=1, seed=0)
     random_result = measure_faithfulness(
         model, images[:1].expand(200, -1, -1, -1), [0] * 200, noise, fill=0.0, steps=15
     )
@@ -231,7 +231,7 @@ def test_does_not_change_model_or_generators() -> None:
     images = random_tensor(2, 3, 5, 4).requires_grad_()
     first = measure_faithfulness(model, images, [0, 1], random_tensor(2, 5, 4), steps=9)
     second = measure_faithfulness(
-        model, images, [0, 1], random_maps((2, 5, 4), window=2, seed=0), steps=9
+        model, images, [0, 1], make_random_maps((2, 5, 4), window=2, seed=0), steps=9
     )
     with pytest.raises(UsageError, match="labels"):
         measure_faithfulness(model, images, [0, 4], random_tensor(2, 5, 4), steps=9)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from foveal.attention import create
 from foveal.attention.gate import Gate
 from foveal.errors import UsageError
-from foveal.explanation import gate_maps, gate_statistics
+from foveal.explanation import compute_gate_statistics, gate_maps
 from foveal.models import build_model
 
 IMAGES = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
@@ -19,23 +19,23 @@ IMAGES = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 def test_identity_start_has_mixing_weight_zero_and_status_off() -> None:
     model = build_model("convnet", attention="cbam", start="identity")
     assert {gate_map.mixing_weight for gate_map in gate_maps(model, IMAGES)} == {0.0}
-    statistics = gate_statistics(model, [(IMAGES, torch.zeros(3))])
+    statistics = compute_gate_statistics(model, [(IMAGES, torch.zeros(3))])
     assert {gate.status for gate in statistics} == {"off"}
     assert all(gate.is_redundant for gate in statistics)
 
 
 def test_refuses_missing_gates_and_batches() -> None:
     with pytest.raises(UsageError, match="no gate of foveal"):
-        gate_statistics(build_model("convnet"), [])
+        compute_gate_statistics(build_model("convnet"), [])
     with pytest.raises(UsageError, match="at least one batch"):
-        gate_statistics(build_model("convnet", attention="channel"), [])
+        compute_gate_statistics(build_model("convnet", attention="channel"), [])
 
 
 @pytest.mark.parametrize("name", ["channel", "spatial", "cbam", "bam", "coordinate"])
 def test_statistics_match_numpy(name: str) -> None:
     model = build_model("convnet", attention=name, seed=1).train()
     batches = [(IMAGES[:2], torch.zeros(2)), (IMAGES[2:], torch.zeros(1))]
-    result = gate_statistics(model, batches)
+    result = compute_gate_statistics(model, batches)
     assert model.training
     maps = gate_maps(model, IMAGES)
     assert [statistics.name for statistics in result] == [gate_map.name for gate_map in maps]
@@ -65,7 +65,9 @@ class OneGate(nn.Module):
 def get_status(gate: nn.Module, start: nn.Module | None = None) -> str:
     images = torch.randn(16, 4, 6, 5, generator=torch.Generator().manual_seed(2))
     initial = None if start is None else OneGate(start)
-    (statistics,) = gate_statistics(OneGate(gate), [(images, torch.zeros(16))], start=initial)
+    (statistics,) = compute_gate_statistics(
+        OneGate(gate), [(images, torch.zeros(16))], start=initial
+    )
     return statistics.status
 
 
@@ -96,7 +98,7 @@ def test_distance_from_start_uses_features_of_trained_model() -> None:
         for name, parameter in model.named_parameters():
             if name.endswith("expand.bias"):
                 parameter.add_(0.7)
-    result = gate_statistics(model, [(IMAGES, torch.zeros(3))], start=start)
+    result = compute_gate_statistics(model, [(IMAGES, torch.zeros(3))], start=start)
     for statistics in result:
         gate, first = (m.get_submodule(statistics.name) for m in (model, start))
         seen: list[Tensor] = []
@@ -108,7 +110,7 @@ def test_distance_from_start_uses_features_of_trained_model() -> None:
         assert statistics.distance_from_start == pytest.approx(float(expected), rel=1e-5)
         assert float(expected) > 0.05
     with pytest.raises(UsageError, match="the same network"):
-        gate_statistics(model, [(IMAGES, torch.zeros(3))], start=build_model("convnet"))
+        compute_gate_statistics(model, [(IMAGES, torch.zeros(3))], start=build_model("convnet"))
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
@@ -117,8 +119,8 @@ def test_casts_images_to_model_and_does_not_change_start(dtype: torch.dtype) -> 
     model = copy.deepcopy(start).to(dtype)
     batches = [(IMAGES, torch.zeros(3))]
     maps = gate_maps(model, IMAGES)
-    result = gate_statistics(model, batches, start=start)
-    expected = gate_statistics(start, batches, start=start)
+    result = compute_gate_statistics(model, batches, start=start)
+    expected = compute_gate_statistics(start, batches, start=start)
     for statistics, gate_map, reference in zip(result, maps, expected, strict=True):
         assert statistics.mean == pytest.approx(float(gate_map.values.double().mean()), abs=1e-6)
         assert statistics.mean == pytest.approx(reference.mean, abs=0.02)
@@ -130,8 +132,8 @@ def test_casts_images_to_model_and_does_not_change_start(dtype: torch.dtype) -> 
 def test_removes_all_hooks() -> None:
     model = build_model("convnet", attention="cbam")
     before = [len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.modules()]
-    gate_statistics(model, [(IMAGES, torch.zeros(3))])
+    compute_gate_statistics(model, [(IMAGES, torch.zeros(3))])
     with pytest.raises(RuntimeError):
-        gate_statistics(model, [(torch.rand(1, 5, 32, 32), torch.zeros(1))])
+        compute_gate_statistics(model, [(torch.rand(1, 5, 32, 32), torch.zeros(1))])
     after = [len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.modules()]
     assert after == before

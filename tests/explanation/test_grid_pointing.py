@@ -10,7 +10,7 @@ from scipy.stats import chisquare
 
 from foveal.errors import UsageError
 from foveal.explanation.grid_pointing import GridCanvas, make_grid_canvas
-from foveal.explanation.localization import localize
+from foveal.explanation.localization import measure_localization
 
 Images = NDArray[np.uint8]
 
@@ -143,7 +143,7 @@ def test_single_image_with_one_channel() -> None:
 
 def test_mask_as_map_scores_one() -> None:
     canvases = make_grid_canvas(random_images(20, 8, 6), np.arange(20), seed=0)
-    result = localize(canvases.masks, canvases.masks, tolerance=0)
+    result = measure_localization(canvases.masks, canvases.masks, tolerance=0)
     for measure in (result.pointing, result.energy):
         assert (measure.mean, measure.mean_chance_level) == (1.0, 0.25)
 

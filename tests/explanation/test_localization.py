@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from foveal.errors import UsageError
-from foveal.explanation import random_maps
-from foveal.explanation.localization import Localization, boxes_to_masks, localize
+from foveal.explanation import make_random_maps
+from foveal.explanation.localization import Localization, boxes_to_masks, measure_localization
 
 MEASURES = ("pointing", "energy", "auc")
 
@@ -40,7 +40,7 @@ def test_auc_matches_scikit_learn_with_ties(
 ) -> None:
     maps = np.random.default_rng(0).integers(-levels, levels, (count, height, width)) / 7
     masks = random_masks(count, height, width)
-    result = localize(maps, masks).auc
+    result = measure_localization(maps, masks).auc
     expected = [
         roc_auc_score(mask.ravel(), map_.ravel()) for mask, map_ in zip(masks, maps, strict=True)
     ]
@@ -63,7 +63,9 @@ def test_pointing_matches_search_over_pixels(height: int, width: int, tolerance:
         ]
     )
     peaks = np.eye(height * width).reshape(-1, height, width)  # map_values map per pixel
-    result = localize(peaks, np.stack([mask] * len(peaks)), tolerance=tolerance).pointing
+    result = measure_localization(
+        peaks, np.stack([mask] * len(peaks)), tolerance=tolerance
+    ).pointing
     np.testing.assert_array_equal(result.values, hits.ravel())
     np.testing.assert_allclose(result.chance_levels, hits.mean())
     assert 0 < result.mean < 1
@@ -74,7 +76,7 @@ def test_tolerance_is_15_pixels_at_224_inclusive(away: int, hit: float) -> None:
     maps, masks = np.zeros((1, 224, 300)), np.zeros((1, 224, 300), np.bool_)
     masks[0, :, 20:40] = True
     maps[0, 100, 39 + away] = 1
-    result = localize(maps, masks).pointing
+    result = measure_localization(maps, masks).pointing
     assert result.mean == hit
     assert result.mean_chance_level == (20 + 2 * 15) / 300
 
@@ -82,7 +84,7 @@ def test_tolerance_is_15_pixels_at_224_inclusive(away: int, hit: float) -> None:
 def test_several_highest_pixels_score_their_share() -> None:
     maps = np.array([[[2.0, 2, 0, 0], [0, 0, 2, -9]], [[7, 7, 7, 7], [7, 7, 7, 7]]])
     masks = np.stack([make_box_mask(2, 4, rows=slice(1), columns=slice(1))] * 2)
-    result = localize(
+    result = measure_localization(
         maps, masks, tolerance=0.5
     ).pointing  # map_values pixel away: (0, 1) and (1, 0)
     np.testing.assert_allclose(result.values, [2 / 3, 3 / 8])
@@ -92,14 +94,14 @@ def test_several_highest_pixels_score_their_share() -> None:
 def test_values_equal_up_to_rounding_are_ties() -> None:
     maps = np.array([[[0.3, 0.1 + 0.2, 0.0]]])
     assert maps[0, 0, 0] != maps[0, 0, 1]
-    result = localize(maps, np.array([[[True, False, False]]]), tolerance=0)
+    result = measure_localization(maps, np.array([[[True, False, False]]]), tolerance=0)
     assert result.pointing.mean == 0.5
 
 
 def test_energy_by_hand() -> None:
     maps = np.array([[[3.0, -5, 1], [0, 1, -2]], [[1e308, 1e308, 0], [0, 1e308, 0]]])
     masks = np.stack([make_box_mask(2, 3, rows=slice(1), columns=slice(2))] * 2)
-    result = localize(maps, masks).energy
+    result = measure_localization(maps, masks).energy
     np.testing.assert_allclose(result.values, [3 / 5, 2 / 3])
     np.testing.assert_allclose(result.chance_levels, [1 / 3, 1 / 3])
 
@@ -131,7 +133,9 @@ def test_excluded_images_and_chance_levels(
     map_values: Any, mask: Any, values: list[float], chances: list[float]
 ) -> None:
     # The first map is a regular case that is never excluded.
-    result = localize(np.stack([FALLING + 12, map_values]), np.stack([CORNER, mask]), tolerance=0)
+    result = measure_localization(
+        np.stack([FALLING + 12, map_values]), np.stack([CORNER, mask]), tolerance=0
+    )
     for name, value, chance in zip(MEASURES, values, chances, strict=True):
         measure = getattr(result, name)
         usual = 12 / 78 if name == "energy" else 1.0
@@ -145,7 +149,7 @@ def test_excluded_images_and_chance_levels(
 
 
 def test_mean_is_nan_if_all_images_are_excluded() -> None:
-    result = localize(np.ones((2, 3, 4)), np.zeros((2, 3, 4), np.bool_))
+    result = measure_localization(np.ones((2, 3, 4)), np.zeros((2, 3, 4), np.bool_))
     for name in MEASURES:
         measure = getattr(result, name)
         assert (measure.image_count, measure.excluded_count) == (0, 2)
@@ -158,7 +162,7 @@ def make_noise_maps(kind: str, count: int) -> NDArray[np.float64]:
         return generator.normal(size=(count, 8, 12))
     if kind == "few levels":
         return generator.integers(-1, 3, (count, 8, 12)).astype(np.float64)
-    return random_maps((count, 8, 12), window=(4, 4), seed=0)
+    return make_random_maps((count, 8, 12), window=(4, 4), seed=0)
 
 
 @pytest.mark.parametrize("kind", ["pixels", "few levels", "blocks"])
@@ -166,7 +170,9 @@ def make_noise_maps(kind: str, count: int) -> NDArray[np.float64]:
 def test_noise_is_at_chance_level(kind: str, tolerance: float) -> None:
     count = 1500
     mask = make_box_mask(8, 12, rows=slice(4), columns=slice(3, 8))
-    result = localize(make_noise_maps(kind, count), np.stack([mask] * count), tolerance=tolerance)
+    result = measure_localization(
+        make_noise_maps(kind, count), np.stack([mask] * count), tolerance=tolerance
+    )
     for name in MEASURES:
         measure = getattr(result, name)
         error = measure.values.std(ddof=1) / math.sqrt(count)
@@ -177,7 +183,10 @@ def test_noise_is_at_chance_level(kind: str, tolerance: float) -> None:
 
 def test_mask_scores_one_and_inverse_scores_zero() -> None:
     masks = random_masks(3, 5, 8)
-    right, wrong = localize(masks, masks, tolerance=0), localize(~masks, masks, tolerance=0)
+    right, wrong = (
+        measure_localization(masks, masks, tolerance=0),
+        measure_localization(~masks, masks, tolerance=0),
+    )
     for name in MEASURES:
         assert getattr(right, name).values.tolist() == [1, 1, 1]
         assert getattr(wrong, name).values.tolist() == [0, 0, 0]
@@ -187,8 +196,8 @@ def test_mask_scores_one_and_inverse_scores_zero() -> None:
 def test_tensors_and_arrays_give_equal_results(dtype: torch.dtype) -> None:
     maps = torch.randn(3, 5, 8, generator=torch.Generator().manual_seed(0)).to(dtype)
     masks = random_masks(3, 5, 8)
-    expected = localize(maps.double().numpy(), masks)
-    result = localize(maps.requires_grad_(), torch.from_numpy(masks))
+    expected = measure_localization(maps.double().numpy(), masks)
+    result = measure_localization(maps.requires_grad_(), torch.from_numpy(masks))
     for ours, theirs in zip(list_arrays(result), list_arrays(expected), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -211,7 +220,7 @@ MAPS, MASKS = np.ones((2, 3, 4)), np.ones((2, 3, 4), np.bool_)
 )
 def test_refuses_invalid_arguments(maps: Any, masks: Any, tolerance: float, name: str) -> None:
     with pytest.raises(UsageError, match=f"Parameter `{name}`"):
-        localize(maps, masks, tolerance=tolerance)
+        measure_localization(maps, masks, tolerance=tolerance)
 
 
 def test_boxes_equal_slices() -> None:

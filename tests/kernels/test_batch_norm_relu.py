@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from foveal.kernels import native_kernels
 from foveal.kernels.autograd import run_autograd_function
 from foveal.kernels.batch_norm_relu import BatchNormReLUFunction
-from foveal.models.fused_layers import ReLU, batch_norm_relu
+from foveal.models.fused_layers import ReLU, run_batch_norm_relu
 from foveal.module_modes import freeze_batch_norm_statistics
 from kernels.comparison import (
     CHANNELS_LAST,
@@ -41,7 +41,7 @@ def weight_dtype(dtype: torch.dtype) -> torch.dtype:
 def compute_norm(norm: nn.BatchNorm2d, x: Tensor, g: Tensor) -> dict[str, Tensor]:
     """Return output, gradients, and the running statistics afterwards."""
     leaf = x.clone(memory_format=torch.preserve_format).requires_grad_()
-    out = batch_norm_relu(norm, ReLU(), leaf)
+    out = run_batch_norm_relu(norm, ReLU(), leaf)
     grads = torch.autograd.grad(out, [leaf, norm.weight, norm.bias], g.to(out.dtype))
     names = ("map gradient", "weight gradient", "bias gradient")
     return {
@@ -59,7 +59,7 @@ def assert_equals_float64(x: Tensor, *, seed: int = 0) -> None:
     exact_norm.load_state_dict(norm.state_dict())
     g = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed + 1)).to(dtype)
     with native_kernels(True):
-        assert grad_fn_name(batch_norm_relu(norm, ReLU(), x)) == NATIVE
+        assert grad_fn_name(run_batch_norm_relu(norm, ReLU(), x)) == NATIVE
         norm.load_state_dict(exact_norm.state_dict())
         actual = compute_norm(norm, x, g)
     with native_kernels(False):
@@ -91,7 +91,7 @@ def test_accuracy_does_not_depend_on_the_mean(offset: float) -> None:
     x[0, :, 0, 0] = 5.0  # the first value is far from the others
     norm, exact_norm = make_norm(20), make_norm(20).double()
     with native_kernels(True):
-        actual = batch_norm_relu(norm, ReLU(), x.contiguous(memory_format=CHANNELS_LAST))
+        actual = run_batch_norm_relu(norm, ReLU(), x.contiguous(memory_format=CHANNELS_LAST))
     expected = exact_norm(x.double()).relu()
     torch.testing.assert_close(actual.double(), expected, rtol=0, atol=2e-6 * max(10, abs(offset)))
 
@@ -103,9 +103,9 @@ def test_uses_running_statistics_in_eval_mode(dtype: torch.dtype) -> None:
     before = {name: value.clone() for name, value in norm.state_dict().items()}
     with torch.no_grad():
         with native_kernels(True):
-            actual = batch_norm_relu(norm, ReLU(), x)
+            actual = run_batch_norm_relu(norm, ReLU(), x)
         with native_kernels(False):
-            expected = batch_norm_relu(norm.double(), ReLU(), x.double())
+            expected = run_batch_norm_relu(norm.double(), ReLU(), x.double())
     tolerance = TOLERANCES[dtype] * max(1.0, expected.abs().max().item())
     torch.testing.assert_close(actual.double(), expected, rtol=0, atol=tolerance)
     assert all(torch.equal(value, norm.state_dict()[name]) for name, value in before.items())
@@ -117,7 +117,7 @@ def test_preserves_nan(dtype: torch.dtype) -> None:
     x[0, 3, 2, 1], x[1, 7, 0, 0], x[1, 9, 3, 3] = torch.nan, torch.inf, -torch.inf
     norm = make_norm(20, dtype=weight_dtype(dtype))
     with native_kernels(True):
-        actual = batch_norm_relu(norm, ReLU(), x.contiguous(memory_format=CHANNELS_LAST))
+        actual = run_batch_norm_relu(norm, ReLU(), x.contiguous(memory_format=CHANNELS_LAST))
     expected = make_norm(20, dtype=weight_dtype(dtype))(x).relu()
     assert torch.equal(actual.isnan(), expected.isnan())
     assert actual.isnan().any(3).any(2).any(0).nonzero().flatten().tolist() == [3, 7, 9]
@@ -161,11 +161,11 @@ def test_unsupported_norms_use_plain_operations() -> None:
     ]
     with native_kernels(True):
         for norm, feature_map in cases:
-            out = batch_norm_relu(norm, ReLU(), feature_map)
+            out = run_batch_norm_relu(norm, ReLU(), feature_map)
             assert grad_fn_name(out) == "ReluBackward0"
         with pytest.raises(ValueError, match="more than 1 value"):
-            batch_norm_relu(make_norm(3), ReLU(), torch.ones(1, 3, 1, 1))
+            run_batch_norm_relu(make_norm(3), ReLU(), torch.ones(1, 3, 1, 1))
         with pytest.raises(RuntimeError):
-            batch_norm_relu(make_norm(4), ReLU(), x)
+            run_batch_norm_relu(make_norm(4), ReLU(), x)
         with pytest.raises(RuntimeError, match="not on the expected device"):
-            batch_norm_relu(make_norm(3).to("meta"), ReLU(), x)
+            run_batch_norm_relu(make_norm(3).to("meta"), ReLU(), x)

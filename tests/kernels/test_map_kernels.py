@@ -12,7 +12,7 @@ from attention.gate_contract import features
 from foveal.kernels.layout import require_layout
 from foveal.kernels.map_kernels import (
     bam_forward,
-    bam_logit_grads,
+    compute_bam_logit_grads,
     dot_maps,
     encode_logits,
     pool_map,
@@ -40,6 +40,6 @@ def test_same_bits_for_any_thread_count(memory_format: torch.memory_format) -> N
             yield dot_maps(g, x, layout, over_positions=over_positions)
         logits = encode_logits(channel, position, product=False)
         yield bam_forward(x, layout, *logits)
-        yield from bam_logit_grads(g, x, layout, *logits)
+        yield from compute_bam_logit_grads(g, x, layout, *logits)
 
     assert_same_for_any_thread_count(compute)

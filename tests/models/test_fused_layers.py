@@ -9,7 +9,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from foveal.kernels import native_kernels
 from foveal.models import build_model
-from foveal.models.fused_layers import ReLU, batch_norm_relu, conv_batch_norm_relu
+from foveal.models.fused_layers import ReLU, run_batch_norm_relu, run_conv_batch_norm_relu
 from kernels.comparison import (
     CHANNELS_LAST,
     grad_fn_name,
@@ -49,7 +49,7 @@ def test_batch_norm_cancels_the_bias_of_the_convolution(training: bool) -> None:
     for native in (True, False):
         norm = make_norm(20, dtype=torch.float64).train(training)
         with native_kernels(native):
-            out = conv_batch_norm_relu(conv, norm, ReLU(), images)
+            out = run_conv_batch_norm_relu(conv, norm, ReLU(), images)
         weight_grad, bias_grad = torch.autograd.grad(out, list(conv.parameters()), g)
         grads = {"weight gradient": weight_grad, "bias gradient": bias_grad}
         results.append({"out": out.detach(), **grads, **dict(norm.named_buffers())})
@@ -65,7 +65,7 @@ def test_convolution_with_a_hook_is_called() -> None:
     conv.register_forward_hook(lambda _m, _i, out: outputs.append(out))
     images = torch.randn(4, 3, 9, 7).contiguous(memory_format=CHANNELS_LAST)
     with native_kernels(True):
-        out = conv_batch_norm_relu(conv, make_norm(20), ReLU(), images)
+        out = run_conv_batch_norm_relu(conv, make_norm(20), ReLU(), images)
     assert grad_fn_name(out) == NATIVE
     torch.testing.assert_close(outputs[0], conv._conv_forward(images, conv.weight, conv.bias))
 
@@ -75,7 +75,7 @@ def test_constant_per_channel_is_added_by_plain_operations_as_well() -> None:
     expected = make_norm(20)(x + offset[:, None, None]).relu()
     for feature_map in (x, x.contiguous(memory_format=CHANNELS_LAST)):
         with native_kernels(True):
-            actual = batch_norm_relu(make_norm(20), ReLU(), feature_map, offset=offset)
+            actual = run_batch_norm_relu(make_norm(20), ReLU(), feature_map, offset=offset)
         torch.testing.assert_close(actual, expected, rtol=1e-5, atol=1e-5)
 
 

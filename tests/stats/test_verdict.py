@@ -8,7 +8,7 @@ import pytest
 
 from foveal import stats
 from foveal.errors import UsageError
-from foveal.stats.verdict import apply_rule
+from foveal.stats.verdict import choose_verdict
 
 RESNET18 = [0.7636, 0.7594, 0.7638, 0.7603, 0.7637], [0.7620, 0.7655, 0.7623, 0.7626, 0.7616]
 MOBILENET = [0.7303, 0.7292, 0.7308, 0.7289, 0.7283], [0.7565, 0.7511, 0.7507, 0.7498, 0.7534]
@@ -53,7 +53,7 @@ MARGIN = 0.005
 def test_every_row_of_the_rule(
     shown: tuple[float, float], within: tuple[float, float], verdict: str, said: str
 ) -> None:
-    word, reason = apply_rule(shown, within, MARGIN)
+    word, reason = choose_verdict(shown, within, MARGIN)
     assert word == verdict
     assert said in reason
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from foveal.analysis.caveats import find_caveats
-from foveal.attention import canonical_variant
+from foveal.attention import canonicalize_variant
 from foveal.errors import UsageError
 from foveal.records import Cell, Design, read_design, read_run, read_study
 from foveal.records.run import RunRecord
@@ -49,7 +49,7 @@ def test_a_flag_adds_its_control(options: dict[str, object], expected: tuple[str
 )
 def test_whose_time_it_is(variant: str, like: str) -> None:
     assert map_timed_controls(resolve_variants(StudyConfig(attention=f"none,{variant}"))) == {
-        canonical_variant(variant): like
+        canonicalize_variant(variant): like
     }
 
 

@@ -25,7 +25,7 @@ from foveal.attention.se import SqueezeExcitation
 from foveal.attention.simam import SimAM
 from foveal.attention.spatial import SpatialAttention
 from foveal.attention.triplet import TripletAttention
-from foveal.attention.variant_spec import VariantSpec, canonical_variant, parse_variant
+from foveal.attention.variant_spec import VariantSpec, canonicalize_variant, parse_variant
 
 __all__ = [
     "AttentionEntry",
@@ -42,7 +42,7 @@ __all__ = [
     "TripletAttention",
     "VariantSpec",
     "available",
-    "canonical_variant",
+    "canonicalize_variant",
     "capture_maps",
     "create",
     "get_entry",

@@ -22,7 +22,7 @@ def can_fuse(channel: ChannelAttention, spatial: SpatialAttention, x: Tensor) ->
     return (
         has_exact_types(channel, spatial)
         and supports_fused_cbam(
-            x, get_config(channel, spatial), get_weights(channel, spatial), get_norm(spatial),
+            x, get_cbam_config(channel, spatial), get_cbam_weights(channel, spatial), get_norm(spatial),
             skipped_modules=(
                 channel, spatial, channel.reduce, channel.expand, spatial.conv, spatial.norm,
             ),
@@ -58,7 +58,7 @@ def run_fused_cbam(channel: ChannelAttention, spatial: SpatialAttention, x: Tens
     """
     is_probed = bool(channel.map_probe._forward_hooks or spatial.map_probe._forward_hooks)
     buffers = [buffer.clone() for buffer in spatial.norm.buffers()] if is_probed else []
-    config, weights = get_config(channel, spatial), get_weights(channel, spatial)
+    config, weights = get_cbam_config(channel, spatial), get_cbam_weights(channel, spatial)
     out, channel_map, spatial_map = apply_fused_cbam(x, config, weights, get_norm(spatial))
     if not is_probed:
         return out
@@ -83,14 +83,14 @@ def run_map_probe(map_probe: nn.Module, attention_map: Tensor) -> Tensor | None:
     return None if probed is attention_map and torch.equal(probed, before) else probed
 
 
-def get_config(channel: ChannelAttention, spatial: SpatialAttention) -> CBAMConfig:
+def get_cbam_config(channel: ChannelAttention, spatial: SpatialAttention) -> CBAMConfig:
     """Return the options of both gates."""
     return CBAMConfig(
         channel.pools, channel.gate, spatial.pools, spatial.gate, spatial.conv.dilation[0]
     )
 
 
-def get_weights(channel: ChannelAttention, spatial: SpatialAttention) -> CBAMWeights:
+def get_cbam_weights(channel: ChannelAttention, spatial: SpatialAttention) -> CBAMWeights:
     """Return the weights of both gates, None for a missing bias or norm."""
     norm: Any = get_norm(spatial)
     return CBAMWeights(

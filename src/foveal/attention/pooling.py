@@ -10,38 +10,38 @@ from torch import Tensor
 from foveal.validation import require_one_of
 
 
-def average(x: Tensor, dim: int) -> Tensor:
+def average_pool(x: Tensor, dim: int) -> Tensor:
     """Return the mean over `dim`."""
     return x.mean(dim, keepdim=True)
 
 
-def maximum(x: Tensor, dim: int) -> Tensor:
+def max_pool(x: Tensor, dim: int) -> Tensor:
     """Return the maximum over `dim`; one of equal maxima gets the gradient, as in the authors' code of CBAM."""
     return x.max(dim, keepdim=True).values
 
 
-def maximum_sharing_gradient(x: Tensor, dim: int) -> Tensor:
+def max_pool_sharing_gradient(x: Tensor, dim: int) -> Tensor:
     """Return the maximum over `dim`; equal maxima share the gradient, as in timm."""
     return x.amax(dim, keepdim=True)
 
 
-def l2_norm(x: Tensor, dim: int) -> Tensor:
+def l2_pool(x: Tensor, dim: int) -> Tensor:
     """Return the L2 norm over `dim` (Lp pool with p = 2). Its gradient at zero is zero."""
     norm: Tensor = torch.linalg.vector_norm(x, dim=dim, keepdim=True)
     return norm
 
 
-def log_sum_exp(x: Tensor, dim: int) -> Tensor:
+def log_sum_exp_pool(x: Tensor, dim: int) -> Tensor:
     """Return the logarithm of the sum of exponentials, shifted by the maximum so that it cannot overflow."""
     return x.logsumexp(dim, keepdim=True)
 
 
 POOLS: dict[str, Callable[[Tensor, int], Tensor]] = {
-    "avg": average,
-    "max": maximum,
-    "amax": maximum_sharing_gradient,
-    "lp": l2_norm,
-    "lse": log_sum_exp,
+    "avg": average_pool,
+    "max": max_pool,
+    "amax": max_pool_sharing_gradient,
+    "lp": l2_pool,
+    "lse": log_sum_exp_pool,
 }
 
 

@@ -16,7 +16,7 @@ from foveal.attention.registry import (
 from foveal.errors import UsageError, unknown_name
 from foveal.variant_names import BASELINE, CONTROL_OPTION, CONTROLS, WHERE_OPTION, join_variant
 
-DEFAULT_CONTROLLED = (
+DEFAULT_CONTROL_TARGET = (
     "cbam"  # the module that a control is a control of, unless `like=` names another
 )
 
@@ -52,13 +52,13 @@ def parse_variant(text: str) -> VariantSpec:
     """
     typed_name, *parts = text.split(":")
     name = resolve_variant_name(typed_name)
-    options = read_options(parts, text)
+    options = parse_options(parts, text)
     where = options.pop(WHERE_OPTION, None)
     if name == BASELINE:
         if options or where:
             raise UsageError(f"The variant {BASELINE!r} takes no options. Found {text!r}.")
     elif name in CONTROLS:
-        controlled = get_entry(str(options.pop(CONTROL_OPTION, DEFAULT_CONTROLLED)))
+        controlled = get_entry(str(options.pop(CONTROL_OPTION, DEFAULT_CONTROL_TARGET)))
         require_known_options(controlled, options)
         options = {CONTROL_OPTION: controlled.name, **options}
     else:
@@ -66,7 +66,7 @@ def parse_variant(text: str) -> VariantSpec:
     return VariantSpec(name, None if where is None else str(where), options)
 
 
-def canonical_variant(text: str) -> str:
+def canonicalize_variant(text: str) -> str:
     """Return the one spelling shared by all ways to type the same variant.
 
     The name is the canonical one. Options are sorted, and an option at its default is left out. `where`
@@ -75,9 +75,9 @@ def canonical_variant(text: str) -> str:
     Raises:
         UsageError: `text` is not a valid variant, see `parse_variant`.
 
-    >>> [canonical_variant(text) for text in ("series", "CBAM:reduction=16", "wide")]
+    >>> [canonicalize_variant(text) for text in ("series", "CBAM:reduction=16", "wide")]
     ['cbam', 'cbam', 'wide:like=cbam']
-    >>> canonical_variant("BAM:where=stage:dilation=2:combine=product")
+    >>> canonicalize_variant("BAM:where=stage:dilation=2:combine=product")
     'bam:combine=product:dilation=2:where=stage'
     """
     spec = parse_variant(text)
@@ -88,7 +88,7 @@ def canonical_variant(text: str) -> str:
     options = {} if spec.where is None else {WHERE_OPTION: spec.where}
     for option, value in spec.options.items():
         if option != CONTROL_OPTION and not is_default(value, defaults[option]):
-            options[option] = write_value(value, defaults[option])
+            options[option] = format_value(value, defaults[option])
     return join_variant(spec.name, first | dict(sorted(options.items())))
 
 
@@ -111,7 +111,7 @@ def resolve_variant_name(name: str) -> str:
     )
 
 
-def read_options(parts: list[str], variant: str) -> dict[str, object]:
+def parse_options(parts: list[str], variant: str) -> dict[str, object]:
     """Return the options of a variant from its parts `option=value`."""
     options: dict[str, object] = {}
     for part in parts:
@@ -122,14 +122,14 @@ def read_options(parts: list[str], variant: str) -> dict[str, object]:
             )
         if option in options:
             raise UsageError(f"The option {option!r} occurs twice in {variant!r}. Remove one.")
-        options[option] = read_value(value)
+        options[option] = parse_value(value)
     return options
 
 
-def read_value(text: str) -> object:
+def parse_value(text: str) -> object:
     """Return the value of an option: an integer, a float, true or false, otherwise the text itself.
 
-    >>> [read_value(text) for text in ("8", "0.5", "true", "avg+max")]
+    >>> [parse_value(text) for text in ("8", "0.5", "true", "avg+max")]
     [8, 0.5, True, 'avg+max']
     """
     if text in {"true", "false"}:
@@ -148,10 +148,10 @@ def is_default(value: object, default: object) -> bool:
     return same_type and value == default
 
 
-def write_value(value: object, default: object) -> str:
-    """Return an option's value as text that `read_value` reads back; an integer as its default's type.
+def format_value(value: object, default: object) -> str:
+    """Return an option's value as text that `parse_value` reads back; an integer as its default's type.
 
-    >>> write_value(True, False), write_value(2, 1.0)
+    >>> format_value(True, False), format_value(2, 1.0)
     ('true', '2.0')
     """
     if isinstance(value, bool):

@@ -81,14 +81,14 @@ def cost(
     if study is not None:
         print_study_cost(study, json=json)
         return
-    from foveal.attention.variant_spec import canonical_variant
+    from foveal.attention.variant_spec import canonicalize_variant
     from foveal.cost import compare_costs
     from foveal.cost.torchsummary import make_torchsummary_table
     from foveal.models import build_model
 
     names = [name.strip() for name in attention.split(",")]
     shape = parse_shape(input_shape)
-    variants = [canonical_variant(name) for name in names]
+    variants = [canonicalize_variant(name) for name in names]
     case = (model, shape, variants, classes, batch_size, precision)
     if explain_torchsummary and case != TORCHSUMMARY_CASE:
         raise UsageError(

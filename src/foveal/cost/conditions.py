@@ -17,7 +17,7 @@ from foveal.errors import UsageError, bad_parameter
 from foveal.machine import get_processor_name
 from foveal.validation import require_one_of, require_positive_int
 
-META: Final = "meta"
+META_DEVICE: Final = "meta"
 Shape = Sequence[int]
 AUTOCAST_DTYPES: Final = {"fp32": None, "bf16": torch.bfloat16}
 
@@ -68,8 +68,8 @@ class MeasurementSetup:
         dtypes = (p.dtype for p in model.parameters() if p.is_floating_point())
         dtype = next(dtypes, torch.float32)
         sizes = [(self.batch_size, *shape) for shape in self.input_shapes]
-        if self.device == META:
-            return [torch.empty(size, dtype=dtype, device=META) for size in sizes]
+        if self.device == META_DEVICE:
+            return [torch.empty(size, dtype=dtype, device=META_DEVICE) for size in sizes]
         generator = torch.Generator("cpu").manual_seed(0)
         return [
             torch.randn(size, generator=generator, device="cpu").to(self.device, dtype)
@@ -88,7 +88,7 @@ class MeasurementSetup:
     def autocast(self) -> AbstractContextManager[object]:
         """Return the autocast context of the precision."""
         dtype = AUTOCAST_DTYPES[self.precision]
-        device_type = "cpu" if self.device == META else torch.device(self.device).type
+        device_type = "cpu" if self.device == META_DEVICE else torch.device(self.device).type
         return torch.autocast(device_type, dtype=dtype, enabled=dtype is not None)
 
     @contextmanager
@@ -128,15 +128,15 @@ def make_setup(
         shapes = ()
     if not shapes or not all(shapes) or any(side < 1 for shape in shapes for side in shape):
         raise bad_parameter("input_shape", "a shape without the batch, as (3, 32, 32)", input_shape)
-    device_name = check_device(device)
-    if device_name == META and precision != "fp32":
+    device_name = require_device(device)
+    if device_name == META_DEVICE and precision != "fp32":
         raise UsageError(
             f"Autocast does not support the meta device. Found `precision = {precision!r}`. Use `fp32`."
         )
     return MeasurementSetup(shapes, batch_size, device_name, precision, channels_last)
 
 
-def check_device(device: str | torch.device) -> str:
+def require_device(device: str | torch.device) -> str:
     """Return the name of the device; raise a `UsageError` if this machine does not have it."""
     try:
         parsed = torch.device(device)
@@ -192,8 +192,8 @@ def copy_model(model: nn.Module, device: str | torch.device) -> nn.Module:
 
 def copy_tensor(tensor: Tensor, device: str | torch.device) -> Tensor:
     """Return a copy of a tensor on a device, without its graph."""
-    if torch.device(device).type == META:
-        return torch.empty_like(tensor, device=META, requires_grad=False)
+    if torch.device(device).type == META_DEVICE:
+        return torch.empty_like(tensor, device=META_DEVICE, requires_grad=False)
     if tensor.is_meta:
         raise UsageError(
             "The model is on the meta device and has no values. "

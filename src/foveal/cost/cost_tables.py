@@ -15,10 +15,10 @@ from foveal.text_tables import Table
 from foveal.variant_names import BASELINE
 
 INDENT: Final = "\N{NO-BREAK SPACE}" * 2
-SUM_HEADINGS: Final = (
+TOTALS_HEADINGS: Final = (
     "network", "parameters", "MACs, millions", "elements, millions", "saved, MB",
 )  # fmt: skip
-SUM_FORMATS: Final = (",.0f", ",.3f", ",.3f", ",.3f")
+TOTALS_FORMATS: Final = (",.0f", ",.3f", ",.3f", ",.3f")
 
 
 def make_layer_table(layers: Sequence[Layer], *, depth: int | None = None) -> Table:
@@ -110,7 +110,7 @@ def make_totals_table(totals: Totals, peak_bytes: int | None) -> Table:
     )
 
 
-def make_sums_table(
+def make_networks_table(
     totals: Mapping[str, Totals],
     baselines: Mapping[str, Totals],
     peaks: Mapping[str, int | None],
@@ -121,11 +121,11 @@ def make_sums_table(
     has_peaks = any(peak is not None for peak in peaks.values())
     rows = []
     for name, sums in totals.items():
-        values = list_sums(sums)
-        references = list_sums(baselines[name]) if name in baselines else [0.0] * len(values)
+        values = list_totals(sums)
+        references = list_totals(baselines[name]) if name in baselines else [0.0] * len(values)
         cells = [
             with_percent_change(format(value, form), value, reference)
-            for value, reference, form in zip(values, references, SUM_FORMATS, strict=True)
+            for value, reference, form in zip(values, references, TOTALS_FORMATS, strict=True)
         ]
         peak = peaks[name]
         if has_peaks:
@@ -135,14 +135,14 @@ def make_sums_table(
     comparison = f"A second number is the change from {BASELINE}. " if baselines else ""
     return Table(
         f"For a batch of {batch_size}",
-        (*SUM_HEADINGS, "peak, MB") if has_peaks else SUM_HEADINGS,
+        (*TOTALS_HEADINGS, "peak, MB") if has_peaks else TOTALS_HEADINGS,
         tuple(rows),
         f"{comparison}Elements: worked on outside convolutions and matrix products. "
         f"Saved: for the backward pass. Not counted: {', '.join(uncounted) or 'nothing'}.",
     )
 
 
-def list_sums(totals: Totals) -> list[float]:
+def list_totals(totals: Totals) -> list[float]:
     """Return the numbers in a row of the table of sums."""
     millions = totals.macs / 1e6, totals.element_operations / 1e6
     return [totals.parameters, *millions, totals.saved_bytes / BYTES_PER_MB]

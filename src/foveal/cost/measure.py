@@ -11,7 +11,7 @@ from torch import nn
 from foveal.cost.ablation import copy_without_gates
 from foveal.cost.breakdown import SiteCost, compute_site_costs, compute_totals, list_layers
 from foveal.cost.conditions import (
-    META,
+    META_DEVICE,
     Conditions,
     MeasurementSetup,
     Shape,
@@ -84,13 +84,13 @@ def compare_costs(
         input_shape, batch_size=batch_size, device=device, precision=precision,
         channels_last=channels_last,
     )  # fmt: skip
-    if setup.device == META and compiled:
+    if setup.device == META_DEVICE and compiled:
         raise UsageError(
             "Times cannot be measured on the meta device. Parameter `compiled` should be false."
         )
     models = {name: getattr(model, "_orig_mod", model) for name, model in models.items()}
     reports = {name: measure_without_times(name, model, setup) for name, model in models.items()}
-    if latency and setup.device != META:
+    if latency and setup.device != META_DEVICE:
         timings = time_models(models, setup, compiled=compiled)
         for name, model in models.items():
             sites = add_gate_times(model, reports[name].sites, setup)

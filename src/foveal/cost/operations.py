@@ -39,20 +39,20 @@ DATA_MOVEMENTS: Final = {
     aten.clone, aten.copy_, aten._to_copy, aten.fill_, aten.fill, aten.zero_,
 }  # fmt: skip
 # Views that torch does not mark as such.
-VIEWS: Final = {
+VIEW_OPERATORS: Final = {
     aten._unsafe_view, aten._reshape_alias, aten.lift_fresh, aten.as_strided_, aten.unsafe_split,
 }  # fmt: skip
-ALLOCATIONS: Final = {
+ALLOCATION_OPERATORS: Final = {
     aten.empty, aten.empty_like, aten.empty_strided, aten.new_empty, aten.empty_permuted,
     aten.zeros, aten.zeros_like, aten.ones, aten.scalar_tensor,
 }  # fmt: skip
 # Pointwise operations that torch does not tag as such.
-POINTWISE: Final = {
+POINTWISE_OPERATORS: Final = {
     aten.hardswish, aten.hardswish_, aten._prelu_kernel, aten.log_sigmoid_forward,
     aten.rrelu_with_noise,
 }  # fmt: skip
 # Products with vectors, which have no formula in flop_counter.
-VECTOR_PRODUCTS: Final = {aten.mv, aten.dot, aten.vdot}
+VECTOR_PRODUCT_OPERATORS: Final = {aten.mv, aten.dot, aten.vdot}
 
 
 @dataclass
@@ -93,7 +93,7 @@ class OperationCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 @contextmanager
-def count_operations(frames: FrameTracker) -> Iterator[OperationCounter]:
+def record_operations(frames: FrameTracker) -> Iterator[OperationCounter]:
     """Yield a counter of the operations in this block.
 
     Scaled dot-product attention runs as matrix products, so that they are counted as such.
@@ -104,7 +104,7 @@ def count_operations(frames: FrameTracker) -> Iterator[OperationCounter]:
 
 def count_macs(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> int | None:
     """Return the MACs of an operation, or None if torch has no formula for it."""
-    if func._overloadpacket in VECTOR_PRODUCTS:
+    if func._overloadpacket in VECTOR_PRODUCT_OPERATORS:
         return get_first_tensor(args).numel()
     formula = flop_registry.get(func._overloadpacket)
     return None if formula is None else int(formula(*args, **kwargs, out_val=out)) // 2
@@ -113,13 +113,13 @@ def count_macs(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: An
 def count_elements(func: Any, args: tuple[Any, ...], out: Any) -> int | None:
     """Return the elements that an operation works on, or None if there is no rule for it."""
     packet = func._overloadpacket
-    if func.is_view or packet in VIEWS or packet in ALLOCATIONS:
+    if func.is_view or packet in VIEW_OPERATORS or packet in ALLOCATION_OPERATORS:
         return 0
     if packet in DATA_MOVEMENTS:
         return None
-    if packet in RULES:
-        return RULES[packet](args, out)
-    if packet in POINTWISE or torch.Tag.pointwise in func.tags:
+    if packet in COUNT_RULES:
+        return COUNT_RULES[packet](args, out)
+    if packet in POINTWISE_OPERATORS or torch.Tag.pointwise in func.tags:
         return get_first_tensor(out).numel()
     if torch.Tag.reduction in func.tags:
         return get_first_tensor(args).numel()
@@ -164,7 +164,7 @@ def make_interpolation_rule(neighbors: int) -> CountRule:
     return lambda _, out: neighbors * get_first_tensor(out).numel()
 
 
-RULES: Final[dict[Any, CountRule]] = {
+COUNT_RULES: Final[dict[Any, CountRule]] = {
     **dict.fromkeys(
         [aten.max_pool2d_with_indices, aten.avg_pool2d, aten.max_pool2d], make_window_rule(2)
     ),

@@ -14,8 +14,8 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from foveal.cost.ablation import RemovedGate, is_part_of
 from foveal.cost.attribution import Frame, FrameStats, FrameTracker, GateCall, get_storage_key
-from foveal.cost.conditions import META, MeasurementSetup, copy_model
-from foveal.cost.operations import OperationTally, count_operations
+from foveal.cost.conditions import META_DEVICE, MeasurementSetup, copy_model
+from foveal.cost.operations import OperationTally, record_operations
 from foveal.errors import FovealError
 
 
@@ -50,9 +50,11 @@ def profile_operations(model: nn.Module, setup: MeasurementSetup) -> OperationCo
         FovealError: the model raises on that device too.
     """
     try:
-        return profile_operations_on_device(model, replace(setup, device=META, precision="fp32"))
+        return profile_operations_on_device(
+            model, replace(setup, device=META_DEVICE, precision="fp32")
+        )
     except Exception as error:
-        if setup.device == META:
+        if setup.device == META_DEVICE:
             raise make_forward_error(model, setup, error) from error
     try:
         return profile_operations_on_device(model, setup)
@@ -66,7 +68,7 @@ def profile_operations_on_device(model: nn.Module, setup: MeasurementSetup) -> O
     frames = FrameTracker(model_copy)
     with setup.preserve_rng(), setup.autocast(), torch.no_grad():
         inputs = setup.make_inputs(model_copy)
-        with frames.track(), count_operations(frames) as counter:
+        with frames.track(), record_operations(frames) as counter:
             model_copy(*inputs)
     return OperationCounts(frames.stats, dict(counter.tallies), setup.device)
 

@@ -11,8 +11,8 @@ from foveal.cost.conditions import Conditions
 from foveal.cost.cost_tables import (
     make_gate_timing_table,
     make_layer_table,
+    make_networks_table,
     make_site_table,
-    make_sums_table,
     make_timing_table,
     make_totals_table,
 )
@@ -113,7 +113,7 @@ class CostComparison:
             name: report.baseline for name, report in reports.items() if report.baseline is not None
         }
         tables = [
-            make_sums_table(
+            make_networks_table(
                 {name: report.totals for name, report in reports.items()},
                 {name: baseline.totals for name, baseline in baselines.items()},
                 {name: report.peak_bytes for name, report in reports.items()},

@@ -72,7 +72,7 @@ def time_models(
         tasks.append((TRAINING_STEP, setup.batch_size))
     timings: dict[str, list[Timing]] = {name: [] for name in models}
     for (task, size), is_compiled in product(tasks, [False, True] if compiled else [False]):
-        make = make_inference if task == INFERENCE else make_training_step
+        make = make_inference_call if task == INFERENCE else make_training_step
         functions = {}
         for name, model in models.items():
             model_copy, inputs = replace(setup, batch_size=size).prepare(model)
@@ -94,7 +94,7 @@ def allow_many_compilations() -> AbstractContextManager[object]:
     return context
 
 
-def make_inference(
+def make_inference_call(
     model: nn.Module, run: Callable[..., object], inputs: list[Tensor], setup: MeasurementSetup
 ) -> Callable[[], None]:
     """Return a function that runs one pass in eval mode."""
@@ -143,9 +143,9 @@ def time_gates(
     for name, (gate, shape) in gates.items():
         gate_setup = replace(setup, input_shapes=(tuple(shape[1:]),), batch_size=shape[0])
         gate_copy, inputs = gate_setup.prepare(gate)
-        functions[name, INFERENCE] = make_inference(gate_copy, gate_copy, inputs, setup)
+        functions[name, INFERENCE] = make_inference_call(gate_copy, gate_copy, inputs, setup)
         gate_copy, inputs = gate_setup.prepare(gate)
-        functions[name, FORWARD_BACKWARD] = make_forward_backward(gate_copy, inputs[0], setup)
+        functions[name, FORWARD_BACKWARD] = make_forward_backward_call(gate_copy, inputs[0], setup)
     seconds = time_interleaved(functions, setup)
     return {
         name: (
@@ -156,7 +156,7 @@ def time_gates(
     }
 
 
-def make_forward_backward(
+def make_forward_backward_call(
     gate: nn.Module, maps: Tensor, setup: MeasurementSetup
 ) -> Callable[[], None]:
     """Return a function that runs forward, and backward to the maps and all parameters."""

@@ -19,13 +19,16 @@ from typing import Final
 from foveal.cost.report import CostReport
 from foveal.text_format import BYTES_PER_MB
 from foveal.text_tables import Table
-from foveal.variant_names import BASELINE
 
-BLOCKS: Final = ((32, 32), (64, 16), (128, 8))  # channels and side of the feature map of each block
-HEAD: Final = (1024, 1024, 10, 10)
-BATCH: Final = -1
+BLOCK_SIZES: Final = (
+    (32, 32),
+    (64, 16),
+    (128, 8),
+)  # channels and side of the feature map of each block
+HEAD_WIDTHS: Final = (1024, 1024, 10, 10)
+PRINTED_BATCH_SIZE: Final = -1
 BYTES_PER_NUMBER: Final = 2 * 4  # a float32 and its gradient
-EXPLANATION: Final = (
+EXPLANATION_TEXT: Final = (
     "torchsummary adds products of output shapes with -1 for the batch, so each layer counts negative; "
     "a pool that returns its indices counts as the product of both outputs, (C x H/2 x W/2)^2 "
     "and positive; abs() hides the sign of the sum. Attention adds negative rows and was printed as less "
@@ -44,19 +47,23 @@ class ModuleCall:
 
 def list_original_calls(*, cbam: bool) -> Iterator[ModuleCall]:
     """Yield the module calls of the original ConvNet, with CBAM after each ReLU or without."""
-    for channels, side in BLOCKS:
-        full, half = (BATCH, channels, side, side), (BATCH, channels, side // 2, side // 2)
+    for channels, side in BLOCK_SIZES:
+        full, half = (
+            (PRINTED_BATCH_SIZE, channels, side, side),
+            (PRINTED_BATCH_SIZE, channels, side // 2, side // 2),
+        )
         yield from (ModuleCall(name, (full,)) for name in ("conv", "norm", "relu"))
         if cbam:
             yield from (
                 ModuleCall(name, (full,)) for name in ("cbam", "channel gate", "spatial gate")
             )
-            yield ModuleCall("channel pool", ((BATCH, 2, side, side),))
+            yield ModuleCall("channel pool", ((PRINTED_BATCH_SIZE, 2, side, side),))
             yield from (
-                ModuleCall(name, ((BATCH, 1, side, side),)) for name in ("conv 7x7", "its norm")
+                ModuleCall(name, ((PRINTED_BATCH_SIZE, 1, side, side),))
+                for name in ("conv 7x7", "its norm")
             )
         yield ModuleCall("pool and its indices", (half, half))
-    yield from (ModuleCall("head", ((BATCH, width),)) for width in HEAD)
+    yield from (ModuleCall("head", ((PRINTED_BATCH_SIZE, width),)) for width in HEAD_WIDTHS)
 
 
 def compute_printed_total(calls: Iterable[ModuleCall]) -> float:
@@ -100,8 +107,8 @@ def make_torchsummary_table(baseline: CostReport, cbam: CostReport) -> Table:
         ("MACs", *(f"{sums.macs:,}" for sums in totals)),
         ("element operations", *(f"{sums.element_operations:,}" for sums in totals)),
     ]
-    headings = ("the ConvNet, one image of 3x32x32", BASELINE, "cbam")
-    note = f"{EXPLANATION} The last four rows are measured on foveal's networks."
+    headings = ("the ConvNet, one image of 3x32x32", "none", "cbam")
+    note = f"{EXPLANATION_TEXT} The last four rows are measured on foveal's networks."
     return Table(
         "Memory table of the original study, and the correction", headings, tuple(rows), note
     )

@@ -29,7 +29,7 @@ class Augmentation:
 
 
 @dataclass(frozen=True)
-class AugmentationDraws:
+class AugmentationSample:
     """Random draws for N images: corner of the crop, flip, center of the cutout hole."""
 
     top: Tensor  # (N,) in [0, 2 crop]
@@ -38,17 +38,17 @@ class AugmentationDraws:
     hole_y: Tensor  # (N,)
     hole_x: Tensor  # (N,)
 
-    def take(self, rows: Tensor, device: torch.device | str) -> AugmentationDraws:
+    def take(self, rows: Tensor, device: torch.device | str) -> AugmentationSample:
         """Return the draws of the images `rows`."""
         columns = (self.top, self.left, self.flip, self.hole_y, self.hole_x)
-        return AugmentationDraws(
+        return AugmentationSample(
             *(column[rows].to(device, non_blocking=True) for column in columns)
         )
 
 
-def draw_augmentation(
+def sample_augmentation(
     count: int, size: tuple[int, int], augmentation: Augmentation, *, seed: int, epoch: int
-) -> AugmentationDraws:
+) -> AugmentationSample:
     """Draw for all `count` images at once, so that the draw of an image is independent of its batch."""
     generator = make_generator(seed, "augmentation", epoch)
     positions = 2 * augmentation.crop + 1
@@ -57,10 +57,10 @@ def draw_augmentation(
     flip = torch.rand(count, generator=generator) < (0.5 if augmentation.flip else 0.0)
     hole_y = torch.randint(size[0], (count,), generator=generator)
     hole_x = torch.randint(size[1], (count,), generator=generator)
-    return AugmentationDraws(top, left, flip, hole_y, hole_x)
+    return AugmentationSample(top, left, flip, hole_y, hole_x)
 
 
-def augment_images(images: Tensor, draws: AugmentationDraws, augmentation: Augmentation) -> Tensor:
+def augment_images(images: Tensor, draws: AugmentationSample, augmentation: Augmentation) -> Tensor:
     """Crop, flip and cut out each image by its own draw; uint8 (B, H, W, C) in and out."""
     index = torch.arange(len(images), device=images.device)
     # Selecting whole images, then copying whole rows, is far faster than gathering pixels.
@@ -71,7 +71,7 @@ def augment_images(images: Tensor, draws: AugmentationDraws, augmentation: Augme
     return out
 
 
-def crop_images(flipped: Tensor, draws: AugmentationDraws, margin: int) -> Tensor:
+def crop_images(flipped: Tensor, draws: AugmentationSample, margin: int) -> Tensor:
     """Pad each image (B, H, W, C) by `margin` px and crop a window of the original size."""
     batch, height, width, channels = flipped.shape
     padded = F.pad(flipped, (0, 0, margin, margin, margin, margin))
@@ -85,7 +85,7 @@ def crop_images(flipped: Tensor, draws: AugmentationDraws, margin: int) -> Tenso
     return rows.index_select(0, start.view(-1)).view(flipped.shape)
 
 
-def make_hole_masks(draws: AugmentationDraws, shape: torch.Size, size: int) -> Tensor:
+def make_hole_masks(draws: AugmentationSample, shape: torch.Size, size: int) -> Tensor:
     """Return the masks of the square holes of side `size`, bool (B, *shape), clipped at the border.
 
     DeVries and Taylor (2017), "Improved Regularization of Convolutional Neural Networks with
@@ -124,7 +124,7 @@ def iterate_augmented_batches(
     """Yield one epoch of shuffled, augmented batches; the last batch may be smaller."""
     order = torch.randperm(len(labels), generator=make_generator(seed, "order", epoch))
     size = (images.shape[1], images.shape[2])
-    draws = draw_augmentation(len(labels), size, augmentation, seed=seed, epoch=epoch)
+    draws = sample_augmentation(len(labels), size, augmentation, seed=seed, epoch=epoch)
     for rows in torch.split(order, batch_size):
         pixels = torch.from_numpy(images[rows.numpy()]).to(device, non_blocking=True)
         augmented = augment_images(pixels, draws.take(rows, device), augmentation)

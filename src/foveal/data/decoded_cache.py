@@ -46,7 +46,7 @@ def compute_cache_key(kind: str, files: Iterable[Path], *, root: Path | None = N
     return digest.hexdigest()[:32]
 
 
-def load_or_decode(key: str, decode: Callable[[], DecodedData]) -> tuple[DecodedData, str]:
+def load_or_decode_data(key: str, decode: Callable[[], DecodedData]) -> tuple[DecodedData, str]:
     """Return the data cached under `key` and its checksum; call `decode` only if there is no entry.
 
     Raises:
@@ -73,7 +73,7 @@ def make_entry_lock(root: Path, key: str) -> FileLock:
         root.mkdir(parents=True, exist_ok=True)
         (root / f"{key}.lock").touch()
     except OSError as error:
-        raise cache_folder_error(root, error) from error
+        raise make_cache_folder_error(root, error) from error
     return FileLock(root / f"{key}.lock")
 
 
@@ -91,12 +91,12 @@ def write_entry(entry: Path, data: DecodedData) -> None:
         shutil.rmtree(entry, ignore_errors=True)
         partial.rename(entry)
     except OSError as error:
-        raise cache_folder_error(entry.parent, error) from error
+        raise make_cache_folder_error(entry.parent, error) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def cache_folder_error(folder: Path, error: OSError) -> FovealError:
+def make_cache_folder_error(folder: Path, error: OSError) -> FovealError:
     """Return the error for a cache folder that cannot be written."""
     return FovealError(
         f"The cache folder {folder} cannot be written ({error.strerror or error}). "

@@ -81,9 +81,9 @@ def corrupt_images(
     authors' libraries without intermediate rounding: border pixels are replicated, and a large pixel is
     the mean of the whole pixels whose center is inside it.
     """
-    check_images(images)
+    require_images(images)
     amount = get_corruption_amount(kind, severity, (images.shape[2], images.shape[3]))
-    check_channels(kind, images.shape[1])
+    require_channels(kind, images.shape[1])
     low, high = images.aminmax()
     if not (low >= 0 and high <= 1):  # negated, because comparisons with NaN are false
         raise bad_parameter("images", "in [0, 1]", (float(low), float(high)))
@@ -94,11 +94,11 @@ def corrupt_images(
             raise bad_parameter("generator", "a torch.Generator for `noise`", generator)
         corrupted = add_noise(exact, amount, generator)
     else:
-        corrupted = DETERMINISTIC[kind](exact, amount)
+        corrupted = DETERMINISTIC_CORRUPTIONS[kind](exact, amount)
     return corrupted.clamp_(0, 1).to(images.dtype)
 
 
-def check_images(images: Tensor) -> None:
+def require_images(images: Tensor) -> None:
     """Raise UsageError unless `images` are floating, (N, C, H, W) and not empty."""
     if images.ndim != 4 or not images.is_floating_point() or images.numel() == 0:
         found = (tuple(images.shape), images.dtype)
@@ -110,7 +110,7 @@ def list_supported_corruptions(channels: int) -> list[str]:
     return [kind for kind in CORRUPTIONS if kind != "jpeg" or channels in JPEG_MODES]
 
 
-def check_channels(kind: str, channels: int) -> None:
+def require_channels(kind: str, channels: int) -> None:
     """Raise UsageError if the corruption is not defined for this number of channels."""
     if kind in CORRUPTIONS and kind not in list_supported_corruptions(channels):
         raise bad_parameter(
@@ -199,7 +199,7 @@ def compress_jpeg(images: Tensor, quality: float) -> Tensor:
     return values.permute(0, 3, 1, 2).contiguous().to(images) / 255
 
 
-DETERMINISTIC: dict[str, Callable[[Tensor, float], Tensor]] = {
+DETERMINISTIC_CORRUPTIONS: dict[str, Callable[[Tensor, float], Tensor]] = {
     "blur": blur_images,
     "contrast": reduce_contrast,
     "pixelate": pixelate_images,

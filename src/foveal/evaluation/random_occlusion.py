@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from foveal.errors import bad_parameter
-from foveal.evaluation.corruptions import check_images
+from foveal.evaluation.corruptions import require_images
 from foveal.validation import require_in_range
 
 
@@ -31,7 +31,7 @@ def occlude_randomly(
     Raises:
         UsageError: `fraction` is outside [0, 1] or `fill` has the wrong shape.
     """
-    check_images(images)
+    require_images(images)
     height, width = compute_window_size((images.shape[2], images.shape[3]), fraction)
     color = torch.as_tensor(fill).to(images)
     try:

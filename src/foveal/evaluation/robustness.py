@@ -14,16 +14,16 @@ from foveal.errors import bad_parameter, unknown_name
 from foveal.evaluation.corruptions import (
     CORRUPTIONS,
     MAX_SEVERITY,
-    check_channels,
     corrupt_images,
     get_corruption_amount,
+    require_channels,
 )
 from foveal.evaluation.random_occlusion import occlude_randomly
 from foveal.module_modes import eval_mode
 from foveal.seeding import make_generator
 from foveal.validation import require_finite_logits, require_logits, require_positive_int
 
-OCCLUSION = "occlusion"
+OCCLUSION_NAME = "occlusion"
 OCCLUSION_FRACTIONS = (0.1, 0.2, 0.3, 0.4, 0.5)
 MAX_CHUNK_VALUES = 2**18
 
@@ -64,7 +64,7 @@ class Condition:
 
     def apply(self, images: Tensor, *, fill: float | Tensor, generator: torch.Generator) -> Tensor:
         """Return the images under this condition."""
-        if self.name == OCCLUSION:
+        if self.name == OCCLUSION_NAME:
             return occlude_randomly(images, self.amount, fill=fill, generator=generator)
         return corrupt_images(images, self.name, self.severity, generator=generator)
 
@@ -103,7 +103,7 @@ def measure_robustness(
         UsageError: images or labels of the wrong form, unknown kinds, or fractions outside [0, 1].
         FovealError: the model returns a non-finite value, or something other than logits.
     """
-    labels = check_inputs(images, labels, batch_size)
+    labels = require_images_and_labels(images, labels, batch_size)
     conditions = list_conditions(occlusion, kinds, images.shape[1:])
     # One generator per condition for all images in order: draws are independent of the batch size.
     generators = [
@@ -119,7 +119,7 @@ def measure_robustness(
             versions = iterate_conditions(batch, conditions, generators, fill=fill)
             for row, (name, version) in enumerate(versions):
                 logits = model(normalize(version.to(parameter.device)))
-                predicted = predict_classes(
+                predicted = find_highest_logits(
                     logits, labels, start=start, count=len(batch_labels), condition=name
                 )
                 correct[row] += (predicted == batch_labels).sum()
@@ -143,11 +143,11 @@ def list_conditions(
     if len(set(kinds)) < len(kinds):
         raise bad_parameter("kinds", "without repetition", kinds)
     conditions = [
-        Condition(OCCLUSION, severity, fraction)
+        Condition(OCCLUSION_NAME, severity, fraction)
         for severity, fraction in enumerate(occlusion, start=1)
     ]
     for kind in kinds:
-        check_channels(kind, shape[2])
+        require_channels(kind, shape[2])
         for severity in range(1, MAX_SEVERITY + 1):
             amount = get_corruption_amount(kind, severity, (shape[0], shape[1]))
             conditions.append(Condition(kind, severity, amount))
@@ -177,7 +177,7 @@ def to_float_images(images: npt.NDArray[np.uint8]) -> Tensor:
     return pixels.to(torch.float32, memory_format=torch.contiguous_format).div_(255)
 
 
-def predict_classes(
+def find_highest_logits(
     logits: object, labels: npt.NDArray[np.int64], *, start: int, count: int, condition: str
 ) -> npt.NDArray[np.int64]:
     """Return the class with the highest logit for each of `count` images, (B,).
@@ -194,7 +194,7 @@ def predict_classes(
     return predicted
 
 
-def check_inputs(
+def require_images_and_labels(
     images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64], batch_size: int
 ) -> npt.NDArray[np.int64]:
     """Return the labels as int64; raise UsageError if an input is invalid."""

@@ -3,18 +3,18 @@
 from foveal.explanation.agreement import CONTROL_DRAWS, Agreement, measure_agreement
 from foveal.explanation.faithfulness import Faithfulness, measure_faithfulness
 from foveal.explanation.gate_maps import GateMap, gate_maps, has_gates
-from foveal.explanation.gate_statistics import GateStatistics, gate_statistics
+from foveal.explanation.gate_statistics import GateStatistics, compute_gate_statistics
 from foveal.explanation.grad_cam import grad_cam
 from foveal.explanation.grid_pointing import GridCanvas, make_grid_canvas
-from foveal.explanation.input_validation import to_model
+from foveal.explanation.input_validation import move_to_model
 from foveal.explanation.localization import (
     Localization,
     LocalizationMeasure,
     boxes_to_masks,
-    localize,
+    measure_localization,
 )
 from foveal.explanation.occlusion import OCCLUSION_PRESETS, OcclusionResult, occlusion_sensitivity
-from foveal.explanation.random_maps import random_maps
+from foveal.explanation.random_maps import make_random_maps
 
 __all__ = [
     "Agreement",
@@ -29,14 +29,14 @@ __all__ = [
     "OcclusionResult",
     "boxes_to_masks",
     "gate_maps",
-    "gate_statistics",
+    "compute_gate_statistics",
     "grad_cam",
     "has_gates",
-    "localize",
+    "measure_localization",
     "make_grid_canvas",
     "measure_agreement",
     "measure_faithfulness",
     "occlusion_sensitivity",
-    "random_maps",
-    "to_model",
+    "make_random_maps",
+    "move_to_model",
 ]

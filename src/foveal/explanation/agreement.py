@@ -142,11 +142,11 @@ def compute_control_grids(
     return {
         gate: grid
         for gate, grid in grids.items()
-        if have_different_parameters(model.get_submodule(gate), redrawn_model.get_submodule(gate))
+        if has_different_parameters(model.get_submodule(gate), redrawn_model.get_submodule(gate))
     }
 
 
-def have_different_parameters(first: nn.Module, second: nn.Module) -> bool:
+def has_different_parameters(first: nn.Module, second: nn.Module) -> bool:
     """Return True if any parameter differs between two modules with the same structure."""
     pairs = zip(first.parameters(), second.parameters(), strict=True)
     return any(not torch.equal(a, b) for a, b in pairs)

@@ -14,17 +14,17 @@ from torch import Tensor, nn
 from foveal.errors import bad_parameter
 from foveal.explanation.input_validation import (
     Float64Array,
+    move_to_model,
     require_class_per_image,
     require_images,
     require_known_classes,
     require_maps,
-    to_model,
 )
 from foveal.explanation.occlusion.fills import gaussian_blur, make_fill_broadcastable
 from foveal.module_modes import eval_mode
 from foveal.validation import require_finite_logits, require_logits, require_positive_int
 
-Counts = npt.NDArray[np.int64]
+PixelCounts = npt.NDArray[np.int64]
 
 BLUR_SHARE = 1 / 8  # sigma as a share of the shorter side: removes shapes, keeps colors
 
@@ -123,7 +123,7 @@ def compute_curve(
     after: Tensor,
     labels: Tensor,
     maps: Float64Array,
-    counts: Counts,
+    counts: PixelCounts,
     *,
     chunk: int,
     name: str,
@@ -141,17 +141,17 @@ def compute_curve(
         mask = torch.from_numpy(is_changed)[:, None].to(before.device)  # (B, 1, H, W)
         image_indices = torch.from_numpy(indices).to(before.device)
         inputs = torch.where(mask, after[image_indices], before[image_indices])
-        logits = require_logits(model(to_model(model, inputs)), len(indices))
+        logits = require_logits(model(move_to_model(model, inputs)), len(indices))
         logits = logits.to("cpu", torch.float64)
         require_known_classes("labels", labels, logits.shape[1])
-        describe = partial(describe_step, first=start, counts=counts, name=name)
+        describe = partial(format_step_location, first=start, counts=counts, name=name)
         require_finite_logits(logits, describe)
         probabilities = logits.softmax(1).gather(1, labels[indices][:, None])
         curve.flat[positions] = probabilities[:, 0].numpy()
     return curve
 
 
-def describe_step(row: int, *, first: int, counts: Counts, name: str) -> str:
+def format_step_location(row: int, *, first: int, counts: PixelCounts, name: str) -> str:
     """Return the image and the step of a row of logits, for error messages.
 
     `first` is the position of row 0 in the flattened curves.
@@ -161,7 +161,7 @@ def describe_step(row: int, *, first: int, counts: Counts, name: str) -> str:
     return f"image {image} at step {step} of {name}, with {share:.0%} of the pixels changed"
 
 
-def rank_pixels(maps: Float64Array) -> Counts:
+def rank_pixels(maps: Float64Array) -> PixelCounts:
     """Return the rank of each pixel from 0, (N, H, W): high values first, ties by position, NaN last."""
     order = np.argsort(-maps.reshape(len(maps), -1), axis=1, kind="stable")  # NaN is sorted last
     ranks = np.empty_like(order)

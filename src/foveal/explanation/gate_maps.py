@@ -12,7 +12,7 @@ from foveal.attention.identity_start import IdentityStart
 from foveal.attention.inserted import get_site_name
 from foveal.attention.map_capture import capture_maps
 from foveal.errors import UsageError
-from foveal.explanation.input_validation import to_model
+from foveal.explanation.input_validation import move_to_model
 from foveal.kernels import native_kernels
 from foveal.module_modes import eval_mode
 
@@ -66,7 +66,7 @@ def gate_maps(model: nn.Module, images: Tensor) -> tuple[GateMap, ...]:
     """
     require_gates(model)
     with eval_mode(model), native_kernels(False), capture_maps(model) as maps:
-        model(to_model(model, images))
+        model(move_to_model(model, images))
     return tuple(
         GateMap(name, get_site_name(name), values.float().cpu(), get_mixing_weight(model, name))
         for name, values in maps.items()

@@ -14,7 +14,7 @@ from foveal.attention.gate import Gate
 from foveal.attention.inserted import get_site_name
 from foveal.errors import UsageError
 from foveal.explanation.gate_maps import get_map_kind, get_mixing_weight, require_gates
-from foveal.explanation.input_validation import to_model
+from foveal.explanation.input_validation import move_to_model
 from foveal.kernels import native_kernels
 from foveal.module_modes import eval_mode
 
@@ -101,7 +101,7 @@ class GateTotals:
 
 
 @torch.no_grad()
-def gate_statistics(
+def compute_gate_statistics(
     model: nn.Module,
     batches: Iterable[tuple[Tensor, Tensor]],
     *,
@@ -136,7 +136,7 @@ def gate_statistics(
     # Trained and untrained gates both use plain operations, so that an unmoved gate has distance 0.
     with eval_mode(model), native_kernels(False), observe_gates(model, record):
         for images, _ in batches:
-            model(to_model(model, images))
+            model(move_to_model(model, images))
     if not totals:
         raise UsageError("Statistics of gates need at least one batch of images.")
     return tuple(

@@ -11,16 +11,16 @@ from torch import Tensor, nn
 from foveal.attention.gate import Gate
 from foveal.errors import UsageError, unknown_name
 from foveal.explanation.input_validation import (
+    move_to_model,
     require_class_per_image,
     require_images,
     require_known_classes,
-    to_model,
 )
 from foveal.module_modes import eval_mode
 from foveal.validation import require_logits
 from foveal.variant_names import is_gate_key
 
-CHUNK = 16  # images per pass
+CHUNK_IMAGES = 16  # images per pass
 
 
 def grad_cam(
@@ -29,7 +29,7 @@ def grad_cam(
     labels: Tensor | Sequence[int],
     *,
     layer: str | None = None,
-    chunk: int = CHUNK,
+    chunk: int = CHUNK_IMAGES,
 ) -> Tensor:
     """Return the Grad-CAM map of each image for its label, float32 (N, H, W) on the CPU, not normalized.
 
@@ -63,7 +63,7 @@ def grad_cam(
     with eval_mode(model), torch.enable_grad(), hook:
         for start in range(0, len(images), chunk):
             # The input requires gradients, so that activations have gradients if all weights are frozen.
-            batch = to_model(model, images[start : start + chunk]).detach().requires_grad_()
+            batch = move_to_model(model, images[start : start + chunk]).detach().requires_grad_()
             logits = require_logits(model(batch), len(batch))
             require_known_classes("labels", classes, logits.shape[1])
             scores = logits.gather(1, classes[start : start + chunk, None].to(logits.device))

@@ -83,19 +83,19 @@ def make_grid_canvas(
         cell = int(rng.integers(rows * columns))
         if background == "others":
             label = classes[index]
-            others = draw_other_images(rng, candidates[label], rows * columns - 1, label)
+            others = sample_other_images(rng, candidates[label], rows * columns - 1, label)
             cells = images[np.insert(others, cell, index)]
         else:
             cells = np.full((rows * columns, *images.shape[1:]), background, np.uint8)
             cells[cell] = images[index]
         if keep_size:
-            cells = average_boxes(cells, rows, columns)
+            cells = downscale_by_average(cells, rows, columns)
         canvases.append(tile_cells(cells, rows, columns))
         masks.append(make_cell_mask(cell, cells.shape[1:3], rows, columns))
     return GridCanvas(np.stack(canvases), classes[targets], np.stack(masks))
 
 
-def draw_other_images(
+def sample_other_images(
     rng: np.random.Generator, candidates: Integers, count: int, label: int
 ) -> Integers:
     """Return `count` different indices out of the candidates, which are images of other classes."""
@@ -122,10 +122,10 @@ def make_cell_mask(
     return np.asarray(is_cell.repeat(size[0], axis=0).repeat(size[1], axis=1))
 
 
-def average_boxes(images: Images, rows: int, columns: int) -> Images:
+def downscale_by_average(images: Images, rows: int, columns: int) -> Images:
     """Return the means over boxes of `rows` x `columns` pixels, halves rounded up, (P, H', W', C).
 
-    >>> average_boxes(np.array([[[[0], [3]]]], np.uint8), 1, 2).tolist()
+    >>> downscale_by_average(np.array([[[[0], [3]]]], np.uint8), 1, 2).tolist()
     [[[[2]]]]
     """
     count, height, width, channels = images.shape

@@ -58,12 +58,12 @@ def to_float64_array(values: npt.ArrayLike | Tensor) -> Float64Array:
     return np.asarray(values, np.float64)
 
 
-def to_model(model: nn.Module, images: Tensor) -> Tensor:
+def move_to_model(model: nn.Module, images: Tensor) -> Tensor:
     """Return images on the device and in the dtype of the model's first floating-point parameter.
 
     Without such a parameter, return the images unchanged.
 
-    >>> to_model(nn.Linear(1, 1).bfloat16(), torch.rand(1, 1)).dtype
+    >>> move_to_model(nn.Linear(1, 1).bfloat16(), torch.rand(1, 1)).dtype
     torch.bfloat16
     """
     first = next((p for p in model.parameters() if p.is_floating_point()), None)

@@ -15,7 +15,7 @@ from foveal.explanation.input_validation import Float64Array, require_maps, to_f
 
 Mask = npt.NDArray[np.bool_]
 
-RELATIVE_ROUNDING = 1e-9  # of the largest value; pixels covered by the same windows differ by less
+RELATIVE_TOLERANCE = 1e-9  # of the largest value; pixels covered by the same windows differ by less
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,7 @@ class Localization:
     auc: LocalizationMeasure
 
 
-def localize(
+def measure_localization(
     maps: npt.ArrayLike | Tensor, masks: npt.ArrayLike | Tensor, *, tolerance: float = 15 / 224
 ) -> Localization:
     """Compare maps (N, H, W) with object masks, bool (N, H, W), pixel by pixel.
@@ -93,7 +93,7 @@ def localize(
     15 pixels at 224; in the paper one of several highest pixels is used, and the share of hits is per class.
     Wang et al. 2020, "Score-CAM", the share of the energy, in the paper within a box.
 
-    >>> result = localize([[[0.0, 3.0], [1.0, 0.0]]], [[[False, True], [False, False]]])
+    >>> result = measure_localization([[[0.0, 3.0], [1.0, 0.0]]], [[[False, True], [False, False]]])
     >>> result.pointing.mean, result.pointing.mean_chance_level, result.energy.mean, result.auc.mean
     (1.0, 0.25, 0.75, 1.0)
     """
@@ -110,7 +110,7 @@ def localize(
         has_value = ~np.isnan(values)
         if not (mask & has_value).any():
             continue
-        is_hit = distance_transform_edt(~mask) <= radius + RELATIVE_ROUNDING
+        is_hit = distance_transform_edt(~mask) <= radius + RELATIVE_TOLERANCE
         pixels, on_object = values[has_value], mask[has_value]
         scores[:2, index] = score_pointing(pixels, is_hit[has_value])
         scores[2:4, index] = score_energy(pixels, on_object)
@@ -120,7 +120,7 @@ def localize(
 
 def score_pointing(values: Float64Array, is_hit: Mask) -> tuple[float, float]:
     """Return the share of the highest values (M,) that hit, and the share of all values as chance level."""
-    is_highest = values >= values.max() - RELATIVE_ROUNDING * np.abs(values).max()
+    is_highest = values >= values.max() - RELATIVE_TOLERANCE * np.abs(values).max()
     return float(is_hit[is_highest].mean()), float(is_hit.mean())
 
 

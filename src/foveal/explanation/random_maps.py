@@ -9,7 +9,7 @@ from foveal.explanation.occlusion.windows import make_windows
 from foveal.seeding import make_generator
 
 
-def random_maps(
+def make_random_maps(
     shape: tuple[int, int, int],
     *,
     window: int | tuple[int, int],
@@ -30,7 +30,7 @@ def random_maps(
             blocks are ranked.
         seed: seed of the permutations.
 
-    >>> random_maps((1, 2, 4), window=2, seed=0).tolist()
+    >>> make_random_maps((1, 2, 4), window=2, seed=0).tolist()
     [[[1.0, 1.0, 0.0, 0.0], [1.0, 1.0, 0.0, 0.0]]]
     """
     count, height, width = shape

@@ -15,12 +15,12 @@ from torch import nn
 from foveal.data import normalize_images
 from foveal.explanation import (
     LocalizationMeasure,
-    localize,
     make_grid_canvas,
+    make_random_maps,
     measure_agreement,
     measure_faithfulness,
+    measure_localization,
     occlusion_sensitivity,
-    random_maps,
 )
 from foveal.inspection.explanations import Explanation
 from foveal.inspection.trained_runs import TrainedRun
@@ -82,7 +82,7 @@ def compute_run_metrics(run: TrainedRun, explanation: Explanation) -> dict[str, 
     targets = result.target_classes(run.key)
     maps = result.map(run.key).numpy()
     window, stride = result.windows.window, result.windows.stride
-    control_maps = random_maps(maps.shape, window=window, stride=stride, seed=run.seed)
+    control_maps = make_random_maps(maps.shape, window=window, stride=stride, seed=run.seed)
     # The fill of the maps must not judge them, and the default of faithfulness is blur.
     fill = 0.0 if "blur" in result.fills else None
     faithfulness, control = (
@@ -102,12 +102,12 @@ def compute_run_metrics(run: TrainedRun, explanation: Explanation) -> dict[str, 
     for agreement in measure_agreement(network, images, targets, result=result, name=run.key):
         name = f"{agreement.first} ~ {agreement.second}"
         metrics[name] = (agreement.mean, agreement.control_mean)
-    for name, measure in measure_localization(run, network, explanation, maps).items():
+    for name, measure in measure_run_localization(run, network, explanation, maps).items():
         metrics[name] = (measure.mean, measure.mean_chance_level)
     return metrics
 
 
-def measure_localization(
+def measure_run_localization(
     run: TrainedRun, network: nn.Module, explanation: Explanation, maps: FloatArray
 ) -> dict[str, LocalizationMeasure]:
     """Return how well maps find the object: by its mask, or in a canvas with other images.
@@ -133,7 +133,7 @@ def measure_localization(
         options = get_sweep_options(explanation)
         maps = occlusion_sensitivity(network, pixels, labels, **options).map().numpy()
         truth, prefix = canvas.masks, "canvas: "
-    localization = localize(maps, truth)
+    localization = measure_localization(maps, truth)
     return {
         f"{prefix}pointing": localization.pointing,
         f"{prefix}energy": localization.energy,

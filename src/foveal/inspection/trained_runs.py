@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import nn
 
-from foveal.attention import canonical_variant
+from foveal.attention import canonicalize_variant
 from foveal.data import ImageData
 from foveal.errors import UsageError, bad_parameter
 from foveal.models import load_model
@@ -92,7 +92,7 @@ def has_variant(run: TrainedRun, variant: str) -> bool:
     if variant in (run.name, run.config.attention):
         return True
     try:
-        return canonical_variant(variant) == run.config.attention
+        return canonicalize_variant(variant) == run.config.attention
     except UsageError:  # a name with a cell or a folder is not a variant
         return False
 

@@ -22,8 +22,8 @@ from foveal.kernels.layout import get_accumulator_dtype, match_layout, require_l
 from foveal.kernels.map_kernels import (
     GradientTerms,
     bam_forward,
-    bam_input_grad,
-    bam_logit_grads,
+    compute_bam_input_grad,
+    compute_bam_logit_grads,
     dot_maps,
     encode_logits,
     pool_map,
@@ -138,7 +138,7 @@ class BAMPool(torch.autograd.Function):
             channel = torch.full(size, -torch.inf, dtype=get_accumulator_dtype(g))
             position = channel.new_zeros((layout.images, layout.positions))
             encoding = channel.new_tensor(LOGITS_SUM)
-        x_grad = bam_input_grad(
+        x_grad = compute_bam_input_grad(
             g, layout, channel.contiguous(), position.contiguous(), int(encoding),
             shift=shift, projection_grad=projection_grad, filters=filters,
         )  # fmt: skip
@@ -198,7 +198,7 @@ class BAMCombine(torch.autograd.Function):
         """Return the incoming gradient, those of the logits, and the encoded logits for the carriers."""
         x, channel, position = ctx.saved_tensors
         g = match_layout(g, x.dtype, ctx.layout)
-        grads = bam_logit_grads(g, x, ctx.layout, channel, position, ctx.encoding)
+        grads = compute_bam_logit_grads(g, x, ctx.layout, channel, position, ctx.encoding)
         return g, *grads, None, channel, position, channel.new_tensor(ctx.encoding)
 
 

@@ -152,18 +152,18 @@ def bam_forward(
     return y
 
 
-def bam_logit_grads(
+def compute_bam_logit_grads(
     g: Tensor, x: Tensor, layout: Layout, channel: Tensor, position: Tensor, encoding: int
 ) -> tuple[Tensor, Tensor]:
     """Return the gradients of both logits of `bam_forward`."""
     channel_grad, position_grad = map(torch.empty_like, (channel, position))
     logits = layout.to_rows_and_columns(channel, position)
     grads = layout.to_rows_and_columns(channel_grad, position_grad)
-    call_map_kernel("bam_logit_grads", g, layout, g, x, *logits, encoding, *grads)
+    call_map_kernel("compute_bam_logit_grads", g, layout, g, x, *logits, encoding, *grads)
     return channel_grad, position_grad
 
 
-def bam_input_grad(
+def compute_bam_input_grad(
     g: Tensor, layout: Layout, channel: Tensor, position: Tensor, encoding: int, *,
     shift: Tensor | None, projection_grad: Tensor | None, filters: Tensor | None,
 ) -> Tensor:  # fmt: skip
@@ -179,7 +179,7 @@ def bam_input_grad(
         filter_count = len(filters)
     row_factors, column_factors = layout.to_rows_and_columns(filters, projection_grad)
     call_map_kernel(
-        "bam_input_grad", g, layout, g, *layout.to_rows_and_columns(channel, position), encoding,
+        "compute_bam_input_grad", g, layout, g, *layout.to_rows_and_columns(channel, position), encoding,
         *layout.to_rows_and_columns(shift, None), filter_count, row_factors, layout.channels_last,
         column_factors, not layout.channels_last, y,
     )  # fmt: skip

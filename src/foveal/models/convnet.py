@@ -7,7 +7,7 @@ from collections import OrderedDict
 from torch import Tensor, nn
 
 from foveal.errors import bad_parameter
-from foveal.models.fused_layers import MaxPool2x2, ReLU, conv_batch_norm_relu
+from foveal.models.fused_layers import MaxPool2x2, ReLU, run_conv_batch_norm_relu
 
 BLOCK_WIDTHS = (32, 64, 128)
 HIDDEN_WIDTH = 1024
@@ -71,5 +71,5 @@ class ConvBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the pooled feature map."""
-        out: Tensor = self.pool(conv_batch_norm_relu(self.conv, self.norm, self.relu, x))
+        out: Tensor = self.pool(run_conv_batch_norm_relu(self.conv, self.norm, self.relu, x))
         return out

@@ -42,7 +42,9 @@ class MaxPool2x2(nn.MaxPool2d):
         return out
 
 
-def conv_batch_norm_relu(conv: nn.Conv2d, norm: nn.BatchNorm2d, relu: ReLU, x: Tensor) -> Tensor:
+def run_conv_batch_norm_relu(
+    conv: nn.Conv2d, norm: nn.BatchNorm2d, relu: ReLU, x: Tensor
+) -> Tensor:
     """Return `relu(norm(conv(x)))`, (N, C, H, W).
 
     In training, batch norm cancels the convolution's bias. If native kernels compute the norm and the
@@ -50,11 +52,13 @@ def conv_batch_norm_relu(conv: nn.Conv2d, norm: nn.BatchNorm2d, relu: ReLU, x: T
     rounding error of a sum over the map.
     """
     if not supports_conv_batch_norm_relu(conv, norm, x):
-        return batch_norm_relu(norm, relu, conv(x))
-    return batch_norm_relu(norm, relu, conv._conv_forward(x, conv.weight, None), offset=conv.bias)
+        return run_batch_norm_relu(norm, relu, conv(x))
+    return run_batch_norm_relu(
+        norm, relu, conv._conv_forward(x, conv.weight, None), offset=conv.bias
+    )
 
 
-def batch_norm_relu(
+def run_batch_norm_relu(
     norm: nn.BatchNorm2d, relu: ReLU, x: Tensor, *, offset: Tensor | None = None
 ) -> Tensor:
     """Return `relu(norm(x + offset))`, (N, C, H, W), with one value of `offset` per channel.

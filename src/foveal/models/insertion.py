@@ -25,7 +25,7 @@ from foveal.seeding import fork_rng
 from foveal.validation import require_one_of
 from foveal.variant_names import GATE_CHILD
 
-WRAPPERS = (
+WRAPPER_CLASSES = (
     "DataParallel",
     "DistributedDataParallel",
     "FullyShardedDataParallel",
@@ -171,7 +171,7 @@ def insert(
     blocks.2.relu  128 x 8 x 8        2,284
     3 sites                           3,226
     """
-    if type(model).__name__ in WRAPPERS:
+    if type(model).__name__ in WRAPPER_CLASSES:
         raise UsageError(
             f"The model is wrapped in {type(model).__name__}. Insert attention before wrapping it."
         )

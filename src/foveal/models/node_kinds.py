@@ -21,8 +21,15 @@ ACTIVATIONS = (
     functional.relu, functional.relu_, functional.relu6, functional.leaky_relu, functional.gelu,
     functional.silu, functional.hardswish, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_,
 )  # fmt: skip
-ADDITIONS = (torch.add, Tensor.add, Tensor.add_, Tensor.__add__, Tensor.__iadd__, Tensor.__radd__)
-PRODUCTS = (torch.mul, Tensor.mul, Tensor.__mul__, Tensor.__rmul__)
+ADDITION_FUNCTIONS = (
+    torch.add,
+    Tensor.add,
+    Tensor.add_,
+    Tensor.__add__,
+    Tensor.__iadd__,
+    Tensor.__radd__,
+)
+PRODUCT_FUNCTIONS = (torch.mul, Tensor.mul, Tensor.__mul__, Tensor.__rmul__)
 
 
 def is_call_to(node: Node, callables: tuple[object, ...]) -> bool:
@@ -47,7 +54,7 @@ def is_norm(node: Node) -> bool:
 def is_addition(node: Node, nodes: list[Node]) -> bool:
     """Return True if a node adds two feature maps of the same shape."""
     return (
-        is_call_to(node, ADDITIONS)
+        is_call_to(node, ADDITION_FUNCTIONS)
         and is_feature_map(node)
         and len(node.sources) == 2
         and all(nodes[source].shape == node.shape for source in node.sources)
@@ -63,6 +70,6 @@ def is_merge(node: Node, nodes: list[Node]) -> bool:
 
 def is_passthrough(node: Node) -> bool:
     """Return True if a node returns its input unchanged, scaled by a parameter, or weighted by a gate."""
-    scales = is_call_to(node, PRODUCTS) and len(node.sources) == 1
+    scales = is_call_to(node, PRODUCT_FUNCTIONS) and len(node.sources) == 1
     is_gate = isinstance(node.call, nn.Module) and is_inserted_gate(node.call)
     return node.returns_input or scales or is_gate

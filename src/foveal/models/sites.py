@@ -47,7 +47,7 @@ def find_sites(nodes: list[Node], where: Where) -> list[Site]:
         if part in PLACEMENTS:
             indices = PLACEMENTS[part](nodes)
             if not indices:
-                raise no_placement_error(nodes, part)
+                raise make_no_placement_error(nodes, part)
             placed |= {index: choose_site(nodes[index], calls, part) for index in indices}
         else:
             named += select_sites(nodes, calls, make_name_filter(part), repr(part))
@@ -136,7 +136,7 @@ def join_placements(placements: list[str]) -> str:
     return " and ".join(f"where={placement!r}" for placement in placements)
 
 
-def no_placement_error(nodes: list[Node], placement: str) -> UsageError:
+def make_no_placement_error(nodes: list[Node], placement: str) -> UsageError:
     """Return the error for a placement that has no sites in the network."""
     others = join_placements(list_placements(nodes))
     alternative = f"It has sites for {others}" if others else "It has none for other placements"

@@ -44,7 +44,7 @@ GATE_KEYS = {
     "torchvision": {},
 }
 # Input planes of the spatial convolution in each source, in order.
-SPATIAL_PLANES = {"official": "max+avg", "timm": "avg+max"}
+SPATIAL_PLANE_ORDERS = {"official": "max+avg", "timm": "avg+max"}
 
 
 class ImportedState(dict[str, Tensor]):
@@ -89,9 +89,9 @@ def import_state(
     names = GATE_KEYS[require_one_of("source", source, GATE_KEYS)]
     if target is not None:
         target = resolve_name(target)
-    swaps_planes = target is not None and get_planes(target) not in {
+    swaps_planes = target is not None and get_spatial_plane_order(target) not in {
         None,
-        SPATIAL_PLANES.get(source),
+        SPATIAL_PLANE_ORDERS.get(source),
     }
     unwrapped = {key.removeprefix("module."): value for key, value in state_dict.items()}
     imported, converted = ImportedState(), []
@@ -153,7 +153,7 @@ def count_convolutions(block: str, state: Mapping[str, Tensor]) -> int:
     return 3 if f"{block}.conv3.weight" in state else 2
 
 
-def get_planes(target: str) -> str | None:
+def get_spatial_plane_order(target: str) -> str | None:
     """Return the input planes of a module's spatial convolution, or None if it has no such option."""
     planes = get_entry(target).options.get("planes")
     return None if planes is None else str(planes)

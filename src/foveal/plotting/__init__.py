@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from foveal.plotting.style import MUTED_COLOR as MUTED_COLOR
     from foveal.plotting.style import TEXT_COLOR as TEXT_COLOR
     from foveal.plotting.style import VARIANT_COLORS as VARIANT_COLORS
-    from foveal.plotting.style import report_style as report_style
-    from foveal.plotting.style import variant_style as variant_style
+    from foveal.plotting.style import get_variant_style as get_variant_style
+    from foveal.plotting.style import use_report_style as use_report_style
 
 __all__ = [
     "AccuracyCurve",
@@ -84,11 +84,11 @@ __all__ = [
     "new_figure",
     "pick_evenly_spaced",
     "replace_css_variables",
-    "report_style",
+    "use_report_style",
     "save_figure",
     "shrink_for_page",
     "to_data_uri",
-    "variant_style",
+    "get_variant_style",
 ]
 __getattr__ = lazy_exports(
     __name__,
@@ -126,11 +126,11 @@ __getattr__ = lazy_exports(
         "new_figure": "figure",
         "pick_evenly_spaced": "gate_figure",
         "replace_css_variables": "page_svg",
-        "report_style": "style",
+        "use_report_style": "style",
         "save_figure": "figure",
         "shrink_for_page": "images",
         "to_data_uri": "images",
-        "variant_style": "style",
+        "get_variant_style": "style",
     },
     requirement=STUDY_EXTRA,
 )

@@ -29,7 +29,7 @@ TITLE_HEIGHT, ROW_GAP = 0.36, 0.1
 FIGURE_MARGIN = (1.2, 0.9)
 COLOR_BAR_WIDTH, MAX_COLOR_BAR_HEIGHT = 0.11, 6.0
 
-CBAM = "cbam"
+CBAM_VARIANT = "cbam"
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +100,7 @@ def find_difference_pair(variants: Sequence[str]) -> tuple[int, int]:
     names = [get_variant_name(variant) for variant in variants]
     last = len(names) - 1
     baseline = names.index(BASELINE) if BASELINE in names else 0
-    cbam = names.index(CBAM) if CBAM in names else last
+    cbam = names.index(CBAM_VARIANT) if CBAM_VARIANT in names else last
     return (cbam, baseline) if cbam != baseline else (last, 0)
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from foveal.plotting.figure import NotebookFigure
-from foveal.plotting.style import PANEL_STYLE, variant_style
+from foveal.plotting.style import PANEL_STYLE, get_variant_style
 
 Array = npt.NDArray[Any]
 PANELS_PER_ROW = 3
@@ -41,11 +41,11 @@ def draw_robustness_curves(
 
     Args:
         curves: by condition, then by variant.
-        styles: `color` and `marker` of each variant; by default `variant_style` in the given order.
+        styles: `color` and `marker` of each variant; by default `get_variant_style` in the given order.
         caption: text below the figure.
     """
     variants = list(next(iter(curves.values())))
-    styles = styles or {name: variant_style(index) for index, name in enumerate(variants)}
+    styles = styles or {name: get_variant_style(index) for index, name in enumerate(variants)}
     rows = -(-len(curves) // PANELS_PER_ROW)
     width, height = PANEL_SIZE
     figure = NotebookFigure(width * PANELS_PER_ROW, height * rows + LEGEND_HEIGHT)

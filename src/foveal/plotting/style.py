@@ -47,10 +47,10 @@ REPORT_STYLE: Final[dict[Any, Any]] = TEXT_STYLE | {
 }
 
 
-def variant_style(index: int) -> dict[str, Any]:
+def get_variant_style(index: int) -> dict[str, Any]:
     """Return color and marker of the variant with this index; index 0, the baseline, has the text color.
 
-    >>> variant_style(0), variant_style(1)
+    >>> get_variant_style(0), get_variant_style(1)
     ({'color': '#1b1f24', 'marker': 'o'}, {'color': '#0072b2', 'marker': 's'})
     """
     color = TEXT_COLOR if index == 0 else VARIANT_COLORS[(index - 1) % len(VARIANT_COLORS)]
@@ -58,7 +58,7 @@ def variant_style(index: int) -> dict[str, Any]:
 
 
 @contextmanager
-def report_style() -> Iterator[None]:
+def use_report_style() -> Iterator[None]:
     """Draw with the settings of the report, independent of the user's matplotlib settings.
 
     Warnings about glyphs that matplotlib's font lacks are ignored: the SVG viewer draws the text with

@@ -54,9 +54,9 @@ def verify_manifest(folder: Path, *, skip_folders: Iterable[str] = ()) -> None:
         if name.partition("/")[0] in skipped:
             continue
         if not path.is_file():
-            raise corrupt_run_error(folder, f"{name} is missing")
+            raise make_corrupt_run_error(folder, f"{name} is missing")
         if hash_file(path) != expected:
-            raise corrupt_run_error(folder, f"{name} has changed")
+            raise make_corrupt_run_error(folder, f"{name} has changed")
 
 
 def read_manifest(folder: Path) -> dict[str, str]:
@@ -68,9 +68,9 @@ def read_manifest(folder: Path) -> dict[str, str]:
     try:
         return dict(json.loads((folder / schema.MANIFEST).read_text())["sha256"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise corrupt_run_error(folder, f"{schema.MANIFEST} cannot be read") from error
+        raise make_corrupt_run_error(folder, f"{schema.MANIFEST} cannot be read") from error
 
 
-def corrupt_run_error(folder: Path, reason: str) -> CorruptRecordError:
+def make_corrupt_run_error(folder: Path, reason: str) -> CorruptRecordError:
     """Return the error for a damaged run."""
     return CorruptRecordError(f"The run {folder} is damaged ({reason}). Run it again.")

@@ -20,8 +20,8 @@ from foveal.atomic import atomic_write
 from foveal.errors import CorruptRecordError, FovealError, UsageError
 from foveal.records import schema
 from foveal.records.manifest import (
-    corrupt_run_error,
     is_complete,
+    make_corrupt_run_error,
     verify_manifest,
     write_manifest,
 )
@@ -106,7 +106,7 @@ def read_run(folder: Path) -> RunRecord:
             extras=read_extras(folder),
         )
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise corrupt_run_error(folder, str(error)) from error
+        raise make_corrupt_run_error(folder, str(error)) from error
 
 
 def write_extra(folder: Path, name: str, arrays: Arrays) -> None:

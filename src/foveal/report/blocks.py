@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from matplotlib.figure import Figure
 
-from foveal.plotting import build_svg_element, report_style
+from foveal.plotting import build_svg_element, use_report_style
 from foveal.text_tables import Table
 
 
@@ -83,7 +83,7 @@ class FigureBlock:
     @cached_property
     def svg(self) -> str:
         """The figure as an SVG element of a page. Computing it fixes the layout of the figure."""
-        with report_style():
+        with use_report_style():
             svg = build_svg_element(self.figure, name=self.name, description=self.description)
         self.figure.set_layout_engine("none")
         return svg

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from foveal.report.blocks import FigureBlock, ScriptData
 from foveal.report.document import ReportDocument
-from foveal.report.sections.results import format_size_sentence, format_verdict
+from foveal.report.sections.results import describe_detectable_difference, format_verdict
 from foveal.text_format import format_percent
 
 MAX_PAGE_BYTES = 4_000_000
@@ -37,7 +37,7 @@ def render_report_html(document: ReportDocument) -> str:
     environment.filters |= {
         "format_percent": format_percent,
         "format_verdict": format_verdict,
-        "format_size_sentence": format_size_sentence,
+        "format_size_sentence": describe_detectable_difference,
         "embed_svg": budget.embed_svg,
         "embed_json": budget.embed_json,
     }

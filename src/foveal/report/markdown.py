@@ -16,7 +16,7 @@ from foveal.report.blocks import (
     TableBlock,
 )
 from foveal.report.document import ReportDocument
-from foveal.report.sections.results import format_size_sentence, format_verdict
+from foveal.report.sections.results import describe_detectable_difference, format_verdict
 from foveal.text_format import format_percent
 from foveal.text_tables import escape_markdown, render_markdown
 
@@ -42,7 +42,7 @@ def format_summary(document: ReportDocument) -> list[str]:
     paragraphs = []
     for cell in document.cells:
         paragraphs += [f"**{escape_markdown(cell.label)}**"] if cell.label else []
-        paragraphs.append(format_size_sentence(cell))
+        paragraphs.append(describe_detectable_difference(cell))
         verdicts = []
         for comparison in cell.comparisons:
             sentence, numbers = format_verdict(comparison)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from foveal.atomic import atomic_write
 from foveal.errors import UsageError
-from foveal.plotting import encode_png, replace_css_variables, report_style
+from foveal.plotting import encode_png, replace_css_variables, use_report_style
 from foveal.records import schema
 from foveal.report.document import ReportDocument, build_document
 from foveal.report.html_page import render_report_html
@@ -18,7 +18,7 @@ from foveal.report.study_comparison import build_comparison_document
 from foveal.text_tables import render_csv, render_latex
 
 FIGURE_FOLDER, TABLE_FOLDER, TEXT_FILE = "figures", "tables", "report.md"
-FILE_LIST = ".report.json"  # the tables and figures that the last report has written
+FILE_LIST_NAME = ".report.json"  # the tables and figures that the last report has written
 
 
 class Report:
@@ -75,7 +75,7 @@ def write_comparison(
     first, second = Path(first), Path(second)
     document = build_comparison_document(first, second)
     folder = first / f"compare-{second.resolve().name}" if out is None else Path(out)
-    is_own_folder = (folder / FILE_LIST).exists()
+    is_own_folder = (folder / FILE_LIST_NAME).exists()
     if not is_own_folder and any((folder / n).exists() for n in (schema.REPORT, TEXT_FILE)):
         raise UsageError(
             f"{folder} contains a report that is not a comparison. Name another folder with --out."
@@ -101,14 +101,14 @@ def write_document(folder: Path, document: ReportDocument, *, only_page: bool = 
     for path in previous - set(written):
         path.unlink(missing_ok=True)
     names = sorted(f"{path.parent.name}/{path.name}" for path in written)
-    write_file(folder / FILE_LIST, json.dumps(names, indent=1).encode())
+    write_file(folder / FILE_LIST_NAME, json.dumps(names, indent=1).encode())
     return Report(page)
 
 
 def read_previous_files(folder: Path) -> set[Path]:
     """Return the tables and figures that the previous report lists as its own."""
     try:
-        names = [Path(name) for name in json.loads((folder / FILE_LIST).read_text())]
+        names = [Path(name) for name in json.loads((folder / FILE_LIST_NAME).read_text())]
     except (OSError, ValueError, TypeError):
         return set()
     folders = (TABLE_FOLDER, FIGURE_FOLDER)
@@ -126,7 +126,7 @@ def render_figures(document: ReportDocument) -> Iterator[tuple[str, bytes]]:
     """Yield the file name and the content of each figure, as SVG and as PNG."""
     for block in document.figures:
         yield f"{block.name}.svg", replace_css_variables(block.svg).encode()
-        with report_style():
+        with use_report_style():
             png = encode_png(block.figure)
         yield f"{block.name}.png", png
 

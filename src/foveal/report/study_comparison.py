@@ -18,7 +18,7 @@ from foveal.plotting import (
     TEXT_COLOR,
     VARIANT_COLORS,
     new_figure,
-    report_style,
+    use_report_style,
 )
 from foveal.records import StudyRecord, read_study
 from foveal.report.blocks import Block, Callout, FigureBlock, Paragraph, Section, TableBlock
@@ -188,7 +188,7 @@ def read_options(study: StudyRecord) -> dict[str, str]:
     }
 
 
-@report_style()
+@use_report_style()
 def draw_forest_plots(cells: Sequence[CellView], variants: Sequence[str]) -> Figure:
     """Draw the differences of both studies, with those of one variant next to each other."""
     figure = new_figure(480, 90 + 40 * len(variants))

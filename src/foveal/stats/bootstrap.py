@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foveal.errors import bad_parameter
-from foveal.stats.correctness import BoolArray, check_correctness
+from foveal.stats.correctness import BoolArray, require_correctness_arrays
 from foveal.validation import require_between
 
 FloatArray = npt.NDArray[np.float64]
@@ -48,7 +48,7 @@ def run_two_way_bootstrap(
     >>> run_two_way_bootstrap(runs, ~runs, generator=np.random.default_rng(0)).difference
     -0.5
     """
-    variant, baseline = check_correctness(correct, baseline_correct)
+    variant, baseline = require_correctness_arrays(correct, baseline_correct)
     if resamples < 2:
         raise bad_parameter("resamples", "at least 2", resamples)
     require_between("level", level, 0, 1)
@@ -65,23 +65,23 @@ def iterate_draws(
     chunk_size = max(1, MAX_RESAMPLED_WEIGHTS // variant.shape[1])
     for start in range(0, resamples, chunk_size):
         count = min(chunk_size, resamples - start)
-        image_weights = draw_weights(generator, variant.shape[1], count)  # (R, N)
+        image_weights = sample_weights(generator, variant.shape[1], count)  # (R, N)
         yield (
-            draw_accuracies(variant, image_weights, generator)
-            - draw_accuracies(baseline, image_weights, generator)
+            sample_accuracies(variant, image_weights, generator)
+            - sample_accuracies(baseline, image_weights, generator)
         )
 
 
-def draw_accuracies(
+def sample_accuracies(
     correct: BoolArray, image_weights: FloatArray, generator: np.random.Generator
 ) -> FloatArray:
     """Return the accuracy (R,) of resampled seeds on images with the weights (R, N)."""
     accuracies = image_weights @ correct.T.astype(np.float64)  # (R, S)
-    seed_weights = draw_weights(generator, len(correct), len(image_weights))
+    seed_weights = sample_weights(generator, len(correct), len(image_weights))
     return np.asarray((accuracies * seed_weights).sum(axis=1))
 
 
-def draw_weights(generator: np.random.Generator, size: int, resamples: int) -> FloatArray:
+def sample_weights(generator: np.random.Generator, size: int, resamples: int) -> FloatArray:
     """Return the share of each of `size` items among `size` draws with replacement, (R, size)."""
     picks = generator.integers(size, size=(resamples, size))
     picks += size * np.arange(resamples)[:, None]  # separate bins for each resample

@@ -10,7 +10,7 @@ from foveal.errors import bad_parameter
 BoolArray = npt.NDArray[np.bool_]
 
 
-def check_correctness(
+def require_correctness_arrays(
     correct: npt.ArrayLike, baseline_correct: npt.ArrayLike, *, dimensions: int = 2
 ) -> tuple[BoolArray, BoolArray]:
     """Return both arrays as bool, with the same images along their last axis.
@@ -18,7 +18,7 @@ def check_correctness(
     Raises:
         UsageError: an array is empty or has the wrong number of dimensions, or the images differ in number.
 
-    >>> a, b = check_correctness([[True, False]], [[True, True], [False, True]])
+    >>> a, b = require_correctness_arrays([[True, False]], [[True, True], [False, True]])
     >>> a.shape, b.shape
     ((1, 2), (2, 2))
     """

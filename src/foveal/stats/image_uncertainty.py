@@ -14,13 +14,13 @@ from foveal.stats.mcnemar import McNemarTest, run_mcnemar_test
 from foveal.stats.variance import split_variance
 
 
-def check_run_count(name: str, correct: BoolArray, runs: int) -> None:
+def require_run_count(name: str, correct: BoolArray, runs: int) -> None:
     """Raise a `UsageError` if an array of correctness does not have one row per run."""
     if len(correct) != runs:
         raise bad_parameter(name, f"of shape ({runs}, images), a row a run", correct.shape)
 
 
-def with_image_uncertainty(
+def add_image_uncertainty(
     comparison: Comparison,
     correct: BoolArray,
     baseline_correct: BoolArray,

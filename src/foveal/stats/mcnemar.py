@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy.typing as npt
 from scipy.special import bdtr
 
-from foveal.stats.correctness import check_correctness
+from foveal.stats.correctness import require_correctness_arrays
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,6 @@ def run_mcnemar_test(correct: npt.ArrayLike, baseline_correct: npt.ArrayLike) ->
     >>> run_mcnemar_test([True, True, True, False], [True, False, False, False])
     McNemarTest(only_variant=2, only_baseline=0, p_value=0.5)
     """
-    variant, baseline = check_correctness(correct, baseline_correct, dimensions=1)
+    variant, baseline = require_correctness_arrays(correct, baseline_correct, dimensions=1)
     b, c = int((variant & ~baseline).sum()), int((~variant & baseline).sum())
     return McNemarTest(b, c, min(1.0, 2 * float(bdtr(min(b, c), b + c, 0.5))))

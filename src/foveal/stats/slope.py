@@ -78,7 +78,7 @@ def fit_two_way_slope(
     """
     y, x = np.asarray(gains, dtype=np.float64), np.asarray(covariate, dtype=np.float64)
     labels = np.arange(x.size) if images is None else np.asarray(images)
-    check_regression(y, x, labels)
+    require_regression_inputs(y, x, labels)
     centered = x - x.mean()
     squares = len(y) * float(centered @ centered)
     slope = float((y @ centered).sum()) / squares
@@ -104,7 +104,9 @@ def compute_clustered_variance(score_sums: FloatArray, count: int) -> float:
     return float(np.square(score_sums).sum()) * correction
 
 
-def check_regression(y: FloatArray, x: FloatArray, labels: npt.NDArray[np.generic]) -> None:
+def require_regression_inputs(
+    y: FloatArray, x: FloatArray, labels: npt.NDArray[np.generic]
+) -> None:
     """Raise a `UsageError` if the arrays do not determine a slope and its variance."""
     if x.ndim != 1 or x.size < 3 or not np.isfinite(x).all() or np.ptp(x) == 0:
         raise bad_parameter("covariate", "at least 3 numbers that are not all equal", x)

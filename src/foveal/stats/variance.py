@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foveal.errors import bad_parameter
-from foveal.stats.correctness import BoolArray, check_correctness
+from foveal.stats.correctness import BoolArray, require_correctness_arrays
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def split_variance(correct: npt.ArrayLike, baseline_correct: npt.ArrayLike) -> V
     >>> split_variance(correct, correct)
     VarianceSplit(seed_error=0.1767766952966369, image_error=0.0)
     """
-    both = check_correctness(correct, baseline_correct)
+    both = require_correctness_arrays(correct, baseline_correct)
     a, b = (runs.mean(axis=0) for runs in both)
     if a.size < 2:
         raise bad_parameter("correct", "about at least 2 images", np.shape(correct))

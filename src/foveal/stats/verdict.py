@@ -23,7 +23,7 @@ from foveal.errors import bad_parameter
 from foveal.stats.comparison import MIN_SEEDS, Comparison, Verdict
 from foveal.stats.correctness import BoolArray
 from foveal.stats.equivalence import run_equivalence_test
-from foveal.stats.image_uncertainty import check_run_count, with_image_uncertainty
+from foveal.stats.image_uncertainty import add_image_uncertainty, require_run_count
 from foveal.stats.power import (
     MAX_SEEDS_NEEDED,
     compute_detectable_difference,
@@ -45,7 +45,7 @@ def format_signed_points(fraction: float) -> str:
     return f"{100 * fraction:+.2f}"
 
 
-def apply_rule(
+def choose_verdict(
     interval: tuple[float, float], equivalence_interval: tuple[float, float], margin: float
 ) -> tuple[Verdict, str]:
     """Return the verdict for the intervals D and E, and its reason."""
@@ -105,20 +105,20 @@ def compare_accuracies(
     if comparisons < 1:
         raise bad_parameter("comparisons", "at least 1", comparisons)
     has_intervals = min(len(values), len(baseline)) >= MIN_SEEDS
-    make_comparison = decide if has_intervals else too_few_runs
+    make_comparison = decide_verdict if has_intervals else make_too_few_runs_comparison
     comparison = make_comparison(
         values, baseline, variant=variant, margin=margin, alpha=alpha / comparisons
     )
     if correct is not None and baseline_correct is not None:
-        check_run_count("correct", correct, len(values))
-        check_run_count("baseline_correct", baseline_correct, len(baseline))
+        require_run_count("correct", correct, len(values))
+        require_run_count("baseline_correct", baseline_correct, len(baseline))
         generator = generator or np.random.default_rng(0)
-        comparison = with_image_uncertainty(comparison, correct, baseline_correct, generator)
+        comparison = add_image_uncertainty(comparison, correct, baseline_correct, generator)
     max_seeds = max(len(values), len(baseline))
     return flag_extra_seeds(replace(comparison, planned_seeds=planned_seeds, max_seeds=max_seeds))
 
 
-def too_few_runs(
+def make_too_few_runs_comparison(
     values: Sequence[float], baseline: Sequence[float], *, variant: str, margin: float, alpha: float
 ) -> Comparison:
     """Return an undecided comparison for fewer than three runs of the variant or the baseline."""
@@ -141,14 +141,14 @@ def too_few_runs(
     )  # fmt: skip
 
 
-def decide(
+def decide_verdict(
     values: Sequence[float], baseline: Sequence[float], *, variant: str, margin: float, alpha: float
 ) -> Comparison:
     """Return the comparison of at least three runs each, decided by its intervals."""
     seeds = min(len(values), len(baseline))
     test = run_equivalence_test(values, baseline, margin=margin, alpha=alpha)
     interval = test.welch.compute_interval(1 - alpha)
-    verdict, reason = apply_rule(interval, test.interval, margin)
+    verdict, reason = choose_verdict(interval, test.interval, margin)
     pooled_sd = math.sqrt((np.var(values, ddof=1) + np.var(baseline, ddof=1)) / 2)
     detectable = compute_detectable_difference(sd=pooled_sd, seeds=seeds, alpha=alpha)
     seeds_needed = compute_seeds_needed(margin, sd=pooled_sd, alpha=alpha)

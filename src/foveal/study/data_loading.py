@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from foveal.attention.variant_spec import read_value
+from foveal.attention.variant_spec import parse_value
 from foveal.data import Augmentation, ImageData, is_import_path, load_data
 from foveal.errors import UsageError
 from foveal.study.config import DataConfig
@@ -50,5 +50,5 @@ def parse_data_source(text: str) -> tuple[str, dict[str, Any]]:
             raise UsageError(
                 f"Use the option --{option.replace('_', '-')} instead. Found {text!r}."
             )
-        options[option] = read_value(value)
+        options[option] = parse_value(value)
     return name, options

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from foveal.attention import canonical_variant
+from foveal.attention import canonicalize_variant
 from foveal.data import ImageData
 from foveal.errors import UsageError
 from foveal.models import compute_weights_checksum
@@ -34,7 +34,7 @@ def resolve_options(config: Config, stored: Mapping[str, Any] | None) -> Config:
     update: dict[str, Any] = resolve_numerics(Numerics(**requested)).model_dump()
     update |= {name: make_absolute(getattr(config, name)) for name in ("data", "weights")}
     if isinstance(config, RunConfig):
-        update["attention"] = canonical_variant(config.attention)
+        update["attention"] = canonicalize_variant(config.attention)
     return config.model_copy(update=update)
 
 

@@ -25,8 +25,8 @@ from foveal.evaluation import (
 from foveal.explanation import (
     CONTROL_DRAWS,
     OcclusionResult,
+    compute_gate_statistics,
     gate_maps,
-    gate_statistics,
     has_gates,
     measure_agreement,
     occlusion_sensitivity,
@@ -133,7 +133,7 @@ def compute_gates_extra(job: TrainingJob, training: TrainingResult) -> Arrays:
     )
     shown_indices = choose_images(data)[:SHOWN_IMAGES]
     with numerics_context(numerics):
-        statistics = gate_statistics(training.model, batches, start=untrained)
+        statistics = compute_gate_statistics(training.model, batches, start=untrained)
         maps = gate_maps(training.model, get_test_images(data, shown_indices))
     arrays = {
         name: np.array([getattr(gate, name) for gate in statistics])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from foveal.attention import canonical_variant
+from foveal.attention import canonicalize_variant
 from foveal.errors import UsageError
 from foveal.study.config import StudyConfig
 from foveal.variant_names import (
@@ -46,7 +46,7 @@ def resolve_names(variants: Sequence[str]) -> list[str]:
     """
     typed_names: dict[str, str] = {}
     for typed in variants:
-        canonical = canonical_variant(typed)
+        canonical = canonicalize_variant(typed)
         if canonical in typed_names:
             raise UsageError(
                 f"The variants {typed_names[canonical]!r} and {typed!r} are the same ({canonical!r}). "

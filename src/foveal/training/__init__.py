@@ -52,7 +52,7 @@ __all__ = [
     "run_step",
     "train",
 ]
-LOOP_NAMES = (
+LAZY_LOOP_EXPORTS = (
     "EVALUATION_BATCH_SIZE",
     "TrainingContext",
     "TrainingResult",
@@ -61,4 +61,6 @@ LOOP_NAMES = (
     "run_step",
     "train",
 )  # imported on first use, because they import torch
-__getattr__ = lazy_exports(__name__, dict.fromkeys(LOOP_NAMES, "loop"), requirement=STUDY_EXTRA)
+__getattr__ = lazy_exports(
+    __name__, dict.fromkeys(LAZY_LOOP_EXPORTS, "loop"), requirement=STUDY_EXTRA
+)

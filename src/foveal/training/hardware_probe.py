@@ -22,8 +22,8 @@ MIN_SPEEDUP = 1.1  # a smaller speedup is within the noise of the probe
 DTYPE_ROUNDS = 5
 PARALLEL_ROUNDS = 3
 MEASUREMENT_SECONDS = 2.0  # of each throughput measurement
-BFLOAT16_SPEEDUP = "bfloat16_speedup"
-PARALLEL_SPEEDUP = "parallel_speedup"
+BFLOAT16_PROBE = "bfloat16_speedup"
+PARALLEL_PROBE = "parallel_speedup"
 
 
 def is_bfloat16_faster(device: str, threads: int) -> bool:
@@ -37,7 +37,7 @@ def is_bfloat16_faster(device: str, threads: int) -> bool:
         return bool(torch.cuda.is_bf16_supported())
     if device != "cpu":
         return False
-    speedup = measure_once(f"{threads}", BFLOAT16_SPEEDUP, measure_bfloat16_speedup, threads)
+    speedup = read_or_measure_ratio(f"{threads}", BFLOAT16_PROBE, measure_bfloat16_speedup, threads)
     return speedup > MIN_SPEEDUP
 
 
@@ -49,18 +49,22 @@ def find_parallel_run_count(threads: int) -> int:
     """
     if threads == 1:
         return 1
-    speedup = measure_once(f"{threads} runs", PARALLEL_SPEEDUP, measure_parallel_speedup, threads)
+    speedup = read_or_measure_ratio(
+        f"{threads} runs", PARALLEL_PROBE, measure_parallel_speedup, threads
+    )
     return threads if speedup > MIN_SPEEDUP else 1
 
 
 def read_parallel_run_count(threads: int) -> int | None:
     """Return the cached result of `find_parallel_run_count`, or None if it was not measured yet."""
-    if threads > 1 and read_cached_ratio(f"{threads} runs", PARALLEL_SPEEDUP) is None:
+    if threads > 1 and read_cached_ratio(f"{threads} runs", PARALLEL_PROBE) is None:
         return None
     return find_parallel_run_count(threads)
 
 
-def measure_once(probe: str, name: str, measure: Callable[[int], float], threads: int) -> float:
+def read_or_measure_ratio(
+    probe: str, name: str, measure: Callable[[int], float], threads: int
+) -> float:
     """Return the cached ratio of a probe; if there is none, measure it and cache it."""
     cached_ratio = read_cached_ratio(probe, name)
     if cached_ratio is not None:
@@ -105,8 +109,8 @@ def measure_bfloat16_speedup(threads: int) -> float:
             model = make_probe_network()
             float32_times, bfloat16_times = list[float](), list[float]()
             for _ in range(DTYPE_ROUNDS + 1):
-                float32_times.append(time_step(model, bfloat16=False))
-                bfloat16_times.append(time_step(model, bfloat16=True))
+                float32_times.append(measure_step_seconds(model, bfloat16=False))
+                bfloat16_times.append(measure_step_seconds(model, bfloat16=True))
     finally:
         torch.set_num_threads(threads_before)
     # The first round warms up; the minimum of the others is least disturbed by other processes.
@@ -137,7 +141,7 @@ def measure_steps_per_second(threads: int, bfloat16: bool, seconds: float) -> fl
     torch.set_num_threads(threads)
     model, steps, start = make_probe_network(), 0, time.perf_counter()
     while (elapsed := time.perf_counter() - start) < seconds:
-        time_step(model, bfloat16=bfloat16)
+        measure_step_seconds(model, bfloat16=bfloat16)
         steps += 1
     return steps / elapsed
 
@@ -154,7 +158,7 @@ def make_probe_network() -> nn.Module:
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-def time_step(model: nn.Module, *, bfloat16: bool) -> float:
+def measure_step_seconds(model: nn.Module, *, bfloat16: bool) -> float:
     """Return the seconds of one forward and backward pass."""
     import torch
 

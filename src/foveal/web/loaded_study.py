@@ -19,8 +19,8 @@ from foveal.explanation import (
     gate_maps,
     grad_cam,
     has_gates,
+    move_to_model,
     occlusion_sensitivity,
-    to_model,
 )
 from foveal.inspection.trained_runs import TrainedRun, find_trained_runs, load_shared_images
 from foveal.records.run import read_arrays
@@ -131,7 +131,7 @@ def preprocess(image: Pixels, data: ImageData) -> Tensor:
 @torch.no_grad()
 def predict_probabilities(variants: Sequence[LoadedVariant], images: Tensor) -> Tensor:
     """Return the class probabilities of one image (1, C, H, W) by each variant, (V, K), on the CPU."""
-    logits = [variant.model(to_model(variant.model, images)) for variant in variants]
+    logits = [variant.model(move_to_model(variant.model, images)) for variant in variants]
     return torch.cat([each.float().softmax(1).cpu() for each in logits])
 
 

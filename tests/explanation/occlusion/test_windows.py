@@ -7,14 +7,19 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foveal.explanation.occlusion.windows import EDGES, choose_window, make_windows
+from foveal.explanation.occlusion.windows import EDGE_MODES, choose_window, make_windows
 
 sides = st.integers(3, 20)
 
 
 @settings(deadline=None, max_examples=60)
 @given(
-    sides, sides, st.integers(1, 9), st.integers(1, 9), st.integers(1, 9), st.sampled_from(EDGES)
+    sides,
+    sides,
+    st.integers(1, 9),
+    st.integers(1, 9),
+    st.integers(1, 9),
+    st.sampled_from(EDGE_MODES),
 )
 def test_masks_and_conversions_match_pixel_counts(
     height: int, width: int, h: int, w: int, step: int, edge: str

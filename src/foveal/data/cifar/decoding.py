@@ -43,7 +43,7 @@ def read_class_names(members: Mapping[str, bytes], layout: ArchiveLayout, path: 
         key = "fine_label_names" if layout.has_coarse_labels else "label_names"
         return [str(class_name) for class_name in content[key]]
     except (ValueError, KeyError, TypeError) as error:
-        raise damaged_file_error(path / name, error) from error
+        raise make_damaged_file_error(path / name, error) from error
 
 
 def decode_split(
@@ -56,11 +56,11 @@ def decode_split(
         try:
             splits.append(decode(members[name], layout))
         except (ValueError, KeyError, TypeError) as error:
-            raise damaged_file_error(path / name, error) from error
+            raise make_damaged_file_error(path / name, error) from error
     return concatenate_splits(splits)
 
 
-def damaged_file_error(path: Path, error: Exception) -> FovealError:
+def make_damaged_file_error(path: Path, error: Exception) -> FovealError:
     """Return the error for a file that cannot be decoded."""
     return FovealError(f"{path} cannot be decoded ({error}). Download the archive again.")
 

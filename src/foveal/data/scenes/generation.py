@@ -97,7 +97,7 @@ def render_split(
     for start in range(0, len(rows), step):
         chunk = slice(start, start + step)
         rng = CounterRNG(rows[chunk].astype(np.uint64), seed, (split,))
-        labels[chunk] = draw_labels(rng)
+        labels[chunk] = sample_labels(rng)
         images[chunk], masks[chunk] = paint_scenes(
             labels[chunk],
             rng,
@@ -112,7 +112,7 @@ def render_split(
     return Split(images, labels, columns)
 
 
-def draw_labels(rng: CounterRNG) -> npt.NDArray[np.int64]:
+def sample_labels(rng: CounterRNG) -> npt.NDArray[np.int64]:
     """Return the labels (N,): each block of ten images has all ten classes in a random order."""
     block, position = np.divmod(rng.indices, np.uint64(len(CLASSES)))
     words = replace(rng, indices=block).draw_words("label", len(CLASSES))

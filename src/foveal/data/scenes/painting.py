@@ -83,14 +83,14 @@ def paint_clutter(
     canvas: Plane, grid: SceneGrid, rng: CounterRNG, compute_distance: RandomDistance
 ) -> None:
     """Paint one clutter element at a random position in the scenes that contain it."""
-    rows = draw_cluttered_rows(grid, rng)
+    rows = sample_cluttered_rows(grid, rng)
     rng = rng.take(rows)
     x, y = grid.x - rng.draw_uniform("x"), grid.y - rng.draw_uniform("y")
     color = grid.draw_color(rng, rng.draw_uniform("luma", 0.05, 0.95))
     blend_color(canvas, rows, grid.compute_coverage(compute_distance(x, y, rng)), color)
 
 
-def draw_cluttered_rows(grid: SceneGrid, rng: CounterRNG) -> npt.NDArray[np.int64]:
+def sample_cluttered_rows(grid: SceneGrid, rng: CounterRNG) -> npt.NDArray[np.int64]:
     """Return the rows of the scenes that contain a clutter element."""
     return np.flatnonzero(rng.draw_uniform("present") < grid.clutter)
 
@@ -134,7 +134,7 @@ def paint_object(
 
     mask = distance <= 0
     rng = rng.extend_path("in front")
-    rows = draw_cluttered_rows(grid, rng)
+    rows = sample_cluttered_rows(grid, rng)
     rng, x, y, side = rng.take(rows), x[rows], y[rows], side[rows]
     x, y = x - rng.draw_uniform("x", -0.4, 0.4), y - rng.draw_uniform("y", -0.4, 0.4)
     # The stroke of an image three object sides wide: it can cross the object but hides little of it.

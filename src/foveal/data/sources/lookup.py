@@ -10,7 +10,7 @@ from pathlib import Path
 
 from foveal.data.cifar import ARCHIVE_LAYOUTS, find_archive, read_archive
 from foveal.data.decoded import DecodedData, compute_checksum
-from foveal.data.decoded_cache import compute_cache_key, load_or_decode
+from foveal.data.decoded_cache import compute_cache_key, load_or_decode_data
 from foveal.data.sources.hub import decode_hub_splits, list_hub_files, load_hub_splits
 from foveal.data.sources.image_folder import ImageFolder, find_image_folder, read_image_folder
 from foveal.data.sources.parquet import find_shards, read_parquet
@@ -70,7 +70,7 @@ def find_source(source: str | Path, *, image_size: int | None = None) -> DataSou
         return find_local_source(path, image_size)
     if isinstance(source, str) and is_import_path(source):
         return make_user_source(source)
-    raise unknown_source_error(source)
+    raise make_unknown_source_error(source)
 
 
 def find_hub_source(name: str, repository: str) -> DataSource:
@@ -111,7 +111,7 @@ def find_local_source(path: Path, image_size: int | None) -> DataSource:
     if folder is not None:
         read = make_image_folder_reader(folder, image_size)
         return DataSource(name, read, supports_image_size=True)
-    raise unreadable_path_error(path)
+    raise make_unreadable_path_error(path)
 
 
 def make_image_folder_reader(folder: ImageFolder, image_size: int | None) -> ReadFunction:
@@ -136,10 +136,10 @@ def make_cached_reader(
     root: Path | None = None,
 ) -> ReadFunction:
     """Return a function that loads the decoded `files` from the cache, or decodes them."""
-    return lambda: load_or_decode(compute_cache_key(kind, files, root=root), decode)
+    return lambda: load_or_decode_data(compute_cache_key(kind, files, root=root), decode)
 
 
-def unreadable_path_error(path: Path) -> UsageError:
+def make_unreadable_path_error(path: Path) -> UsageError:
     """Return the error for a file or folder without readable images; it lists the known formats."""
     archives = ", ".join(layout.archive for layout in ARCHIVE_LAYOUTS)
     folders = ", ".join(layout.folder for layout in ARCHIVE_LAYOUTS)
@@ -150,7 +150,7 @@ def unreadable_path_error(path: Path) -> UsageError:
     )
 
 
-def unknown_source_error(source: str | Path) -> UsageError:
+def make_unknown_source_error(source: str | Path) -> UsageError:
     """Return the error for a name or path that does not exist."""
     name = str(source)
     if isinstance(source, Path) or os.sep in name or "/" in name or name.startswith((".", "~")):

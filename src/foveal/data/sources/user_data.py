@@ -21,52 +21,54 @@ def load_user_data(path: str) -> DecodedData:
         UsageError: the callable cannot be imported, or its data is invalid.
     """
     data: DecodedData = import_string(path)()
-    check_user_data(data, path)
+    require_user_data(data, path)
     return replace(data, train=make_contiguous(data.train), test=make_contiguous(data.test))
 
 
-def check_user_data(data: object, path: str) -> None:
+def require_user_data(data: object, path: str) -> None:
     """Raise UsageError, naming `path`, unless `data` can be used for training and testing."""
     if not isinstance(data, DecodedData):
-        raise user_data_error(path, "its result", "foveal.data.DecodedData", data)
-    check_classes(data.classes, path)
+        raise make_user_data_error(path, "its result", "foveal.data.DecodedData", data)
+    require_classes(data.classes, path)
     for name in ("train", "test"):
-        check_split(getattr(data, name), len(data.classes), path, name)
+        require_split(getattr(data, name), len(data.classes), path, name)
     train, test = data.train.images, data.test.images
     if train.shape[1:] != test.shape[1:]:
         should_be = f"of images {train.shape[1:]} in height, width and channels, as `train` is"
-        raise user_data_error(path, "`test.images`", should_be, test)
+        raise make_user_data_error(path, "`test.images`", should_be, test)
 
 
-def check_classes(classes: object, path: str) -> None:
+def require_classes(classes: object, path: str) -> None:
     """Raise UsageError unless `classes` is a tuple of different names."""
     names = classes if isinstance(classes, tuple) else ()
     are_names = all(isinstance(name, str) and name for name in names)
     if not names or not are_names or len({*names}) < len(names):
-        raise user_data_error(path, "`classes`", "a tuple of different names", repr(classes))
+        raise make_user_data_error(path, "`classes`", "a tuple of different names", repr(classes))
 
 
-def check_split(split: object, classes: int, path: str, name: str) -> None:
+def require_split(split: object, classes: int, path: str, name: str) -> None:
     """Raise UsageError unless `split` has valid images, labels below `classes` and valid columns."""
     if not isinstance(split, Split):
-        raise user_data_error(path, f"`{name}`", "a foveal.data.Split", split)
+        raise make_user_data_error(path, f"`{name}`", "a foveal.data.Split", split)
     images, labels = split.images, split.labels
     if not is_array(images, np.uint8, 4) or not images.size:
         should_be = "a uint8 array (N, H, W, C) of at least one image"
-        raise user_data_error(path, f"`{name}.images`", should_be, images)
+        raise make_user_data_error(path, f"`{name}.images`", should_be, images)
     if not is_array(labels, np.int64, 1) or len(labels) != len(images):
         should_be = f"an int64 array ({len(images)},), one label per image"
-        raise user_data_error(path, f"`{name}.labels`", should_be, labels)
+        raise make_user_data_error(path, f"`{name}.labels`", should_be, labels)
     if labels.min() < 0 or labels.max() >= classes:
         should_be = f"from 0 to {classes - 1}, as there are {classes} classes"
-        raise user_data_error(
+        raise make_user_data_error(
             path, f"`{name}.labels`", should_be, f"{labels.min()} to {labels.max()}"
         )
     for column_name, column in split.columns.items():
         is_valid = isinstance(column, np.ndarray) and column.ndim and not column.dtype.hasobject
         if not is_valid or len(column) != len(images):
             should_be = f"an array of {len(images)} rows without Python objects"
-            raise user_data_error(path, f"`{name}.columns[{column_name!r}]`", should_be, column)
+            raise make_user_data_error(
+                path, f"`{name}.columns[{column_name!r}]`", should_be, column
+            )
 
 
 def is_array(value: object, dtype: type[np.generic], dimensions: int) -> bool:
@@ -74,7 +76,7 @@ def is_array(value: object, dtype: type[np.generic], dimensions: int) -> bool:
     return isinstance(value, np.ndarray) and value.dtype == dtype and value.ndim == dimensions
 
 
-def user_data_error(path: str, part: str, should_be: str, found: object) -> UsageError:
+def make_user_data_error(path: str, part: str, should_be: str, found: object) -> UsageError:
     """Return the error for an invalid part of the data from `path`; arrays are shown by dtype and shape."""
     if isinstance(found, np.ndarray):
         found_text = f"{found.dtype} {found.shape}"

@@ -4,10 +4,10 @@ from foveal.explanation.occlusion.fills import FILLS, gaussian_blur
 from foveal.explanation.occlusion.result import OcclusionResult
 from foveal.explanation.occlusion.scores import SCORES
 from foveal.explanation.occlusion.sensitivity import OCCLUSION_PRESETS, occlusion_sensitivity
-from foveal.explanation.occlusion.windows import EDGES, Windows, choose_window, make_windows
+from foveal.explanation.occlusion.windows import EDGE_MODES, Windows, choose_window, make_windows
 
 __all__ = [
-    "EDGES",
+    "EDGE_MODES",
     "FILLS",
     "OCCLUSION_PRESETS",
     "OcclusionResult",

@@ -20,7 +20,7 @@ from foveal.errors import FovealError
 from foveal.explanation.occlusion.targets import Target
 from foveal.explanation.occlusion.windows import Windows
 
-VERSION = 2
+RESULT_FILE_VERSION = 2
 # Errors that NumPy, zip, JSON and the fields raise for corrupt bytes.
 READ_ERRORS = (
     OSError,
@@ -48,7 +48,7 @@ def write_result(
 ) -> None:
     """Write the fields of an `OcclusionResult` atomically."""
     settings = {
-        "version": VERSION,
+        "version": RESULT_FILE_VERSION,
         "models": list(logits),
         "fills": fills,
         "windows": asdict(windows),
@@ -75,8 +75,10 @@ def read_result(path: Path) -> dict[str, Any]:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             settings = json.loads(str(stored["settings"]))
             arrays = {n: torch.from_numpy(stored[n]) for n in stored.files if n != "settings"}
-        if settings["version"] != VERSION:
-            raise ValueError(f"version {settings['version']}, expected version {VERSION}")
+        if settings["version"] != RESULT_FILE_VERSION:
+            raise ValueError(
+                f"version {settings['version']}, expected version {RESULT_FILE_VERSION}"
+            )
         geometry = settings["windows"]
         edge = geometry.pop("edge")
         sizes = {name: (int(y), int(x)) for name, (y, x) in geometry.items()}

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from foveal.errors import bad_parameter
 from foveal.explanation.input_validation import (
+    move_to_model,
     require_class_per_image,
     require_images,
     require_known_classes,
-    to_model,
 )
 from foveal.explanation.occlusion.fills import Fill, Normalization, resolve_fills
 from foveal.explanation.occlusion.result import OcclusionResult
@@ -27,7 +27,7 @@ from foveal.module_modes import eval_mode
 from foveal.optional_imports import STUDY_EXTRA, suggest_install
 from foveal.validation import require_one_of
 
-MAX_SILENT_PASSES = 20_000  # forward passes of one image; a sweep with more warns
+MAX_PASSES_WITHOUT_WARNING = 20_000  # forward passes of one image; a sweep with more warns
 DEFAULT_MODEL_NAME = "model"  # name of a model that is passed without a name
 
 OCCLUSION_PRESETS: dict[str, dict[str, Any]] = {
@@ -119,7 +119,7 @@ def occlusion_sensitivity(
     fills = resolve_fills(fill, images, normalization=normalization, window=windows.window)
     fixed_chunk = None if chunk == "auto" else require_chunk(chunk)
     passes = len(images) * (windows.count + 1) * len(fills) * len(models_by_name)
-    if passes > MAX_SILENT_PASSES:
+    if passes > MAX_PASSES_WITHOUT_WARNING:
         warnings.warn(
             f"The sweep needs {passes:,} forward passes of one image. Use a larger stride or fewer images "
             "for a faster result.",
@@ -128,7 +128,7 @@ def occlusion_sensitivity(
     logits = {}
     with track_progress(passes, progress) as advance:
         for name, model in models_by_name.items():
-            model_images = to_model(model, images)
+            model_images = move_to_model(model, images)
             with eval_mode(model):
                 logits[name] = sweep_logits(
                     model,
@@ -136,7 +136,9 @@ def occlusion_sensitivity(
                     windows,
                     [tensor.to(model_images) for tensor in fills.values()],
                     chunk=choose_chunk(model_images) if fixed_chunk is None else fixed_chunk,
-                    check_class_count=lambda count: check_outputs(count, target, classes, score),
+                    check_class_count=lambda count: require_valid_outputs(
+                        count, target, classes, score
+                    ),
                     advance=advance,
                 )
     return OcclusionResult(
@@ -156,7 +158,9 @@ def require_chunk(chunk: str | int) -> int:
     return chunk
 
 
-def check_outputs(class_count: int, target: Target, labels: Tensor | None, score: str) -> None:
+def require_valid_outputs(
+    class_count: int, target: Target, labels: Tensor | None, score: str
+) -> None:
     """Raise a `UsageError` if a model with `class_count` outputs lacks a label, a target or the score."""
     for name, classes in (("labels", labels), ("target", target)):
         if classes is not None and not isinstance(classes, str):

@@ -91,7 +91,7 @@ def sweep_logits(
         if logits is None:
             check_class_count(chunk_logits.shape[1])
             logits = torch.empty(total, chunk_logits.shape[1])
-        describe = partial(describe_input, first=first, windows=windows)
+        describe = partial(format_input_location, first=first, windows=windows)
         require_finite_logits(chunk_logits, describe)
         logits[start : start + size] = chunk_logits
         start += size
@@ -121,7 +121,7 @@ def is_out_of_memory(error: Exception) -> bool:
     return is_memory_error or any(message in str(error) for message in OUT_OF_MEMORY_MESSAGES)
 
 
-def describe_input(row: int, *, first: int, windows: Windows) -> str:
+def format_input_location(row: int, *, first: int, windows: Windows) -> str:
     """Return the image and the window of a row of logits, for error messages.
 
     `first` is the position of row 0 among the inputs with one fill.

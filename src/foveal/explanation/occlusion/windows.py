@@ -13,7 +13,7 @@ from foveal.errors import bad_parameter
 from foveal.overlap import average_windows, compute_window_coverage
 from foveal.validation import require_one_of
 
-EDGES = ("clip", "shift", "center", "drop")
+EDGE_MODES = ("clip", "shift", "center", "drop")
 Size = str | int | float | tuple[int, int]
 
 
@@ -106,12 +106,14 @@ def make_windows(
     Raises:
         UsageError: a window is larger than the image, or a stride is larger than the window.
     """
-    require_one_of("edge", edge, EDGES)
+    require_one_of("edge", edge, EDGE_MODES)
     sides = resolve_size("window", window, image_size, choose_window)
     if any(size > side for size, side in zip(sides, image_size, strict=True)):
         should_be = f"at most {image_size[0]}x{image_size[1]}, the size of the image"
         raise bad_parameter("window", should_be, window)
-    strides = resolve_size("stride", stride, image_size, None) if stride != "auto" else halve(sides)
+    strides = (
+        resolve_size("stride", stride, image_size, None) if stride != "auto" else halve_sides(sides)
+    )
     if any(step > size for step, size in zip(strides, sides, strict=True)):
         should_be = f"at most the window, {sides[0]}x{sides[1]}, so that every pixel is occluded"
         raise bad_parameter("stride", should_be, stride)
@@ -130,7 +132,7 @@ def choose_window(side: int) -> int:
     return min(tiling or candidates or [max(1, round(ideal))], key=lambda w: abs(w - ideal))
 
 
-def halve(sides: tuple[int, int]) -> tuple[int, int]:
+def halve_sides(sides: tuple[int, int]) -> tuple[int, int]:
     """Return half of each side, at least one pixel."""
     return max(1, sides[0] // 2), max(1, sides[1] // 2)
 
@@ -154,7 +156,7 @@ def resolve_size(
 def list_window_starts(side: int, window: int, stride: int, *, edge: str) -> list[int]:
     """Return the first pixel of each window along one side.
 
-    >>> for edge in EDGES:
+    >>> for edge in EDGE_MODES:
     ...     list_window_starts(10, 4, 4, edge=edge)
     [0, 4, 8]
     [0, 4, 6]

@@ -13,9 +13,9 @@ from foveal.plotting import (
     GRID_COLOR,
     MUTED_COLOR,
     add_tooltip,
+    get_variant_style,
     new_figure,
-    report_style,
-    variant_style,
+    use_report_style,
 )
 from foveal.report.blocks import Block, Collapsible, FigureBlock, Section, TableBlock
 from foveal.report.cell_view import CellView
@@ -80,7 +80,7 @@ def format_class_accuracy(group: VariantRuns, label: int) -> str:
     return f"{mean}\n{format_percent(max(0.0, low), 1)} to {format_percent(min(1.0, high), 1)}"
 
 
-@report_style()
+@use_report_style()
 def draw_class_accuracies(groups: Sequence[VariantRuns]) -> Figure:
     """Draw the accuracy in the hardest classes: mean of each variant and range over its runs."""
     overall = np.mean([group.class_accuracies.mean(axis=0) for group in groups], axis=0)
@@ -88,7 +88,7 @@ def draw_class_accuracies(groups: Sequence[VariantRuns]) -> Figure:
     figure = new_figure(480, 70 + len(hardest) * (10 + 7 * len(groups)))
     axes = figure.add_subplot()
     for index, group in enumerate(groups):
-        style = variant_style(group.style_index)
+        style = get_variant_style(group.style_index)
         rows = np.arange(len(hardest)) + 0.7 * ((index + 0.5) / len(groups) - 0.5)
         values = 100 * group.class_accuracies[:, hardest]
         axes.hlines(

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from foveal.analysis import VariantRuns
 from foveal.analysis.variant_runs import normalize_rows
-from foveal.plotting import new_figure, report_style
+from foveal.plotting import new_figure, use_report_style
 from foveal.report.blocks import (
     Block,
     Collapsible,
@@ -137,7 +137,7 @@ def zero_diagonal(shares: Array) -> Array:
     return np.asarray(np.nan_to_num(shares - np.diag(np.diag(shares))))
 
 
-@report_style()
+@use_report_style()
 def draw_share_matrix(group: VariantRuns, *, max_error: float) -> Figure:
     """Draw the predictions of each true class in percent, summed over the runs.
 
@@ -149,7 +149,7 @@ def draw_share_matrix(group: VariantRuns, *, max_error: float) -> Figure:
     return draw_matrix(group, color_shares(shares, max_error), texts)
 
 
-@report_style()
+@use_report_style()
 def draw_count_matrix(group: VariantRuns) -> Figure:
     """Draw the number of images of each true class and prediction, colored by their share."""
     shares, counts = normalize_rows(group.confusion), group.confusion.astype(np.int64)
@@ -157,7 +157,7 @@ def draw_count_matrix(group: VariantRuns) -> Figure:
     return draw_matrix(group, color_shares(shares, float(zero_diagonal(shares).max())), texts)
 
 
-@report_style()
+@use_report_style()
 def draw_difference_matrix(group: VariantRuns, differences: Array, *, limit: float) -> Figure:
     """Draw differences of shares (K, K) in percentage points, with the full shade at `limit`."""
     values = np.nan_to_num(differences)

@@ -20,9 +20,9 @@ from foveal.plotting import (
     MUTED_COLOR,
     TEXT_COLOR,
     add_tooltip,
+    get_variant_style,
     new_figure,
-    report_style,
-    variant_style,
+    use_report_style,
 )
 from foveal.report.blocks import (
     Block,
@@ -38,7 +38,7 @@ from foveal.report.cell_view import CellView
 from foveal.text_format import format_points, shorten_name
 from foveal.variant_names import BASELINE
 
-COST_AXES: Final = {"training_seconds": "training time", "saved_bytes": "saved memory"}
+COST_AXIS_TITLES: Final = {"training_seconds": "training time", "saved_bytes": "saved memory"}
 
 
 def build_costs_section(cell: CellView) -> Section:
@@ -103,7 +103,7 @@ def build_layer_table(cell: CellView, variant: str) -> TableBlock:
     return TableBlock(f"layers-{index}{cell.suffix}", make_stored_layer_table(cell.costs[variant]))
 
 
-@report_style()
+@use_report_style()
 def draw_gain_over_cost(
     groups: Sequence[VariantRuns], costs: Mapping[str, Mapping[str, Any]]
 ) -> Figure:
@@ -113,7 +113,7 @@ def draw_gain_over_cost(
     """
     figure = new_figure(640, 330)
     plots = figure.subplots(1, 2, sharey=True)
-    for axes, (key, title) in zip(plots, COST_AXES.items(), strict=True):
+    for axes, (key, title) in zip(plots, COST_AXIS_TITLES.items(), strict=True):
         comparisons = [group.comparison for group in groups if group.comparison]
         margin = 100 * comparisons[0].margin
         axes.axhspan(-margin, margin, color=GRID_COLOR, alpha=0.5, linewidth=0)
@@ -122,7 +122,7 @@ def draw_gain_over_cost(
             1, 0, marker="o", color=TEXT_COLOR, markersize=6, linestyle="none", label=BASELINE
         )
         for group, comparison in zip(groups, comparisons, strict=True):
-            style = variant_style(group.style_index)
+            style = get_variant_style(group.style_index)
             ratio = costs[group.variant][key] / costs[BASELINE][key]
             low, high = (100 * bound for bound in comparison.interval)
             if not math.isnan(low):

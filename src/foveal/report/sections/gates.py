@@ -13,8 +13,8 @@ from foveal.plotting import (
     SiteMaps,
     draw_gate_maps,
     pick_evenly_spaced,
-    report_style,
     shrink_for_page,
+    use_report_style,
 )
 from foveal.records.run import Arrays
 from foveal.report.blocks import (
@@ -33,7 +33,7 @@ from foveal.variant_names import BASELINE, GATE_CHILD
 
 MAX_IMAGES: Final = 3
 MAX_SITES: Final = 8
-GATE_AXES: Final = {"channel": "channels", "spatial": "positions"}
+GATE_AXIS_TITLES: Final = {"channel": "channels", "spatial": "positions"}
 
 
 def build_gates_section(cell: CellView) -> Section:
@@ -84,7 +84,7 @@ def draw_variant_gates(cell: CellView, group: VariantRuns) -> Figure | None:
     )
     labels = occlusion["labels"][: len(pictures)]
     names = [shorten_name(cell.classes[label], 14) for label in labels]
-    with report_style():
+    with use_report_style():
         return draw_gate_maps(pictures, read_site_maps(gates), names=names)
 
 
@@ -118,7 +118,7 @@ def build_gate_table(cell: CellView) -> Block:
         (
             gate.variant,
             gate.gate.partition(f".{GATE_CHILD}")[0],
-            GATE_AXES.get(gate.kind, gate.kind),
+            GATE_AXIS_TITLES.get(gate.kind, gate.kind),
             ", ".join(f"{status} {seeds}" for status, seeds in gate.status_counts.items()),
             f"{gate.mean:.3f}",
             f"{gate.std_between_images:.3f}",

@@ -25,8 +25,8 @@ from foveal.plotting import (
     find_difference_pair,
     format_color_caption,
     format_panel_titles,
-    report_style,
     shrink_for_page,
+    use_report_style,
 )
 from foveal.report.blocks import (
     Block,
@@ -134,7 +134,7 @@ def draw_image_maps(
     )
 
 
-@report_style()
+@use_report_style()
 def draw_maps(
     records: OcclusionRecords,
     picture: Array,

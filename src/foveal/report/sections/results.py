@@ -14,9 +14,9 @@ from foveal.plotting import (
     MUTED_COLOR,
     TEXT_COLOR,
     add_tooltip,
+    get_variant_style,
     new_figure,
-    report_style,
-    variant_style,
+    use_report_style,
 )
 from foveal.report.blocks import Block, FigureBlock, Heading, Section, TableBlock
 from foveal.report.cell_view import CellView
@@ -248,7 +248,7 @@ def build_error_table(cell: CellView) -> TableBlock:
     return TableBlock(f"error{cell.suffix}", Table("Error", headings, tuple(rows), note))
 
 
-@report_style()
+@use_report_style()
 def draw_forest_plot(groups: Sequence[VariantRuns]) -> Figure:
     """Draw the difference of each variant to the baseline with its interval, and the margin."""
     compared = [(group, group.comparison) for group in groups if group.comparison]
@@ -258,7 +258,7 @@ def draw_forest_plot(groups: Sequence[VariantRuns]) -> Figure:
     axes.axvspan(-margin, margin, color=GRID_COLOR, alpha=0.5, linewidth=0)
     axes.axvline(0, color=TEXT_COLOR, linewidth=1)
     for row, (group, comparison) in enumerate(compared):
-        style = variant_style(group.style_index)
+        style = get_variant_style(group.style_index)
         low, high = comparison.interval
         if not math.isnan(low):
             axes.plot([100 * low, 100 * high], [row, row], color=style["color"], linewidth=2)
@@ -297,7 +297,7 @@ def format_verdict(comparison: Comparison) -> tuple[str, str]:
     return sentence, numbers
 
 
-def format_size_sentence(cell: CellView) -> str:
+def describe_detectable_difference(cell: CellView) -> str:
     """Return a sentence with the numbers of variants, runs, epochs and test images."""
     runs = [run for group in cell.groups for run in group.runs]
     lengths = sorted({run.results["epochs"] for run in runs})

@@ -8,8 +8,8 @@ from foveal.analysis import RobustnessCurves, collect_robustness_curves
 from foveal.plotting import (
     draw_robustness_curves,
     format_robustness_caption,
-    report_style,
-    variant_style,
+    get_variant_style,
+    use_report_style,
 )
 from foveal.report.blocks import Callout, Collapsible, FigureBlock, Section, TableBlock
 from foveal.report.cell_view import CellView
@@ -52,10 +52,10 @@ def build_worst_severity_table(cell: CellView, robustness: RobustnessCurves) -> 
     return TableBlock(f"robustness{cell.suffix}", table)
 
 
-@report_style()
+@use_report_style()
 def draw_robustness_panels(cell: CellView, robustness: RobustnessCurves) -> Figure:
     """Draw one panel per condition and one line per variant, in the style of the other figures."""
-    styles = {group.variant: variant_style(group.style_index) for group in cell.groups}
+    styles = {group.variant: get_variant_style(group.style_index) for group in cell.groups}
     names = shorten_names(styles, 24)
     return draw_robustness_curves(
         {

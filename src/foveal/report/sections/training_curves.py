@@ -11,7 +11,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from foveal.analysis import VariantRuns
-from foveal.plotting import MUTED_COLOR, add_tooltip, new_figure, report_style, variant_style
+from foveal.plotting import (
+    MUTED_COLOR,
+    add_tooltip,
+    get_variant_style,
+    new_figure,
+    use_report_style,
+)
 from foveal.report.blocks import Block, Collapsible, FigureBlock, FigureGrid, Paragraph, Section
 from foveal.report.cell_view import CellView
 from foveal.text_format import shorten_name
@@ -20,7 +26,7 @@ from foveal.variant_names import BASELINE
 MAX_EPOCHS_WITH_MARKERS: Final = 15
 MAX_SEED_FIGURES: Final = 10
 AXIS_TITLES: Final = {"accuracy": "accuracy in %", "loss": "loss"}
-DISPLAY_FACTORS: Final = {"accuracy": 100, "loss": 1}
+PERCENT_FACTORS: Final = {"accuracy": 100, "loss": 1}
 
 
 def build_training_curves_section(cell: CellView) -> Section:
@@ -29,7 +35,7 @@ def build_training_curves_section(cell: CellView) -> Section:
     overviews = tuple(
         FigureBlock(
             name=f"overview-{quantity}{cell.suffix}",
-            figure=draw_overview(cell.groups, quantity),
+            figure=draw_curves_of_variants(cell.groups, quantity),
             description=f"Test {quantity} by epoch: {names}.",
         )
         for quantity in AXIS_TITLES
@@ -90,14 +96,14 @@ def build_seed_figures(cell: CellView) -> list[Block]:
     return [Collapsible(f"Seed by seed{limit}", (Paragraph(explanation), FigureGrid(figures)))]
 
 
-@report_style()
+@use_report_style()
 def draw_seed_curves(groups: Sequence[VariantRuns], seed: int) -> Figure:
     """Draw the test accuracy of the run of each variant with this seed."""
     figure = new_figure(340, 250)
     axes = figure.add_subplot()
     for group in groups:
         for run in (run for run in group.runs if run.results["seed"] == seed):
-            line = variant_style(group.style_index) | {
+            line = get_variant_style(group.style_index) | {
                 "linewidth": 1.6,
                 "label": shorten_name(group.variant, 24),
             }
@@ -108,8 +114,8 @@ def draw_seed_curves(groups: Sequence[VariantRuns], seed: int) -> Figure:
     return figure
 
 
-@report_style()
-def draw_overview(groups: Sequence[VariantRuns], quantity: str) -> Figure:
+@use_report_style()
+def draw_curves_of_variants(groups: Sequence[VariantRuns], quantity: str) -> Figure:
     """Draw the test curve of every variant; a single variant also gets its train curve."""
     figure = new_figure(440, 310)
     axes = figure.add_subplot()
@@ -120,7 +126,7 @@ def draw_overview(groups: Sequence[VariantRuns], quantity: str) -> Figure:
             f"test_{quantity}",
             linewidth=1.8,
             label=shorten_name(group.variant, 24),
-            **variant_style(group.style_index),
+            **get_variant_style(group.style_index),
         )
         if len(groups) == 1:
             draw_curve(
@@ -138,14 +144,14 @@ def draw_overview(groups: Sequence[VariantRuns], quantity: str) -> Figure:
     return figure
 
 
-@report_style()
+@use_report_style()
 def draw_train_and_test(group: VariantRuns, groups: Sequence[VariantRuns]) -> Figure:
     """Draw train and test curves of one variant over the test curve of the baseline in gray.
 
     `groups` contains all variants, so that every plot has the same scale.
     """
     figure = new_figure(230, 360)
-    color = variant_style(group.style_index)["color"]
+    color = get_variant_style(group.style_index)["color"]
     for axes, quantity in zip(figure.subplots(2, sharex=True), AXIS_TITLES, strict=True):
         for baseline in (
             other for other in groups if other.style_index == 0 and other is not group
@@ -173,7 +179,7 @@ def draw_curve(
     axes: Axes, group: VariantRuns, column: str, *, marker: str = "", **line: Any
 ) -> None:
     """Draw the mean of one metrics column over the runs of a variant, and their range."""
-    values = DISPLAY_FACTORS[column.partition("_")[2]] * group.get_metrics(column)
+    values = PERCENT_FACTORS[column.partition("_")[2]] * group.get_metrics(column)
     lines = draw_mean_and_range(axes, group.runs[0].metrics["epoch"], values, marker=marker, **line)
     name = column.replace("_", " ")
     add_tooltip(lines, f"{group.variant}, final {name} {values[:, -1].mean():.4g}")
@@ -211,7 +217,7 @@ def compute_limits(groups: Sequence[VariantRuns], quantity: str) -> tuple[float,
     columns = [
         group.get_metrics(f"{split}_{quantity}") for group in groups for split in ("train", "test")
     ]
-    values = DISPLAY_FACTORS[quantity] * np.concatenate([column.ravel() for column in columns])
+    values = PERCENT_FACTORS[quantity] * np.concatenate([column.ravel() for column in columns])
     finite = values[np.isfinite(values)]
     if not finite.size:
         return 0.0, 1.0
