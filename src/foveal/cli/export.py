@@ -20,8 +20,7 @@ def export(run: Path, file: Path, *, json: JsonFlag = False) -> None:
     file
         The file to write: .onnx, or .pt2 for torch.export.
     """
-    from foveal.models import load_model
-    from foveal.models.export import export_model
+    from foveal.models import export_model, load_model
     from foveal.records import read_run, schema
 
     read_run(run)

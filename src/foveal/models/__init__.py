@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from foveal.lazy import lazy_exports
 from foveal.models.build import build_model, list_model_names, resolve_where
 from foveal.models.convnet import ConvNet
+from foveal.models.export import export_model
 from foveal.models.finetuning import build_parameter_groups, find_head
 from foveal.models.insertion import Insertion, insert
 from foveal.models.pretrained import compute_weights_checksum, load_pretrained
@@ -31,6 +32,7 @@ __all__ = [
     "build_model",
     "build_parameter_groups",
     "compute_weights_checksum",
+    "export_model",
     "find_head",
     "import_state",
     "insert",
