@@ -1,22 +1,32 @@
-"""Start of the command line: what it imports, and the help of every command."""
+"""Start of the command line, help, config files, errors with their exit codes, and Ctrl-C."""
 
 import inspect
+import json
 import pkgutil
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
+from cli.cli_runs import SMALL_DATA, join_lines, run_foveal, start_foveal
 from foveal.cli import main
 from foveal.cli.app import COMMANDS
+from report.fake_records import write_fake_study
 
-RUN = "import sys\nfrom foveal.cli import main\ncode = main(sys.argv[1:])\n"
+PRINT_MODULES = """
+import sys
+from foveal.cli import main
+main(sys.argv[1:])
+sys.stderr.write("\\n" + " ".join(sys.modules))
+"""
 
 
 def loaded_modules(*arguments: str) -> set[str]:
     """Return the modules that a fresh process has loaded after a command."""
-    script = RUN + "sys.stderr.write('\\n' + ' '.join(sys.modules))"
-    command = [sys.executable, "-c", script, *arguments]
+    command = [sys.executable, "-c", PRINT_MODULES, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return set(done.stderr.splitlines()[-1].split())
 
@@ -32,21 +42,98 @@ def test_help_of_a_command_does_not_import_torch() -> None:
     assert "torch" not in loaded_modules("ablate", "--help")
 
 
+@pytest.mark.parametrize("command", ["report", "status", "hypotheses"])
+def test_commands_on_records_do_not_import_torch(command: str, tmp_path: Path) -> None:
+    folder = write_fake_study(tmp_path / "study", {"none": [0.7], "cbam": [0.8]})
+    assert "torch" not in loaded_modules(command, str(folder))
+    assert (folder / "report.html").is_file() == (command == "report")
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     path, summary = COMMANDS[name]
-    assert main([name, "--help"]) == 0
-    text = " ".join(capsys.readouterr().out.split())
+    text = join_lines(run_foveal(capsys, name, "--help"))
     assert f"foveal {name}" in text
     docstring = inspect.getdoc(pkgutil.resolve_name(path))
     assert docstring is not None
     assert docstring.splitlines()[0] == summary
     for paragraph in docstring.split("Parameters\n")[0].split("\n\n"):
-        assert " ".join(paragraph.replace("`", "").split()) in text
+        assert join_lines(paragraph.replace("`", "")) in text
 
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--help"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    listed = [words[1] for line in lines if (words := line.split())[1:2]]
-    assert set(COMMANDS) <= set(listed)
+    lines = run_foveal(capsys, "--help").splitlines()
+    listed = {words[1] for line in lines if len(words := line.split()) > 1}
+    assert set(COMMANDS) <= listed
+
+
+def test_options_override_the_config_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "options.toml"
+    file.write_text(
+        'epochs = 7\ntrain_size = 100\ntest_size = 50\nattention = "channel"\nthreads = 1\n'
+    )
+    options = ["--config", str(file), "--epochs", "1", "--out", str(tmp_path / "run")]
+    content = json.loads(run_foveal(capsys, "train", *options, "--json"))
+    assert (content["epochs"], content["variant"]) == (1, "channel")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "--data", "no/such/folder"], "no file or folder no/such/folder"),
+        (["train", "--attention", "cabm"], "Did you mean 'cbam'"),
+        (["ablate", "--attention", "none,cabm"], "Did you mean 'cbam'"),
+        (["train", "--epochs", "0"], "Parameter `epochs` should be greater than or equal to 1."),
+        (["train", "--epoch", "3"], "Did you mean --epochs?"),
+        (["train", "--optimizer", "sdg"], "Parameter `optimizer` should be 'sgd' or 'adamw'"),
+        (["train", "--config", "missing.toml"], "no file missing.toml"),
+        (["trian"], "Did you mean 'train'?"),
+        (["evaluate", "missing"], "missing is not a finished run"),
+        (["report", "missing"], "missing"),
+    ],
+)  # fmt: skip
+def test_wrong_use_prints_one_line_and_exits_with_2(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    out = ["--out", "run"] if arguments[0] in {"train", "ablate"} else []
+    assert main([*arguments, *out]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert message in captured.err
+    assert captured.err.strip().count("\n") == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_process_exits_with_the_code() -> None:
+    assert start_foveal("train", "--epochs", "0", "--out", "run").returncode == 2
+    assert start_foveal("--version").stdout.strip() == "0.1.0"
+
+
+def test_debug_shows_the_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = start_foveal("report", "missing", "--debug")
+    assert "Traceback" in done.stderr
+    assert done.returncode != 0
+
+
+def test_ctrl_c_keeps_finished_work(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "foveal", "ablate", *SMALL_DATA, "--epochs", "500"]
+    process = subprocess.Popen(
+        [*command, "--attention", "none,cbam", "--out", str(tmp_path / "study")],
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that starts this in the background makes its children ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    while not list(tmp_path.glob("study/runs/*.partial/checkpoint.pt")):
+        assert process.poll() is None
+        time.sleep(0.05)  # until the first epoch is stored, however long it takes
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Interrupted. Finished runs are kept" in stderr
+    assert "Traceback" not in stderr

@@ -1,4 +1,4 @@
-"""`explain` as its users meet it."""
+"""`foveal explain`: files, captions, JSON, choice of images and networks."""
 
 import json
 import re
@@ -20,12 +20,12 @@ FIGURES = {"comparison", "classes", "robustness", "gates-cbam"}
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("explain") / "study"
     easy = "scenes:clutter=0:object_size=0.6"
-    config = changed(attention="none,cbam", data=easy, test_size=100, train_size=600, epochs=3)
+    config = changed(attention="none,cbam", data=easy, test_size=60, train_size=600, epochs=3)
     Study.open(folder, config).run()
     return folder
 
 
-def test_draws_and_writes_everything(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_writes_all_figures_and_numbers(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", str(study)]) == 0
     out = capsys.readouterr().out
     folder = study / "explain"
@@ -38,19 +38,19 @@ def test_draws_and_writes_everything(study: Path, capsys: pytest.CaptureFixture[
                 assert np.asarray(picture.convert("L")).std() > 10
     assert "cbam" in out
     assert "the first test image of each class" in out
-    caption = written_in(folder / "comparison.svg")
+    caption = read_svg_text(folder / "comparison.svg")
     for part in ("window 8 x 8 px", "stride 4 x 4", "fill mean", "score prob", "the true label"):
         assert part in caption
     assert "Means are over 2 seeds (0, 1)" in caption
-    assert "Means are over 2 seeds (0, 1)" in written_in(folder / "robustness.svg")
+    assert "Means are over 2 seeds (0, 1)" in read_svg_text(folder / "robustness.svg")
 
 
-def written_in(figure: Path) -> str:
+def read_svg_text(figure: Path) -> str:
     """Return the text of an SVG as one line."""
     return " ".join(re.sub("<[^>]+>", " ", figure.read_text()).split())
 
 
-def test_json_says_what_the_npz_holds(
+def test_json_agrees_with_the_npz(
     study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["--images", "7,3", "--seeds", "1", "--out", str(tmp_path), "--metrics", "--json"]
@@ -59,32 +59,34 @@ def test_json_says_what_the_npz_holds(
     assert content["schema"] == 2
     assert [image["index"] for image in content["images"]] == [7, 3]
     result = OcclusionResult.load(tmp_path / "occlusion.npz")
-    for variant, own in content["variants"].items():
+    for variant, values in content["variants"].items():
         name = f"{variant} seed 1"
         labels = [image["label"] for image in content["images"]]
         p = result.probabilities(name)[range(2), labels]
-        assert own["confidence"] == pytest.approx(p.tolist())
+        assert values["confidence"] == pytest.approx(p.tolist())
         largest = result.grid(name).flatten(1).amax(1)
-        assert own["max_drop"] == pytest.approx(largest.tolist())
-        assert own["accuracy_under_occlusion"] == result.accuracy_under_occlusion(name)
-        measures = {one["name"] for one in content["metrics"][variant]}
-        assert {"insertion area", "deletion area", "pointing", "auc"} <= measures
+        assert values["max_drop"] == pytest.approx(largest.tolist())
+        assert values["accuracy_under_occlusion"] == result.accuracy_under_occlusion(name)
+        metrics = {metric["name"] for metric in content["metrics"][variant]}
+        assert {"insertion area", "deletion area", "pointing", "auc"} <= metrics
     assert set(content) == set(json.loads((tmp_path / "explain.json").read_text()))
     assert all(Path(path).is_file() for path in content["files"])
 
 
-def test_another_choice_leaves_no_figure_of_the_first(study: Path, tmp_path: Path) -> None:
-    (tmp_path / "mine.txt").write_text("mine")
+def test_second_call_removes_stale_figures(study: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("notes")
     assert main(["explain", str(study), "--images", "1", "--out", str(tmp_path)]) == 0
     assert (tmp_path / "gates-cbam.png").is_file()
     options = ["--variants", "none", "--fill", "mean,blur"]
     assert main(["explain", str(study), *options, "--out", str(tmp_path)]) == 0
     assert not list(tmp_path.glob("gates-*"))
-    assert (tmp_path / "mine.txt").is_file()
-    assert "rank correlation is: none" in written_in(tmp_path / "comparison.svg")
+    assert (tmp_path / "notes.txt").is_file()
+    assert "rank correlation is: none" in read_svg_text(tmp_path / "comparison.svg")
 
 
-def test_a_single_run(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_explains_a_single_run(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = next((study / "runs").glob("cbam-seed0*"))
     options = ["--most-different", "2"]
     assert main(["explain", str(run), *options, "--out", str(tmp_path / "out")]) == 2
@@ -104,7 +106,7 @@ def test_a_single_run(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture
         (["--fill", "grey"], "Did you mean 'gray'"),
     ],
 )
-def test_wrong_use(
+def test_rejects_wrong_options(
     study: Path,
     tmp_path: Path,
     options: list[str],
@@ -116,6 +118,6 @@ def test_wrong_use(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_that_is_neither(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rejects_a_missing_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", str(tmp_path / "nowhere")]) == 2
     assert "nowhere" in capsys.readouterr().err

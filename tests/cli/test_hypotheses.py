@@ -1,14 +1,13 @@
-"""`foveal hypotheses` as its users meet it."""
+"""`foveal hypotheses`: table, sentences, JSON, and studies without an answer."""
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from analysis.simulated_records import SIZES, simulated, written
+from cli.cli_runs import join_lines, run_foveal
 from foveal.cli import main
 from foveal.cli.hypotheses import HypothesesOutput
 from foveal.records import Cell
@@ -26,61 +25,62 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return written(tmp_path_factory.mktemp("hypotheses") / "study", record)
 
 
-def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    assert main(["hypotheses", *arguments]) == 0
-    return capsys.readouterr().out
+def run_hypotheses(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    return run_foveal(capsys, "hypotheses", *arguments)
 
 
-def test_the_table_and_a_sentence_each(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = printed(capsys, str(folder))
+def test_prints_a_table_and_a_sentence_per_hypothesis(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = run_hypotheses(capsys, str(folder))
     lines = out.splitlines()
     assert max(map(len, lines)) <= 100
     head = next(line for line in lines if "interval" in line)
     assert head.split() == ["hypothesis", "variant", "effect", "97.5", "%", "interval", "answer"]
-    words = " ".join(out.split())
+    text = join_lines(out)
     rows = [line.split() for line in lines]
     assert any({"spatial", "supported"} <= set(row) for row in rows)
-    assert any(row[0] == "channel" and len(row) == 5 for row in rows if row)  # and no answer
+    assert any(row[0] == "channel" and len(row) == 5 for row in rows if row)  # without an answer
     assert (
         "Spatial attention helps most where the object is small: supported; from object_size"
-        in words
+        in text
     )
-    assert "Channel attention helps most where colors vary: undecided; from the 10th" in words
-    assert "this does not show a cause" in words
-    assert "not specific to this variant" in words
+    assert "Channel attention helps most where colors vary: undecided; from the 10th" in text
+    assert "this does not show a cause" in text
+    assert "not specific to this variant" in text
 
 
 def test_json_has_its_documented_schema(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    content = json.loads(printed(capsys, str(folder), "--json"))
+    content = json.loads(run_hypotheses(capsys, str(folder), "--json"))
     assert content["schema"] == 2
     assert set(content) == set(HypothesesOutput.model_json_schema()["properties"])
-    found = HypothesesOutput.model_validate(content, strict=False)
-    small, colors = found.hypotheses
+    output = HypothesesOutput.model_validate(content, strict=False)
+    small, colors = output.hypotheses
     assert (small.answer, small.source, small.property) == ("supported", "sweep", "object_size")
     assert (small.predicted, colors.predicted) == ("smaller", "larger")
     assert (colors.source, colors.property, colors.level) == ("pixels", "colorfulness", 0.975)
     assert [(e.variant, e.is_subject) for e in small.effects] == [
         ("spatial", True), ("channel", False), ("se:reduction=8", False),
     ]  # fmt: skip
-    mine = small.effects[0]
-    assert mine.interval is not None
-    assert mine.interval[0] < mine.effect < mine.interval[1] < 0
-    assert (mine.seeds, mine.images) == (5, 1000)
+    effect = small.effects[0]
+    assert effect.interval is not None
+    assert effect.interval[0] < effect.effect < effect.interval[1] < 0
+    assert (effect.seeds, effect.images) == (5, 1000)
 
 
-def test_every_field_has_a_meaning() -> None:
+def test_every_field_of_the_schema_has_a_description() -> None:
     schema = HypothesesOutput.model_json_schema()
     for part in (schema, *schema["$defs"].values()):
         assert all(field.get("description") for field in part["properties"].values())
 
 
-def test_two_seeds_claim_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_seeds_give_no_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = str(written(tmp_path / "study", simulated({"spatial": -0.6}, seeds=2, sweep=SIZES)))
-    out = " ".join(printed(capsys, folder).split())
+    out = join_lines(run_hypotheses(capsys, folder))
     assert "no answer; two seeds claim nothing" in out
     assert "no variant `channel`: add it with --attention none,spatial,channel" in out
     assert not {"supported", "contradicted", "undecided"} & set(out.replace(";", " ").split())
-    small, _ = json.loads(printed(capsys, folder, "--json"))["hypotheses"]
+    small, _ = json.loads(run_hypotheses(capsys, folder, "--json"))["hypotheses"]
     assert (small["answer"], small["effects"][0]["interval"]) == (None, None)
     assert small["effects"][0]["effect"] < 0
 
@@ -91,27 +91,29 @@ def test_caveats_are_shown_with_the_answer(
     record = simulated({"spatial": 0.0})
     design = replace(record.design, cells=(Cell(epochs={"[none]": 7}),))
     folder = written(tmp_path / "study", replace(record, design=design))
-    assert "Caveat [none] is trained for 7 epochs." in printed(capsys, str(folder))
-    content = json.loads(printed(capsys, str(folder), "--json"))
+    assert "Caveat [none] is trained for 7 epochs." in run_hypotheses(capsys, str(folder))
+    content = json.loads(run_hypotheses(capsys, str(folder), "--json"))
     assert "[none] is trained for 7 epochs." in content["caveats"]
 
 
-def test_a_study_without_runs_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_study_without_runs_gives_no_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     record = simulated({"spatial": 0.0}, seeds=0)
-    out = " ".join(printed(capsys, str(written(tmp_path / "study", record))).split())
+    out = join_lines(run_hypotheses(capsys, str(written(tmp_path / "study", record))))
     assert out.count("no answer; no run of `none` is finished") == 2
 
 
-def test_a_folder_that_is_no_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rejects_a_folder_that_is_not_a_study(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["hypotheses", str(tmp_path)]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "is not a study" in captured.err
 
 
-def test_a_real_sweep_from_the_command_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_trained_sweep(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = str(tmp_path / "study")
     sweep = "scenes:object_size=0.25,scenes"
     command = ["ablate", *SMALL, "--grid.data", sweep, "--out", folder, "--json"]
@@ -126,18 +128,10 @@ def test_a_real_sweep_from_the_command_line(
         for data in sweep.split(",")
         for variant in ("spatial", "none")
     )
-    small, colors = json.loads(printed(capsys, folder, "--json"))["hypotheses"]
+    small, colors = json.loads(run_hypotheses(capsys, folder, "--json"))["hypotheses"]
     assert (small["source"], small["low"], small["high"]) == ("sweep", 0.25, 0.4)
     assert small["reason"].startswith("one seed claims nothing")
-    (mine,) = small["effects"]
-    assert (mine["seeds"], mine["images"]) == (1, 40)
-    assert mine["effect"] == pytest.approx(above - plain_above - (below - plain_below))
+    (effect,) = small["effects"]
+    assert (effect["seeds"], effect["images"]) == (1, 40)
+    assert effect["effect"] == pytest.approx(above - plain_above - (below - plain_below))
     assert "without --no-extras" in colors["reason"]
-
-
-def test_it_needs_no_torch(folder: Path) -> None:
-    code = "import sys\nfrom foveal.cli import main\nmain(sys.argv[1:])\nsys.exit('torch' in sys.modules)"
-    for arguments in (["--help"], [str(folder)], [str(folder), "--json"]):
-        command = [sys.executable, "-c", code, "hypotheses", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr or arguments

@@ -1,0 +1,152 @@
+"""`foveal ablate`: verdicts by number of seeds, JSON schema, grids, shards, damaged and failed runs."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cli.cli_runs import SMALL_RUN, join_lines, run_foveal
+from foveal.cli import main
+from foveal.cli.json_schema import AblateOutput
+
+# Extras take most of the time of a small run; tests of the study and of README store them.
+ABLATE = ["ablate", *SMALL_RUN, "--attention", "none,cbam", "--no-extras"]
+DIVERGING = ["--learning-rate", "1e30", "--label-smoothing", "0"]
+
+
+def read_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> AblateOutput:
+    """Run `ablate --json` and return its output, checked against the schema."""
+    content = json.loads(run_foveal(capsys, *ABLATE, *arguments, "--json"))
+    assert content["schema"] == 2
+    assert set(content) == set(AblateOutput.model_json_schema()["properties"])
+    return AblateOutput.model_validate(content, strict=False)
+
+
+@pytest.fixture(scope="module")
+def finished_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ablate") / "study"
+    assert main([*ABLATE, "--seeds", "1", "--out", str(folder)]) == 0
+    return folder
+
+
+def test_output_by_number_of_seeds(
+    finished_study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "study"
+    shutil.copytree(finished_study, folder)
+    options = ["--out", str(folder), "--seeds"]
+
+    text = join_lines(run_foveal(capsys, *ABLATE, *options, "1"))
+    assert "one run per variant says nothing about the method" in text
+    assert "McNemar" in text
+    assert "undecided" in text
+    assert "planned for" not in text
+    assert "2 runs, 0 of them trained now" in text
+
+    text = run_foveal(capsys, *ABLATE, *options, "2")
+    assert max(map(len, text.splitlines())) <= 100 or str(folder) in text
+    assert "two runs per variant are too few for a useful interval" in join_lines(text)
+    assert "planned for 1 seed and evaluated at 2" in join_lines(text)
+    assert not {"better", "worse", "equivalent"} & set(text.replace(",", " ").split())
+    assert "planned for 1 seed" in (folder / "report.html").read_text()
+
+
+def test_json_by_number_of_seeds(
+    finished_study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "study"
+    shutil.copytree(finished_study, folder)
+    for seeds, trained in ((1, 0), (3, 4), (4, 2)):
+        output = read_json(capsys, "--out", str(folder), "--seeds", str(seeds))
+        assert output.trained == trained
+        assert len(output.runs) == 2 * seeds
+        (comparison,) = output.comparisons
+        assert comparison.planned_seeds == 1
+        assert comparison.exceeds_planned_seeds == (seeds > 1)
+        assert (comparison.mcnemar is None) == (seeds > 1)
+        assert (comparison.interval is None) == (seeds < 3)
+        assert (comparison.standard_error_images is None) == (seeds < 3)
+        if seeds < 3:
+            assert comparison.verdict == "undecided"
+
+
+def test_every_field_of_the_schema_has_a_description() -> None:
+    schema = AblateOutput.model_json_schema()
+    for part in (schema, *schema["$defs"].values()):
+        assert all(field.get("description") for field in part["properties"].values())
+
+
+def test_grid_has_a_table_per_cell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--seeds", "1", "--grid.batch-size", "25,50", "--out", str(tmp_path / "study")]
+    text = join_lines(run_foveal(capsys, *ABLATE, *options))
+    cells = ["batch_size=25", "batch_size=50"]
+    assert all(f"final epoch: {cell}" in text for cell in cells)
+    output = read_json(capsys, *options)
+    assert [run.cell for run in output.runs][::2] == cells
+    assert [comparison.cell for comparison in output.comparisons] == cells
+
+
+def test_shards_and_status_count_missing_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(tmp_path / "study")
+    command = [*ABLATE, "--seeds", "1", "--out", folder, "--shard"]
+    text = run_foveal(capsys, *command, "1/2")
+    assert "2 runs, 1 of them trained now; 1 still missing" in join_lines(text)
+    content = json.loads(run_foveal(capsys, "status", folder, "--json"))
+    assert (content["complete"], content["missing"]) == (1, 1)
+    assert [run["state"] for run in content["runs"]] == ["complete", "missing"]
+    assert "1 complete, 1 missing" in run_foveal(capsys, "status", folder)
+    assert "1 of them trained now" in join_lines(run_foveal(capsys, *command, "2/2"))
+
+
+def test_damaged_run_is_reported_and_trained_again(
+    finished_study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "study"
+    shutil.copytree(finished_study, folder)
+    run = next((folder / "runs").glob("none-*"))
+    (run / "predictions.npz").write_bytes(b"")
+    assert main([*ABLATE, "--seeds", "1", "--out", str(folder)]) == 0
+    captured = capsys.readouterr()
+    assert f"{run.name}.damaged." in join_lines(captured.err)
+    assert "1 of them trained now" in join_lines(captured.out)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--workers", "-1"], "Parameter `workers` should be greater than or equal to 0"),
+        (["--workers", "2", "--ray", "local"], "Parameter `workers` should be left out with `ray`"),
+        (["--shard", "3/2"], "Parameter `shard` should be i/n"),
+        (["--grid.modell", "convnet"], "Did you mean 'model'"),
+        (["--margin", "0"], "Parameter `margin` should be greater than 0"),
+        (["--weights", "missing.pt"], "missing.pt"),
+        (["--device", "mps"], "Parameter `device` should be a device of this machine (cpu"),
+        (["--gpus-per-run", "1"], "Parameter `gpus_per_run` should be left out without `ray`"),
+    ],
+    ids=str,
+)
+def test_rejects_wrong_options_before_creating_a_study(
+    options: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*ABLATE, *options, "--out", str(tmp_path / "study")]) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.err.strip().count("\n") == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_failed_runs_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "a[b]"  # brackets are rich markup
+    assert main([*ABLATE, *DIVERGING, "--seeds", "1", "--out", str(folder)]) == 1
+    assert "2 of 2 runs failed" in capsys.readouterr().err
+
+
+def test_brackets_in_paths_are_printed(
+    finished_study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "c[d]"
+    shutil.copytree(finished_study, folder)
+    assert str(folder) in run_foveal(capsys, *ABLATE, "--seeds", "1", "--out", str(folder))
