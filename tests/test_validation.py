@@ -11,7 +11,6 @@ import torch
 
 from foveal.errors import FovealError, UsageError
 from foveal.validation import (
-    require_between,
     require_finite_logits,
     require_in_range,
     require_int,
@@ -20,6 +19,7 @@ from foveal.validation import (
     require_one_of,
     require_positive,
     require_positive_int,
+    require_strictly_between,
 )
 
 
@@ -31,7 +31,7 @@ from foveal.validation import (
         (lambda v: require_positive_int("x", v), [1, 2], [0, -1, 2.0, False]),
         (lambda v: require_odd("x", v), [1, 7], [0, 2, 3.0]),
         (lambda v: require_positive("x", v), [1e-9, 3], [0, -1.0, math.nan]),
-        (lambda v: require_between("x", v, 0, 1), [0.5], [0, 1, math.nan]),
+        (lambda v: require_strictly_between("x", v, 0, 1), [0.5], [0, 1, math.nan]),
         (lambda v: require_in_range("x", v, 0, 1), [0, 0.5, 1], [-0.1, 1.1, math.nan]),
     ],
 )

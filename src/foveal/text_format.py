@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 BYTES_PER_MB = 2**20
-ABSENT = "\N{EN DASH}"
+ABSENT_VALUE = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -30,7 +30,7 @@ def format_percent(fraction: float, decimals: int = 2) -> str:
     >>> format_percent(0.84213), format_percent(math.nan)
     ('84.21', '–')
     """  # noqa: RUF002 - the example needs the sign
-    return ABSENT if math.isnan(fraction) else f"{100 * fraction:.{decimals}f}"
+    return ABSENT_VALUE if math.isnan(fraction) else f"{100 * fraction:.{decimals}f}"
 
 
 def format_mean_and_sd(fractions: npt.NDArray[np.float64]) -> str:

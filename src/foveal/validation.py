@@ -57,10 +57,10 @@ def require_positive(name: str, value: float) -> float:
     return value
 
 
-def require_between(name: str, value: float, low: float, high: float) -> float:
+def require_strictly_between(name: str, value: float, low: float, high: float) -> float:
     """Return `value` if low < value < high; otherwise raise a `UsageError`.
 
-    >>> require_between("level", 95, 0, 1)
+    >>> require_strictly_between("level", 95, 0, 1)
     Traceback (most recent call last):
     foveal.errors.UsageError: Parameter `level` should be between 0 and 1. Found `level = 95`.
     """

@@ -17,12 +17,12 @@ SAME_TIME_CONTROL = "same-time"
 """The plain network, trained for as long as the network with attention takes."""
 
 CONTROLS = frozenset({WIDE_CONTROL, SAME_TIME_CONTROL})
-WITHOUT_ATTENTION = CONTROLS | {BASELINE}
+VARIANTS_WITHOUT_ATTENTION = CONTROLS | {BASELINE}
 
 CONTROL_OPTION = "like"  # of a control: the attention module that it is a control of
 WHERE_OPTION = "where"  # of any variant: the sites of its gates
 
-GATE_CHILD = "attention"
+GATE_MODULE_NAME = "attention"
 """Name of an inserted gate as a child of the module at its site, and so a part of its state-dict keys."""
 
 
@@ -63,7 +63,7 @@ def has_attention(variant: str) -> bool:
     >>> has_attention("cbam:reduction=8"), has_attention("wide:like=cbam")
     (True, False)
     """
-    return get_variant_name(variant) not in WITHOUT_ATTENTION
+    return get_variant_name(variant) not in VARIANTS_WITHOUT_ATTENTION
 
 
 def remove_option(variant: str, option: str) -> str:
@@ -83,4 +83,4 @@ def is_gate_key(name: str) -> bool:
     >>> is_gate_key("layer1.0.bn2.attention.channel.reduce.weight"), is_gate_key("layer1.0.bn2.weight")
     (True, False)
     """
-    return GATE_CHILD in name.split(".")
+    return GATE_MODULE_NAME in name.split(".")

@@ -9,7 +9,7 @@ import pytest
 
 from analysis.simulated_records import IMAGES, SIZES, simulated, small_objects
 from foveal.analysis.hypotheses import check_hypotheses
-from foveal.analysis.hypotheses.evidence import SCENES_DEFAULTS
+from foveal.analysis.hypotheses.evidence import DEFAULT_SCENE_OPTIONS
 from foveal.data import generate_scenes
 from foveal.records import StudyRecord
 
@@ -96,4 +96,4 @@ def test_a_property_without_variation_has_no_slope() -> None:
 def test_scenes_are_by_default_what_the_data_say() -> None:
     parameters = inspect.signature(generate_scenes).parameters
     defaults = {n: p.default for n, p in parameters.items() if n not in ("train_size", "test_size")}
-    assert defaults == SCENES_DEFAULTS
+    assert defaults == DEFAULT_SCENE_OPTIONS

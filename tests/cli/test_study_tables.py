@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from foveal.analysis import compare_with_baseline
-from foveal.cli.study_tables import comparison_table
+from foveal.cli.study_tables import make_comparison_table
 from foveal.records import read_study, write_extra
 from report.fake_records import make_costs, write_fake_study
 from report.report_page import read_report
@@ -30,7 +30,7 @@ def print_table(folder: Path, width: int) -> list[str]:
     """Return the lines of the table of a study."""
     (cell,) = read_study(folder).split_by_cell()
     file = io.StringIO()
-    Console(file=file, width=width).print(comparison_table(cell, compare_with_baseline(cell)))
+    Console(file=file, width=width).print(make_comparison_table(cell, compare_with_baseline(cell)))
     return file.getvalue().splitlines()
 
 

@@ -18,7 +18,7 @@ from foveal.analysis import (
 from foveal.data import ImageData
 from foveal.errors import UsageError
 from foveal.explanation import occlusion_sensitivity
-from foveal.inspection.explanations import choose_images, explain
+from foveal.inspection.explanations import choose_explained_images, explain_runs
 from foveal.inspection.map_metrics import compute_map_metrics
 from foveal.inspection.trained_runs import TrainedRun, find_trained_runs, load_shared_images
 from foveal.records import read_run
@@ -98,8 +98,8 @@ def test_maps_of_predictions_have_no_mean_over_seeds(
     networks: list[TrainedRun], data: ImageData
 ) -> None:
     with pytest.raises(UsageError, match="choose one seed"):
-        explain(networks, data, np.array([0]), selection="one", target="pred")
-    found = explain(networks[:1], data, np.arange(4), selection="four", target="pred")
+        explain_runs(networks, data, np.array([0]), selection="one", target="pred")
+    found = explain_runs(networks[:1], data, np.arange(4), selection="four", target="pred")
     p = found.result.probabilities(networks[0].key)
     np.testing.assert_allclose(found.average_confidences("none"), p.amax(1))
 
@@ -118,7 +118,7 @@ def test_gates_are_found_to_be_something(networks: list[TrainedRun]) -> None:
 
 def test_maps_are_means_over_seeds(networks: list[TrainedRun], data: ImageData) -> None:
     rows = np.array([5, 2, 40])
-    found = explain(networks, data, rows, selection="three")
+    found = explain_runs(networks, data, rows, selection="three")
     assert list(found.runs) == ["none", "cbam"]
     images, labels = get_test_images(data, rows), torch.from_numpy(data.test.labels[rows])
     each = [
@@ -137,33 +137,33 @@ def test_maps_are_means_over_seeds(networks: list[TrainedRun], data: ImageData) 
 
 def test_ways_to_choose_images(networks: list[TrainedRun], data: ImageData) -> None:
     labels = data.test.labels
-    rows, rule = choose_images(data, networks)
+    rows, rule = choose_explained_images(data, networks)
     assert labels[rows].tolist() == list(range(10))
     assert all(row == np.flatnonzero(labels == k)[0] for k, row in enumerate(rows))
     assert rule == "the first test image of each class"
-    two, rule = choose_images(data, networks, per_class=2)
+    two, rule = choose_explained_images(data, networks, per_class=2)
     assert labels[two].tolist() == sorted([*range(10)] * 2)
     assert "first 2" in rule
-    named, _ = choose_images(data, networks, images=[7, 3])
+    named, _ = choose_explained_images(data, networks, images=[7, 3])
     assert named.tolist() == [7, 3]
     with pytest.raises(UsageError, match="`images` should be from 0 to 99"):
-        choose_images(data, networks, images=[100])
+        choose_explained_images(data, networks, images=[100])
     with pytest.raises(UsageError, match="in one way"):
-        choose_images(data, networks, images=[1], per_class=1)
+        choose_explained_images(data, networks, images=[1], per_class=1)
     with pytest.raises(UsageError, match="`per_class` should be an integer, at least 1"):
-        choose_images(data, networks, per_class=0)
+        choose_explained_images(data, networks, per_class=0)
 
 
 def test_where_variants_differ_is_read_from_the_records(
     networks: list[TrainedRun], data: ImageData
 ) -> None:
-    rows, rule = choose_images(data, networks, most_different=6)
+    rows, rule = choose_explained_images(data, networks, most_different=6)
     right = [read_run(n.folder).predictions["correct"].astype(float) for n in networks]
     gap = np.abs((right[0] + right[1]) / 2 - (right[2] + right[3]) / 2)
     assert gap[rows].tolist() == sorted(gap, reverse=True)[:6]
     assert "6 test images" in rule
     with pytest.raises(UsageError, match="two variants"):
-        choose_images(data, networks[:2], most_different=6)
+        choose_explained_images(data, networks[:2], most_different=6)
 
 
 def test_class_sheets_are_over_images_that_all_get_right(
@@ -220,7 +220,7 @@ def test_robustness_curves_hold_every_seed(networks: list[TrainedRun]) -> None:
 
 def test_measures_stand_beside_their_controls(networks: list[TrainedRun], data: ImageData) -> None:
     some = [networks[0], networks[2]]
-    found = explain(some, data, np.arange(4), selection="four")
+    found = explain_runs(some, data, np.arange(4), selection="four")
     by_variant = {
         name: {one.name: one for one in many}
         for name, many in compute_map_metrics(some, found).items()
@@ -238,7 +238,7 @@ def test_measures_are_of_the_maps_that_are_shown(
     networks: list[TrainedRun], data: ImageData
 ) -> None:
     def named(**options: Any) -> dict[str, float | None]:
-        found = explain(networks[2:3], data, np.arange(6), selection="six", **options)
+        found = explain_runs(networks[2:3], data, np.arange(6), selection="six", **options)
         (many,) = compute_map_metrics(networks[2:3], found).values()
         return {one.name: one.value for one in many}
 

@@ -21,7 +21,7 @@ from foveal.errors import FovealError, UsageError
 from foveal.records.manifest import write_manifest
 from foveal.report import write_report
 from foveal.stats import compare_variants
-from foveal.text_format import ABSENT, shorten_name
+from foveal.text_format import ABSENT_VALUE, shorten_name
 from report.fake_records import ACCURACIES, TWO_VARIANTS, write_fake_run, write_fake_study
 from report.report_page import ReportPage, read_report
 
@@ -67,7 +67,7 @@ def test_page_depends_neither_on_torch_nor_on_matplotlib_settings(
 
 
 def test_results_table_has_the_numbers_of_the_statistics(page: ReportPage) -> None:
-    assert page.find_row("none", "3")[3:6] == [ABSENT, ABSENT, "baseline"]
+    assert page.find_row("none", "3")[3:6] == [ABSENT_VALUE, ABSENT_VALUE, "baseline"]
     for comparison in compare_variants(ACCURACIES, margin=0.01):
         values = 100 * np.array(ACCURACIES[comparison.variant])
         mean, sem = values.mean(), scipy.stats.sem(values)
@@ -176,7 +176,7 @@ def test_too_few_seeds_give_a_difference_without_interval(tmp_path: Path, seeds:
     page = read_report(
         write_fake_study(tmp_path / "study", accuracies, planned_seeds=seeds, epochs=1)
     )
-    assert page.find_row("channel", str(seeds))[3:6] == ["+10.00", ABSENT, "undecided"]
+    assert page.find_row("channel", str(seeds))[3:6] == ["+10.00", ABSENT_VALUE, "undecided"]
     assert "An interval needs 3 seeds of both variants" in page.text
     assert not re.search(r"\bnan\b", page.text)
     assert "The shaded band is the margin" not in page.text
@@ -234,7 +234,7 @@ def test_class_without_test_images_has_no_accuracy(tmp_path: Path) -> None:
     with path.open("wb") as file:
         np.savez(file, **arrays)
     write_manifest(folder)
-    assert read_report(folder).find_row("dog") == ["dog", ABSENT]
+    assert read_report(folder).find_row("dog") == ["dog", ABSENT_VALUE]
 
 
 def test_diverged_run_is_shown(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_a_report_does_not_count_what_is_damaged(study: Path, name: str) -> None
 
 def half_written(run: Path) -> None:
     """A copy that was broken off: the folder has its final name and a part of its files."""
-    for name in schema.MANIFEST, schema.PREDICTIONS:
+    for name in schema.MANIFEST_FILE, schema.PREDICTIONS_FILE:
         (run / name).unlink()
 
 
@@ -90,15 +90,15 @@ def without_config(run: Path) -> None:
 def with_half_a_config(run: Path) -> None:
     """A partial run whose config is cut off."""
     aside = run.rename(get_partial_path(run))
-    (aside / schema.MANIFEST).unlink()
-    (aside / schema.CONFIG).write_text('attention = "chan')
+    (aside / schema.MANIFEST_FILE).unlink()
+    (aside / schema.CONFIG_FILE).write_text('attention = "chan')
 
 
 def with_half_a_checkpoint(run: Path) -> None:
     """A partial run whose checkpoint is cut off."""
     aside = run.rename(get_partial_path(run))
-    (aside / schema.MANIFEST).unlink()
-    (aside / schema.CHECKPOINT).write_bytes(b"PK\x03\x04 and no more")
+    (aside / schema.MANIFEST_FILE).unlink()
+    (aside / schema.CHECKPOINT_FILE).write_bytes(b"PK\x03\x04 and no more")
 
 
 @pytest.mark.parametrize(

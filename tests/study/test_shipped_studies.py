@@ -8,7 +8,7 @@ import pytest
 from foveal.cli import main
 from foveal.records import Cell, Design, read_study
 from foveal.study import StudyConfig
-from foveal.study.config import expand_grid, make_shared_record
+from foveal.study.config import expand_grid, shared_config_to_dict
 from foveal.study.run_list import list_runs
 from foveal.study.variants import resolve_variants
 
@@ -38,7 +38,7 @@ def design_of(config: StudyConfig) -> Design:
         for each in expand_grid(config, config.grid)
     ]
     return Design(
-        make_shared_record(config),
+        shared_config_to_dict(config),
         resolve_variants(config),
         config.seeds,
         config.seeds,

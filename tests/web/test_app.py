@@ -27,7 +27,7 @@ from foveal.web.image_view import start_session, stream_occlusion
 from foveal.web.loaded_study import (
     LoadedStudy,
     load_study,
-    preprocess,
+    preprocess_image,
     select_one_run_per_variant,
 )
 from foveal.web.worker import Worker
@@ -53,7 +53,7 @@ def models(folder: Path) -> dict[str, nn.Module]:
 @pytest.fixture(scope="module")
 def images(study: LoadedStudy) -> torch.Tensor:
     """Return the test image `INDEX` as input of the networks, (1, C, H, W)."""
-    return preprocess(study.data.test.images[INDEX], study.data)
+    return preprocess_image(study.data.test.images[INDEX], study.data)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from torch import nn
 from foveal.web.app import create_app
 from foveal.web.loaded_study import LoadedStudy
 from foveal.web.safety import PAGE_POLICY, build_report_policy
-from foveal.web.uploads import MAX_BYTES
+from foveal.web.uploads import MAX_UPLOAD_BYTES
 from foveal.web.worker import Worker
 from web.api_client import BINARY_HEADERS, PORT, make_client, post_example
 
@@ -275,4 +275,4 @@ def test_body_is_read_up_to_the_limit(study: LoadedStudy, worker: Worker) -> Non
 
     asyncio.run(send_request())
     assert sent[0]["status"] == 413
-    assert received == MAX_BYTES // len(part) + 1
+    assert received == MAX_UPLOAD_BYTES // len(part) + 1

@@ -11,7 +11,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from foveal.web.errors import RequestError
-from foveal.web.uploads import FORMATS, MAX_BYTES, MAX_PIXELS, decode_upload
+from foveal.web.uploads import MAX_PIXELS, MAX_UPLOAD_BYTES, UPLOAD_FORMATS, decode_upload
 from web.api_client import BINARY_HEADERS, encode_image
 
 SHAPE = (3, 32, 32)
@@ -71,7 +71,7 @@ def test_rejects_a_large_body_without_declared_length(client: TestClient) -> Non
 
 
 def test_rejects_a_large_declared_length_without_reading(client: TestClient) -> None:
-    headers = BINARY_HEADERS | {"Content-Length": str(MAX_BYTES + 1)}
+    headers = BINARY_HEADERS | {"Content-Length": str(MAX_UPLOAD_BYTES + 1)}
     assert client.post("/api/images", content=b"", headers=headers).status_code == 413
 
 
@@ -90,7 +90,7 @@ def test_line_of_a_million_pixels_is_cropped_first() -> None:
     assert (decode_upload(line, SHAPE) == 9).all()
 
 
-@pytest.mark.parametrize("file_format", FORMATS)
+@pytest.mark.parametrize("file_format", UPLOAD_FORMATS)
 def test_accepts_every_format(file_format: str) -> None:
     flat = np.full((40, 40, 3), (200, 100, 50), np.uint8)
     pixels = decode_upload(encode_image(flat, file_format), SHAPE)

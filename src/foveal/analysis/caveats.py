@@ -48,7 +48,7 @@ PUBLISHED_ACCURACIES: Final = (
     PublishedAccuracy("cifar100", "resnet50", "cifar", 200, 0.774),
     PublishedAccuracy("cifar10", "convnet", "", 10, 0.835),
 )
-RESNETS: Final = frozenset({"resnet18", "resnet34", "resnet50"})
+RESNET_NAMES: Final = frozenset({"resnet18", "resnet34", "resnet50"})
 
 
 def find_caveats(study: StudyRecord) -> list[str]:
@@ -139,7 +139,7 @@ def find_published_accuracy(
         and published.epochs <= config["epochs"]
         and (
             published.model == config["model"]
-            or (published.model == "convnet" and config["model"] in RESNETS)
+            or (published.model == "convnet" and config["model"] in RESNET_NAMES)
         )
     ]
     return max(candidates, key=lambda published: published.epochs, default=None)

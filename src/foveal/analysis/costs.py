@@ -9,8 +9,8 @@ import numpy as np
 
 from foveal.records import Arrays, RunRecord, StudyRecord
 
-COST: Final = "cost"
-SITE_COSTS: Final = ("parameters", "saved_bytes", "macs", "element_operations")
+COST_EXTRA: Final = "cost"
+SITE_COST_NAMES: Final = ("parameters", "saved_bytes", "macs", "element_operations")
 
 
 def list_variant_costs(study: StudyRecord) -> list[dict[str, Any]]:
@@ -35,7 +35,7 @@ def list_variant_costs(study: StudyRecord) -> list[dict[str, Any]]:
 def find_stored_cost(study: StudyRecord, runs: tuple[RunRecord, ...]) -> Arrays | None:
     """Return the stored cost of a variant, or None: it is stored under the name of one of its runs."""
     for run in runs:
-        arrays = study.extras.get(f"{COST}-{run.folder.name}")
+        arrays = study.extras.get(f"{COST_EXTRA}-{run.folder.name}")
         if arrays is not None:
             return arrays
     return None
@@ -45,7 +45,8 @@ def convert_cost(arrays: Arrays) -> dict[str, Any]:
     """Return a stored cost as plain numbers and text."""
     batch_size = int(arrays["batch_size"])
     sites = [
-        {"site": str(site)} | {name: arrays[f"site_{name}"][index].item() for name in SITE_COSTS}
+        {"site": str(site)}
+        | {name: arrays[f"site_{name}"][index].item() for name in SITE_COST_NAMES}
         for index, site in enumerate(arrays["site"])
     ]
     return {

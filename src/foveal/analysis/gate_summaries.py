@@ -10,7 +10,7 @@ import numpy as np
 
 from foveal.analysis.stored_extras import VariantExtra
 
-MEANS = ("mean", "std_between_images", "distance_from_start", "is_redundant")
+AVERAGED_STATISTICS = ("mean", "std_between_images", "distance_from_start", "is_redundant")
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,16 @@ def summarize_gates(extras: Sequence[VariantExtra]) -> list[GateSummary]:
     for variant, arrays in extras:
         if arrays:
             for index, gate in enumerate(arrays["name"].tolist()):
-                row = {name: arrays[name][index].item() for name in ("kind", "status", *MEANS)}
+                row = {
+                    name: arrays[name][index].item()
+                    for name in ("kind", "status", *AVERAGED_STATISTICS)
+                }
                 rows_by_gate.setdefault((variant, gate), []).append(row)
     summaries = []
     for (variant, gate), rows in rows_by_gate.items():
-        means = {name: float(np.mean([float(row[name]) for row in rows])) for name in MEANS}
+        means = {
+            name: float(np.mean([float(row[name]) for row in rows])) for name in AVERAGED_STATISTICS
+        }
         summaries.append(
             GateSummary(
                 variant=variant,

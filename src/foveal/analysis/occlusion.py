@@ -15,7 +15,7 @@ from foveal.overlap import average_windows
 from foveal.records import Arrays
 
 FloatArray = npt.NDArray[np.floating[Any]]
-SHARED_ARRAYS: Final = (
+ARRAYS_EQUAL_IN_ALL_RUNS: Final = (
     "image_indices",
     "image_size",
     "window",
@@ -114,7 +114,9 @@ def collect_occlusion_records(extras: Sequence[VariantExtra]) -> OcclusionRecord
         return None
     first = stored[0][1]
     if not all(
-        np.array_equal(arrays[name], first[name]) for _, arrays in stored for name in SHARED_ARRAYS
+        np.array_equal(arrays[name], first[name])
+        for _, arrays in stored
+        for name in ARRAYS_EQUAL_IN_ALL_RUNS
     ):
         return None
     runs: dict[str, list[Arrays]] = {}

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from foveal.analysis.stored_extras import VariantExtra
 
 FloatArray = npt.NDArray[np.floating[Any]]
-SHARED_ARRAYS: Final = ("image_count", "condition", "severity", "amount")
+ARRAYS_EQUAL_IN_ALL_RUNS: Final = ("image_count", "condition", "severity", "amount")
 """Arrays that must be equal for runs to be compared."""
 
 
@@ -49,7 +49,9 @@ def collect_robustness_curves(extras: Sequence[VariantExtra]) -> RobustnessCurve
         return None
     first = stored[0][1]
     if not all(
-        np.array_equal(arrays[name], first[name]) for _, arrays in stored for name in SHARED_ARRAYS
+        np.array_equal(arrays[name], first[name])
+        for _, arrays in stored
+        for name in ARRAYS_EQUAL_IN_ALL_RUNS
     ):
         return None
     curves: dict[str, dict[str, SeverityCurve]] = {}

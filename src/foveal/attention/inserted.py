@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from foveal.variant_names import GATE_CHILD
+from foveal.variant_names import GATE_MODULE_NAME
 
 INSERTED_MARK = (
     "is_inserted_gate"  # attribute that tells a gate from another child of the same name
@@ -18,7 +18,7 @@ def is_inserted_gate(module: nn.Module) -> bool:
 
 def get_gate(module: nn.Module) -> nn.Module | None:
     """Return the gate inserted at the output of `module`, or None."""
-    child = module._modules.get(GATE_CHILD)
+    child = module._modules.get(GATE_MODULE_NAME)
     return child if child is not None and is_inserted_gate(child) else None
 
 
@@ -39,4 +39,4 @@ def get_site_name(name: str) -> str:
     ('blocks.0.relu', '')
     """
     parts = name.split(".")
-    return ".".join(parts[: parts.index(GATE_CHILD)]) if GATE_CHILD in parts else name
+    return ".".join(parts[: parts.index(GATE_MODULE_NAME)]) if GATE_MODULE_NAME in parts else name

@@ -12,7 +12,7 @@ from foveal.cli.console import print_json, print_message, stdout
 from foveal.cli.execution import Execution, choose_executor
 from foveal.cli.live_status import show_live_status
 from foveal.cli.options import JsonFlag, OutFolder
-from foveal.cli.study_tables import comparison_table, footnote_lines, verdict_lines
+from foveal.cli.study_tables import list_study_footnotes, list_verdict_lines, make_comparison_table
 from foveal.study.config import StudyConfig
 
 if TYPE_CHECKING:
@@ -81,10 +81,10 @@ def ablate(
     page = write_report(out_folder, only_page=True).page if record.runs else None
     by_cell = [(cell, compare_with_baseline(cell)) for cell in record.split_by_cell()]
     if json:
-        from foveal.cli.json_schema import ablate_output
+        from foveal.cli.json_schema import make_ablate_output
 
         print_json(
-            ablate_output(
+            make_ablate_output(
                 record,
                 [(view.cell.label, each) for view, found in by_cell for each in found if view.cell],
                 trained=trained,
@@ -95,10 +95,10 @@ def ablate(
         )
     else:
         for cell, found in by_cell:
-            stdout.print(comparison_table(cell, found))
-            for line in verdict_lines(found):
+            stdout.print(make_comparison_table(cell, found))
+            for line in list_verdict_lines(found):
                 stdout.print(line)
-        for line in footnote_lines(record):
+        for line in list_study_footnotes(record):
             stdout.print(line)
         print_summary(study, trained, page)
     if failed:

@@ -139,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (FovealError, CycloptsError) as error:
         if "--debug" in tokens:
             raise
-        print_message(f"[bold red]foveal:[/] {format_error(error)}")
+        print_message(f"[bold red]foveal:[/] {format_error_line(error)}")
         return getattr(error, "exit_code", UsageError.exit_code)
     except KeyboardInterrupt:
         print_message(
@@ -149,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def format_error(error: Exception) -> str:
+def format_error_line(error: Exception) -> str:
     """Return the message of an error as one line of rich markup."""
     if isinstance(error, ValidationError):
         from pydantic import ValidationError as PydanticError

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 # Model, input shape, variants, classes, batch size and precision of the published torchsummary table.
-TORCHSUMMARY_CASE = ("convnet", (3, 32, 32), [BASELINE, "cbam"], 10, 1, "fp32")
+TORCHSUMMARY_SETTING = ("convnet", (3, 32, 32), [BASELINE, "cbam"], 10, 1, "fp32")
 
 
 def cost(
@@ -90,7 +90,7 @@ def cost(
     shape = parse_shape(input_shape)
     variants = [canonicalize_variant(name) for name in names]
     case = (model, shape, variants, classes, batch_size, precision)
-    if explain_torchsummary and case != TORCHSUMMARY_CASE:
+    if explain_torchsummary and case != TORCHSUMMARY_SETTING:
         raise UsageError(
             "--explain-torchsummary needs --model convnet --attention none,cbam, and the default input, "
             "classes, batch size and precision."

@@ -74,7 +74,7 @@ def explain(
         runs_or_studies, variants=split_list(variants), seeds=parse_integers("seeds", seeds)
     )
     data = inspection.load_shared_images(runs)
-    image_indices, selection = inspection.choose_images(
+    image_indices, selection = inspection.choose_explained_images(
         data,
         runs,
         images=parse_integers("images", images),
@@ -89,7 +89,7 @@ def explain(
         "target": target,
     }
     with stderr.status("Computing occlusion maps") as status:
-        explanation = inspection.explain(
+        explanation = inspection.explain_runs(
             runs,
             data,
             image_indices,
@@ -104,11 +104,11 @@ def explain(
     if json:
         print_json(content | {"files": [str(path) for path in paths]})
         return
-    stdout.print(variants_table(content))
+    stdout.print(make_variants_table(content))
     if content["gates"]:
-        stdout.print(gates_table(content))
+        stdout.print(make_gates_table(content))
     if metrics:
-        stdout.print(metrics_table(content))
+        stdout.print(make_metrics_table(content))
     for path in paths:
         if path.suffix != ".svg":
             stdout.print(str(path), soft_wrap=True, markup=False)
@@ -120,7 +120,7 @@ def explain(
         )
 
 
-def variants_table(content: dict[str, Any]) -> Table:
+def make_variants_table(content: dict[str, Any]) -> Table:
     """Return a table with a row per variant: accuracy and confidence, without and with occlusion."""
     title = f"{len(content['images'])} images of {content['data']}: {content['image_selection']}"
     table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
@@ -143,7 +143,7 @@ def variants_table(content: dict[str, Any]) -> Table:
     return table
 
 
-def gates_table(content: dict[str, Any]) -> Table:
+def make_gates_table(content: dict[str, Any]) -> Table:
     """Return a table with a row per gate: its status over the seeds and the statistics of its maps."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for name in ("variant", "site", "over", "status"):
@@ -164,7 +164,7 @@ def gates_table(content: dict[str, Any]) -> Table:
     return table
 
 
-def metrics_table(content: dict[str, Any]) -> Table:
+def make_metrics_table(content: dict[str, Any]) -> Table:
     """Return a table with a row per variant and metric: its value and the value of its control."""
     table = Table("variant", "metric", box=SIMPLE_HEAD, pad_edge=False)
     for name in ("value", "control"):

@@ -24,7 +24,7 @@ def export(run: Path, file: Path, *, json: JsonFlag = False) -> None:
     from foveal.records import read_run, schema
 
     read_run(run)
-    difference = export_model(load_model(run / schema.MODEL), file)
+    difference = export_model(load_model(run / schema.MODEL_FOLDER), file)
     if json:
         print_json({"file": str(file), "max_logit_difference": difference})
     else:

@@ -13,7 +13,7 @@ from rich.table import Table
 from foveal.cli.console import print_json, stdout
 from foveal.cli.json_schema import Interval, Output, interval_or_none
 from foveal.cli.options import JsonFlag
-from foveal.cli.study_tables import format_interval, format_level
+from foveal.cli.study_tables import format_confidence_level, format_points_interval
 
 if TYPE_CHECKING:
     from foveal.analysis.hypotheses import HypothesisResult
@@ -99,29 +99,29 @@ def hypotheses(study: Path, *, json: JsonFlag = False) -> None:
     record = read_study(study)
     findings = check_hypotheses(record)
     if json:
-        print_json(hypotheses_output(record, findings))
+        print_json(make_hypotheses_output(record, findings))
         return
-    stdout.print(hypotheses_table(findings))
+    stdout.print(make_hypotheses_table(findings))
     for finding in findings:
         answer = finding.answer or "no answer"
-        stdout.print(f"[bold]{capitalized_claim(finding)}[/]: {answer}; {escape(finding.reason)}.")
-    for line in footnote_lines(record, findings):
+        stdout.print(f"[bold]{capitalize_claim(finding)}[/]: {answer}; {escape(finding.reason)}.")
+    for line in list_hypothesis_footnotes(record, findings):
         stdout.print(line)
 
 
-def hypotheses_output(record: StudyRecord, findings: list[HypothesisResult]) -> dict[str, Any]:
+def make_hypotheses_output(record: StudyRecord, findings: list[HypothesisResult]) -> dict[str, Any]:
     """Return the findings as JSON values, with null for values that do not exist."""
     from foveal.analysis import find_caveats
 
     output = HypothesesOutput(
         study=str(record.folder),
         caveats=find_caveats(record),
-        hypotheses=[hypothesis_output(finding) for finding in findings],
+        hypotheses=[make_hypothesis_output(finding) for finding in findings],
     )
     return output.model_dump(by_alias=True, mode="json")
 
 
-def hypothesis_output(finding: HypothesisResult) -> HypothesisOutput:
+def make_hypothesis_output(finding: HypothesisResult) -> HypothesisOutput:
     """Return the output of one finding."""
     hypothesis = finding.hypothesis
     return HypothesisOutput(
@@ -149,7 +149,7 @@ def hypothesis_output(finding: HypothesisResult) -> HypothesisOutput:
     )
 
 
-def hypotheses_table(findings: list[HypothesisResult]) -> Table:
+def make_hypotheses_table(findings: list[HypothesisResult]) -> Table:
     """Return a table of effects: per hypothesis a row per variant, the variant of the hypothesis first."""
     table = Table(
         title="Change of the gain over none, in points of accuracy",
@@ -161,12 +161,12 @@ def hypotheses_table(findings: list[HypothesisResult]) -> Table:
     table.add_column("hypothesis", width=30)
     table.add_column("variant", overflow="fold")
     table.add_column("effect", justify="right", no_wrap=True)
-    heading = f"{format_level(findings[0].level)} % interval"
+    heading = f"{format_confidence_level(findings[0].level)} % interval"
     table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("answer", no_wrap=True)
     for finding in findings:
-        claim = capitalized_claim(finding)
-        rows = [effect_cells(finding, effect) for effect in finding.effects]
+        claim = capitalize_claim(finding)
+        rows = [list_effect_entries(finding, effect) for effect in finding.effects]
         if finding.variant not in [effect.variant for effect in finding.effects]:
             rows.insert(0, [escape(finding.variant), "", "", NO_ANSWER])
         for index, cells in enumerate(rows):
@@ -175,13 +175,13 @@ def hypotheses_table(findings: list[HypothesisResult]) -> Table:
     return table
 
 
-def capitalized_claim(finding: HypothesisResult) -> str:
+def capitalize_claim(finding: HypothesisResult) -> str:
     """Return the claim of a hypothesis with a capital first letter."""
     claim = finding.hypothesis.claim
     return claim[0].upper() + claim[1:]
 
 
-def effect_cells(finding: HypothesisResult, effect: Effect) -> list[str]:
+def list_effect_entries(finding: HypothesisResult, effect: Effect) -> list[str]:
     """Return the cells of one variant; only the variant of the hypothesis has an answer."""
     answer = ""
     if effect.variant == finding.variant:
@@ -189,10 +189,10 @@ def effect_cells(finding: HypothesisResult, effect: Effect) -> list[str]:
         if finding.answer is not None:
             answer = f"[{ANSWER_COLORS[finding.answer]}]{finding.answer}[/]"
     change = f"{100 * effect.change:+.2f}"
-    return [escape(effect.variant), change, format_interval(effect.interval), answer]
+    return [escape(effect.variant), change, format_points_interval(effect.interval), answer]
 
 
-def footnote_lines(record: StudyRecord, findings: list[HypothesisResult]) -> list[str]:
+def list_hypothesis_footnotes(record: StudyRecord, findings: list[HypothesisResult]) -> list[str]:
     """Return the caveats of a study and the explanation of the table."""
     from foveal.analysis import find_caveats
 

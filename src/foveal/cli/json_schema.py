@@ -138,7 +138,7 @@ class AblateOutput(Output):
     """Path of the HTML report; null before the first finished run."""
 
 
-def ablate_output(
+def make_ablate_output(
     record: StudyRecord,
     comparisons: list[tuple[str, Comparison]],
     *,
@@ -156,14 +156,14 @@ def ablate_output(
         missing=missing,
         warnings=warnings,
         caveats=find_caveats(record),
-        runs=run_outputs(record),
-        comparisons=[comparison_output(cell, comparison) for cell, comparison in comparisons],
+        runs=make_run_outputs(record),
+        comparisons=[make_comparison_output(cell, comparison) for cell, comparison in comparisons],
         report=None if page is None else str(page),
     )
     return output.model_dump(by_alias=True, mode="json")
 
 
-def run_outputs(record: StudyRecord) -> list[RunOutput]:
+def make_run_outputs(record: StudyRecord) -> list[RunOutput]:
     """Return the output of every run, with the options of the grid combined into one field."""
     fields = set(RunOutput.model_fields)
     return [
@@ -175,7 +175,7 @@ def run_outputs(record: StudyRecord) -> list[RunOutput]:
     ]
 
 
-def comparison_output(cell: str, comparison: Comparison) -> ComparisonOutput:
+def make_comparison_output(cell: str, comparison: Comparison) -> ComparisonOutput:
     """Return the output of one comparison, with None for values that do not exist."""
     test, split = comparison.mcnemar, comparison.variance_split
     planned = comparison.planned_seeds

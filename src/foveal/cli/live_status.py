@@ -29,7 +29,7 @@ def show_live_status(runs: Sequence[tuple[RunConfig, Path]]) -> Live:
 
     def render() -> Group:
         states = [read_run_state(config, folder) for config, folder in runs]
-        return Group(status_table(states), Text(status_line(states), style="dim"))
+        return Group(make_status_table(states), Text(format_status_line(states), style="dim"))
 
     return Live(
         get_renderable=render if stderr.is_terminal else lambda: Text(""),
@@ -40,7 +40,7 @@ def show_live_status(runs: Sequence[tuple[RunConfig, Path]]) -> Live:
     )
 
 
-def status_table(states: Sequence[RunState]) -> Table:
+def make_status_table(states: Sequence[RunState]) -> Table:
     """Return a table with a row per variant and a state per run, in the order of the seeds."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("variant", no_wrap=True)
@@ -66,7 +66,7 @@ def format_state(state: RunState) -> str:
     }[state.state]
 
 
-def status_line(states: Sequence[RunState]) -> str:
+def format_status_line(states: Sequence[RunState]) -> str:
     """Return the number of runs in each state and the time left, as one line."""
     by_state = count_states(states)
     text = ", ".join(f"{count} {name}" for name, count in by_state.items() if count)

@@ -18,7 +18,7 @@ def status(study: Path, *, json: JsonFlag = False) -> None:
     study
         The study folder.
     """
-    from foveal.cli.live_status import status_line, status_table
+    from foveal.cli.live_status import format_status_line, make_status_table
     from foveal.study.status import count_states, estimate_seconds_left, read_study_states
 
     states = read_study_states(study)
@@ -37,5 +37,5 @@ def status(study: Path, *, json: JsonFlag = False) -> None:
             {**count_states(states), "seconds_left": estimate_seconds_left(states), "runs": runs}
         )
         return
-    stdout.print(status_table(states))
-    stdout.print(status_line(states))
+    stdout.print(make_status_table(states))
+    stdout.print(format_status_line(states))

@@ -24,14 +24,18 @@ VERDICT_COLORS = {
 }
 
 
-def comparison_table(cell: StudyRecord, comparisons: list[Comparison]) -> Table:
+def make_comparison_table(cell: StudyRecord, comparisons: list[Comparison]) -> Table:
     """Return the table of one cell: a row per variant with accuracy, difference, interval and verdict.
 
     Training time and saved memory, where they are stored, are multiples of those of `none`.
     """
     from foveal.analysis import list_variant_costs
 
-    heading = f"{format_level(comparisons[0].level)} %\ninterval" if comparisons else "interval"
+    heading = (
+        f"{format_confidence_level(comparisons[0].level)} %\ninterval"
+        if comparisons
+        else "interval"
+    )
     data = cell.runs[0].results["data"] if cell.runs else "no images yet"
     title = f"Test accuracy on {data}, final epoch"
     if cell.cell and cell.cell.label:
@@ -58,12 +62,12 @@ def comparison_table(cell: StudyRecord, comparisons: list[Comparison]) -> Table:
     for variant in cell.variants:
         accuracies = [run.results["test_accuracy"] for run in cell.get_runs(variant)]
         if accuracies:
-            cells = accuracy_cells(variant, accuracies, by_variant.get(variant))
-            table.add_row(*cells, *cost_ratio_cells(costs, variant))
+            cells = list_accuracy_entries(variant, accuracies, by_variant.get(variant))
+            table.add_row(*cells, *list_cost_ratio_entries(costs, variant))
     return table
 
 
-def accuracy_cells(
+def list_accuracy_entries(
     variant: str, accuracies: list[float], comparison: Comparison | None
 ) -> list[str]:
     """Return the cells of one variant: name, seeds, accuracy, difference, interval, verdict."""
@@ -74,11 +78,11 @@ def accuracy_cells(
     if comparison is None:
         return [*cells, "", "", ""]
     verdict = f"[{VERDICT_COLORS[comparison.verdict]}]{comparison.verdict}[/]"
-    interval = format_interval(comparison.interval)
+    interval = format_points_interval(comparison.interval)
     return [*cells, f"{100 * comparison.difference:+.2f}", interval, verdict]
 
 
-def cost_ratio_cells(costs: dict[str, dict[str, Any]], variant: str) -> list[str]:
+def list_cost_ratio_entries(costs: dict[str, dict[str, Any]], variant: str) -> list[str]:
     """Return training time and saved memory of a variant as multiples of those of `none`."""
     if BASELINE not in costs:
         return []
@@ -88,26 +92,26 @@ def cost_ratio_cells(costs: dict[str, dict[str, Any]], variant: str) -> list[str
     return [f"{costs[variant][name] / costs[BASELINE][name]:.2f}" for name in names]
 
 
-def format_interval(ends: tuple[float, float]) -> str:
+def format_points_interval(ends: tuple[float, float]) -> str:
     """Return an interval of fractions in points; empty if its ends are NaN.
 
-    >>> format_interval((-0.01, 0.025)), format_interval((float("nan"), float("nan")))
+    >>> format_points_interval((-0.01, 0.025)), format_points_interval((float("nan"), float("nan")))
     ('-1.00 to +2.50', '')
     """
     low, high = (100 * end for end in ends)
     return "" if math.isnan(low) else f"{low:+.2f} to {high:+.2f}"
 
 
-def format_level(level: float) -> str:
+def format_confidence_level(level: float) -> str:
     """Return the level of an interval in percent, with as many decimals as it needs.
 
-    >>> format_level(0.95), format_level(0.9875), format_level(1 - 0.05 / 3)
+    >>> format_confidence_level(0.95), format_confidence_level(0.9875), format_confidence_level(1 - 0.05 / 3)
     ('95', '98.75', '98.3333')
     """
     return f"{level:.4%}".rstrip("0%").rstrip(".")
 
 
-def verdict_lines(comparisons: list[Comparison]) -> list[str]:
+def list_verdict_lines(comparisons: list[Comparison]) -> list[str]:
     """Return one sentence per variant: the verdict, its reason, and the two sources of uncertainty."""
     if not comparisons:
         return [
@@ -115,12 +119,12 @@ def verdict_lines(comparisons: list[Comparison]) -> list[str]:
         ]
     return [
         f"[bold]{escape(comparison.variant)}[/]: {comparison.verdict}, {escape(comparison.reason)}."
-        f"{uncertainty_sentence(comparison)}"
+        f"{describe_uncertainty(comparison)}"
         for comparison in comparisons
     ]
 
 
-def uncertainty_sentence(comparison: Comparison) -> str:
+def describe_uncertainty(comparison: Comparison) -> str:
     """Return the sentence about seed uncertainty and test-set uncertainty; empty if unknown.
 
     The verdict uses the seed uncertainty only: it is about other seeds on the same test images.
@@ -134,7 +138,7 @@ def uncertainty_sentence(comparison: Comparison) -> str:
     )
 
 
-def footnote_lines(record: StudyRecord) -> list[str]:
+def list_study_footnotes(record: StudyRecord) -> list[str]:
     """Return the caveats of a study and the line about units and margin."""
     from foveal.analysis import find_caveats
 

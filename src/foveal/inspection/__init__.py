@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     )
     from foveal.inspection.explanation_files import write_explanation as write_explanation
     from foveal.inspection.explanations import Explanation as Explanation
-    from foveal.inspection.explanations import choose_images as choose_images
-    from foveal.inspection.explanations import explain as explain
+    from foveal.inspection.explanations import choose_explained_images as choose_explained_images
+    from foveal.inspection.explanations import explain_runs as explain_runs
     from foveal.inspection.map_metrics import MapMetric as MapMetric
     from foveal.inspection.map_metrics import compute_map_metrics as compute_map_metrics
     from foveal.inspection.run_evaluation import evaluate_run as evaluate_run
@@ -26,10 +26,10 @@ __all__ = [
     "Explanation",
     "MapMetric",
     "TrainedRun",
-    "choose_images",
+    "choose_explained_images",
     "compute_map_metrics",
     "evaluate_run",
-    "explain",
+    "explain_runs",
     "find_trained_runs",
     "load_shared_images",
     "make_explanation_content",
@@ -41,10 +41,10 @@ __getattr__ = lazy_exports(
         "Explanation": "explanations",
         "MapMetric": "map_metrics",
         "TrainedRun": "trained_runs",
-        "choose_images": "explanations",
+        "choose_explained_images": "explanations",
         "compute_map_metrics": "map_metrics",
         "evaluate_run": "run_evaluation",
-        "explain": "explanations",
+        "explain_runs": "explanations",
         "find_trained_runs": "trained_runs",
         "load_shared_images": "trained_runs",
         "make_explanation_content": "explanation_files",

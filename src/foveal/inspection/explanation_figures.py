@@ -38,7 +38,7 @@ def draw_explanation(explanation: Explanation) -> Figure:
         MapColumn(
             name,
             explanation.average_maps(name)[:MAX_ROWS],
-            panel_titles(explanation, name)[:MAX_ROWS],
+            list_panel_titles(explanation, name)[:MAX_ROWS],
         )
         for name in explanation.runs
     ]
@@ -50,16 +50,16 @@ def draw_explanation(explanation: Explanation) -> Figure:
         names=[explanation.data.classes[label] for label in explanation.labels[:MAX_ROWS]],
         unit=SCORE_UNITS[result.score],
         caption=(
-            f"{result.caption}{fill_agreement_sentence(explanation)} "
-            f"{comparison_caption(explanation, limit)}"
+            f"{result.caption}{describe_fill_agreement(explanation)} "
+            f"{describe_comparison(explanation, limit)}"
         ),
         window=result.windows.window,
         limit=limit,
-        difference=difference_columns(explanation),
+        difference=list_difference_columns(explanation),
     )
 
 
-def difference_columns(explanation: Explanation) -> tuple[str, str] | None:
+def list_difference_columns(explanation: Explanation) -> tuple[str, str] | None:
     """Return the names of the two columns whose difference is drawn; None for a single variant.
 
     Only variants of the first cell of a grid are compared, so that the variant is the only difference.
@@ -72,7 +72,7 @@ def difference_columns(explanation: Explanation) -> tuple[str, str] | None:
     return comparable[first].name, comparable[second].name
 
 
-def panel_titles(explanation: Explanation, variant: str) -> list[str]:
+def list_panel_titles(explanation: Explanation, variant: str) -> list[str]:
     """Return the title of each panel of a variant: majority prediction, confidence, largest drop."""
     votes = explanation.count_votes(variant)
     predictions = votes.argmax(1).tolist()
@@ -87,24 +87,24 @@ def panel_titles(explanation: Explanation, variant: str) -> list[str]:
     )
 
 
-def comparison_caption(explanation: Explanation, limit: float) -> str:
+def describe_comparison(explanation: Explanation, limit: float) -> str:
     """Return the caption of a map comparison: images, seeds, color scale and panel titles."""
     cut = f", first {MAX_ROWS} of them" if len(explanation.image_indices) > MAX_ROWS else ""
     return (
-        f"Images: {explanation.selection} of {explanation.data.name}{cut}. {seeds_sentence(explanation)} "
+        f"Images: {explanation.selection} of {explanation.data.name}{cut}. {describe_seeds(explanation)} "
         f"{format_color_caption(limit)} Panel titles: the prediction of most seeds and whether it is "
         "correct, the mean confidence in the class of the map, and the largest drop of the mean map."
     )
 
 
-def seeds_sentence(explanation: Explanation) -> str:
+def describe_seeds(explanation: Explanation) -> str:
     """Return the sentence that names the seeds of the means."""
     return format_seeds(
         {name: [run.seed for run in runs] for name, runs in explanation.runs.items()}
     )
 
 
-def fill_agreement_sentence(explanation: Explanation) -> str:
+def describe_fill_agreement(explanation: Explanation) -> str:
     """Return the sentence about the agreement of several fills; empty for one fill."""
     if len(explanation.result.fills) < 2:
         return ""
@@ -143,7 +143,7 @@ def draw_class_maps(class_maps: MeanClassMaps, explanation: Explanation, run_cou
         unit=SCORE_UNITS["prob"],
         caption=caption,
         window=class_maps.window,
-        difference=difference_columns(explanation),
+        difference=list_difference_columns(explanation),
     )
 
 
@@ -153,7 +153,7 @@ def draw_robustness_figure(curves: RobustnessCurves, explanation: Explanation) -
     caption = format_robustness_caption(
         curves.image_count, curves.occluded_shares, has_several_seeds=has_several_seeds
     )
-    caption = f"{caption} Data: {explanation.data.name}. {seeds_sentence(explanation)}"
+    caption = f"{caption} Data: {explanation.data.name}. {describe_seeds(explanation)}"
     return draw_robustness_curves(curves.curves, caption=caption)
 
 

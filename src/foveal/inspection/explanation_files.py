@@ -31,7 +31,7 @@ from foveal.records import write_json
 
 SCHEMA_VERSION: Final = 2
 NUMBERS_FILE: Final = "explain.json"
-MAX_GATE_IMAGES: Final = 5
+MAX_DRAWN_GATE_IMAGES: Final = 5
 
 
 def write_explanation(
@@ -55,7 +55,7 @@ def write_explanation(
         figure = draw_robustness_figure(curves, explanation)
         written += save_figure(figure, folder / "robustness")
     for run in list_first_runs(runs):
-        maps = compute_gate_maps(run, explanation, max_images=MAX_GATE_IMAGES)
+        maps = compute_gate_maps(run, explanation, max_images=MAX_DRAWN_GATE_IMAGES)
         if maps:
             name = "".join(c if c.isalnum() or c in "-_=." else "-" for c in run.name)
             figure = draw_run_gates(maps, run, explanation)

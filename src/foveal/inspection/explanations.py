@@ -86,7 +86,7 @@ class Explanation:
         return float(np.nanmean([float(values.nanmean()) for values in by_seed]))
 
 
-def explain(
+def explain_runs(
     runs: Sequence[TrainedRun],
     data: ImageData,
     image_indices: IntArray,
@@ -133,7 +133,7 @@ def explain(
     return Explanation(data, image_indices, selection, replace(result, logits=logits), by_name)
 
 
-def choose_images(
+def choose_explained_images(
     data: ImageData,
     runs: Sequence[TrainedRun],
     *,

@@ -130,7 +130,7 @@ def measure_run_localization(
         )
         pixels = normalize_images(torch.from_numpy(canvas.images), data.mean, data.std)
         labels = torch.from_numpy(canvas.labels)
-        options = get_sweep_options(explanation)
+        options = get_occlusion_options(explanation)
         maps = occlusion_sensitivity(network, pixels, labels, **options).map().numpy()
         truth, prefix = canvas.masks, "canvas: "
     localization = measure_localization(maps, truth)
@@ -141,7 +141,7 @@ def measure_run_localization(
     }
 
 
-def get_sweep_options(explanation: Explanation) -> dict[str, Any]:
+def get_occlusion_options(explanation: Explanation) -> dict[str, Any]:
     """Return the options of `occlusion_sensitivity` with which the explanation was computed."""
     result = explanation.result
     return {

@@ -41,7 +41,7 @@ class TrainedRun:
 
     def load_network(self) -> nn.Module:
         """Return the trained network, on the CPU."""
-        return load_model(self.folder / schema.MODEL)
+        return load_model(self.folder / schema.MODEL_FOLDER)
 
 
 def find_trained_runs(
@@ -121,14 +121,14 @@ def disambiguate_names(runs: Sequence[TrainedRun]) -> list[TrainedRun]:
     by_name: dict[str, list[TrainedRun]] = {}
     for run in runs:
         by_name.setdefault(run.name, []).append(run)
-    ambiguous = {name for name, group in by_name.items() if not differ_only_in_seed(group)}
+    ambiguous = {name for name, group in by_name.items() if not has_only_seed_differences(group)}
     return [
         replace(run, name=f"{run.name} in {run.source.name}") if run.name in ambiguous else run
         for run in runs
     ]
 
 
-def differ_only_in_seed(runs: Sequence[TrainedRun]) -> bool:
+def has_only_seed_differences(runs: Sequence[TrainedRun]) -> bool:
     """Return True if the runs have one config and different seeds."""
     keys = {run.config.key_without_seed for run in runs}
     return len(keys) == 1 and len({run.seed for run in runs}) == len(runs)

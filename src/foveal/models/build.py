@@ -19,7 +19,7 @@ from foveal.models.resnet import resnet18, resnet34, resnet50, resnet101
 from foveal.optional_imports import MissingPackageError, suggest_install
 from foveal.seeding import fork_rng
 from foveal.user_imports import import_string
-from foveal.variant_names import BASELINE, CONTROL_OPTION, WIDE_CONTROL, WITHOUT_ATTENTION
+from foveal.variant_names import BASELINE, CONTROL_OPTION, VARIANTS_WITHOUT_ATTENTION, WIDE_CONTROL
 
 IMAGENET_STEM_SIZE = 64  # image size (px) from which a ResNet has the ImageNet stem by default
 RESNETS = {"resnet18": resnet18, "resnet34": resnet34, "resnet50": resnet50, "resnet101": resnet101}
@@ -73,7 +73,7 @@ def build_model(
         model = factory(num_classes=num_classes)
     if not hasattr(model, "input_shape"):
         model.input_shape = (in_channels, image_size, image_size)  # type: ignore[assignment]
-    if spec.name not in WITHOUT_ATTENTION:
+    if spec.name not in VARIANTS_WITHOUT_ATTENTION:
         insert(model, spec.name, where=spec.where, seed=seed, start=start, **spec.options)  # type: ignore[arg-type]
     return model
 
@@ -85,7 +85,7 @@ def resolve_where(name: str, *, attention: str, **model_options: Any) -> str | N
     ('stage', 'conv')
     """
     spec = parse_variant(attention)
-    if spec.name in WITHOUT_ATTENTION:
+    if spec.name in VARIANTS_WITHOUT_ATTENTION:
         return None
     model = build_model(name, **model_options)
     return insert(model, spec.name, where=spec.where, dry_run=True, **spec.options).where  # type: ignore[arg-type]

@@ -8,12 +8,12 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from foveal.attention.inserted import get_gate
-from foveal.variant_names import GATE_CHILD
+from foveal.variant_names import GATE_MODULE_NAME
 
 
 def apply_gate(module: nn.Module, _: tuple[object, ...], output: Tensor) -> Tensor:
     """Return the output of `module`, weighted by its gate."""
-    gate: nn.Module = getattr(module, GATE_CHILD)
+    gate: nn.Module = getattr(module, GATE_MODULE_NAME)
     weighted: Tensor = gate(output)
     return weighted
 

@@ -23,7 +23,7 @@ from foveal.models.sites import Site, Where, find_sites
 from foveal.models.tracing import Node, trace_forward
 from foveal.seeding import fork_rng
 from foveal.validation import require_one_of
-from foveal.variant_names import GATE_CHILD
+from foveal.variant_names import GATE_MODULE_NAME
 
 WRAPPER_CLASSES = (
     "DataParallel",
@@ -57,7 +57,9 @@ class Insertion:
     @property
     def gates(self) -> list[nn.Module]:
         """The gates, in the order of the sites."""
-        return [getattr(self.model.get_submodule(site.name), GATE_CHILD) for site in self.sites]
+        return [
+            getattr(self.model.get_submodule(site.name), GATE_MODULE_NAME) for site in self.sites
+        ]
 
     @property
     def gate_parameters(self) -> list[nn.Parameter]:
@@ -71,8 +73,8 @@ class Insertion:
         for site in self.sites:
             module = self.model.get_submodule(site.name)
             remove_gate_hooks(module)
-            if hasattr(module, GATE_CHILD):
-                delattr(module, GATE_CHILD)
+            if hasattr(module, GATE_MODULE_NAME):
+                delattr(module, GATE_MODULE_NAME)
 
     def parameter_groups(
         self, *, lr: float, gate_lr: float | None = None, gate_weight_decay: float | None = None,
@@ -197,7 +199,7 @@ def insert(
     for site, gate in zip(sites, gates, strict=True):
         module = model.get_submodule(site.name)
         setattr(gate, INSERTED_MARK, True)
-        module.add_module(GATE_CHILD, gate.train(module.training))
+        module.add_module(GATE_MODULE_NAME, gate.train(module.training))
     reattach_gate_hooks(model, ())
     handle = model.register_forward_pre_hook(reattach_gate_hooks)
     insertion = Insertion(model, entry.name, where_name, tuple(sites), counts, (handle,))
@@ -223,9 +225,9 @@ def require_free_sites(model: nn.Module, sites: list[Site]) -> None:
         module = model.get_submodule(site.name)
         if get_gate(module) is not None:
             raise UsageError(f"{site.name!r} already has attention. Remove it first.")
-        if hasattr(module, GATE_CHILD):
+        if hasattr(module, GATE_MODULE_NAME):
             raise UsageError(
-                f"{site.name!r} has its own attribute {GATE_CHILD!r}. Choose another module."
+                f"{site.name!r} has its own attribute {GATE_MODULE_NAME!r}. Choose another module."
             )
 
 

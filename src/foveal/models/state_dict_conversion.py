@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from foveal.attention import get_entry, resolve_name
 from foveal.errors import UsageError
 from foveal.validation import require_one_of
-from foveal.variant_names import GATE_CHILD
+from foveal.variant_names import GATE_MODULE_NAME
 
 # Name of each gate module by its name in the source.
 GATE_KEYS = {
@@ -143,9 +143,9 @@ def get_gate_prefix(location: str, state: Mapping[str, Tensor]) -> str:
         layer = f"layer{stage[1]}"
         blocks = {int(m[1]) for key in state if (m := re.match(rf"{layer}\.(\d+)\.", key))}
         block = f"{layer}.{max(blocks)}"
-        return f"{block}.relu{count_convolutions(block, state)}.{GATE_CHILD}."
+        return f"{block}.relu{count_convolutions(block, state)}.{GATE_MODULE_NAME}."
     block = location.rpartition(".")[0]
-    return f"{block}.bn{count_convolutions(block, state)}.{GATE_CHILD}."
+    return f"{block}.bn{count_convolutions(block, state)}.{GATE_MODULE_NAME}."
 
 
 def count_convolutions(block: str, state: Mapping[str, Tensor]) -> int:

@@ -18,11 +18,11 @@ from foveal.records.run import (
     write_json,
     write_run,
 )
-from foveal.records.schema import SCHEMA
+from foveal.records.schema import SCHEMA_VERSION
 from foveal.records.study import StudyRecord, list_result_rows, read_study, write_results_table
 
 __all__ = [
-    "SCHEMA",
+    "SCHEMA_VERSION",
     "Arrays",
     "Cell",
     "Design",

@@ -111,7 +111,9 @@ def write_design(folder: Path, design: Design) -> None:
     """Write study.toml atomically."""
     content = asdict(design)
     shared_options = content.pop("shared_options")
-    write_toml(folder / schema.STUDY, {"schema": schema.SCHEMA, **shared_options, **content})
+    write_toml(
+        folder / schema.STUDY_FILE, {"schema": schema.SCHEMA_VERSION, **shared_options, **content}
+    )
 
 
 def read_design(folder: Path) -> Design:
@@ -122,9 +124,9 @@ def read_design(folder: Path) -> Design:
         CorruptRecordError: the file is damaged.
         FovealError: the file has another schema.
     """
-    path = folder / schema.STUDY
+    path = folder / schema.STUDY_FILE
     if not path.is_file():
-        raise UsageError(f"{folder} is not a study: it has no {schema.STUDY}.")
+        raise UsageError(f"{folder} is not a study: it has no {schema.STUDY_FILE}.")
     content = read_versioned_toml(path, DESIGN_KEYS)
     return Design(
         shared_options={name: v for name, v in content.items() if name not in DESIGN_KEYS},

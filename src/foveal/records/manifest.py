@@ -12,8 +12,8 @@ from foveal.atomic import atomic_write
 from foveal.errors import CorruptRecordError
 from foveal.records import schema
 
-WITHOUT_CHECKSUM: Final = frozenset(
-    {schema.LOCK, schema.CHECKPOINT, schema.PROGRESS, schema.MANIFEST}
+FILES_WITHOUT_CHECKSUM: Final = frozenset(
+    {schema.LOCK_FILE, schema.CHECKPOINT_FILE, schema.PROGRESS_FILE, schema.MANIFEST_FILE}
 )
 """Files that the manifest does not list: those of an unfinished run, and the manifest."""
 
@@ -23,17 +23,19 @@ def write_manifest(folder: Path) -> None:
     for leftover in folder.glob(".*.tmp"):  # of a process that was killed while writing
         leftover.unlink()
     paths = sorted(
-        path for path in folder.rglob("*") if path.is_file() and path.name not in WITHOUT_CHECKSUM
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in FILES_WITHOUT_CHECKSUM
     )
     checksums = {path.relative_to(folder).as_posix(): hash_file(path) for path in paths}
-    content = {"schema": schema.SCHEMA, "sha256": checksums}
-    with atomic_write(folder / schema.MANIFEST) as temporary:
+    content = {"schema": schema.SCHEMA_VERSION, "sha256": checksums}
+    with atomic_write(folder / schema.MANIFEST_FILE) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def is_complete(folder: Path) -> bool:
     """Return True if `folder` is a finished run: its manifest is written last."""
-    return (folder / schema.MANIFEST).is_file()
+    return (folder / schema.MANIFEST_FILE).is_file()
 
 
 def hash_file(path: Path) -> str:
@@ -66,9 +68,9 @@ def read_manifest(folder: Path) -> dict[str, str]:
         CorruptRecordError: the manifest cannot be read.
     """
     try:
-        return dict(json.loads((folder / schema.MANIFEST).read_text())["sha256"])
+        return dict(json.loads((folder / schema.MANIFEST_FILE).read_text())["sha256"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise make_corrupt_run_error(folder, f"{schema.MANIFEST} cannot be read") from error
+        raise make_corrupt_run_error(folder, f"{schema.MANIFEST_FILE} cannot be read") from error
 
 
 def make_corrupt_run_error(folder: Path, reason: str) -> CorruptRecordError:

@@ -48,13 +48,13 @@ class RunProgress:
 def write_progress(folder: Path, *, step: int, steps: int, seconds_left: float | None) -> None:
     """Write the progress of the run in `folder`, trained by this process."""
     progress = RunProgress(step, steps, seconds_left, platform.node(), os.getpid(), time.time())
-    with atomic_write(folder / schema.PROGRESS) as temporary:
+    with atomic_write(folder / schema.PROGRESS_FILE) as temporary:
         temporary.write_text(json.dumps(asdict(progress)))
 
 
 def read_progress(folder: Path) -> RunProgress | None:
     """Return the progress of the run in `folder`, or None if none is readable."""
     try:
-        return RunProgress(**json.loads((folder / schema.PROGRESS).read_text()))
+        return RunProgress(**json.loads((folder / schema.PROGRESS_FILE).read_text()))
     except (OSError, ValueError, TypeError):
         return None

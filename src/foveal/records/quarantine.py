@@ -14,7 +14,7 @@ DAMAGED_SUFFIX: Final = ".damaged"
 
 def list_run_folders(study: Path) -> list[Path]:
     """Return the run folders of a study, sorted, without unfinished and quarantined ones."""
-    folders = sorted((study / schema.RUNS).glob("*"))
+    folders = sorted((study / schema.RUNS_FOLDER).glob("*"))
     return [
         folder
         for folder in folders

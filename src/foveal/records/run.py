@@ -57,12 +57,12 @@ class RunRecord:
 
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:
     """Write the resolved config of a run."""
-    write_toml(folder / schema.CONFIG, {"schema": schema.SCHEMA, **config})
+    write_toml(folder / schema.CONFIG_FILE, {"schema": schema.SCHEMA_VERSION, **config})
 
 
 def read_config(folder: Path) -> dict[str, Any]:
     """Read the config of a run, finished or not."""
-    return read_versioned_toml(folder / schema.CONFIG, frozenset({"attention", "seed"}))
+    return read_versioned_toml(folder / schema.CONFIG_FILE, frozenset({"attention", "seed"}))
 
 
 def write_run(
@@ -75,11 +75,11 @@ def write_run(
     training_batch: Arrays,
 ) -> None:
     """Write the results of a run, then the manifest that completes it."""
-    write_json(folder / schema.ENVIRONMENT, environment)
-    write_table(folder / schema.METRICS, metrics)
-    write_arrays(folder / schema.PREDICTIONS, predictions)
-    write_arrays(folder / schema.TRAINING_BATCH, training_batch)
-    write_json(folder / schema.RESULTS, {"schema": schema.SCHEMA, **results})
+    write_json(folder / schema.ENVIRONMENT_FILE, environment)
+    write_table(folder / schema.METRICS_FILE, metrics)
+    write_arrays(folder / schema.PREDICTIONS_FILE, predictions)
+    write_arrays(folder / schema.TRAINING_BATCH_FILE, training_batch)
+    write_json(folder / schema.RESULTS_FILE, {"schema": schema.SCHEMA_VERSION, **results})
     write_manifest(folder)
 
 
@@ -92,17 +92,17 @@ def read_run(folder: Path) -> RunRecord:
         FovealError: the run has another schema.
     """
     if not is_complete(folder):
-        raise UsageError(f"{folder} is not a finished run: it has no {schema.MANIFEST}.")
-    verify_manifest(folder, skip_folders=[schema.MODEL])
+        raise UsageError(f"{folder} is not a finished run: it has no {schema.MANIFEST_FILE}.")
+    verify_manifest(folder, skip_folders=[schema.MODEL_FOLDER])
     try:
         return RunRecord(
             folder=folder,
             config=read_config(folder),
-            environment=json.loads((folder / schema.ENVIRONMENT).read_text()),
-            metrics=read_table(folder / schema.METRICS),
+            environment=json.loads((folder / schema.ENVIRONMENT_FILE).read_text()),
+            metrics=read_table(folder / schema.METRICS_FILE),
             results=read_results(folder),
             predictions=read_predictions(folder),
-            training_batch=read_arrays(folder / schema.TRAINING_BATCH),
+            training_batch=read_arrays(folder / schema.TRAINING_BATCH_FILE),
             extras=read_extras(folder),
         )
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
@@ -111,29 +111,33 @@ def read_run(folder: Path) -> RunRecord:
 
 def write_extra(folder: Path, name: str, arrays: Arrays) -> None:
     """Write the arrays of one extra of a run or a study."""
-    (folder / schema.EXTRAS).mkdir(exist_ok=True)
-    write_arrays(folder / schema.EXTRAS / f"{name}.npz", arrays)
+    (folder / schema.EXTRAS_FOLDER).mkdir(exist_ok=True)
+    write_arrays(folder / schema.EXTRAS_FOLDER / f"{name}.npz", arrays)
 
 
 def has_extra(folder: Path, name: str) -> bool:
     """Return True if an extra of a run or a study is stored."""
-    return (folder / schema.EXTRAS / f"{name}.npz").is_file()
+    return (folder / schema.EXTRAS_FOLDER / f"{name}.npz").is_file()
 
 
 def read_extra(folder: Path, name: str) -> Arrays | None:
     """Read the arrays of one extra of a run or a study, or return None if it is not stored."""
-    return read_arrays(folder / schema.EXTRAS / f"{name}.npz") if has_extra(folder, name) else None
+    return (
+        read_arrays(folder / schema.EXTRAS_FOLDER / f"{name}.npz")
+        if has_extra(folder, name)
+        else None
+    )
 
 
 def read_extras(folder: Path) -> dict[str, Arrays]:
     """Read the arrays of all extras of a run or a study, by name."""
-    paths = sorted((folder / schema.EXTRAS).glob("*.npz"))
+    paths = sorted((folder / schema.EXTRAS_FOLDER).glob("*.npz"))
     return {path.stem: read_arrays(path) for path in paths}
 
 
 def read_predictions(folder: Path) -> Arrays:
     """Read the predictions of a run on its test set."""
-    return read_arrays(folder / schema.PREDICTIONS)
+    return read_arrays(folder / schema.PREDICTIONS_FILE)
 
 
 def read_results(folder: Path) -> dict[str, Any]:
@@ -142,7 +146,7 @@ def read_results(folder: Path) -> dict[str, Any]:
     Raises:
         ValueError: the file is not JSON, or a result is missing.
     """
-    path = folder / schema.RESULTS
+    path = folder / schema.RESULTS_FILE
     results = json.loads(path.read_text())
     missing = RESULT_KEYS - set(results)
     if missing:
@@ -164,10 +168,10 @@ def read_versioned_toml(path: Path, required_keys: frozenset[str]) -> dict[str, 
             f"{path} is damaged ({error}). Restore it or run it again."
         ) from error
     version = content.pop("schema", None)
-    if version != schema.SCHEMA:
+    if version != schema.SCHEMA_VERSION:
         raise FovealError(
-            f"{path} has schema {version} (expected {schema.SCHEMA}): read it with the version of foveal "
-            "that wrote it, or run it again in a new folder."
+            f"{path} has schema {version} (expected {schema.SCHEMA_VERSION}): read it with the version of "
+            "foveal that wrote it, or run it again in a new folder."
         )
     if not required_keys <= set(content):
         missing = ", ".join(sorted(required_keys - set(content)))

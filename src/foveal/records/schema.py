@@ -2,27 +2,27 @@
 
 from typing import Final
 
-SCHEMA: Final = 2
+SCHEMA_VERSION: Final = 2
 """Version of every file of a run and of a study. A reader refuses other versions."""
 
 # Files of a run.
-CONFIG: Final = "config.toml"
-ENVIRONMENT: Final = "environment.json"
-METRICS: Final = "metrics.csv"
-RESULTS: Final = "results.json"
-PREDICTIONS: Final = "predictions.npz"
-TRAINING_BATCH: Final = "training_batch.npz"
-MODEL: Final = "model"
-EXTRAS: Final = "extras"
-MANIFEST: Final = "manifest.json"
+CONFIG_FILE: Final = "config.toml"
+ENVIRONMENT_FILE: Final = "environment.json"
+METRICS_FILE: Final = "metrics.csv"
+RESULTS_FILE: Final = "results.json"
+PREDICTIONS_FILE: Final = "predictions.npz"
+TRAINING_BATCH_FILE: Final = "training_batch.npz"
+MODEL_FOLDER: Final = "model"
+EXTRAS_FOLDER: Final = "extras"
+MANIFEST_FILE: Final = "manifest.json"
 
 # Files of an unfinished run.
-LOCK: Final = "lock"
-CHECKPOINT: Final = "checkpoint.pt"
-PROGRESS: Final = "progress.json"
+LOCK_FILE: Final = "lock"
+CHECKPOINT_FILE: Final = "checkpoint.pt"
+PROGRESS_FILE: Final = "progress.json"
 
 # Files of a study.
-STUDY: Final = "study.toml"
-RUNS: Final = "runs"
-RESULTS_TABLE: Final = "results.csv"
-REPORT: Final = "report.html"
+STUDY_FILE: Final = "study.toml"
+RUNS_FOLDER: Final = "runs"
+RESULTS_TABLE_FILE: Final = "results.csv"
+REPORT_FILE: Final = "report.html"

@@ -121,6 +121,6 @@ def list_result_rows(study: StudyRecord) -> list[dict[str, Any]]:
 
 def write_results_table(study: StudyRecord) -> Path:
     """Write results.csv in the folder of the study, and return its path."""
-    path = study.folder / schema.RESULTS_TABLE
+    path = study.folder / schema.RESULTS_TABLE_FILE
     write_table(path, list_result_rows(study))
     return path

@@ -71,7 +71,7 @@ def build_document(folder: Path) -> ReportDocument:
         UsageError: `folder` is neither a study with a finished run nor a finished run.
         FovealError: a file in it is damaged.
     """
-    if (folder / schema.STUDY).is_file():
+    if (folder / schema.STUDY_FILE).is_file():
         return build_study_document(read_study(folder))
     if is_complete(folder):
         return build_run_document(folder)

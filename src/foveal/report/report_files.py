@@ -76,7 +76,7 @@ def write_comparison(
     document = build_comparison_document(first, second)
     folder = first / f"compare-{second.resolve().name}" if out is None else Path(out)
     is_own_folder = (folder / FILE_LIST_NAME).exists()
-    if not is_own_folder and any((folder / n).exists() for n in (schema.REPORT, TEXT_FILE)):
+    if not is_own_folder and any((folder / n).exists() for n in (schema.REPORT_FILE, TEXT_FILE)):
         raise UsageError(
             f"{folder} contains a report that is not a comparison. Name another folder with --out."
         )
@@ -86,7 +86,7 @@ def write_comparison(
 
 def write_document(folder: Path, document: ReportDocument, *, only_page: bool = False) -> Report:
     """Write all files of a report, and delete the tables and figures of the previous one."""
-    page = folder / schema.REPORT
+    page = folder / schema.REPORT_FILE
     write_file(page, render_report_html(document).encode())
     previous = read_previous_files(folder)
     if only_page and not previous:

@@ -27,7 +27,7 @@ from foveal.report.document import ReportDocument
 from foveal.report.sections.provenance import flatten_config, format_values
 from foveal.report.warnings import list_warnings
 from foveal.text_format import (
-    ABSENT,
+    ABSENT_VALUE,
     format_count,
     format_interval,
     format_mean_and_sd,
@@ -138,7 +138,7 @@ def format_difference_columns(group: VariantRuns) -> list[str]:
     """Return the difference of a variant to the baseline with its interval, and the verdict."""
     comparison = group.comparison
     if comparison is None:
-        return [ABSENT, "baseline" if group.variant == BASELINE else ABSENT]
+        return [ABSENT_VALUE, "baseline" if group.variant == BASELINE else ABSENT_VALUE]
     interval = (
         ""
         if comparison.detectable_difference is None
@@ -162,7 +162,7 @@ def list_option_differences(cells: Sequence[CellView]) -> list[Block]:
     options = [read_options(cell.study) for cell in cells if cell.study]
     names = list(dict.fromkeys(name for each in options for name in each))
     rows = [
-        (name, *(each.get(name, ABSENT) for each in options))
+        (name, *(each.get(name, ABSENT_VALUE) for each in options))
         for name in names
         if len({each.get(name) for each in options}) > 1
     ]

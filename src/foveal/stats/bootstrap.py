@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from foveal.errors import bad_parameter
 from foveal.stats.correctness import BoolArray, require_correctness_arrays
-from foveal.validation import require_between
+from foveal.validation import require_strictly_between
 
 FloatArray = npt.NDArray[np.float64]
 MAX_RESAMPLED_WEIGHTS: Final = 1_000_000  # resamples times images in memory at once, about 30 MB
@@ -51,7 +51,7 @@ def run_two_way_bootstrap(
     variant, baseline = require_correctness_arrays(correct, baseline_correct)
     if resamples < 2:
         raise bad_parameter("resamples", "at least 2", resamples)
-    require_between("level", level, 0, 1)
+    require_strictly_between("level", level, 0, 1)
     draws = np.concatenate(list(iterate_draws(variant, baseline, generator, resamples)))
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     difference = float(variant.mean() - baseline.mean())

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
-from foveal.validation import require_between
+from foveal.validation import require_strictly_between
 
 
 def compute_mean_interval(values: npt.ArrayLike, *, level: float = 0.95) -> tuple[float, float]:
@@ -19,7 +19,7 @@ def compute_mean_interval(values: npt.ArrayLike, *, level: float = 0.95) -> tupl
     >>> tuple(round(end, 3) for end in compute_mean_interval([1.0, 2.0, 3.0]))
     (-0.484, 4.484)
     """
-    require_between("level", level, 0, 1)
+    require_strictly_between("level", level, 0, 1)
     array = np.asarray(values, dtype=np.float64)
     if array.size < 2:
         return math.nan, math.nan

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy.typing as npt
 
 from foveal.stats.welch import WelchTest, run_welch_test
-from foveal.validation import require_between, require_positive
+from foveal.validation import require_positive, require_strictly_between
 
 
 @dataclass(frozen=True)
@@ -47,5 +47,5 @@ def run_equivalence_test(
     True
     """
     require_positive("margin", margin)
-    require_between("alpha", alpha, 0, 0.5)
+    require_strictly_between("alpha", alpha, 0, 0.5)
     return EquivalenceTest(run_welch_test(values, baseline), margin, alpha)

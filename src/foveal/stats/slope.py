@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.special import stdtrit
 
 from foveal.errors import bad_parameter
-from foveal.validation import require_between
+from foveal.validation import require_strictly_between
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -47,7 +47,7 @@ class TwoWaySlope:
         noise to mostly seeds or mostly images, with a spread that grows with the covariate
         (tests/stats/test_slope.py).
         """
-        require_between("level", level, 0, 1)
+        require_strictly_between("level", level, 0, 1)
         seed_quantile, image_quantile = (
             float(stdtrit(clusters - 1, (1 + level) / 2)) for clusters in (self.seeds, self.images)
         )

@@ -19,7 +19,7 @@ from foveal.records.design import CHECKSUM_OPTIONS, PATH_OPTIONS
 from foveal.training import Numerics, Recipe
 from foveal.variant_names import BASELINE
 
-HIDDEN: Final = Parameter(show=False)
+HIDDEN_PARAMETER: Final = Parameter(show=False)
 
 
 class DataConfig(BaseModel):
@@ -29,7 +29,7 @@ class DataConfig(BaseModel):
 
     data: str = "scenes"
     """Data set: a name (cifar10, cifar100, scenes), a folder, hf:owner/name, or package.module:callable."""
-    data_checksum: Annotated[str, HIDDEN] = ""
+    data_checksum: Annotated[str, HIDDEN_PARAMETER] = ""
     """Checksum of the images."""
     image_size: int | None = Field(default=None, ge=1)
     """Resize the images of a folder to this many pixels per side."""
@@ -58,9 +58,9 @@ class ModelConfig(BaseModel):
     """File of initial weights, .safetensors or of torch.save; nothing is unpickled."""
     weights_from: Literal["foveal", "torchvision", "timm", "official"] = "foveal"
     """Library whose parameter names the weights have."""
-    weights_checksum: Annotated[str, HIDDEN] = ""
+    weights_checksum: Annotated[str, HIDDEN_PARAMETER] = ""
     """Checksum of the weights."""
-    model_checksum: Annotated[str, HIDDEN] = ""
+    model_checksum: Annotated[str, HIDDEN_PARAMETER] = ""
     """Checksum of the source file of a user-defined network."""
     start: Literal["paper", "identity"] = "paper"
     """Initial state of a gate: as in its paper, or without effect on the network's output."""
@@ -167,14 +167,14 @@ def to_usage_error(error: ValidationError) -> UsageError:
     )
 
 
-def make_record(config: BaseModel) -> dict[str, Any]:
+def config_to_dict(config: BaseModel) -> dict[str, Any]:
     """Return the options as TOML values, without those that are not set."""
     return config.model_dump(exclude_none=True, mode="json")
 
 
-def make_shared_record(config: SharedConfig) -> dict[str, Any]:
+def shared_config_to_dict(config: SharedConfig) -> dict[str, Any]:
     """Return the options that all runs share as TOML values, without those that are not set."""
-    record = make_record(config)
+    record = config_to_dict(config)
     return {name: record[name] for name in SharedConfig.model_fields if name in record}
 
 

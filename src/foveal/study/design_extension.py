@@ -16,7 +16,7 @@ def read_stored_design(folder: Path) -> Design | None:
     Raises:
         UsageError: the folder contains something else.
     """
-    if (folder / schema.STUDY).is_file():
+    if (folder / schema.STUDY_FILE).is_file():
         return read_design(folder)
     if folder.exists() and any(path.name[0] != "." for path in folder.iterdir()):
         raise UsageError(f"{folder} exists and is not a study. Choose another folder.")

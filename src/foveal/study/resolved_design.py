@@ -15,7 +15,7 @@ from foveal.errors import FovealError, UsageError
 from foveal.models import build_model, resolve_where
 from foveal.records import Cell, Design
 from foveal.records.design import CHECKSUM_OPTIONS
-from foveal.study.config import SharedConfig, StudyConfig, expand_grid, make_shared_record
+from foveal.study.config import SharedConfig, StudyConfig, expand_grid, shared_config_to_dict
 from foveal.study.data_loading import load_config_data
 from foveal.study.resolved_config import add_checksums, resolve_options
 from foveal.study.run_list import make_run_config
@@ -49,7 +49,7 @@ def resolve_design(
     resolved = resolve_options(config, known)
     margin = config.margin or default_margin
     design = Design(
-        shared_options=make_shared_record(resolved),
+        shared_options=shared_config_to_dict(resolved),
         variants=resolve_variants(config),
         seeds=config.seeds,
         planned_seeds=config.seeds,
@@ -89,7 +89,7 @@ def resolve_cell(
 ) -> Cell:
     """Load the images of one cell and return it with checksums, insertion sites and control epochs."""
     data = load_config_data(config)
-    record = make_shared_record(add_checksums(config, data))
+    record = shared_config_to_dict(add_checksums(config, data))
     names = [*grid_options, *sorted(CHECKSUM_OPTIONS)]
     cell = Cell({name: record[name] for name in names if record.get(name) not in (None, "")})
     label = cell.label if grid_options else ""

@@ -55,12 +55,12 @@ IntArray = npt.NDArray[np.int64]
 
 MAX_ROBUSTNESS_IMAGES: Final = 500
 MAX_EXTENT_IMAGES: Final = 300
-MAX_GATE_IMAGES: Final = 1000
+MAX_STORED_GATE_IMAGES: Final = 1000
 MAX_SWEEP_PASSES: Final = 15_000
 """Forward passes of single images in one occlusion sweep."""
 EXTENT_THRESHOLD: Final = 0.5
 """Share of the largest drop from which a pixel belongs to the object."""
-MIN_MAX_DROP: Final = 0.02
+MIN_EXTENT_DROP: Final = 0.02
 """Largest drop of a probability below which a map is noise and has no extent."""
 
 
@@ -129,7 +129,7 @@ def compute_gates_extra(job: TrainingJob, training: TrainingResult) -> Arrays:
     untrained = build_job(job.config, data).model.to(numerics.device)
     test_batches = data.batches("test", batch_size=EVALUATION_BATCH_SIZE, device=numerics.device)
     batches = islice(
-        apply_memory_format(test_batches, numerics), MAX_GATE_IMAGES // EVALUATION_BATCH_SIZE
+        apply_memory_format(test_batches, numerics), MAX_STORED_GATE_IMAGES // EVALUATION_BATCH_SIZE
     )
     shown_indices = choose_images(data)[:SHOWN_IMAGES]
     with numerics_context(numerics):
@@ -244,7 +244,7 @@ def count_forward_passes(config: RunConfig, data: ImageData) -> int:
     swept_images, compared_images, gate_images = probe_images, probe_images, 0
     if has_attention(config.attention):
         compared_images *= 2 + CONTROL_DRAWS  # Grad-CAM, gates, redrawn gates
-        gate_images = min(MAX_GATE_IMAGES, len(data.test)) + min(SHOWN_IMAGES, probe_images)
+        gate_images = min(MAX_STORED_GATE_IMAGES, len(data.test)) + min(SHOWN_IMAGES, probe_images)
     else:
         swept_images += count_extent_images(data)
     corruptions = list_supported_corruptions(data.image_shape[0])
@@ -286,5 +286,5 @@ def measure_extents(result: OcclusionResult) -> npt.NDArray[np.float32]:
     maps = result.map().flatten(1)
     max_drops = maps.amax(1)
     extents = (maps >= EXTENT_THRESHOLD * max_drops[:, None]).float().mean(1)
-    extents[max_drops < MIN_MAX_DROP] = torch.nan
+    extents[max_drops < MIN_EXTENT_DROP] = torch.nan
     return np.asarray(extents.numpy())

@@ -28,7 +28,7 @@ def list_runs(design: Design, study: Path) -> list[PlannedRun]:
         for cell in design.cells
         for variant in design.variants
     ]
-    return [PlannedRun(config, study / schema.RUNS / name_run(config)) for config in configs]
+    return [PlannedRun(config, study / schema.RUNS_FOLDER / name_run(config)) for config in configs]
 
 
 def make_run_config(design: Design, cell: Cell, variant: str, seed: int) -> RunConfig:
@@ -41,7 +41,7 @@ def make_run_config(design: Design, cell: Cell, variant: str, seed: int) -> RunC
         return RunConfig(**design.get_config(cell, variant), seed=seed)
     except ValidationError as error:
         raise CorruptRecordError(
-            f"{schema.STUDY} is damaged ({to_usage_error(error)}) Restore it or run the study again."
+            f"{schema.STUDY_FILE} is damaged ({to_usage_error(error)}) Restore it or run the study again."
         ) from error
 
 

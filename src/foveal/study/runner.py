@@ -16,7 +16,7 @@ from foveal.errors import UsageError
 from foveal.models import save_model
 from foveal.records import RunRecord, get_partial_path, read_run, schema, write_run
 from foveal.records.run import read_config, write_config
-from foveal.study.config import RunConfig, list_differences, make_record
+from foveal.study.config import RunConfig, config_to_dict, list_differences
 from foveal.study.data_loading import load_config_data
 from foveal.study.environment import describe_environment
 from foveal.study.extras import store_run_extras
@@ -75,12 +75,12 @@ def run(
         raise UsageError(
             f"{partial} is an interrupted run. Add --resume to continue it, or delete the folder."
         )
-    with run_lock(partial):
-        write_config(partial, make_record(config))
+    with lock_run(partial):
+        write_config(partial, config_to_dict(config))
         training, results = run_training(job, partial, progress or Progress())
         if with_extras:
             store_run_extras(partial, job, training)
-        write_record(job, partial, training, results | {"run": str(folder)})
+        write_training_record(job, partial, training, results | {"run": str(folder)})
     partial.rename(folder)
     remove_working_files(folder)
     return read_run(folder)
@@ -88,7 +88,7 @@ def run(
 
 def remove_working_files(folder: Path) -> None:
     """Delete the files of an unfinished run. They are kept until the run is complete, in case of a kill."""
-    for name in schema.CHECKPOINT, schema.PROGRESS:
+    for name in schema.CHECKPOINT_FILE, schema.PROGRESS_FILE:
         (folder / name).unlink(missing_ok=True)
 
 
@@ -98,10 +98,10 @@ def read_stored_config(folder: Path) -> dict[str, Any] | None:
     Raises:
         UsageError: the folder contains something else.
     """
-    if (folder / schema.CONFIG).is_file():
+    if (folder / schema.CONFIG_FILE).is_file():
         return read_config(folder)
     if folder.exists() and any(
-        path.name != schema.LOCK and path.name[0] != "." for path in folder.iterdir()
+        path.name != schema.LOCK_FILE and path.name[0] != "." for path in folder.iterdir()
     ):
         raise UsageError(f"{folder} exists and is not a run. Choose another folder.")
     return None
@@ -109,7 +109,7 @@ def read_stored_config(folder: Path) -> dict[str, Any] | None:
 
 def require_same_config(folder: Path, stored: Mapping[str, Any], config: RunConfig) -> None:
     """Raise a UsageError if the stored run has another config."""
-    differences = list_differences(stored, make_record(config))
+    differences = list_differences(stored, config_to_dict(config))
     if differences:
         raise UsageError(
             f"{folder} is a run with another config ({'; '.join(differences)}). Choose another folder."
@@ -117,14 +117,14 @@ def require_same_config(folder: Path, stored: Mapping[str, Any], config: RunConf
 
 
 @contextmanager
-def run_lock(folder: Path) -> Iterator[None]:
+def lock_run(folder: Path) -> Iterator[None]:
     """Lock the folder of an unfinished run.
 
     Raises:
         UsageError: another process is training the run.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / schema.LOCK)
+    lock = FileLock(folder / schema.LOCK_FILE)
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
@@ -134,15 +134,15 @@ def run_lock(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        (folder / schema.LOCK).unlink(missing_ok=True)
+        (folder / schema.LOCK_FILE).unlink(missing_ok=True)
         lock.release()
 
 
-def write_record(
+def write_training_record(
     job: TrainingJob, folder: Path, training: TrainingResult, results: Mapping[str, Any]
 ) -> None:
     """Write the weights and the record of a run, then the manifest that completes it."""
-    save_model(training.model, folder / schema.MODEL, **job.model_options)
+    save_model(training.model, folder / schema.MODEL_FOLDER, **job.model_options)
     write_run(
         folder,
         environment=describe_environment(),

@@ -79,7 +79,9 @@ def estimate_seconds_left(states: Sequence[RunState]) -> float | None:
     The duration of a run is the median of the runs of its variant and cell, otherwise of all runs. The runs
     are shared among the processes at work.
     """
-    estimates = [estimate_run(state, states) for state in states if state.state != "complete"]
+    estimates = [
+        estimate_run_seconds_left(state, states) for state in states if state.state != "complete"
+    ]
     known = [seconds for seconds in estimates if seconds is not None]
     if len(known) < len(estimates):
         return None
@@ -87,7 +89,7 @@ def estimate_seconds_left(states: Sequence[RunState]) -> float | None:
     return sum(known) / processes
 
 
-def estimate_run(run: RunState, states: Sequence[RunState]) -> float | None:
+def estimate_run_seconds_left(run: RunState, states: Sequence[RunState]) -> float | None:
     """Return the time left for one run, or None if no run has a known duration."""
     if run.state == "running" and run.seconds_left is not None:
         return run.seconds_left

@@ -62,7 +62,7 @@ class Study:
         requested = resolve_design(config, stored, max_parallel_runs=max_parallel_runs)
         design = extend_design(stored, requested, folder)
         folder.mkdir(parents=True, exist_ok=True)
-        with study_lock(folder):
+        with lock_study(folder):
             if read_stored_design(folder) != stored:  # another shard was faster: its values win
                 stored = read_stored_design(folder)
                 requested = resolve_design(config, stored, max_parallel_runs=max_parallel_runs)
@@ -83,7 +83,7 @@ class Study:
 
     def quarantine_damaged_runs(self) -> list[str]:
         """Quarantine every run whose files have changed, and return a warning per run."""
-        with study_lock(self.folder):
+        with lock_study(self.folder):
             return [
                 f"{error} It was renamed to {quarantine_folder(folder).name}."
                 for folder in list_run_folders(self.folder)
@@ -132,7 +132,7 @@ class Study:
 
     def write_results(self) -> StudyRecord:
         """Read the finished runs, write results.csv and return the record."""
-        with study_lock(self.folder):
+        with lock_study(self.folder):
             record = read_study(self.folder)
             if record.runs:
                 write_results_table(record)
@@ -140,7 +140,7 @@ class Study:
 
 
 @contextmanager
-def study_lock(folder: Path) -> Iterator[None]:
+def lock_study(folder: Path) -> Iterator[None]:
     """Prevent other processes from writing the design or the table of a study at the same time."""
     with FileLock(folder / ".lock"):
         yield

@@ -104,7 +104,7 @@ def run_training(
         numerics=get_numerics(job.config),
         seed=job.config.seed,
         groups=get_parameter_groups(job),
-        checkpoint=folder / schema.CHECKPOINT,
+        checkpoint=folder / schema.CHECKPOINT_FILE,
         on_step=on_step,
         on_epoch=progress.on_epoch,
     )

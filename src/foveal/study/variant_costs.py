@@ -19,7 +19,7 @@ from foveal.records import Arrays, schema
 from foveal.study.config import RunConfig
 from foveal.variant_names import BASELINE
 
-ORIGINAL_SHAPE: Final = (3, 32, 32)
+ORIGINAL_INPUT_SHAPE: Final = (3, 32, 32)
 ORIGINAL_VARIANTS: Final = (BASELINE, "cbam")
 TABLE_DEPTH: Final = 2
 """Levels of modules in the stored table of layers."""
@@ -34,7 +34,7 @@ def compute_cost_extra(config: RunConfig, run: Path) -> Arrays:
     network's layers as text, with the headings `layer_headings`. For the networks of the original study,
     `torchsummary` contains the total that torchsummary prints and the corrected one, in bytes for one image.
     """
-    model = load_model(run / schema.MODEL)
+    model = load_model(run / schema.MODEL_FOLDER)
     shape: Any = model.input_shape
     comparison = compare_costs(
         {config.attention: model},
@@ -69,7 +69,7 @@ def compute_cost_extra(config: RunConfig, run: Path) -> Arrays:
 
 def compute_torchsummary_totals(config: RunConfig, shape: tuple[int, ...]) -> Arrays:
     """Return the totals of torchsummary for the networks of the original study, or no array for others."""
-    is_original = config.model == "convnet" and shape == ORIGINAL_SHAPE
+    is_original = config.model == "convnet" and shape == ORIGINAL_INPUT_SHAPE
     if not is_original or config.attention not in ORIGINAL_VARIANTS:
         return {}
     calls = list(list_original_calls(cbam=config.attention != BASELINE))

@@ -26,7 +26,7 @@ from foveal.web.errors import (
     ERROR_HANDLERS,
     NOT_FOUND,
     RequestError,
-    format_error,
+    make_error_content,
     parse_choice,
     parse_index,
 )
@@ -44,8 +44,8 @@ from foveal.web.image_view import (
     stream_occlusion,
 )
 from foveal.web.loaded_study import LoadedStudy
-from foveal.web.safety import POLICY_HEADER, build_report_policy, read_body, with_guard
-from foveal.web.uploads import MAX_BYTES, MAX_PIXELS, decode_upload
+from foveal.web.safety import POLICY_HEADER, build_report_policy, guard_requests, read_body
+from foveal.web.uploads import MAX_PIXELS, MAX_UPLOAD_BYTES, decode_upload
 from foveal.web.worker import Worker
 
 MAX_CACHED_IMAGES = 16
@@ -105,7 +105,7 @@ def create_app(study: LoadedStudy, worker: Worker, *, port: int) -> ASGIApp:
     app.include_router(router)
     for kind, handler in ERROR_HANDLERS.items():
         app.add_exception_handler(kind, handler)
-    return with_guard(app, port=port)
+    return guard_requests(app, port=port)
 
 
 @router.get("/")
@@ -166,7 +166,7 @@ async def get_about(state: SharedState) -> JSONResponse:
             "default_window": get_default_window(study),
             "fills": list(FILL_NAMES),
             "color_scales": make_color_scale_uris(),
-            "max_bytes": MAX_BYTES,
+            "max_bytes": MAX_UPLOAD_BYTES,
             "max_pixels": MAX_PIXELS,
         }
     )
@@ -188,7 +188,7 @@ async def post_image(request: Request, state: SharedState) -> JSONResponse:
         body = await read_body(request, max_bytes=MAX_JSON_BYTES)
         task = partial(start_example_session, parse_example(body, state.study), state.study)
     else:
-        body = await read_body(request, max_bytes=MAX_BYTES)
+        body = await read_body(request, max_bytes=MAX_UPLOAD_BYTES)
         task = partial(start_upload_session, body, state.study)
     session, predictions = await state.worker.run(task)
     return JSONResponse({"token": state.sessions.add(session)} | predictions)
@@ -270,4 +270,4 @@ async def encode_lines(events: AsyncGenerator[Json, None]) -> AsyncIterator[str]
             async for event in events:
                 yield json.dumps(event, allow_nan=False) + "\n"
     except FovealError as error:
-        yield json.dumps(format_error(error)) + "\n"
+        yield json.dumps(make_error_content(error)) + "\n"

@@ -14,7 +14,7 @@ STATUS_MESSAGES = {
     NOT_FOUND: "There is nothing at this address. The page is at /.",
     METHOD_NOT_ALLOWED: "This address does not accept this request. The page is at /.",
 }
-MAX_DIGITS = 9
+MAX_INDEX_DIGITS = 9
 MAX_SHOWN_CHARACTERS = 40
 
 
@@ -38,7 +38,7 @@ def parse_index(name: str, text: str, choices: range) -> int:
     Traceback (most recent call last):
     foveal.errors.UsageError: Parameter `page` should be a whole number from 0 to 4. Found `page = '../2'`.
     """
-    is_number = text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS
+    is_number = text.isascii() and text.isdecimal() and len(text) <= MAX_INDEX_DIGITS
     if not is_number or int(text) not in choices:
         should_be = f"a whole number from {choices.start} to {choices.stop - 1}"
         raise bad_parameter(name, should_be, truncate(text))
@@ -62,7 +62,7 @@ def truncate(text: str) -> str:
     return text if is_short else f"{text[:MAX_SHOWN_CHARACTERS]}..."
 
 
-def format_error(error: Exception) -> dict[str, str]:
+def make_error_content(error: Exception) -> dict[str, str]:
     """Return the message of an error as the JSON of a response."""
     return {"message": " ".join(str(error).split())}
 
@@ -70,7 +70,7 @@ def format_error(error: Exception) -> dict[str, str]:
 async def handle_foveal_error(_: Request, error: Exception) -> JSONResponse:
     """Respond to an error of this package: a wrong request, or a network that failed."""
     default = BAD_REQUEST if isinstance(error, UsageError) else INTERNAL_ERROR
-    return JSONResponse(format_error(error), getattr(error, "status", default))
+    return JSONResponse(make_error_content(error), getattr(error, "status", default))
 
 
 async def handle_http_error(_: Request, error: Exception) -> JSONResponse:

@@ -27,9 +27,9 @@ from foveal.web.loaded_study import (
     Pixels,
     compute_gate_maps,
     compute_grad_cams,
-    merge_results,
+    merge_occlusion_results,
     predict_probabilities,
-    preprocess,
+    preprocess_image,
     sweep_occlusion,
 )
 from foveal.web.worker import Worker
@@ -83,7 +83,7 @@ def start_session(
     The target is the true class. For an upload it is the most likely class on average over the variants:
     maps can be compared only if they are about the same class.
     """
-    probabilities = predict_probabilities(study.variants, preprocess(image, study.data))
+    probabilities = predict_probabilities(study.variants, preprocess_image(image, study.data))
     target = int(probabilities.mean(0).argmax()) if label is None else label
     return ImageSession(image, probabilities, target, index, label)
 
@@ -112,7 +112,7 @@ def describe_predictions(session: ImageSession, study: LoadedStudy) -> Json:
 
 def compute_maps(session: ImageSession, study: LoadedStudy, target: int) -> Json:
     """Return Grad-CAM and gates of every variant, with one scale per kind of map."""
-    images = preprocess(session.image, study.data)
+    images = preprocess_image(session.image, study.data)
     cams = [cam.numpy() for cam in compute_grad_cams(study.variants, images, target)]
     gates_by_variant = [compute_gate_maps(variant, images) for variant in study.variants]
     gates = [gate for gates in gates_by_variant for gate in gates]
@@ -171,7 +171,7 @@ async def stream_occlusion(
             results = await sweep_variants(
                 session, study, worker, progress, window=window, fill=fill
             )
-            session.sweep = (window, fill), merge_results(results)
+            session.sweep = (window, fill), merge_occlusion_results(results)
         return await worker.run(
             partial(describe_occlusion, session, study, session.sweep[1], target)
         )
@@ -197,7 +197,7 @@ async def sweep_variants(
     fill: str,
 ) -> list[OcclusionResult]:
     """Run the sweep of each variant; other requests can run between two variants."""
-    images, count = preprocess(session.image, study.data), len(study.variants)
+    images, count = preprocess_image(session.image, study.data), len(study.variants)
     results = []
     for index, variant in enumerate(study.variants):
         task = partial(

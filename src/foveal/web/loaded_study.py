@@ -24,7 +24,7 @@ from foveal.explanation import (
 )
 from foveal.inspection.trained_runs import TrainedRun, find_trained_runs, load_shared_images
 from foveal.records.run import read_arrays
-from foveal.records.schema import PREDICTIONS
+from foveal.records.schema import PREDICTIONS_FILE
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -78,7 +78,7 @@ def load_study(
     loaded = tuple(
         LoadedVariant(run.name, run.seed, run.load_network().to(device).eval()) for run in selected
     )
-    warm_up(loaded, data)
+    warm_up_models(loaded, data)
     names = {run.name for run in selected}
     return LoadedStudy(
         folder,
@@ -101,7 +101,7 @@ def select_one_run_per_variant(
     return [selected[name] for name in dict.fromkeys(run.name for run in runs) if name in selected]
 
 
-def warm_up(variants: Sequence[LoadedVariant], data: ImageData) -> None:
+def warm_up_models(variants: Sequence[LoadedVariant], data: ImageData) -> None:
     """Run every network once, so that the first image does not wait for lazy initialization.
 
     Raises:
@@ -109,7 +109,7 @@ def warm_up(variants: Sequence[LoadedVariant], data: ImageData) -> None:
     """
     channels, height, width = data.image_shape
     blank = np.zeros((height, width, channels), np.uint8)
-    class_count = predict_probabilities(variants, preprocess(blank, data)).shape[1]
+    class_count = predict_probabilities(variants, preprocess_image(blank, data)).shape[1]
     if class_count != len(data.classes):
         raise UsageError(
             f"The networks should have {len(data.classes)} classes, as {data.name} has. "
@@ -119,11 +119,11 @@ def warm_up(variants: Sequence[LoadedVariant], data: ImageData) -> None:
 
 def count_correct(runs: Sequence[TrainedRun]) -> npt.NDArray[np.int64]:
     """Return the number of runs that classify each test image correctly, from their records, (N,)."""
-    correct = [read_arrays(run.folder / PREDICTIONS)["correct"] for run in runs]
+    correct = [read_arrays(run.folder / PREDICTIONS_FILE)["correct"] for run in runs]
     return np.asarray(np.stack(correct).astype(np.int64).sum(0))
 
 
-def preprocess(image: Pixels, data: ImageData) -> Tensor:
+def preprocess_image(image: Pixels, data: ImageData) -> Tensor:
     """Return one image uint8 (H, W, C) as the normalized input of the networks, (1, C, H, W)."""
     return normalize_images(torch.from_numpy(np.array(image[None])), data.mean, data.std)
 
@@ -156,7 +156,7 @@ def sweep_occlusion(
     )
 
 
-def merge_results(results: Sequence[OcclusionResult]) -> OcclusionResult:
+def merge_occlusion_results(results: Sequence[OcclusionResult]) -> OcclusionResult:
     """Return the sweeps of several variants over the same image as one result."""
     logits: dict[str, Tensor] = {}
     for result in results:

@@ -17,10 +17,10 @@ HTTP_PORT = 80
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 ALLOWED_FETCH_SITES = frozenset({"", "none", "same-origin"})
 
-FRAME_RULES = "frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
+FRAME_POLICY = "frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-    f"connect-src 'self'; frame-src 'self'; {FRAME_RULES}"
+    f"connect-src 'self'; frame-src 'self'; {FRAME_POLICY}"
 )
 DEFAULT_REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 POLICY_HEADER = "content-security-policy"
@@ -35,7 +35,7 @@ RESPONSE_HEADERS = {
 """Headers of every response that does not set them itself."""
 
 
-def with_guard(app: ASGIApp, *, port: int) -> ASGIApp:
+def guard_requests(app: ASGIApp, *, port: int) -> ASGIApp:
     """Wrap the application in a guard that rejects requests of other sites and adds headers.
 
     The guard is the outermost layer, so that error responses have the headers too.
@@ -53,7 +53,7 @@ def with_guard(app: ASGIApp, *, port: int) -> ASGIApp:
                     headers.setdefault(name, value)
             await send(message)
 
-        reason = cross_origin_reason(scope["method"], Headers(scope=scope), port=port)
+        reason = find_cross_origin_reason(scope["method"], Headers(scope=scope), port=port)
         response = app if reason is None else JSONResponse({"message": reason}, FORBIDDEN)
         await response(scope, receive, send_with_headers)
 
@@ -70,7 +70,7 @@ def list_own_hosts(port: int) -> tuple[str, ...]:
     return (*with_port, *HOST_NAMES) if port == HTTP_PORT else with_port
 
 
-def cross_origin_reason(method: str, headers: Headers, *, port: int) -> str | None:
+def find_cross_origin_reason(method: str, headers: Headers, *, port: int) -> str | None:
     """Return the reason to reject a request of another site, or None for the page itself.
 
     The host check stops DNS rebinding, in which another site resolves its name to this machine. Requests
@@ -144,7 +144,7 @@ def build_report_policy(html: str) -> str:
     declared = PolicyParser(html).policy or DEFAULT_REPORT_POLICY
     rules = [
         rule.strip()
-        for rule in f"{declared}; sandbox allow-scripts; {FRAME_RULES}".split(";")
+        for rule in f"{declared}; sandbox allow-scripts; {FRAME_POLICY}".split(";")
         if rule.strip()
     ]
     # Browsers ignore a repeated directive, so the first one is kept.

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 from foveal.errors import FovealError, bad_parameter
 from foveal.web.safety import HOST
 
-PORTS = range(65536)
+VALID_PORTS = range(65536)
 MAX_PENDING_CONNECTIONS = 64
 
 
@@ -24,8 +24,8 @@ def open_socket(port: int) -> socket.socket:
         UsageError: the number is not a port.
         FovealError: the port is in use or not permitted.
     """
-    if port not in PORTS:
-        raise bad_parameter("port", f"from 0 to {PORTS[-1]}", port)
+    if port not in VALID_PORTS:
+        raise bad_parameter("port", f"from 0 to {VALID_PORTS[-1]}", port)
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         if os.name == "posix":  # on Windows this option shares the port with another program

@@ -12,9 +12,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from foveal.data.image_decoding import HIGH_BIT_DEPTH_MODES, convert_to_rgb
 from foveal.web.errors import TOO_LARGE, RequestError
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
+UPLOAD_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 FORMAT_NAMES = "PNG, JPEG, WebP, BMP or GIF"
-MAX_BYTES = 10_000_000
+MAX_UPLOAD_BYTES = 10_000_000
 MAX_PIXELS = 25_000_000
 MODES_BY_CHANNELS = {1: "L", 3: "RGB"}
 
@@ -49,7 +49,7 @@ def open_image(encoded: bytes) -> Image.Image:
         with warnings.catch_warnings():
             # Pillow warns about large images, which `require_small_image` rejects.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return Image.open(io.BytesIO(encoded), formats=FORMATS)
+            return Image.open(io.BytesIO(encoded), formats=UPLOAD_FORMATS)
     except Image.DecompressionBombError as error:
         raise make_size_error() from error
     except UnidentifiedImageError as error:

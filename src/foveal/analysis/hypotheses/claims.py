@@ -22,7 +22,7 @@ class Hypothesis:
     sweep_values: tuple[str, str]
 
 
-SMALL_OBJECTS: Final = Hypothesis(
+SMALL_OBJECTS_HYPOTHESIS: Final = Hypothesis(
     claim="spatial attention helps most where the object is small",
     variant="spatial",
     option="object_size",
@@ -30,7 +30,7 @@ SMALL_OBJECTS: Final = Hypothesis(
     sign=-1,
     sweep_values=("0.25", "0.55"),
 )
-VARYING_COLORS: Final = Hypothesis(
+VARYING_COLORS_HYPOTHESIS: Final = Hypothesis(
     claim="channel attention helps most where colors vary",
     variant="channel",
     option="color_variation",
@@ -38,4 +38,4 @@ VARYING_COLORS: Final = Hypothesis(
     sign=1,
     sweep_values=("0", "1"),
 )
-HYPOTHESES: Final = (SMALL_OBJECTS, VARYING_COLORS)
+HYPOTHESES: Final = (SMALL_OBJECTS_HYPOTHESIS, VARYING_COLORS_HYPOTHESIS)

@@ -18,7 +18,7 @@ from foveal.variant_names import BASELINE
 Answer = Literal["supported", "contradicted", "undecided"]
 
 ALPHA: Final = 0.05
-LEVEL: Final = 1 - ALPHA / len(HYPOTHESES)
+CONFIDENCE_LEVEL: Final = 1 - ALPHA / len(HYPOTHESES)
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,11 @@ def compute_effect(evidence: Evidence, variant: str) -> Effect | None:
     indices = np.concatenate([cell.indices for cell in cells])
     slope = fit_two_way_slope(gains, center_within_groups(cells), images=indices)
     span = evidence.high - evidence.low
-    ends = slope.compute_interval(LEVEL) if len(seeds) >= MIN_SEEDS else (math.nan, math.nan)
+    ends = (
+        slope.compute_interval(CONFIDENCE_LEVEL)
+        if len(seeds) >= MIN_SEEDS
+        else (math.nan, math.nan)
+    )
     return Effect(
         variant, span * slope.slope, (span * ends[0], span * ends[1]), len(seeds), slope.images
     )

@@ -24,7 +24,7 @@ IntArray = npt.NDArray[np.int64]
 
 QUANTILES: Final = (0.1, 0.9)
 """Ends of the property between which a change is reported, as quantiles over images."""
-SCENES_DEFAULTS: Final = {
+DEFAULT_SCENE_OPTIONS: Final = {
     "size": 32, "object_size": 0.4, "color_variation": 0.5, "clutter": 0.5, "seed": 0,
 }  # fmt: skip
 """Default options of `scenes`, duplicated from `foveal.data` to avoid torch; a test keeps them equal."""
@@ -93,7 +93,7 @@ def parse_scene_options(data: str) -> dict[str, float] | None:
     name, options = split_variant(data)
     if name != "scenes":
         return None
-    return SCENES_DEFAULTS | {option: float(value) for option, value in options.items()}
+    return DEFAULT_SCENE_OPTIONS | {option: float(value) for option, value in options.items()}
 
 
 def count_test_images(study: StudyRecord) -> int:
@@ -112,7 +112,7 @@ def find_measured_images(study: StudyRecord, hypothesis: Hypothesis) -> Evidence
         runs = cell_study.get_runs(BASELINE)
         cell_extras = [run.extras["covariates"] for run in runs if "covariates" in run.extras]
         if cell_extras:
-            indices, values = average_property(cell_extras, hypothesis.covariate)
+            indices, values = average_covariate(cell_extras, hypothesis.covariate)
             is_finite = np.isfinite(values)
             cells.append(CellImages(cell_study, group, indices[is_finite], values[is_finite]))
             extras += cell_extras
@@ -123,7 +123,7 @@ def find_measured_images(study: StudyRecord, hypothesis: Hypothesis) -> Evidence
     return Evidence(get_source(extras, hypothesis), tuple(cells), float(low), float(high))
 
 
-def average_property(extras: Sequence[Arrays], covariate: str) -> tuple[IntArray, FloatArray]:
+def average_covariate(extras: Sequence[Arrays], covariate: str) -> tuple[IntArray, FloatArray]:
     """Return the indices of the images that all runs have measured, and the mean over the runs."""
     indices = reduce(np.intersect1d, [arrays["image_indices"] for arrays in extras])
     measured = []

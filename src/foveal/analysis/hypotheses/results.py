@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from foveal.analysis.hypotheses import sentences
 from foveal.analysis.hypotheses.claims import HYPOTHESES, Hypothesis
 from foveal.analysis.hypotheses.effects import (
-    LEVEL,
+    CONFIDENCE_LEVEL,
     Answer,
     Effect,
     answer_from_interval,
@@ -42,7 +42,7 @@ class HypothesisResult:
     source: Source | None = None
     low: float | None = None
     high: float | None = None
-    level: float = LEVEL
+    level: float = CONFIDENCE_LEVEL
 
 
 def check_hypotheses(study: StudyRecord) -> list[HypothesisResult]:
@@ -66,7 +66,7 @@ def check_hypothesis(study: StudyRecord, hypothesis: Hypothesis) -> HypothesisRe
         return replace(result, reason=sentences.describe_missing_baseline())
     evidence = find_evidence(study, hypothesis)
     if evidence is None:
-        return replace(result, reason=sentences.describe_missing_property(hypothesis))
+        return replace(result, reason=sentences.describe_missing_covariate(hypothesis))
     if not evidence.low < evidence.high:
         return replace(result, reason=sentences.describe_constant_property(hypothesis))
     variants = [] if claimed is None else [claimed]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from foveal.analysis.hypotheses.claims import Hypothesis
-from foveal.analysis.hypotheses.effects import LEVEL, Effect
+from foveal.analysis.hypotheses.effects import CONFIDENCE_LEVEL, Effect
 from foveal.analysis.hypotheses.evidence import Evidence
 from foveal.stats import MIN_SEEDS
 from foveal.stats.verdict import format_signed_points
 from foveal.variant_names import BASELINE
 
-RESUME = "run the same `foveal ablate` command again to resume"
+RESUME_HINT = "run the same `foveal ablate` command again to resume"
 
 
 def describe_effect(
@@ -27,7 +27,7 @@ def describe_effect(
     within = f", within {groups} settings" if groups > 1 else ""
     sample = f"{effect.seeds} seeds, {effect.images} images{within}"
     clauses = [
-        f"{change} ({100 * LEVEL:g} % interval {low} to {high}; {sample})",
+        f"{change} ({100 * CONFIDENCE_LEVEL:g} % interval {low} to {high}; {sample})",
         *list_limits(hypothesis, evidence),
     ]
     if effect.seeds > planned_seeds:
@@ -79,10 +79,10 @@ def format_sweep_option(hypothesis: Hypothesis) -> str:
 
 def describe_missing_baseline() -> str:
     """Return the reason for no answer without a finished baseline run."""
-    return f"no run of `{BASELINE}` is finished: {RESUME}"
+    return f"no run of `{BASELINE}` is finished: {RESUME_HINT}"
 
 
-def describe_missing_property(hypothesis: Hypothesis) -> str:
+def describe_missing_covariate(hypothesis: Hypothesis) -> str:
     """Return the reason for no answer if no image has a known property."""
     return (
         f"no finished run of `{BASELINE}` has stored the {hypothesis.covariate} of its test images: run a "
@@ -108,4 +108,4 @@ def describe_missing_variant(hypothesis: Hypothesis, variants: tuple[str, ...]) 
 def describe_no_common_seed(variant: str, evidence: Evidence) -> str:
     """Return the reason for no answer if no seed is finished for both variants."""
     suffix = " in every cell concerned" if len(evidence.cells) > 1 else ""
-    return f"no seed is finished for both `{BASELINE}` and `{variant}`{suffix}: {RESUME}"
+    return f"no seed is finished for both `{BASELINE}` and `{variant}`{suffix}: {RESUME_HINT}"

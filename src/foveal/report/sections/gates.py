@@ -29,7 +29,7 @@ from foveal.report.blocks import (
 from foveal.report.cell_view import CellView
 from foveal.text_format import shorten_name
 from foveal.text_tables import Table
-from foveal.variant_names import BASELINE, GATE_CHILD
+from foveal.variant_names import BASELINE, GATE_MODULE_NAME
 
 MAX_IMAGES: Final = 3
 MAX_SITES: Final = 8
@@ -117,7 +117,7 @@ def build_gate_table(cell: CellView) -> Block:
     rows = [
         (
             gate.variant,
-            gate.gate.partition(f".{GATE_CHILD}")[0],
+            gate.gate.partition(f".{GATE_MODULE_NAME}")[0],
             GATE_AXIS_TITLES.get(gate.kind, gate.kind),
             ", ".join(f"{status} {seeds}" for status, seeds in gate.status_counts.items()),
             f"{gate.mean:.3f}",

@@ -8,7 +8,13 @@ from collections.abc import Sequence
 from foveal.analysis import HypothesisResult, check_hypotheses
 from foveal.records import StudyRecord
 from foveal.report.blocks import Block, Paragraph, Section, TableBlock
-from foveal.text_format import ABSENT, format_interval, format_level, format_points, use_minus_signs
+from foveal.text_format import (
+    ABSENT_VALUE,
+    format_interval,
+    format_level,
+    format_points,
+    use_minus_signs,
+)
 from foveal.text_tables import Table
 from foveal.variant_names import BASELINE
 
@@ -35,7 +41,7 @@ def build_effect_table(results: Sequence[HypothesisResult]) -> TableBlock:
     for result in results:
         for effect in result.effects:
             is_known = not math.isnan(effect.interval[0])
-            interval = format_interval(effect.interval) if is_known else ABSENT
+            interval = format_interval(effect.interval) if is_known else ABSENT_VALUE
             answer = (result.answer or "no answer") if effect.variant == result.variant else ""
             change = format_points(effect.change)
             rows.append((result.hypothesis.claim, effect.variant, change, interval, answer))

@@ -41,9 +41,9 @@ from foveal.report.blocks import (
 )
 from foveal.report.cell_view import CellView
 from foveal.report.warnings import missing_extra_message
-from foveal.text_format import ABSENT, shorten_name, shorten_names
+from foveal.text_format import ABSENT_VALUE, shorten_name, shorten_names
 from foveal.text_tables import Table
-from foveal.variant_names import GATE_CHILD
+from foveal.variant_names import GATE_MODULE_NAME
 
 Array = npt.NDArray[Any]
 MAX_CLASS_MAPS: Final = 20
@@ -258,12 +258,12 @@ def build_agreement_table(cell: CellView) -> list[Block]:
         for index, (first, second) in enumerate(pairs):
             values = np.array([arrays["agreement"][index] for arrays in stored])
             controls = np.array([arrays["agreement_control"][index] for arrays in stored])
-            site = first.partition(f".{GATE_CHILD}")[0]
+            site = first.partition(f".{GATE_MODULE_NAME}")[0]
             rows.append(
                 (
                     group.variant,
                     f"{site} and {second}",
-                    ABSENT if np.isnan(values).all() else f"{np.nanmean(values):.2f}",
+                    ABSENT_VALUE if np.isnan(values).all() else f"{np.nanmean(values):.2f}",
                     "" if np.isnan(controls).all() else f"{np.nanmean(controls):.2f}",
                 )
             )

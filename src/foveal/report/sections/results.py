@@ -22,7 +22,7 @@ from foveal.report.blocks import Block, FigureBlock, Heading, Section, TableBloc
 from foveal.report.cell_view import CellView
 from foveal.stats import MAX_SEEDS_NEEDED, Comparison, compute_mean_interval
 from foveal.text_format import (
-    ABSENT,
+    ABSENT_VALUE,
     BYTES_PER_MB,
     format_count,
     format_interval,
@@ -111,10 +111,10 @@ def format_difference_columns(group: VariantRuns) -> list[str]:
     """Return the difference, its intervals and the verdict; the equivalence interval is a second line."""
     comparison = group.comparison
     if comparison is None:
-        return [ABSENT, ABSENT, "baseline"]
+        return [ABSENT_VALUE, ABSENT_VALUE, "baseline"]
     difference = format_points(comparison.difference)
     if comparison.detectable_difference is None:
-        return [difference, ABSENT, comparison.verdict]
+        return [difference, ABSENT_VALUE, comparison.verdict]
     intervals = f"{format_interval(comparison.interval)}\n{format_interval(comparison.equivalence_interval)}"
     return [difference, intervals, comparison.verdict]
 
@@ -123,7 +123,7 @@ def format_cost_columns(costs: dict[str, dict[str, Any]], variant: str) -> list[
     """Return the training time and the saved memory of a variant, with their change from the baseline."""
     cost, baseline = costs.get(variant), costs.get(BASELINE, {})
     if cost is None:
-        return [ABSENT, ABSENT]
+        return [ABSENT_VALUE, ABSENT_VALUE]
     shown = {
         "training_seconds": cost["training_seconds"],
         "saved_bytes": cost["saved_bytes"] / BYTES_PER_MB,
@@ -180,7 +180,7 @@ def build_uncertainty_table(cell: CellView) -> list[Block]:
             comparison.variant,
             format_percent(split.seed_error),
             format_percent(split.image_error),
-            ABSENT
+            ABSENT_VALUE
             if comparison.bootstrap_standard_error is None
             else format_percent(comparison.bootstrap_standard_error),
         )
@@ -226,7 +226,7 @@ def build_power_table(cell: CellView) -> list[Block]:
 def format_seeds_needed(seeds: int | None) -> str:
     """Return a number of seeds, or the largest number that the search has tried."""
     if seeds is None:
-        return ABSENT
+        return ABSENT_VALUE
     return f"{seeds:,}" if seeds < MAX_SEEDS_NEEDED else f"{MAX_SEEDS_NEEDED:,} or more"
 
 

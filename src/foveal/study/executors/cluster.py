@@ -14,13 +14,17 @@ from foveal.errors import FovealError, UsageError
 from foveal.optional_imports import suggest_install
 from foveal.study.executors.task import Outcome, Task, attempt_task
 
-LOCAL: Final = "local"
-CONNECT_TIMEOUT: Final = 10.0  # seconds
-ENVIRONMENT: Final = {"RAY_USAGE_STATS_ENABLED": "0"}
+LOCAL_CLUSTER: Final = "local"
+CONNECT_TIMEOUT_SECONDS: Final = 10.0  # seconds
+RAY_ENVIRONMENT: Final = {"RAY_USAGE_STATS_ENABLED": "0"}
 
 
 def run_on_ray(
-    tasks: Sequence[Task], *, address: str = LOCAL, gpus: float | None = None, retries: int = 3
+    tasks: Sequence[Task],
+    *,
+    address: str = LOCAL_CLUSTER,
+    gpus: float | None = None,
+    retries: int = 3,
 ) -> Iterator[Outcome]:
     """Run the tasks on a Ray cluster and yield their outcomes.
 
@@ -91,7 +95,7 @@ def connect_to_cluster(address: str) -> Any:
         UsageError: Ray is not installed.
         FovealError: the cluster cannot be reached.
     """
-    os.environ |= ENVIRONMENT
+    os.environ |= RAY_ENVIRONMENT
     with suggest_install("foveal[ray]"):
         import ray
     try:
@@ -107,7 +111,7 @@ def require_open_port(address: str) -> None:
     """Raise an OSError if no server listens at host:port: `ray.init` would end this process silently."""
     host, colon, port = address.rpartition(":")
     if colon and port.isdecimal():
-        socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT).close()
+        socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT_SECONDS).close()
 
 
 def attempt_remote_task(task: Task, import_paths: list[str]) -> Outcome:

@@ -27,7 +27,7 @@ def run_in_pool(tasks: Sequence[Task], *, workers: int) -> Iterator[Outcome]:
     remaining, broken_pools = list(tasks), 0
     while remaining and broken_pools < MAX_BROKEN_POOLS:
         finished = 0
-        for outcome in run_one_pool(remaining, workers if broken_pools == 0 else 1):
+        for outcome in run_until_pool_breaks(remaining, workers if broken_pools == 0 else 1):
             remaining.remove(outcome.task)
             finished += 1
             yield outcome
@@ -45,7 +45,7 @@ def make_killed_outcome(task: Task) -> Outcome:
     )
 
 
-def run_one_pool(tasks: Sequence[Task], workers: int) -> Iterator[Outcome]:
+def run_until_pool_breaks(tasks: Sequence[Task], workers: int) -> Iterator[Outcome]:
     """Run the tasks in one pool and yield their outcomes until all are done or a worker is killed."""
     spawn = multiprocessing.get_context("spawn")  # a forked CUDA context cannot be used
     worker_numbers = spawn.SimpleQueue()
