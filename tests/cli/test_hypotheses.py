@@ -40,7 +40,7 @@ def test_prints_a_table_and_a_sentence_per_hypothesis(
     text = join_lines(out)
     rows = [line.split() for line in lines]
     assert any({"spatial", "supported"} <= set(row) for row in rows)
-    assert any(row[0] == "channel" and len(row) == 5 for row in rows if row)  # without an answer
+    assert any(row[0] == "channel" and len(row) == 4 for row in rows if row)  # without an answer
     assert (
         "Spatial attention helps most where the object is small: supported; from object_size"
         in text

@@ -13,7 +13,8 @@ from rich.table import Table
 from foveal.cli.console import print_json, stdout
 from foveal.cli.json_schema import Interval, Output, interval_or_none
 from foveal.cli.options import JsonFlag
-from foveal.cli.study_tables import format_confidence_level, format_points_interval
+from foveal.cli.study_tables import format_interval_or_blank
+from foveal.text_format import format_level, format_points
 
 if TYPE_CHECKING:
     from foveal.analysis.hypotheses import HypothesisResult
@@ -161,7 +162,7 @@ def make_hypotheses_table(findings: list[HypothesisResult]) -> Table:
     table.add_column("hypothesis", width=30)
     table.add_column("variant", overflow="fold")
     table.add_column("effect", justify="right", no_wrap=True)
-    heading = f"{format_confidence_level(findings[0].level)} % interval"
+    heading = f"{format_level(findings[0].level)} interval"
     table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("answer", no_wrap=True)
     for finding in findings:
@@ -188,8 +189,8 @@ def list_effect_entries(finding: HypothesisResult, effect: Effect) -> list[str]:
         answer = NO_ANSWER
         if finding.answer is not None:
             answer = f"[{ANSWER_COLORS[finding.answer]}]{finding.answer}[/]"
-    change = f"{100 * effect.change:+.2f}"
-    return [escape(effect.variant), change, format_points_interval(effect.interval), answer]
+    change = format_points(effect.change)
+    return [escape(effect.variant), change, format_interval_or_blank(effect.interval), answer]
 
 
 def list_hypothesis_footnotes(record: StudyRecord, findings: list[HypothesisResult]) -> list[str]:

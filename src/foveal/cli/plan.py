@@ -12,8 +12,8 @@ from rich.markup import escape
 from foveal.cli.console import print_json, stderr, stdout
 from foveal.cli.live_status import format_duration
 from foveal.cli.options import JsonFlag
-from foveal.cli.study_tables import format_confidence_level
 from foveal.study.config import StudyConfig
+from foveal.text_format import format_level
 
 if TYPE_CHECKING:
     from foveal.study.planning import Plan
@@ -75,7 +75,7 @@ def format_plan(plan: Plan) -> list[tuple[str, str]]:
     return [
         ("runs", f"{plan.runs}: {', '.join(plan.variants)}, {plan.seeds} seeds each"),
         ("time", f"about {format_duration(plan.seconds)}{parallel}; per run: {per_run}"),
-        ("interval", f"{format_confidence_level(1 - plan.alpha)} %{correction}"),
+        ("interval", f"{format_level(1 - plan.alpha)}{correction}"),
         ("sd", f"{plan.sd:g} points from run to run ({plan.sd_source})"),
         ("detects", detects),
         ("needs", f"{plan.seeds_needed} seeds to detect {plan.detect:g} points in 4 of 5 studies"),

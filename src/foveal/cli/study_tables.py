@@ -10,6 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from foveal.text_format import format_interval, format_level, format_points
 from foveal.variant_names import BASELINE
 
 if TYPE_CHECKING:
@@ -31,11 +32,7 @@ def make_comparison_table(cell: StudyRecord, comparisons: list[Comparison]) -> T
     """
     from foveal.analysis import list_variant_costs
 
-    heading = (
-        f"{format_confidence_level(comparisons[0].level)} %\ninterval"
-        if comparisons
-        else "interval"
-    )
+    heading = f"{format_level(comparisons[0].level)}\ninterval" if comparisons else "interval"
     data = cell.runs[0].results["data"] if cell.runs else "no images yet"
     title = f"Test accuracy on {data}, final epoch"
     if cell.cell and cell.cell.label:
@@ -78,8 +75,8 @@ def list_accuracy_entries(
     if comparison is None:
         return [*cells, "", "", ""]
     verdict = f"[{VERDICT_COLORS[comparison.verdict]}]{comparison.verdict}[/]"
-    interval = format_points_interval(comparison.interval)
-    return [*cells, f"{100 * comparison.difference:+.2f}", interval, verdict]
+    interval = format_interval_or_blank(comparison.interval)
+    return [*cells, format_points(comparison.difference), interval, verdict]
 
 
 def list_cost_ratio_entries(costs: dict[str, dict[str, Any]], variant: str) -> list[str]:
@@ -92,23 +89,9 @@ def list_cost_ratio_entries(costs: dict[str, dict[str, Any]], variant: str) -> l
     return [f"{costs[variant][name] / costs[BASELINE][name]:.2f}" for name in names]
 
 
-def format_points_interval(ends: tuple[float, float]) -> str:
-    """Return an interval of fractions in points; empty if its ends are NaN.
-
-    >>> format_points_interval((-0.01, 0.025)), format_points_interval((float("nan"), float("nan")))
-    ('-1.00 to +2.50', '')
-    """
-    low, high = (100 * end for end in ends)
-    return "" if math.isnan(low) else f"{low:+.2f} to {high:+.2f}"
-
-
-def format_confidence_level(level: float) -> str:
-    """Return the level of an interval in percent, with as many decimals as it needs.
-
-    >>> format_confidence_level(0.95), format_confidence_level(0.9875), format_confidence_level(1 - 0.05 / 3)
-    ('95', '98.75', '98.3333')
-    """
-    return f"{level:.4%}".rstrip("0%").rstrip(".")
+def format_interval_or_blank(bounds: tuple[float, float]) -> str:
+    """Return an interval of accuracy differences in points; empty if its bounds are NaN."""
+    return "" if math.isnan(bounds[0]) else format_interval(bounds)
 
 
 def list_verdict_lines(comparisons: list[Comparison]) -> list[str]:
