@@ -8,7 +8,7 @@ import pytest
 from cli.cli_runs import join_lines, run_foveal
 from foveal.cli import main
 from foveal.study import Study
-from study.small_study import changed
+from study.small_study import change
 
 
 def run_cost(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -55,7 +55,7 @@ def test_prints_the_stored_costs_of_a_study(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "study"
-    study = Study.open(folder, changed(seeds=1, attention="none,cbam"))
+    study = Study.open(folder, change(seeds=1, attention="none,cbam"))
     study.run(with_extras=False)
     assert main(["cost", str(folder)]) == 1
     assert "--no-extras" in capsys.readouterr().err

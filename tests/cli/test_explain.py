@@ -11,7 +11,7 @@ from PIL import Image
 from foveal.cli import main
 from foveal.explanation import OcclusionResult
 from foveal.study import Study
-from study.small_study import changed
+from study.small_study import change
 
 FIGURES = {"comparison", "classes", "robustness", "gates-cbam"}
 
@@ -20,7 +20,7 @@ FIGURES = {"comparison", "classes", "robustness", "gates-cbam"}
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("explain") / "study"
     easy = "scenes:clutter=0:object_size=0.6"
-    config = changed(attention="none,cbam", data=easy, test_size=60, train_size=600, epochs=3)
+    config = change(attention="none,cbam", data=easy, test_size=60, train_size=600, epochs=3)
     Study.open(folder, config).run()
     return folder
 

@@ -1,4 +1,4 @@
-"""One study that nothing has disturbed, for all tests that compare with it."""
+"""Fixtures of the study tests."""
 
 from pathlib import Path
 
@@ -8,8 +8,9 @@ from foveal.study import Study
 from study.small_study import SMALL
 
 
-@pytest.fixture(scope="module")
-def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("studies") / "unbroken"
-    Study.open(folder, SMALL).run()
+@pytest.fixture(scope="session")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished study without extras, trained once. Tests that change it work on a copy."""
+    folder = tmp_path_factory.mktemp("studies") / "uninterrupted"
+    Study.open(folder, SMALL).run(with_extras=False)
     return folder

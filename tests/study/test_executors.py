@@ -1,4 +1,4 @@
-"""Whoever does the runs, in whatever order, the study ends the same to the last bit."""
+"""Every executor, in any order, gives bitwise the same results."""
 
 import contextlib
 import os
@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,60 +18,59 @@ from foveal.errors import FovealError, UsageError
 from foveal.records import get_partial_path, read_progress, read_run
 from foveal.study import Study, run_in_pool, run_in_process, run_on_ray
 from foveal.study.executors import Outcome, Task
-from study.small_study import SMALL, changed, rows
-
-LONG = changed(epochs=12, seeds=3)
+from study.small_study import SMALL, change, read_rows
 
 
-def test_a_pool_gives_the_same(unbroken: Path, tmp_path: Path) -> None:
-    Study.open(tmp_path / "study", SMALL).run(partial(run_in_pool, workers=2))
-    assert rows(tmp_path / "study") == rows(unbroken)
+def test_pool(uninterrupted: Path, tmp_path: Path) -> None:
+    executor = partial(run_in_pool, workers=2)
+    Study.open(tmp_path / "study", SMALL).run(executor, with_extras=False)
+    assert read_rows(tmp_path / "study") == read_rows(uninterrupted)
 
 
-def test_two_shards_give_the_same(unbroken: Path, tmp_path: Path) -> None:
+def test_two_shards(uninterrupted: Path, tmp_path: Path) -> None:
     folder = tmp_path / "study"
     study = Study.open(folder, SMALL)
-    study.run(shard="2/2")
+    study.run(shard="2/2", with_extras=False)
     assert len(study.list_missing_runs()) == 2
     assert len(study.list_missing_runs("1/2")) == 2
-    Study.open(folder, SMALL).run(shard="1/2")
-    assert rows(folder) == rows(unbroken)
+    Study.open(folder, SMALL).run(shard="1/2", with_extras=False)
+    assert read_rows(folder) == read_rows(uninterrupted)
 
 
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b"])
-def test_a_shard_that_is_none(tmp_path: Path, shard: str) -> None:
+def test_refuses_an_invalid_shard(tmp_path: Path, shard: str) -> None:
     with pytest.raises(UsageError, match="Parameter `shard` should be i/n"):
         Study.open(tmp_path / "study", SMALL).run(shard=shard)
 
 
-def test_the_order_does_not_matter(unbroken: Path, tmp_path: Path) -> None:
-    def backwards(tasks: list[Task]) -> Iterator[Outcome]:
+def test_reverse_order(uninterrupted: Path, tmp_path: Path) -> None:
+    def run_in_reverse(tasks: Sequence[Task]) -> Iterator[Outcome]:
         yield from run_in_process(tasks[::-1])
 
-    Study.open(tmp_path / "study", SMALL).run(backwards)  # type: ignore[arg-type]
-    assert rows(tmp_path / "study") == rows(unbroken)
+    Study.open(tmp_path / "study", SMALL).run(run_in_reverse, with_extras=False)
+    assert read_rows(tmp_path / "study") == read_rows(uninterrupted)
 
 
-def test_a_worker_that_is_killed_costs_a_new_start_only(unbroken: Path, tmp_path: Path) -> None:
+def test_killed_worker_is_replaced(uninterrupted: Path, tmp_path: Path) -> None:
     study = Study.open(tmp_path / "study", SMALL)
-    outcomes = study.run_missing(partial(run_in_pool, workers=1))
+    outcomes = study.run_missing(partial(run_in_pool, workers=1), with_extras=False)
     next(outcomes)
     (worker,) = [
         child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())
     ]
     worker.kill()
     assert [outcome.error for outcome in outcomes] == [""] * 3
-    study.write_results()  # closes the table, which is not written again after every run
-    assert rows(tmp_path / "study") == rows(unbroken)
+    study.write_results()
+    assert read_rows(tmp_path / "study") == read_rows(uninterrupted)
 
 
-def test_a_run_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
-    study = Study.open(tmp_path / "study", changed(learning_rate=1e30, seeds=1, label_smoothing=0))
-    with pytest.raises(FovealError, match=r"2 of 2 runs failed; none-seed0.*Training diverged"):
+def test_failed_run_does_not_stop_the_others(tmp_path: Path) -> None:
+    study = Study.open(tmp_path / "study", change(learning_rate=1e30, seeds=1, label_smoothing=0))
+    with pytest.raises(FovealError, match=r"2 of 2 runs failed. none-seed0.*Training diverged"):
         study.run()
 
 
-AFTER_ITS_PARENT = """
+POOL_SCRIPT = """
 import sys
 from functools import partial
 from pathlib import Path
@@ -83,61 +82,62 @@ if __name__ == "__main__":
 """
 
 
-def test_workers_end_with_the_process_that_they_work_for(tmp_path: Path) -> None:
+def test_workers_end_with_their_parent_process(tmp_path: Path) -> None:
     script, folder = tmp_path / "script.py", tmp_path / "study"
-    script.write_text(AFTER_ITS_PARENT)
-    config = changed(epochs=500)
-    started = subprocess.Popen([sys.executable, script, folder, config.model_dump_json()])
-    paths = [
-        get_partial_path(path) for _, path in Study.open(tmp_path / "same", config).list_runs()
-    ]
-    asides = [folder / "runs" / path.name for path in paths]
-    while not any(read_progress(aside) for aside in asides):
-        assert started.poll() is None
-        time.sleep(0.05)  # the run has to have begun; nothing hangs on how long that takes
-    workers = psutil.Process(started.pid).children(recursive=True)
-    started.send_signal(signal.SIGKILL)
-    started.wait()
+    script.write_text(POOL_SCRIPT)
+    config = change(epochs=500)
+    parent = subprocess.Popen([sys.executable, script, folder, config.model_dump_json()])
+    runs = Study.open(tmp_path / "same", config).list_runs()
+    partials = [folder / "runs" / get_partial_path(run.folder).name for run in runs]
+    while not any(read_progress(partial) for partial in partials):
+        assert parent.poll() is None
+        time.sleep(0.05)  # until a run has started, however long that takes
+    workers = psutil.Process(parent.pid).children(recursive=True)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
     _, alive = psutil.wait_procs(workers, timeout=30)
     assert alive == []
 
 
 @pytest.fixture
 def two_nodes() -> Iterator[tuple[str, list[int]]]:
-    """Start a Ray cluster of two nodes on this machine; yield its address and the second's processes."""
-    ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--num-cpus", "1"]
+    """Start a Ray cluster of two nodes; yield its address and the processes of the second node.
+
+    Home, temporary folder and authentication are those of the test session.
+    """
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--num-cpus", "1"]
     options = ["--disable-usage-stats", "--object-store-memory", "80000000"]
     environment = os.environ | {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1"}
+    assert environment["RAY_AUTH_MODE"] == "disabled"  # a token of the user's home must not matter
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     nodes: list[list[int]] = []
 
-    def start(*arguments: str) -> None:
+    def start_node(*arguments: str) -> None:
         before = set(psutil.pids())
         subprocess.run(
-            [*ray, *arguments, *options], env=environment, check=True, capture_output=True
+            [*command, *arguments, *options], env=environment, check=True, capture_output=True
         )
-        nodes.append([pid for pid in set(psutil.pids()) - before if of_ray(pid)])
+        nodes.append([pid for pid in set(psutil.pids()) - before if is_ray_process(pid)])
 
     try:
-        start("--head", "--port", address.partition(":")[2], "--include-dashboard", "false")
-        start("--address", address)
+        start_node("--head", "--port", address.partition(":")[2], "--include-dashboard", "false")
+        start_node("--address", address)
         yield address, nodes[1]
     finally:
-        kill(pid for node in nodes for pid in node)
+        kill_processes(pid for node in nodes for pid in node)
 
 
-def of_ray(pid: int) -> bool:
-    """Say whether a process is one that a node of Ray consists of."""
+def is_ray_process(pid: int) -> bool:
     try:
         return "ray" in " ".join(psutil.Process(pid).cmdline())
     except psutil.Error:
         return False
 
 
-def kill(pids: Iterable[int]) -> None:
-    """Kill what is left of some processes, and what they have started."""
+def kill_processes(pids: Iterable[int]) -> None:
+    """Kill processes that still exist, and their children."""
     for pid in pids:
         with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(pid)
@@ -145,35 +145,35 @@ def kill(pids: Iterable[int]) -> None:
                 child.kill()
 
 
-def test_a_cluster_that_loses_a_node_gives_the_same(
-    two_nodes: tuple[str, list[int]], tmp_path: Path
-) -> None:
-    address, second = two_nodes
-    Study.open(tmp_path / "alone", LONG).run()
-    folder = tmp_path / "study"
-    command = [sys.executable, "-c", ON_RAY, str(folder), LONG.model_dump_json(), address]
-    driver = subprocess.Popen(command)
-    while not (folder / "results.csv").exists():
-        assert driver.poll() is None
-        time.sleep(0.05)  # a first run has to be complete; nothing hangs on how long that takes
-    kill(second)
-    assert driver.wait() == 0
-    assert rows(folder) == rows(tmp_path / "alone")
-    assert len({read_run(path).environment["date"] for path in (folder / "runs").iterdir()}) > 1
-
-
-ON_RAY = """
+RAY_SCRIPT = """
 import sys
 from functools import partial
 from pathlib import Path
 from foveal.study import Study, StudyConfig, run_on_ray
 
-config = StudyConfig.model_validate_json(sys.argv[2])
-Study.open(Path(sys.argv[1]), config).run(partial(run_on_ray, address=sys.argv[3]))
+study = Study.open(Path(sys.argv[1]), StudyConfig.model_validate_json(sys.argv[2]))
+study.run(partial(run_on_ray, address=sys.argv[3]), with_extras=False)
 """
 
 
-def test_a_cluster_that_is_not_there(tmp_path: Path) -> None:
+def test_cluster_that_loses_a_node(two_nodes: tuple[str, list[int]], tmp_path: Path) -> None:
+    address, second_node = two_nodes
+    config = change(epochs=6, seeds=3)
+    Study.open(tmp_path / "alone", config).run(with_extras=False)
+    folder = tmp_path / "study"
+    driver = subprocess.Popen(
+        [sys.executable, "-c", RAY_SCRIPT, str(folder), config.model_dump_json(), address]
+    )
+    while not (folder / "results.csv").exists():
+        assert driver.poll() is None
+        time.sleep(0.05)  # until a run is complete, however long that takes
+    kill_processes(second_node)
+    assert driver.wait() == 0
+    assert read_rows(folder) == read_rows(tmp_path / "alone")
+    assert len({read_run(path).environment["date"] for path in (folder / "runs").iterdir()}) > 1
+
+
+def test_unreachable_cluster(tmp_path: Path) -> None:
     study = Study.open(tmp_path / "study", SMALL)
     with pytest.raises(FovealError, match=r"cluster '127\.0\.0\.1:1' cannot be reached"):
         study.run(partial(run_on_ray, address="127.0.0.1:1"))

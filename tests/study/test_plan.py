@@ -1,4 +1,4 @@
-"""What is said before anything is trained."""
+"""Plan of a study, before anything is trained."""
 
 from pathlib import Path
 
@@ -7,35 +7,40 @@ from statsmodels.stats.power import TTestIndPower
 
 from foveal.study import StudyConfig, plan
 from foveal.study.planning import guess_sd
-from study.small_study import changed
+from study.small_study import change
 
 
-@pytest.mark.parametrize(("sd", "detect"), [(0.4, 0.5), (0.2, 0.5), (1.0, 0.9)])
-@pytest.mark.parametrize("attention", ["none,cbam", "none,channel,spatial"])
-def test_seeds_needed_are_those_of_statsmodels(attention: str, sd: float, detect: float) -> None:
-    found = plan(changed(attention=attention, seeds=4), sd=sd, detect=detect)
-    assert found.alpha == pytest.approx(0.05 / (attention.count(",")))
-    theirs = TTestIndPower().solve_power(detect / sd, power=0.8, alpha=found.alpha)
-    assert abs(found.seeds_needed - theirs) <= 1
-    assert found.detectable is not None
-    at_that = TTestIndPower().power(found.detectable / sd, 4, found.alpha)
-    assert at_that == pytest.approx(0.8, abs=1e-6)
+@pytest.mark.parametrize(
+    ("attention", "sd", "detect"),
+    [("none,cbam", 0.4, 0.5), ("none,cbam", 1.0, 0.9), ("none,channel,spatial", 0.2, 0.5)],
+)
+def test_seeds_needed_equal_those_of_statsmodels(attention: str, sd: float, detect: float) -> None:
+    planned = plan(change(attention=attention, seeds=4), sd=sd, detect=detect)
+    assert planned.alpha == pytest.approx(0.05 / (attention.count(",")))
+    expected = TTestIndPower().solve_power(detect / sd, power=0.8, alpha=planned.alpha)
+    assert abs(planned.seeds_needed - expected) <= 1
+    assert planned.detectable is not None
+    power = TTestIndPower().power(planned.detectable / sd, 4, planned.alpha)
+    assert power == pytest.approx(0.8, abs=1e-6)
 
 
-def test_counts_runs_controls_and_cells() -> None:
-    found = plan(changed(seeds=2, wide=True, grid={"learning_rate": [0.1, 0.2]}), workers=2)
-    assert found.variants == ("none", "channel", "wide:like=channel")
-    assert found.runs == 12
-    assert found.comparisons == 4
-    assert found.detectable is None
-    assert len(found.seconds_by_variant) == 6
-    assert found.seconds >= sum(found.seconds_by_variant.values())  # two seeds, two at a time
+def test_counts_of_runs_controls_and_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    planned = plan(change(seeds=2, wide=True, grid={"learning_rate": [0.1, 0.2]}), workers=2)
+    assert planned.variants == ("none", "channel", "wide:like=channel")
+    assert planned.runs == 12
+    assert planned.comparisons == 4
+    assert planned.detectable is None
+    assert len(planned.seconds_by_variant) == 6
+    # Two seeds, two parallel runs.
+    assert planned.seconds >= sum(planned.seconds_by_variant.values())
+    assert list(tmp_path.iterdir()) == []  # nothing is written
 
 
-def test_more_epochs_take_longer_and_more_workers_less() -> None:
-    short, long = (plan(changed(epochs=epochs)) for epochs in (1, 400))
+def test_time_depends_on_epochs_and_workers() -> None:
+    short, long = (plan(change(epochs=epochs)) for epochs in (1, 400))
     assert long.seconds > 3 * short.seconds
-    assert plan(changed(epochs=400), workers=4).seconds < long.seconds
+    assert plan(change(epochs=400), workers=4).seconds < long.seconds
 
 
 @pytest.mark.parametrize(
@@ -49,11 +54,5 @@ def test_more_epochs_take_longer_and_more_workers_less() -> None:
     ],
     ids=str,
 )
-def test_a_guess_where_no_deviation_is_given(options: dict[str, object], sd: float) -> None:
+def test_typical_standard_deviation(options: dict[str, object], sd: float) -> None:
     assert guess_sd(StudyConfig(**options))[0] == sd  # type: ignore[arg-type]
-
-
-def test_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    plan(changed())
-    assert list(tmp_path.iterdir()) == []

@@ -26,12 +26,12 @@ class StoppedError(Exception):
 
 
 class StopAfterFirstEpoch(Progress):
-    def on_step(self, done: int, steps: int) -> None:
-        if done > steps // 2:
+    def on_step(self, step: int, steps: int) -> None:
+        if step > steps // 2:
             raise StoppedError
 
 
-def changed(**options: object) -> RunConfig:
+def change(**options: object) -> RunConfig:
     return SMALL.model_copy(update=options)
 
 
@@ -42,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_leaves_all_that_it_should(folder: Path) -> None:
+def test_files_of_a_run(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == [
         "config.toml", "environment.json", "extras", "manifest.json", "metrics.csv", "model",
         "predictions.npz", "results.json", "training_batch.npz",
@@ -50,7 +50,7 @@ def test_leaves_all_that_it_should(folder: Path) -> None:
     assert not get_partial_path(folder).exists()
 
 
-def test_record_agrees_with_itself(folder: Path) -> None:
+def test_record_is_consistent(folder: Path) -> None:
     record = read_run(folder)
     assert record.results["test_accuracy"] == record.metrics["test_accuracy"][-1]
     correct = record.predictions["correct"]
@@ -70,49 +70,56 @@ def test_config_is_resolved(folder: Path) -> None:
     assert config["data_checksum"] == load_data("scenes", train_size=120, test_size=60).checksum
 
 
-def test_weights_say_what_the_record_says(folder: Path) -> None:
+def test_stored_weights_have_the_recorded_accuracy(folder: Path) -> None:
     assert evaluate_run(folder).accuracy == read_run(folder).results["test_accuracy"]
 
 
-def test_a_finished_run_is_read_and_not_run_again(folder: Path) -> None:
+def test_finished_run_is_read_not_trained_again(folder: Path) -> None:
     before = (folder / "results.json").stat().st_mtime_ns
     record = run(SMALL, folder)
     assert (folder / "results.json").stat().st_mtime_ns == before
     assert record.results == json.loads((folder / "results.json").read_text())
 
 
-def test_another_config_is_refused_with_its_difference(folder: Path) -> None:
+def test_other_spelling_of_the_variant_is_the_same_run(folder: Path) -> None:
+    record = run(change(attention="ChannelAttention:reduction=16"), folder)
+    assert record.config["attention"] == "channel"
+
+
+def test_refuses_another_config_with_its_difference(folder: Path) -> None:
     with pytest.raises(UsageError, match="epochs is 2 there and 3 here"):
-        run(changed(epochs=3), folder)
+        run(change(epochs=3), folder)
 
 
-def test_an_open_choice_takes_what_is_stored(folder: Path) -> None:
-    assert run(changed(dtype="auto", threads=0), folder).config["dtype"] == "float32"
+def test_automatic_numerics_are_those_on_disk(folder: Path) -> None:
+    assert run(change(dtype="auto", threads=0), folder).config["dtype"] == "float32"
 
 
-def test_an_interrupted_run_goes_on_to_the_same_result(folder: Path, tmp_path: Path) -> None:
-    again = tmp_path / "again"
+def test_interrupted_run_ends_with_the_same_results(folder: Path, tmp_path: Path) -> None:
+    interrupted = tmp_path / "interrupted"
     with pytest.raises(StoppedError):
-        run(SMALL, again, progress=StopAfterFirstEpoch())
-    assert not again.exists()
+        run(SMALL, interrupted, progress=StopAfterFirstEpoch())
+    assert not interrupted.exists()
     with pytest.raises(UsageError, match="Add --resume"):
-        run(SMALL, again)
-    resumed, unbroken = run(SMALL, again, resume=True), read_run(folder)
+        run(SMALL, interrupted)
+    resumed, expected = run(SMALL, interrupted, resume=True, with_extras=False), read_run(folder)
     for name in ("test_accuracy", "test_loss", "train_accuracy", "train_loss"):
-        assert resumed.results[name] == unbroken.results[name]
-    ours, theirs = (load_model(path / "model").state_dict() for path in (again, folder))
-    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+        assert resumed.results[name] == expected.results[name]
+    state, expected_state = (
+        load_model(path / "model").state_dict() for path in (interrupted, folder)
+    )
+    assert all(torch.equal(state[key], expected_state[key]) for key in expected_state)
 
 
-def test_config_of_a_run_repeats_it(folder: Path, tmp_path: Path) -> None:
+def test_stored_config_repeats_the_run(folder: Path, tmp_path: Path) -> None:
     stored = tomllib.loads((folder / "config.toml").read_text())
-    del stored["schema"]
-    record = run(RunConfig(**stored), tmp_path / "repeated")
+    assert stored.pop("schema") == 2
+    record = run(RunConfig(**stored), tmp_path / "repeated", with_extras=False)
     assert record.results["test_loss"] == read_run(folder).results["test_loss"]
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"data": "no/such/folder"}, "no file or folder no/such/folder"),
         ({"data": "scens"}, "Did you mean"),
@@ -122,23 +129,24 @@ def test_config_of_a_run_repeats_it(folder: Path, tmp_path: Path) -> None:
     ],
     ids=str,
 )
-def test_what_cannot_be_met_leaves_nothing(
-    tmp_path: Path, options: dict[str, object], said: str
+def test_impossible_request_writes_nothing(
+    tmp_path: Path, options: dict[str, object], message: str
 ) -> None:
-    with pytest.raises(UsageError, match=said):
-        run(changed(**options), tmp_path / "run")
+    with pytest.raises(UsageError, match=message):
+        run(change(**options), tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+def test_refuses_a_folder_with_other_files(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(UsageError, match="is not a run"):
         run(SMALL, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 
 
-def test_the_key_hangs_on_what_decides_the_result() -> None:
-    assert SMALL.key == changed(data="/elsewhere").key
+def test_key_depends_on_options_that_change_the_result() -> None:
+    assert SMALL.key == change(data="/elsewhere").key
     others = {"seed": 1, "epochs": 3, "attention": "none", "threads": 2, "dtype": "bfloat16"}
-    keys = {changed(**{name: value}).key for name, value in others.items()}
+    keys = {change(**{name: value}).key for name, value in others.items()}
     assert len(keys | {SMALL.key}) == 6
+    assert SMALL.key_without_seed == change(seed=1).key_without_seed != change(seed=1).key

@@ -1,4 +1,4 @@
-"""Every study in studies/ is what its first lines say, and the smallest of them is run to its end."""
+"""Every study in studies/ has the runs that its header announces, and the smallest one ends with a verdict."""
 
 import tomllib
 from pathlib import Path
@@ -15,7 +15,7 @@ from foveal.study.variants import resolve_variants
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "studies").glob("*.toml"))
 FIVE = ("none", "channel", "spatial", "bam", "cbam")
-# By the name of the file: its variants, its data, and how often each variant is trained on each.
+# By name of the file: variants, data, and seeds per variant and data set.
 EXPECTED = {
     "ablation-cifar10": (FIVE, ("cifar10",), 10),
     "ablation-cifar100": (FIVE, ("cifar100",), 10),
@@ -25,27 +25,18 @@ EXPECTED = {
 }
 
 
-def read(path: Path) -> StudyConfig:
+def read_config(path: Path) -> StudyConfig:
     return StudyConfig(**tomllib.loads(path.read_text()))
 
 
-def design_of(config: StudyConfig) -> Design:
-    """Return the design as the study makes it; a name stands for the checksum of the images."""
-    cells = [
-        Cell(
-            {option: getattr(each, option) for option in config.grid} | {"data_checksum": each.data}
-        )
-        for each in expand_grid(config, config.grid)
-    ]
-    return Design(
-        shared_config_to_dict(config),
-        resolve_variants(config),
-        config.seeds,
-        config.seeds,
-        0.5,
-        0.5,
-        tuple(cells),
-    )
+def make_design(config: StudyConfig) -> Design:
+    """Return the design of a study with the name of its data as checksum."""
+    cells = []
+    for cell_config in expand_grid(config, config.grid):
+        options = {option: getattr(cell_config, option) for option in config.grid}
+        cells.append(Cell(options | {"data_checksum": cell_config.data}))
+    shared_options, variants = shared_config_to_dict(config), resolve_variants(config)
+    return Design(shared_options, variants, config.seeds, config.seeds, 0.5, 0.5, tuple(cells))
 
 
 def test_every_file_is_expected() -> None:
@@ -53,45 +44,46 @@ def test_every_file_is_expected() -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_the_runs_are_those_expected(path: Path) -> None:
+def test_runs_of_a_study(path: Path) -> None:
     variants, data, seeds = EXPECTED[path.stem]
-    runs = [config for config, _ in list_runs(design_of(read(path)), Path("study"))]
-    asked = [(run.data, run.attention, run.seed) for run in runs]
-    assert len({run.key for run in runs}) == len(runs)
-    assert set(asked) == {(d, v, s) for d in data for v in variants for s in range(seeds)}
-    assert len(asked) == len(data) * len(variants) * seeds
+    configs = [run.config for run in list_runs(make_design(read_config(path)), Path("study"))]
+    runs = [(config.data, config.attention, config.seed) for config in configs]
+    assert len({config.key for config in configs}) == len(configs)
+    assert set(runs) == {(d, v, s) for d in data for v in variants for s in range(seeds)}
+    assert len(runs) == len(data) * len(variants) * seeds
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_it_begins_with_the_command_that_runs_it(path: Path) -> None:
+def test_header_has_the_command(path: Path) -> None:
     text = path.read_text()
     name = f"studies/{path.name}"
     assert text.startswith("# ")
     assert f"foveal ablate --config {name} --out runs/{path.stem}\n" in text
 
 
-def test_the_resnet_is_trained_as_others_train_it() -> None:
-    config = read(ROOT / "studies" / "resnet34.toml")
+def test_resnet_has_the_usual_recipe() -> None:
+    config = read_config(ROOT / "studies" / "resnet34.toml")
     assert (config.model, config.stem, config.epochs) == ("resnet34", "cifar", 200)
     assert (config.batch_size, config.learning_rate, config.schedule) == (128, 0.1, "cosine")
 
 
-def test_the_fine_tuning_leaves_the_backbone_alone() -> None:
-    config = read(ROOT / "studies" / "finetune.toml")
+def test_fine_tuning_freezes_the_backbone() -> None:
+    config = read_config(ROOT / "studies" / "finetune.toml")
     assert (config.start, config.freeze_backbone) == ("identity", True)
     assert config.gate_learning_rate is not None
     assert (config.weights, config.weights_from) == ("weights.safetensors", "torchvision")
 
 
-def test_the_smoke_study_runs_to_its_end(
+def test_smoke_study_ends_with_a_verdict(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, folder = ROOT / "studies" / "smoke.toml", tmp_path / "smoke"
-    assert main(["ablate", "--config", str(path), "--out", str(folder)]) == 0
+    command = ["ablate", "--config", str(path), "--out", str(folder)]
+    assert main(command) == 0
     assert "6 runs, 6 of them trained now" in capsys.readouterr().out
     record = read_study(folder)
     runs = [(run.results["variant"], run.results["seed"]) for run in record.runs]
-    assert runs == [("none", 0), ("none", 1), ("none", 2)] + [("cbam", s) for s in range(3)]
+    assert runs == [(variant, seed) for variant in ("none", "cbam") for seed in range(3)]
     assert (folder / "report.html").is_file()
-    assert main(["ablate", "--config", str(path), "--out", str(folder)]) == 0
+    assert main(command) == 0
     assert "6 runs, 0 of them trained now" in capsys.readouterr().out

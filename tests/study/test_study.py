@@ -1,4 +1,4 @@
-"""A study trains what is missing, once, and ends the same whatever befell it."""
+"""A study trains what is missing, once, and ends with the same results after any interruption."""
 
 import linecache
 import os
@@ -15,12 +15,13 @@ from foveal import stats
 from foveal.analysis import compare_with_baseline
 from foveal.errors import UsageError
 from foveal.records import read_study
-from foveal.study import RunConfig, Study, run_in_process
-from foveal.study.progress import Progress
-from study.small_study import SMALL, changed, rows
+from foveal.study import Progress, RunConfig, Study, run_in_process
+from study.small_study import SMALL, STEPS_PER_RUN, change, read_rows
 
 
-class Count(Progress):
+class RunCounter(Progress):
+    """List of the variants and seeds of finished runs."""
+
     def __init__(self) -> None:
         self.runs: list[tuple[str, int]] = []
 
@@ -28,30 +29,32 @@ class Count(Progress):
         self.runs.append((config.attention, config.seed))
 
 
-def test_table_has_a_row_a_run(unbroken: Path) -> None:
-    found = [(row["variant"], row["seed"]) for row in rows(unbroken)]
-    assert found == [("none", "0"), ("none", "1"), ("channel", "0"), ("channel", "1")]
+def test_table_has_one_row_per_run(uninterrupted: Path) -> None:
+    rows = [(row["variant"], row["seed"]) for row in read_rows(uninterrupted)]
+    assert rows == [("none", "0"), ("none", "1"), ("channel", "0"), ("channel", "1")]
 
 
-def test_what_is_there_is_not_run_again_and_what_is_new_is(unbroken: Path, tmp_path: Path) -> None:
+def test_only_new_runs_are_trained(uninterrupted: Path, tmp_path: Path) -> None:
     folder = tmp_path / "study"
-    shutil.copytree(unbroken, folder)
-    again, more, other = Count(), Count(), Count()
-    Study.open(folder, SMALL).run(partial(run_in_process, progress=again))
-    assert again.runs == []
-    record = Study.open(folder, changed(seeds=3)).run(partial(run_in_process, progress=more))
-    assert more.runs == [("none", 2), ("channel", 2)]
-    assert record.design.planned_seeds == 2
-    record = Study.open(folder, changed(attention="none,spatial")).run(
-        partial(run_in_process, progress=other)
+    shutil.copytree(uninterrupted, folder)
+    repeated, more_seeds, other_variant = RunCounter(), RunCounter(), RunCounter()
+    Study.open(folder, SMALL).run(partial(run_in_process, progress=repeated), with_extras=False)
+    assert repeated.runs == []
+    record = Study.open(folder, change(seeds=3)).run(
+        partial(run_in_process, progress=more_seeds), with_extras=False
     )
-    assert other.runs == [("spatial", 0), ("spatial", 1)]
+    assert more_seeds.runs == [("none", 2), ("channel", 2)]
+    assert record.design.planned_seeds == 2
+    record = Study.open(folder, change(attention="none,spatial")).run(
+        partial(run_in_process, progress=other_variant), with_extras=False
+    )
+    assert other_variant.runs == [("spatial", 0), ("spatial", 1)]
     assert record.variants == ("none", "channel", "spatial")
-    assert rows(folder)[:2] == rows(unbroken)[:2]
+    assert read_rows(folder)[:2] == read_rows(uninterrupted)[:2]
 
 
-def test_comparison_is_that_of_stats(unbroken: Path) -> None:
-    record = read_study(unbroken)
+def test_comparison_equals_that_of_stats(uninterrupted: Path) -> None:
+    record = read_study(uninterrupted)
     accuracies = {
         variant: [run.results["test_accuracy"] for run in record.get_runs(variant)]
         for variant in ("none", "channel")
@@ -62,62 +65,83 @@ def test_comparison_is_that_of_stats(unbroken: Path) -> None:
     assert repr(compare_with_baseline(record)) == repr(expected)
 
 
-def test_another_setting_is_refused_with_its_difference(unbroken: Path) -> None:
+def test_refuses_another_config_with_its_difference(uninterrupted: Path) -> None:
     with pytest.raises(UsageError, match="epochs is 2 there and 4 here"):
-        Study.open(unbroken, changed(epochs=4))
+        Study.open(uninterrupted, change(epochs=4))
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"attention": "none,cbma"}, "Did you mean 'cbam'"),
-        ({"attention": "none,none"}, "more than once"),
+        ({"attention": "none,none"}, "'none' and 'none' are the same"),
         ({"attention": "none,cbam:reducton=2"}, "Did you mean 'reduction'"),
         ({"attention": "none,cbam:reduction=0"}, "Parameter `reduction` should be"),
         ({"data": "no/such/folder"}, "no file or folder"),
     ],
     ids=str,
 )
-def test_what_cannot_be_met_leaves_nothing(
-    tmp_path: Path, options: dict[str, object], said: str
+def test_impossible_request_writes_nothing(
+    tmp_path: Path, options: dict[str, object], message: str
 ) -> None:
-    with pytest.raises(UsageError, match=said):
-        Study.open(tmp_path / "study", changed(**options))
+    with pytest.raises(UsageError, match=message):
+        Study.open(tmp_path / "study", change(**options))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_not_of_the_design_is_not_counted(unbroken: Path, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(unbroken, tmp_path / "study"))
+@pytest.mark.parametrize(
+    ("attention", "canonical"),
+    [("series,cbam", "cbam"), ("cbam,cbam:reduction=16", "cbam"), ("BAM,parallel", "bam")],
+)
+def test_refuses_two_names_of_one_variant(tmp_path: Path, attention: str, canonical: str) -> None:
+    first, second = attention.split(",")
+    message = rf"'{first}' and '{second}' are the same \('{canonical}'\)"
+    with pytest.raises(UsageError, match=message):
+        Study.open(tmp_path / "study", change(attention=f"none,{attention}"))
+
+
+def test_spellings_of_a_variant_are_one_run(tmp_path: Path) -> None:
+    folders = [
+        Study.open(tmp_path / str(index), change(attention=attention)).list_runs()
+        for index, attention in enumerate(("none,cbam", "none,CBAM", "none,series:reduction=16"))
+    ]
+    names = [[run.folder.name for run in runs] for runs in folders]
+    assert names[0] == names[1] == names[2]
+    assert [run.config.attention for run in folders[1]] == ["none", "cbam"] * 2
+
+
+def test_runs_of_other_designs_are_not_counted(uninterrupted: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(uninterrupted, tmp_path / "study"))
     first = next((folder / "runs").iterdir())
     shutil.copytree(first, first.with_name("a-copy"))
-    Study.open(tmp_path / "other", changed(epochs=1)).run()
+    Study.open(tmp_path / "other", change(epochs=1, seeds=1)).run(with_extras=False)
     for other in (tmp_path / "other" / "runs").iterdir():
         shutil.copytree(other, folder / "runs" / other.name)
     (folder / "runs" / ".DS_Store").write_text("")
     assert len(read_study(folder).runs) == 4
 
 
-def test_a_margin_is_kept_until_another_is_given(unbroken: Path, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(unbroken, tmp_path / "study"))
+def test_margin_is_kept_until_another_is_given(uninterrupted: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(uninterrupted, tmp_path / "study"))
     assert read_study(folder).design.margin == 0.5
-    Study.open(folder, changed(margin=2))
+    Study.open(folder, change(margin=2))
     Study.open(folder, SMALL)
     design = read_study(folder).design
     assert (design.margin, design.planned_margin) == (2, 0.5)
 
 
-def test_a_network_that_cannot_be_built_is_told(
+def test_error_of_a_user_network_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = "def net(num_classes):\n    raise RuntimeError('no [/b]')\n"
     (tmp_path / "bad_of_a_test.py").write_text(code)
     monkeypatch.chdir(tmp_path)
-    said = r"cannot be built with none \(RuntimeError: no \[/b\]\)"
-    with pytest.raises(UsageError, match=said):
-        Study.open(tmp_path / "study", changed(model="bad_of_a_test:net"))
+    message = r"cannot be built with none \(RuntimeError: no \[/b\]\)"
+    with pytest.raises(UsageError, match=message):
+        Study.open(tmp_path / "study", change(model="bad_of_a_test:net"))
 
 
-def test_code_that_was_changed_is_another_study(
+def test_refuses_changed_code_of_a_user_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -125,7 +149,7 @@ def test_code_that_was_changed_is_another_study(
     source.write_text(
         "from foveal.models import ConvNet\n\ndef make(num_classes):\n    return ConvNet()\n"
     )
-    config = changed(model="net_of_a_test:make")
+    config = change(model="net_of_a_test:make")
     Study.open(tmp_path / "study", config)
     Study.open(tmp_path / "study", config)
     source.write_text(source.read_text() + "# another\n")
@@ -138,33 +162,32 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from functools import partial
-from foveal.study import Study, StudyConfig, run_in_process
-from foveal.study.progress import Progress
+from foveal.study import Progress, Study, StudyConfig, run_in_process
 
 class Kill(Progress):
     steps = 0
-    def on_step(self, done, steps):
+    def on_step(self, step, steps):
         self.steps += 1
         if self.steps == int(sys.argv[3]):
             os.kill(os.getpid(), signal.SIGKILL)
 
 study = Study.open(Path(sys.argv[1]), StudyConfig.model_validate_json(sys.argv[2]))
-study.run(partial(run_in_process, progress=Kill()))
+study.run(partial(run_in_process, progress=Kill()), with_extras=False)
 """
 
 
 # In the first epoch of the first run, between its epochs, and in the middle of the third run.
 @pytest.mark.parametrize("steps", [2, 6, 21])
-def test_a_killed_study_ends_like_an_unbroken_one(
-    unbroken: Path, tmp_path: Path, steps: int
+def test_killed_study_ends_with_the_same_results(
+    uninterrupted: Path, tmp_path: Path, steps: int
 ) -> None:
     folder = tmp_path / "study"
     arguments = [str(folder), SMALL.model_dump_json(), str(steps)]
     killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], env=os.environ, check=False)
     assert killed.returncode == -signal.SIGKILL
     finished = [path for path in (folder / "runs").iterdir() if path.suffix != ".partial"]
-    assert len(finished) == steps // 8
-    count = Count()
-    Study.open(folder, SMALL).run(partial(run_in_process, progress=count))
-    assert len(count.runs) == 4 - len(finished)
-    assert rows(folder) == rows(unbroken)
+    assert len(finished) == steps // STEPS_PER_RUN
+    counter = RunCounter()
+    Study.open(folder, SMALL).run(partial(run_in_process, progress=counter), with_extras=False)
+    assert len(counter.runs) == 4 - len(finished)
+    assert read_rows(folder) == read_rows(uninterrupted)

@@ -10,7 +10,7 @@ from foveal.study import Study
 from foveal.training import Numerics, resolve_numerics
 from foveal.web.loaded_study import LoadedStudy, load_study
 from foveal.web.worker import Worker
-from study.small_study import changed
+from study.small_study import change
 from web.api_client import VARIANTS, make_client
 
 
@@ -19,7 +19,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a study, trained once for all tests of the page."""
     folder = tmp_path_factory.mktemp("serve") / "study"
     scenes = "scenes:clutter=0:object_size=0.6"
-    config = changed(attention=",".join(VARIANTS), data=scenes, train_size=64, epochs=1, seeds=1)
+    config = change(attention=",".join(VARIANTS), data=scenes, train_size=64, epochs=1, seeds=1)
     Study.open(folder, config).run(with_extras=False)
     return folder
 

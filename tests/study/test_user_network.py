@@ -1,4 +1,4 @@
-"""A network and images of the user's own, weights from a file, gates alone trained: the same door."""
+"""User-defined networks and images, initial weights from a file, fine-tuned gates."""
 
 import tomllib
 from pathlib import Path
@@ -14,7 +14,7 @@ from foveal.data import load_data
 from foveal.models import build_model
 from foveal.records import read_study
 from foveal.study import Study
-from study.small_study import changed
+from study.small_study import change
 
 WHOLE = {"train_size": None, "test_size": None}
 
@@ -27,8 +27,8 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("images")
     data = load_data("scenes", train_size=60, test_size=30)
     for name, split in ("train", data.train), ("test", data.test):
-        for place, image in enumerate(split.images):
-            path = folder / name / CLASSES[place % 3] / f"{place}.png"
+        for index, image in enumerate(split.images):
+            path = folder / name / CLASSES[index % 3] / f"{index}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(image).save(path)
     return folder
@@ -36,36 +36,36 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights as a library would have them, for another number of classes."""
+    """A file of weights of torchvision's ResNet-18, for another number of classes."""
     path = tmp_path_factory.mktemp("weights") / "resnet18.safetensors"
     save_file(build_model("torchvision/resnet18", num_classes=7, seed=3).state_dict(), path)
     return path
 
 
-def test_gates_are_fine_tuned_in_a_frozen_network(
-    images: Path, weights: Path, tmp_path: Path
-) -> None:
-    config = changed(
+def test_frozen_backbone_keeps_its_weights(images: Path, weights: Path, tmp_path: Path) -> None:
+    config = change(
         data=str(images), model="torchvision/resnet18", weights=str(weights), start="identity",
         freeze_backbone=True, gate_learning_rate=0.3, attention="none,cbam", seeds=1, **WHOLE,
     )  # fmt: skip
-    record = Study.open(tmp_path / "study", config).run()
-    given = load_file(weights)
+    record = Study.open(tmp_path / "study", config).run(with_extras=False)
+    initial = load_file(weights)
     for run in record.runs:
         trained = load_file(run.folder / "model" / "model.safetensors")
-        ours = {key.removeprefix("model."): value for key, value in trained.items()}
+        state = {key.removeprefix("model."): value for key, value in trained.items()}
         head = {"fc.weight", "fc.bias"}
-        assert all(torch.equal(ours[key], given[key]) for key in set(given) - head)
+        assert all(torch.equal(state[key], initial[key]) for key in set(initial) - head)
         assert run.results["weights"]["missing"][-2:] == sorted(head, reverse=True)
     assert [run.results["classes"] for run in record.runs] == [list(CLASSES)] * 2
-    gates = [key for key in ours if ".attention." in key]
+    gates = [key for key in state if ".attention." in key]
     assert len(gates) > 8
-    plain, gated = [note for note in find_caveats(record) if "resnet18.safetensors" in note]
-    assert plain.endswith("randomly initialized were fc.weight, fc.bias.")
+    baseline, gated = [text for text in find_caveats(record) if "resnet18.safetensors" in text]
+    assert baseline.endswith("randomly initialized were fc.weight, fc.bias.")
     assert "tensors of the gates" in gated
 
 
-def test_other_weights_are_another_study(images: Path, weights: Path, tmp_path: Path) -> None:
+def test_key_depends_on_weights_not_on_their_path(
+    images: Path, weights: Path, tmp_path: Path
+) -> None:
     options = {
         "data": str(images),
         "model": "torchvision/resnet18",
@@ -73,7 +73,7 @@ def test_other_weights_are_another_study(images: Path, weights: Path, tmp_path: 
         "attention": "none",
         **WHOLE,
     }
-    first = changed(**options, weights=str(weights))
+    first = change(**options, weights=str(weights))
     other = tmp_path / "other.safetensors"
     save_file(build_model("torchvision/resnet18", num_classes=7, seed=4).state_dict(), other)
     moved = tmp_path / "moved.safetensors"
@@ -82,14 +82,14 @@ def test_other_weights_are_another_study(images: Path, weights: Path, tmp_path: 
         Study.open(tmp_path / name, config).list_runs()[0][0].key
         for name, config in (
             ("a", first),
-            ("b", changed(**options, weights=str(moved))),
-            ("c", changed(**options, weights=str(other))),
+            ("b", change(**options, weights=str(moved))),
+            ("c", change(**options, weights=str(other))),
         )
     ]
     assert keys[0] == keys[1] != keys[2]
 
 
-MINE = """
+SOURCE = """
 import numpy as np
 import torch
 from torch import nn
@@ -118,17 +118,18 @@ def images():
 """
 
 
-def test_one_file_of_options_and_one_of_python(
+def test_options_file_with_user_defined_network_and_images(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "mine_of_a_test.py").write_text(MINE)
+    (tmp_path / "user_module.py").write_text(SOURCE)
     options = (
-        'data = "mine_of_a_test:images"\nmodel = "mine_of_a_test:Plain"\nattention = "none,channel"\n'
+        'data = "user_module:images"\nmodel = "user_module:Plain"\n'
+        'attention = "none,channel"\n'
         'epochs = 1\nbatch_size = 16\nseeds = 1\ncrop = 1\nthreads = 1\ndtype = "float32"\n'
     )
     (tmp_path / "options.toml").write_text(options)
-    assert main(["ablate", "--config", "options.toml", "--out", "study"]) == 0
+    assert main(["ablate", "--config", "options.toml", "--out", "study", "--no-extras"]) == 0
     record = read_study(tmp_path / "study")
     assert [run.results["variant"] for run in record.runs] == ["none", "channel"]
     assert record.design.shared_options["model"] == tomllib.loads(options)["model"]
