@@ -1,16 +1,16 @@
-"""Records of studies that were never run, in which the truth about a hypothesis is known."""
+"""Simulated studies: records without training, in which the truth about a hypothesis is known."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from foveal.analysis.hypotheses import HypothesisResult, check_hypotheses
+from foveal.analysis import HypothesisResult, check_hypotheses
 from foveal.records import (
+    Arrays,
     Cell,
     Design,
     RunRecord,
@@ -20,51 +20,61 @@ from foveal.records import (
     write_run,
 )
 from foveal.records.run import write_config
-from foveal.study.run_list import make_run_config, name_run
+from foveal.study.run_list import list_runs
 
 IMAGES = 1000
 SIZES = 0.25, 0.4, 0.55
-Arrays = dict[str, npt.NDArray[Any]]
+FloatArray = npt.NDArray[np.float64]
 
 
-def probabilities(
-    generator: np.random.Generator, extent: npt.NDArray[np.float64], slopes: Mapping[str, float]
-) -> dict[str, npt.NDArray[np.float64]]:
-    """Return how often each variant gets each image right: its gain over `none` has that slope."""
-    easy = generator.uniform(0.35, 0.65, extent.shape)
+def simulate_probabilities(
+    generator: np.random.Generator, extent: FloatArray, slopes: Mapping[str, float]
+) -> dict[str, FloatArray]:
+    """Return the probability that each variant classifies each image correctly.
+
+    The gain over the baseline has the slope of the variant.
+    """
+    baseline = generator.uniform(0.35, 0.65, extent.shape)
     gains = {v: 0.05 + slope * (extent - extent.mean()) for v, slope in slopes.items()}
-    return {"none": easy} | {v: easy + gain for v, gain in gains.items()}
+    return {"none": baseline} | {variant: baseline + gain for variant, gain in gains.items()}
 
 
-def simulated(
+def simulate_study(
     slopes: Mapping[str, float],
     *,
     seeds: int = 3,
-    planned: int = 3,
+    planned_seeds: int = 3,
     sweep: Sequence[float] = (),
     option: str = "object_size",
-    others: Sequence[str] = ("",),
+    other_options: Sequence[str] = ("",),
     source: str = "mask",
-    number: int = 0,
+    random_seed: int = 0,
 ) -> StudyRecord:
-    """Return the record of a study without files, of one cell or of one for each value of the sweep.
+    """Return the record of a study without files, with one cell or a cell per value of the sweep.
 
-    In one cell, measure_extents lie uniformly within 0 and 0.4, and colorfulness is 100 of them. The sweep is
-    repeated with each of the `others` as further options, and each next one is good for 0.1 of gain.
+    In one cell, extents are uniform within 0 and 0.4, and colorfulness is 100 times the extent. The sweep is
+    repeated with each of the `other_options`; each next one increases the gain by 0.1.
     """
-    generator = np.random.default_rng(number)
+    generator = np.random.default_rng(random_seed)
     extent = generator.uniform(0, 0.4, IMAGES)
-    data = [(value, place, other) for place, other in enumerate(others) for value in sweep]
-    swept = [
-        (Cell({"data": (text := f"scenes:{option}={value}{other}"), "data_checksum": text}),
-         value - float(np.mean(sweep)), 0.1 * place)
-        for value, place, other in data
-    ]  # fmt: skip
-    cells = swept or [(Cell(), 0.0, 0.0)]
-    setting = {"data": "scenes", "model": "convnet"}
-    only = tuple(cell for cell, _, _ in cells)
-    design = Design(setting, ("none", *slopes), seeds, planned, 0.5, 0.5, only)
-    right = probabilities(generator, np.zeros(IMAGES) if sweep else extent, slopes)
+    cells = [(Cell(), 0.0, 0.0)]
+    if sweep:
+        cells = []
+        for number, other in enumerate(other_options):
+            for value in sweep:
+                data = f"scenes:{option}={value}{other}"
+                cell = Cell({"data": data, "data_checksum": data})
+                cells.append((cell, value - float(np.mean(sweep)), 0.1 * number))
+    design = Design(
+        {"data": "scenes", "model": "convnet"},
+        ("none", *slopes),
+        seeds,
+        planned_seeds,
+        0.5,
+        0.5,
+        tuple(cell for cell, _, _ in cells),
+    )
+    probabilities = simulate_probabilities(generator, np.zeros(IMAGES) if sweep else extent, slopes)
     covariates: Arrays = {
         "image_indices": np.arange(IMAGES),
         "extent": extent.astype(np.float32),
@@ -72,10 +82,10 @@ def simulated(
         "extent_source": np.array(source),
     }
     runs = []
-    for (cell, away, bonus), variant, seed in product(cells, design.variants, range(seeds)):
-        shift = slopes[variant] * away + bonus if variant in slopes else 0.0
-        better = right[variant] + shift + generator.normal(scale=0.002)
-        predictions: Arrays = {"correct": generator.random(IMAGES) < better}
+    for (cell, offset, bonus), variant, seed in product(cells, design.variants, range(seeds)):
+        shift = slopes[variant] * offset + bonus if variant in slopes else 0.0
+        run_probabilities = probabilities[variant] + shift + generator.normal(scale=0.002)
+        predictions: Arrays = {"correct": generator.random(IMAGES) < run_probabilities}
         extras = {"covariates": covariates} if variant == "none" else {}
         config = {**design.get_config(cell, variant), "seed": seed}
         results = {"variant": variant, "seed": seed, "data": "scenes"}
@@ -83,15 +93,16 @@ def simulated(
     return StudyRecord(Path("study"), design, tuple(runs))
 
 
-def written(folder: Path, record: StudyRecord) -> Path:
-    """Write a simulated study as a real one lies on disk."""
+def write_study(folder: Path, study: StudyRecord) -> Path:
+    """Write the files of a simulated study, and return its folder."""
     folder.mkdir()
-    write_design(folder, record.design)
-    for run in record.runs:
-        cell = record.design.find_cell(run.config)
-        assert cell is not None
-        variant, seed = run.config["attention"], run.config["seed"]
-        path = folder / "runs" / name_run(make_run_config(record.design, cell, variant, seed))
+    write_design(folder, study.design)
+    folders = {
+        (str(run.config.data), run.config.attention, run.config.seed): run.folder
+        for run in list_runs(study.design, folder)
+    }
+    for run in study.runs:
+        path = folders[run.config["data"], run.config["attention"], run.config["seed"]]
         path.mkdir(parents=True)
         write_config(path, run.config)
         for name, arrays in run.extras.items():
@@ -113,13 +124,13 @@ def written(folder: Path, record: StudyRecord) -> Path:
     return folder
 
 
-def small_objects(record: StudyRecord) -> HypothesisResult:
-    """Return what a record says of spatial attention and small objects."""
-    found, _ = check_hypotheses(record)
-    return found
+def check_small_objects(study: StudyRecord) -> HypothesisResult:
+    """Return the result for spatial attention and small objects."""
+    result, _ = check_hypotheses(study)
+    return result
 
 
-def without(record: StudyRecord, *left_out: tuple[str, int]) -> StudyRecord:
-    """Return a record as if those variants and seeds were not finished."""
-    runs = [r for r in record.runs if (r.results["variant"], r.results["seed"]) not in left_out]
-    return replace(record, runs=tuple(runs))
+def remove_runs(study: StudyRecord, *runs: tuple[str, int]) -> StudyRecord:
+    """Return a study without the runs of these variants and seeds."""
+    kept = [run for run in study.runs if (run.results["variant"], run.results["seed"]) not in runs]
+    return replace(study, runs=tuple(kept))

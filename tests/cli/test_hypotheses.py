@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.simulated_records import SIZES, simulated, written
+from analysis.simulated_records import SIZES, simulate_study, write_study
 from cli.cli_runs import join_lines, run_foveal
 from foveal.cli import main
 from foveal.cli.hypotheses import HypothesesOutput
@@ -21,8 +21,8 @@ SLOPES = {"channel": 0.0, "spatial": -0.6, "se:reduction=8": 0.0}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    record = simulated(SLOPES, seeds=5, planned=5, sweep=SIZES)
-    return written(tmp_path_factory.mktemp("hypotheses") / "study", record)
+    record = simulate_study(SLOPES, seeds=5, planned_seeds=5, sweep=SIZES)
+    return write_study(tmp_path_factory.mktemp("hypotheses") / "study", record)
 
 
 def run_hypotheses(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -75,7 +75,9 @@ def test_every_field_of_the_schema_has_a_description() -> None:
 
 
 def test_two_seeds_give_no_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = str(written(tmp_path / "study", simulated({"spatial": -0.6}, seeds=2, sweep=SIZES)))
+    folder = str(
+        write_study(tmp_path / "study", simulate_study({"spatial": -0.6}, seeds=2, sweep=SIZES))
+    )
     out = join_lines(run_hypotheses(capsys, folder))
     assert "no answer; two seeds claim nothing" in out
     assert "no variant `channel`: add it with --attention none,spatial,channel" in out
@@ -88,9 +90,9 @@ def test_two_seeds_give_no_answer(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_caveats_are_shown_with_the_answer(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    record = simulated({"spatial": 0.0})
+    record = simulate_study({"spatial": 0.0})
     design = replace(record.design, cells=(Cell(epochs={"[none]": 7}),))
-    folder = written(tmp_path / "study", replace(record, design=design))
+    folder = write_study(tmp_path / "study", replace(record, design=design))
     assert "Caveat [none] is trained for 7 epochs." in run_hypotheses(capsys, str(folder))
     content = json.loads(run_hypotheses(capsys, str(folder), "--json"))
     assert "[none] is trained for 7 epochs." in content["caveats"]
@@ -99,8 +101,8 @@ def test_caveats_are_shown_with_the_answer(
 def test_study_without_runs_gives_no_answer(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    record = simulated({"spatial": 0.0}, seeds=0)
-    out = join_lines(run_hypotheses(capsys, str(written(tmp_path / "study", record))))
+    record = simulate_study({"spatial": 0.0}, seeds=0)
+    out = join_lines(run_hypotheses(capsys, str(write_study(tmp_path / "study", record))))
     assert out.count("no answer; no run of `none` is finished") == 2
 
 
