@@ -159,7 +159,7 @@ def compute_bam_logit_grads(
     channel_grad, position_grad = map(torch.empty_like, (channel, position))
     logits = layout.to_rows_and_columns(channel, position)
     grads = layout.to_rows_and_columns(channel_grad, position_grad)
-    call_map_kernel("compute_bam_logit_grads", g, layout, g, x, *logits, encoding, *grads)
+    call_map_kernel("bam_logit_grads", g, layout, g, x, *logits, encoding, *grads)
     return channel_grad, position_grad
 
 
@@ -179,7 +179,7 @@ def compute_bam_input_grad(
         filter_count = len(filters)
     row_factors, column_factors = layout.to_rows_and_columns(filters, projection_grad)
     call_map_kernel(
-        "compute_bam_input_grad", g, layout, g, *layout.to_rows_and_columns(channel, position), encoding,
+        "bam_input_grad", g, layout, g, *layout.to_rows_and_columns(channel, position), encoding,
         *layout.to_rows_and_columns(shift, None), filter_count, row_factors, layout.channels_last,
         column_factors, not layout.channels_last, y,
     )  # fmt: skip
