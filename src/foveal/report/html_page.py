@@ -37,7 +37,7 @@ def render_report_html(document: ReportDocument) -> str:
     environment.filters |= {
         "format_percent": format_percent,
         "format_verdict": format_verdict,
-        "format_size_sentence": describe_detectable_difference,
+        "describe_detectable_difference": describe_detectable_difference,
         "embed_svg": budget.embed_svg,
         "embed_json": budget.embed_json,
     }
