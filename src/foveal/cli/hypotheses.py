@@ -14,7 +14,7 @@ from foveal.cli.console import print_json, stdout
 from foveal.cli.json_schema import Interval, Output, interval_or_none
 from foveal.cli.options import JsonFlag
 from foveal.cli.study_tables import format_interval_or_blank
-from foveal.text_format import format_level, format_points
+from foveal.text_format import format_level, format_points, use_minus_signs
 
 if TYPE_CHECKING:
     from foveal.analysis.hypotheses import HypothesisResult
@@ -105,7 +105,9 @@ def hypotheses(study: Path, *, json: JsonFlag = False) -> None:
     stdout.print(make_hypotheses_table(findings))
     for finding in findings:
         answer = finding.answer or "no answer"
-        stdout.print(f"[bold]{capitalize_claim(finding)}[/]: {answer}; {escape(finding.reason)}.")
+        stdout.print(
+            f"[bold]{capitalize_claim(finding)}[/]: {answer}; {escape(use_minus_signs(finding.reason))}."
+        )
     for line in list_hypothesis_footnotes(record, findings):
         stdout.print(line)
 

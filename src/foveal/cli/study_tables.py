@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from foveal.text_format import format_interval, format_level, format_points
+from foveal.text_format import format_interval, format_level, format_points, use_minus_signs
 from foveal.variant_names import BASELINE
 
 if TYPE_CHECKING:
@@ -100,11 +100,12 @@ def list_verdict_lines(comparisons: list[Comparison]) -> list[str]:
         return [
             "There is nothing to compare. Differences need runs of `none` and of another variant."
         ]
-    return [
-        f"[bold]{escape(comparison.variant)}[/]: {comparison.verdict}, {escape(comparison.reason)}."
-        f"{describe_uncertainty(comparison)}"
-        for comparison in comparisons
-    ]
+    lines = []
+    for comparison in comparisons:
+        reason = escape(use_minus_signs(comparison.reason))
+        sentence = f"[bold]{escape(comparison.variant)}[/]: {comparison.verdict}, {reason}."
+        lines.append(sentence + describe_uncertainty(comparison))
+    return lines
 
 
 def describe_uncertainty(comparison: Comparison) -> str:
