@@ -25,13 +25,13 @@ def atomic_write(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
-        fsync_file(temporary)
+        _fsync_file(temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def fsync_file(path: Path) -> None:
+def _fsync_file(path: Path) -> None:
     """Wait until the file's content is on the disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())

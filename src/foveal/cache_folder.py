@@ -11,10 +11,10 @@ def get_cache_folder() -> Path:
     The environment variable `FOVEAL_CACHE` takes precedence over the folder `foveal` in the user's caches.
     """
     configured = os.environ.get("FOVEAL_CACHE")
-    return Path(configured).expanduser() if configured else get_user_cache_folder() / "foveal"
+    return Path(configured).expanduser() if configured else _get_user_cache_folder() / "foveal"
 
 
-def get_user_cache_folder() -> Path:
+def _get_user_cache_folder() -> Path:
     """Return the folder in which programs keep the user's caches, by the rules of the operating system."""
     xdg_folder = Path(os.environ.get("XDG_CACHE_HOME", ""))
     if xdg_folder.is_absolute():

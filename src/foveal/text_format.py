@@ -54,12 +54,12 @@ def format_points(fraction: float) -> str:
     return use_minus_signs(f"{100 * fraction:+.2f}")
 
 
-def format_percent_change(value: float, baseline: float) -> str:
+def _format_percent_change(value: float, baseline: float) -> str:
     """Return the change from a baseline in percent; empty for equal values and a baseline of 0.
 
-    >>> format_percent_change(110, 100), format_percent_change(2205348, 2202122)
+    >>> _format_percent_change(110, 100), _format_percent_change(2205348, 2202122)
     ('+10.0 %', '+0.15 %')
-    >>> format_percent_change(1, 1)
+    >>> _format_percent_change(1, 1)
     ''
     """
     if not baseline or value == baseline:
@@ -74,7 +74,7 @@ def with_percent_change(text: str, value: float, baseline: float) -> str:
     >>> with_percent_change("110", 110, 100)
     '110\n+10.0 %'
     """
-    change = format_percent_change(value, baseline)
+    change = _format_percent_change(value, baseline)
     return f"{text}\n{change}" if change else text
 
 

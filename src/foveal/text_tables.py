@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
-THOUSANDS_SEPARATOR: Final = re.compile(r"(?<=\d),(?=\d{3})")
+_THOUSANDS_SEPARATOR: Final = re.compile(r"(?<=\d),(?=\d{3})")
 # An underscore inside a word is not markup.
-MARKDOWN_MARKUP: Final = re.compile(r"[\\`*\[\]|]|(?<!\w)_|_(?!\w)")
-LATEX_CHARACTERS: Final = {
+_MARKDOWN_MARKUP: Final = re.compile(r"[\\`*\[\]|]|(?<!\w)_|_(?!\w)")
+_LATEX_CHARACTERS: Final = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
@@ -53,10 +53,10 @@ class Table:
         )
 
 
-def join_cell_lines(cell: str) -> str:
+def _join_cell_lines(cell: str) -> str:
     r"""Return a cell in one line, with its second line in brackets.
 
-    >>> join_cell_lines("1,010"), join_cell_lines("1,010\n+1.0 %"), join_cell_lines("-1.2\n[-2, 0]")
+    >>> _join_cell_lines("1,010"), _join_cell_lines("1,010\n+1.0 %"), _join_cell_lines("-1.2\n[-2, 0]")
     ('1,010', '1,010 (+1.0 %)', '-1.2 [-2, 0]')
     """
     first, _, second = cell.partition("\n")
@@ -65,14 +65,14 @@ def join_cell_lines(cell: str) -> str:
     return f"{first} {second}".rstrip()
 
 
-def list_single_line_rows(table: Table) -> list[list[str]]:
+def _list_single_line_rows(table: Table) -> list[list[str]]:
     """Return the headings and the rows, each cell in one line."""
-    return [[join_cell_lines(cell) for cell in cells] for cells in (table.headings, *table.rows)]
+    return [[_join_cell_lines(cell) for cell in cells] for cells in (table.headings, *table.rows)]
 
 
 def render_markdown(table: Table) -> str:
     """Return a table as Markdown, with its title above and its note below."""
-    headings, *rows = list_single_line_rows(table)
+    headings, *rows = _list_single_line_rows(table)
     alignments = [":--" if is_text else "--:" for is_text in table.is_text]
     lines = [f"**{escape_markdown(table.title)}**", ""]
     for cells in (headings, alignments, *rows):
@@ -88,7 +88,7 @@ def escape_markdown(text: str) -> str:
     """
     for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
         text = text.replace(character, entity)
-    return MARKDOWN_MARKUP.sub(r"\\\g<0>", text)
+    return _MARKDOWN_MARKUP.sub(r"\\\g<0>", text)
 
 
 def render_csv(table: Table) -> str:
@@ -105,18 +105,18 @@ def render_csv(table: Table) -> str:
         if any(second for _, _, second in lines):
             columns.append([f"{heading}, below", *(second for _, _, second in lines)])
     buffer = io.StringIO()
-    rows = zip(*(map(to_csv_value, column) for column in columns), strict=True)
+    rows = zip(*(map(_to_csv_value, column) for column in columns), strict=True)
     csv.writer(buffer, lineterminator="\n").writerows(rows)
     return buffer.getvalue()
 
 
-def to_csv_value(cell: str) -> str:
+def _to_csv_value(cell: str) -> str:
     """Return a cell in the form that spreadsheets read.
 
-    >>> to_csv_value("2,202,122"), to_csv_value("\N{MINUS SIGN}1.2"), to_csv_value("=1+1")
+    >>> _to_csv_value("2,202,122"), _to_csv_value("\N{MINUS SIGN}1.2"), _to_csv_value("=1+1")
     ('2202122', '-1.2', "'=1+1")
     """
-    cell = THOUSANDS_SEPARATOR.sub("", cell.replace("\N{MINUS SIGN}", "-"))
+    cell = _THOUSANDS_SEPARATOR.sub("", cell.replace("\N{MINUS SIGN}", "-"))
     return f"'{cell}" if cell[:1] in ("=", "@") else cell
 
 
@@ -139,8 +139,8 @@ def render_latex(table: Table) -> str:
     """
     # LaTeX would read a bracket at the start of a row as an argument of the previous line break.
     headings, *rows = (
-        "{}" * (cells[0][:1] in ("[", "*")) + " & ".join(map(escape_latex, cells)) + r" \\"
-        for cells in list_single_line_rows(table)
+        "{}" * (cells[0][:1] in ("[", "*")) + " & ".join(map(_escape_latex, cells)) + r" \\"
+        for cells in _list_single_line_rows(table)
     )
     columns = "".join("l" if is_text else "r" for is_text in table.is_text)
     caption = f"{table.title}. {table.note}" if table.note else table.title
@@ -149,7 +149,7 @@ def render_latex(table: Table) -> str:
         [
             r"\begin{table}",
             r"  \centering",
-            f"  \\caption{{{escape_latex(caption)}}}",
+            f"  \\caption{{{_escape_latex(caption)}}}",
             f"  \\begin{{tabular}}{{{columns}}}",
             *(f"    {line}" for line in lines),
             r"  \end{tabular}",
@@ -159,32 +159,32 @@ def render_latex(table: Table) -> str:
     )
 
 
-def escape_latex(text: str) -> str:
+def _escape_latex(text: str) -> str:
     """Return text with LaTeX's special characters escaped."""
-    return "".join(LATEX_CHARACTERS.get(character, character) for character in text)
+    return "".join(_LATEX_CHARACTERS.get(character, character) for character in text)
 
 
 def render_html(table: Table) -> str:
     """Return a table as HTML with all text escaped."""
-    rows = "".join(render_html_row("td", row, table.is_text) for row in table.rows)
+    rows = "".join(_render_html_row("td", row, table.is_text) for row in table.rows)
     note = f"<p>{escape(table.note)}</p>" if table.note else ""
     caption = f"<caption>{escape(table.title)}</caption>"
-    return f"<table>{caption}{render_html_row('th', table.headings, table.is_text)}{rows}</table>{note}"
+    return f"<table>{caption}{_render_html_row('th', table.headings, table.is_text)}{rows}</table>{note}"
 
 
-def render_html_row(tag: str, cells: Sequence[str], is_text: Sequence[bool]) -> str:
+def _render_html_row(tag: str, cells: Sequence[str], is_text: Sequence[bool]) -> str:
     """Return a table row with text aligned left and numbers aligned right.
 
     The alignment is an inline style, because the style sheets of notebooks align all cells to one side.
 
-    >>> render_html_row("td", ("a", "1"), (True, False))
+    >>> _render_html_row("td", ("a", "1"), (True, False))
     '<tr><td style="text-align: left">a</td><td style="text-align: right">1</td></tr>'
     """
     alignments = ["left" if column_is_text else "right" for column_is_text in is_text]
     return (
         "<tr>"
         + "".join(
-            f'<{tag} style="text-align: {alignment}">{escape(join_cell_lines(cell))}</{tag}>'
+            f'<{tag} style="text-align: {alignment}">{escape(_join_cell_lines(cell))}</{tag}>'
             for alignment, cell in zip(alignments, cells, strict=True)
         )
         + "</tr>"

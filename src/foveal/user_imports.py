@@ -11,7 +11,7 @@ from typing import Any
 
 from foveal.errors import UsageError
 
-CHECKSUM_DIGITS = 16
+_CHECKSUM_DIGITS = 16
 
 
 def import_string(path: str) -> Any:
@@ -47,4 +47,4 @@ def compute_source_checksum(path: str) -> str:
         source = inspect.getsource(sys.modules[import_string(path).__module__])
     except (OSError, TypeError) as error:
         raise UsageError(f"The source of {path!r} cannot be read ({error}).") from error
-    return hashlib.sha256(source.encode()).hexdigest()[:CHECKSUM_DIGITS]
+    return hashlib.sha256(source.encode()).hexdigest()[:_CHECKSUM_DIGITS]

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import foveal.data
 from data.data_files import CLASSES, find_rows, make_images, require_real_data, write_parquet_folder
 from foveal.data import Augmentation, ImageData, generate_scenes, load_data
 from foveal.data.channel_statistics import compute_channel_statistics
@@ -27,21 +26,6 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def folder(tmp_path: Path) -> Path:
     write_parquet_folder(tmp_path / "tiny", train=40)
     return tmp_path / "tiny"
-
-
-def test_public_names() -> None:
-    assert foveal.data.__all__ == [
-        "Augmentation",
-        "DecodedData",
-        "ImageData",
-        "Split",
-        "compute_colorfulness",
-        "generate_scenes",
-        "is_import_path",
-        "list_data_names",
-        "load_data",
-        "normalize_images",
-    ]
 
 
 @pytest.mark.parametrize("as_text", [True, False])

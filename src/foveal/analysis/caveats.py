@@ -18,16 +18,16 @@ from foveal.variant_names import (
     remove_option,
 )
 
-MIN_RELATIVE_WIDENING: Final = 0.01
+_MIN_RELATIVE_WIDENING: Final = 0.01
 """Relative number of added parameters below which a widened network is not a useful control."""
-MAX_CHANCE_RATIO: Final = 1.2
+_MAX_CHANCE_RATIO: Final = 1.2
 """Ratio to the accuracy of guessing up to which nothing was learned."""
 BASELINE_TOLERANCE: Final = 0.03
 """Accuracy below a published one from which a baseline counts as weak, as a fraction."""
 
 
 @dataclass(frozen=True)
-class PublishedAccuracy:
+class _PublishedAccuracy:
     """Lowest published accuracy of a plain network after so many epochs on all training images."""
 
     data: str
@@ -40,38 +40,38 @@ class PublishedAccuracy:
 # Lower ends of published final-epoch accuracies (ResNets, 200 epochs, CIFAR stem). The accuracy of the
 # ConvNet is that of `foveal train --data cifar10 --epochs 10`, and no ResNet should be below it.
 PUBLISHED_ACCURACIES: Final = (
-    PublishedAccuracy("cifar10", "resnet18", "cifar", 200, 0.948),
-    PublishedAccuracy("cifar10", "resnet34", "cifar", 200, 0.953),
-    PublishedAccuracy("cifar10", "resnet50", "cifar", 200, 0.954),
-    PublishedAccuracy("cifar100", "resnet18", "cifar", 200, 0.756),
-    PublishedAccuracy("cifar100", "resnet34", "cifar", 200, 0.768),
-    PublishedAccuracy("cifar100", "resnet50", "cifar", 200, 0.774),
-    PublishedAccuracy("cifar10", "convnet", "", 10, 0.835),
+    _PublishedAccuracy("cifar10", "resnet18", "cifar", 200, 0.948),
+    _PublishedAccuracy("cifar10", "resnet34", "cifar", 200, 0.953),
+    _PublishedAccuracy("cifar10", "resnet50", "cifar", 200, 0.954),
+    _PublishedAccuracy("cifar100", "resnet18", "cifar", 200, 0.756),
+    _PublishedAccuracy("cifar100", "resnet34", "cifar", 200, 0.768),
+    _PublishedAccuracy("cifar100", "resnet50", "cifar", 200, 0.774),
+    _PublishedAccuracy("cifar10", "convnet", "", 10, 0.835),
 )
-RESNET_NAMES: Final = frozenset({"resnet18", "resnet34", "resnet50"})
+_RESNET_NAMES: Final = frozenset({"resnet18", "resnet34", "resnet50"})
 
 
 def find_caveats(study: StudyRecord) -> list[str]:
     """Return the caveats of a study, one or two sentences each."""
-    caveats = warn_of_changed_margin(study)
+    caveats = _warn_of_changed_margin(study)
     for cell_study in study.split_by_cell():
         cell = cell_study.cell or Cell()
         prefix = f"{cell.label}: " if cell.label else ""
         caveats += [
             prefix + caveat
             for caveat in (
-                *warn_of_chance_accuracy(cell_study),
-                *warn_of_weak_baseline(cell_study),
-                *list_other_epochs(cell),
-                *list_loaded_weights(cell_study),
-                *warn_of_different_sites(cell),
-                *warn_of_small_controls(cell_study),
+                *_warn_of_chance_accuracy(cell_study),
+                *_warn_of_weak_baseline(cell_study),
+                *_list_other_epochs(cell),
+                *_list_loaded_weights(cell_study),
+                *_warn_of_different_sites(cell),
+                *_warn_of_small_controls(cell_study),
             )
         ]
     return caveats
 
 
-def warn_of_changed_margin(study: StudyRecord) -> list[str]:
+def _warn_of_changed_margin(study: StudyRecord) -> list[str]:
     """Warn if the margin is not the one with which the study was created."""
     design = study.design
     if design.margin == design.planned_margin:
@@ -82,13 +82,13 @@ def warn_of_changed_margin(study: StudyRecord) -> list[str]:
     ]
 
 
-def warn_of_chance_accuracy(study: StudyRecord) -> list[str]:
+def _warn_of_chance_accuracy(study: StudyRecord) -> list[str]:
     """Warn if the baseline has learned nothing: equal accuracies then do not mean equal methods."""
     runs = study.get_runs(BASELINE)
     if not runs:
         return []
-    accuracy, chance = average_accuracy(runs), 1 / len(runs[0].results["classes"])
-    if accuracy > MAX_CHANCE_RATIO * chance:
+    accuracy, chance = _average_accuracy(runs), 1 / len(runs[0].results["classes"])
+    if accuracy > _MAX_CHANCE_RATIO * chance:
         return []
     return [
         f"Nothing was learned: {BASELINE} reaches {accuracy:.1%}, and guessing {chance:.1%}. No verdict "
@@ -96,23 +96,23 @@ def warn_of_chance_accuracy(study: StudyRecord) -> list[str]:
     ]
 
 
-def average_accuracy(runs: Sequence[RunRecord]) -> float:
+def _average_accuracy(runs: Sequence[RunRecord]) -> float:
     """Return the mean test accuracy of some runs."""
     return float(sum(run.results["test_accuracy"] for run in runs)) / len(runs)
 
 
-def list_other_epochs(cell: Cell) -> list[str]:
+def _list_other_epochs(cell: Cell) -> list[str]:
     """Return the number of epochs of each variant that is not trained for the same number as the rest."""
     return [f"{variant} is trained for {count} epochs." for variant, count in cell.epochs.items()]
 
 
-def warn_of_weak_baseline(study: StudyRecord) -> list[str]:
+def _warn_of_weak_baseline(study: StudyRecord) -> list[str]:
     """Warn if the baseline is far below its published accuracy: gains over it mean little."""
     runs = study.get_runs(BASELINE)
     if not runs:
         return []
-    accuracy = average_accuracy(runs)
-    published = find_published_accuracy(runs[0].config, runs[0].results)
+    accuracy = _average_accuracy(runs)
+    published = _find_published_accuracy(runs[0].config, runs[0].results)
     if published is None or accuracy >= published.accuracy - BASELINE_TOLERANCE:
         return []
     stem = f" with the {published.stem} stem" if published.stem else ""
@@ -123,9 +123,9 @@ def warn_of_weak_baseline(study: StudyRecord) -> list[str]:
     ]
 
 
-def find_published_accuracy(
+def _find_published_accuracy(
     config: Mapping[str, Any], results: Mapping[str, Any]
-) -> PublishedAccuracy | None:
+) -> _PublishedAccuracy | None:
     """Return the published accuracy for at most the epochs of a run, or None if there is none.
 
     There is none for a part of the training images or for pretrained weights.
@@ -139,13 +139,13 @@ def find_published_accuracy(
         and published.epochs <= config["epochs"]
         and (
             published.model == config["model"]
-            or (published.model == "convnet" and config["model"] in RESNET_NAMES)
+            or (published.model == "convnet" and config["model"] in _RESNET_NAMES)
         )
     ]
     return max(candidates, key=lambda published: published.epochs, default=None)
 
 
-def list_loaded_weights(study: StudyRecord) -> list[str]:
+def _list_loaded_weights(study: StudyRecord) -> list[str]:
     """Return for each variant which weights of a file were loaded."""
     first_runs = [(v, runs[0]) for v in study.variants if (runs := study.get_runs(v))]
     return [
@@ -172,7 +172,7 @@ def describe_loaded_weights(run: RunRecord) -> str:
     return text + "."
 
 
-def warn_of_different_sites(cell: Cell) -> list[str]:
+def _warn_of_different_sites(cell: Cell) -> list[str]:
     """Warn of each pair of modules inserted at different kinds of sites, and name the matched variant."""
     inserted = {
         variant: (remove_option(variant, WHERE_OPTION), where)
@@ -191,7 +191,7 @@ def warn_of_different_sites(cell: Cell) -> list[str]:
     return caveats
 
 
-def warn_of_small_controls(study: StudyRecord) -> list[str]:
+def _warn_of_small_controls(study: StudyRecord) -> list[str]:
     """Warn if a widened network has hardly more parameters than the baseline."""
     baseline_runs = study.get_runs(BASELINE)
     caveats = []
@@ -200,7 +200,7 @@ def warn_of_small_controls(study: StudyRecord) -> list[str]:
         if get_variant_name(variant) != WIDE_CONTROL or not runs or not baseline_runs:
             continue
         increase = runs[0].results["parameters"] / baseline_runs[0].results["parameters"] - 1
-        if increase < MIN_RELATIVE_WIDENING:
+        if increase < _MIN_RELATIVE_WIDENING:
             caveats.append(
                 f"{variant} has {increase:+.2%} of the parameters of {BASELINE}: nearly nothing, so this "
                 "control says little here."

@@ -9,10 +9,10 @@ from foveal.text_format import BYTES_PER_MB, with_percent_change
 from foveal.text_tables import Table
 from foveal.variant_names import BASELINE
 
-Costs = Sequence[Mapping[str, Any]]
+_Costs = Sequence[Mapping[str, Any]]
 """Costs of variants as `foveal.analysis.list_variant_costs` returns them, at least one."""
 
-COLUMNS: Final = (
+_COLUMNS: Final = (
     ("parameters", "parameters", "{:,.0f}", 1),
     ("macs", "multiply-adds per image", "{:,.0f}", 1),
     ("element_operations", "element operations per image", "{:,.0f}", 1),
@@ -20,33 +20,33 @@ COLUMNS: Final = (
     ("training_seconds", "training per run, s", "{:,.1f}", 1),
 )
 """Key, heading and format of each column, and the divisor of its values."""
-MAX_GATE_ROWS: Final = 12
+_MAX_GATE_ROWS: Final = 12
 
 
-def make_variant_cost_table(costs: Costs, *, show_cells: bool = False) -> Table:
+def make_variant_cost_table(costs: _Costs, *, show_cells: bool = False) -> Table:
     """Return a table with one row per variant, each number with its change from the baseline of its cell."""
     baselines = {cost["cell"]: cost for cost in costs if cost["variant"] == BASELINE}
     rows = []
     for cost in costs:
         name = f"{cost['cell']} {cost['variant']}".strip() if show_cells else cost["variant"]
-        rows.append((name, *list_cost_cells(cost, baselines.get(cost["cell"], {}))))
+        rows.append((name, *_list_cost_cells(cost, baselines.get(cost["cell"], {}))))
     return Table(
         "Cost of the variants",
-        ("variant", *(heading for _, heading, _, _ in COLUMNS)),
+        ("variant", *(heading for _, heading, _, _ in _COLUMNS)),
         tuple(rows),
-        describe_cost_columns(costs),
+        _describe_cost_columns(costs),
     )
 
 
-def list_cost_cells(cost: Mapping[str, Any], baseline: Mapping[str, Any]) -> list[str]:
+def _list_cost_cells(cost: Mapping[str, Any], baseline: Mapping[str, Any]) -> list[str]:
     """Return the numbers of a row, each with its change from the baseline in a second line."""
     return [
         with_percent_change(form.format(cost[key] / divisor), cost[key], baseline.get(key, 0))
-        for key, _, form, divisor in COLUMNS
+        for key, _, form, divisor in _COLUMNS
     ]
 
 
-def describe_cost_columns(costs: Costs) -> str:
+def _describe_cost_columns(costs: _Costs) -> str:
     """Return the note below the table of costs."""
     batch_sizes = " or ".join(map(str, sorted({cost["batch_size"] for cost in costs})))
     uncounted = sorted({name for cost in costs for name in cost["uncounted"]})
@@ -59,7 +59,7 @@ def describe_cost_columns(costs: Costs) -> str:
     return f"{note} Not counted: {', '.join(uncounted)}." if uncounted else note
 
 
-def make_gate_cost_table(costs: Costs) -> Table:
+def make_gate_cost_table(costs: _Costs) -> Table:
     """Return a table of the gates that save most for the backward pass."""
     gates = [(cost["variant"], site) for cost in costs for site in cost["sites"]]
     gates.sort(key=lambda gate: -gate[1]["saved_bytes"])
@@ -72,7 +72,7 @@ def make_gate_cost_table(costs: Costs) -> Table:
             f"{site['element_operations']:,}",
             f"{site['saved_bytes'] / BYTES_PER_MB:,.2f}",
         )
-        for variant, site in gates[:MAX_GATE_ROWS]
+        for variant, site in gates[:_MAX_GATE_ROWS]
     ]
     return Table(
         "Most expensive gates",
@@ -83,7 +83,7 @@ def make_gate_cost_table(costs: Costs) -> Table:
     )
 
 
-def make_stored_torchsummary_table(costs: Costs) -> Table:
+def make_stored_torchsummary_table(costs: _Costs) -> Table:
     """Return a table of the memory printed by torchsummary, corrected and measured.
 
     Only variants of the original study have rows.

@@ -9,8 +9,8 @@ import numpy as np
 
 from foveal.records import Arrays, RunRecord, StudyRecord
 
-COST_EXTRA: Final = "cost"
-SITE_COST_NAMES: Final = ("parameters", "saved_bytes", "macs", "element_operations")
+_COST_EXTRA: Final = "cost"
+_SITE_COST_NAMES: Final = ("parameters", "saved_bytes", "macs", "element_operations")
 
 
 def list_variant_costs(study: StudyRecord) -> list[dict[str, Any]]:
@@ -25,28 +25,28 @@ def list_variant_costs(study: StudyRecord) -> list[dict[str, Any]]:
         label = cell_study.cell.label if cell_study.cell else ""
         for variant in cell_study.variants:
             runs = cell_study.get_runs(variant)
-            arrays = find_stored_cost(study, runs)
+            arrays = _find_stored_cost(study, runs)
             if arrays is not None:
                 cost = {"cell": label, "variant": variant}
-                costs.append(cost | convert_cost(arrays) | summarize_times(runs))
+                costs.append(cost | _convert_cost(arrays) | _summarize_times(runs))
     return costs
 
 
-def find_stored_cost(study: StudyRecord, runs: tuple[RunRecord, ...]) -> Arrays | None:
+def _find_stored_cost(study: StudyRecord, runs: tuple[RunRecord, ...]) -> Arrays | None:
     """Return the stored cost of a variant, or None: it is stored under the name of one of its runs."""
     for run in runs:
-        arrays = study.extras.get(f"{COST_EXTRA}-{run.folder.name}")
+        arrays = study.extras.get(f"{_COST_EXTRA}-{run.folder.name}")
         if arrays is not None:
             return arrays
     return None
 
 
-def convert_cost(arrays: Arrays) -> dict[str, Any]:
+def _convert_cost(arrays: Arrays) -> dict[str, Any]:
     """Return a stored cost as plain numbers and text."""
     batch_size = int(arrays["batch_size"])
     sites = [
         {"site": str(site)}
-        | {name: arrays[f"site_{name}"][index].item() for name in SITE_COST_NAMES}
+        | {name: arrays[f"site_{name}"][index].item() for name in _SITE_COST_NAMES}
         for index, site in enumerate(arrays["site"])
     ]
     return {
@@ -63,7 +63,7 @@ def convert_cost(arrays: Arrays) -> dict[str, Any]:
     }
 
 
-def summarize_times(runs: tuple[RunRecord, ...]) -> dict[str, float]:
+def _summarize_times(runs: tuple[RunRecord, ...]) -> dict[str, float]:
     """Return the median times of the runs of a variant, in seconds."""
     epochs = np.concatenate([run.metrics["time_seconds"] for run in runs])
     return {

@@ -10,7 +10,7 @@ import numpy as np
 
 from foveal.analysis.stored_extras import VariantExtra
 
-AVERAGED_STATISTICS = ("mean", "std_between_images", "distance_from_start", "is_redundant")
+_AVERAGED_STATISTICS = ("mean", "std_between_images", "distance_from_start", "is_redundant")
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,14 @@ def summarize_gates(extras: Sequence[VariantExtra]) -> list[GateSummary]:
             for index, gate in enumerate(arrays["name"].tolist()):
                 row = {
                     name: arrays[name][index].item()
-                    for name in ("kind", "status", *AVERAGED_STATISTICS)
+                    for name in ("kind", "status", *_AVERAGED_STATISTICS)
                 }
                 rows_by_gate.setdefault((variant, gate), []).append(row)
     summaries = []
     for (variant, gate), rows in rows_by_gate.items():
         means = {
-            name: float(np.mean([float(row[name]) for row in rows])) for name in AVERAGED_STATISTICS
+            name: float(np.mean([float(row[name]) for row in rows]))
+            for name in _AVERAGED_STATISTICS
         }
         summaries.append(
             GateSummary(

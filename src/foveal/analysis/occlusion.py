@@ -14,8 +14,8 @@ from foveal.analysis.stored_extras import VariantExtra
 from foveal.overlap import average_windows
 from foveal.records import Arrays
 
-FloatArray = npt.NDArray[np.floating[Any]]
-ARRAYS_EQUAL_IN_ALL_RUNS: Final = (
+_FloatArray = npt.NDArray[np.floating[Any]]
+_ARRAYS_EQUAL_IN_ALL_RUNS: Final = (
     "image_indices",
     "image_size",
     "window",
@@ -70,17 +70,17 @@ class OcclusionRecords:
         """Return `image_size`, `window` or `stride` as (vertical, horizontal) pixels."""
         return int(self.first_run[name][0]), int(self.first_run[name][1])
 
-    def average_maps(self, variant: str, max_images: int | None = None) -> FloatArray:
+    def average_maps(self, variant: str, max_images: int | None = None) -> _FloatArray:
         """Return the mean map of each image, (M, H, W), or of the first `max_images`."""
         drops = [run["drop"][:max_images] for run in self.runs[variant]]
         return self.spread_over_pixels(np.mean(drops, axis=0))
 
-    def compute_max_drops(self, variant: str) -> FloatArray:
+    def compute_max_drops(self, variant: str) -> _FloatArray:
         """Return the largest drop in the mean map of each image, (M,)."""
         drops = np.mean([run["drop"] for run in self.runs[variant]], axis=0)
         return np.asarray(drops.reshape(len(drops), -1).max(1))
 
-    def average_confidences(self, variant: str) -> FloatArray:
+    def average_confidences(self, variant: str) -> _FloatArray:
         """Return the mean probability of the label of each image, (M,)."""
         return np.asarray(np.mean([run["confidence"] for run in self.runs[variant]], axis=0))
 
@@ -90,7 +90,7 @@ class OcclusionRecords:
         votes = [np.bincount(classes) for classes in predictions.T]
         return [(int(counts.argmax()), int(counts.max())) for counts in votes]
 
-    def spread_over_pixels(self, values: FloatArray) -> FloatArray:
+    def spread_over_pixels(self, values: _FloatArray) -> _FloatArray:
         """Return per-window values (..., Py, Px) as per-pixel means over the windows, (..., H, W)."""
         starts = self.first_run["window_rows"].tolist(), self.first_run["window_columns"].tolist()
         return average_windows(
@@ -116,7 +116,7 @@ def collect_occlusion_records(extras: Sequence[VariantExtra]) -> OcclusionRecord
     if not all(
         np.array_equal(arrays[name], first[name])
         for _, arrays in stored
-        for name in ARRAYS_EQUAL_IN_ALL_RUNS
+        for name in _ARRAYS_EQUAL_IN_ALL_RUNS
     ):
         return None
     runs: dict[str, list[Arrays]] = {}
@@ -136,7 +136,7 @@ class MeanClassMaps:
     labels: npt.NDArray[np.int64]
     image_counts: npt.NDArray[np.int64]
     image_indices: list[npt.NDArray[np.int64]]
-    maps: dict[str, FloatArray]
+    maps: dict[str, _FloatArray]
     window: tuple[int, int]
     stride: tuple[int, int]
     fill: str

@@ -11,20 +11,20 @@ import numpy.typing as npt
 
 from foveal.analysis.stored_extras import VariantExtra
 
-FloatArray = npt.NDArray[np.floating[Any]]
-ARRAYS_EQUAL_IN_ALL_RUNS: Final = ("image_count", "condition", "severity", "amount")
+_FloatArray = npt.NDArray[np.floating[Any]]
+_ARRAYS_EQUAL_IN_ALL_RUNS: Final = ("image_count", "condition", "severity", "amount")
 """Arrays that must be equal for runs to be compared."""
 
 
 @dataclass(frozen=True, eq=False)
-class SeverityCurve:
+class _SeverityCurve:
     """Accuracy of one variant by severity: severities (S,), and accuracies (R, S) with one row per run.
 
     Accuracies are fractions; severity 0 are the clean images.
     """
 
-    severity: FloatArray
-    accuracy: FloatArray
+    severity: _FloatArray
+    accuracy: _FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class RobustnessCurves:
     `occluded_shares` are the shares of an image that occlusion covers, by severity.
     """
 
-    curves: dict[str, dict[str, SeverityCurve]]
+    curves: dict[str, dict[str, _SeverityCurve]]
     image_count: int
     occluded_shares: tuple[float, ...]
 
@@ -51,19 +51,20 @@ def collect_robustness_curves(extras: Sequence[VariantExtra]) -> RobustnessCurve
     if not all(
         np.array_equal(arrays[name], first[name])
         for _, arrays in stored
-        for name in ARRAYS_EQUAL_IN_ALL_RUNS
+        for name in _ARRAYS_EQUAL_IN_ALL_RUNS
     ):
         return None
-    curves: dict[str, dict[str, SeverityCurve]] = {}
+    curves: dict[str, dict[str, _SeverityCurve]] = {}
     for condition in dict.fromkeys(first["condition"].tolist()):
         rows = first["condition"] == condition
         severity = np.append(0, first["severity"][rows])
-        accuracies: dict[str, list[FloatArray]] = {}
+        accuracies: dict[str, list[_FloatArray]] = {}
         for variant, arrays in stored:
             accuracy = np.append(arrays["clean_accuracy"], arrays["accuracy"][rows])
             accuracies.setdefault(variant, []).append(accuracy)
         curves[condition] = {
-            variant: SeverityCurve(severity, np.stack(runs)) for variant, runs in accuracies.items()
+            variant: _SeverityCurve(severity, np.stack(runs))
+            for variant, runs in accuracies.items()
         }
     shares = first["amount"][first["condition"] == "occlusion"].tolist()
     return RobustnessCurves(curves, int(first["image_count"]), tuple(shares))

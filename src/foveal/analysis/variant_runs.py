@@ -13,7 +13,7 @@ from foveal.stats import Comparison, compare_variants
 from foveal.text_format import replace_unprintable
 from foveal.variant_names import BASELINE
 
-FloatArray = npt.NDArray[np.float64]
+_FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -43,29 +43,29 @@ class VariantRuns:
         """Median duration of a run."""
         return float(np.median(self.get_results("seconds")))
 
-    def get_results(self, name: str) -> FloatArray:
+    def get_results(self, name: str) -> _FloatArray:
         """Return one result per run, for example `test_accuracy`, of shape (R,)."""
         return np.array([run.results[name] for run in self.runs], dtype=np.float64)
 
-    def get_metrics(self, column: str) -> FloatArray:
+    def get_metrics(self, column: str) -> _FloatArray:
         """Return one metric per run and epoch, of shape (R, E)."""
         return np.stack([run.metrics[column] for run in self.runs])
 
     @cached_property
-    def confusion(self) -> FloatArray:
+    def confusion(self) -> _FloatArray:
         """Confusion counts summed over the runs, of shape (K, K); rows are true classes."""
         counts = np.stack([run.predictions["confusion"] for run in self.runs])
         return np.asarray(counts.sum(axis=0), dtype=np.float64)
 
     @cached_property
-    def class_accuracies(self) -> FloatArray:
+    def class_accuracies(self) -> _FloatArray:
         """Accuracy of each run in each class, of shape (R, K); NaN for a class without images."""
         return np.stack(
             [np.diag(normalize_rows(run.predictions["confusion"])) for run in self.runs]
         )
 
 
-def normalize_rows(counts: npt.NDArray[np.int64] | FloatArray) -> FloatArray:
+def normalize_rows(counts: npt.NDArray[np.int64] | _FloatArray) -> _FloatArray:
     """Return the rows divided by their sums; a row of zeros becomes NaN.
 
     >>> normalize_rows(np.array([[3, 1], [0, 0]])).tolist()

@@ -17,12 +17,12 @@ from foveal.errors import bad_parameter
 from foveal.kernels import apply_bam, supports_bam
 from foveal.validation import require_one_of
 
-COMBINATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+_COMBINATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "sum": torch.add,
     "product": torch.mul,
     "max": torch.maximum,
 }
-NATIVE_COMBINATIONS = {"sum", "product"}
+_NATIVE_COMBINATIONS = {"sum", "product"}
 
 
 @register(
@@ -78,10 +78,10 @@ class BAM(Gate):
         gate: str = "sigmoid",
     ) -> None:
         super().__init__(gate=gate)
-        self.combine = require_one_of("combine", combine, COMBINATIONS)
+        self.combine = require_one_of("combine", combine, _COMBINATIONS)
         require_one_of("norm", norm, ("end", "hidden"))
-        channel_options = drop_none(pools=pools) | {"reduction": reduction, "bias": bias}
-        spatial_options = drop_none(kernel_size=kernel_size, dilation=dilation)
+        channel_options = _drop_none(pools=pools) | {"reduction": reduction, "bias": bias}
+        spatial_options = _drop_none(kernel_size=kernel_size, dilation=dilation)
         self.channel: ChannelBranch | ChannelAttention
         self.spatial: SpatialBranch | SpatialAttention
         if require_one_of("branches", branches, ("bam", "cbam")) == "bam":
@@ -97,7 +97,7 @@ class BAM(Gate):
 
     def logits(self, x: Tensor) -> Tensor:
         """Return Mc(F) + Ms(F), or the combination named by `combine`, (N, C, H, W)."""
-        return COMBINATIONS[self.combine](self.channel.logits(x), self.spatial.logits(x))
+        return _COMBINATIONS[self.combine](self.channel.logits(x), self.spatial.logits(x))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return F'."""
@@ -113,7 +113,7 @@ class BAM(Gate):
         """Return True if native kernels support `x`; they do not call the convolution `spatial.reduce`."""
         return (
             self.gate == "sigmoid"
-            and self.combine in NATIVE_COMBINATIONS
+            and self.combine in _NATIVE_COMBINATIONS
             and supports_bam(x, self.channel.pools, spatial.reduce)
         )
 
@@ -122,7 +122,7 @@ class BAM(Gate):
         return f"combine={self.combine!r}"
 
 
-def drop_none(**options: Any) -> dict[str, Any]:
+def _drop_none(**options: Any) -> dict[str, Any]:
     """Return the options that are not None; the branch has its own defaults for the others."""
     return {name: value for name, value in options.items() if value is not None}
 

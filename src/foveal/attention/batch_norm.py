@@ -9,7 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from foveal.kernels import apply_small_batch_norm, supports_small_batch_norm
 
 
-class SingleValueBatchNorm(_BatchNorm):
+class _SingleValueBatchNorm(_BatchNorm):
     """Batch norm that uses its running statistics if a channel has a single value.
 
     The variance of one value is undefined, so PyTorch raises an error in training. This case occurs in the
@@ -25,11 +25,11 @@ class SingleValueBatchNorm(_BatchNorm):
         )
 
 
-class SingleValueBatchNorm1d(SingleValueBatchNorm, nn.BatchNorm1d):
+class SingleValueBatchNorm1d(_SingleValueBatchNorm, nn.BatchNorm1d):
     """Batch norm of (N, C) that can train with a single value per channel."""
 
 
-class SingleValueBatchNorm2d(SingleValueBatchNorm, nn.BatchNorm2d):
+class SingleValueBatchNorm2d(_SingleValueBatchNorm, nn.BatchNorm2d):
     """Batch norm of (N, C, H, W) that can train with a single value per channel.
 
     In training it is computed by native kernels if they support it (see `native_kernels`).

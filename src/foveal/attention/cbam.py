@@ -10,7 +10,7 @@ from foveal.attention.registry import register, register_preset
 from foveal.attention.spatial import SpatialAttention
 from foveal.validation import require_one_of
 
-ORDERS = ("channel-first", "spatial-first")
+_ORDERS = ("channel-first", "spatial-first")
 
 
 @register(
@@ -62,7 +62,7 @@ class CBAM(nn.Module):
         gate: str = "sigmoid",
     ) -> None:
         super().__init__()
-        self.order = require_one_of("order", order, ORDERS)
+        self.order = require_one_of("order", order, _ORDERS)
         self.channel = ChannelAttention(
             channels, reduction=reduction, rounding=rounding, pools=pools, bias=bias, gate=gate
         )

@@ -37,7 +37,7 @@ class EfficientChannelAttention(PooledGate):
         super().__init__()
         require_positive_int("channels", channels)
         k = (
-            compute_kernel_size(channels)
+            _compute_kernel_size(channels)
             if kernel_size is None
             else require_odd("kernel_size", kernel_size)
         )
@@ -49,10 +49,10 @@ class EfficientChannelAttention(PooledGate):
         return out[:, 0, :, None, None]
 
 
-def compute_kernel_size(channels: int, *, gamma: int = 2, b: int = 1) -> int:
+def _compute_kernel_size(channels: int, *, gamma: int = 2, b: int = 1) -> int:
     """Return the kernel size k for C channels.
 
-    >>> [compute_kernel_size(channels) for channels in (64, 256, 512, 1024, 2048)]
+    >>> [_compute_kernel_size(channels) for channels in (64, 256, 512, 1024, 2048)]
     [3, 5, 5, 5, 7]
     """
     t = int((math.log2(channels) + b) / gamma)

@@ -20,19 +20,19 @@ def can_fuse(channel: ChannelAttention, spatial: SpatialAttention, x: Tensor) ->
     Forward hooks of the two map probes are the exception: `run_fused_cbam` calls these modules.
     """
     return (
-        has_exact_types(channel, spatial)
+        _has_exact_types(channel, spatial)
         and supports_fused_cbam(
-            x, get_cbam_config(channel, spatial), get_cbam_weights(channel, spatial), get_norm(spatial),
+            x, _get_cbam_config(channel, spatial), _get_cbam_weights(channel, spatial), _get_norm(spatial),
             skipped_modules=(
                 channel, spatial, channel.reduce, channel.expand, spatial.conv, spatial.norm,
             ),
         )
-        and has_only_forward_hooks(channel.map_probe)
-        and has_only_forward_hooks(spatial.map_probe)
+        and _has_only_forward_hooks(channel.map_probe)
+        and _has_only_forward_hooks(spatial.map_probe)
     )  # fmt: skip
 
 
-def has_exact_types(channel: ChannelAttention, spatial: SpatialAttention) -> bool:
+def _has_exact_types(channel: ChannelAttention, spatial: SpatialAttention) -> bool:
     """Return True if both gates and their layers have the expected types; a subclass may differ."""
     return (
         type(channel) is ChannelAttention
@@ -43,7 +43,7 @@ def has_exact_types(channel: ChannelAttention, spatial: SpatialAttention) -> boo
     )
 
 
-def has_only_forward_hooks(map_probe: nn.Module) -> bool:
+def _has_only_forward_hooks(map_probe: nn.Module) -> bool:
     """Return True if a map probe is unchanged and has only forward hooks, which see its output."""
     other_hooks = (
         map_probe._forward_pre_hooks or map_probe._backward_hooks or map_probe._backward_pre_hooks
@@ -58,11 +58,11 @@ def run_fused_cbam(channel: ChannelAttention, spatial: SpatialAttention, x: Tens
     """
     is_probed = bool(channel.map_probe._forward_hooks or spatial.map_probe._forward_hooks)
     buffers = [buffer.clone() for buffer in spatial.norm.buffers()] if is_probed else []
-    config, weights = get_cbam_config(channel, spatial), get_cbam_weights(channel, spatial)
-    out, channel_map, spatial_map = apply_fused_cbam(x, config, weights, get_norm(spatial))
+    config, weights = _get_cbam_config(channel, spatial), _get_cbam_weights(channel, spatial)
+    out, channel_map, spatial_map = apply_fused_cbam(x, config, weights, _get_norm(spatial))
     if not is_probed:
         return out
-    replacement = run_map_probe(channel.map_probe, channel_map[:, :, None, None])
+    replacement = _run_map_probe(channel.map_probe, channel_map[:, :, None, None])
     if replacement is not None:
         # Undo the update of the norm: running statistics must see only the replaced map.
         with torch.no_grad():
@@ -70,29 +70,29 @@ def run_fused_cbam(channel: ChannelAttention, spatial: SpatialAttention, x: Tens
                 buffer.copy_(value)
         replaced_out: Tensor = spatial(x * replacement.to(x.dtype))
         return replaced_out
-    replacement = run_map_probe(spatial.map_probe, spatial_map.view(len(x), 1, *x.shape[2:]))
+    replacement = _run_map_probe(spatial.map_probe, spatial_map.view(len(x), 1, *x.shape[2:]))
     if replacement is not None:
         out = x * channel_map[:, :, None, None].to(x.dtype) * replacement.to(x.dtype)
     return out
 
 
-def run_map_probe(map_probe: nn.Module, attention_map: Tensor) -> Tensor | None:
+def _run_map_probe(map_probe: nn.Module, attention_map: Tensor) -> Tensor | None:
     """Pass an attention map through a map probe; return the replacement, or None if the map is unchanged."""
     before = attention_map.detach().clone()
     probed: Tensor = map_probe(attention_map)
     return None if probed is attention_map and torch.equal(probed, before) else probed
 
 
-def get_cbam_config(channel: ChannelAttention, spatial: SpatialAttention) -> CBAMConfig:
+def _get_cbam_config(channel: ChannelAttention, spatial: SpatialAttention) -> CBAMConfig:
     """Return the options of both gates."""
     return CBAMConfig(
         channel.pools, channel.gate, spatial.pools, spatial.gate, spatial.conv.dilation[0]
     )
 
 
-def get_cbam_weights(channel: ChannelAttention, spatial: SpatialAttention) -> CBAMWeights:
+def _get_cbam_weights(channel: ChannelAttention, spatial: SpatialAttention) -> CBAMWeights:
     """Return the weights of both gates, None for a missing bias or norm."""
-    norm: Any = get_norm(spatial)
+    norm: Any = _get_norm(spatial)
     return CBAMWeights(
         channel.reduce.weight,
         channel.reduce.bias,
@@ -105,6 +105,6 @@ def get_cbam_weights(channel: ChannelAttention, spatial: SpatialAttention) -> CB
     )
 
 
-def get_norm(spatial: SpatialAttention) -> SingleValueBatchNorm2d | None:
+def _get_norm(spatial: SpatialAttention) -> SingleValueBatchNorm2d | None:
     """Return the batch norm of a spatial gate, or None if it has none."""
     return spatial.norm if isinstance(spatial.norm, SingleValueBatchNorm2d) else None

@@ -13,7 +13,7 @@ GATE_FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "sigmoid": torch.sigmoid,
     "hardsigmoid": nn.functional.hardsigmoid,
 }
-ROUNDINGS = ("floor", "nearest")
+_ROUNDINGS = ("floor", "nearest")
 
 
 class Gate(nn.Module):
@@ -69,5 +69,5 @@ def compute_bottleneck_width(
     """
     require_positive_int("channels", channels)
     require_positive_int("reduction", reduction)
-    half = reduction if require_one_of("rounding", rounding, ROUNDINGS) == "nearest" else 0
+    half = reduction if require_one_of("rounding", rounding, _ROUNDINGS) == "nearest" else 0
     return max(minimum, (2 * channels + half) // (2 * reduction))

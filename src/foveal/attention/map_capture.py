@@ -35,7 +35,7 @@ def capture_maps(model: nn.Module) -> Iterator[dict[str, Tensor]]:
         raise UsageError("The model is compiled. Capture maps from the model before torch.compile.")
     maps: dict[str, Tensor] = {}
     handles = [
-        gate.map_probe.register_forward_hook(make_map_recorder(maps, name))
+        gate.map_probe.register_forward_hook(_make_map_recorder(maps, name))
         for name, gate in model.named_modules()
         if isinstance(gate, Gate)
     ]
@@ -46,7 +46,7 @@ def capture_maps(model: nn.Module) -> Iterator[dict[str, Tensor]]:
             handle.remove()
 
 
-def make_map_recorder(
+def _make_map_recorder(
     maps: dict[str, Tensor], name: str
 ) -> Callable[[nn.Module, object, Tensor], None]:
     """Return a forward hook that stores the output under `name`."""

@@ -10,38 +10,38 @@ from torch import Tensor
 from foveal.validation import require_one_of
 
 
-def average_pool(x: Tensor, dim: int) -> Tensor:
+def _average_pool(x: Tensor, dim: int) -> Tensor:
     """Return the mean over `dim`."""
     return x.mean(dim, keepdim=True)
 
 
-def max_pool(x: Tensor, dim: int) -> Tensor:
+def _max_pool(x: Tensor, dim: int) -> Tensor:
     """Return the maximum over `dim`; one of equal maxima gets the gradient, as in the authors' code of CBAM."""
     return x.max(dim, keepdim=True).values
 
 
-def max_pool_sharing_gradient(x: Tensor, dim: int) -> Tensor:
+def _max_pool_sharing_gradient(x: Tensor, dim: int) -> Tensor:
     """Return the maximum over `dim`; equal maxima share the gradient, as in timm."""
     return x.amax(dim, keepdim=True)
 
 
-def l2_pool(x: Tensor, dim: int) -> Tensor:
+def _l2_pool(x: Tensor, dim: int) -> Tensor:
     """Return the L2 norm over `dim` (Lp pool with p = 2). Its gradient at zero is zero."""
     norm: Tensor = torch.linalg.vector_norm(x, dim=dim, keepdim=True)
     return norm
 
 
-def log_sum_exp_pool(x: Tensor, dim: int) -> Tensor:
+def _log_sum_exp_pool(x: Tensor, dim: int) -> Tensor:
     """Return the logarithm of the sum of exponentials, shifted by the maximum so that it cannot overflow."""
     return x.logsumexp(dim, keepdim=True)
 
 
-POOLS: dict[str, Callable[[Tensor, int], Tensor]] = {
-    "avg": average_pool,
-    "max": max_pool,
-    "amax": max_pool_sharing_gradient,
-    "lp": l2_pool,
-    "lse": log_sum_exp_pool,
+_POOLS: dict[str, Callable[[Tensor, int], Tensor]] = {
+    "avg": _average_pool,
+    "max": _max_pool,
+    "amax": _max_pool_sharing_gradient,
+    "lp": _l2_pool,
+    "lse": _log_sum_exp_pool,
 }
 
 
@@ -51,15 +51,15 @@ def parse_pool_names(option: str, value: str) -> tuple[str, ...]:
     >>> parse_pool_names("pools", "avg+max")
     ('avg', 'max')
     """
-    return tuple(require_one_of(option, name, POOLS) for name in value.split("+"))
+    return tuple(require_one_of(option, name, _POOLS) for name in value.split("+"))
 
 
 def pool_over_positions(x: Tensor, names: tuple[str, ...]) -> Tensor:
     """Return pools over positions: (N, C, H, W) to one row per pool, (N, P, C)."""
     flat = x.flatten(2)  # (N, C, H W)
-    return torch.cat([POOLS[name](flat, 2) for name in names], 2).mT
+    return torch.cat([_POOLS[name](flat, 2) for name in names], 2).mT
 
 
 def pool_over_channels(x: Tensor, names: tuple[str, ...]) -> Tensor:
     """Return pools over channels: (N, C, H, W) to one map per pool, (N, P, H, W)."""
-    return torch.cat([POOLS[name](x, 1) for name in names], 1)
+    return torch.cat([_POOLS[name](x, 1) for name in names], 1)

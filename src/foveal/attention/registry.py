@@ -17,13 +17,13 @@ from foveal.attention.timm_modules import get_timm_factory
 from foveal.errors import unknown_name
 
 Module = TypeVar("Module", bound=type[nn.Module])
-PaperDeviation = tuple[str, str, str]
+_PaperDeviation = tuple[str, str, str]
 """One deviation: what it concerns, the choice here, the choice in the source."""
 
 TIMM_PREFIX = "timm/"
-TIMM_DEFAULT_PLACEMENT = "residual"
-MIN_SPELLING_SIMILARITY = 0.7  # similarity from which a name counts as a misspelling of another
-MIN_PRESET_SIMILARITY = 0.85  # the same for presets: a doubtful match means the module itself
+_TIMM_DEFAULT_PLACEMENT = "residual"
+_MIN_SPELLING_SIMILARITY = 0.7  # similarity from which a name counts as a misspelling of another
+_MIN_PRESET_SIMILARITY = 0.85  # the same for presets: a doubtful match means the module itself
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class AttentionEntry:
     aliases: tuple[str, ...] = ()
     preset_of: str = ""
     preset_options: Mapping[str, object] = field(default_factory=dict)
-    deviations: tuple[PaperDeviation, ...] = ()
+    deviations: tuple[_PaperDeviation, ...] = ()
 
     @property
     def options(self) -> dict[str, object]:
@@ -69,7 +69,7 @@ def register(
     *,
     where: str,
     aliases: tuple[str, ...] = (),
-    deviations: tuple[PaperDeviation, ...] = (),
+    deviations: tuple[_PaperDeviation, ...] = (),
 ) -> Callable[[Module], Module]:
     """Return a decorator that registers a module class under `name`.
 
@@ -90,7 +90,7 @@ def register(
 
 
 def register_preset(
-    name: str, *, base: str, deviations: tuple[PaperDeviation, ...] = (), **options: object
+    name: str, *, base: str, deviations: tuple[_PaperDeviation, ...] = (), **options: object
 ) -> None:
     """Register `name` as the module `base` with other defaults.
 
@@ -168,18 +168,18 @@ def suggest_name(typed: str, *, extra: Iterable[str] = ()) -> str | None:
     """
     spellings = {name: name for name in extra} | list_spellings()
     text = typed.casefold()
-    match = find_close_spelling(text, spellings)
+    match = _find_close_spelling(text, spellings)
     if match is None:
         return None
     name = spellings[match]
     base = ENTRIES[name].preset_of if name in ENTRIES else ""
-    is_near = match.startswith(text) or measure_similarity(text, match) >= MIN_PRESET_SIMILARITY
+    is_near = match.startswith(text) or _measure_similarity(text, match) >= _MIN_PRESET_SIMILARITY
     return base if base and not is_near else name
 
 
-def find_close_spelling(text: str, spellings: Iterable[str]) -> str | None:
+def _find_close_spelling(text: str, spellings: Iterable[str]) -> str | None:
     """Return the spelling most similar to `text`, or one that begins with it, or one that it contains."""
-    close = difflib.get_close_matches(text, spellings, n=1, cutoff=MIN_SPELLING_SIMILARITY)
+    close = difflib.get_close_matches(text, spellings, n=1, cutoff=_MIN_SPELLING_SIMILARITY)
     if close:
         return close[0]
     begun = [spelling for spelling in spellings if len(text) > 2 and spelling.startswith(text)]
@@ -187,7 +187,7 @@ def find_close_spelling(text: str, spellings: Iterable[str]) -> str | None:
     return min(begun, key=len, default=None) or max(contained, key=len, default=None)
 
 
-def measure_similarity(first: str, second: str) -> float:
+def _measure_similarity(first: str, second: str) -> float:
     """Return the similarity of two texts, from 0 to 1."""
     return difflib.SequenceMatcher(None, second, first).ratio()
 
@@ -200,7 +200,7 @@ def get_entry(name: str) -> AttentionEntry:
     """
     if name.startswith(TIMM_PREFIX):
         return AttentionEntry(
-            name, get_timm_factory(name.removeprefix(TIMM_PREFIX)), TIMM_DEFAULT_PLACEMENT
+            name, get_timm_factory(name.removeprefix(TIMM_PREFIX)), _TIMM_DEFAULT_PLACEMENT
         )
     return ENTRIES[resolve_name(name)]
 

@@ -16,7 +16,7 @@ from foveal.attention.registry import (
 from foveal.errors import UsageError, unknown_name
 from foveal.variant_names import BASELINE, CONTROL_OPTION, CONTROLS, WHERE_OPTION, join_variant
 
-DEFAULT_CONTROL_TARGET = (
+_DEFAULT_CONTROL_TARGET = (
     "cbam"  # the module that a control is a control of, unless `like=` names another
 )
 
@@ -51,14 +51,14 @@ def parse_variant(text: str) -> VariantSpec:
     VariantSpec(name='cbam', where=None, options={'reduction': 8})
     """
     typed_name, *parts = text.split(":")
-    name = resolve_variant_name(typed_name)
-    options = parse_options(parts, text)
+    name = _resolve_variant_name(typed_name)
+    options = _parse_options(parts, text)
     where = options.pop(WHERE_OPTION, None)
     if name == BASELINE:
         if options or where:
             raise UsageError(f"The variant {BASELINE!r} takes no options. Found {text!r}.")
     elif name in CONTROLS:
-        controlled = get_entry(str(options.pop(CONTROL_OPTION, DEFAULT_CONTROL_TARGET)))
+        controlled = get_entry(str(options.pop(CONTROL_OPTION, _DEFAULT_CONTROL_TARGET)))
         require_known_options(controlled, options)
         options = {CONTROL_OPTION: controlled.name, **options}
     else:
@@ -87,12 +87,12 @@ def canonicalize_variant(text: str) -> str:
     defaults = get_entry(str(first.get(CONTROL_OPTION, spec.name))).options
     options = {} if spec.where is None else {WHERE_OPTION: spec.where}
     for option, value in spec.options.items():
-        if option != CONTROL_OPTION and not is_default(value, defaults[option]):
-            options[option] = format_value(value, defaults[option])
+        if option != CONTROL_OPTION and not _is_default(value, defaults[option]):
+            options[option] = _format_value(value, defaults[option])
     return join_variant(spec.name, first | dict(sorted(options.items())))
 
 
-def resolve_variant_name(name: str) -> str:
+def _resolve_variant_name(name: str) -> str:
     """Return the canonical name of a variant without its options.
 
     Raises:
@@ -111,7 +111,7 @@ def resolve_variant_name(name: str) -> str:
     )
 
 
-def parse_options(parts: list[str], variant: str) -> dict[str, object]:
+def _parse_options(parts: list[str], variant: str) -> dict[str, object]:
     """Return the options of a variant from its parts `option=value`."""
     options: dict[str, object] = {}
     for part in parts:
@@ -142,16 +142,16 @@ def parse_value(text: str) -> object:
     return text
 
 
-def is_default(value: object, default: object) -> bool:
+def _is_default(value: object, default: object) -> bool:
     """Return True if an option's value is its default, in type too: 1 is not True, but is 1.0."""
     same_type = type(value) is type(default) or (type(value) is int and type(default) is float)
     return same_type and value == default
 
 
-def format_value(value: object, default: object) -> str:
+def _format_value(value: object, default: object) -> str:
     """Return an option's value as text that `parse_value` reads back; an integer as its default's type.
 
-    >>> format_value(True, False), format_value(2, 1.0)
+    >>> _format_value(True, False), _format_value(2, 1.0)
     ('true', '2.0')
     """
     if isinstance(value, bool):

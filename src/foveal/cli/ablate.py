@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from foveal.study.executors import Outcome
     from foveal.study.study import Study
 
-DEFAULT_STUDY = StudyConfig()
-DEFAULT_EXECUTION = Execution()
+_DEFAULT_STUDY = StudyConfig()
+_DEFAULT_EXECUTION = Execution()
 # Small enough for four minutes on two cores, large enough for every network to learn clearly.
-DEMO_STUDY = StudyConfig(
+_DEMO_STUDY = StudyConfig(
     data="scenes:clutter=0.25",
     train_size=2300,
     test_size=1000,
@@ -35,8 +35,8 @@ DEMO_STUDY = StudyConfig(
 
 def ablate(
     *,
-    config: Annotated[StudyConfig, Parameter(name="*")] = DEFAULT_STUDY,
-    execution: Annotated[Execution, Parameter(name="*")] = DEFAULT_EXECUTION,
+    config: Annotated[StudyConfig, Parameter(name="*")] = _DEFAULT_STUDY,
+    execution: Annotated[Execution, Parameter(name="*")] = _DEFAULT_EXECUTION,
     out_folder: OutFolder,
     json: JsonFlag = False,
 ) -> None:
@@ -74,7 +74,7 @@ def ablate(
         ):
             outcomes.append(outcome)
             warnings += [outcome.warning] if outcome.warning else []
-            print_message(format_outcome(outcome, len(outcomes), missing))
+            print_message(_format_outcome(outcome, len(outcomes), missing))
     failed = [outcome for outcome in outcomes if outcome.error]
     trained = len(outcomes) - len(failed)
     record = study.write_results()
@@ -100,12 +100,12 @@ def ablate(
                 stdout.print(line)
         for line in list_study_footnotes(record):
             stdout.print(line)
-        print_summary(study, trained, page)
+        _print_summary(study, trained, page)
     if failed:
         raise FovealError(describe_failures(failed, len(outcomes)))
 
 
-def format_outcome(outcome: Outcome, number: int, count: int) -> str:
+def _format_outcome(outcome: Outcome, number: int, count: int) -> str:
     """Return the line of a run that ended, the `number`-th of `count`, as rich markup."""
     from foveal.records import read_results
 
@@ -117,7 +117,7 @@ def format_outcome(outcome: Outcome, number: int, count: int) -> str:
     return f"{name} test accuracy {accuracy:7.2%}"
 
 
-def print_summary(study: Study, trained: int, page: Path | None) -> None:
+def _print_summary(study: Study, trained: int, page: Path | None) -> None:
     """Print the number of trained and missing runs, and the paths of the results."""
     missing = len(study.list_missing_runs())
     missing_text = f"; {missing} still missing" if missing else ""
@@ -135,4 +135,4 @@ def demo(*, out_folder: OutFolder = Path("runs/demo"), json: JsonFlag = False) -
     out_folder
         The study folder.
     """
-    ablate(config=DEMO_STUDY, out_folder=out_folder, json=json)
+    ablate(config=_DEMO_STUDY, out_folder=out_folder, json=json)

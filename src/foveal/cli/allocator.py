@@ -14,7 +14,7 @@ MALLOC_SETTINGS = {
     "MALLOC_MMAP_THRESHOLD_": str(8 << 30),
     "MALLOC_TRIM_THRESHOLD_": str(16 << 30),
 }
-COMPUTING_COMMANDS = frozenset({"demo", "plan", "train", "ablate", "evaluate", "explain", "serve"})
+_COMPUTING_COMMANDS = frozenset({"demo", "plan", "train", "ablate", "evaluate", "explain", "serve"})
 
 
 def reexec_with_malloc_settings(arguments: Sequence[str]) -> None:
@@ -22,7 +22,7 @@ def reexec_with_malloc_settings(arguments: Sequence[str]) -> None:
 
     Does nothing if the command does not compute, on other systems than Linux, or if a setting is present.
     """
-    is_computing = COMPUTING_COMMANDS.intersection(arguments[:3]) and "--help" not in arguments
+    is_computing = _COMPUTING_COMMANDS.intersection(arguments[:3]) and "--help" not in arguments
     has_settings = MALLOC_SETTINGS.keys() & os.environ.keys()
     if not is_computing or has_settings or not sys.platform.startswith("linux"):
         return

@@ -15,7 +15,7 @@ import foveal
 from foveal.cli.console import print_message
 from foveal.errors import FovealError, UsageError, unknown_name
 
-INTERRUPTED_EXIT_CODE = 130
+_INTERRUPTED_EXIT_CODE = 130
 
 # The function of each command and its line in `foveal --help`. A command is imported when it runs, so that
 # help and errors do not wait for the imports of all commands.
@@ -70,7 +70,7 @@ COMMANDS = {
 }
 
 
-def build_app(tokens: Sequence[str]) -> App:
+def _build_app(tokens: Sequence[str]) -> App:
     """Return the app of the command line `tokens`, with every command registered by its import path.
 
     A command that `tokens` name keeps the complete help of its docstring; the others have one line each.
@@ -105,7 +105,7 @@ def build_app(tokens: Sequence[str]) -> App:
         """Read the options of `config`, then run the command."""
         if tokens and not tokens[0].startswith("-") and tokens[0] not in COMMANDS:
             raise unknown_name("command", tokens[0], COMMANDS)
-        options = {} if config is None else read_config_file(config)
+        options = {} if config is None else _read_config_file(config)
         app.config = (Dict(options, source=str(config), use_commands_as_keys=False),)
         return app(tokens)
 
@@ -115,7 +115,7 @@ def build_app(tokens: Sequence[str]) -> App:
     return app
 
 
-def read_config_file(path: Path) -> dict[str, object]:
+def _read_config_file(path: Path) -> dict[str, object]:
     """Return the options of a TOML file, such as the config of a finished run.
 
     Raises:
@@ -135,21 +135,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0, 1 for failure, 2 for wrong use, 130 for Ctrl-C."""
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        build_app(tokens).meta(tokens)
+        _build_app(tokens).meta(tokens)
     except (FovealError, CycloptsError) as error:
         if "--debug" in tokens:
             raise
-        print_message(f"[bold red]foveal:[/] {format_error_line(error)}")
+        print_message(f"[bold red]foveal:[/] {_format_error_line(error)}")
         return getattr(error, "exit_code", UsageError.exit_code)
     except KeyboardInterrupt:
         print_message(
             "Interrupted. Finished runs are kept. Repeat the command to continue (`train`: add --resume)."
         )
-        return INTERRUPTED_EXIT_CODE
+        return _INTERRUPTED_EXIT_CODE
     return 0
 
 
-def format_error_line(error: Exception) -> str:
+def _format_error_line(error: Exception) -> str:
     """Return the message of an error as one line of rich markup."""
     if isinstance(error, ValidationError):
         from pydantic import ValidationError as PydanticError

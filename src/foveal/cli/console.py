@@ -9,12 +9,12 @@ from typing import Any
 
 from rich.console import Console
 
-REDIRECTED_WIDTH = 100  # columns of output to a file or a pipe; a terminal has its own width
+_REDIRECTED_WIDTH = 100  # columns of output to a file or a pipe; a terminal has its own width
 
 stderr = Console(stderr=True, highlight=False)
 stdout = Console(highlight=False)
 if not stdout.is_terminal and "COLUMNS" not in os.environ:
-    stdout.width = REDIRECTED_WIDTH
+    stdout.width = _REDIRECTED_WIDTH
 
 
 def print_message(text: str) -> None:

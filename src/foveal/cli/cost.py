@@ -20,9 +20,9 @@ from foveal.variant_names import BASELINE
 if TYPE_CHECKING:
     from foveal.text_tables import Table
 
-SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 1
 # Model, input shape, variants, classes, batch size and precision of the published torchsummary table.
-TORCHSUMMARY_SETTING = ("convnet", (3, 32, 32), [BASELINE, "cbam"], 10, 1, "fp32")
+_TORCHSUMMARY_SETTING = ("convnet", (3, 32, 32), [BASELINE, "cbam"], 10, 1, "fp32")
 
 
 def cost(
@@ -79,7 +79,7 @@ def cost(
         Print the memory table of torchsummary, its errors, and the correct numbers.
     """
     if study is not None:
-        print_study_cost(study, json=json)
+        _print_study_cost(study, json=json)
         return
     from foveal.attention.variant_spec import canonicalize_variant
     from foveal.cost import compare_costs
@@ -87,10 +87,10 @@ def cost(
     from foveal.models import build_model
 
     names = [name.strip() for name in attention.split(",")]
-    shape = parse_shape(input_shape)
+    shape = _parse_shape(input_shape)
     variants = [canonicalize_variant(name) for name in names]
     case = (model, shape, variants, classes, batch_size, precision)
-    if explain_torchsummary and case != TORCHSUMMARY_SETTING:
+    if explain_torchsummary and case != _TORCHSUMMARY_SETTING:
         raise UsageError(
             "--explain-torchsummary needs --model convnet --attention none,cbam, and the default input, "
             "classes, batch size and precision."
@@ -115,7 +115,7 @@ def cost(
         else None
     )
     if json:
-        content = {"schema": SCHEMA_VERSION, "model": model, "variants": comparison.to_dict()}
+        content = {"schema": _SCHEMA_VERSION, "model": model, "variants": comparison.to_dict()}
         print_json(content | ({"torchsummary": asdict(explanation)} if explanation else {}))
         return
     if explanation is not None:
@@ -125,10 +125,10 @@ def cost(
     else:
         tables = comparison.to_tables()
     for table in tables:
-        print_table(table)
+        _print_table(table)
 
 
-def print_study_cost(study: Path, *, json: bool) -> None:
+def _print_study_cost(study: Path, *, json: bool) -> None:
     """Print the stored cost of the variants of a study."""
     from foveal.analysis import list_variant_costs, make_variant_cost_table
     from foveal.records import read_study
@@ -140,12 +140,12 @@ def print_study_cost(study: Path, *, json: bool) -> None:
             "unless --no-extras is given."
         )
     if json:
-        print_json({"schema": SCHEMA_VERSION, "study": str(study), "variants": costs})
+        print_json({"schema": _SCHEMA_VERSION, "study": str(study), "variants": costs})
         return
-    print_table(make_variant_cost_table(costs, show_cells=True))
+    _print_table(make_variant_cost_table(costs, show_cells=True))
 
 
-def parse_shape(text: str) -> tuple[int, ...]:
+def _parse_shape(text: str) -> tuple[int, ...]:
     """Return the three sizes of a shape such as 3x224x224.
 
     Raises:
@@ -157,7 +157,7 @@ def parse_shape(text: str) -> tuple[int, ...]:
     return tuple(map(int, sizes))
 
 
-def print_table(table: Table) -> None:
+def _print_table(table: Table) -> None:
     """Print a table and its note."""
     rich_table = RichTable(title=escape(table.title), title_justify="left", box=SIMPLE_HEAD,
                            pad_edge=False, collapse_padding=True)  # fmt: skip

@@ -104,11 +104,11 @@ def explain(
     if json:
         print_json(content | {"files": [str(path) for path in paths]})
         return
-    stdout.print(make_variants_table(content))
+    stdout.print(_make_variants_table(content))
     if content["gates"]:
-        stdout.print(make_gates_table(content))
+        stdout.print(_make_gates_table(content))
     if metrics:
-        stdout.print(make_metrics_table(content))
+        stdout.print(_make_metrics_table(content))
     for path in paths:
         if path.suffix != ".svg":
             stdout.print(str(path), soft_wrap=True, markup=False)
@@ -120,7 +120,7 @@ def explain(
         )
 
 
-def make_variants_table(content: dict[str, Any]) -> Table:
+def _make_variants_table(content: dict[str, Any]) -> Table:
     """Return a table with a row per variant: accuracy and confidence, without and with occlusion."""
     title = f"{len(content['images'])} images of {content['data']}: {content['image_selection']}"
     table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
@@ -143,7 +143,7 @@ def make_variants_table(content: dict[str, Any]) -> Table:
     return table
 
 
-def make_gates_table(content: dict[str, Any]) -> Table:
+def _make_gates_table(content: dict[str, Any]) -> Table:
     """Return a table with a row per gate: its status over the seeds and the statistics of its maps."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for name in ("variant", "site", "over", "status"):
@@ -164,7 +164,7 @@ def make_gates_table(content: dict[str, Any]) -> Table:
     return table
 
 
-def make_metrics_table(content: dict[str, Any]) -> Table:
+def _make_metrics_table(content: dict[str, Any]) -> Table:
     """Return a table with a row per variant and metric: its value and the value of its control."""
     table = Table("variant", "metric", box=SIMPLE_HEAD, pad_edge=False)
     for name in ("value", "control"):

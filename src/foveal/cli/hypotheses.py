@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from foveal.analysis.hypotheses.effects import Effect
     from foveal.records import StudyRecord
 
-NO_ANSWER = "[dim]no answer[/]"
-ANSWER_COLORS = {"supported": "green", "contradicted": "red", "undecided": "yellow"}
+_NO_ANSWER = "[dim]no answer[/]"
+_ANSWER_COLORS = {"supported": "green", "contradicted": "red", "undecided": "yellow"}
 
 
-class EffectOutput(Output):
+class _EffectOutput(Output):
     """Change of the gain of one variant from the lower to the upper end of the property."""
 
     variant: str
@@ -42,7 +42,7 @@ class EffectOutput(Output):
     """Number of test images."""
 
 
-class HypothesisOutput(Output):
+class _HypothesisOutput(Output):
     """Result of one hypothesis."""
 
     hypothesis: str
@@ -65,7 +65,7 @@ class HypothesisOutput(Output):
     """Upper end of the property: the maximum of the sweep, or the 90th percentile of the images."""
     level: float
     """Level of the intervals; both hypotheses share the error rate of 5 %."""
-    effects: list[EffectOutput]
+    effects: list[_EffectOutput]
     """Effect of every variant that shares a seed with `none`."""
 
 
@@ -78,7 +78,7 @@ class HypothesesOutput(Output):
     """Folder of the study."""
     caveats: list[str]
     """Warnings beside the answers, such as a weak baseline."""
-    hypotheses: list[HypothesisOutput]
+    hypotheses: list[_HypothesisOutput]
     """Result of each hypothesis."""
 
 
@@ -100,34 +100,36 @@ def hypotheses(study: Path, *, json: JsonFlag = False) -> None:
     record = read_study(study)
     findings = check_hypotheses(record)
     if json:
-        print_json(make_hypotheses_output(record, findings))
+        print_json(_make_hypotheses_output(record, findings))
         return
-    stdout.print(make_hypotheses_table(findings))
+    stdout.print(_make_hypotheses_table(findings))
     for finding in findings:
         answer = finding.answer or "no answer"
         stdout.print(
-            f"[bold]{capitalize_claim(finding)}[/]: {answer}; {escape(use_minus_signs(finding.reason))}."
+            f"[bold]{_capitalize_claim(finding)}[/]: {answer}; {escape(use_minus_signs(finding.reason))}."
         )
-    for line in list_hypothesis_footnotes(record, findings):
+    for line in _list_hypothesis_footnotes(record, findings):
         stdout.print(line)
 
 
-def make_hypotheses_output(record: StudyRecord, findings: list[HypothesisResult]) -> dict[str, Any]:
+def _make_hypotheses_output(
+    record: StudyRecord, findings: list[HypothesisResult]
+) -> dict[str, Any]:
     """Return the findings as JSON values, with null for values that do not exist."""
     from foveal.analysis import find_caveats
 
     output = HypothesesOutput(
         study=str(record.folder),
         caveats=find_caveats(record),
-        hypotheses=[make_hypothesis_output(finding) for finding in findings],
+        hypotheses=[_make_hypothesis_output(finding) for finding in findings],
     )
     return output.model_dump(by_alias=True, mode="json")
 
 
-def make_hypothesis_output(finding: HypothesisResult) -> HypothesisOutput:
+def _make_hypothesis_output(finding: HypothesisResult) -> _HypothesisOutput:
     """Return the output of one finding."""
     hypothesis = finding.hypothesis
-    return HypothesisOutput(
+    return _HypothesisOutput(
         hypothesis=hypothesis.claim,
         variant=finding.variant,
         predicted="larger" if hypothesis.sign > 0 else "smaller",
@@ -139,7 +141,7 @@ def make_hypothesis_output(finding: HypothesisResult) -> HypothesisOutput:
         high=finding.high,
         level=finding.level,
         effects=[
-            EffectOutput(
+            _EffectOutput(
                 variant=effect.variant,
                 is_subject=effect.variant == finding.variant,
                 effect=effect.change,
@@ -152,7 +154,7 @@ def make_hypothesis_output(finding: HypothesisResult) -> HypothesisOutput:
     )
 
 
-def make_hypotheses_table(findings: list[HypothesisResult]) -> Table:
+def _make_hypotheses_table(findings: list[HypothesisResult]) -> Table:
     """Return a table of effects: per hypothesis a row per variant, the variant of the hypothesis first."""
     table = Table(
         title="Change of the gain over none, in points of accuracy",
@@ -168,34 +170,34 @@ def make_hypotheses_table(findings: list[HypothesisResult]) -> Table:
     table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("answer", no_wrap=True)
     for finding in findings:
-        claim = capitalize_claim(finding)
-        rows = [list_effect_entries(finding, effect) for effect in finding.effects]
+        claim = _capitalize_claim(finding)
+        rows = [_list_effect_entries(finding, effect) for effect in finding.effects]
         if finding.variant not in [effect.variant for effect in finding.effects]:
-            rows.insert(0, [escape(finding.variant), "", "", NO_ANSWER])
+            rows.insert(0, [escape(finding.variant), "", "", _NO_ANSWER])
         for index, cells in enumerate(rows):
             table.add_row(claim if index == 0 else "", *cells)
         table.add_section()
     return table
 
 
-def capitalize_claim(finding: HypothesisResult) -> str:
+def _capitalize_claim(finding: HypothesisResult) -> str:
     """Return the claim of a hypothesis with a capital first letter."""
     claim = finding.hypothesis.claim
     return claim[0].upper() + claim[1:]
 
 
-def list_effect_entries(finding: HypothesisResult, effect: Effect) -> list[str]:
+def _list_effect_entries(finding: HypothesisResult, effect: Effect) -> list[str]:
     """Return the cells of one variant; only the variant of the hypothesis has an answer."""
     answer = ""
     if effect.variant == finding.variant:
-        answer = NO_ANSWER
+        answer = _NO_ANSWER
         if finding.answer is not None:
-            answer = f"[{ANSWER_COLORS[finding.answer]}]{finding.answer}[/]"
+            answer = f"[{_ANSWER_COLORS[finding.answer]}]{finding.answer}[/]"
     change = format_points(effect.change)
     return [escape(effect.variant), change, format_interval_or_blank(effect.interval), answer]
 
 
-def list_hypothesis_footnotes(record: StudyRecord, findings: list[HypothesisResult]) -> list[str]:
+def _list_hypothesis_footnotes(record: StudyRecord, findings: list[HypothesisResult]) -> list[str]:
     """Return the caveats of a study and the explanation of the table."""
     from foveal.analysis import find_caveats
 

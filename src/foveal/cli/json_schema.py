@@ -156,14 +156,14 @@ def make_ablate_output(
         missing=missing,
         warnings=warnings,
         caveats=find_caveats(record),
-        runs=make_run_outputs(record),
-        comparisons=[make_comparison_output(cell, comparison) for cell, comparison in comparisons],
+        runs=_make_run_outputs(record),
+        comparisons=[_make_comparison_output(cell, comparison) for cell, comparison in comparisons],
         report=None if page is None else str(page),
     )
     return output.model_dump(by_alias=True, mode="json")
 
 
-def make_run_outputs(record: StudyRecord) -> list[RunOutput]:
+def _make_run_outputs(record: StudyRecord) -> list[RunOutput]:
     """Return the output of every run, with the options of the grid combined into one field."""
     fields = set(RunOutput.model_fields)
     return [
@@ -175,7 +175,7 @@ def make_run_outputs(record: StudyRecord) -> list[RunOutput]:
     ]
 
 
-def make_comparison_output(cell: str, comparison: Comparison) -> ComparisonOutput:
+def _make_comparison_output(cell: str, comparison: Comparison) -> ComparisonOutput:
     """Return the output of one comparison, with None for values that do not exist."""
     test, split = comparison.mcnemar, comparison.variance_split
     planned = comparison.planned_seeds
@@ -188,7 +188,7 @@ def make_comparison_output(cell: str, comparison: Comparison) -> ComparisonOutpu
         planned_seeds=comparison.seeds if planned is None else planned,
         exceeds_planned_seeds=comparison.exceeds_planned_seeds,
         mean=comparison.mean,
-        sd=nan_to_none(comparison.sd),
+        sd=_nan_to_none(comparison.sd),
         difference=comparison.difference,
         interval=interval_or_none(comparison.interval),
         level=comparison.level,
@@ -196,8 +196,8 @@ def make_comparison_output(cell: str, comparison: Comparison) -> ComparisonOutpu
         margin=comparison.margin,
         detectable_difference=comparison.detectable_difference,
         seeds_needed=comparison.seeds_needed,
-        standard_error_seeds=nan_to_none(split.seed_error) if split else None,
-        standard_error_images=nan_to_none(split.image_error) if split else None,
+        standard_error_seeds=_nan_to_none(split.seed_error) if split else None,
+        standard_error_images=_nan_to_none(split.image_error) if split else None,
         standard_error_both=comparison.bootstrap_standard_error,
         mcnemar=McNemarOutput(
             only_variant=test.only_variant,
@@ -209,7 +209,7 @@ def make_comparison_output(cell: str, comparison: Comparison) -> ComparisonOutpu
     )
 
 
-def nan_to_none(value: float) -> float | None:
+def _nan_to_none(value: float) -> float | None:
     """Return `value`, or None for NaN."""
     return None if math.isnan(value) else value
 

@@ -21,7 +21,7 @@ from foveal.study.status import (
     read_run_state,
 )
 
-REFRESHES_PER_SECOND = 1.0
+_REFRESHES_PER_SECOND = 1.0
 
 
 def show_live_status(runs: Sequence[tuple[RunConfig, Path]]) -> Live:
@@ -34,7 +34,7 @@ def show_live_status(runs: Sequence[tuple[RunConfig, Path]]) -> Live:
     return Live(
         get_renderable=render if stderr.is_terminal else lambda: Text(""),
         console=stderr,
-        refresh_per_second=REFRESHES_PER_SECOND,
+        refresh_per_second=_REFRESHES_PER_SECOND,
         auto_refresh=stderr.is_terminal,
         transient=True,
     )
@@ -51,12 +51,12 @@ def make_status_table(states: Sequence[RunState]) -> Table:
         rows.setdefault(state.config.key_without_seed, []).append(state)
     for row in rows.values():
         complete = sum(state.state == "complete" for state in row)
-        cells = " ".join(format_state(state) for state in row)
+        cells = " ".join(_format_state(state) for state in row)
         table.add_row(escape(row[0].config.attention), cells, f"{complete}/{len(row)}")
     return table
 
 
-def format_state(state: RunState) -> str:
+def _format_state(state: RunState) -> str:
     """Return the state of a run as a few characters of rich markup."""
     return {
         "complete": "[green]done[/]",

@@ -18,12 +18,12 @@ from foveal.text_format import format_level
 if TYPE_CHECKING:
     from foveal.study.planning import Plan
 
-DEFAULT_STUDY = StudyConfig()
+_DEFAULT_STUDY = StudyConfig()
 
 
 def plan(
     *,
-    config: Annotated[StudyConfig, Parameter(name="*")] = DEFAULT_STUDY,
+    config: Annotated[StudyConfig, Parameter(name="*")] = _DEFAULT_STUDY,
     sd: PositiveFloat | None = None,
     detect: PositiveFloat | None = None,
     workers: NonNegativeInt = 1,
@@ -51,11 +51,11 @@ def plan(
     if json:
         print_json(asdict(study_plan))
         return
-    for name, text in format_plan(study_plan):
+    for name, text in _format_plan(study_plan):
         stdout.print(f"{name:<10}{escape(text)}", soft_wrap=True)
 
 
-def format_plan(plan: Plan) -> list[tuple[str, str]]:
+def _format_plan(plan: Plan) -> list[tuple[str, str]]:
     """Return the printed lines of a plan, each with its name."""
     correction = (
         f", because {plan.comparisons} comparisons share the error rate of 5 %"

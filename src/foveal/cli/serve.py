@@ -42,7 +42,7 @@ def serve(
     open_page
         Open the page in the browser.
     """
-    require_web_extra()
+    _require_web_extra()
     from foveal.training import Numerics, resolve_numerics
     from foveal.web.app import create_app
     from foveal.web.loaded_study import load_study
@@ -69,7 +69,7 @@ def serve(
             run_server(socket, create_app(study, Worker(numerics), port=socket.getsockname()[1]))
 
 
-def require_web_extra() -> None:
+def _require_web_extra() -> None:
     """Raise UsageError if the extra `web` is not installed."""
     with suggest_install("foveal[web]"):
         import fastapi  # noqa: F401

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from foveal.records import StudyRecord
     from foveal.stats import Comparison
 
-VERDICT_COLORS = {
+_VERDICT_COLORS = {
     "better": "green",
     "worse": "red",
     "equivalent": "cyan",
@@ -59,12 +59,12 @@ def make_comparison_table(cell: StudyRecord, comparisons: list[Comparison]) -> T
     for variant in cell.variants:
         accuracies = [run.results["test_accuracy"] for run in cell.get_runs(variant)]
         if accuracies:
-            cells = list_accuracy_entries(variant, accuracies, by_variant.get(variant))
-            table.add_row(*cells, *list_cost_ratio_entries(costs, variant))
+            cells = _list_accuracy_entries(variant, accuracies, by_variant.get(variant))
+            table.add_row(*cells, *_list_cost_ratio_entries(costs, variant))
     return table
 
 
-def list_accuracy_entries(
+def _list_accuracy_entries(
     variant: str, accuracies: list[float], comparison: Comparison | None
 ) -> list[str]:
     """Return the cells of one variant: name, seeds, accuracy, difference, interval, verdict."""
@@ -74,12 +74,12 @@ def list_accuracy_entries(
     cells = [escape(variant), str(len(accuracies)), mean]
     if comparison is None:
         return [*cells, "", "", ""]
-    verdict = f"[{VERDICT_COLORS[comparison.verdict]}]{comparison.verdict}[/]"
+    verdict = f"[{_VERDICT_COLORS[comparison.verdict]}]{comparison.verdict}[/]"
     interval = format_interval_or_blank(comparison.interval)
     return [*cells, format_points(comparison.difference), interval, verdict]
 
 
-def list_cost_ratio_entries(costs: dict[str, dict[str, Any]], variant: str) -> list[str]:
+def _list_cost_ratio_entries(costs: dict[str, dict[str, Any]], variant: str) -> list[str]:
     """Return training time and saved memory of a variant as multiples of those of `none`."""
     if BASELINE not in costs:
         return []
@@ -104,11 +104,11 @@ def list_verdict_lines(comparisons: list[Comparison]) -> list[str]:
     for comparison in comparisons:
         reason = escape(use_minus_signs(comparison.reason))
         sentence = f"[bold]{escape(comparison.variant)}[/]: {comparison.verdict}, {reason}."
-        lines.append(sentence + describe_uncertainty(comparison))
+        lines.append(sentence + _describe_uncertainty(comparison))
     return lines
 
 
-def describe_uncertainty(comparison: Comparison) -> str:
+def _describe_uncertainty(comparison: Comparison) -> str:
     """Return the sentence about seed uncertainty and test-set uncertainty; empty if unknown.
 
     The verdict uses the seed uncertainty only: it is about other seeds on the same test images.

@@ -14,8 +14,8 @@ from foveal.study.config import RunConfig
 from foveal.study.progress import Progress
 from foveal.training import EpochMetrics
 
-DEFAULT_RUN = RunConfig()
-PRINTED_RESULTS = (
+_DEFAULT_RUN = RunConfig()
+_PRINTED_RESULTS = (
     "test_accuracy",
     "test_loss",
     "top5_accuracy",
@@ -31,7 +31,7 @@ PRINTED_RESULTS = (
 )
 
 
-class ProgressBar(Progress):
+class _ProgressBar(Progress):
     """Progress of one run: a bar over its steps and one line per epoch; without a terminal, lines only."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class ProgressBar(Progress):
         )
         self.task = self.bars.add_task("", total=None)
 
-    def __enter__(self) -> ProgressBar:
+    def __enter__(self) -> _ProgressBar:
         self.bars.start()
         return self
 
@@ -70,7 +70,7 @@ class ProgressBar(Progress):
 
 def train(
     *,
-    config: Annotated[RunConfig, Parameter(name="*")] = DEFAULT_RUN,
+    config: Annotated[RunConfig, Parameter(name="*")] = _DEFAULT_RUN,
     out_folder: OutFolder,
     resume: Flag = False,
     json: JsonFlag = False,
@@ -87,9 +87,9 @@ def train(
     from foveal.analysis.caveats import describe_loaded_weights
     from foveal.study.runner import run
 
-    with ProgressBar() as progress:
+    with _ProgressBar() as progress:
         record = run(config, out_folder, resume=resume, progress=progress)
-    results = {name: record.results[name] for name in PRINTED_RESULTS} | {"run": str(out_folder)}
+    results = {name: record.results[name] for name in _PRINTED_RESULTS} | {"run": str(out_folder)}
     if json:
         print_json(results)
         return

@@ -19,7 +19,7 @@ from foveal.attention.inserted import is_leaf
 from foveal.cost.ablation import find_outermost_gates
 
 # Names of operators with the prefix of their in-place or reflected form.
-PREFIXED_OPERATORS: Final = {
+_PREFIXED_OPERATORS: Final = {
     "iadd", "radd", "imul", "rmul", "isub", "rsub", "itruediv", "rtruediv", "rmatmul",
 }  # fmt: skip
 
@@ -46,7 +46,7 @@ class FrameStats:
     def add_call(self, output: object) -> None:
         """Add one call with its output."""
         self.calls += 1
-        tensors = list_tensors(output)
+        tensors = _list_tensors(output)
         self.output_numel += sum(tensor.numel() for tensor in tensors)
         shapes = tuple(tuple(tensor.shape) for tensor in tensors)
         if self.calls == 1:
@@ -97,7 +97,7 @@ class FrameTracker(TorchFunctionMode):
 
     def record_gate_call(self, gate: nn.Module, args: Any, kwargs: Any, output: object) -> None:
         """Record the input and output of a gate."""
-        inputs = list_tensors((args, kwargs))
+        inputs = _list_tensors((args, kwargs))
         if inputs and isinstance(output, Tensor):
             # Detached: a recorded tensor must not keep its graph alive.
             call = GateCall(inputs[0].detach(), output.detach())
@@ -111,7 +111,7 @@ class FrameTracker(TorchFunctionMode):
         caller = self.current
         if caller.function is not None or caller.module in self.leaf_names:
             return func(*args, **kwargs)
-        name = normalize_function_name(getattr(func, "__name__", str(func)))
+        name = _normalize_function_name(getattr(func, "__name__", str(func)))
         self.stack.append(Frame(caller.module, name))
         try:
             output = func(*args, **kwargs)
@@ -140,19 +140,19 @@ class FrameTracker(TorchFunctionMode):
                 hook.remove()
 
 
-def list_tensors(values: object) -> list[Tensor]:
+def _list_tensors(values: object) -> list[Tensor]:
     """Return all tensors in nested containers."""
     return [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]
 
 
-def normalize_function_name(name: str) -> str:
+def _normalize_function_name(name: str) -> str:
     """Return the name of a function without the marks of operators and in-place variants.
 
-    >>> normalize_function_name("__iadd__"), normalize_function_name("add_"), normalize_function_name("flatten")
-    ('add', 'add', 'flatten')
+    >>> [_normalize_function_name(name) for name in ("__iadd__", "add_", "flatten")]
+    ['add', 'add', 'flatten']
     """
     bare = name.strip("_")
-    return bare[1:] if bare in PREFIXED_OPERATORS else bare
+    return bare[1:] if bare in _PREFIXED_OPERATORS else bare
 
 
 def get_storage_key(tensor: Tensor) -> int:

@@ -18,7 +18,7 @@ from foveal.cost.operations import OperationTally
 from foveal.cost.profiling import OperationCounts, SavedMemory
 from foveal.cost.timing import Timing
 
-FLOAT32_BYTES: Final = 4
+_FLOAT32_BYTES: Final = 4
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Totals:
 
 
 @dataclass(frozen=True)
-class FrameCosts:
+class _FrameCosts:
     """Calls, operations and saved bytes of both profiling passes, by frame."""
 
     stats: dict[Frame, FrameStats]
@@ -143,29 +143,29 @@ def list_layers(model: nn.Module, operations: OperationCounts, memory: SavedMemo
     """
     # The training pass first: modules that run in training only, such as an auxiliary head, are included.
     stats = memory.stats | operations.stats
-    costs = FrameCosts(stats, operations.tallies, memory.saved_bytes)
-    return list(iterate_rows(None, group_by_parent(model, costs)))
+    costs = _FrameCosts(stats, operations.tallies, memory.saved_bytes)
+    return list(_iterate_rows(None, _group_by_parent(model, costs)))
 
 
-def iterate_rows(parent: str | None, rows: dict[str | None, list[Layer]]) -> Iterator[Layer]:
+def _iterate_rows(parent: str | None, rows: dict[str | None, list[Layer]]) -> Iterator[Layer]:
     """Yield the rows below a module, each followed by the rows below it."""
     for row in rows.get(parent, []):
         yield row
         if not row.is_function:
-            yield from iterate_rows(row.name, rows)
+            yield from _iterate_rows(row.name, rows)
 
 
-def group_by_parent(model: nn.Module, costs: FrameCosts) -> dict[str | None, list[Layer]]:
+def _group_by_parent(model: nn.Module, costs: _FrameCosts) -> dict[str | None, list[Layer]]:
     """Return the rows by the name of their parent module, in the order of execution; the model has none."""
     order = {frame: index for index, frame in enumerate(costs.stats)}
     owners: dict[int, str] = {}
     rows: dict[str | None, list[tuple[int, Layer]]] = {}
     for name, module in model.named_modules(remove_duplicate=False):
         parent = None if not name else name.rpartition(".")[0]
-        row = make_module_row(name, module, costs, owners)
+        row = _make_module_row(name, module, costs, owners)
         rows.setdefault(parent, []).append((order.get(Frame(name), len(order)), row))
     for frame in costs.stats:
-        function_row = make_function_row(frame, costs)
+        function_row = _make_function_row(frame, costs)
         if function_row is not None:
             rows.setdefault(frame.module, []).append((order[frame], function_row))
     return {
@@ -174,8 +174,8 @@ def group_by_parent(model: nn.Module, costs: FrameCosts) -> dict[str | None, lis
     }
 
 
-def make_module_row(
-    name: str, module: nn.Module, costs: FrameCosts, owners: dict[int, str]
+def _make_module_row(
+    name: str, module: nn.Module, costs: _FrameCosts, owners: dict[int, str]
 ) -> Layer:
     """Return the row of a module.
 
@@ -183,7 +183,7 @@ def make_module_row(
     """
     shared_with = owners.get(id(module))
     kind = type(module).__name__
-    depth = get_depth(name)
+    depth = _get_depth(name)
     if shared_with is not None:
         return Layer(name, kind, depth, 0, (), 0, 0, 0, 0, {}, {}, shared_with=shared_with)
     owners[id(module)] = name or "the model"
@@ -201,23 +201,23 @@ def make_module_row(
     )  # fmt: skip
 
 
-def make_function_row(frame: Frame, costs: FrameCosts) -> Layer | None:
+def _make_function_row(frame: Frame, costs: _FrameCosts) -> Layer | None:
     """Return the row of a function, or None if it computes and saves nothing."""
     values = costs.get_costs(frame)
     if frame.function is None or not any(values.values()):
         return None
     stats = costs.stats[frame]
-    depth = get_depth(frame.module) + 1
+    depth = _get_depth(frame.module) + 1
     return Layer(
         frame.module, frame.function, depth, stats.calls, stats.shapes, stats.output_numel, 0,
         **values, is_function=True, is_leaf=True,
     )  # fmt: skip
 
 
-def get_depth(name: str) -> int:
+def _get_depth(name: str) -> int:
     """Return the depth of a module by its name; the model itself has depth 0.
 
-    >>> get_depth(""), get_depth("blocks"), get_depth("blocks.0.relu")
+    >>> _get_depth(""), _get_depth("blocks"), _get_depth("blocks.0.relu")
     (0, 1, 3)
     """
     return name.count(".") + 1 if name else 0
@@ -258,8 +258,8 @@ def compute_totals(model: nn.Module, layers: Sequence[Layer], setup: Measurement
         parameters=sum(p.numel() for p in parameters),
         trainable=sum(p.numel() for p in parameters if p.requires_grad),
         parameter_bytes=sum(p.numel() * p.element_size() for p in parameters),
-        input_bytes=FLOAT32_BYTES * input_numel,
-        output_bytes=FLOAT32_BYTES * sum(layer.output_numel for layer in layers if layer.is_leaf),
+        input_bytes=_FLOAT32_BYTES * input_numel,
+        output_bytes=_FLOAT32_BYTES * sum(layer.output_numel for layer in layers if layer.is_leaf),
         saved_bytes=sum(layer.saved_bytes for layer in layers),
         macs=sum(layer.macs for layer in layers),
         elements=dict(elements),

@@ -19,7 +19,7 @@ from foveal.validation import require_one_of, require_positive_int
 
 META_DEVICE: Final = "meta"
 Shape = Sequence[int]
-AUTOCAST_DTYPES: Final = {"fp32": None, "bf16": torch.bfloat16}
+_AUTOCAST_DTYPES: Final = {"fp32": None, "bf16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -80,14 +80,14 @@ class MeasurementSetup:
         """Return a copy of the model and its inputs, both in the memory layout of the setup."""
         model_copy, inputs = copy_model(model, self.device), self.make_inputs(model)
         if self.channels_last:
-            inputs = [to_channels_last(tensor) for tensor in inputs]
+            inputs = [_to_channels_last(tensor) for tensor in inputs]
             for tensor in [*model_copy.parameters(), *model_copy.buffers()]:
-                tensor.data = to_channels_last(tensor.data)
+                tensor.data = _to_channels_last(tensor.data)
         return model_copy, inputs
 
     def autocast(self) -> AbstractContextManager[object]:
         """Return the autocast context of the precision."""
-        dtype = AUTOCAST_DTYPES[self.precision]
+        dtype = _AUTOCAST_DTYPES[self.precision]
         device_type = "cpu" if self.device == META_DEVICE else torch.device(self.device).type
         return torch.autocast(device_type, dtype=dtype, enabled=dtype is not None)
 
@@ -119,7 +119,7 @@ def make_setup(
         UsageError: a parameter is wrong, or the device is missing.
     """
     require_positive_int("batch_size", batch_size)
-    require_one_of("precision", precision, AUTOCAST_DTYPES)
+    require_one_of("precision", precision, _AUTOCAST_DTYPES)
     try:
         values: list[Any] = list(input_shape)
         several = values if any(not isinstance(side, int) for side in values) else [values]
@@ -128,7 +128,7 @@ def make_setup(
         shapes = ()
     if not shapes or not all(shapes) or any(side < 1 for shape in shapes for side in shape):
         raise bad_parameter("input_shape", "a shape without the batch, as (3, 32, 32)", input_shape)
-    device_name = require_device(device)
+    device_name = _require_device(device)
     if device_name == META_DEVICE and precision != "fp32":
         raise UsageError(
             f"Autocast does not support the meta device. Found `precision = {precision!r}`. Use `fp32`."
@@ -136,7 +136,7 @@ def make_setup(
     return MeasurementSetup(shapes, batch_size, device_name, precision, channels_last)
 
 
-def require_device(device: str | torch.device) -> str:
+def _require_device(device: str | torch.device) -> str:
     """Return the name of the device; raise a `UsageError` if this machine does not have it."""
     try:
         parsed = torch.device(device)
@@ -154,7 +154,7 @@ def get_device_name(device: str) -> str:
     return torch.cuda.get_device_name(device) if is_cuda else get_processor_name()
 
 
-def to_channels_last(tensor: Tensor) -> Tensor:
+def _to_channels_last(tensor: Tensor) -> Tensor:
     """Return a tensor (N, C, H, W) in channels_last layout; return any other tensor unchanged."""
     if tensor.dim() != 4 or tensor.layout != torch.strided:
         return tensor
@@ -175,12 +175,12 @@ def copy_model(model: nn.Module, device: str | torch.device) -> nn.Module:
         for value in vars(module).values():
             if isinstance(value, Tensor) and not value.is_leaf:
                 # A stored result of an earlier call: deepcopy refuses tensors with a graph.
-                memo[id(value)] = copy_tensor(value, device)
+                memo[id(value)] = _copy_tensor(value, device)
     for parameter in model.parameters():
-        copied = copy_tensor(parameter, device)
+        copied = _copy_tensor(parameter, device)
         memo[id(parameter)] = nn.Parameter(copied, requires_grad=parameter.requires_grad)
     for buffer in model.buffers():
-        memo[id(buffer)] = copy_tensor(buffer, device)
+        memo[id(buffer)] = _copy_tensor(buffer, device)
     try:
         return copy.deepcopy(model, memo)
     except Exception as error:
@@ -190,7 +190,7 @@ def copy_model(model: nn.Module, device: str | torch.device) -> nn.Module:
         ) from error
 
 
-def copy_tensor(tensor: Tensor, device: str | torch.device) -> Tensor:
+def _copy_tensor(tensor: Tensor, device: str | torch.device) -> Tensor:
     """Return a copy of a tensor on a device, without its graph."""
     if torch.device(device).type == META_DEVICE:
         return torch.empty_like(tensor, device=META_DEVICE, requires_grad=False)

@@ -14,25 +14,25 @@ from foveal.text_format import BYTES_PER_MB, with_percent_change
 from foveal.text_tables import Table
 from foveal.variant_names import BASELINE
 
-INDENT: Final = "\N{NO-BREAK SPACE}" * 2
-TOTALS_HEADINGS: Final = (
+_INDENT: Final = "\N{NO-BREAK SPACE}" * 2
+_TOTALS_HEADINGS: Final = (
     "network", "parameters", "MACs, millions", "elements, millions", "saved, MB",
 )  # fmt: skip
-TOTALS_FORMATS: Final = (",.0f", ",.3f", ",.3f", ",.3f")
+_TOTALS_FORMATS: Final = (",.0f", ",.3f", ",.3f", ",.3f")
 
 
 def make_layer_table(layers: Sequence[Layer], *, depth: int | None = None) -> Table:
     """Return a table with one row per layer; rows deeper than `depth` are added to the row above them."""
     rows = [
         (
-            INDENT * layer.depth + format_layer_name(layer),
-            format_output(layer),
-            format_nonzero(layer.parameters),
-            format_nonzero(layer.saved_bytes / BYTES_PER_MB, ".3f"),
-            format_nonzero(layer.macs),
-            format_nonzero(sum(layer.elements.values())),
+            _INDENT * layer.depth + _format_layer_name(layer),
+            _format_output(layer),
+            _format_nonzero(layer.parameters),
+            _format_nonzero(layer.saved_bytes / BYTES_PER_MB, ".3f"),
+            _format_nonzero(layer.macs),
+            _format_nonzero(sum(layer.elements.values())),
         )
-        for layer in (layers if depth is None else merge_deep_layers(layers, depth))
+        for layer in (layers if depth is None else _merge_deep_layers(layers, depth))
     ]
     return Table(
         "Layers",
@@ -42,18 +42,18 @@ def make_layer_table(layers: Sequence[Layer], *, depth: int | None = None) -> Ta
     )
 
 
-def merge_deep_layers(layers: Sequence[Layer], depth: int) -> list[Layer]:
+def _merge_deep_layers(layers: Sequence[Layer], depth: int) -> list[Layer]:
     """Return the layers down to `depth`, each with the costs of its deeper layers added."""
     merged: list[Layer] = []
     for layer in layers:
         if layer.depth <= depth:
             merged.append(layer)
         else:
-            merged[-1] = add_costs(merged[-1], layer)
+            merged[-1] = _add_costs(merged[-1], layer)
     return merged
 
 
-def add_costs(layer: Layer, deeper: Layer) -> Layer:
+def _add_costs(layer: Layer, deeper: Layer) -> Layer:
     """Return a layer with the costs of a deeper layer added."""
     return replace(
         layer,
@@ -65,7 +65,7 @@ def add_costs(layer: Layer, deeper: Layer) -> Layer:
     )
 
 
-def format_layer_name(layer: Layer) -> str:
+def _format_layer_name(layer: Layer) -> str:
     """Return the last part of a layer's name and its kind; a function is in brackets."""
     if layer.is_function:
         return f"({layer.kind})"
@@ -74,13 +74,13 @@ def format_layer_name(layer: Layer) -> str:
     return f"{layer.name.rpartition('.')[2]} {layer.kind}"
 
 
-def format_output(layer: Layer) -> str:
+def _format_output(layer: Layer) -> str:
     """Return the output shapes of a layer, and its number of calls unless it is called once."""
     if layer.shared_with is not None and not layer.calls and not layer.parameters:
         return f"shared: {layer.shared_with}"
     if not layer.calls:
         return "not called"
-    shapes = ", ".join(map(format_shape, layer.shapes))
+    shapes = ", ".join(map(_format_shape, layer.shapes))
     return f"{shapes} ({layer.calls} calls)" if layer.calls > 1 else shapes
 
 
@@ -89,16 +89,16 @@ def make_totals_table(totals: Totals, peak_bytes: int | None) -> Table:
     rows = [
         ("parameters", f"{totals.parameters:,}"),
         ("trainable parameters", f"{totals.trainable:,}"),
-        ("input, MB", format_megabytes(totals.input_bytes)),
-        ("forward/backward pass as torchsummary, MB", format_megabytes(totals.forward_backward_bytes)),
-        ("parameters, MB", format_megabytes(totals.parameter_bytes)),
-        ("estimated total as torchsummary, MB", format_megabytes(totals.estimated_bytes)),
-        ("saved for backward, MB", format_megabytes(totals.saved_bytes)),
+        ("input, MB", _format_megabytes(totals.input_bytes)),
+        ("forward/backward pass as torchsummary, MB", _format_megabytes(totals.forward_backward_bytes)),
+        ("parameters, MB", _format_megabytes(totals.parameter_bytes)),
+        ("estimated total as torchsummary, MB", _format_megabytes(totals.estimated_bytes)),
+        ("saved for backward, MB", _format_megabytes(totals.saved_bytes)),
         ("MACs", f"{totals.macs:,}"),
         ("element operations", f"{totals.element_operations:,}"),
     ]  # fmt: skip
     if peak_bytes is not None:
-        rows.insert(7, ("peak of a training step, MB", format_megabytes(peak_bytes)))
+        rows.insert(7, ("peak of a training step, MB", _format_megabytes(peak_bytes)))
     uncounted = ", ".join(f"{name} {calls}" for name, calls in totals.uncounted.items())
     return Table(
         "Totals",
@@ -121,11 +121,11 @@ def make_networks_table(
     has_peaks = any(peak is not None for peak in peaks.values())
     rows = []
     for name, sums in totals.items():
-        values = list_totals(sums)
-        references = list_totals(baselines[name]) if name in baselines else [0.0] * len(values)
+        values = _list_totals(sums)
+        references = _list_totals(baselines[name]) if name in baselines else [0.0] * len(values)
         cells = [
             with_percent_change(format(value, form), value, reference)
-            for value, reference, form in zip(values, references, TOTALS_FORMATS, strict=True)
+            for value, reference, form in zip(values, references, _TOTALS_FORMATS, strict=True)
         ]
         peak = peaks[name]
         if has_peaks:
@@ -135,14 +135,14 @@ def make_networks_table(
     comparison = f"A second number is the change from {BASELINE}. " if baselines else ""
     return Table(
         f"For a batch of {batch_size}",
-        (*TOTALS_HEADINGS, "peak, MB") if has_peaks else TOTALS_HEADINGS,
+        (*_TOTALS_HEADINGS, "peak, MB") if has_peaks else _TOTALS_HEADINGS,
         tuple(rows),
         f"{comparison}Elements: worked on outside convolutions and matrix products. "
         f"Saved: for the backward pass. Not counted: {', '.join(uncounted) or 'nothing'}.",
     )
 
 
-def list_totals(totals: Totals) -> list[float]:
+def _list_totals(totals: Totals) -> list[float]:
     """Return the numbers in a row of the table of sums."""
     millions = totals.macs / 1e6, totals.element_operations / 1e6
     return [totals.parameters, *millions, totals.saved_bytes / BYTES_PER_MB]
@@ -158,19 +158,19 @@ def make_site_table(
     rows = []
     hidden = 0
     for name, network_sites in sites.items():
-        groups = group_sites(network_sites)[:max_groups]
+        groups = _group_sites(network_sites)[:max_groups]
         hidden += len(network_sites) - sum(map(len, groups))
         for group in groups:
             first = group[0]
             rows.append(
                 (
-                    f"{name}: " * (len(sites) > 1) + format_group_name(group),
+                    f"{name}: " * (len(sites) > 1) + _format_group_name(group),
                     first.kind,
-                    format_shape(first.shape),
-                    format_nonzero(first.parameters),
+                    _format_shape(first.shape),
+                    _format_nonzero(first.parameters),
                     f"{first.saved_bytes / BYTES_PER_MB:.3f}",
-                    format_nonzero(first.macs),
-                    format_nonzero(first.element_operations),
+                    _format_nonzero(first.macs),
+                    _format_nonzero(first.element_operations),
                 )
             )
     return Table(
@@ -189,16 +189,16 @@ def make_gate_timing_table(
     """Return a table of the time of each gate alone, in the order of `make_site_table`."""
     rows = [
         (
-            f"{name}: " * (len(sites) > 1) + format_group_name(group),
+            f"{name}: " * (len(sites) > 1) + _format_group_name(group),
             str(group[0].inference.batch_size),
             *(
-                format_milliseconds(timing)
+                _format_milliseconds(timing)
                 for timing in (group[0].inference, group[0].training)
                 if timing
             ),
         )
         for name, network_sites in sites.items()
-        for group in group_sites(network_sites)[:max_groups]
+        for group in _group_sites(network_sites)[:max_groups]
         if group[0].inference is not None
     ]
     return Table(
@@ -209,7 +209,7 @@ def make_gate_timing_table(
     )
 
 
-def group_sites(sites: Sequence[SiteCost]) -> list[list[SiteCost]]:
+def _group_sites(sites: Sequence[SiteCost]) -> list[list[SiteCost]]:
     """Return the gates in groups of equal cost, in descending order of saved bytes."""
     groups: dict[tuple[object, ...], list[SiteCost]] = {}
     for site in sites:
@@ -217,7 +217,7 @@ def group_sites(sites: Sequence[SiteCost]) -> list[list[SiteCost]]:
     return list(groups.values())
 
 
-def format_group_name(group: Sequence[SiteCost]) -> str:
+def _format_group_name(group: Sequence[SiteCost]) -> str:
     """Return the site of the first gate of a group, and the number of the others."""
     others = f" and {len(group) - 1} alike" if len(group) > 1 else ""
     return (group[0].site or "the model") + others
@@ -235,8 +235,8 @@ def make_timing_table(
             name,
             f"{timing.task}{', compiled' if timing.compiled else ''}",
             str(timing.batch_size),
-            format_milliseconds(timing),
-            "" if baseline is None else format_ratio(timing, baseline[index]),
+            _format_milliseconds(timing),
+            "" if baseline is None else _format_ratio(timing, baseline[index]),
         )
         for name, network_timings in timings.items()
         for index, timing in enumerate(network_timings)
@@ -251,46 +251,46 @@ def make_timing_table(
     )
 
 
-def format_ratio(timing: Timing, baseline: Timing) -> str:
+def _format_ratio(timing: Timing, baseline: Timing) -> str:
     """Return the ratio to the baseline's time; empty for the baseline itself."""
-    return "" if timing is baseline else format_quartiles(timing.ratio_to(baseline))
+    return "" if timing is baseline else _format_quartiles(timing.ratio_to(baseline))
 
 
-def format_milliseconds(timing: Timing) -> str:
+def _format_milliseconds(timing: Timing) -> str:
     """Return the median and the quartiles in milliseconds."""
     low, middle, high = (1000 * seconds for seconds in timing.quartiles)
-    return format_quartiles((low, middle, high))
+    return _format_quartiles((low, middle, high))
 
 
-def format_quartiles(quartiles: Quartiles) -> str:
+def _format_quartiles(quartiles: Quartiles) -> str:
     """Return the median, then the quartiles in brackets.
 
-    >>> format_quartiles((1.0, 2.0, 4.0))
+    >>> _format_quartiles((1.0, 2.0, 4.0))
     '2.00 (1.00 to 4.00)'
     """
     low, middle, high = quartiles
     return f"{middle:.2f} ({low:.2f} to {high:.2f})"
 
 
-def format_shape(shape: Sequence[int]) -> str:
+def _format_shape(shape: Sequence[int]) -> str:
     """Return a shape as text.
 
-    >>> format_shape((2, 64, 8, 8))
+    >>> _format_shape((2, 64, 8, 8))
     '2x64x8x8'
     """
     return "x".join(map(str, shape))
 
 
-def format_megabytes(size: float) -> str:
+def _format_megabytes(size: float) -> str:
     """Return bytes in MB of 2^20, with up to four decimals for small sizes.
 
-    >>> format_megabytes(2**20), format_megabytes(2**10), format_megabytes(2**30)
+    >>> _format_megabytes(2**20), _format_megabytes(2**10), _format_megabytes(2**30)
     ('1.000', '0.0010', '1,024')
     """
     value = size / BYTES_PER_MB
     return f"{value:,.{max(0, 3 - int(math.log10(value)))}f}" if value >= 1 else f"{value:.4f}"
 
 
-def format_nonzero(value: float, form: str = ",") -> str:
+def _format_nonzero(value: float, form: str = ",") -> str:
     """Return a number as text; empty for zero."""
     return format(value, form) if value else ""

@@ -89,11 +89,11 @@ def compare_costs(
             "Times cannot be measured on the meta device. Parameter `compiled` should be false."
         )
     models = {name: getattr(model, "_orig_mod", model) for name, model in models.items()}
-    reports = {name: measure_without_times(name, model, setup) for name, model in models.items()}
+    reports = {name: _measure_without_times(name, model, setup) for name, model in models.items()}
     if latency and setup.device != META_DEVICE:
         timings = time_models(models, setup, compiled=compiled)
         for name, model in models.items():
-            sites = add_gate_times(model, reports[name].sites, setup)
+            sites = _add_gate_times(model, reports[name].sites, setup)
             reports[name] = replace(reports[name], timings=tuple(timings[name]), sites=sites)
     baseline = reports.get(BASELINE)
     if baseline is not None:
@@ -104,7 +104,7 @@ def compare_costs(
     return CostComparison(reports)
 
 
-def measure_without_times(name: str, model: nn.Module, setup: MeasurementSetup) -> CostReport:
+def _measure_without_times(name: str, model: nn.Module, setup: MeasurementSetup) -> CostReport:
     """Return the report of a network without times."""
     operations = profile_operations(model, setup)
     memory = profile_saved_memory(model, setup)
@@ -124,7 +124,7 @@ def measure_without_times(name: str, model: nn.Module, setup: MeasurementSetup) 
     )
 
 
-def add_gate_times(
+def _add_gate_times(
     model: nn.Module, sites: Sequence[SiteCost], setup: MeasurementSetup
 ) -> tuple[SiteCost, ...]:
     """Return the sites with the times of each gate alone; one gate of each group of equals is timed."""

@@ -55,11 +55,11 @@ def profile_operations(model: nn.Module, setup: MeasurementSetup) -> OperationCo
         )
     except Exception as error:
         if setup.device == META_DEVICE:
-            raise make_forward_error(model, setup, error) from error
+            raise _make_forward_error(model, setup, error) from error
     try:
         return profile_operations_on_device(model, setup)
     except Exception as error:
-        raise make_forward_error(model, setup, error) from error
+        raise _make_forward_error(model, setup, error) from error
 
 
 def profile_operations_on_device(model: nn.Module, setup: MeasurementSetup) -> OperationCounts:
@@ -88,17 +88,17 @@ def profile_saved_memory(model: nn.Module, setup: MeasurementSetup) -> SavedMemo
                 output = model_copy(*inputs)  # its graph keeps the saved tensors alive
                 storages = log.list_storages()
     except Exception as error:
-        raise make_forward_error(model, setup, error) from error
+        raise _make_forward_error(model, setup, error) from error
     del output
     marginal_bytes = {
-        gate: compute_marginal_bytes(gate, calls, storages)
+        gate: _compute_marginal_bytes(gate, calls, storages)
         for gate, calls in frames.gate_calls.items()
     }
-    return SavedMemory(frames.stats, sum_bytes_by_frame(storages), marginal_bytes)
+    return SavedMemory(frames.stats, _sum_bytes_by_frame(storages), marginal_bytes)
 
 
 @dataclass(eq=False)
-class SavedTensor:
+class _SavedTensor:
     """A tensor in the autograd graph and the frame that saved it; freed with the graph."""
 
     tensor: Tensor
@@ -106,14 +106,14 @@ class SavedTensor:
 
 
 @dataclass
-class SavedStorage:
+class _SavedStorage:
     """Size of a saved storage in bytes, and the frames that saved it, in order."""
 
     size: int
     frames: list[Frame]
 
 
-class SavedTensorLog:
+class _SavedTensorLog:
     """Log of the tensors that autograd saves, without keeping them alive.
 
     A storage is counted once and whole, however many tensors view it or parts of it. Parameters and buffers
@@ -125,18 +125,18 @@ class SavedTensorLog:
         self.model_storages = {
             get_storage_key(tensor) for tensor in [*model.parameters(), *model.buffers()]
         }
-        self.references: list[weakref.ref[SavedTensor]] = []
+        self.references: list[weakref.ref[_SavedTensor]] = []
 
-    def pack(self, tensor: Tensor) -> SavedTensor:
+    def pack(self, tensor: Tensor) -> _SavedTensor:
         """Record a tensor that the graph saves, as the pack hook of autograd."""
         # Detached: a saved output would keep the graph alive that keeps it alive.
-        saved = SavedTensor(tensor.detach(), self.frames.current)
+        saved = _SavedTensor(tensor.detach(), self.frames.current)
         self.references.append(weakref.ref(saved))
         return saved
 
-    def list_storages(self) -> dict[int, SavedStorage]:
+    def list_storages(self) -> dict[int, _SavedStorage]:
         """Return the storages that are saved now, by storage key."""
-        storages: dict[int, SavedStorage] = {}
+        storages: dict[int, _SavedStorage] = {}
         for reference in self.references:
             saved = reference()
             if saved is None:
@@ -144,19 +144,19 @@ class SavedTensorLog:
             key = get_storage_key(saved.tensor)
             if key not in self.model_storages:
                 size = saved.tensor.untyped_storage().nbytes()
-                storages.setdefault(key, SavedStorage(size, [])).frames.append(saved.frame)
+                storages.setdefault(key, _SavedStorage(size, [])).frames.append(saved.frame)
         return storages
 
 
 @contextmanager
-def record_saved_tensors(model: nn.Module, frames: FrameTracker) -> Iterator[SavedTensorLog]:
+def record_saved_tensors(model: nn.Module, frames: FrameTracker) -> Iterator[_SavedTensorLog]:
     """Yield a log of the tensors that the graph of this block saves."""
-    log = SavedTensorLog(model, frames)
+    log = _SavedTensorLog(model, frames)
     with saved_tensors_hooks(log.pack, lambda saved: saved.tensor):
         yield log
 
 
-def sum_bytes_by_frame(storages: dict[int, SavedStorage]) -> Counter[Frame]:
+def _sum_bytes_by_frame(storages: dict[int, _SavedStorage]) -> Counter[Frame]:
     """Return the saved bytes by the frame that saved a storage first."""
     saved_bytes: Counter[Frame] = Counter()
     for storage in storages.values():
@@ -164,8 +164,8 @@ def sum_bytes_by_frame(storages: dict[int, SavedStorage]) -> Counter[Frame]:
     return saved_bytes
 
 
-def compute_marginal_bytes(
-    gate: str, calls: Sequence[GateCall], storages: dict[int, SavedStorage]
+def _compute_marginal_bytes(
+    gate: str, calls: Sequence[GateCall], storages: dict[int, _SavedStorage]
 ) -> int:
     """Return the additional bytes saved for backward because of this gate.
 
@@ -188,7 +188,7 @@ def compute_marginal_bytes(
     return sum(storages[key].size for key in freed) - sum(replacements.values())
 
 
-def make_forward_error(model: nn.Module, setup: MeasurementSetup, error: Exception) -> FovealError:
+def _make_forward_error(model: nn.Module, setup: MeasurementSetup, error: Exception) -> FovealError:
     """Return the error for a model that raised, with the shapes of its inputs."""
     if isinstance(error, FovealError):
         return error

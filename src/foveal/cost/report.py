@@ -19,7 +19,7 @@ from foveal.cost.cost_tables import (
 from foveal.cost.timing import Timing
 from foveal.text_tables import Table, render_html, render_markdown
 
-MAX_GATE_GROUPS: Final = 2  # per network in a comparison
+_MAX_GATE_GROUPS: Final = 2  # per network in a comparison
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ class CostReport:
             "layers": [asdict(layer) for layer in self.layers],
             "sites": [asdict(site) for site in self.sites],
             "timings": [
-                timing_to_dict(timing, self.find_baseline_timing(timing)) for timing in self.timings
+                _timing_to_dict(timing, self.find_baseline_timing(timing))
+                for timing in self.timings
             ],
             "baseline": None if self.baseline is None else self.baseline.model,
         }
@@ -122,13 +123,13 @@ class CostComparison:
         ]
         sites = {name: report.sites for name, report in reports.items() if report.sites}
         if sites:
-            tables.append(make_site_table(sites, MAX_GATE_GROUPS))
+            tables.append(make_site_table(sites, _MAX_GATE_GROUPS))
         if all(report.timings for report in reports.values()):
             timings = {name: report.timings for name, report in reports.items()}
             baseline = next((baseline.timings for baseline in baselines.values()), None)
             tables.append(make_timing_table(timings, baseline, conditions=conditions.text))
             if sites:
-                tables.append(make_gate_timing_table(sites, MAX_GATE_GROUPS))
+                tables.append(make_gate_timing_table(sites, _MAX_GATE_GROUPS))
         return tables
 
     def to_markdown(self) -> str:
@@ -143,7 +144,7 @@ class CostComparison:
         return "".join(render_html(table) for table in self.to_tables())
 
 
-def timing_to_dict(timing: Timing, baseline: Timing | None) -> dict[str, Any]:
+def _timing_to_dict(timing: Timing, baseline: Timing | None) -> dict[str, Any]:
     """Return a timing with its quartiles and those of its ratio to the baseline."""
     return {
         **asdict(timing),

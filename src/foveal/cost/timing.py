@@ -18,14 +18,14 @@ from torch.utils.benchmark import Timer
 from foveal.cost.conditions import MeasurementSetup, Shape
 from foveal.errors import UsageError
 
-INFERENCE: Final = "inference"
-TRAINING_STEP: Final = "training step"
-FORWARD_BACKWARD: Final = "forward and backward"
-MIN_ROUNDS, MAX_ROUNDS = 5, 25
+_INFERENCE: Final = "inference"
+_TRAINING_STEP: Final = "training step"
+_FORWARD_BACKWARD: Final = "forward and backward"
+_MIN_ROUNDS, _MAX_ROUNDS = 5, 25
 # Seconds per function, with the timer's warm-ups, after which no further round begins.
 MAX_SECONDS_PER_FUNCTION: Final = 1.5
 MIN_BLOCK_SECONDS: Final = 0.02  # of one measurement
-RECOMPILE_LIMIT: Final = 1000
+_RECOMPILE_LIMIT: Final = 1000
 Key = TypeVar("Key", bound=Hashable)
 Quartiles = tuple[float, float, float]
 
@@ -45,15 +45,15 @@ class Timing:
     @property
     def quartiles(self) -> Quartiles:
         """First quartile, median and third quartile, in seconds."""
-        return compute_quartiles(self.seconds)
+        return _compute_quartiles(self.seconds)
 
     def ratio_to(self, other: Timing) -> Quartiles:
         """Return the quartiles of the ratio to the other time in the same round."""
         pairs = zip(self.seconds, other.seconds, strict=True)
-        return compute_quartiles([a / b for a, b in pairs])
+        return _compute_quartiles([a / b for a, b in pairs])
 
 
-def compute_quartiles(values: Sequence[float]) -> Quartiles:
+def _compute_quartiles(values: Sequence[float]) -> Quartiles:
     """Return the first quartile, the median and the third quartile."""
     low, middle, high = np.percentile(values, [25, 50, 75])
     return float(low), float(middle), float(high)
@@ -67,34 +67,34 @@ def time_models(
     Copies are measured. Inference is in eval mode without gradients. If one network has no trainable
     parameters, no training step is timed for any of them.
     """
-    tasks = [(INFERENCE, size) for size in sorted({1, setup.batch_size})]
+    tasks = [(_INFERENCE, size) for size in sorted({1, setup.batch_size})]
     if all(any(p.requires_grad for p in model.parameters()) for model in models.values()):
-        tasks.append((TRAINING_STEP, setup.batch_size))
+        tasks.append((_TRAINING_STEP, setup.batch_size))
     timings: dict[str, list[Timing]] = {name: [] for name in models}
     for (task, size), is_compiled in product(tasks, [False, True] if compiled else [False]):
-        make = make_inference_call if task == INFERENCE else make_training_step
+        make = _make_inference_call if task == _INFERENCE else _make_training_step
         functions = {}
         for name, model in models.items():
             model_copy, inputs = replace(setup, batch_size=size).prepare(model)
             run = torch.compile(model_copy, dynamic=False) if is_compiled else model_copy
             functions[name] = make(model_copy, run, inputs, setup)
-        with allow_many_compilations() if is_compiled else nullcontext():
-            seconds = time_interleaved(functions, setup)
+        with _allow_many_compilations() if is_compiled else nullcontext():
+            seconds = _time_interleaved(functions, setup)
         for name, rounds in seconds.items():
             timings[name].append(Timing(task, size, is_compiled, tuple(rounds)))
     return timings
 
 
-def allow_many_compilations() -> AbstractContextManager[object]:
+def _allow_many_compilations() -> AbstractContextManager[object]:
     """Return a context in which torch compiles shared code anew per network, and raises if it does not."""
     from torch._dynamo import config  # takes a second to import
 
     context: AbstractContextManager[object]
-    context = config.patch(recompile_limit=RECOMPILE_LIMIT, fail_on_recompile_limit_hit=True)
+    context = config.patch(recompile_limit=_RECOMPILE_LIMIT, fail_on_recompile_limit_hit=True)
     return context
 
 
-def make_inference_call(
+def _make_inference_call(
     model: nn.Module, run: Callable[..., object], inputs: list[Tensor], setup: MeasurementSetup
 ) -> Callable[[], None]:
     """Return a function that runs one pass in eval mode."""
@@ -107,7 +107,7 @@ def make_inference_call(
     return run_inference
 
 
-def make_training_step(
+def _make_training_step(
     model: nn.Module, run: Callable[..., object], inputs: list[Tensor], setup: MeasurementSetup
 ) -> Callable[[], None]:
     """Return a function that runs one training step; the loss is the sum of the means of all outputs."""
@@ -143,20 +143,22 @@ def time_gates(
     for name, (gate, shape) in gates.items():
         gate_setup = replace(setup, input_shapes=(tuple(shape[1:]),), batch_size=shape[0])
         gate_copy, inputs = gate_setup.prepare(gate)
-        functions[name, INFERENCE] = make_inference_call(gate_copy, gate_copy, inputs, setup)
+        functions[name, _INFERENCE] = _make_inference_call(gate_copy, gate_copy, inputs, setup)
         gate_copy, inputs = gate_setup.prepare(gate)
-        functions[name, FORWARD_BACKWARD] = make_forward_backward_call(gate_copy, inputs[0], setup)
-    seconds = time_interleaved(functions, setup)
+        functions[name, _FORWARD_BACKWARD] = _make_forward_backward_call(
+            gate_copy, inputs[0], setup
+        )
+    seconds = _time_interleaved(functions, setup)
     return {
         name: (
-            Timing(INFERENCE, shape[0], False, tuple(seconds[name, INFERENCE])),
-            Timing(FORWARD_BACKWARD, shape[0], False, tuple(seconds[name, FORWARD_BACKWARD])),
+            Timing(_INFERENCE, shape[0], False, tuple(seconds[name, _INFERENCE])),
+            Timing(_FORWARD_BACKWARD, shape[0], False, tuple(seconds[name, _FORWARD_BACKWARD])),
         )
         for name, (_, shape) in gates.items()
     }
 
 
-def make_forward_backward_call(
+def _make_forward_backward_call(
     gate: nn.Module, maps: Tensor, setup: MeasurementSetup
 ) -> Callable[[], None]:
     """Return a function that runs forward, and backward to the maps and all parameters."""
@@ -172,7 +174,7 @@ def make_forward_backward_call(
     return run_forward_backward
 
 
-def time_interleaved(
+def _time_interleaved(
     functions: Mapping[Key, Callable[[], None]], setup: MeasurementSetup
 ) -> dict[Key, list[float]]:
     """Return the seconds per call of each function; every round measures all functions once."""
@@ -190,9 +192,9 @@ def time_interleaved(
         }
         seconds: dict[Key, list[float]] = {name: [] for name in functions}
         start = time.perf_counter()
-        for round_index in range(MAX_ROUNDS):
+        for round_index in range(_MAX_ROUNDS):
             elapsed = time.perf_counter() - start
-            if round_index >= MIN_ROUNDS and elapsed > MAX_SECONDS_PER_FUNCTION * len(functions):
+            if round_index >= _MIN_ROUNDS and elapsed > MAX_SECONDS_PER_FUNCTION * len(functions):
                 break
             for name, timer in timers.items():
                 seconds[name].append(timer.timeit(calls[name]).median)
@@ -212,7 +214,7 @@ def measure_peak_memory(model: nn.Module, setup: MeasurementSetup) -> int | None
     before = torch.cuda.memory_allocated(device)
     with setup.preserve_rng():
         model_copy, inputs = setup.prepare(model)
-        run_step = make_training_step(model_copy, model_copy, inputs, setup)
+        run_step = _make_training_step(model_copy, model_copy, inputs, setup)
         run_step()  # allocates the optimizer's state
         torch.cuda.reset_peak_memory_stats(device)
         run_step()

@@ -20,15 +20,15 @@ from foveal.cost.report import CostReport
 from foveal.text_format import BYTES_PER_MB
 from foveal.text_tables import Table
 
-BLOCK_SIZES: Final = (
+_BLOCK_SIZES: Final = (
     (32, 32),
     (64, 16),
     (128, 8),
 )  # channels and side of the feature map of each block
-HEAD_WIDTHS: Final = (1024, 1024, 10, 10)
-PRINTED_BATCH_SIZE: Final = -1
-BYTES_PER_NUMBER: Final = 2 * 4  # a float32 and its gradient
-EXPLANATION_TEXT: Final = (
+_HEAD_WIDTHS: Final = (1024, 1024, 10, 10)
+_PRINTED_BATCH_SIZE: Final = -1
+_BYTES_PER_NUMBER: Final = 2 * 4  # a float32 and its gradient
+_EXPLANATION_TEXT: Final = (
     "torchsummary adds products of output shapes with -1 for the batch, so each layer counts negative; "
     "a pool that returns its indices counts as the product of both outputs, (C x H/2 x W/2)^2 "
     "and positive; abs() hides the sign of the sum. Attention adds negative rows and was printed as less "
@@ -38,35 +38,35 @@ EXPLANATION_TEXT: Final = (
 
 
 @dataclass(frozen=True)
-class ModuleCall:
+class _ModuleCall:
     """One call of a module with its output shapes as torchsummary writes them."""
 
     name: str
     outputs: tuple[tuple[int, ...], ...]
 
 
-def list_original_calls(*, cbam: bool) -> Iterator[ModuleCall]:
+def list_original_calls(*, cbam: bool) -> Iterator[_ModuleCall]:
     """Yield the module calls of the original ConvNet, with CBAM after each ReLU or without."""
-    for channels, side in BLOCK_SIZES:
+    for channels, side in _BLOCK_SIZES:
         full, half = (
-            (PRINTED_BATCH_SIZE, channels, side, side),
-            (PRINTED_BATCH_SIZE, channels, side // 2, side // 2),
+            (_PRINTED_BATCH_SIZE, channels, side, side),
+            (_PRINTED_BATCH_SIZE, channels, side // 2, side // 2),
         )
-        yield from (ModuleCall(name, (full,)) for name in ("conv", "norm", "relu"))
+        yield from (_ModuleCall(name, (full,)) for name in ("conv", "norm", "relu"))
         if cbam:
             yield from (
-                ModuleCall(name, (full,)) for name in ("cbam", "channel gate", "spatial gate")
+                _ModuleCall(name, (full,)) for name in ("cbam", "channel gate", "spatial gate")
             )
-            yield ModuleCall("channel pool", ((PRINTED_BATCH_SIZE, 2, side, side),))
+            yield _ModuleCall("channel pool", ((_PRINTED_BATCH_SIZE, 2, side, side),))
             yield from (
-                ModuleCall(name, ((PRINTED_BATCH_SIZE, 1, side, side),))
+                _ModuleCall(name, ((_PRINTED_BATCH_SIZE, 1, side, side),))
                 for name in ("conv 7x7", "its norm")
             )
-        yield ModuleCall("pool and its indices", (half, half))
-    yield from (ModuleCall("head", ((PRINTED_BATCH_SIZE, width),)) for width in HEAD_WIDTHS)
+        yield _ModuleCall("pool and its indices", (half, half))
+    yield from (_ModuleCall("head", ((_PRINTED_BATCH_SIZE, width),)) for width in _HEAD_WIDTHS)
 
 
-def compute_printed_total(calls: Iterable[ModuleCall]) -> float:
+def compute_printed_total(calls: Iterable[_ModuleCall]) -> float:
     """Return the "Forward/backward pass size (MB)" that torchsummary prints, in bytes.
 
     >>> round(compute_printed_total(list_original_calls(cbam=False)) / 2**20, 4)
@@ -75,10 +75,10 @@ def compute_printed_total(calls: Iterable[ModuleCall]) -> float:
     669.3182
     """
     total = sum(math.prod(side for shape in call.outputs for side in shape) for call in calls)
-    return abs(BYTES_PER_NUMBER * total)
+    return abs(_BYTES_PER_NUMBER * total)
 
 
-def compute_corrected_total(calls: Iterable[ModuleCall]) -> float:
+def compute_corrected_total(calls: Iterable[_ModuleCall]) -> float:
     """Return twice every layer's output for one image in bytes, as torchsummary intends.
 
     The indices of a pool are not counted: they have no gradient.
@@ -86,7 +86,7 @@ def compute_corrected_total(calls: Iterable[ModuleCall]) -> float:
     >>> round(compute_corrected_total(list_original_calls(cbam=False)) / 2**20, 4)
     1.4377
     """
-    return BYTES_PER_NUMBER * sum(math.prod(map(abs, call.outputs[0])) for call in calls)
+    return _BYTES_PER_NUMBER * sum(math.prod(map(abs, call.outputs[0])) for call in calls)
 
 
 def make_torchsummary_table(baseline: CostReport, cbam: CostReport) -> Table:
@@ -108,7 +108,7 @@ def make_torchsummary_table(baseline: CostReport, cbam: CostReport) -> Table:
         ("element operations", *(f"{sums.element_operations:,}" for sums in totals)),
     ]
     headings = ("the ConvNet, one image of 3x32x32", "none", "cbam")
-    note = f"{EXPLANATION_TEXT} The last four rows are measured on foveal's networks."
+    note = f"{_EXPLANATION_TEXT} The last four rows are measured on foveal's networks."
     return Table(
         "Memory table of the original study, and the correction", headings, tuple(rows), note
     )

@@ -65,13 +65,13 @@ def augment_images(images: Tensor, draws: AugmentationSample, augmentation: Augm
     index = torch.arange(len(images), device=images.device)
     # Selecting whole images, then copying whole rows, is far faster than gathering pixels.
     flipped = torch.cat((images, images.flip(2))).index_select(0, index + len(images) * draws.flip)
-    out = crop_images(flipped, draws, augmentation.crop)
+    out = _crop_images(flipped, draws, augmentation.crop)
     if augmentation.cutout:
-        out.mul_(~make_hole_masks(draws, images.shape[1:3], augmentation.cutout)[..., None])
+        out.mul_(~_make_hole_masks(draws, images.shape[1:3], augmentation.cutout)[..., None])
     return out
 
 
-def crop_images(flipped: Tensor, draws: AugmentationSample, margin: int) -> Tensor:
+def _crop_images(flipped: Tensor, draws: AugmentationSample, margin: int) -> Tensor:
     """Pad each image (B, H, W, C) by `margin` px and crop a window of the original size."""
     batch, height, width, channels = flipped.shape
     padded = F.pad(flipped, (0, 0, margin, margin, margin, margin))
@@ -85,7 +85,7 @@ def crop_images(flipped: Tensor, draws: AugmentationSample, margin: int) -> Tens
     return rows.index_select(0, start.view(-1)).view(flipped.shape)
 
 
-def make_hole_masks(draws: AugmentationSample, shape: torch.Size, size: int) -> Tensor:
+def _make_hole_masks(draws: AugmentationSample, shape: torch.Size, size: int) -> Tensor:
     """Return the masks of the square holes of side `size`, bool (B, *shape), clipped at the border.
 
     DeVries and Taylor (2017), "Improved Regularization of Convolutional Neural Networks with

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-CHUNK_IMAGES = 512  # so that a sum of squares fits 32 bits
+_CHUNK_IMAGES = 512  # so that a sum of squares fits 32 bits
 
 
 def compute_channel_statistics(
@@ -22,8 +22,8 @@ def compute_channel_statistics(
     values = images.reshape(len(images), -1)
     sums = np.zeros(values.shape[1], np.int64)
     square_sums = np.zeros(values.shape[1], np.int64)
-    for start in range(0, len(values), CHUNK_IMAGES):
-        chunk = values[start : start + CHUNK_IMAGES].astype(np.uint32)
+    for start in range(0, len(values), _CHUNK_IMAGES):
+        chunk = values[start : start + _CHUNK_IMAGES].astype(np.uint32)
         sums += chunk.sum(0, dtype=np.uint32)
         square_sums += np.square(chunk, out=chunk).sum(0, dtype=np.uint32)
     count = values.size // channels

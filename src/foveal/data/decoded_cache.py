@@ -22,8 +22,8 @@ from foveal.data.dataset import Split
 from foveal.data.decoded import DecodedData, compute_checksum, iterate_arrays
 from foveal.errors import FovealError
 
-CACHE_FORMAT = 2  # raise it when the same files would be decoded or stored differently
-INDEX_FILE = "index.json"
+_CACHE_FORMAT = 2  # raise it when the same files would be decoded or stored differently
+_INDEX_FILE = "index.json"
 
 
 def compute_cache_key(kind: str, files: Iterable[Path], *, root: Path | None = None) -> str:
@@ -34,7 +34,7 @@ def compute_cache_key(kind: str, files: Iterable[Path], *, root: Path | None = N
     Raises:
         FovealError: a file cannot be read.
     """
-    digest = hashlib.sha256(f"{CACHE_FORMAT} {kind}".encode())
+    digest = hashlib.sha256(f"{_CACHE_FORMAT} {kind}".encode())
     for path in files:
         try:
             with path.open("rb") as file:
@@ -54,30 +54,30 @@ def load_or_decode_data(key: str, decode: Callable[[], DecodedData]) -> tuple[De
     """
     root = get_cache_folder() / "data"
     entry = root / key
-    cached = read_entry(entry)
+    cached = _read_entry(entry)
     if cached is not None:
         return cached
-    with make_entry_lock(root, key):
-        cached = read_entry(entry)  # another process may have written it meanwhile
+    with _make_entry_lock(root, key):
+        cached = _read_entry(entry)  # another process may have written it meanwhile
         if cached is None:
-            write_entry(entry, decode())
-            cached = read_entry(entry)
+            _write_entry(entry, decode())
+            cached = _read_entry(entry)
     if cached is None:
         raise FovealError(f"The cache entry {entry} is damaged after writing. Check that disk.")
     return cached
 
 
-def make_entry_lock(root: Path, key: str) -> FileLock:
+def _make_entry_lock(root: Path, key: str) -> FileLock:
     """Return the lock for writing the entry `key`; the system releases it if the process dies."""
     try:
         root.mkdir(parents=True, exist_ok=True)
         (root / f"{key}.lock").touch()
     except OSError as error:
-        raise make_cache_folder_error(root, error) from error
+        raise _make_cache_folder_error(root, error) from error
     return FileLock(root / f"{key}.lock")
 
 
-def write_entry(entry: Path, data: DecodedData) -> None:
+def _write_entry(entry: Path, data: DecodedData) -> None:
     """Write `data` to a temporary folder and rename it to `entry`, replacing a damaged entry."""
     partial = entry.with_name(f"{entry.name}.partial")
     try:
@@ -87,16 +87,16 @@ def write_entry(entry: Path, data: DecodedData) -> None:
             np.save(partial / f"{name}.npy", array)
         names = [name for name, _ in iterate_arrays(data)]
         index = {"classes": data.classes, "arrays": names, "checksum": compute_checksum(data)}
-        (partial / INDEX_FILE).write_text(json.dumps(index), encoding="utf-8")
+        (partial / _INDEX_FILE).write_text(json.dumps(index), encoding="utf-8")
         shutil.rmtree(entry, ignore_errors=True)
         partial.rename(entry)
     except OSError as error:
-        raise make_cache_folder_error(entry.parent, error) from error
+        raise _make_cache_folder_error(entry.parent, error) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def make_cache_folder_error(folder: Path, error: OSError) -> FovealError:
+def _make_cache_folder_error(folder: Path, error: OSError) -> FovealError:
     """Return the error for a cache folder that cannot be written."""
     return FovealError(
         f"The cache folder {folder} cannot be written ({error.strerror or error}). "
@@ -104,12 +104,12 @@ def make_cache_folder_error(folder: Path, error: OSError) -> FovealError:
     )
 
 
-def read_entry(entry: Path) -> tuple[DecodedData, str] | None:
+def _read_entry(entry: Path) -> tuple[DecodedData, str] | None:
     """Return the data of `entry` and its checksum, or None if the entry is absent or damaged."""
     try:
-        index = json.loads((entry / INDEX_FILE).read_text(encoding="utf-8"))
-        arrays = {name: load_array(entry / f"{name}.npy") for name in index["arrays"]}
-        train, test = (make_split(arrays, name) for name in ("train", "test"))
+        index = json.loads((entry / _INDEX_FILE).read_text(encoding="utf-8"))
+        arrays = {name: _load_array(entry / f"{name}.npy") for name in index["arrays"]}
+        train, test = (_make_split(arrays, name) for name in ("train", "test"))
         data = DecodedData(tuple(index["classes"]), train, test)
         is_intact = compute_checksum(data) == index["checksum"]
     except (OSError, ValueError, KeyError, TypeError, EOFError):
@@ -117,14 +117,14 @@ def read_entry(entry: Path) -> tuple[DecodedData, str] | None:
     return (data, index["checksum"]) if is_intact else None
 
 
-def load_array(path: Path) -> npt.NDArray[np.generic]:
+def _load_array(path: Path) -> npt.NDArray[np.generic]:
     """Load one array; images are memory-mapped, and the small columns are read at once."""
     is_mapped = path.name.endswith(".images.npy")
     array: npt.NDArray[np.generic] = np.load(path, mmap_mode="r" if is_mapped else None)
     return array
 
 
-def make_split(arrays: dict[str, npt.NDArray[np.generic]], name: str) -> Split:
+def _make_split(arrays: dict[str, npt.NDArray[np.generic]], name: str) -> Split:
     """Return the split `name` from the arrays of an entry."""
     prefix = f"{name}.columns."
     columns = {key.removeprefix(prefix): arrays[key] for key in arrays if key.startswith(prefix)}

@@ -10,8 +10,8 @@ from PIL import Image
 
 from foveal.errors import FovealError, UsageError
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
-GRAY_MODES = ("1", "L")
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
+_GRAY_MODES = ("1", "L")
 HIGH_BIT_DEPTH_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
@@ -36,10 +36,10 @@ def decode_image(
 
     With `image_size` the image is scaled and cropped to a square of that side.
     """
-    with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
+    with Image.open(io.BytesIO(encoded), formats=_FORMATS) as image:
         if image.mode in HIGH_BIT_DEPTH_MODES:
             raise ValueError("only images with 8 bits per channel are supported")
-        is_gray = image.mode in GRAY_MODES
+        is_gray = image.mode in _GRAY_MODES
         rgb = convert_to_rgb(image)
         if image_size is not None:
             rgb = scale_and_crop_center(rgb, image_size)

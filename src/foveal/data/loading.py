@@ -19,7 +19,7 @@ from foveal.data.subsets import hold_out_validation, require_valid_sizes, take_s
 from foveal.errors import UsageError, bad_parameter, unknown_name
 from foveal.validation import require_int, require_positive_int
 
-DEFAULT_AUGMENTATION = Augmentation()
+_DEFAULT_AUGMENTATION = Augmentation()
 
 
 def load_data(
@@ -29,7 +29,7 @@ def load_data(
     test_size: int | None = None,
     validation: int = 0,
     image_size: int | None = None,
-    augmentation: Augmentation = DEFAULT_AUGMENTATION,
+    augmentation: Augmentation = _DEFAULT_AUGMENTATION,
     **options: Any,
 ) -> ImageData:
     """Load images to train and test on.
@@ -57,8 +57,8 @@ def load_data(
         FovealError: a file is damaged, or there is no network.
     """
     if source == "scenes":
-        options = resolve_scene_options(options, image_size)
-        return load_scenes(train_size, test_size, validation, augmentation, options)
+        options = _resolve_scene_options(options, image_size)
+        return _load_scenes(train_size, test_size, validation, augmentation, options)
     data_source = find_source(source, image_size=image_size)
     if options:
         raise UsageError(f"Source `{source}` takes no options. Found `{next(iter(options))}`.")
@@ -82,7 +82,7 @@ def load_data(
     )
 
 
-def resolve_scene_options(options: Mapping[str, Any], image_size: int | None) -> dict[str, Any]:
+def _resolve_scene_options(options: Mapping[str, Any], image_size: int | None) -> dict[str, Any]:
     """Return the options of `scenes`, with `image_size` as `size`.
 
     Raises:
@@ -101,7 +101,7 @@ def resolve_scene_options(options: Mapping[str, Any], image_size: int | None) ->
     return {**options, "size": image_size}
 
 
-def load_scenes(
+def _load_scenes(
     train_size: int | None,
     test_size: int | None,
     validation: int,

@@ -22,11 +22,11 @@ def hold_out_validation(
         UsageError: the split has too few images.
     """
     require_valid_sizes(size, validation, len(split))
-    order = make_fixed_order(len(split))
+    order = _make_fixed_order(len(split))
     held_out = split.take(np.sort(order[len(split) - validation :])) if validation else None
     if size is None and validation:
         size = len(split) - validation
-    return take_first_images(split, order, size), held_out
+    return _take_first_images(split, order, size), held_out
 
 
 def take_subset(split: Split, size: int | None, name: str) -> Split:
@@ -37,7 +37,7 @@ def take_subset(split: Split, size: int | None, name: str) -> Split:
     """
     if size is not None and not 1 <= size <= len(split):
         raise bad_parameter(name, f"from 1 to {len(split)}", size)
-    return take_first_images(split, make_fixed_order(len(split)), size)
+    return _take_first_images(split, _make_fixed_order(len(split)), size)
 
 
 def require_valid_sizes(size: int | None, validation: int, available: int) -> None:
@@ -50,7 +50,7 @@ def require_valid_sizes(size: int | None, validation: int, available: int) -> No
         raise bad_parameter("train_size", f"from 1 to {remaining}{note}", size)
 
 
-def make_fixed_order(count: int) -> npt.NDArray[np.int64]:
+def _make_fixed_order(count: int) -> npt.NDArray[np.int64]:
     """Return the random order of `count` images from which every subset is taken."""
     order: npt.NDArray[np.int64] = torch.randperm(
         count, generator=make_generator(0, "subset")
@@ -58,7 +58,7 @@ def make_fixed_order(count: int) -> npt.NDArray[np.int64]:
     return order
 
 
-def take_first_images(split: Split, order: npt.NDArray[np.int64], size: int | None) -> Split:
+def _take_first_images(split: Split, order: npt.NDArray[np.int64], size: int | None) -> Split:
     """Return the first `size` images of `order`, in their order in `split`."""
     if size is None or size == len(split):
         return split

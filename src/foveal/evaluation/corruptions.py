@@ -14,25 +14,25 @@ from foveal.optional_imports import STUDY_EXTRA, suggest_install
 
 # For severities 1 to 5: noise and blur: standard deviation (of values, in px); contrast and pixelate:
 # factor (of contrast, of the sides); jpeg: quality.
-CIFAR_AMOUNTS = {
+_CIFAR_AMOUNTS = {
     "noise": (0.04, 0.06, 0.08, 0.09, 0.10),
     "blur": (0.4, 0.6, 0.7, 0.8, 1.0),
     "contrast": (0.75, 0.5, 0.4, 0.3, 0.15),
     "pixelate": (0.95, 0.9, 0.85, 0.75, 0.65),
     "jpeg": (80.0, 65.0, 58.0, 50.0, 40.0),
 }
-IMAGENET_AMOUNTS = {
+_IMAGENET_AMOUNTS = {
     "noise": (0.08, 0.12, 0.18, 0.26, 0.38),
     "blur": (1.0, 2.0, 3.0, 4.0, 6.0),
     "contrast": (0.4, 0.3, 0.2, 0.1, 0.05),
     "pixelate": (0.6, 0.5, 0.4, 0.3, 0.25),
     "jpeg": (25.0, 18.0, 15.0, 10.0, 7.0),
 }
-CORRUPTIONS = tuple(CIFAR_AMOUNTS)
+CORRUPTIONS = tuple(_CIFAR_AMOUNTS)
 MAX_SEVERITY = 5
-MAX_CIFAR_SIDE = 64
-BLUR_RADIUS_SIGMAS = 4.0  # as in scipy and scikit-image
-JPEG_MODES = {1: "L", 3: "RGB"}
+_MAX_CIFAR_SIDE = 64
+_BLUR_RADIUS_SIGMAS = 4.0  # as in scipy and scikit-image
+_JPEG_MODES = {1: "L", 3: "RGB"}
 
 
 def get_corruption_amount(kind: str, severity: int, size: tuple[int, int]) -> float:
@@ -50,7 +50,7 @@ def get_corruption_amount(kind: str, severity: int, size: tuple[int, int]) -> fl
         raise unknown_name("corruption", kind, CORRUPTIONS)
     if severity not in range(1, MAX_SEVERITY + 1):
         raise bad_parameter("severity", f"a whole number from 1 to {MAX_SEVERITY}", severity)
-    amounts = CIFAR_AMOUNTS if max(size) <= MAX_CIFAR_SIDE else IMAGENET_AMOUNTS
+    amounts = _CIFAR_AMOUNTS if max(size) <= _MAX_CIFAR_SIDE else _IMAGENET_AMOUNTS
     return amounts[kind][severity - 1]
 
 
@@ -92,9 +92,9 @@ def corrupt_images(
     if kind == "noise":
         if generator is None:
             raise bad_parameter("generator", "a torch.Generator for `noise`", generator)
-        corrupted = add_noise(exact, amount, generator)
+        corrupted = _add_noise(exact, amount, generator)
     else:
-        corrupted = DETERMINISTIC_CORRUPTIONS[kind](exact, amount)
+        corrupted = _DETERMINISTIC_CORRUPTIONS[kind](exact, amount)
     return corrupted.clamp_(0, 1).to(images.dtype)
 
 
@@ -107,7 +107,7 @@ def require_images(images: Tensor) -> None:
 
 def list_supported_corruptions(channels: int) -> list[str]:
     """Return the corruptions defined for images of this number of channels."""
-    return [kind for kind in CORRUPTIONS if kind != "jpeg" or channels in JPEG_MODES]
+    return [kind for kind in CORRUPTIONS if kind != "jpeg" or channels in _JPEG_MODES]
 
 
 def require_channels(kind: str, channels: int) -> None:
@@ -118,7 +118,7 @@ def require_channels(kind: str, channels: int) -> None:
         )
 
 
-def add_noise(images: Tensor, sigma: float, generator: torch.Generator) -> Tensor:
+def _add_noise(images: Tensor, sigma: float, generator: torch.Generator) -> Tensor:
     """Return the images with Gaussian noise of standard deviation `sigma`."""
     # One image at a time: a single draw for the batch would depend on the batch size.
     draws = [
@@ -127,16 +127,16 @@ def add_noise(images: Tensor, sigma: float, generator: torch.Generator) -> Tenso
     return images + torch.stack(draws).to(images) * sigma
 
 
-def blur_images(images: Tensor, sigma: float) -> Tensor:
+def _blur_images(images: Tensor, sigma: float) -> Tensor:
     """Return the images blurred by a Gaussian of `sigma` px, first along dim 2, then along dim 3."""
-    radius = int(BLUR_RADIUS_SIGMAS * sigma + 0.5)
+    radius = int(_BLUR_RADIUS_SIGMAS * sigma + 0.5)
     weights = [math.exp(-0.5 * (step / sigma) ** 2) for step in range(radius + 1)]
     total = weights[0] + 2 * sum(weights[1:])
-    blurred = convolve_symmetric(images, weights, total, dim=2)
-    return convolve_symmetric(blurred, weights, total, dim=3)
+    blurred = _convolve_symmetric(images, weights, total, dim=2)
+    return _convolve_symmetric(blurred, weights, total, dim=3)
 
 
-def convolve_symmetric(images: Tensor, weights: list[float], total: float, *, dim: int) -> Tensor:
+def _convolve_symmetric(images: Tensor, weights: list[float], total: float, *, dim: int) -> Tensor:
     """Convolve along `dim` with a symmetric kernel; `weights` is its half from the center outwards."""
     # A sum of shifted images: the result of a convolution or matmul may depend on the batch size.
     size, radius = images.shape[dim], len(weights) - 1
@@ -149,21 +149,21 @@ def convolve_symmetric(images: Tensor, weights: list[float], total: float, *, di
     return out
 
 
-def reduce_contrast(images: Tensor, factor: float) -> Tensor:
+def _reduce_contrast(images: Tensor, factor: float) -> Tensor:
     """Return the images with each channel moved towards its mean."""
     mean = images.mean(3, keepdim=True).mean(2, keepdim=True)  # (N, C, 1, 1)
     return (images - mean) * factor + mean
 
 
-def pixelate_images(images: Tensor, factor: float) -> Tensor:
+def _pixelate_images(images: Tensor, factor: float) -> Tensor:
     """Downscale by a box filter to `factor` of the sides, rounded down, and upscale to nearest."""
     height, width = images.shape[2:]
-    small = downscale(images, max(1, int(height * factor)), dim=2)
-    small = downscale(small, max(1, int(width * factor)), dim=3)
-    return upscale(upscale(small, width, dim=3), height, dim=2)
+    small = _downscale(images, max(1, int(height * factor)), dim=2)
+    small = _downscale(small, max(1, int(width * factor)), dim=3)
+    return _upscale(_upscale(small, width, dim=3), height, dim=2)
 
 
-def downscale(images: Tensor, size: int, *, dim: int) -> Tensor:
+def _downscale(images: Tensor, size: int, *, dim: int) -> Tensor:
     """Average the pixels along `dim` in `size` groups; integer edges make ties deterministic."""
     old_size = images.shape[dim]
     edges = (torch.arange(size + 1, device=images.device) * 2 * old_size + size) // (2 * size)
@@ -176,18 +176,18 @@ def downscale(images: Tensor, size: int, *, dim: int) -> Tensor:
     return total.div_(length.view(shape))
 
 
-def upscale(images: Tensor, size: int, *, dim: int) -> Tensor:
+def _upscale(images: Tensor, size: int, *, dim: int) -> Tensor:
     """Enlarge dimension `dim` to `size` by repeating the nearest pixels."""
     centers = torch.arange(size, device=images.device) * 2 + 1
     return images.index_select(dim, centers * images.shape[dim] // (2 * size))
 
 
-def compress_jpeg(images: Tensor, quality: float) -> Tensor:
+def _compress_jpeg(images: Tensor, quality: float) -> Tensor:
     """Return the images after JPEG compression with Pillow's default settings except `quality`."""
     with suggest_install(STUDY_EXTRA):
         from PIL import Image
 
-    mode, size = JPEG_MODES[images.shape[1]], (images.shape[3], images.shape[2])
+    mode, size = _JPEG_MODES[images.shape[1]], (images.shape[3], images.shape[2])
     pixels = (images * 255).round().to("cpu", torch.uint8).permute(0, 2, 3, 1).contiguous()
     decoded = bytearray()
     for image in pixels.numpy():
@@ -199,9 +199,9 @@ def compress_jpeg(images: Tensor, quality: float) -> Tensor:
     return values.permute(0, 3, 1, 2).contiguous().to(images) / 255
 
 
-DETERMINISTIC_CORRUPTIONS: dict[str, Callable[[Tensor, float], Tensor]] = {
-    "blur": blur_images,
-    "contrast": reduce_contrast,
-    "pixelate": pixelate_images,
-    "jpeg": compress_jpeg,
+_DETERMINISTIC_CORRUPTIONS: dict[str, Callable[[Tensor, float], Tensor]] = {
+    "blur": _blur_images,
+    "contrast": _reduce_contrast,
+    "pixelate": _pixelate_images,
+    "jpeg": _compress_jpeg,
 }

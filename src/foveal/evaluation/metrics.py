@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from foveal.evaluation.predictions import Predictions, predict
 
-MIN_CLASSES_FOR_TOP5 = 20
-CALIBRATION_BINS = 15
+_MIN_CLASSES_FOR_TOP5 = 20
+_CALIBRATION_BINS = 15
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ def compute_metrics(predictions: Predictions) -> Evaluation:
     """Return the metrics of existing predictions."""
     logits, labels = predictions.logits, predictions.labels.numpy()
     predicted = logits.argmax(1).numpy()
-    confusion = compute_confusion_matrix(labels, predicted, logits.shape[1])
+    confusion = _compute_confusion_matrix(labels, predicted, logits.shape[1])
     correct_top5 = None
-    if logits.shape[1] >= MIN_CLASSES_FOR_TOP5:
+    if logits.shape[1] >= _MIN_CLASSES_FOR_TOP5:
         correct_top5 = (logits.topk(5).indices == predictions.labels[:, None]).any(1).numpy()
     with np.errstate(invalid="ignore"):
         per_class_accuracy = confusion.diagonal() / confusion.sum(1)
@@ -56,7 +56,7 @@ def compute_metrics(predictions: Predictions) -> Evaluation:
         loss=predictions.loss,
         accuracy=predictions.accuracy,
         top5_accuracy=None if correct_top5 is None else float(correct_top5.mean()),
-        calibration_error=compute_calibration_error(logits.softmax(1).numpy(), labels),
+        calibration_error=_compute_calibration_error(logits.softmax(1).numpy(), labels),
         per_class_accuracy=per_class_accuracy,
         confusion=confusion,
         labels=labels,
@@ -66,19 +66,19 @@ def compute_metrics(predictions: Predictions) -> Evaluation:
     )
 
 
-def compute_confusion_matrix(
+def _compute_confusion_matrix(
     labels: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], classes: int
 ) -> npt.NDArray[np.int64]:
     """Return the number of images of each true class (rows) and predicted class (columns), (K, K).
 
-    >>> compute_confusion_matrix(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
+    >>> _compute_confusion_matrix(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
     [[1, 1], [0, 1]]
     """
     counts = np.bincount(labels * classes + predicted, minlength=classes**2)
     return counts.reshape(classes, classes)
 
 
-def compute_calibration_error(
+def _compute_calibration_error(
     probabilities: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]
 ) -> float:
     """Return the mean gap between confidence and accuracy over equal bins of confidence.
@@ -87,6 +87,6 @@ def compute_calibration_error(
     """
     confidence = probabilities.max(1).astype(np.float64)
     correct = probabilities.argmax(1) == labels
-    bins = np.ceil(confidence * CALIBRATION_BINS).astype(np.int64)  # bin 1 is (0, 1/15]
-    gaps = np.bincount(bins, weights=correct - confidence, minlength=CALIBRATION_BINS + 1)
+    bins = np.ceil(confidence * _CALIBRATION_BINS).astype(np.int64)  # bin 1 is (0, 1/15]
+    gaps = np.bincount(bins, weights=correct - confidence, minlength=_CALIBRATION_BINS + 1)
     return float(np.abs(gaps).sum() / len(labels))

@@ -42,8 +42,8 @@ def occlude_randomly(
     draws = torch.rand(
         len(images), 2, dtype=torch.float64, generator=generator, device=generator.device
     ).to(images.device)
-    rows = make_interval_mask(draws[:, 0], images.shape[2], height)
-    columns = make_interval_mask(draws[:, 1], images.shape[3], width)
+    rows = _make_interval_mask(draws[:, 0], images.shape[2], height)
+    columns = _make_interval_mask(draws[:, 1], images.shape[3], width)
     return torch.where(rows[:, None, :, None] & columns[:, None, None, :], color, images)
 
 
@@ -64,7 +64,7 @@ def compute_window_size(size: tuple[int, int], fraction: float) -> tuple[int, in
     return height, min(size[1], max(1, round(fraction * size[0] * size[1] / height)))
 
 
-def make_interval_mask(draws: Tensor, size: int, length: int) -> Tensor:
+def _make_interval_mask(draws: Tensor, size: int, length: int) -> Tensor:
     """Return masks of one interval of `length` in `size` pixels, bool (N, size), from draws in [0, 1)."""
     start = (draws * (size - length + 1)).long()[:, None]
     index = torch.arange(size, device=draws.device)

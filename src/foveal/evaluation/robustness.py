@@ -23,9 +23,9 @@ from foveal.module_modes import eval_mode
 from foveal.seeding import make_generator
 from foveal.validation import require_finite_logits, require_logits, require_positive_int
 
-OCCLUSION_NAME = "occlusion"
+_OCCLUSION_NAME = "occlusion"
 OCCLUSION_FRACTIONS = (0.1, 0.2, 0.3, 0.4, 0.5)
-MAX_CHUNK_VALUES = 2**18
+_MAX_CHUNK_VALUES = 2**18
 
 
 # Comparing arrays gives arrays, so this class compares by identity.
@@ -55,7 +55,7 @@ class Robustness:
 
 
 @dataclass(frozen=True)
-class Condition:
+class _Condition:
     """One change applied to all images: occlusion of a fraction `amount`, or a corruption."""
 
     name: str
@@ -64,7 +64,7 @@ class Condition:
 
     def apply(self, images: Tensor, *, fill: float | Tensor, generator: torch.Generator) -> Tensor:
         """Return the images under this condition."""
-        if self.name == OCCLUSION_NAME:
+        if self.name == _OCCLUSION_NAME:
             return occlude_randomly(images, self.amount, fill=fill, generator=generator)
         return corrupt_images(images, self.name, self.severity, generator=generator)
 
@@ -103,8 +103,8 @@ def measure_robustness(
         UsageError: images or labels of the wrong form, unknown kinds, or fractions outside [0, 1].
         FovealError: the model returns a non-finite value, or something other than logits.
     """
-    labels = require_images_and_labels(images, labels, batch_size)
-    conditions = list_conditions(occlusion, kinds, images.shape[1:])
+    labels = _require_images_and_labels(images, labels, batch_size)
+    conditions = _list_conditions(occlusion, kinds, images.shape[1:])
     # One generator per condition for all images in order: draws are independent of the batch size.
     generators = [
         make_generator(seed, "robustness", condition.name, condition.severity)
@@ -114,12 +114,12 @@ def measure_robustness(
     correct = np.zeros(1 + len(conditions), dtype=np.int64)
     with eval_mode(model):
         for start in range(0, len(labels), batch_size):
-            batch = to_float_images(images[start : start + batch_size])
+            batch = _to_float_images(images[start : start + batch_size])
             batch_labels = labels[start : start + batch_size]
-            versions = iterate_conditions(batch, conditions, generators, fill=fill)
+            versions = _iterate_conditions(batch, conditions, generators, fill=fill)
             for row, (name, version) in enumerate(versions):
                 logits = model(normalize(version.to(parameter.device)))
-                predicted = find_highest_logits(
+                predicted = _find_highest_logits(
                     logits, labels, start=start, count=len(batch_labels), condition=name
                 )
                 correct[row] += (predicted == batch_labels).sum()
@@ -133,9 +133,9 @@ def measure_robustness(
     )
 
 
-def list_conditions(
+def _list_conditions(
     occlusion: Sequence[float], kinds: Sequence[str], shape: tuple[int, ...]
-) -> list[Condition]:
+) -> list[_Condition]:
     """Return all conditions in order, for images of `shape` (H, W, C)."""
     for fraction in occlusion:
         if not 0 <= fraction <= 1:
@@ -143,20 +143,20 @@ def list_conditions(
     if len(set(kinds)) < len(kinds):
         raise bad_parameter("kinds", "without repetition", kinds)
     conditions = [
-        Condition(OCCLUSION_NAME, severity, fraction)
+        _Condition(_OCCLUSION_NAME, severity, fraction)
         for severity, fraction in enumerate(occlusion, start=1)
     ]
     for kind in kinds:
         require_channels(kind, shape[2])
         for severity in range(1, MAX_SEVERITY + 1):
             amount = get_corruption_amount(kind, severity, (shape[0], shape[1]))
-            conditions.append(Condition(kind, severity, amount))
+            conditions.append(_Condition(kind, severity, amount))
     return conditions
 
 
-def iterate_conditions(
+def _iterate_conditions(
     batch: Tensor,
-    conditions: Sequence[Condition],
+    conditions: Sequence[_Condition],
     generators: Sequence[torch.Generator],
     *,
     fill: float | Tensor,
@@ -164,20 +164,20 @@ def iterate_conditions(
     """Yield the clean batch and the batch under each condition, each with a name and new memory."""
     yield "without corruption", batch.clone()  # the model may write into its input
     # Small chunks fit into the cache, and their temporaries stay small.
-    chunks = torch.split(batch, max(1, MAX_CHUNK_VALUES // batch[0].numel()))
+    chunks = torch.split(batch, max(1, _MAX_CHUNK_VALUES // batch[0].numel()))
     for condition, generator in zip(conditions, generators, strict=True):
         changed = [condition.apply(chunk, fill=fill, generator=generator) for chunk in chunks]
         yield f"under {condition.name} of severity {condition.severity}", torch.cat(changed)
 
 
-def to_float_images(images: npt.NDArray[np.uint8]) -> Tensor:
+def _to_float_images(images: npt.NDArray[np.uint8]) -> Tensor:
     """Convert uint8 (B, H, W, C) to float32 (B, C, H, W) in [0, 1], on the CPU."""
     # Copy, because a memory map is read-only and PyTorch warns about such tensors.
     pixels = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2)
     return pixels.to(torch.float32, memory_format=torch.contiguous_format).div_(255)
 
 
-def find_highest_logits(
+def _find_highest_logits(
     logits: object, labels: npt.NDArray[np.int64], *, start: int, count: int, condition: str
 ) -> npt.NDArray[np.int64]:
     """Return the class with the highest logit for each of `count` images, (B,).
@@ -194,7 +194,7 @@ def find_highest_logits(
     return predicted
 
 
-def require_images_and_labels(
+def _require_images_and_labels(
     images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64], batch_size: int
 ) -> npt.NDArray[np.int64]:
     """Return the labels as int64; raise UsageError if an input is invalid."""

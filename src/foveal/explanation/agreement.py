@@ -102,25 +102,25 @@ def measure_agreement(
         raise bad_parameter("result", should_be, found)
     occlusion = result.grid(name)
     cam = result.windows.pixels_to_grid(grad_cam(model, images, result.target_classes(name)))
-    agreements = [Agreement("grad-cam", "occlusion", correlate_grids(cam, occlusion))]
-    attention = compute_attention_grids(model, images, result.windows)
+    agreements = [Agreement("grad-cam", "occlusion", _correlate_grids(cam, occlusion))]
+    attention = _compute_attention_grids(model, images, result.windows)
     control_grids = [
-        compute_control_grids(model, images, result.windows, seed=seed + draw)
+        _compute_control_grids(model, images, result.windows, seed=seed + draw)
         for draw in range(draws if attention else 0)
     ]
     for gate, grid in attention.items():
         redrawn = [grids[gate] for grids in control_grids if gate in grids]
         for second, other in (("occlusion", occlusion), ("grad-cam", cam)):
             control = (
-                torch.stack([correlate_grids(drawn, other) for drawn in redrawn])
+                torch.stack([_correlate_grids(drawn, other) for drawn in redrawn])
                 if redrawn
                 else None
             )
-            agreements.append(Agreement(gate, second, correlate_grids(grid, other), control))
+            agreements.append(Agreement(gate, second, _correlate_grids(grid, other), control))
     return tuple(agreements)
 
 
-def compute_attention_grids(
+def _compute_attention_grids(
     model: nn.Module, images: Tensor, windows: Windows
 ) -> dict[str, Tensor]:
     """Return the mean of each spatial map under each window, (N, Py, Px), by gate name."""
@@ -133,20 +133,20 @@ def compute_attention_grids(
     }
 
 
-def compute_control_grids(
+def _compute_control_grids(
     model: nn.Module, images: Tensor, windows: Windows, *, seed: int
 ) -> dict[str, Tensor]:
     """Return the attention grids of redrawn gates, without gates that have no parameters to redraw."""
-    redrawn_model = copy_with_fresh_gates(model, seed=seed)
-    grids = compute_attention_grids(redrawn_model, images, windows)
+    redrawn_model = _copy_with_fresh_gates(model, seed=seed)
+    grids = _compute_attention_grids(redrawn_model, images, windows)
     return {
         gate: grid
         for gate, grid in grids.items()
-        if has_different_parameters(model.get_submodule(gate), redrawn_model.get_submodule(gate))
+        if _has_different_parameters(model.get_submodule(gate), redrawn_model.get_submodule(gate))
     }
 
 
-def has_different_parameters(first: nn.Module, second: nn.Module) -> bool:
+def _has_different_parameters(first: nn.Module, second: nn.Module) -> bool:
     """Return True if any parameter differs between two modules with the same structure."""
     pairs = zip(first.parameters(), second.parameters(), strict=True)
     return any(not torch.equal(a, b) for a, b in pairs)
@@ -158,7 +158,7 @@ def resize_to_image(gate: GateMap, size: tuple[int, int]) -> Tensor:
     return F.interpolate(spatial, size=size, mode="bilinear", align_corners=False)[:, 0]
 
 
-def copy_with_fresh_gates(model: nn.Module, *, seed: int) -> nn.Module:
+def _copy_with_fresh_gates(model: nn.Module, *, seed: int) -> nn.Module:
     """Return a copy of the network with newly initialized gates; all other weights are copied."""
     redrawn_model = copy.deepcopy(model)
     with fork_rng(seed, "control"):
@@ -170,6 +170,6 @@ def copy_with_fresh_gates(model: nn.Module, *, seed: int) -> nn.Module:
     return redrawn_model
 
 
-def correlate_grids(first: Tensor, second: Tensor) -> Tensor:
+def _correlate_grids(first: Tensor, second: Tensor) -> Tensor:
     """Return the rank correlation of the grids of each image, (N,)."""
     return compute_rank_correlation(first.flatten(1), second.flatten(1))

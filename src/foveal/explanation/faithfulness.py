@@ -24,9 +24,9 @@ from foveal.explanation.occlusion.fills import gaussian_blur, make_fill_broadcas
 from foveal.module_modes import eval_mode
 from foveal.validation import require_finite_logits, require_logits, require_positive_int
 
-PixelCounts = npt.NDArray[np.int64]
+_PixelCounts = npt.NDArray[np.int64]
 
-BLUR_SHARE = 1 / 8  # sigma as a share of the shorter side: removes shapes, keeps colors
+_BLUR_SHARE = 1 / 8  # sigma as a share of the shorter side: removes shapes, keeps colors
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,23 +107,25 @@ def measure_faithfulness(
         raise bad_parameter("steps", f"from 1 to the number of pixels {pixels}", steps)
     require_positive_int("chunk", chunk)
     images = images.detach()
-    filled = expand_fill(images, fill)
+    filled = _expand_fill(images, fill)
     counts = pixels * np.arange(steps + 1) // steps
     with eval_mode(model):
         insertion, deletion = (
-            compute_curve(model, before, after, classes, map_values, counts, chunk=chunk, name=name)
+            _compute_curve(
+                model, before, after, classes, map_values, counts, chunk=chunk, name=name
+            )
             for name, before, after in (("insertion", filled, images), ("deletion", images, filled))
         )
     return Faithfulness(counts / pixels, insertion, deletion)
 
 
-def compute_curve(
+def _compute_curve(
     model: nn.Module,
     before: Tensor,
     after: Tensor,
     labels: Tensor,
     maps: Float64Array,
-    counts: PixelCounts,
+    counts: _PixelCounts,
     *,
     chunk: int,
     name: str,
@@ -136,7 +138,7 @@ def compute_curve(
     for start in range(0, curve.size, chunk):
         positions = np.arange(start, min(start + chunk, curve.size))
         indices, steps = np.divmod(positions, len(counts))
-        ranks = rank_pixels(maps[indices[0] : indices[-1] + 1])
+        ranks = _rank_pixels(maps[indices[0] : indices[-1] + 1])
         is_changed = ranks[indices - indices[0]] < counts[steps][:, None, None]
         mask = torch.from_numpy(is_changed)[:, None].to(before.device)  # (B, 1, H, W)
         image_indices = torch.from_numpy(indices).to(before.device)
@@ -144,14 +146,14 @@ def compute_curve(
         logits = require_logits(model(move_to_model(model, inputs)), len(indices))
         logits = logits.to("cpu", torch.float64)
         require_known_classes("labels", labels, logits.shape[1])
-        describe = partial(format_step_location, first=start, counts=counts, name=name)
+        describe = partial(_format_step_location, first=start, counts=counts, name=name)
         require_finite_logits(logits, describe)
         probabilities = logits.softmax(1).gather(1, labels[indices][:, None])
         curve.flat[positions] = probabilities[:, 0].numpy()
     return curve
 
 
-def format_step_location(row: int, *, first: int, counts: PixelCounts, name: str) -> str:
+def _format_step_location(row: int, *, first: int, counts: _PixelCounts, name: str) -> str:
     """Return the image and the step of a row of logits, for error messages.
 
     `first` is the position of row 0 in the flattened curves.
@@ -161,7 +163,7 @@ def format_step_location(row: int, *, first: int, counts: PixelCounts, name: str
     return f"image {image} at step {step} of {name}, with {share:.0%} of the pixels changed"
 
 
-def rank_pixels(maps: Float64Array) -> PixelCounts:
+def _rank_pixels(maps: Float64Array) -> _PixelCounts:
     """Return the rank of each pixel from 0, (N, H, W): high values first, ties by position, NaN last."""
     order = np.argsort(-maps.reshape(len(maps), -1), axis=1, kind="stable")  # NaN is sorted last
     ranks = np.empty_like(order)
@@ -169,8 +171,8 @@ def rank_pixels(maps: Float64Array) -> PixelCounts:
     return ranks.reshape(maps.shape)
 
 
-def expand_fill(images: Tensor, fill: float | Sequence[float] | Tensor | None) -> Tensor:
+def _expand_fill(images: Tensor, fill: float | Sequence[float] | Tensor | None) -> Tensor:
     """Return the fill in the shape of the images, as a view if it is smaller."""
     if fill is None:
-        return gaussian_blur(images, min(images.shape[2:]) * BLUR_SHARE)
+        return gaussian_blur(images, min(images.shape[2:]) * _BLUR_SHARE)
     return make_fill_broadcastable(fill, images).to(images).expand_as(images)

@@ -18,10 +18,10 @@ from foveal.explanation.input_validation import move_to_model
 from foveal.kernels import native_kernels
 from foveal.module_modes import eval_mode
 
-MIN_STD = 0.01  # smaller deviations are negligible for the layers after a gate
-SATURATED_BELOW, SATURATED_ABOVE = 0.05, 0.95
-MAX_SATURATED_SHARE = 0.95
-REDUNDANT_STATUSES = frozenset({"off", "constant", "fixed", "saturated"})
+_MIN_STD = 0.01  # smaller deviations are negligible for the layers after a gate
+_SATURATED_BELOW, _SATURATED_ABOVE = 0.05, 0.95
+_MAX_SATURATED_SHARE = 0.95
+_REDUNDANT_STATUSES = frozenset({"off", "constant", "fixed", "saturated"})
 
 
 @dataclass(frozen=True)
@@ -56,25 +56,25 @@ class GateStatistics:
         * `saturated`: nearly all values are below 0.05 or above 0.95.
         * `unmoved`: the values are nearly those of the untrained gate.
         """
-        if abs(self.mixing_weight) < MIN_STD:
+        if abs(self.mixing_weight) < _MIN_STD:
             return "off"
-        if self.std < MIN_STD:
+        if self.std < _MIN_STD:
             return "constant"
-        if self.std_between_images < MIN_STD:
+        if self.std_between_images < _MIN_STD:
             return "fixed"
-        if self.saturated_share > MAX_SATURATED_SHARE:
+        if self.saturated_share > _MAX_SATURATED_SHARE:
             return "saturated"
         distance = self.distance_from_start
-        return "unmoved" if distance is not None and distance < MIN_STD else "working"
+        return "unmoved" if distance is not None and distance < _MIN_STD else "working"
 
     @property
     def is_redundant(self) -> bool:
         """True if the weights of the next layer could replace the gate: off, constant, fixed or saturated."""
-        return self.status in REDUNDANT_STATUSES
+        return self.status in _REDUNDANT_STATUSES
 
 
 @dataclass
-class GateTotals:
+class _GateTotals:
     """Sums over the images processed so far, in double precision.
 
     `value_sum` and `square_sum` are per channel and position; the other sums are over all values.
@@ -93,7 +93,9 @@ class GateTotals:
         exact = values.cpu().double()  # on the CPU, because some devices lack double precision
         self.value_sum += exact.sum(0)
         self.square_sum += exact.square().sum(0)
-        self.saturated_count += float(((exact < SATURATED_BELOW) | (exact > SATURATED_ABOVE)).sum())
+        self.saturated_count += float(
+            ((exact < _SATURATED_BELOW) | (exact > _SATURATED_ABOVE)).sum()
+        )
         if initial_values is not None:
             self.distance_sum += float((exact - initial_values.cpu().double()).abs().sum())
         self.value_count += values.numel()
@@ -120,33 +122,33 @@ def compute_gate_statistics(
         UsageError: there is no gate or no batch, or `start` is a different network.
     """
     require_gates(model)
-    totals: dict[str, GateTotals] = {}
+    totals: dict[str, _GateTotals] = {}
     # A copy, because its gates are moved to the device of the features.
     initial_modules = dict(copy.deepcopy(start).named_modules()) if start is not None else {}
 
     def record(name: str, features: Tensor, values: Tensor) -> None:
         initial_values = (
-            compute_initial_map(initial_modules, name, features) if start is not None else None
+            _compute_initial_map(initial_modules, name, features) if start is not None else None
         )
         if name not in totals:
             zeros = torch.zeros(values.shape[1:], dtype=torch.float64)
-            totals[name] = GateTotals(zeros, zeros.clone(), get_map_kind(values))
+            totals[name] = _GateTotals(zeros, zeros.clone(), get_map_kind(values))
         totals[name].add(values, initial_values)
 
     # Trained and untrained gates both use plain operations, so that an unmoved gate has distance 0.
-    with eval_mode(model), native_kernels(False), observe_gates(model, record):
+    with eval_mode(model), native_kernels(False), _observe_gates(model, record):
         for images, _ in batches:
             model(move_to_model(model, images))
     if not totals:
         raise UsageError("Statistics of gates need at least one batch of images.")
     return tuple(
-        summarize_gate(name, gate_totals, get_mixing_weight(model, name), start is not None)
+        _summarize_gate(name, gate_totals, get_mixing_weight(model, name), start is not None)
         for name, gate_totals in totals.items()
     )
 
 
 @contextmanager
-def observe_gates(
+def _observe_gates(
     model: nn.Module, record: Callable[[str, Tensor, Tensor], None]
 ) -> Iterator[None]:
     """Call `record` with the name, the input features and the map of every gate that runs."""
@@ -170,7 +172,7 @@ def observe_gates(
             handle.remove()
 
 
-def compute_initial_map(modules: dict[str, nn.Module], name: str, features: Tensor) -> Tensor:
+def _compute_initial_map(modules: dict[str, nn.Module], name: str, features: Tensor) -> Tensor:
     """Return the map of an untrained gate for the given features."""
     gate = modules.get(name)
     if not isinstance(gate, Gate):
@@ -181,8 +183,8 @@ def compute_initial_map(modules: dict[str, nn.Module], name: str, features: Tens
         return gate.to(features).attention_map(features)
 
 
-def summarize_gate(
-    name: str, totals: GateTotals, mixing_weight: float, has_start: bool
+def _summarize_gate(
+    name: str, totals: _GateTotals, mixing_weight: float, has_start: bool
 ) -> GateStatistics:
     """Return the statistics of one gate from its totals."""
     mean = totals.value_sum / totals.image_count

@@ -20,7 +20,7 @@ from foveal.module_modes import eval_mode
 from foveal.validation import require_logits
 from foveal.variant_names import is_gate_key
 
-CHUNK_IMAGES = 16  # images per pass
+_CHUNK_IMAGES = 16  # images per pass
 
 
 def grad_cam(
@@ -29,7 +29,7 @@ def grad_cam(
     labels: Tensor | Sequence[int],
     *,
     layer: str | None = None,
-    chunk: int = CHUNK_IMAGES,
+    chunk: int = _CHUNK_IMAGES,
 ) -> Tensor:
     """Return the Grad-CAM map of each image for its label, float32 (N, H, W) on the CPU, not normalized.
 
@@ -72,14 +72,14 @@ def grad_cam(
                 (gradients,) = torch.autograd.grad(scores.sum(), outputs[-1], allow_unused=True)
             if gradients is None:
                 raise UsageError(f"The logits do not depend on the layer {layer_name!r}.")
-            maps.append(compute_layer_maps(outputs[-1].detach(), gradients).float().cpu())
+            maps.append(_compute_layer_maps(outputs[-1].detach(), gradients).float().cpu())
             outputs.clear()
     layer_maps = torch.cat(maps)[:, None]
     resized = F.interpolate(layer_maps, size=images.shape[2:], mode="bilinear", align_corners=False)
     return resized[:, 0]
 
 
-def compute_layer_maps(activations: Tensor, gradients: Tensor) -> Tensor:
+def _compute_layer_maps(activations: Tensor, gradients: Tensor) -> Tensor:
     """Return the Grad-CAM maps (N, h, w) for activations and gradients (N, C, h, w)."""
     weights = gradients.flatten(2).mean(-1)[..., None, None]
     return torch.nansum(weights * activations, dim=1).relu()

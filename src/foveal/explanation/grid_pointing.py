@@ -10,21 +10,21 @@ import numpy.typing as npt
 from foveal.errors import UsageError, bad_parameter
 from foveal.seeding import derive_seed
 
-Images = npt.NDArray[np.uint8]
-Integers = npt.NDArray[np.int64]
+_Images = npt.NDArray[np.uint8]
+_Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class GridCanvas:
     """Canvases uint8 (N, H, W, C), the labels (N,) of their target cells, and bool masks (N, H, W) of those."""
 
-    images: Images
-    labels: Integers
+    images: _Images
+    labels: _Integers
     masks: npt.NDArray[np.bool_]
 
 
 def make_grid_canvas(
-    images: Images,
+    images: _Images,
     labels: npt.ArrayLike,
     *,
     canvas: int | tuple[int, int] = 2,
@@ -66,8 +66,8 @@ def make_grid_canvas(
     >>> result.images.shape, result.masks.sum(axis=(1, 2)).tolist()
     ((4, 8, 6, 3), [12, 12, 12, 12])
     """
-    classes = require_labels(images, labels)
-    rows, columns = require_canvas(canvas)
+    classes = _require_labels(images, labels)
+    rows, columns = _require_canvas(canvas)
     if keep_size and (images.shape[1] % rows or images.shape[2] % columns):
         should_be = f"a divisor of the image's {images.shape[1]}x{images.shape[2]} pixels"
         raise bad_parameter("canvas", f"{should_be}, or `keep_size` false", canvas)
@@ -75,7 +75,7 @@ def make_grid_canvas(
         isinstance(background, int) and not isinstance(background, bool) and 0 <= background <= 255
     ):
         raise bad_parameter("background", "`others`, or a gray value from 0 to 255", background)
-    targets = np.arange(len(images)) if indices is None else require_indices(indices, len(images))
+    targets = np.arange(len(images)) if indices is None else _require_indices(indices, len(images))
     candidates = {label: np.flatnonzero(classes != label) for label in np.unique(classes[targets])}
     canvases, masks = [], []
     for index in targets:
@@ -83,21 +83,21 @@ def make_grid_canvas(
         cell = int(rng.integers(rows * columns))
         if background == "others":
             label = classes[index]
-            others = sample_other_images(rng, candidates[label], rows * columns - 1, label)
+            others = _sample_other_images(rng, candidates[label], rows * columns - 1, label)
             cells = images[np.insert(others, cell, index)]
         else:
             cells = np.full((rows * columns, *images.shape[1:]), background, np.uint8)
             cells[cell] = images[index]
         if keep_size:
-            cells = downscale_by_average(cells, rows, columns)
-        canvases.append(tile_cells(cells, rows, columns))
-        masks.append(make_cell_mask(cell, cells.shape[1:3], rows, columns))
+            cells = _downscale_by_average(cells, rows, columns)
+        canvases.append(_tile_cells(cells, rows, columns))
+        masks.append(_make_cell_mask(cell, cells.shape[1:3], rows, columns))
     return GridCanvas(np.stack(canvases), classes[targets], np.stack(masks))
 
 
-def sample_other_images(
-    rng: np.random.Generator, candidates: Integers, count: int, label: int
-) -> Integers:
+def _sample_other_images(
+    rng: np.random.Generator, candidates: _Integers, count: int, label: int
+) -> _Integers:
     """Return `count` different indices out of the candidates, which are images of other classes."""
     if len(candidates) < count:
         raise UsageError(
@@ -107,14 +107,14 @@ def sample_other_images(
     return rng.choice(candidates, count, replace=False)
 
 
-def tile_cells(cells: Images, rows: int, columns: int) -> Images:
+def _tile_cells(cells: _Images, rows: int, columns: int) -> _Images:
     """Arrange cells (P, H, W, C) row by row in a canvas, (rows H, columns W, C)."""
     height, width, channels = cells.shape[1:]
     tiles = cells.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
     return tiles.reshape(rows * height, columns * width, channels)
 
 
-def make_cell_mask(
+def _make_cell_mask(
     cell: int, size: tuple[int, ...], rows: int, columns: int
 ) -> npt.NDArray[np.bool_]:
     """Return the mask of one cell in a canvas with cells of `size`, (rows H, columns W)."""
@@ -122,10 +122,10 @@ def make_cell_mask(
     return np.asarray(is_cell.repeat(size[0], axis=0).repeat(size[1], axis=1))
 
 
-def downscale_by_average(images: Images, rows: int, columns: int) -> Images:
+def _downscale_by_average(images: _Images, rows: int, columns: int) -> _Images:
     """Return the means over boxes of `rows` x `columns` pixels, halves rounded up, (P, H', W', C).
 
-    >>> downscale_by_average(np.array([[[[0], [3]]]], np.uint8), 1, 2).tolist()
+    >>> _downscale_by_average(np.array([[[[0], [3]]]], np.uint8), 1, 2).tolist()
     [[[[2]]]]
     """
     count, height, width, channels = images.shape
@@ -135,7 +135,7 @@ def downscale_by_average(images: Images, rows: int, columns: int) -> Images:
     return np.asarray((total + size // 2) // size, np.uint8)
 
 
-def require_labels(images: Images, labels: npt.ArrayLike) -> Integers:
+def _require_labels(images: _Images, labels: npt.ArrayLike) -> _Integers:
     """Return the labels as int64 (N,) if images and labels are valid; otherwise raise a `UsageError`."""
     if images.ndim != 4 or images.dtype != np.uint8 or not images.size:
         should_be = "uint8 of shape (N, H, W, C), at least one image"
@@ -147,7 +147,7 @@ def require_labels(images: Images, labels: npt.ArrayLike) -> Integers:
     return classes.astype(np.int64)
 
 
-def require_indices(indices: npt.ArrayLike, count: int) -> Integers:
+def _require_indices(indices: npt.ArrayLike, count: int) -> _Integers:
     """Return image indices as int64 (M,) if they are from 0 to `count` - 1; otherwise raise a `UsageError`."""
     array = np.asarray(indices)
     is_integer = np.issubdtype(array.dtype, np.integer)
@@ -158,7 +158,7 @@ def require_indices(indices: npt.ArrayLike, count: int) -> Integers:
     return array.astype(np.int64)
 
 
-def require_canvas(canvas: int | tuple[int, int]) -> tuple[int, int]:
+def _require_canvas(canvas: int | tuple[int, int]) -> tuple[int, int]:
     """Return rows and columns of cells, at least two cells; otherwise raise a `UsageError`."""
     rows, columns = canvas if isinstance(canvas, tuple) else (canvas, canvas)
     if min(rows, columns) < 1 or rows * columns < 2:

@@ -13,9 +13,11 @@ from torch import Tensor
 from foveal.errors import bad_parameter
 from foveal.explanation.input_validation import Float64Array, require_maps, to_float64_array
 
-Mask = npt.NDArray[np.bool_]
+_Mask = npt.NDArray[np.bool_]
 
-RELATIVE_TOLERANCE = 1e-9  # of the largest value; pixels covered by the same windows differ by less
+_RELATIVE_TOLERANCE = (
+    1e-9  # of the largest value; pixels covered by the same windows differ by less
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +99,7 @@ def measure_localization(
     >>> result.pointing.mean, result.pointing.mean_chance_level, result.energy.mean, result.auc.mean
     (1.0, 0.25, 0.75, 1.0)
     """
-    map_values, mask_values = require_maps(maps), require_masks(masks)
+    map_values, mask_values = require_maps(maps), _require_masks(masks)
     if map_values.shape != mask_values.shape:
         raise bad_parameter("masks", f"of the maps' shape {map_values.shape}", mask_values.shape)
     if np.isinf(map_values).any():
@@ -110,21 +112,21 @@ def measure_localization(
         has_value = ~np.isnan(values)
         if not (mask & has_value).any():
             continue
-        is_hit = distance_transform_edt(~mask) <= radius + RELATIVE_TOLERANCE
+        is_hit = distance_transform_edt(~mask) <= radius + _RELATIVE_TOLERANCE
         pixels, on_object = values[has_value], mask[has_value]
-        scores[:2, index] = score_pointing(pixels, is_hit[has_value])
-        scores[2:4, index] = score_energy(pixels, on_object)
-        scores[4:, index] = score_auc(pixels, on_object)
+        scores[:2, index] = _score_pointing(pixels, is_hit[has_value])
+        scores[2:4, index] = _score_energy(pixels, on_object)
+        scores[4:, index] = _score_auc(pixels, on_object)
     return Localization(*(LocalizationMeasure(*pair) for pair in scores.reshape(3, 2, -1)))
 
 
-def score_pointing(values: Float64Array, is_hit: Mask) -> tuple[float, float]:
+def _score_pointing(values: Float64Array, is_hit: _Mask) -> tuple[float, float]:
     """Return the share of the highest values (M,) that hit, and the share of all values as chance level."""
-    is_highest = values >= values.max() - RELATIVE_TOLERANCE * np.abs(values).max()
+    is_highest = values >= values.max() - _RELATIVE_TOLERANCE * np.abs(values).max()
     return float(is_hit[is_highest].mean()), float(is_hit.mean())
 
 
-def score_energy(values: Float64Array, on_object: Mask) -> tuple[float, float]:
+def _score_energy(values: Float64Array, on_object: _Mask) -> tuple[float, float]:
     """Return the object's share of the positive part of values (M,), and of the area as chance level."""
     energy = values.clip(min=0)
     if not energy.any():
@@ -133,7 +135,7 @@ def score_energy(values: Float64Array, on_object: Mask) -> tuple[float, float]:
     return float(energy[on_object].sum() / energy.sum()), float(on_object.mean())
 
 
-def score_auc(values: Float64Array, on_object: Mask) -> tuple[float, float]:
+def _score_auc(values: Float64Array, on_object: _Mask) -> tuple[float, float]:
     """Return the ROC-AUC of values (M,) from the rank sum of the object's pixels, and the chance level."""
     if on_object.all():
         return np.nan, np.nan
@@ -142,7 +144,7 @@ def score_auc(values: Float64Array, on_object: Mask) -> tuple[float, float]:
     return float(above / (positive * (len(values) - positive))), 0.5
 
 
-def boxes_to_masks(boxes: npt.ArrayLike | Tensor, shape: tuple[int, int]) -> Mask:
+def boxes_to_masks(boxes: npt.ArrayLike | Tensor, shape: tuple[int, int]) -> _Mask:
     """Return bool masks (N, H, W) from one box per image, (N, 4) as x0, y0, x1, y1 in pixels.
 
     Coordinates are along the edges of pixels, so the end is exclusive as in a slice, and (0, 0, W, H) is
@@ -173,7 +175,7 @@ def boxes_to_masks(boxes: npt.ArrayLike | Tensor, shape: tuple[int, int]) -> Mas
     return np.asarray(rows[:, :, None] & columns[:, None, :])
 
 
-def require_masks(masks: npt.ArrayLike | Tensor) -> Mask:
+def _require_masks(masks: npt.ArrayLike | Tensor) -> _Mask:
     """Return masks as a boolean array; raise a `UsageError` for another dtype, such as class indices."""
     array = masks.cpu().numpy() if isinstance(masks, Tensor) else np.asarray(masks)
     if array.dtype != np.bool_:

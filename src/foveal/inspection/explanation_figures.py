@@ -29,7 +29,7 @@ from foveal.plotting import (
     pick_evenly_spaced,
 )
 
-MAX_ROWS, MAX_SITES = 30, 12  # rows and gate sites of one figure
+_MAX_ROWS, _MAX_SITES = 30, 12  # rows and gate sites of one figure
 
 
 def draw_explanation(explanation: Explanation) -> Figure:
@@ -37,29 +37,29 @@ def draw_explanation(explanation: Explanation) -> Figure:
     columns = [
         MapColumn(
             name,
-            explanation.average_maps(name)[:MAX_ROWS],
-            list_panel_titles(explanation, name)[:MAX_ROWS],
+            explanation.average_maps(name)[:_MAX_ROWS],
+            _list_panel_titles(explanation, name)[:_MAX_ROWS],
         )
         for name in explanation.runs
     ]
     limit = compute_color_limit([column.maps for column in columns])
     result = explanation.result
     return draw_map_comparison(
-        explanation.images[:MAX_ROWS],
+        explanation.images[:_MAX_ROWS],
         columns,
-        names=[explanation.data.classes[label] for label in explanation.labels[:MAX_ROWS]],
+        names=[explanation.data.classes[label] for label in explanation.labels[:_MAX_ROWS]],
         unit=SCORE_UNITS[result.score],
         caption=(
-            f"{result.caption}{describe_fill_agreement(explanation)} "
-            f"{describe_comparison(explanation, limit)}"
+            f"{result.caption}{_describe_fill_agreement(explanation)} "
+            f"{_describe_comparison(explanation, limit)}"
         ),
         window=result.windows.window,
         limit=limit,
-        difference=list_difference_columns(explanation),
+        difference=_list_difference_columns(explanation),
     )
 
 
-def list_difference_columns(explanation: Explanation) -> tuple[str, str] | None:
+def _list_difference_columns(explanation: Explanation) -> tuple[str, str] | None:
     """Return the names of the two columns whose difference is drawn; None for a single variant.
 
     Only variants of the first cell of a grid are compared, so that the variant is the only difference.
@@ -72,7 +72,7 @@ def list_difference_columns(explanation: Explanation) -> tuple[str, str] | None:
     return comparable[first].name, comparable[second].name
 
 
-def list_panel_titles(explanation: Explanation, variant: str) -> list[str]:
+def _list_panel_titles(explanation: Explanation, variant: str) -> list[str]:
     """Return the title of each panel of a variant: majority prediction, confidence, largest drop."""
     votes = explanation.count_votes(variant)
     predictions = votes.argmax(1).tolist()
@@ -87,24 +87,24 @@ def list_panel_titles(explanation: Explanation, variant: str) -> list[str]:
     )
 
 
-def describe_comparison(explanation: Explanation, limit: float) -> str:
+def _describe_comparison(explanation: Explanation, limit: float) -> str:
     """Return the caption of a map comparison: images, seeds, color scale and panel titles."""
-    cut = f", first {MAX_ROWS} of them" if len(explanation.image_indices) > MAX_ROWS else ""
+    cut = f", first {_MAX_ROWS} of them" if len(explanation.image_indices) > _MAX_ROWS else ""
     return (
-        f"Images: {explanation.selection} of {explanation.data.name}{cut}. {describe_seeds(explanation)} "
+        f"Images: {explanation.selection} of {explanation.data.name}{cut}. {_describe_seeds(explanation)} "
         f"{format_color_caption(limit)} Panel titles: the prediction of most seeds and whether it is "
         "correct, the mean confidence in the class of the map, and the largest drop of the mean map."
     )
 
 
-def describe_seeds(explanation: Explanation) -> str:
+def _describe_seeds(explanation: Explanation) -> str:
     """Return the sentence that names the seeds of the means."""
     return format_seeds(
         {name: [run.seed for run in runs] for name, runs in explanation.runs.items()}
     )
 
 
-def describe_fill_agreement(explanation: Explanation) -> str:
+def _describe_fill_agreement(explanation: Explanation) -> str:
     """Return the sentence about the agreement of several fills; empty for one fill."""
     if len(explanation.result.fills) < 2:
         return ""
@@ -116,7 +116,7 @@ def describe_fill_agreement(explanation: Explanation) -> str:
 
 def draw_class_maps(class_maps: MeanClassMaps, explanation: Explanation, run_count: int) -> Figure:
     """Draw the mean map of each class."""
-    images, shown = explanation.data.test.images, slice(MAX_ROWS)
+    images, shown = explanation.data.test.images, slice(_MAX_ROWS)
     pictures = np.stack(
         [np.asarray(images[rows]).mean(0) / 255 for rows in class_maps.image_indices[shown]]
     )
@@ -143,7 +143,7 @@ def draw_class_maps(class_maps: MeanClassMaps, explanation: Explanation, run_cou
         unit=SCORE_UNITS["prob"],
         caption=caption,
         window=class_maps.window,
-        difference=list_difference_columns(explanation),
+        difference=_list_difference_columns(explanation),
     )
 
 
@@ -153,7 +153,7 @@ def draw_robustness_figure(curves: RobustnessCurves, explanation: Explanation) -
     caption = format_robustness_caption(
         curves.image_count, curves.occluded_shares, has_several_seeds=has_several_seeds
     )
-    caption = f"{caption} Data: {explanation.data.name}. {describe_seeds(explanation)}"
+    caption = f"{caption} Data: {explanation.data.name}. {_describe_seeds(explanation)}"
     return draw_robustness_curves(curves.curves, caption=caption)
 
 
@@ -162,7 +162,7 @@ def draw_run_gates(maps: Sequence[GateMap], run: TrainedRun, explanation: Explan
     by_site: dict[str, list[GateMap]] = {}
     for gate_map in maps:
         by_site.setdefault(gate_map.site, []).append(gate_map)
-    names = pick_evenly_spaced(list(by_site), MAX_SITES)
+    names = pick_evenly_spaced(list(by_site), _MAX_SITES)
     image_count = len(maps[0].values)
     cut = f", {len(names)} of its {len(by_site)} sites" if len(names) < len(by_site) else ""
     caption = (
@@ -171,13 +171,13 @@ def draw_run_gates(maps: Sequence[GateMap], run: TrainedRun, explanation: Explan
     )
     return draw_gate_maps(
         explanation.images[:image_count],
-        [build_site_map(name, by_site[name]) for name in names],
+        [_build_site_map(name, by_site[name]) for name in names],
         names=[explanation.data.classes[label] for label in explanation.labels[:image_count]],
         caption=caption,
     )
 
 
-def build_site_map(name: str, maps: Sequence[GateMap]) -> SiteMaps:
+def _build_site_map(name: str, maps: Sequence[GateMap]) -> SiteMaps:
     """Return the spatial and channel attention of the gates at one site."""
     spatial = [gate_map.spatial_map.numpy() for gate_map in maps if gate_map.kind != "channel"]
     channels = [gate_map.channel_weights.numpy() for gate_map in maps if gate_map.kind != "spatial"]

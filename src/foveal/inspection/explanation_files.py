@@ -29,9 +29,9 @@ from foveal.inspection.trained_runs import TrainedRun
 from foveal.plotting import save_figure
 from foveal.records import write_json
 
-SCHEMA_VERSION: Final = 2
-NUMBERS_FILE: Final = "explain.json"
-MAX_DRAWN_GATE_IMAGES: Final = 5
+_SCHEMA_VERSION: Final = 2
+_NUMBERS_FILE: Final = "explain.json"
+_MAX_DRAWN_GATE_IMAGES: Final = 5
 
 
 def write_explanation(
@@ -42,7 +42,7 @@ def write_explanation(
     Files of an earlier call that were not written again are deleted.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    previous = list_previous_files(folder)
+    previous = _list_previous_files(folder)
     written = save_figure(draw_explanation(explanation), folder / "comparison")
     run_folders = [(run.name, run.folder) for run in runs]
     records = collect_occlusion_records(read_stored_extras(run_folders, "occlusion"))
@@ -54,8 +54,8 @@ def write_explanation(
     if curves is not None:
         figure = draw_robustness_figure(curves, explanation)
         written += save_figure(figure, folder / "robustness")
-    for run in list_first_runs(runs):
-        maps = compute_gate_maps(run, explanation, max_images=MAX_DRAWN_GATE_IMAGES)
+    for run in _list_first_runs(runs):
+        maps = compute_gate_maps(run, explanation, max_images=_MAX_DRAWN_GATE_IMAGES)
         if maps:
             name = "".join(c if c.isalnum() or c in "-_=." else "-" for c in run.name)
             figure = draw_run_gates(maps, run, explanation)
@@ -64,20 +64,20 @@ def write_explanation(
     written.append(folder / "occlusion.npz")
     for path in previous - set(written):
         path.unlink(missing_ok=True)
-    write_json(folder / NUMBERS_FILE, content | {"files": [path.name for path in written]})
-    return [*written, folder / NUMBERS_FILE]
+    write_json(folder / _NUMBERS_FILE, content | {"files": [path.name for path in written]})
+    return [*written, folder / _NUMBERS_FILE]
 
 
-def list_previous_files(folder: Path) -> set[Path]:
+def _list_previous_files(folder: Path) -> set[Path]:
     """Return the files that an earlier call wrote into `folder`, as listed in its JSON file."""
     try:
-        names = json.loads((folder / NUMBERS_FILE).read_text())["files"]
+        names = json.loads((folder / _NUMBERS_FILE).read_text())["files"]
     except (OSError, ValueError, KeyError, TypeError):
         return set()
     return {folder / Path(str(name)).name for name in names}
 
 
-def list_first_runs(runs: Sequence[TrainedRun]) -> list[TrainedRun]:
+def _list_first_runs(runs: Sequence[TrainedRun]) -> list[TrainedRun]:
     """Return the first run of each name."""
     first_runs: dict[str, TrainedRun] = {}
     for run in runs:
@@ -92,7 +92,7 @@ def make_explanation_content(
     result, data = explanation.result, explanation.data
     gate_extras = read_stored_extras([(run.name, run.folder) for run in runs], "gates")
     return {
-        "schema": SCHEMA_VERSION,
+        "schema": _SCHEMA_VERSION,
         "data": data.name,
         "data_checksum": data.checksum,
         "image_selection": explanation.selection,
@@ -107,13 +107,13 @@ def make_explanation_content(
             {"index": int(index), "label": int(label), "class": data.classes[label]}
             for index, label in zip(explanation.image_indices, explanation.labels, strict=True)
         ],
-        "variants": {name: make_variant_content(explanation, name) for name in explanation.runs},
+        "variants": {name: _make_variant_content(explanation, name) for name in explanation.runs},
         "gates": [asdict(summary) for summary in summarize_gates(gate_extras)],
         "metrics": {name: [asdict(metric) for metric in each] for name, each in metrics.items()},
     }
 
 
-def make_variant_content(explanation: Explanation, name: str) -> dict[str, Any]:
+def _make_variant_content(explanation: Explanation, name: str) -> dict[str, Any]:
     """Return the numbers of one variant: lists with a value per image, means over the seeds."""
     images = np.arange(len(explanation.labels))
     runs = explanation.runs[name]

@@ -19,9 +19,9 @@ from foveal.study.probe_images import choose_first_of_each_class, get_test_image
 from foveal.training import find_fastest_device
 from foveal.validation import require_positive_int
 
-FloatArray = npt.NDArray[np.floating[Any]]
-IntArray = npt.NDArray[np.int64]
-MAX_DEFAULT_CLASSES: Final = 10
+_FloatArray = npt.NDArray[np.floating[Any]]
+_IntArray = npt.NDArray[np.int64]
+_MAX_DEFAULT_CLASSES: Final = 10
 """Classes of which an image is shown by default."""
 
 
@@ -34,40 +34,40 @@ class Explanation:
     """
 
     data: ImageData
-    image_indices: IntArray
+    image_indices: _IntArray
     selection: str
     result: OcclusionResult
     runs: dict[str, list[TrainedRun]]
 
     @property
-    def labels(self) -> IntArray:
+    def labels(self) -> _IntArray:
         """Labels of the images, (N,)."""
         return self.data.test.labels[self.image_indices]
 
     @property
-    def images(self) -> FloatArray:
+    def images(self) -> _FloatArray:
         """Pixels of the images, (N, H, W, C) in [0, 1]."""
         return np.asarray(self.data.test.images[self.image_indices]) / 255
 
-    def average_over_seeds(self, name: str, compute: Callable[[str], torch.Tensor]) -> FloatArray:
+    def average_over_seeds(self, name: str, compute: Callable[[str], torch.Tensor]) -> _FloatArray:
         """Return the mean of a tensor over the runs of a name, computed from the key of each run."""
         tensors = torch.stack([compute(run.key).double() for run in self.runs[name]])
         return np.asarray(tensors.mean(0).numpy())
 
-    def average_confidences(self, name: str) -> FloatArray:
+    def average_confidences(self, name: str) -> _FloatArray:
         """Return the mean probability of the target class, (N,)."""
         return self.average_over_seeds(name, self.result.confidence)
 
-    def compute_max_drops(self, name: str) -> FloatArray:
+    def compute_max_drops(self, name: str) -> _FloatArray:
         """Return the largest drop in the mean map of each image, (N,)."""
         grid = self.average_over_seeds(name, self.result.grid)
         return np.asarray(grid.reshape(len(grid), -1).max(1))
 
-    def average_maps(self, name: str) -> FloatArray:
+    def average_maps(self, name: str) -> _FloatArray:
         """Return the mean map of each image, (N, H, W)."""
         return self.average_over_seeds(name, lambda key: self.result.map(key))
 
-    def count_votes(self, name: str) -> IntArray:
+    def count_votes(self, name: str) -> _IntArray:
         """Return the number of runs that predict each class, (N, K)."""
         one_hot = np.eye(len(self.data.classes), dtype=np.int64)
         votes = np.zeros((len(self.image_indices), len(one_hot)), np.int64)
@@ -89,7 +89,7 @@ class Explanation:
 def explain_runs(
     runs: Sequence[TrainedRun],
     data: ImageData,
-    image_indices: IntArray,
+    image_indices: _IntArray,
     *,
     selection: str,
     on_run: Callable[[TrainedRun], None] = lambda _: None,
@@ -140,7 +140,7 @@ def choose_explained_images(
     images: Sequence[int] = (),
     per_class: int | None = None,
     most_different: int | None = None,
-) -> tuple[IntArray, str]:
+) -> tuple[_IntArray, str]:
     """Return indices in the test set, and a description of how they were selected.
 
     Args:
@@ -165,20 +165,20 @@ def choose_explained_images(
         return np.array(images, dtype=np.int64), "the test images with the given indices"
     if most_different is not None:
         count = require_positive_int("most_different", most_different)
-        return find_most_different_images(runs, count), (
+        return _find_most_different_images(runs, count), (
             f"the {count} test images whose accuracy over seeds differs most among variants"
         )
     count = 1 if per_class is None else require_positive_int("per_class", per_class)
-    is_limited = per_class is None and len(data.classes) > MAX_DEFAULT_CLASSES
-    class_count = MAX_DEFAULT_CLASSES if is_limited else len(data.classes)
+    is_limited = per_class is None and len(data.classes) > _MAX_DEFAULT_CLASSES
+    class_count = _MAX_DEFAULT_CLASSES if is_limited else len(data.classes)
     indices = choose_first_of_each_class(data.test.labels, range(class_count), count)
     sorted_by_class = indices[np.argsort(data.test.labels[indices], kind="stable")]
     first = f"the first {count} test images" if count > 1 else "the first test image"
-    classes = f"of the first {MAX_DEFAULT_CLASSES} classes" if is_limited else "class"
+    classes = f"of the first {_MAX_DEFAULT_CLASSES} classes" if is_limited else "class"
     return sorted_by_class, f"{first} of each {classes}"
 
 
-def find_most_different_images(runs: Sequence[TrainedRun], count: int) -> IntArray:
+def _find_most_different_images(runs: Sequence[TrainedRun], count: int) -> _IntArray:
     """Return the indices of the images whose accuracy over seeds differs most among variants.
 
     Of equal differences, the smaller index comes first.

@@ -26,8 +26,8 @@ from foveal.inspection.explanations import Explanation
 from foveal.inspection.trained_runs import TrainedRun
 from foveal.study.probe_images import get_test_images
 
-FloatArray = npt.NDArray[np.floating[Any]]
-ValueAndControl = tuple[float, float | None]
+_FloatArray = npt.NDArray[np.floating[Any]]
+_ValueAndControl = tuple[float, float | None]
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,15 @@ def compute_map_metrics(
     Without masks, localization uses the grid pointing game: a canvas of four images of different classes. A
     network that was trained on whole images may not recognize them at this scale.
     """
-    by_name: dict[str, list[dict[str, ValueAndControl]]] = {}
+    by_name: dict[str, list[dict[str, _ValueAndControl]]] = {}
     for run in runs:
-        by_name.setdefault(run.name, []).append(compute_run_metrics(run, explanation))
+        by_name.setdefault(run.name, []).append(_compute_run_metrics(run, explanation))
     return {
         name: [
             MapMetric(
                 metric,
-                average_finite([values[metric][0] for values in by_seed]),
-                average_finite([values[metric][1] for values in by_seed]),
+                _average_finite([values[metric][0] for values in by_seed]),
+                _average_finite([values[metric][1] for values in by_seed]),
                 len(by_seed),
             )
             for metric in by_seed[0]
@@ -69,13 +69,13 @@ def compute_map_metrics(
     }
 
 
-def average_finite(values: Sequence[float | None]) -> float | None:
+def _average_finite(values: Sequence[float | None]) -> float | None:
     """Return the mean of the finite values, or None without any."""
     finite = [value for value in values if value is not None and math.isfinite(value)]
     return float(np.mean(finite)) if finite else None
 
 
-def compute_run_metrics(run: TrainedRun, explanation: Explanation) -> dict[str, ValueAndControl]:
+def _compute_run_metrics(run: TrainedRun, explanation: Explanation) -> dict[str, _ValueAndControl]:
     """Return the metrics of one run, each with its control."""
     network, result = run.load_network(), explanation.result
     images = get_test_images(explanation.data, explanation.image_indices)
@@ -89,7 +89,7 @@ def compute_run_metrics(run: TrainedRun, explanation: Explanation) -> dict[str, 
         measure_faithfulness(network, images, targets, each, fill=fill)
         for each in (maps, control_maps)
     )
-    metrics: dict[str, ValueAndControl] = {
+    metrics: dict[str, _ValueAndControl] = {
         "insertion area": (
             faithfulness.insertion_area.mean(),
             control.insertion_area.mean(),
@@ -102,13 +102,13 @@ def compute_run_metrics(run: TrainedRun, explanation: Explanation) -> dict[str, 
     for agreement in measure_agreement(network, images, targets, result=result, name=run.key):
         name = f"{agreement.first} ~ {agreement.second}"
         metrics[name] = (agreement.mean, agreement.control_mean)
-    for name, measure in measure_run_localization(run, network, explanation, maps).items():
+    for name, measure in _measure_run_localization(run, network, explanation, maps).items():
         metrics[name] = (measure.mean, measure.mean_chance_level)
     return metrics
 
 
-def measure_run_localization(
-    run: TrainedRun, network: nn.Module, explanation: Explanation, maps: FloatArray
+def _measure_run_localization(
+    run: TrainedRun, network: nn.Module, explanation: Explanation, maps: _FloatArray
 ) -> dict[str, LocalizationMeasure]:
     """Return how well maps find the object: by its mask, or in a canvas with other images.
 
@@ -130,7 +130,7 @@ def measure_run_localization(
         )
         pixels = normalize_images(torch.from_numpy(canvas.images), data.mean, data.std)
         labels = torch.from_numpy(canvas.labels)
-        options = get_occlusion_options(explanation)
+        options = _get_occlusion_options(explanation)
         maps = occlusion_sensitivity(network, pixels, labels, **options).map().numpy()
         truth, prefix = canvas.masks, "canvas: "
     localization = measure_localization(maps, truth)
@@ -141,7 +141,7 @@ def measure_run_localization(
     }
 
 
-def get_occlusion_options(explanation: Explanation) -> dict[str, Any]:
+def _get_occlusion_options(explanation: Explanation) -> dict[str, Any]:
     """Return the options of `occlusion_sensitivity` with which the explanation was computed."""
     result = explanation.result
     return {

@@ -20,7 +20,7 @@ from foveal.training import (
     numerics_context,
 )
 
-WHOLE_DATA_SET_OPTIONS: Final = {"data_checksum": "", "train_size": None, "test_size": None}
+_WHOLE_DATA_SET_OPTIONS: Final = {"data_checksum": "", "train_size": None, "test_size": None}
 
 
 def evaluate_run(folder: Path, *, source: str | None = None) -> Evaluation:
@@ -34,7 +34,7 @@ def evaluate_run(folder: Path, *, source: str | None = None) -> Evaluation:
         raise UsageError(f"{folder} is not a finished run.")
     config = RunConfig(**read_config(folder))
     if source is not None:
-        config = config.model_copy(update={"data": source, **WHOLE_DATA_SET_OPTIONS})
+        config = config.model_copy(update={"data": source, **_WHOLE_DATA_SET_OPTIONS})
     model, data = load_model(folder / schema.MODEL_FOLDER), load_config_data(config)
     numerics = get_numerics(config)
     model.to(numerics.device)

@@ -64,15 +64,15 @@ def find_trained_runs(
     """
     by_folder: dict[Path, TrainedRun] = {}
     for folder in folders:
-        for run in read_trained_runs(folder):
+        for run in _read_trained_runs(folder):
             by_folder.setdefault(run.folder.resolve(), run)
-    runs = disambiguate_names(list(by_folder.values()))
+    runs = _disambiguate_names(list(by_folder.values()))
     if not runs:
         raise UsageError(f"{folders[0]} has no finished run. Train first.")
     names = list(dict.fromkeys(run.name for run in runs))
     known_seeds = sorted({run.seed for run in runs})
     for variant in variants:
-        if not any(has_variant(run, variant) for run in runs):
+        if not any(_has_variant(run, variant) for run in runs):
             raise bad_parameter("variants", f"of {', '.join(names)}", variant)
     for seed in seeds:
         if seed not in known_seeds:
@@ -81,13 +81,13 @@ def find_trained_runs(
         run
         for variant in (variants or names)
         for run in runs
-        if has_variant(run, variant) and (not seeds or run.seed in seeds)
+        if _has_variant(run, variant) and (not seeds or run.seed in seeds)
     ]
-    require_same_images(selected)
+    _require_same_images(selected)
     return selected
 
 
-def has_variant(run: TrainedRun, variant: str) -> bool:
+def _has_variant(run: TrainedRun, variant: str) -> bool:
     """Return True if a run has this name, or this variant in any spelling."""
     if variant in (run.name, run.config.attention):
         return True
@@ -97,7 +97,7 @@ def has_variant(run: TrainedRun, variant: str) -> bool:
         return False
 
 
-def read_trained_runs(folder: Path) -> list[TrainedRun]:
+def _read_trained_runs(folder: Path) -> list[TrainedRun]:
     """Return the finished runs of one run folder or study, grouped by name and sorted by seed."""
     if is_complete(folder):
         config = RunConfig(**read_config(folder))
@@ -116,25 +116,25 @@ def read_trained_runs(folder: Path) -> list[TrainedRun]:
     return sorted(runs, key=lambda run: (names.index(run.name), run.seed))
 
 
-def disambiguate_names(runs: Sequence[TrainedRun]) -> list[TrainedRun]:
+def _disambiguate_names(runs: Sequence[TrainedRun]) -> list[TrainedRun]:
     """Return the runs with the folder appended to every name whose runs differ in more than the seed."""
     by_name: dict[str, list[TrainedRun]] = {}
     for run in runs:
         by_name.setdefault(run.name, []).append(run)
-    ambiguous = {name for name, group in by_name.items() if not has_only_seed_differences(group)}
+    ambiguous = {name for name, group in by_name.items() if not _has_only_seed_differences(group)}
     return [
         replace(run, name=f"{run.name} in {run.source.name}") if run.name in ambiguous else run
         for run in runs
     ]
 
 
-def has_only_seed_differences(runs: Sequence[TrainedRun]) -> bool:
+def _has_only_seed_differences(runs: Sequence[TrainedRun]) -> bool:
     """Return True if the runs have one config and different seeds."""
     keys = {run.config.key_without_seed for run in runs}
     return len(keys) == 1 and len({run.seed for run in runs}) == len(runs)
 
 
-def require_same_images(runs: Sequence[TrainedRun]) -> None:
+def _require_same_images(runs: Sequence[TrainedRun]) -> None:
     """Raise a UsageError if runs were tested on different images."""
     by_checksum = {run.config.data_checksum: run for run in runs}
     if len(by_checksum) > 1:

@@ -41,8 +41,8 @@ class PositionPooling(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, pools: tuple[str, ...]) -> tuple[MaybeTensor, ...]:
         """Return the pools (pools, N, C), the map, and a gradient carrier for its weights."""
-        pooled = pool_and_save(ctx, x, pools, over_positions=True)
-        return pooled, x.view_as(x), make_gradient_carrier(x, *pooled.shape[1:])
+        pooled = _pool_and_save(ctx, x, pools, over_positions=True)
+        return pooled, x.view_as(x), _make_gradient_carrier(x, *pooled.shape[1:])
 
     @staticmethod
     @once_differentiable
@@ -50,8 +50,8 @@ class PositionPooling(torch.autograd.Function):
         ctx: Any, pools_grad: MaybeTensor, g: MaybeTensor, weights: MaybeTensor
     ) -> tuple[MaybeTensor, ...]:
         """Return the gradient of the input."""
-        channel = GradientTerms(weights, *compute_pool_grad_terms(ctx, pools_grad))
-        g = get_grad_or_zeros(ctx, g)
+        channel = GradientTerms(weights, *_compute_pool_grad_terms(ctx, pools_grad))
+        g = _get_grad_or_zeros(ctx, g)
         return weighting_backward(g, ctx.layout, channel.contiguous(), GradientTerms()), None
 
 
@@ -61,8 +61,8 @@ class ChannelPooling(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, pools: tuple[str, ...]) -> tuple[MaybeTensor, ...]:
         """Return the pools (pools, N, P), the map, and a gradient carrier for its weights."""
-        pooled = pool_and_save(ctx, x, pools, over_positions=False)
-        return pooled, x.view_as(x), make_gradient_carrier(x, *pooled.shape[1:])
+        pooled = _pool_and_save(ctx, x, pools, over_positions=False)
+        return pooled, x.view_as(x), _make_gradient_carrier(x, *pooled.shape[1:])
 
     @staticmethod
     @once_differentiable
@@ -70,8 +70,8 @@ class ChannelPooling(torch.autograd.Function):
         ctx: Any, pools_grad: MaybeTensor, g: MaybeTensor, weights: MaybeTensor
     ) -> tuple[MaybeTensor, ...]:
         """Return the gradient of the input."""
-        position = GradientTerms(weights, *compute_pool_grad_terms(ctx, pools_grad))
-        g = get_grad_or_zeros(ctx, g)
+        position = GradientTerms(weights, *_compute_pool_grad_terms(ctx, pools_grad))
+        g = _get_grad_or_zeros(ctx, g)
         return weighting_backward(g, ctx.layout, GradientTerms(), position.contiguous()), None
 
 
@@ -114,11 +114,11 @@ class BAMPool(torch.autograd.Function):
         `BAMCombine` sends its encoded logits through the first three carriers, `BAMProjection` the two
         factors of its input gradient through the last two.
         """
-        pooled = pool_and_save(ctx, x, pools, over_positions=True)
+        pooled = _pool_and_save(ctx, x, pools, over_positions=True)
         n, c, p = ctx.layout.images, ctx.layout.channels, ctx.layout.positions
         carriers = (
-            make_gradient_carrier(x, n, c), make_gradient_carrier(x, n, p), make_gradient_carrier(x),
-            make_gradient_carrier(x, n, width, p), make_gradient_carrier(x, width, c),
+            _make_gradient_carrier(x, n, c), _make_gradient_carrier(x, n, p), _make_gradient_carrier(x),
+            _make_gradient_carrier(x, n, width, p), _make_gradient_carrier(x, width, c),
         )  # fmt: skip
         return pooled, x.view_as(x), *carriers
 
@@ -130,8 +130,8 @@ class BAMPool(torch.autograd.Function):
         filters: MaybeTensor,
     ) -> tuple[MaybeTensor, ...]:  # fmt: skip
         """Return the gradient of the input."""
-        layout, g = ctx.layout, get_grad_or_zeros(ctx, g)
-        shift, peak, peak_index = compute_pool_grad_terms(ctx, pools_grad)
+        layout, g = ctx.layout, _get_grad_or_zeros(ctx, g)
+        shift, peak, peak_index = _compute_pool_grad_terms(ctx, pools_grad)
         if channel is None or position is None or encoding is None:
             # Another map replaced the gate's: `g` is complete, and sigmoid(-inf) adds nothing.
             size = (layout.images, layout.channels)
@@ -207,7 +207,7 @@ def run_autograd_function(function: type[torch.autograd.Function], *arguments: A
     return function.apply(*arguments)  # type: ignore[no-untyped-call]
 
 
-def pool_and_save(ctx: Any, x: Tensor, pools: tuple[str, ...], *, over_positions: bool) -> Tensor:
+def _pool_and_save(ctx: Any, x: Tensor, pools: tuple[str, ...], *, over_positions: bool) -> Tensor:
     """Return the pools of a map and save in `ctx` what its gradient needs.
 
     Outputs that are not used get no gradient instead of zeros.
@@ -220,7 +220,7 @@ def pool_and_save(ctx: Any, x: Tensor, pools: tuple[str, ...], *, over_positions
     return pooled.values
 
 
-def compute_pool_grad_terms(
+def _compute_pool_grad_terms(
     ctx: Any, pools_grad: MaybeTensor
 ) -> tuple[MaybeTensor, MaybeTensor, MaybeTensor]:
     """Return shift, peak and peak index that the gradient of the pools adds to the gradient of the map."""
@@ -238,12 +238,12 @@ def split_pool_grads(
     return grads["avg"] / pool_size if "avg" in grads else None, grads.get("max")
 
 
-def make_gradient_carrier(x: Tensor, *size: int) -> Tensor:
+def _make_gradient_carrier(x: Tensor, *size: int) -> Tensor:
     """Return an output without values; it takes no memory and only receives a gradient."""
     return x.new_zeros((), dtype=get_accumulator_dtype(x)).expand(size)
 
 
-def get_grad_or_zeros(ctx: Any, g: MaybeTensor) -> Tensor:
+def _get_grad_or_zeros(ctx: Any, g: MaybeTensor) -> Tensor:
     """Return the gradient of the map in its layout; it is zero if only the pools were used."""
     if g is None:
         g = torch.zeros(ctx.size, dtype=ctx.dtype)

@@ -22,7 +22,7 @@ def supports_batch_norm_relu(
 
     The norm is not called.
     """
-    return can_normalize(norm, x) and supports_batch_norm(norm, x, offset)
+    return _can_normalize(norm, x) and supports_batch_norm(norm, x, offset)
 
 
 def supports_conv_batch_norm_relu(conv: nn.Conv2d, norm: nn.BatchNorm2d, x: Tensor) -> bool:
@@ -34,12 +34,12 @@ def supports_conv_batch_norm_relu(conv: nn.Conv2d, norm: nn.BatchNorm2d, x: Tens
     return (
         norm.training
         and type(conv) is nn.Conv2d
-        and can_normalize(norm, x, conv)
+        and _can_normalize(norm, x, conv)
         and not x.is_contiguous()
     )
 
 
-def can_normalize(norm: nn.BatchNorm2d, x: Tensor, *skipped_modules: nn.Module) -> bool:
+def _can_normalize(norm: nn.BatchNorm2d, x: Tensor, *skipped_modules: nn.Module) -> bool:
     """Return True if the kernel supports dtype, layout and mode, whatever the number of channels."""
     return (
         type(norm) is nn.BatchNorm2d
@@ -61,7 +61,7 @@ def apply_batch_norm_relu(
     assert variance is not None
     if not norm.training:
         mean = mean if offset is None else mean - offset
-        return normalize_relu(x, mean, norm.weight * (variance + norm.eps).rsqrt(), norm.bias)
+        return _normalize_relu(x, mean, norm.weight * (variance + norm.eps).rsqrt(), norm.bias)
     assert norm.num_batches_tracked is not None
     norm.num_batches_tracked.add_(1)
     out: Tensor = run_autograd_function(
@@ -94,8 +94,8 @@ class BatchNormReLUFunction(torch.autograd.Function):
             torch.empty_like(weight),
         )
         call_kernel(
-            "batch_norm_relu_forward", x.dtype, *get_matrix_sizes(x), x, offset, weight, bias, eps,
-            momentum, running_mean, running_variance, make_scratch_buffer(weight), mean, inverse_std, y,
+            "batch_norm_relu_forward", x.dtype, *_get_matrix_sizes(x), x, offset, weight, bias, eps,
+            momentum, running_mean, running_variance, _make_scratch_buffer(weight), mean, inverse_std, y,
         )  # fmt: skip
         increment_version((running_mean, running_variance))
         ctx.save_for_backward(x, weight, bias, mean, inverse_std)
@@ -110,25 +110,25 @@ class BatchNormReLUFunction(torch.autograd.Function):
         x_grad = torch.empty_like(x) if ctx.needs_input_grad[0] else None
         weight_grad, bias_grad = torch.empty_like(mean), torch.empty_like(mean)
         call_kernel(
-            "batch_norm_relu_backward", x.dtype, *get_matrix_sizes(x), g, x, weight, bias, mean,
-            inverse_std, make_scratch_buffer(weight), weight_grad, bias_grad, x_grad,
+            "batch_norm_relu_backward", x.dtype, *_get_matrix_sizes(x), g, x, weight, bias, mean,
+            inverse_std, _make_scratch_buffer(weight), weight_grad, bias_grad, x_grad,
         )  # fmt: skip
         offset_grad = torch.zeros_like(mean) if ctx.needs_input_grad[1] else None
         return x_grad, offset_grad, weight_grad, bias_grad, None, None, None, None
 
 
-def normalize_relu(x: Tensor, mean: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
+def _normalize_relu(x: Tensor, mean: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
     """Return relu((x - mean) * scale + bias) of a channels_last map; the other tensors are (C,)."""
     y = torch.empty_like(x)
-    call_kernel("normalize_relu", x.dtype, *get_matrix_sizes(x), x, mean, scale, bias, y)
+    call_kernel("normalize_relu", x.dtype, *_get_matrix_sizes(x), x, mean, scale, bias, y)
     return y
 
 
-def get_matrix_sizes(x: Tensor) -> tuple[int, int]:
+def _get_matrix_sizes(x: Tensor) -> tuple[int, int]:
     """Return the number of positions of all images, and of channels."""
     return x.numel() // x.shape[1], x.shape[1]
 
 
-def make_scratch_buffer(per_channel: Tensor) -> Tensor:
+def _make_scratch_buffer(per_channel: Tensor) -> Tensor:
     """Return memory for two sums per strip and channel, and one more row."""
     return per_channel.new_empty((2 * STRIPS + 1, len(per_channel)))

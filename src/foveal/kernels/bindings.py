@@ -19,45 +19,45 @@ from foveal.kernels.build import load_library
 DTYPE_NAMES = {torch.float32: "float32", torch.float64: "float64", torch.bfloat16: "bfloat16"}
 
 SIZE, FLAG, NUMBER, POINTER = c_int64, c_int, c_double, c_void_p
-MAP_SIZE_ARGTYPES = (SIZE,) * 3  # images, rows, columns
-CHANNELS_LAST_SIZE_ARGTYPES = (SIZE,) * 2  # positions of all images, channels
-WINDOW_SIZE_ARGTYPES = (SIZE,) * 4  # images, height, width, channels
-CONV_SIZE_ARGTYPES = (SIZE,) * 7  # images, inputs, outputs, height, width, kernel, dilation
-MLP_SIZE_ARGTYPES = (SIZE,) * 4  # pools, images, channels, hidden width
+_MAP_SIZE_ARGTYPES = (SIZE,) * 3  # images, rows, columns
+_CHANNELS_LAST_SIZE_ARGTYPES = (SIZE,) * 2  # positions of all images, channels
+_WINDOW_SIZE_ARGTYPES = (SIZE,) * 4  # images, height, width, channels
+_CONV_SIZE_ARGTYPES = (SIZE,) * 7  # images, inputs, outputs, height, width, kernel, dilation
+_MLP_SIZE_ARGTYPES = (SIZE,) * 4  # pools, images, channels, hidden width
 
 
-def pointers(count: int) -> tuple[type[c_void_p], ...]:
+def _pointers(count: int) -> tuple[type[c_void_p], ...]:
     """Return the types of `count` tensors or missing tensors in a row."""
     return (POINTER,) * count
 
 
 # Argument types after the number of threads; nothing is returned. Names as in csrc/.
 SIGNATURES: dict[str, tuple[type, ...]] = {
-    "pool_rows": (*MAP_SIZE_ARGTYPES, *pointers(6)),
-    "pool_columns": (*MAP_SIZE_ARGTYPES, *pointers(6)),
-    "scale": (*MAP_SIZE_ARGTYPES, *pointers(3), FLAG, POINTER),
-    "dot_rows": (*MAP_SIZE_ARGTYPES, *pointers(7)),
-    "dot_columns": (*MAP_SIZE_ARGTYPES, *pointers(7)),
-    "weighting_backward": (*MAP_SIZE_ARGTYPES, *pointers(5), FLAG, *pointers(5)),
-    "project_rows": (*MAP_SIZE_ARGTYPES, POINTER, SIZE, POINTER, FLAG, POINTER),
-    "project_columns": (*MAP_SIZE_ARGTYPES, POINTER, SIZE, POINTER, FLAG, POINTER),
-    "bam_forward": (*MAP_SIZE_ARGTYPES, *pointers(3), FLAG, POINTER),
-    "bam_logit_grads": (*MAP_SIZE_ARGTYPES, *pointers(4), FLAG, *pointers(2)),
+    "pool_rows": (*_MAP_SIZE_ARGTYPES, *_pointers(6)),
+    "pool_columns": (*_MAP_SIZE_ARGTYPES, *_pointers(6)),
+    "scale": (*_MAP_SIZE_ARGTYPES, *_pointers(3), FLAG, POINTER),
+    "dot_rows": (*_MAP_SIZE_ARGTYPES, *_pointers(7)),
+    "dot_columns": (*_MAP_SIZE_ARGTYPES, *_pointers(7)),
+    "weighting_backward": (*_MAP_SIZE_ARGTYPES, *_pointers(5), FLAG, *_pointers(5)),
+    "project_rows": (*_MAP_SIZE_ARGTYPES, POINTER, SIZE, POINTER, FLAG, POINTER),
+    "project_columns": (*_MAP_SIZE_ARGTYPES, POINTER, SIZE, POINTER, FLAG, POINTER),
+    "bam_forward": (*_MAP_SIZE_ARGTYPES, *_pointers(3), FLAG, POINTER),
+    "bam_logit_grads": (*_MAP_SIZE_ARGTYPES, *_pointers(4), FLAG, *_pointers(2)),
     "bam_input_grad": (
-        *MAP_SIZE_ARGTYPES, *pointers(3), FLAG, *pointers(2), SIZE, POINTER, FLAG, POINTER, FLAG, POINTER,
+        *_MAP_SIZE_ARGTYPES, *_pointers(3), FLAG, *_pointers(2), SIZE, POINTER, FLAG, POINTER, FLAG, POINTER,
     ),
-    "normalize_relu": (*CHANNELS_LAST_SIZE_ARGTYPES, *pointers(5)),
-    "batch_norm_relu_forward": (*CHANNELS_LAST_SIZE_ARGTYPES, *pointers(4), NUMBER, NUMBER, *pointers(6)),
-    "batch_norm_relu_backward": (*CHANNELS_LAST_SIZE_ARGTYPES, *pointers(10)),
-    "max_pool_forward": (*WINDOW_SIZE_ARGTYPES, *pointers(3)),
-    "max_pool_backward": (*WINDOW_SIZE_ARGTYPES, *pointers(3)),
-    "pad": (*(SIZE,) * 7, *pointers(2)),
-    "convolve": (*CONV_SIZE_ARGTYPES, *pointers(3), SIZE, SIZE, POINTER),
-    "conv_weight_grad": (*CONV_SIZE_ARGTYPES, *pointers(3)),
-    "small_batch_norm_forward": (*(SIZE,) * 3, *pointers(3), NUMBER, NUMBER, *pointers(6)),
-    "small_batch_norm_backward": (*(SIZE,) * 3, *pointers(9)),
-    "channel_mlp_forward": (*MLP_SIZE_ARGTYPES, *pointers(9)),
-    "channel_mlp_backward": (*MLP_SIZE_ARGTYPES, *pointers(13)),
+    "normalize_relu": (*_CHANNELS_LAST_SIZE_ARGTYPES, *_pointers(5)),
+    "batch_norm_relu_forward": (*_CHANNELS_LAST_SIZE_ARGTYPES, *_pointers(4), NUMBER, NUMBER, *_pointers(6)),
+    "batch_norm_relu_backward": (*_CHANNELS_LAST_SIZE_ARGTYPES, *_pointers(10)),
+    "max_pool_forward": (*_WINDOW_SIZE_ARGTYPES, *_pointers(3)),
+    "max_pool_backward": (*_WINDOW_SIZE_ARGTYPES, *_pointers(3)),
+    "pad": (*(SIZE,) * 7, *_pointers(2)),
+    "convolve": (*_CONV_SIZE_ARGTYPES, *_pointers(3), SIZE, SIZE, POINTER),
+    "conv_weight_grad": (*_CONV_SIZE_ARGTYPES, *_pointers(3)),
+    "small_batch_norm_forward": (*(SIZE,) * 3, *_pointers(3), NUMBER, NUMBER, *_pointers(6)),
+    "small_batch_norm_backward": (*(SIZE,) * 3, *_pointers(9)),
+    "channel_mlp_forward": (*_MLP_SIZE_ARGTYPES, *_pointers(9)),
+    "channel_mlp_backward": (*_MLP_SIZE_ARGTYPES, *_pointers(13)),
 }  # fmt: skip
 
 Argument = Tensor | float | None

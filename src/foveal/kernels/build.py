@@ -24,7 +24,7 @@ from foveal.machine import get_processor_name
 
 SOURCE_FOLDER = Path(__file__).parent / "csrc"
 MAIN_SOURCE = SOURCE_FOLDER / "kernels.c"
-OPTIONS = (
+_OPTIONS = (
     "-O3",
     "-march=native",
     "-fno-math-errno",
@@ -34,7 +34,7 @@ OPTIONS = (
     "-Wno-psabi",
     *COMPILER_DEFINITIONS,
 )
-COMPILERS = ("cc", "gcc", "clang")
+_COMPILERS = ("cc", "gcc", "clang")
 
 
 @cache
@@ -45,10 +45,10 @@ def load_library() -> CDLL | str:
     path = get_library_path()
     try:
         if not path.exists():
-            compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
+            compiler = next(filter(None, map(shutil.which, _COMPILERS)), None)
             if compiler is None:
                 return "there is no C compiler"
-            compile_library(compiler, path)
+            _compile_library(compiler, path)
         return CDLL(str(path))
     except subprocess.CalledProcessError as error:
         lines = error.stderr.strip().splitlines() or ["no error message"]
@@ -66,17 +66,17 @@ def unavailable_reason() -> str | None:
 def get_library_path() -> Path:
     """Return the path of the library; its name is a hash of everything that the binary depends on."""
     parts = [path.read_bytes() for path in sorted(SOURCE_FOLDER.iterdir())]
-    parts += [*map(str.encode, OPTIONS), get_processor_name().encode(), torch.__version__.encode()]
+    parts += [*map(str.encode, _OPTIONS), get_processor_name().encode(), torch.__version__.encode()]
     return get_cache_folder() / f"kernels-{hashlib.sha256(b'|'.join(parts)).hexdigest()[:16]}.so"
 
 
-def compile_library(compiler: str, path: Path) -> None:
+def _compile_library(compiler: str, path: Path) -> None:
     """Compile and link the library, then move it to `path`; several processes may do so at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, atomic_write(path) as temporary:
         compiled = Path(folder) / "kernels.o"
         for command in (
-            [compiler, *OPTIONS, "-c", str(MAIN_SOURCE), "-o", str(compiled)],
+            [compiler, *_OPTIONS, "-c", str(MAIN_SOURCE), "-o", str(compiled)],
             [compiler, "-shared", str(compiled), "-o", str(temporary)],
         ):
             subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603

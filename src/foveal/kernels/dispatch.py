@@ -59,10 +59,10 @@ def supports(
     `operands` may be None if it is optional.
     """
     return (
-        not is_being_traced()  # first: no trace may record the questions below
+        not _is_being_traced()  # first: no trace may record the questions below
         and _enabled.get()
         and type(x) is Tensor
-        and has_backend(x)
+        and _has_backend(x)
         and all(is_kernel_readable(operand, x) for operand in operands if operand is not None)
         and not any(map(has_hooks, skipped_modules))
     )
@@ -89,12 +89,12 @@ def supports_batch_norm(norm: _BatchNorm, x: Tensor, *operands: Tensor | None) -
         x.shape[1] == norm.num_features
         and x.numel() > x.shape[1]  # the variance of a single value is undefined
         and has_readable_statistics(norm, x)
-        and all(is_per_channel(value, x) for value in get_batch_norm_values(norm))
-        and all(is_per_channel(operand, x) for operand in operands if operand is not None)
+        and all(_is_per_channel(value, x) for value in _get_batch_norm_values(norm))
+        and all(_is_per_channel(operand, x) for operand in operands if operand is not None)
     )
 
 
-def has_backend(x: Tensor) -> bool:
+def _has_backend(x: Tensor) -> bool:
     """Return True if there are kernels for the device and dtype of a tensor that is not empty."""
     return (
         x.device.type == "cpu"
@@ -104,7 +104,7 @@ def has_backend(x: Tensor) -> bool:
     )
 
 
-def is_being_traced() -> bool:
+def _is_being_traced() -> bool:
     """Return True while operations are traced (compile, export, functorch, dispatch modes).
 
     A kernel is invisible to a trace.
@@ -144,12 +144,12 @@ def has_readable_statistics(norm: _BatchNorm, x: Tensor) -> bool:
         and bool(norm.track_running_stats)
         and all(
             value is not None and is_kernel_readable(value, x)
-            for value in get_batch_norm_values(norm)
+            for value in _get_batch_norm_values(norm)
         )
     )
 
 
-def is_per_channel(value: Tensor | None, x: Tensor) -> bool:
+def _is_per_channel(value: Tensor | None, x: Tensor) -> bool:
     """Return True if a kernel over `x` may read a vector with one value per channel."""
     return (
         value is not None
@@ -158,6 +158,6 @@ def is_per_channel(value: Tensor | None, x: Tensor) -> bool:
     )
 
 
-def get_batch_norm_values(norm: _BatchNorm) -> tuple[Tensor | None, ...]:
+def _get_batch_norm_values(norm: _BatchNorm) -> tuple[Tensor | None, ...]:
     """Return weight, bias, running mean and running variance of a batch norm."""
     return norm.weight, norm.bias, norm.running_mean, norm.running_var

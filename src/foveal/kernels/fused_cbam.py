@@ -29,7 +29,7 @@ from foveal.kernels.map_kernels import (
 from foveal.kernels.small_batch_norm import batch_norm_backward, batch_norm_forward
 from foveal.kernels.small_conv import conv_backward, conv_forward
 
-sigmoid_backward = torch.ops.aten.sigmoid_backward
+_sigmoid_backward = torch.ops.aten.sigmoid_backward
 
 
 class CBAMConfig(NamedTuple):
@@ -58,7 +58,7 @@ class CBAMWeights(NamedTuple):
     norm_bias: Tensor | None
 
 
-class NormState(NamedTuple):
+class _NormState(NamedTuple):
     """Running statistics and options of a batch norm; it normalizes by the running statistics if `is_fixed`."""
 
     mean: Tensor
@@ -84,20 +84,20 @@ def supports_fused_cbam(
         and supports_pools(
             x, config.channel_pools, config.spatial_pools, skipped_modules=skipped_modules
         )
-        and all(supports_weight(weight, x) for weight in weights if weight is not None)
-        and has_matching_shapes(x, config, weights)
-        and (norm is None or supports_spatial_norm(norm, x))
+        and all(_supports_weight(weight, x) for weight in weights if weight is not None)
+        and _has_matching_shapes(x, config, weights)
+        and (norm is None or _supports_spatial_norm(norm, x))
     )
 
 
-def supports_weight(weight: Tensor, x: Tensor) -> bool:
+def _supports_weight(weight: Tensor, x: Tensor) -> bool:
     """Return True if kernels over `x` may read a weight and PyTorch would accept it together with `x`."""
     return is_kernel_readable(weight, x) and (
         weight.dtype == x.dtype or torch.is_autocast_enabled("cpu")
     )
 
 
-def has_matching_shapes(x: Tensor, config: CBAMConfig, weights: CBAMWeights) -> bool:
+def _has_matching_shapes(x: Tensor, config: CBAMConfig, weights: CBAMWeights) -> bool:
     """Return True if the weights match `x`. If not, plain operations raise PyTorch's usual error."""
     width, channels = weights.reduce.shape
     layers = zip(weights[::2], weights[1::2], strict=True)
@@ -111,7 +111,7 @@ def has_matching_shapes(x: Tensor, config: CBAMConfig, weights: CBAMWeights) -> 
     )
 
 
-def supports_spatial_norm(norm: _BatchNorm, x: Tensor) -> bool:
+def _supports_spatial_norm(norm: _BatchNorm, x: Tensor) -> bool:
     """Return True if kernels support the batch norm of the single-channel spatial logits of `x`."""
     return (
         norm.num_features == 1
@@ -135,14 +135,14 @@ def apply_fused_cbam(
     """
     dtype = get_accumulator_dtype(x)
     cast_weights = [None if weight is None else weight.to(dtype) for weight in weights]
-    state = None if norm is None else get_batch_norm_state(norm, x)
+    state = None if norm is None else _get_batch_norm_state(norm, x)
     out: tuple[Tensor, Tensor, Tensor] = run_autograd_function(
-        FusedCBAM, x, config, state, *cast_weights
+        _FusedCBAM, x, config, state, *cast_weights
     )
     return out
 
 
-def get_batch_norm_state(norm: _BatchNorm, x: Tensor) -> NormState:
+def _get_batch_norm_state(norm: _BatchNorm, x: Tensor) -> _NormState:
     """Return the state of a norm for the spatial logits of `x`; in training, count the batch."""
     is_fixed = not norm.training or x.numel() == x.shape[1]  # one value has no variance
     mean, variance, momentum = norm.running_mean, norm.running_var, norm.momentum
@@ -152,15 +152,15 @@ def get_batch_norm_state(norm: _BatchNorm, x: Tensor) -> NormState:
     if not is_fixed and norm.num_batches_tracked is not None:
         norm.num_batches_tracked.add_(1)
     dtype = get_accumulator_dtype(x)
-    return NormState(mean.to(dtype), variance.to(dtype), momentum, norm.eps, is_fixed)
+    return _NormState(mean.to(dtype), variance.to(dtype), momentum, norm.eps, is_fixed)
 
 
-class FusedCBAM(torch.autograd.Function):
+class _FusedCBAM(torch.autograd.Function):
     """A map weighted per channel and then per position, without writing the map between the two."""
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, config: CBAMConfig, norm: NormState | None, reduce: Tensor,
+        ctx: Any, x: Tensor, config: CBAMConfig, norm: _NormState | None, reduce: Tensor,
         reduce_bias: MaybeTensor, expand: Tensor, expand_bias: MaybeTensor, kernel: Tensor,
         kernel_bias: MaybeTensor, norm_weight: MaybeTensor, norm_bias: MaybeTensor,
     ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
@@ -176,7 +176,7 @@ class FusedCBAM(torch.autograd.Function):
         )
         pooled_maps = spatial_pools.values.transpose(0, 1).view(len(x), -1, *x.shape[2:])
         conv_out, padded_maps = conv_forward(pooled_maps, kernel, kernel_bias, config.dilation)
-        logits, *statistics = optional_norm_forward(norm, conv_out, norm_weight, norm_bias)
+        logits, *statistics = _optional_norm_forward(norm, conv_out, norm_weight, norm_bias)
         spatial = logits.sigmoid().flatten(1)
         ctx.layout, ctx.config, ctx.norm = layout, config, norm
         ctx.set_materialize_grads(False)
@@ -201,11 +201,11 @@ class FusedCBAM(torch.autograd.Function):
 
         # Spatial gate: through the sigmoid, the norm, the convolution and the pools over channels.
         terms = GradientTerms(channel)
-        of_spatial = add_optional_grad(
+        of_spatial = _add_optional_grad(
             dot_maps(g, x, layout, over_positions=False, terms=terms), spatial_grad
         )
-        logits_grad = sigmoid_backward(of_spatial, spatial).view(images, 1, height, width)
-        conv_out_grad, *norm_grads = optional_norm_backward(
+        logits_grad = _sigmoid_backward(of_spatial, spatial).view(images, 1, height, width)
+        conv_out_grad, *norm_grads = _optional_norm_backward(
             ctx.norm, logits_grad, conv_out, norm_weight, *statistics
         )
         pools_grad = conv_out.new_empty((len(config.spatial_pools), images, height, width))
@@ -218,7 +218,7 @@ class FusedCBAM(torch.autograd.Function):
             pooled_maps_grad.shape,
             pooled_maps_grad,
         )
-        kernel_bias_grad = sum_single_channel(conv_out_grad) if ctx.needs_input_grad[8] else None
+        kernel_bias_grad = _sum_single_channel(conv_out_grad) if ctx.needs_input_grad[8] else None
         shift_and_peak = split_pool_grads(
             pools_grad.flatten(2), config.spatial_pools, layout.channels
         )
@@ -226,7 +226,7 @@ class FusedCBAM(torch.autograd.Function):
 
         # Channel gate: through the sigmoid, the MLP and the pools over positions.
         of_channel = dot_maps(g, x, layout, over_positions=True, terms=spatial_terms)
-        logits_grad = sigmoid_backward(add_optional_grad(of_channel, channel_grad), channel)
+        logits_grad = _sigmoid_backward(_add_optional_grad(of_channel, channel_grad), channel)
         pools_grad, *mlp_grads = mlp_backward(
             logits_grad, channel_pooled, reduce, expand, hidden, hidden_sum
         )
@@ -240,13 +240,13 @@ class FusedCBAM(torch.autograd.Function):
         return tuple(grad if is_needed else None for grad, is_needed in pairs)
 
 
-def add_optional_grad(grad: Tensor, other: MaybeTensor) -> Tensor:
+def _add_optional_grad(grad: Tensor, other: MaybeTensor) -> Tensor:
     """Add another gradient to the first in place, unless it is None."""
     return grad if other is None else grad.add_(other)
 
 
-def optional_norm_forward(
-    norm: NormState | None, x: Tensor, weight: MaybeTensor, bias: MaybeTensor
+def _optional_norm_forward(
+    norm: _NormState | None, x: Tensor, weight: MaybeTensor, bias: MaybeTensor
 ) -> tuple[Tensor, *tuple[Tensor, ...]]:
     """Return the normalized map (N, 1, H, W), mean and inverse deviation, or only the map without a norm."""
     if norm is None or weight is None or bias is None:
@@ -259,8 +259,8 @@ def optional_norm_forward(
     return (x - mean) * (inverse_std * weight) + bias, mean, inverse_std
 
 
-def optional_norm_backward(
-    norm: NormState | None, g: Tensor, x: Tensor, weight: MaybeTensor, *statistics: Tensor
+def _optional_norm_backward(
+    norm: _NormState | None, g: Tensor, x: Tensor, weight: MaybeTensor, *statistics: Tensor
 ) -> tuple[Tensor, MaybeTensor, MaybeTensor]:
     """Return the gradients of map, weight and bias."""
     if norm is None or weight is None:
@@ -268,11 +268,11 @@ def optional_norm_backward(
     mean, inverse_std = statistics
     if not norm.is_fixed:
         return batch_norm_backward(g, x, weight, mean, inverse_std)
-    weight_grad = sum_single_channel((x - mean) * inverse_std * g)
-    return g * (inverse_std * weight), weight_grad, sum_single_channel(g)
+    weight_grad = _sum_single_channel((x - mean) * inverse_std * g)
+    return g * (inverse_std * weight), weight_grad, _sum_single_channel(g)
 
 
-def sum_single_channel(g: Tensor) -> Tensor:
+def _sum_single_channel(g: Tensor) -> Tensor:
     """Return the sum of a map (N, 1, H, W), first per image.
 
     The order of a single long sum in PyTorch depends on the number of threads.

@@ -20,9 +20,9 @@ from foveal.kernels.autograd import (
 from foveal.kernels.dispatch import has_hooks, supports_map
 from foveal.kernels.layout import get_accumulator_dtype
 
-NATIVE_POOLS = {"avg", "max"}
+_NATIVE_POOLS = {"avg", "max"}
 
-MapFunction = Callable[[Tensor], Tensor]
+_MapFunction = Callable[[Tensor], Tensor]
 
 
 def supports_pools(
@@ -30,39 +30,39 @@ def supports_pools(
 ) -> bool:
     """Return True if kernels support the map `x` and all of the pools, given as one or more tuples of names."""
     return supports_map(x, skipped_modules=skipped_modules) and all(
-        map(has_pool_kernels, pool_names)
+        map(_has_pool_kernels, pool_names)
     )
 
 
 def supports_bam(x: Tensor, pools: tuple[str, ...], reduce: nn.Conv2d) -> bool:
     """Return True if `apply_bam` supports the map, its pools and the 1x1 convolution, which is not called."""
-    return supports_map(x, skipped_modules=(reduce,)) and has_pool_kernels(pools)
+    return supports_map(x, skipped_modules=(reduce,)) and _has_pool_kernels(pools)
 
 
-def has_pool_kernels(pools: tuple[str, ...]) -> bool:
+def _has_pool_kernels(pools: tuple[str, ...]) -> bool:
     """Return True if there are kernels for these pools."""
-    return NATIVE_POOLS.issuperset(pools) and len(set(pools)) == len(pools)
+    return _NATIVE_POOLS.issuperset(pools) and len(set(pools)) == len(pools)
 
 
 def apply_channel_attention(
-    gate: nn.Module, x: Tensor, pools: tuple[str, ...], compute_map: MapFunction
+    gate: nn.Module, x: Tensor, pools: tuple[str, ...], compute_map: _MapFunction
 ) -> Tensor:
     """Return x times an attention map (N, C, 1, 1), computed from pools over positions (N, pools, C)."""
-    with disable_autocast_for_small_ops(gate, x) as dtype:
+    with _disable_autocast_for_small_ops(gate, x) as dtype:
         pooled, x, weights_carrier = run_autograd_function(PositionPooling, x, pools)
-        weights = to_kernel_weights(compute_map(move_batch_first(pooled, dtype)), x, x.shape[1])
+        weights = _to_kernel_weights(compute_map(_move_batch_first(pooled, dtype)), x, x.shape[1])
         out: Tensor = run_autograd_function(WeightMap, x, weights, weights_carrier, False)
     return out
 
 
 def apply_spatial_attention(
-    gate: nn.Module, x: Tensor, pools: tuple[str, ...], compute_map: MapFunction
+    gate: nn.Module, x: Tensor, pools: tuple[str, ...], compute_map: _MapFunction
 ) -> Tensor:
     """Return x times an attention map (N, 1, H, W), computed from pools over channels (N, pools, H, W)."""
-    with disable_autocast_for_small_ops(gate, x) as dtype:
+    with _disable_autocast_for_small_ops(gate, x) as dtype:
         pooled, x, weights_carrier = run_autograd_function(ChannelPooling, x, pools)
-        pooled_maps = move_batch_first(pooled, dtype).view(len(x), -1, *x.shape[2:])
-        weights = to_kernel_weights(compute_map(pooled_maps), x, pooled.shape[2])
+        pooled_maps = _move_batch_first(pooled, dtype).view(len(x), -1, *x.shape[2:])
+        weights = _to_kernel_weights(compute_map(pooled_maps), x, pooled.shape[2])
         out: Tensor = run_autograd_function(WeightMap, x, weights, weights_carrier, True)
     return out
 
@@ -71,9 +71,9 @@ def apply_bam(
     gate: nn.Module,
     x: Tensor,
     pools: tuple[str, ...],
-    channel_branch: MapFunction,
+    channel_branch: _MapFunction,
     reduce: nn.Conv2d,
-    spatial_branch: MapFunction,
+    spatial_branch: _MapFunction,
     *,
     product: bool,
     map_probe: nn.Module,
@@ -85,11 +85,11 @@ def apply_bam(
     its place.
     """
     weight = reduce.weight.flatten(1)
-    with disable_autocast_for_small_ops(gate, x) as dtype:
+    with _disable_autocast_for_small_ops(gate, x) as dtype:
         pooled, x, *carriers, reduced_carrier, weight_carrier = run_autograd_function(
             BAMPool, x, pools, len(weight)
         )
-        channel = channel_branch(move_batch_first(pooled, dtype))
+        channel = channel_branch(_move_batch_first(pooled, dtype))
         reduced_map = run_autograd_function(
             BAMProjection, x, weight, reduce.bias, reduced_carrier, weight_carrier
         )
@@ -99,8 +99,8 @@ def apply_bam(
         new_map = map_probe(attention_map)
         if new_map is not attention_map:
             return torch.addcmul(x, x, new_map.to(x.dtype))
-    per_channel = to_kernel_weights(channel, x, x.shape[1])
-    per_position = to_kernel_weights(spatial, x, x.shape[2] * x.shape[3])
+    per_channel = _to_kernel_weights(channel, x, x.shape[1])
+    per_position = _to_kernel_weights(spatial, x, x.shape[2] * x.shape[3])
     out: Tensor = run_autograd_function(
         BAMCombine, x, per_channel, per_position, product, *carriers
     )
@@ -108,7 +108,7 @@ def apply_bam(
 
 
 @contextmanager
-def disable_autocast_for_small_ops(gate: nn.Module, x: Tensor) -> Iterator[torch.dtype]:
+def _disable_autocast_for_small_ops(gate: nn.Module, x: Tensor) -> Iterator[torch.dtype]:
     """Yield the dtype for the gate's small operations on pools: without autocast, the dtype of `x`.
 
     Under autocast they run in the accumulator dtype: for so few values autocast makes more casts than it
@@ -123,11 +123,11 @@ def disable_autocast_for_small_ops(gate: nn.Module, x: Tensor) -> Iterator[torch
         yield dtype
 
 
-def move_batch_first(pooled: Tensor, dtype: torch.dtype) -> Tensor:
+def _move_batch_first(pooled: Tensor, dtype: torch.dtype) -> Tensor:
     """Return pools (pools, N, ...) as a view (N, pools, ...), cast to `dtype`."""
     return pooled.to(dtype).transpose(0, 1)
 
 
-def to_kernel_weights(weights: Tensor, x: Tensor, size: int) -> Tensor:
+def _to_kernel_weights(weights: Tensor, x: Tensor, size: int) -> Tensor:
     """Return weights as the kernels take them: contiguous (N, size) in the accumulator dtype."""
     return weights.to(get_accumulator_dtype(x)).flatten(1).expand(x.shape[0], size).contiguous()

@@ -15,11 +15,11 @@ from foveal.kernels.bindings import Argument, call_kernel
 from foveal.kernels.constants import EXP_FACTORS, LOGITS_PRODUCT, LOGITS_SUM
 from foveal.kernels.layout import Layout, get_accumulator_dtype
 
-MAX_EXPONENT = 40
+_MAX_EXPONENT = 40
 """Largest logit whose exponential is computed: the product of two such exponentials is finite in float32."""
 
 
-class PooledValues(NamedTuple):
+class _PooledValues(NamedTuple):
     """Values of each pool, (pools, N, ...), and the first index of the maximum, int32, if it is a pool."""
 
     values: Tensor
@@ -40,7 +40,7 @@ class GradientTerms(NamedTuple):
         return GradientTerms(scale, shift, peak, None if peak is None else index)
 
 
-NO_TERMS = GradientTerms()
+_NO_TERMS = GradientTerms()
 
 
 def pool_map(
@@ -50,7 +50,7 @@ def pool_map(
     *,
     over_positions: bool,
     channel_weights: Tensor | None = None,
-) -> PooledValues:
+) -> _PooledValues:
     """Pool x * channel_weights over positions, giving (pools, N, C), or over channels, giving (pools, N, P).
 
     The pools are avg and max, each at most once.
@@ -60,11 +60,11 @@ def pool_map(
     outputs = dict(zip(pools, values.unbind(), strict=True))
     mean = outputs["avg"] if "avg" in pools else values.new_empty(size)  # always computed
     argmax = x.new_empty(size, dtype=torch.int32) if "max" in pools else None
-    call_map_kernel(
-        "pool_rows" if is_row_reduction(layout, over_positions) else "pool_columns", x, layout,
+    _call_map_kernel(
+        "pool_rows" if _is_row_reduction(layout, over_positions) else "pool_columns", x, layout,
         x, *layout.to_rows_and_columns(channel_weights, None), mean, outputs.get("max"), argmax,
     )  # fmt: skip
-    return PooledValues(values, argmax)
+    return _PooledValues(values, argmax)
 
 
 def scale_map(
@@ -73,7 +73,7 @@ def scale_map(
     """Return (x * channel_weights) * position_weights."""
     y = torch.empty_like(x)
     weights = layout.to_rows_and_columns(channel_weights, position_weights)
-    call_map_kernel("scale", x, layout, x, *weights, layout.channels_last, y)
+    _call_map_kernel("scale", x, layout, x, *weights, layout.channels_last, y)
     return y
 
 
@@ -83,7 +83,7 @@ def dot_maps(
     layout: Layout,
     *,
     over_positions: bool,
-    terms: GradientTerms = NO_TERMS,
+    terms: GradientTerms = _NO_TERMS,
 ) -> Tensor:
     """Sum x * (g * scale + shift) over positions, giving (N, C), or over channels, giving (N, P).
 
@@ -91,8 +91,8 @@ def dot_maps(
     """
     size = (layout.images, layout.channels if over_positions else layout.positions)
     sums = x.new_empty(size, dtype=get_accumulator_dtype(x))
-    name = "dot_rows" if is_row_reduction(layout, over_positions) else "dot_columns"
-    call_map_kernel(name, x, layout, g, x, *terms, sums)
+    name = "dot_rows" if _is_row_reduction(layout, over_positions) else "dot_columns"
+    _call_map_kernel(name, x, layout, g, x, *terms, sums)
     return sums
 
 
@@ -105,8 +105,8 @@ def project_map(x: Tensor, layout: Layout, filters: Tensor, *, over_positions: b
     filter_count = filters.shape[-2]
     size = (layout.images, filter_count, layout.channels if over_positions else layout.positions)
     sums = filters.new_empty(size)
-    name = "project_rows" if is_row_reduction(layout, over_positions) else "project_columns"
-    call_map_kernel(name, x, layout, x, filter_count, filters, filters.dim() == 3, sums)
+    name = "project_rows" if _is_row_reduction(layout, over_positions) else "project_columns"
+    _call_map_kernel(name, x, layout, x, filter_count, filters, filters.dim() == 3, sums)
     return sums
 
 
@@ -120,7 +120,7 @@ def weighting_backward(
     """
     y = torch.empty_like(g)
     rows, columns = (position, channel) if layout.channels_last else (channel, position)
-    call_map_kernel(
+    _call_map_kernel(
         "weighting_backward", g, layout, g, rows.scale, columns.scale, rows.shift, columns.shift,
         layout.channels_last, rows.peak, rows.peak_index, columns.peak, columns.peak_index, y,
     )  # fmt: skip
@@ -137,7 +137,7 @@ def encode_logits(
     """
     if product:
         return channel, position, LOGITS_PRODUCT
-    if channel.abs().max() <= MAX_EXPONENT and position.abs().max() <= MAX_EXPONENT:
+    if channel.abs().max() <= _MAX_EXPONENT and position.abs().max() <= _MAX_EXPONENT:
         return channel.neg().exp_(), position.neg().exp_(), EXP_FACTORS
     return channel, position, LOGITS_SUM
 
@@ -148,7 +148,7 @@ def bam_forward(
     """Return x + x sigmoid(logits), with the logits of `encode_logits`."""
     y = torch.empty_like(x)
     logits = layout.to_rows_and_columns(channel, position)
-    call_map_kernel("bam_forward", x, layout, x, *logits, encoding, y)
+    _call_map_kernel("bam_forward", x, layout, x, *logits, encoding, y)
     return y
 
 
@@ -159,7 +159,7 @@ def compute_bam_logit_grads(
     channel_grad, position_grad = map(torch.empty_like, (channel, position))
     logits = layout.to_rows_and_columns(channel, position)
     grads = layout.to_rows_and_columns(channel_grad, position_grad)
-    call_map_kernel("bam_logit_grads", g, layout, g, x, *logits, encoding, *grads)
+    _call_map_kernel("bam_logit_grads", g, layout, g, x, *logits, encoding, *grads)
     return channel_grad, position_grad
 
 
@@ -178,7 +178,7 @@ def compute_bam_input_grad(
         projection_grad, filters = projection_grad.contiguous(), filters.contiguous()
         filter_count = len(filters)
     row_factors, column_factors = layout.to_rows_and_columns(filters, projection_grad)
-    call_map_kernel(
+    _call_map_kernel(
         "bam_input_grad", g, layout, g, *layout.to_rows_and_columns(channel, position), encoding,
         *layout.to_rows_and_columns(shift, None), filter_count, row_factors, layout.channels_last,
         column_factors, not layout.channels_last, y,
@@ -186,11 +186,11 @@ def compute_bam_input_grad(
     return y
 
 
-def is_row_reduction(layout: Layout, over_positions: bool) -> bool:
+def _is_row_reduction(layout: Layout, over_positions: bool) -> bool:
     """Return True if a reduction over positions, or otherwise over channels, sums along rows."""
     return over_positions != layout.channels_last
 
 
-def call_map_kernel(name: str, like: Tensor, layout: Layout, *arguments: Argument) -> None:
+def _call_map_kernel(name: str, like: Tensor, layout: Layout, *arguments: Argument) -> None:
     """Call a kernel over a map of the given layout and the dtype of `like`."""
     call_kernel(name, like.dtype, layout.images, *layout.matrix_shape, *arguments)

@@ -68,8 +68,8 @@ def batch_norm_forward(
     """Return the normalized map, and mean and inverse standard deviation of each channel."""
     y, mean, inverse_std = torch.empty_like(x), torch.empty_like(weight), torch.empty_like(weight)
     call_kernel(
-        "small_batch_norm_forward", x.dtype, *get_map_sizes(x), x, weight, bias, eps, momentum,
-        running_mean, running_variance, make_scratch_buffer(x), mean, inverse_std, y,
+        "small_batch_norm_forward", x.dtype, *_get_map_sizes(x), x, weight, bias, eps, momentum,
+        running_mean, running_variance, _make_scratch_buffer(x), mean, inverse_std, y,
     )  # fmt: skip
     increment_version((running_mean, running_variance))
     return y, mean, inverse_std
@@ -82,17 +82,17 @@ def batch_norm_backward(
     x_grad = torch.empty_like(x)
     weight_grad, bias_grad = torch.empty_like(mean), torch.empty_like(mean)
     call_kernel(
-        "small_batch_norm_backward", x.dtype, *get_map_sizes(x), g.contiguous(), x, weight, mean,
-        inverse_std, make_scratch_buffer(x), weight_grad, bias_grad, x_grad,
+        "small_batch_norm_backward", x.dtype, *_get_map_sizes(x), g.contiguous(), x, weight, mean,
+        inverse_std, _make_scratch_buffer(x), weight_grad, bias_grad, x_grad,
     )  # fmt: skip
     return x_grad, weight_grad, bias_grad
 
 
-def get_map_sizes(x: Tensor) -> tuple[int, int, int]:
+def _get_map_sizes(x: Tensor) -> tuple[int, int, int]:
     """Return images, channels and positions."""
     return x.shape[0], x.shape[1], x.shape[2] * x.shape[3]
 
 
-def make_scratch_buffer(x: Tensor) -> Tensor:
+def _make_scratch_buffer(x: Tensor) -> Tensor:
     """Return memory for two sums per image and channel."""
     return x.new_empty((2, *x.shape[:2]))

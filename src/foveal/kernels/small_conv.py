@@ -47,7 +47,7 @@ class SmallConv2dFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: MaybeTensor, dilation: int) -> Tensor:
         """Return (N, O, H, W)."""
-        x = make_channels_dense(x)
+        x = _make_channels_dense(x)
         y, padded_x = conv_forward(x, weight, bias, dilation)
         ctx.size, ctx.strides, ctx.dilation = x.shape, x.stride(), dilation
         ctx.save_for_backward(padded_x, weight)
@@ -69,9 +69,9 @@ def conv_forward(
     x: Tensor, weight: Tensor, bias: MaybeTensor, dilation: int
 ) -> tuple[Tensor, Tensor]:
     """Return the output (N, O, H, W) and the padded input, which the gradient needs."""
-    padded_x = pad_channels(x, weight, dilation)
+    padded_x = _pad_channels(x, weight, dilation)
     y = x.new_empty((x.shape[0], weight.shape[0], *x.shape[2:]))
-    convolve(padded_x, x.shape, weight, bias, dilation, y)
+    _convolve(padded_x, x.shape, weight, bias, dilation, y)
     return y, padded_x
 
 
@@ -84,21 +84,21 @@ def conv_backward(
     x_grad: MaybeTensor,
 ) -> Tensor:
     """Return the gradient of the weight; write the gradient of the map of `size` to `x_grad` unless None."""
-    padded_g = pad_channels(make_channels_dense(g), weight, dilation)
+    padded_g = _pad_channels(_make_channels_dense(g), weight, dilation)
     if x_grad is not None:
         flipped = weight.transpose(0, 1).flip(2, 3)
-        convolve(padded_g, g.shape, flipped, None, dilation, x_grad)
-    return compute_weight_grad(padded_x, size, padded_g, weight, dilation)
+        _convolve(padded_g, g.shape, flipped, None, dilation, x_grad)
+    return _compute_weight_grad(padded_x, size, padded_g, weight, dilation)
 
 
-def make_channels_dense(x: Tensor) -> Tensor:
+def _make_channels_dense(x: Tensor) -> Tensor:
     """Return a map (N, C, H, W) whose channels are contiguous each, in any order of channels and images."""
     n, c, h, w = x.shape
     is_dense = x.stride() in ((c * h * w, h * w, w, 1), (h * w, n * h * w, w, 1))
     return x if is_dense else x.contiguous()
 
 
-def pad_channels(x: Tensor, weight: Tensor, dilation: int) -> Tensor:
+def _pad_channels(x: Tensor, weight: Tensor, dilation: int) -> Tensor:
     """Return the map with zeros around each channel, as the kernels expect it."""
     n, c, h, w = x.shape
     margin = weight.shape[-1] // 2 * dilation
@@ -107,7 +107,7 @@ def pad_channels(x: Tensor, weight: Tensor, dilation: int) -> Tensor:
     return padded_x
 
 
-def convolve(
+def _convolve(
     padded_x: Tensor,
     size: torch.Size,
     weight: Tensor,
@@ -117,22 +117,22 @@ def convolve(
 ) -> None:
     """Write the convolution of a padded map of `size` (N, I, H, W) to `y` (N, O, H, W)."""
     call_kernel(
-        "convolve", padded_x.dtype, *get_conv_sizes(size, weight, dilation), padded_x, weight.contiguous(),
+        "convolve", padded_x.dtype, *_get_conv_sizes(size, weight, dilation), padded_x, weight.contiguous(),
         bias, *y.stride()[:2], y,
     )  # fmt: skip
 
 
-def compute_weight_grad(
+def _compute_weight_grad(
     padded_x: Tensor, size: torch.Size, padded_g: Tensor, weight: Tensor, dilation: int
 ) -> Tensor:
     """Return the gradient of the weight from the padded map and the padded gradient."""
     sums = padded_x.new_empty((-(-size[0] // IMAGES_PER_GROUP), *weight.shape))
-    sizes = get_conv_sizes(size, weight, dilation)
+    sizes = _get_conv_sizes(size, weight, dilation)
     call_kernel("conv_weight_grad", padded_x.dtype, *sizes, padded_x, padded_g, sums)
     return sums.sum(0)
 
 
-def get_conv_sizes(size: torch.Size, weight: Tensor, dilation: int) -> tuple[int, ...]:
+def _get_conv_sizes(size: torch.Size, weight: Tensor, dilation: int) -> tuple[int, ...]:
     """Return images, inputs, outputs, height, width, kernel and dilation."""
     n, _, h, w = size
     outputs, inputs, kernel, _ = weight.shape

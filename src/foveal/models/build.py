@@ -21,14 +21,19 @@ from foveal.seeding import fork_rng
 from foveal.user_imports import import_string
 from foveal.variant_names import BASELINE, CONTROL_OPTION, VARIANTS_WITHOUT_ATTENTION, WIDE_CONTROL
 
-IMAGENET_STEM_SIZE = 64  # image size (px) from which a ResNet has the ImageNet stem by default
-RESNETS = {"resnet18": resnet18, "resnet34": resnet34, "resnet50": resnet50, "resnet101": resnet101}
-LIBRARIES = ("torchvision", "timm")
+_IMAGENET_STEM_SIZE = 64  # image size (px) from which a ResNet has the ImageNet stem by default
+_RESNETS = {
+    "resnet18": resnet18,
+    "resnet34": resnet34,
+    "resnet50": resnet50,
+    "resnet101": resnet101,
+}
+_LIBRARIES = ("torchvision", "timm")
 
 
 def list_model_names() -> list[str]:
     """Return the names of foveal's own networks, sorted."""
-    return sorted(["convnet", *RESNETS])
+    return sorted(["convnet", *_RESNETS])
 
 
 def build_model(
@@ -66,9 +71,9 @@ def build_model(
     Linear(in_features=32, out_features=8, bias=True)
     """
     spec = parse_variant(attention)
-    factory = get_backbone_factory(name, in_channels, image_size, stem)
+    factory = _get_backbone_factory(name, in_channels, image_size, stem)
     if spec.name == WIDE_CONTROL:
-        factory = widen_factory(name, partial(factory, num_classes=num_classes), spec)
+        factory = _widen_factory(name, partial(factory, num_classes=num_classes), spec)
     with fork_rng(seed, "backbone"):
         model = factory(num_classes=num_classes)
     if not hasattr(model, "input_shape"):
@@ -91,7 +96,7 @@ def resolve_where(name: str, *, attention: str, **model_options: Any) -> str | N
     return insert(model, spec.name, where=spec.where, dry_run=True, **spec.options).where  # type: ignore[arg-type]
 
 
-def widen_factory(
+def _widen_factory(
     name: str, factory: Callable[..., nn.Module], control: VariantSpec
 ) -> Callable[..., nn.Module]:
     """Return a factory of the plain network with as many parameters as the one with attention.
@@ -111,17 +116,17 @@ def widen_factory(
     return partial(factory, widening=find_widening(factory, parameters))
 
 
-def get_backbone_factory(
+def _get_backbone_factory(
     name: str, in_channels: int, image_size: int, stem: str | None
 ) -> Callable[..., nn.Module]:
     """Return the function that builds the network `name`; it takes `num_classes`."""
     image_options: dict[str, Any] = {"in_channels": in_channels, "image_size": image_size}
-    if name in RESNETS:
-        stem = stem or ("cifar" if image_size < IMAGENET_STEM_SIZE else "imagenet")
-        return partial(RESNETS[name], **image_options, stem=stem)
+    if name in _RESNETS:
+        stem = stem or ("cifar" if image_size < _IMAGENET_STEM_SIZE else "imagenet")
+        return partial(_RESNETS[name], **image_options, stem=stem)
     if stem is not None:
         raise UsageError(
-            f"Parameter `stem` is for {', '.join(RESNETS)} only. Found `stem = {stem}` for {name}."
+            f"Parameter `stem` is for {', '.join(_RESNETS)} only. Found `stem = {stem}` for {name}."
         )
     if name == "convnet":
         return partial(ConvNet, **image_options)
@@ -129,14 +134,14 @@ def get_backbone_factory(
         factory: Callable[..., nn.Module] = import_string(name)
         return factory
     library, slash, model = name.partition("/")
-    if slash and library in LIBRARIES:
-        return partial(build_library_model, library, model, in_channels)
+    if slash and library in _LIBRARIES:
+        return partial(_build_library_model, library, model, in_channels)
     raise unknown_name(
-        "model", name, [*list_model_names(), *(f"{each}/NAME" for each in LIBRARIES)]
+        "model", name, [*list_model_names(), *(f"{each}/NAME" for each in _LIBRARIES)]
     )
 
 
-def build_library_model(
+def _build_library_model(
     library: str, name: str, in_channels: int, *, num_classes: int
 ) -> nn.Module:
     """Build a network of torchvision or timm, without pretrained weights."""

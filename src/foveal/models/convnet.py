@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from foveal.errors import bad_parameter
 from foveal.models.fused_layers import MaxPool2x2, ReLU, run_conv_batch_norm_relu
 
-BLOCK_WIDTHS = (32, 64, 128)
-HIDDEN_WIDTH = 1024
+_BLOCK_WIDTHS = (32, 64, 128)
+_HIDDEN_WIDTH = 1024
 
 
 class ConvNet(nn.Module):
@@ -35,15 +35,18 @@ class ConvNet(nn.Module):
         widening: float = 1.0,
     ) -> None:
         super().__init__()
-        widths = [round(width * widening) for width in BLOCK_WIDTHS]
-        hidden = round(HIDDEN_WIDTH * widening)
-        side = image_size // 2 ** len(BLOCK_WIDTHS)
+        widths = [round(width * widening) for width in _BLOCK_WIDTHS]
+        hidden = round(_HIDDEN_WIDTH * widening)
+        side = image_size // 2 ** len(_BLOCK_WIDTHS)
         if side < 1:
             raise bad_parameter("image_size", "at least 8", image_size)
         self.input_shape = (in_channels, image_size, image_size)
         input_widths = (in_channels, *widths)
         self.blocks = nn.Sequential(
-            *(ConvBlock(fan_in, width) for fan_in, width in zip(input_widths, widths, strict=False))
+            *(
+                _ConvBlock(fan_in, width)
+                for fan_in, width in zip(input_widths, widths, strict=False)
+            )
         )
         self.head = nn.Sequential(
             OrderedDict(
@@ -59,7 +62,7 @@ class ConvNet(nn.Module):
         return out
 
 
-class ConvBlock(nn.Module):
+class _ConvBlock(nn.Module):
     """Block of conv3x3, batch norm, ReLU and max pool 2. (N, C, H, W) to (N, width, H // 2, W // 2)."""
 
     def __init__(self, fan_in: int, width: int) -> None:

@@ -12,7 +12,7 @@ from foveal.models.insertion import make_example
 from foveal.module_modes import eval_mode
 from foveal.optional_imports import suggest_install
 
-RELATIVE_TOLERANCE = 1e-4  # of the largest logit; other runtimes sum in another order
+_RELATIVE_TOLERANCE = 1e-4  # of the largest logit; other runtimes sum in another order
 
 
 def export_model(model: nn.Module, path: Path, *, example: Tensor | None = None) -> float:
@@ -25,7 +25,7 @@ def export_model(model: nn.Module, path: Path, *, example: Tensor | None = None)
         UsageError: the suffix is unknown, or a package for ONNX is not installed.
         FovealError: the logits differ by more than 1e-4 of the largest logit.
     """
-    writers = {".onnx": write_onnx, ".pt2": write_torch_export}
+    writers = {".onnx": _write_onnx, ".pt2": _write_torch_export}
     if path.suffix not in writers:
         raise UsageError(f"The file name should end in .onnx or .pt2. Found {path.name!r}.")
     example = make_example(model) if example is None else example
@@ -36,7 +36,7 @@ def export_model(model: nn.Module, path: Path, *, example: Tensor | None = None)
             expected = model(images)
             exported = writers[path.suffix](model, images, partial)
         difference = float((exported - expected).abs().max())
-        if not difference <= RELATIVE_TOLERANCE * float(expected.abs().max()):
+        if not difference <= _RELATIVE_TOLERANCE * float(expected.abs().max()):
             raise FovealError(
                 f"The logits of the exported network differ by {difference:.2g}. Nothing was written."
             )
@@ -46,15 +46,15 @@ def export_model(model: nn.Module, path: Path, *, example: Tensor | None = None)
     return difference
 
 
-def write_torch_export(model: nn.Module, images: Tensor, path: Path) -> Tensor:
+def _write_torch_export(model: nn.Module, images: Tensor, path: Path) -> Tensor:
     """Write a torch.export program, read it back and return its logits for `images`."""
-    program = torch.export.export(model, (images,), dynamic_shapes=make_dynamic_shapes())
+    program = torch.export.export(model, (images,), dynamic_shapes=_make_dynamic_shapes())
     torch.export.save(program, path)
     logits: Tensor = torch.export.load(path).module()(images)
     return logits
 
 
-def write_onnx(model: nn.Module, images: Tensor, path: Path) -> Tensor:
+def _write_onnx(model: nn.Module, images: Tensor, path: Path) -> Tensor:
     """Write an ONNX file and return the logits of onnxruntime for `images`."""
     with suggest_install("foveal[export]"):
         import onnxruntime
@@ -65,7 +65,7 @@ def write_onnx(model: nn.Module, images: Tensor, path: Path) -> Tensor:
         path,
         input_names=["images"],
         output_names=["logits"],
-        dynamic_shapes=make_dynamic_shapes(),
+        dynamic_shapes=_make_dynamic_shapes(),
         dynamo=True,
         external_data=False,
         verbose=False,
@@ -75,6 +75,6 @@ def write_onnx(model: nn.Module, images: Tensor, path: Path) -> Tensor:
     return torch.from_numpy(logits)
 
 
-def make_dynamic_shapes() -> tuple[dict[int, object]]:
+def _make_dynamic_shapes() -> tuple[dict[int, object]]:
     """Return `dynamic_shapes` with a dynamic batch dimension."""
     return ({0: torch.export.Dim("batch")},)

@@ -53,11 +53,11 @@ def build_parameter_groups(
         first, gates = list(model.parameters()), []
     else:
         first = exclude_parameters(model.parameters(), gates)
-    groups = [build_group(first, lr), build_group(gates, lr if gate_lr is None else gate_lr)]
+    groups = [_build_group(first, lr), _build_group(gates, lr if gate_lr is None else gate_lr)]
     return [group for group in groups if group["params"]]
 
 
-def build_group(parameters: Iterable[nn.Parameter], lr: float) -> dict[str, Any]:
+def _build_group(parameters: Iterable[nn.Parameter], lr: float) -> dict[str, Any]:
     """Return an optimizer group of the parameters that require gradients."""
     return {"params": [p for p in parameters if p.requires_grad], "lr": lr}
 

@@ -11,7 +11,7 @@ from foveal.attention.inserted import get_gate
 from foveal.variant_names import GATE_MODULE_NAME
 
 
-def apply_gate(module: nn.Module, _: tuple[object, ...], output: Tensor) -> Tensor:
+def _apply_gate(module: nn.Module, _: tuple[object, ...], output: Tensor) -> Tensor:
     """Return the output of `module`, weighted by its gate."""
     gate: nn.Module = getattr(module, GATE_MODULE_NAME)
     weighted: Tensor = gate(output)
@@ -24,11 +24,11 @@ def reattach_gate_hooks(model: nn.Module, _: tuple[object, ...]) -> None:
     A conversion that rebuilds a module keeps its children, such as the gate, but loses its hooks.
     """
     for module in model.modules():
-        if get_gate(module) is not None and apply_gate not in module._forward_hooks.values():
-            module.register_forward_hook(apply_gate)
+        if get_gate(module) is not None and _apply_gate not in module._forward_hooks.values():
+            module.register_forward_hook(_apply_gate)
 
 
 def remove_gate_hooks(module: nn.Module) -> None:
     """Remove the gate hooks of a module, whichever handle registered them."""
-    for key in [key for key, hook in module._forward_hooks.items() if hook is apply_gate]:
+    for key in [key for key, hook in module._forward_hooks.items() if hook is _apply_gate]:
         del module._forward_hooks[key]

@@ -25,13 +25,13 @@ from foveal.seeding import fork_rng
 from foveal.validation import require_one_of
 from foveal.variant_names import GATE_MODULE_NAME
 
-WRAPPER_CLASSES = (
+_WRAPPER_CLASSES = (
     "DataParallel",
     "DistributedDataParallel",
     "FullyShardedDataParallel",
     "OptimizedModule",
 )
-STARTS = ("paper", "identity")
+_STARTS = ("paper", "identity")
 
 
 @dataclass(frozen=True)
@@ -173,23 +173,23 @@ def insert(
     blocks.2.relu  128 x 8 x 8        2,284
     3 sites                           3,226
     """
-    if type(model).__name__ in WRAPPER_CLASSES:
+    if type(model).__name__ in _WRAPPER_CLASSES:
         raise UsageError(
             f"The model is wrapped in {type(model).__name__}. Insert attention before wrapping it."
         )
-    require_one_of("start", start, STARTS)
+    require_one_of("start", start, _STARTS)
     entry = get_entry(attention)
     example = make_example(model) if example is None else example
     nodes = trace_forward(model, example)
-    where = get_default_where(nodes, entry.where) if where is None else where
+    where = _get_default_where(nodes, entry.where) if where is None else where
     sites = find_sites(nodes, where)
-    require_free_sites(model, sites)
+    _require_free_sites(model, sites)
     seed = torch.initial_seed() if seed is None else seed
     parameter = next(model.parameters())
     gates = [
-        create_gate(site, entry.name, site_options, seed, start).to(parameter)
+        _create_gate(site, entry.name, site_options, seed, start).to(parameter)
         for site, site_options in zip(
-            sites, split_options_by_site(options, len(sites)), strict=True
+            sites, _split_options_by_site(options, len(sites)), strict=True
         )
     ]
     counts = tuple(sum(p.numel() for p in gate.parameters()) for gate in gates)
@@ -203,7 +203,7 @@ def insert(
     reattach_gate_hooks(model, ())
     handle = model.register_forward_pre_hook(reattach_gate_hooks)
     insertion = Insertion(model, entry.name, where_name, tuple(sites), counts, (handle,))
-    verify_single_call(insertion, trace_forward(model, example))
+    _verify_single_call(insertion, trace_forward(model, example))
     return insertion
 
 
@@ -214,12 +214,12 @@ def make_example(model: nn.Module) -> Tensor:
     return torch.zeros(1, *shape, dtype=parameter.dtype, device=parameter.device)
 
 
-def get_default_where(nodes: list[Node], paper_where: str) -> str:
+def _get_default_where(nodes: list[Node], paper_where: str) -> str:
     """Return the sites of the paper, or `conv` in a network without residual blocks."""
     return paper_where if find_residual_branch_ends(nodes) else "conv"
 
 
-def require_free_sites(model: nn.Module, sites: list[Site]) -> None:
+def _require_free_sites(model: nn.Module, sites: list[Site]) -> None:
     """Raise a `UsageError` if a site already has a gate or a child with the name of one."""
     for site in sites:
         module = model.get_submodule(site.name)
@@ -231,7 +231,7 @@ def require_free_sites(model: nn.Module, sites: list[Site]) -> None:
             )
 
 
-def verify_single_call(insertion: Insertion, nodes: list[Node]) -> None:
+def _verify_single_call(insertion: Insertion, nodes: list[Node]) -> None:
     """Remove the insertion and raise a `UsageError` if a gate does not run exactly once per forward pass.
 
     It runs more often if the forward of the module at its site calls all children.
@@ -246,7 +246,7 @@ def verify_single_call(insertion: Insertion, nodes: list[Node]) -> None:
             )
 
 
-def split_options_by_site(options: dict[str, object], count: int) -> list[dict[str, object]]:
+def _split_options_by_site(options: dict[str, object], count: int) -> list[dict[str, object]]:
     """Return the options of each site; a list holds one value per site."""
     for name, value in options.items():
         if isinstance(value, list) and len(value) != count:
@@ -259,7 +259,7 @@ def split_options_by_site(options: dict[str, object], count: int) -> list[dict[s
     ]
 
 
-def create_gate(
+def _create_gate(
     site: Site, attention: str, options: dict[str, object], seed: int, start: str
 ) -> nn.Module:
     """Create the gate of a site; its weights come from a random stream of that site."""

@@ -10,18 +10,18 @@ from foveal.attention.inserted import is_inserted_gate
 from foveal.models.tracing import Node
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, functional.conv2d, torch.conv2d)
-NORM_MODULES = (
+_NORM_MODULES = (
     nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm, nn.InstanceNorm2d,
 )  # fmt: skip
 NORMS = (
-    *NORM_MODULES, functional.batch_norm, functional.group_norm, functional.layer_norm,
+    *_NORM_MODULES, functional.batch_norm, functional.group_norm, functional.layer_norm,
 )  # fmt: skip
 ACTIVATIONS = (
     nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Mish, nn.Hardswish,
     functional.relu, functional.relu_, functional.relu6, functional.leaky_relu, functional.gelu,
     functional.silu, functional.hardswish, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_,
 )  # fmt: skip
-ADDITION_FUNCTIONS = (
+_ADDITION_FUNCTIONS = (
     torch.add,
     Tensor.add,
     Tensor.add_,
@@ -29,7 +29,7 @@ ADDITION_FUNCTIONS = (
     Tensor.__iadd__,
     Tensor.__radd__,
 )
-PRODUCT_FUNCTIONS = (torch.mul, Tensor.mul, Tensor.__mul__, Tensor.__rmul__)
+_PRODUCT_FUNCTIONS = (torch.mul, Tensor.mul, Tensor.__mul__, Tensor.__rmul__)
 
 
 def is_call_to(node: Node, callables: tuple[object, ...]) -> bool:
@@ -47,14 +47,14 @@ def is_feature_map(node: Node) -> bool:
 def is_norm(node: Node) -> bool:
     """Return True if a node is a norm, or the last call inside a module that is a norm."""
     return is_call_to(node, NORMS) or any(
-        isinstance(module, NORM_MODULES) for _, module in node.containers
+        isinstance(module, _NORM_MODULES) for _, module in node.containers
     )
 
 
 def is_addition(node: Node, nodes: list[Node]) -> bool:
     """Return True if a node adds two feature maps of the same shape."""
     return (
-        is_call_to(node, ADDITION_FUNCTIONS)
+        is_call_to(node, _ADDITION_FUNCTIONS)
         and is_feature_map(node)
         and len(node.sources) == 2
         and all(nodes[source].shape == node.shape for source in node.sources)
@@ -70,6 +70,6 @@ def is_merge(node: Node, nodes: list[Node]) -> bool:
 
 def is_passthrough(node: Node) -> bool:
     """Return True if a node returns its input unchanged, scaled by a parameter, or weighted by a gate."""
-    scales = is_call_to(node, PRODUCT_FUNCTIONS) and len(node.sources) == 1
+    scales = is_call_to(node, _PRODUCT_FUNCTIONS) and len(node.sources) == 1
     is_gate = isinstance(node.call, nn.Module) and is_inserted_gate(node.call)
     return node.returns_input or scales or is_gate

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-BISECTION_STEPS = 24
+_BISECTION_STEPS = 24
 
 
 def find_widening(make_model: Callable[..., nn.Module], parameters: int) -> float:
@@ -17,20 +17,20 @@ def find_widening(make_model: Callable[..., nn.Module], parameters: int) -> floa
     integers.
     """
     low, high = 1.0, 2.0
-    while count_parameters(make_model, high) < parameters:
+    while _count_parameters(make_model, high) < parameters:
         low, high = high, 2 * high
-    for _ in range(BISECTION_STEPS):
+    for _ in range(_BISECTION_STEPS):
         middle = (low + high) / 2
-        if count_parameters(make_model, middle) < parameters:
+        if _count_parameters(make_model, middle) < parameters:
             low = middle
         else:
             high = middle
     return min(
-        (low, high), key=lambda factor: abs(count_parameters(make_model, factor) - parameters)
+        (low, high), key=lambda factor: abs(_count_parameters(make_model, factor) - parameters)
     )
 
 
-def count_parameters(make_model: Callable[..., nn.Module], widening: float) -> int:
+def _count_parameters(make_model: Callable[..., nn.Module], widening: float) -> int:
     """Return the number of parameters without allocating them."""
     with torch.device("meta"):
         model = make_model(widening=widening)

@@ -24,14 +24,14 @@ from foveal.models.state_dict_conversion import (
 )
 from foveal.validation import require_one_of
 
-FOVEAL_SOURCE = "foveal"
-STATE_DICT_ENTRIES = ("state_dict", "model")  # of a checkpoint dict, in the usual training scripts
-MODEL_PREFIX = "model."  # of every key in a file of `save_model`
-CHECKSUM_DIGITS = 16
+_FOVEAL_SOURCE = "foveal"
+_STATE_DICT_ENTRIES = ("state_dict", "model")  # of a checkpoint dict, in the usual training scripts
+_MODEL_PREFIX = "model."  # of every key in a file of `save_model`
+_CHECKSUM_DIGITS = 16
 
 
 def load_pretrained(
-    model: nn.Module, path: Path, *, source: str = FOVEAL_SOURCE, target: str | None = None
+    model: nn.Module, path: Path, *, source: str = _FOVEAL_SOURCE, target: str | None = None
 ) -> LoadReport:
     """Load a weight file into a model and return what happened to each key.
 
@@ -50,17 +50,17 @@ def load_pretrained(
         UsageError: the file or the source does not exist, or another key is missing, unexpected or has
             another shape. The model is unchanged then.
     """
-    require_one_of("source", source, (FOVEAL_SOURCE, *GATE_KEYS))
-    weights = read_state_dict(path)
+    require_one_of("source", source, (_FOVEAL_SOURCE, *GATE_KEYS))
+    weights = _read_state_dict(path)
     state = (
-        strip_model_prefix(model, weights)
-        if source == FOVEAL_SOURCE
+        _strip_model_prefix(model, weights)
+        if source == _FOVEAL_SOURCE
         else import_state(weights, source, target=target)
     )
-    report, head = match_keys(model, state), list_replaced_head_keys(model, state)
-    report = replace(report, unexpected=exclude_keys(report.unexpected, head))
+    report, head = match_keys(model, state), _list_replaced_head_keys(model, state)
+    report = replace(report, unexpected=_exclude_keys(report.unexpected, head))
     require_matching_keys(
-        exclude_keys(report.missing, head | list_gate_keys(model)),
+        _exclude_keys(report.missing, head | _list_gate_keys(model)),
         report.unexpected,
         f"In {path} only gate weights may be missing, "
         "and only the classifier may have another number of classes.",
@@ -75,20 +75,20 @@ def compute_weights_checksum(path: Path) -> str:
     Raises:
         UsageError: the file does not exist.
     """
-    require_file(path)
+    _require_file(path)
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:CHECKSUM_DIGITS]
+        return hashlib.file_digest(file, "sha256").hexdigest()[:_CHECKSUM_DIGITS]
 
 
-def require_file(path: Path) -> None:
+def _require_file(path: Path) -> None:
     """Raise a `UsageError` if the weight file does not exist."""
     if not path.is_file():
         raise UsageError(f"There is no file {path} with weights.")
 
 
-def read_state_dict(path: Path) -> dict[str, Tensor]:
+def _read_state_dict(path: Path) -> dict[str, Tensor]:
     """Read a state dict from a weight file, with all tensors on the CPU."""
-    require_file(path)
+    _require_file(path)
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
@@ -98,39 +98,41 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
             f"The weights in {path} cannot be read. The file is corrupt, or contains more than the "
             "tensors of a state dict."
         ) from error
-    return unwrap_state_dict(content, path)
+    return _unwrap_state_dict(content, path)
 
 
-def unwrap_state_dict(content: object, path: Path) -> dict[str, Tensor]:
+def _unwrap_state_dict(content: object, path: Path) -> dict[str, Tensor]:
     """Return the state dict in the content of a file, which may be one entry of a checkpoint dict."""
     if isinstance(content, Mapping):
         entries = (
-            content[name] for name in STATE_DICT_ENTRIES if isinstance(content.get(name), Mapping)
+            content[name] for name in _STATE_DICT_ENTRIES if isinstance(content.get(name), Mapping)
         )
         content = next(entries, content)
         if all(isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items()):
             return dict(content)
     raise FovealError(
         f"{path} contains no weights. It should be a dict of tensors by name, alone or under "
-        f"{' or '.join(map(repr, STATE_DICT_ENTRIES))}."
+        f"{' or '.join(map(repr, _STATE_DICT_ENTRIES))}."
     )
 
 
-def strip_model_prefix(model: nn.Module, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+def _strip_model_prefix(model: nn.Module, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     """Remove the prefix that `save_model` adds to every key, unless the model has a child of that name."""
-    if not all(key.startswith(MODEL_PREFIX) for key in state) or hasattr(model, MODEL_PREFIX[:-1]):
+    if not all(key.startswith(_MODEL_PREFIX) for key in state) or hasattr(
+        model, _MODEL_PREFIX[:-1]
+    ):
         return state
-    return {key.removeprefix(MODEL_PREFIX): value for key, value in state.items()}
+    return {key.removeprefix(_MODEL_PREFIX): value for key, value in state.items()}
 
 
-def list_gate_keys(model: nn.Module) -> set[str]:
+def _list_gate_keys(model: nn.Module) -> set[str]:
     """Return the state-dict keys of all gates."""
     return {
         f"{name}.{key}" for name, gate in find_gates(model).items() for key in gate.state_dict()
     }
 
 
-def list_replaced_head_keys(model: nn.Module, state: Mapping[str, Tensor]) -> set[str]:
+def _list_replaced_head_keys(model: nn.Module, state: Mapping[str, Tensor]) -> set[str]:
     """Return the keys of the head if the head in `state` has another number of classes, otherwise none."""
     head = find_head(model)
     name = next(name for name, module in model.named_modules() if module is head)
@@ -141,6 +143,6 @@ def list_replaced_head_keys(model: nn.Module, state: Mapping[str, Tensor]) -> se
     return set(ours) if theirs and differs_in_classes and has_same_inputs else set()
 
 
-def exclude_keys(keys: tuple[str, ...], excluded: set[str]) -> tuple[str, ...]:
+def _exclude_keys(keys: tuple[str, ...], excluded: set[str]) -> tuple[str, ...]:
     """Return the keys that are not in `excluded`, in order."""
     return tuple(key for key in keys if key not in excluded)

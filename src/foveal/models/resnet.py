@@ -14,22 +14,22 @@ from torch import Tensor, nn
 
 from foveal.validation import require_one_of
 
-STEMS = ("imagenet", "cifar")
+_STEMS = ("imagenet", "cifar")
 
 
-class BasicBlock(nn.Module):
+class _BasicBlock(nn.Module):
     """Residual block of two 3x3 convolutions. (N, C, H, W) to (N, width, H / stride, W / stride)."""
 
     expansion = 1
 
     def __init__(self, fan_in: int, width: int, *, stride: int) -> None:
         super().__init__()
-        self.conv1 = make_conv3x3(fan_in, width, stride=stride)
+        self.conv1 = _make_conv3x3(fan_in, width, stride=stride)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu1 = nn.ReLU(inplace=True)
-        self.conv2 = make_conv3x3(width, width)
+        self.conv2 = _make_conv3x3(width, width)
         self.bn2 = nn.BatchNorm2d(width)
-        self.downsample = make_shortcut(fan_in, width, stride=stride)
+        self.downsample = _make_shortcut(fan_in, width, stride=stride)
         self.relu2 = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -39,7 +39,7 @@ class BasicBlock(nn.Module):
         return result
 
 
-class Bottleneck(nn.Module):
+class _Bottleneck(nn.Module):
     """Residual block of a 1x1, a 3x3 and a 1x1 convolution; the output has 4 * width channels."""
 
     expansion = 4
@@ -50,12 +50,12 @@ class Bottleneck(nn.Module):
         self.conv1 = nn.Conv2d(fan_in, width, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu1 = nn.ReLU(inplace=True)
-        self.conv2 = make_conv3x3(width, width, stride=stride)
+        self.conv2 = _make_conv3x3(width, width, stride=stride)
         self.bn2 = nn.BatchNorm2d(width)
         self.relu2 = nn.ReLU(inplace=True)
         self.conv3 = nn.Conv2d(width, out, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(out)
-        self.downsample = make_shortcut(fan_in, out, stride=stride)
+        self.downsample = _make_shortcut(fan_in, out, stride=stride)
         self.relu3 = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ class ResNet(nn.Module):
     """ResNet: stem, four stages of residual blocks, global average pool, linear classifier.
 
     Args:
-        block: `BasicBlock` or `Bottleneck`.
+        block: `_BasicBlock` or `_Bottleneck`.
         depths: number of blocks in each stage.
         num_classes: number of logits.
         in_channels: channels of the images.
@@ -83,7 +83,7 @@ class ResNet(nn.Module):
 
     def __init__(
         self,
-        block: type[BasicBlock | Bottleneck],
+        block: type[_BasicBlock | _Bottleneck],
         depths: Sequence[int],
         *,
         num_classes: int = 1000,
@@ -95,11 +95,11 @@ class ResNet(nn.Module):
         super().__init__()
         width = round(64 * widening)
         self.input_shape = (in_channels, image_size, image_size)
-        if require_one_of("stem", stem, STEMS) == "imagenet":
+        if require_one_of("stem", stem, _STEMS) == "imagenet":
             self.conv1 = nn.Conv2d(in_channels, width, 7, stride=2, padding=3, bias=False)
             self.maxpool: nn.Module = nn.MaxPool2d(3, stride=2, padding=1)
         else:
-            self.conv1 = make_conv3x3(in_channels, width)
+            self.conv1 = _make_conv3x3(in_channels, width)
             self.maxpool = nn.Identity()
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
@@ -131,12 +131,12 @@ class ResNet(nn.Module):
         return out
 
 
-def make_conv3x3(fan_in: int, width: int, *, stride: int = 1) -> nn.Conv2d:
+def _make_conv3x3(fan_in: int, width: int, *, stride: int = 1) -> nn.Conv2d:
     """Return a 3x3 convolution without bias; with stride 1 it keeps height and width."""
     return nn.Conv2d(fan_in, width, 3, stride=stride, padding=1, bias=False)
 
 
-def make_shortcut(fan_in: int, width: int, *, stride: int) -> nn.Sequential | None:
+def _make_shortcut(fan_in: int, width: int, *, stride: int) -> nn.Sequential | None:
     """Return the shortcut of a block: 1x1 convolution and norm, or None if the shapes already match."""
     if stride == 1 and fan_in == width:
         return None
@@ -151,19 +151,19 @@ def resnet18(**options: object) -> ResNet:
     >>> sum(p.numel() for p in resnet18(num_classes=10, stem="cifar").parameters())
     11173962
     """
-    return ResNet(BasicBlock, (2, 2, 2, 2), **options)  # type: ignore[arg-type]
+    return ResNet(_BasicBlock, (2, 2, 2, 2), **options)  # type: ignore[arg-type]
 
 
 def resnet34(**options: object) -> ResNet:
     """Return a ResNet-34 with the options of `ResNet`. 21,797,672 parameters for ImageNet."""
-    return ResNet(BasicBlock, (3, 4, 6, 3), **options)  # type: ignore[arg-type]
+    return ResNet(_BasicBlock, (3, 4, 6, 3), **options)  # type: ignore[arg-type]
 
 
 def resnet50(**options: object) -> ResNet:
     """Return a ResNet-50 with the options of `ResNet`. 25,557,032 parameters for ImageNet."""
-    return ResNet(Bottleneck, (3, 4, 6, 3), **options)  # type: ignore[arg-type]
+    return ResNet(_Bottleneck, (3, 4, 6, 3), **options)  # type: ignore[arg-type]
 
 
 def resnet101(**options: object) -> ResNet:
     """Return a ResNet-101 with the options of `ResNet`. 44,549,160 parameters for ImageNet."""
-    return ResNet(Bottleneck, (3, 4, 23, 3), **options)  # type: ignore[arg-type]
+    return ResNet(_Bottleneck, (3, 4, 23, 3), **options)  # type: ignore[arg-type]

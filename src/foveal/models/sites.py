@@ -16,7 +16,7 @@ from foveal.models.tracing import Node
 
 Where = str | Callable[[str, nn.Module], bool]
 # Modules whose forward calls all their children in turn, and so would call a gate as one of them.
-CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+_CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
 @dataclass(frozen=True)
@@ -38,36 +38,36 @@ def find_sites(nodes: list[Node], where: Where) -> list[Site]:
     Raises:
         UsageError: the network has no such sites, or a selected module cannot hold a gate.
     """
-    calls = Counter(name for node in nodes for name, _ in list_modules(node))
+    calls = Counter(name for node in nodes for name, _ in _list_modules(node))
     if not isinstance(where, str):
-        return select_sites(nodes, calls, where, "the function")
+        return _select_sites(nodes, calls, where, "the function")
     placed: dict[int, Site] = {}
     named: list[Site] = []
     for part in where.split("+"):
         if part in PLACEMENTS:
             indices = PLACEMENTS[part](nodes)
             if not indices:
-                raise make_no_placement_error(nodes, part)
-            placed |= {index: choose_site(nodes[index], calls, part) for index in indices}
+                raise _make_no_placement_error(nodes, part)
+            placed |= {index: _choose_site(nodes[index], calls, part) for index in indices}
         else:
-            named += select_sites(nodes, calls, make_name_filter(part), repr(part))
+            named += _select_sites(nodes, calls, _make_name_filter(part), repr(part))
     sites = [placed[index] for index in sorted(placed)] + named
     return list({site.name: site for site in sites}.values())
 
 
-def list_modules(node: Node) -> Iterator[tuple[str, nn.Module]]:
+def _list_modules(node: Node) -> Iterator[tuple[str, nn.Module]]:
     """Yield the modules that returned the output of a node, innermost first, with their names."""
     if isinstance(node.call, nn.Module):
         yield node.name, node.call
     yield from node.containers
 
 
-def choose_site(node: Node, calls: Counter[str], placement: str) -> Site:
+def _choose_site(node: Node, calls: Counter[str], placement: str) -> Site:
     """Return the innermost module that can hold a gate at the output of a node; norms have priority."""
     candidates = [
         (name, module)
-        for name, module in list_modules(node)
-        if name and calls[name] == 1 and not isinstance(module, CONTAINERS)
+        for name, module in _list_modules(node)
+        if name and calls[name] == 1 and not isinstance(module, _CONTAINERS)
     ]
     if not candidates:
         count = calls.get(node.name, 0)
@@ -81,12 +81,12 @@ def choose_site(node: Node, calls: Counter[str], placement: str) -> Site:
     return Site(name, node.shape)
 
 
-def make_name_filter(pattern: str) -> Callable[[str, nn.Module], bool]:
+def _make_name_filter(pattern: str) -> Callable[[str, nn.Module], bool]:
     """Return a predicate for module names that match a pattern with `*`, `?` and `[...]`."""
     return lambda name, _: fnmatch.fnmatchcase(name, pattern)
 
 
-def select_sites(
+def _select_sites(
     nodes: list[Node],
     calls: Counter[str],
     is_selected: Callable[[str, nn.Module], bool],
@@ -98,24 +98,24 @@ def select_sites(
     """
     sites = []
     for node in nodes[1:]:
-        for name, module in list_modules(node):
+        for name, module in _list_modules(node):
             if name and is_selected(name, module):
-                require_valid_site(node, name, module, calls)
+                _require_valid_site(node, name, module, calls)
                 sites.append(Site(name, node.shape))
     if not sites:
-        placements = list_placements(nodes)
+        placements = _list_placements(nodes)
         raise UsageError(
             f"No module of the network is selected by {selector}. "
-            f"It has sites for {join_placements(placements) or 'no named placement'}."
+            f"It has sites for {_join_placements(placements) or 'no named placement'}."
         )
     return sites
 
 
-def require_valid_site(node: Node, name: str, module: nn.Module, calls: Counter[str]) -> None:
+def _require_valid_site(node: Node, name: str, module: nn.Module, calls: Counter[str]) -> None:
     """Raise a `UsageError` if a module cannot hold one gate for feature maps."""
     if calls[name] > 1:
         raise UsageError(f"{name!r} is called {calls[name]} times. Choose a module called once.")
-    if isinstance(module, CONTAINERS):
+    if isinstance(module, _CONTAINERS):
         raise UsageError(
             f"{name!r} is a container and would run the gate as one of its children. "
             "Name its last child instead."
@@ -126,19 +126,19 @@ def require_valid_site(node: Node, name: str, module: nn.Module, calls: Counter[
         )
 
 
-def list_placements(nodes: list[Node]) -> list[str]:
+def _list_placements(nodes: list[Node]) -> list[str]:
     """Return the placements for which the network has sites."""
     return [placement for placement, find_nodes in PLACEMENTS.items() if find_nodes(nodes)]
 
 
-def join_placements(placements: list[str]) -> str:
+def _join_placements(placements: list[str]) -> str:
     """Return placements as a list in a sentence."""
     return " and ".join(f"where={placement!r}" for placement in placements)
 
 
-def make_no_placement_error(nodes: list[Node], placement: str) -> UsageError:
+def _make_no_placement_error(nodes: list[Node], placement: str) -> UsageError:
     """Return the error for a placement that has no sites in the network."""
-    others = join_placements(list_placements(nodes))
+    others = _join_placements(_list_placements(nodes))
     alternative = f"It has sites for {others}" if others else "It has none for other placements"
     return UsageError(
         f"The network has no sites for where={placement!r}. {alternative}. "

@@ -44,7 +44,7 @@ GATE_KEYS = {
     "torchvision": {},
 }
 # Input planes of the spatial convolution in each source, in order.
-SPATIAL_PLANE_ORDERS = {"official": "max+avg", "timm": "avg+max"}
+_SPATIAL_PLANE_ORDERS = {"official": "max+avg", "timm": "avg+max"}
 
 
 class ImportedState(dict[str, Tensor]):
@@ -89,20 +89,20 @@ def import_state(
     names = GATE_KEYS[require_one_of("source", source, GATE_KEYS)]
     if target is not None:
         target = resolve_name(target)
-    swaps_planes = target is not None and get_spatial_plane_order(target) not in {
+    swaps_planes = target is not None and _get_spatial_plane_order(target) not in {
         None,
-        SPATIAL_PLANE_ORDERS.get(source),
+        _SPATIAL_PLANE_ORDERS.get(source),
     }
     unwrapped = {key.removeprefix("module."): value for key, value in state_dict.items()}
     imported, converted = ImportedState(), []
     for key, value in unwrapped.items():
-        location, gate, leaf = split_key(key, names)
+        location, gate, leaf = _split_key(key, names)
         if gate is None:
             imported[key] = value
             continue
         # The targets `channel` and `spatial` are halves of CBAM, without its prefix.
         child = names[gate] if target is None else names[gate].removeprefix(f"{target}.")
-        name = f"{get_gate_prefix(location, unwrapped)}{child}.{leaf}"
+        name = f"{_get_gate_prefix(location, unwrapped)}{child}.{leaf}"
         if source == "timm" and gate.startswith("channel."):
             value = value.flatten(1)
             converted.append(f"{name}: 1x1 convolution to linear layer")
@@ -114,12 +114,12 @@ def import_state(
     return imported
 
 
-def split_key(key: str, names: Mapping[str, str]) -> tuple[str, str | None, str]:
+def _split_key(key: str, names: Mapping[str, str]) -> tuple[str, str | None, str]:
     """Split a key into the location of a gate, the module inside the gate, and the name of the tensor.
 
     The location is empty and the module None for a key outside gates.
 
-    >>> split_key("layer1.0.cbam.SpatialGate.spatial.bn.bias", GATE_KEYS["official"])
+    >>> _split_key("layer1.0.cbam.SpatialGate.spatial.bn.bias", GATE_KEYS["official"])
     ('layer1.0.cbam', 'SpatialGate.spatial.bn', 'bias')
     """
     module, _, leaf = key.rpartition(".")
@@ -131,7 +131,7 @@ def split_key(key: str, names: Mapping[str, str]) -> tuple[str, str | None, str]
     return "", None, leaf
 
 
-def get_gate_prefix(location: str, state: Mapping[str, Tensor]) -> str:
+def _get_gate_prefix(location: str, state: Mapping[str, Tensor]) -> str:
     """Return the key prefix of a gate, given its location in the source; empty for a single module.
 
     CBAM follows the last norm of a block. BAM (bam1 to bam3 in the source) follows the last activation of
@@ -143,17 +143,17 @@ def get_gate_prefix(location: str, state: Mapping[str, Tensor]) -> str:
         layer = f"layer{stage[1]}"
         blocks = {int(m[1]) for key in state if (m := re.match(rf"{layer}\.(\d+)\.", key))}
         block = f"{layer}.{max(blocks)}"
-        return f"{block}.relu{count_convolutions(block, state)}.{GATE_MODULE_NAME}."
+        return f"{block}.relu{_count_convolutions(block, state)}.{GATE_MODULE_NAME}."
     block = location.rpartition(".")[0]
-    return f"{block}.bn{count_convolutions(block, state)}.{GATE_MODULE_NAME}."
+    return f"{block}.bn{_count_convolutions(block, state)}.{GATE_MODULE_NAME}."
 
 
-def count_convolutions(block: str, state: Mapping[str, Tensor]) -> int:
+def _count_convolutions(block: str, state: Mapping[str, Tensor]) -> int:
     """Return the number of convolutions in a residual block: 2, or 3 in a bottleneck."""
     return 3 if f"{block}.conv3.weight" in state else 2
 
 
-def get_spatial_plane_order(target: str) -> str | None:
+def _get_spatial_plane_order(target: str) -> str | None:
     """Return the input planes of a module's spatial convolution, or None if it has no such option."""
     planes = get_entry(target).options.get("planes")
     return None if planes is None else str(planes)
@@ -185,7 +185,7 @@ def match_keys(model: nn.Module, state: Mapping[str, Tensor]) -> LoadReport:
     }
     return LoadReport(
         loaded=tuple(matched),
-        missing=tuple(key for key in expected if key not in matched and not is_batch_counter(key)),
+        missing=tuple(key for key in expected if key not in matched and not _is_batch_counter(key)),
         unexpected=tuple(key for key in state if key not in matched),
         converted=getattr(state, "converted", ()),
     )
@@ -202,17 +202,17 @@ def require_matching_keys(
     """Raise a `UsageError` that ends with `advice` if any key is missing or unexpected."""
     if missing or unexpected:
         raise UsageError(
-            f"The weights do not match the model: {len(missing)} keys are missing {abbreviate_keys(missing)} "
-            f"and {len(unexpected)} unexpected {abbreviate_keys(unexpected)}. {advice}"
+            f"The weights do not match the model: {len(missing)} keys are missing {_abbreviate_keys(missing)} "
+            f"and {len(unexpected)} unexpected {_abbreviate_keys(unexpected)}. {advice}"
         )
 
 
-def is_batch_counter(key: str) -> bool:
+def _is_batch_counter(key: str) -> bool:
     """Return True for the batch counter of a batch norm: some sources omit it, and no output depends on it."""
     return key.endswith("num_batches_tracked")
 
 
-def abbreviate_keys(keys: tuple[str, ...]) -> str:
+def _abbreviate_keys(keys: tuple[str, ...]) -> str:
     """Return the first three keys in parentheses."""
     more = ", ..." if len(keys) > 3 else ""
     return f"({', '.join(keys[:3])}{more})" if keys else "(none)"

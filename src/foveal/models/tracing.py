@@ -38,14 +38,14 @@ class Node:
 
 
 @dataclass(frozen=True)
-class CallInputs:
+class _CallInputs:
     """Inputs of a call: the indices of their producers, and the version of each tensor by its id."""
 
     sources: tuple[int, ...]
     versions: dict[int, int]
 
 
-class TraceRecorder(TorchFunctionMode):
+class _TraceRecorder(TorchFunctionMode):
     """Recorder of the nodes of a forward pass; functions called inside leaf modules are not recorded."""
 
     def __init__(self, example: Tensor) -> None:
@@ -53,17 +53,17 @@ class TraceRecorder(TorchFunctionMode):
         self.nodes = [Node("input", nn.Identity(), (), tuple(example.shape))]
         self.producers = {id(example): 0}
         self.tensors = [example]  # kept alive, because a freed tensor's id is used again
-        self.open_calls: list[CallInputs] = []
+        self.open_calls: list[_CallInputs] = []
 
-    def read_inputs(self, values: object) -> CallInputs:
+    def read_inputs(self, values: object) -> _CallInputs:
         """Return the producers and versions of the tensors in `values`, before the call changes them."""
         tensors = [value for value in tree_leaves(values) if isinstance(value, Tensor)]
         sources = [self.producers[id(tensor)] for tensor in tensors if id(tensor) in self.producers]
         versions = {id(tensor): tensor._version for tensor in tensors}
-        return CallInputs(tuple(dict.fromkeys(sources)), versions)
+        return _CallInputs(tuple(dict.fromkeys(sources)), versions)
 
     def add_node(
-        self, name: str, call: nn.Module | Callable[..., Any], inputs: CallInputs, output: object
+        self, name: str, call: nn.Module | Callable[..., Any], inputs: _CallInputs, output: object
     ) -> None:
         """Record a call if its output contains a tensor; the first tensor gives the shape."""
         tensors = [value for value in tree_leaves(output) if isinstance(value, Tensor)]
@@ -112,7 +112,7 @@ class TraceRecorder(TorchFunctionMode):
 
 def trace_forward(model: nn.Module, example: Tensor) -> list[Node]:
     """Run `example` (N, C, H, W) through the model in eval mode and return the nodes in order."""
-    recorder = TraceRecorder(example)
+    recorder = _TraceRecorder(example)
     handles: list[RemovableHandle] = []
     try:
         for name, module, is_leaf_module in iterate_modules(model):

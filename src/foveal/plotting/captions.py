@@ -12,7 +12,7 @@ SCORE_UNITS: Final = {
     "margin": "drop of the margin of the class",
     "relative": "drop of the probability, as a share of it",
 }
-TARGET_NAMES: Final = {"label": "the true label", "pred": "each network's own prediction"}
+_TARGET_NAMES: Final = {"label": "the true label", "pred": "each network's own prediction"}
 RIGHT_MARK, WRONG_MARK = "\N{CHECK MARK}", "\N{BALLOT X}"
 
 CLASS_MAP_CAPTION: Final = (
@@ -26,7 +26,7 @@ GATE_CAPTION: Final = (
 )
 
 
-def format_panel_title(
+def _format_panel_title(
     prediction: int,
     label: int | None,
     class_name: str,
@@ -47,12 +47,12 @@ def format_panel_title(
         votes: number of seeds with this prediction.
         seeds: number of seeds; the votes are written if there are several.
 
-    >>> format_panel_title(3, 3, "cat", confidence=0.5, max_drop=0.2, votes=2, seeds=3)
+    >>> _format_panel_title(3, 3, "cat", confidence=0.5, max_drop=0.2, votes=2, seeds=3)
     '✓ cat 2/3\np 0.50, drop 0.20'
     """
-    mark = format_prediction_mark(prediction, label)
+    mark = _format_prediction_mark(prediction, label)
     share = f" {votes}/{seeds}" if seeds > 1 else ""
-    return f"{mark}{class_name}{share}\n{format_confidence(confidence, max_drop)}"
+    return f"{mark}{class_name}{share}\n{_format_confidence(confidence, max_drop)}"
 
 
 def format_panel_titles(
@@ -77,7 +77,7 @@ def format_panel_titles(
         seeds: number of seeds.
     """
     return [
-        format_panel_title(
+        _format_panel_title(
             prediction,
             None if labels is None else labels[index],
             class_names[index],
@@ -90,17 +90,17 @@ def format_panel_titles(
     ]
 
 
-def format_prediction_mark(prediction: int, label: int | None) -> str:
+def _format_prediction_mark(prediction: int, label: int | None) -> str:
     """Return the mark before a prediction: right, wrong, or empty without a label."""
     if label is None:
         return ""
     return f"{RIGHT_MARK} " if prediction == label else f"{WRONG_MARK} "
 
 
-def format_confidence(confidence: float, max_drop: float) -> str:
+def _format_confidence(confidence: float, max_drop: float) -> str:
     """Return confidence and largest drop with two decimals, without a negative zero.
 
-    >>> format_confidence(0.5, -0.001)
+    >>> _format_confidence(0.5, -0.001)
     'p 0.50, drop 0.00'
     """
     return f"p {confidence:.2f}, drop {round(max_drop, 2) + 0.0:.2f}"
@@ -117,7 +117,7 @@ def format_occlusion_caption(
 ) -> str:
     """Return the caption with all settings of an occlusion sweep; target None means classes per image."""
     target_name = (
-        "given classes" if target is None else TARGET_NAMES.get(str(target), f"class {target}")
+        "given classes" if target is None else _TARGET_NAMES.get(str(target), f"class {target}")
     )
     return (
         f"Occlusion sensitivity: window {window[0]} x {window[1]} px (drawn in the first image), stride "

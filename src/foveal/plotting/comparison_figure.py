@@ -21,15 +21,15 @@ from foveal.plotting.overlay import compute_color_limit, draw_signed_map, make_s
 from foveal.plotting.style import PANEL_STYLE
 from foveal.variant_names import BASELINE, get_variant_name
 
-Array = npt.NDArray[Any]
+_Array = npt.NDArray[Any]
 
 # Lengths in inches.
-PANEL_WIDTH = 1.25
-TITLE_HEIGHT, ROW_GAP = 0.36, 0.1
-FIGURE_MARGIN = (1.2, 0.9)
-COLOR_BAR_WIDTH, MAX_COLOR_BAR_HEIGHT = 0.11, 6.0
+_PANEL_WIDTH = 1.25
+_TITLE_HEIGHT, ROW_GAP = 0.36, 0.1
+_FIGURE_MARGIN = (1.2, 0.9)
+_COLOR_BAR_WIDTH, _MAX_COLOR_BAR_HEIGHT = 0.11, 6.0
 
-CBAM_VARIANT = "cbam"
+_CBAM_VARIANT = "cbam"
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +37,13 @@ class MapColumn:
     """Maps of one network: `maps` (N, H, W), and a title of at most two lines above each."""
 
     name: str
-    maps: Array
+    maps: _Array
     titles: Sequence[str]
 
 
 @matplotlib.rc_context(PANEL_STYLE)
 def draw_map_comparison(
-    pictures: Array,
+    pictures: _Array,
     columns: Sequence[MapColumn],
     *,
     names: Sequence[str],
@@ -65,12 +65,12 @@ def draw_map_comparison(
         difference: names of two columns; an extra last column shows the first minus the second.
         limit: end of the color scale; by default that of all maps together.
     """
-    shown = [*columns, *make_difference_columns(columns, difference)]
+    shown = [*columns, *_make_difference_columns(columns, difference)]
     limit = compute_color_limit([column.maps for column in columns]) if limit is None else limit
     rows, across = len(pictures), len(shown) + 1
     has_titles = any(any(column.titles) for column in columns)
     size = compute_grid_size(
-        pictures, rows, across, row_gap=TITLE_HEIGHT if has_titles else ROW_GAP
+        pictures, rows, across, row_gap=_TITLE_HEIGHT if has_titles else ROW_GAP
     )
     figure = NotebookFigure(*size)
     grid = figure.subplots(rows, across, squeeze=False)
@@ -100,11 +100,11 @@ def find_difference_pair(variants: Sequence[str]) -> tuple[int, int]:
     names = [get_variant_name(variant) for variant in variants]
     last = len(names) - 1
     baseline = names.index(BASELINE) if BASELINE in names else 0
-    cbam = names.index(CBAM_VARIANT) if CBAM_VARIANT in names else last
+    cbam = names.index(_CBAM_VARIANT) if _CBAM_VARIANT in names else last
     return (cbam, baseline) if cbam != baseline else (last, 0)
 
 
-def make_difference_columns(
+def _make_difference_columns(
     columns: Sequence[MapColumn], difference: tuple[str, str] | None
 ) -> list[MapColumn]:
     """Return the column with the maps of one network minus those of another; empty without a pair."""
@@ -117,18 +117,18 @@ def make_difference_columns(
 
 
 def compute_grid_size(
-    pictures: Array, rows: int, across: int, *, row_gap: float
+    pictures: _Array, rows: int, across: int, *, row_gap: float
 ) -> tuple[float, float]:
     """Return width and height in inches of a figure with a grid of panels for pictures (N, H, W, C)."""
     height, width = pictures.shape[1:3]
-    right, bottom = FIGURE_MARGIN
+    right, bottom = _FIGURE_MARGIN
     return (
-        PANEL_WIDTH * across + right,
-        (PANEL_WIDTH * height / width + row_gap) * rows + bottom,
+        _PANEL_WIDTH * across + right,
+        (_PANEL_WIDTH * height / width + row_gap) * rows + bottom,
     )
 
 
-def draw_picture(axes: Axes, picture: Array, name: str, window: tuple[int, int] | None) -> None:
+def draw_picture(axes: Axes, picture: _Array, name: str, window: tuple[int, int] | None) -> None:
     """Draw a picture with its name at the left and an occlusion window in its lower left corner."""
     shown = picture if picture.shape[2] == 3 else np.repeat(to_grayscale(picture), 3, axis=2)
     axes.imshow(shown, interpolation="nearest")
@@ -151,14 +151,14 @@ def add_column_title(axes: Axes, name: str) -> None:
     )  # fmt: skip
 
 
-def add_color_bar(figure: Figure, grid: Array, scale: ScalarMappable, **options: Any) -> Colorbar:
+def add_color_bar(figure: Figure, grid: _Array, scale: ScalarMappable, **options: Any) -> Colorbar:
     """Add one color bar for all panels, with the same width for any number of rows."""
     height = figure.get_figheight()
-    shrink = min(1.0, MAX_COLOR_BAR_HEIGHT / height)
+    shrink = min(1.0, _MAX_COLOR_BAR_HEIGHT / height)
     bar = figure.colorbar(
         scale,
         ax=grid,
-        aspect=shrink * height / COLOR_BAR_WIDTH,
+        aspect=shrink * height / _COLOR_BAR_WIDTH,
         shrink=shrink,
         fraction=0.03,
         **options,

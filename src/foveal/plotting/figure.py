@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from foveal.atomic import atomic_write
 
-DPI = 150
-CHARACTERS_PER_INCH = 17
-MIN_CAPTION_CHARACTERS = 40
+_DPI = 150
+_CHARACTERS_PER_INCH = 17
+_MIN_CAPTION_CHARACTERS = 40
 
 
 class NotebookFigure(Figure):
@@ -23,11 +23,11 @@ class NotebookFigure(Figure):
     """
 
     def __init__(self, width: float, height: float) -> None:
-        super().__init__(figsize=(width, height), layout="constrained", dpi=DPI)
+        super().__init__(figsize=(width, height), layout="constrained", dpi=_DPI)
 
     def add_caption(self, text: str) -> None:
         """Write a caption below the figure, wrapped at its width."""
-        width = max(MIN_CAPTION_CHARACTERS, int(self.get_figwidth() * CHARACTERS_PER_INCH))
+        width = max(_MIN_CAPTION_CHARACTERS, int(self.get_figwidth() * _CHARACTERS_PER_INCH))
         lines = [line for part in text.splitlines() for line in textwrap.wrap(part, width)]
         if lines:
             self.supxlabel("\n".join(lines), fontsize=7, x=0.01, ha="left")
@@ -45,7 +45,7 @@ def new_figure(width: float, height: float) -> Figure:
 def encode_png(figure: Figure) -> bytes:
     """Return the figure as a PNG; equal figures give equal bytes."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
     return buffer.getvalue()
 
 

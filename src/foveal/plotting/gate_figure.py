@@ -27,9 +27,9 @@ from foveal.plotting.images import to_grayscale
 from foveal.plotting.overlay import GATE_COLORMAP, GATE_OPACITY
 from foveal.plotting.style import PANEL_STYLE, TEXT_COLOR, VARIANT_COLORS
 
-Array = npt.NDArray[Any]
+_Array = npt.NDArray[Any]
 
-BAR_COLOR = VARIANT_COLORS[0]
+_BAR_COLOR = VARIANT_COLORS[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,13 +40,13 @@ class SiteMaps:
     """
 
     name: str
-    spatial: Array | None
-    channels: Array | None
+    spatial: _Array | None
+    channels: _Array | None
 
 
 @matplotlib.rc_context(PANEL_STYLE)
 def draw_gate_maps(
-    pictures: Array, sites: Sequence[SiteMaps], *, names: Sequence[str], caption: str = ""
+    pictures: _Array, sites: Sequence[SiteMaps], *, names: Sequence[str], caption: str = ""
 ) -> Figure:
     """Draw one row per image and one column per site, and channel weights in the last row.
 
@@ -74,14 +74,14 @@ def draw_gate_maps(
                 if site.spatial is None:
                     axes.set_axis_off()
                 else:
-                    draw_spatial_map(axes, picture, site.spatial[row], scale)
+                    _draw_spatial_map(axes, picture, site.spatial[row], scale)
         color_scale = ScalarMappable(scale, GATE_COLORMAP)
         bar = add_color_bar(figure, grid[: len(pictures)], color_scale)
         bar.set_label("attention over positions")
     if has_bars:
         grid[-1][0].axis("off")
         for axes, site in zip(grid[-1][1:], sites, strict=True):
-            draw_channel_weights(axes, site)
+            _draw_channel_weights(axes, site)
     for axes, site in zip(grid[0][1:], sites, strict=True):
         add_column_title(axes, site.name)
     figure.add_caption(caption)
@@ -99,7 +99,7 @@ def pick_evenly_spaced(names: Sequence[str], max_count: int) -> list[str]:
     return [names[round(index)] for index in np.linspace(0, len(names) - 1, max_count)]
 
 
-def draw_spatial_map(axes: Axes, picture: Array, values: Array, scale: Normalize) -> None:
+def _draw_spatial_map(axes: Axes, picture: _Array, values: _Array, scale: Normalize) -> None:
     """Draw one map over its picture; each cell of the map covers its block of pixels."""
     height, width = picture.shape[:2]
     extent = (-0.5, width - 0.5, height - 0.5, -0.5)
@@ -114,7 +114,7 @@ def draw_spatial_map(axes: Axes, picture: Array, values: Array, scale: Normalize
     )
 
 
-def draw_channel_weights(axes: Axes, site: SiteMaps) -> None:
+def _draw_channel_weights(axes: Axes, site: SiteMaps) -> None:
     """Draw the mean weight of each channel, sorted, and the range over the images."""
     if site.channels is None:
         axes.set_axis_off()
@@ -122,7 +122,7 @@ def draw_channel_weights(axes: Axes, site: SiteMaps) -> None:
     means = site.channels.mean(0)
     order = np.argsort(-means, kind="stable")
     edges = np.arange(len(means) + 1) - 0.5
-    axes.stairs(means[order], edges, fill=True, color=BAR_COLOR, alpha=0.55, linewidth=0)
+    axes.stairs(means[order], edges, fill=True, color=_BAR_COLOR, alpha=0.55, linewidth=0)
     low, high = site.channels.min(0)[order], site.channels.max(0)[order]
     axes.stairs(high, edges, baseline=low, fill=True, color=TEXT_COLOR, alpha=0.6, linewidth=0)
     axes.set_ylim(0, max(1.0, float(high.max())))

@@ -10,73 +10,73 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-Array = npt.NDArray[Any]
-Pixels = npt.NDArray[np.uint8]
+_Array = npt.NDArray[Any]
+_Pixels = npt.NDArray[np.uint8]
 
-MAX_PAGE_SIDE = 96  # pixels of the longer side of an image in a page
-LUMA_WEIGHTS = (0.299, 0.587, 0.114)
+_MAX_PAGE_SIDE = 96  # pixels of the longer side of an image in a page
+_LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 
 
-def to_data_uri(image: Array) -> str:
+def to_data_uri(image: _Array) -> str:
     """Return an image (H, W, C) as a PNG data URI; uint8, or floats in [0, 1]."""
     buffer = io.BytesIO()
-    Image.fromarray(to_rgb(image)).save(buffer, format="PNG")
+    Image.fromarray(_to_rgb(image)).save(buffer, format="PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def to_rgb(image: Array) -> Pixels:
+def _to_rgb(image: _Array) -> _Pixels:
     """Return an image (H, W, C), uint8 or floats in [0, 1], as uint8 (H, W, 3).
 
     Images without exactly three channels become gray.
 
-    >>> to_rgb(np.array([[[0.0], [1.0]]])).tolist()
+    >>> _to_rgb(np.array([[[0.0], [1.0]]])).tolist()
     [[[0, 0, 0], [255, 255, 255]]]
     """
-    if image.shape[2] != len(LUMA_WEIGHTS):
+    if image.shape[2] != len(_LUMA_WEIGHTS):
         values = image / 255 if image.dtype == np.uint8 else image
         image = np.repeat(to_grayscale(values), 3, axis=2)
-    return image if image.dtype == np.uint8 else to_uint8(image)
+    return image if image.dtype == np.uint8 else _to_uint8(image)
 
 
-def to_uint8(colors: Array) -> Pixels:
+def _to_uint8(colors: _Array) -> _Pixels:
     """Return colors in [0, 1] as uint8."""
     return np.asarray(np.rint(255 * np.clip(colors, 0, 1)), dtype=np.uint8)
 
 
-def to_grayscale(picture: Array) -> Array:
+def to_grayscale(picture: _Array) -> _Array:
     """Return the luma of a picture (H, W, 3) in [0, 1], (H, W, 1).
 
     For another number of channels C, return the mean over the channels.
     """
-    if picture.shape[2] != len(LUMA_WEIGHTS):
+    if picture.shape[2] != len(_LUMA_WEIGHTS):
         return np.asarray(picture.mean(axis=2, keepdims=True))
-    return np.asarray((picture @ np.array(LUMA_WEIGHTS))[:, :, None])
+    return np.asarray((picture @ np.array(_LUMA_WEIGHTS))[:, :, None])
 
 
-def make_thumbnail(image: Pixels) -> Pixels:
+def make_thumbnail(image: _Pixels) -> _Pixels:
     """Return an image (H, W, C) as RGB of at most 96 pixels per side, resampled by Pillow."""
-    thumbnail = Image.fromarray(to_rgb(image))
-    thumbnail.thumbnail((MAX_PAGE_SIDE, MAX_PAGE_SIDE))
+    thumbnail = Image.fromarray(_to_rgb(image))
+    thumbnail.thumbnail((_MAX_PAGE_SIDE, _MAX_PAGE_SIDE))
     return np.asarray(thumbnail)
 
 
-def shrink_for_page(values: Array) -> Array:
+def shrink_for_page(values: _Array) -> _Array:
     """Average blocks of pixels of an image or map (H, W) or (H, W, C), to at most 96 pixels per side.
 
     uint8 stays uint8, rounded; other dtypes become float64.
     """
-    means = average_blocks(values, compute_page_block_size(values))
+    means = _average_blocks(values, compute_page_block_size(values))
     return np.asarray(np.rint(means), dtype=np.uint8) if values.dtype == np.uint8 else means
 
 
-def compute_page_block_size(values: Array) -> int:
+def compute_page_block_size(values: _Array) -> int:
     """Return the side of the blocks that `shrink_for_page` averages: 1 for small images."""
     height, width = values.shape[:2]
-    block: int = max(1, min(-(-max(height, width) // MAX_PAGE_SIDE), height, width))
+    block: int = max(1, min(-(-max(height, width) // _MAX_PAGE_SIDE), height, width))
     return block
 
 
-def average_blocks(values: Array, block: int) -> Array:
+def _average_blocks(values: _Array, block: int) -> _Array:
     """Return the means over blocks of `block` x `block` pixels; incomplete blocks are cut off."""
     height, width = (side // block * block for side in values.shape[:2])
     cropped = values[:height, :width]

@@ -18,51 +18,51 @@ from PIL import Image
 
 from foveal.plotting.images import to_data_uri, to_grayscale
 
-Array = npt.NDArray[Any]
+_Array = npt.NDArray[Any]
 
-SIGNED_COLORMAP = "RdBu_r"  # red is positive; color-blind readers can tell both ends apart
+_SIGNED_COLORMAP = "RdBu_r"  # red is positive; color-blind readers can tell both ends apart
 GATE_COLORMAP = "cividis"  # perceptually uniform, also for color-blind readers
 GATE_OPACITY = 0.7  # below 1, so that image and colors can both be recognized
-MIN_RANGE = 1e-6  # a smaller range is rounding error
-LIMIT_PERCENTILE = 99
-SCALE_STEPS = 256
+_MIN_RANGE = 1e-6  # a smaller range is rounding error
+_LIMIT_PERCENTILE = 99
+_SCALE_STEPS = 256
 
 
-def compute_color_limit(maps: Iterable[Array]) -> float:
+def compute_color_limit(maps: Iterable[_Array]) -> float:
     """Return the limit of the color scale for several maps: the 99th percentile of |value|.
 
     With the maximum, a single extreme window would make all other panels pale. Returns 1 if all maps
     are flat.
     """
     values = np.concatenate([np.abs(array[np.isfinite(array)]).ravel() for array in maps])
-    limit = float(np.percentile(values, LIMIT_PERCENTILE)) if values.size else 0.0
-    return limit if limit > MIN_RANGE else 1.0
+    limit = float(np.percentile(values, _LIMIT_PERCENTILE)) if values.size else 0.0
+    return limit if limit > _MIN_RANGE else 1.0
 
 
-def compute_value_range(maps: Sequence[Array]) -> tuple[float, float]:
+def compute_value_range(maps: Sequence[_Array]) -> tuple[float, float]:
     """Return the smallest and largest value of all maps, widened if they are equal."""
     low, high = min(float(m.min()) for m in maps), max(float(m.max()) for m in maps)
-    return (low, high) if high - low > MIN_RANGE else (low - MIN_RANGE, high + MIN_RANGE)
+    return (low, high) if high - low > _MIN_RANGE else (low - _MIN_RANGE, high + _MIN_RANGE)
 
 
-def is_flat(values: Array) -> bool:
+def is_flat(values: _Array) -> bool:
     """Return True if all finite values of a map are equal, or none is finite."""
     finite = values[np.isfinite(values)]
-    return not finite.size or float(np.ptp(finite)) < MIN_RANGE
+    return not finite.size or float(np.ptp(finite)) < _MIN_RANGE
 
 
-def blend_signed_map(picture: Array, values: Array, *, limit: float) -> Array:
+def blend_signed_map(picture: _Array, values: _Array, *, limit: float) -> _Array:
     """Return colors (H, W, 3) of a map (H, W) over the grayscale of a picture (H, W, C) in [0, 1].
 
     Opacity grows with |value| up to `limit`. Pixels with value 0 or NaN show the picture.
     """
     known = np.nan_to_num(values)
-    colors = matplotlib.colormaps[SIGNED_COLORMAP](Normalize(-limit, limit)(known))[:, :, :3]
+    colors = matplotlib.colormaps[_SIGNED_COLORMAP](Normalize(-limit, limit)(known))[:, :, :3]
     opacity = np.clip(np.abs(known) / limit, 0, 1)[:, :, None]
     return np.asarray(opacity * colors + (1 - opacity) * to_grayscale(picture))
 
 
-def blend_gate_map(picture: Array, values: Array, *, limits: tuple[float, float]) -> Array:
+def blend_gate_map(picture: _Array, values: _Array, *, limits: tuple[float, float]) -> _Array:
     """Return colors (H, W, 3) of a gate map (h, w) over the grayscale of a picture (H, W, C) in [0, 1].
 
     Each cell of the map covers its block of pixels (nearest-neighbor resampling).
@@ -74,7 +74,7 @@ def blend_gate_map(picture: Array, values: Array, *, limits: tuple[float, float]
     return np.asarray(GATE_OPACITY * colors + (1 - GATE_OPACITY) * to_grayscale(picture))
 
 
-def draw_signed_map(axes: Axes, picture: Array, values: Array, *, limit: float) -> None:
+def draw_signed_map(axes: Axes, picture: _Array, values: _Array, *, limit: float) -> None:
     """Draw a map over its picture, with a contour line at half of the color scale."""
     axes.imshow(blend_signed_map(picture, values, limit=limit), interpolation="nearest")
     known = np.nan_to_num(values)
@@ -89,19 +89,19 @@ def draw_signed_map(axes: Axes, picture: Array, values: Array, *, limit: float) 
 
 def make_signed_color_scale(limit: float) -> ScalarMappable:
     """Return the scale for a color bar from -limit to limit, white at zero."""
-    return ScalarMappable(Normalize(-limit, limit), SIGNED_COLORMAP)
+    return ScalarMappable(Normalize(-limit, limit), _SIGNED_COLORMAP)
 
 
 def make_color_scale_uris() -> dict[str, str]:
     """Return one-pixel-high images of the color scales as PNG data URIs, lowest value first."""
     return {
-        "signed": make_color_strip_uri(SIGNED_COLORMAP, 0, 1),
-        "positive": make_color_strip_uri(SIGNED_COLORMAP, 0.5, 1),
-        "gates": make_color_strip_uri(GATE_COLORMAP, 0, 1),
+        "signed": _make_color_strip_uri(_SIGNED_COLORMAP, 0, 1),
+        "positive": _make_color_strip_uri(_SIGNED_COLORMAP, 0.5, 1),
+        "gates": _make_color_strip_uri(GATE_COLORMAP, 0, 1),
     }
 
 
-def make_color_strip_uri(colormap: str, start: float, end: float) -> str:
+def _make_color_strip_uri(colormap: str, start: float, end: float) -> str:
     """Return a part of a colormap, from `start` to `end` in [0, 1], as a PNG data URI."""
-    positions = np.linspace(start, end, SCALE_STEPS)
+    positions = np.linspace(start, end, _SCALE_STEPS)
     return to_data_uri(matplotlib.colormaps[colormap](positions)[None, :, :3])

@@ -14,27 +14,27 @@ from foveal.plotting.figure import encode_svg
 from foveal.plotting.style import GRID_COLOR, MUTED_COLOR, TEXT_COLOR, VARIANT_COLORS
 from foveal.text_format import replace_unprintable
 
-TOOLTIP_PREFIX: Final = "tooltip: "
+_TOOLTIP_PREFIX: Final = "tooltip: "
 
 # A page sets these variables for its light and dark theme.
-CSS_VARIABLES: Final = {
+_CSS_VARIABLES: Final = {
     TEXT_COLOR: "--ink",
     MUTED_COLOR: "--muted",
     GRID_COLOR: "--rule",
     **{color: f"--hue-{index}" for index, color in enumerate(VARIANT_COLORS, start=1)},
 }
 
-SVG = "{http://www.w3.org/2000/svg}"
-XLINK = "{http://www.w3.org/1999/xlink}"
-FONT_FAMILY = re.compile(r"\s*font-family:[^;]*;?")
-COLOR_VARIABLE = re.compile(r"var\(--[\w-]+, (#\w+)\)")
-ID_REFERENCE = re.compile(r"#([\w.-]+)")
+_SVG = "{http://www.w3.org/2000/svg}"
+_XLINK = "{http://www.w3.org/1999/xlink}"
+_FONT_FAMILY = re.compile(r"\s*font-family:[^;]*;?")
+_COLOR_VARIABLE = re.compile(r"var\(--[\w-]+, (#\w+)\)")
+_ID_REFERENCE = re.compile(r"#([\w.-]+)")
 
 
 def add_tooltip(artists: Artist | Sequence[Artist], text: str) -> None:
     """Give artists a text that a browser shows under the pointer."""
     for artist in [artists] if isinstance(artists, Artist) else artists:
-        artist.set_gid(TOOLTIP_PREFIX + replace_unprintable(text))
+        artist.set_gid(_TOOLTIP_PREFIX + replace_unprintable(text))
 
 
 def build_svg_element(figure: Figure, *, name: str, description: str) -> str:
@@ -44,21 +44,21 @@ def build_svg_element(figure: Figure, *, name: str, description: str) -> str:
     become CSS variables. Equal figures give equal text.
     """
     root = ET.fromstring(encode_svg(figure, name=name, transparent=True))  # noqa: S314 - own output
-    remove_children(root, f"{SVG}metadata")
-    for definitions in root.iter(f"{SVG}defs"):
-        remove_children(definitions, f"{SVG}style")
+    _remove_children(root, f"{_SVG}metadata")
+    for definitions in root.iter(f"{_SVG}defs"):
+        _remove_children(definitions, f"{_SVG}style")
     referenced_ids = {
         target
         for element in root.iter()
         for key, value in element.attrib.items()
-        if key in ("clip-path", f"{XLINK}href") and not value.startswith("data:")
-        for target in ID_REFERENCE.findall(value)
+        if key in ("clip-path", f"{_XLINK}href") and not value.startswith("data:")
+        for target in _ID_REFERENCE.findall(value)
     }
     for element in root.iter():
-        simplify_element(element, referenced_ids)
+        _simplify_element(element, referenced_ids)
     _, _, width, height = root.attrib["viewBox"].split()
     root.attrib |= {
-        "xmlns": SVG[1:-1],
+        "xmlns": _SVG[1:-1],
         "width": width,
         "height": height,
         "role": "img",
@@ -74,45 +74,45 @@ def replace_css_variables(svg: str) -> str:
     >>> replace_css_variables("fill: none; stroke: var(--ink, #1b1f24)")
     'fill: none; stroke: #1b1f24'
     """
-    return COLOR_VARIABLE.sub(r"\1", svg)
+    return _COLOR_VARIABLE.sub(r"\1", svg)
 
 
-def remove_children(parent: ET.Element, tag: str) -> None:
+def _remove_children(parent: ET.Element, tag: str) -> None:
     """Remove the children with this tag."""
     for child in parent.findall(tag):
         parent.remove(child)
 
 
-def simplify_element(element: ET.Element, referenced_ids: set[str]) -> None:
+def _simplify_element(element: ET.Element, referenced_ids: set[str]) -> None:
     """Remove namespaces, unused ids and white space of one element, and turn its tooltip into a title."""
-    element.tag = element.tag.removeprefix(SVG)
+    element.tag = element.tag.removeprefix(_SVG)
     attributes = element.attrib
     name = attributes.get("id", "")
     if name not in referenced_ids:
         attributes.pop("id", None)
-    if name.startswith(TOOLTIP_PREFIX):
+    if name.startswith(_TOOLTIP_PREFIX):
         tooltip = ET.Element("title")
-        tooltip.text = name.removeprefix(TOOLTIP_PREFIX)
+        tooltip.text = name.removeprefix(_TOOLTIP_PREFIX)
         element.insert(0, tooltip)
-    if f"{XLINK}href" in attributes:
-        attributes["href"] = "".join(attributes.pop(f"{XLINK}href").split())
+    if f"{_XLINK}href" in attributes:
+        attributes["href"] = "".join(attributes.pop(f"{_XLINK}href").split())
     if attributes.get("transform", "").startswith("rotate(-0 "):
         del attributes["transform"]
     if "d" in attributes:
         attributes["d"] = " ".join(attributes["d"].split())
     if "style" in attributes:
-        attributes["style"] = add_css_variables(FONT_FAMILY.sub("", attributes["style"]))
+        attributes["style"] = _add_css_variables(_FONT_FAMILY.sub("", attributes["style"]))
     element.tail = None
     if element.tag not in ("text", "title"):
         element.text = None
 
 
-def add_css_variables(style: str) -> str:
+def _add_css_variables(style: str) -> str:
     """Replace each shared color by its CSS variable, with the color as the fallback.
 
-    >>> add_css_variables("fill: none; stroke: #1b1f24")
+    >>> _add_css_variables("fill: none; stroke: #1b1f24")
     'fill: none; stroke: var(--ink, #1b1f24)'
     """
-    for color, name in CSS_VARIABLES.items():
+    for color, name in _CSS_VARIABLES.items():
         style = style.replace(color, f"var({name}, {color})")
     return style

@@ -12,21 +12,21 @@ from matplotlib.figure import Figure
 from foveal.plotting.figure import NotebookFigure
 from foveal.plotting.style import PANEL_STYLE, get_variant_style
 
-Array = npt.NDArray[Any]
-PANELS_PER_ROW = 3
-PANEL_SIZE = (2.6, 2.1)  # width and height in inches
-LEGEND_HEIGHT = 0.8
+_Array = npt.NDArray[Any]
+_PANELS_PER_ROW = 3
+_PANEL_SIZE = (2.6, 2.1)  # width and height in inches
+_LEGEND_HEIGHT = 0.8
 
 
 class AccuracyCurve(Protocol):
     """Curve of one variant: severities (M,), and accuracies as fractions, one row per seed, (S, M)."""
 
     @property
-    def severity(self) -> Array:
+    def severity(self) -> _Array:
         """Severities, (M,)."""
 
     @property
-    def accuracy(self) -> Array:
+    def accuracy(self) -> _Array:
         """Accuracies, (S, M)."""
 
 
@@ -46,10 +46,10 @@ def draw_robustness_curves(
     """
     variants = list(next(iter(curves.values())))
     styles = styles or {name: get_variant_style(index) for index, name in enumerate(variants)}
-    rows = -(-len(curves) // PANELS_PER_ROW)
-    width, height = PANEL_SIZE
-    figure = NotebookFigure(width * PANELS_PER_ROW, height * rows + LEGEND_HEIGHT)
-    grid = figure.subplots(rows, PANELS_PER_ROW, squeeze=False, sharey=True).ravel()
+    rows = -(-len(curves) // _PANELS_PER_ROW)
+    width, height = _PANEL_SIZE
+    figure = NotebookFigure(width * _PANELS_PER_ROW, height * rows + _LEGEND_HEIGHT)
+    grid = figure.subplots(rows, _PANELS_PER_ROW, squeeze=False, sharey=True).ravel()
     for axes, (condition, variant_curves) in zip(grid, curves.items(), strict=False):
         for variant, curve in variant_curves.items():
             color = styles[variant]["color"]
@@ -71,9 +71,9 @@ def draw_robustness_curves(
         axes.spines[["top", "right"]].set_visible(False)
     for axes in grid[len(curves) :]:
         axes.set_axis_off()
-    for axes in grid[::PANELS_PER_ROW]:
+    for axes in grid[::_PANELS_PER_ROW]:
         axes.set_ylabel("test accuracy, %")
     handles, labels = grid[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=PANELS_PER_ROW, frameon=False)
+    figure.legend(handles, labels, loc="outside upper left", ncols=_PANELS_PER_ROW, frameon=False)
     figure.add_caption(caption)
     return figure

@@ -14,14 +14,14 @@ MUTED_COLOR: Final = "#5b6470"
 GRID_COLOR: Final = "#d5dae0"
 # Okabe and Ito's color-blind-safe hues, those with the best contrast on white first.
 VARIANT_COLORS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-VARIANT_MARKERS: Final = "osD^vPX"
+_VARIANT_MARKERS: Final = "osD^vPX"
 
-TEXT_STYLE: Final[dict[Any, Any]] = {"svg.fonttype": "none", "text.parse_math": False}
+_TEXT_STYLE: Final[dict[Any, Any]] = {"svg.fonttype": "none", "text.parse_math": False}
 
 # Settings of small panels with maps or curves, on top of the settings that are active.
-PANEL_STYLE: Final[dict[Any, Any]] = TEXT_STYLE | {"font.size": 8}
+PANEL_STYLE: Final[dict[Any, Any]] = _TEXT_STYLE | {"font.size": 8}
 
-REPORT_STYLE: Final[dict[Any, Any]] = TEXT_STYLE | {
+_REPORT_STYLE: Final[dict[Any, Any]] = _TEXT_STYLE | {
     "axes.unicode_minus": True,
     "font.size": 12,
     "axes.titlesize": 12,
@@ -54,7 +54,7 @@ def get_variant_style(index: int) -> dict[str, Any]:
     ({'color': '#1b1f24', 'marker': 'o'}, {'color': '#0072b2', 'marker': 's'})
     """
     color = TEXT_COLOR if index == 0 else VARIANT_COLORS[(index - 1) % len(VARIANT_COLORS)]
-    return {"color": color, "marker": VARIANT_MARKERS[index % len(VARIANT_MARKERS)]}
+    return {"color": color, "marker": _VARIANT_MARKERS[index % len(_VARIANT_MARKERS)]}
 
 
 @contextmanager
@@ -67,5 +67,5 @@ def use_report_style() -> Iterator[None]:
     with matplotlib.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(REPORT_STYLE)
+        matplotlib.rcParams.update(_REPORT_STYLE)
         yield

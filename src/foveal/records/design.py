@@ -11,13 +11,13 @@ from foveal.errors import CorruptRecordError, UsageError
 from foveal.records import schema
 from foveal.records.run import read_versioned_toml, write_toml
 
-DESIGN_KEYS: Final = frozenset(
+_DESIGN_KEYS: Final = frozenset(
     {"planned_seeds", "planned_margin", "seeds", "variants", "margin", "cells"}
 )
 CHECKSUM_OPTIONS: Final = frozenset({"data_checksum", "weights_checksum", "model_checksum"})
 PATH_OPTIONS: Final = frozenset({"data", "weights"})
 """Options whose files may move: their checksums identify a result, their paths do not."""
-RUN_OPTIONS: Final = frozenset({"attention", "seed"})
+_RUN_OPTIONS: Final = frozenset({"attention", "seed"})
 """Options in which the runs of one cell differ."""
 
 
@@ -93,18 +93,18 @@ class Design:
 
     def find_cell(self, config: Mapping[str, Any]) -> Cell | None:
         """Return the cell of the run with this config, or None if the run is of another study."""
-        variant, identity = config["attention"], result_identity(config)
+        variant, identity = config["attention"], _result_identity(config)
         if variant not in self.variants:
             return None
         for cell in self.cells:
-            if result_identity(self.get_config(cell, variant)) == identity:
+            if _result_identity(self.get_config(cell, variant)) == identity:
                 return cell
         return None
 
 
-def result_identity(config: Mapping[str, Any]) -> dict[str, Any]:
+def _result_identity(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a config that identifies the result of a run, given its variant and seed."""
-    return {name: v for name, v in config.items() if name not in PATH_OPTIONS | RUN_OPTIONS}
+    return {name: v for name, v in config.items() if name not in PATH_OPTIONS | _RUN_OPTIONS}
 
 
 def write_design(folder: Path, design: Design) -> None:
@@ -127,19 +127,19 @@ def read_design(folder: Path) -> Design:
     path = folder / schema.STUDY_FILE
     if not path.is_file():
         raise UsageError(f"{folder} is not a study: it has no {schema.STUDY_FILE}.")
-    content = read_versioned_toml(path, DESIGN_KEYS)
+    content = read_versioned_toml(path, _DESIGN_KEYS)
     return Design(
-        shared_options={name: v for name, v in content.items() if name not in DESIGN_KEYS},
+        shared_options={name: v for name, v in content.items() if name not in _DESIGN_KEYS},
         variants=tuple(content["variants"]),
         seeds=content["seeds"],
         planned_seeds=content["planned_seeds"],
         margin=content["margin"],
         planned_margin=content["planned_margin"],
-        cells=parse_cells(path, content["cells"]),
+        cells=_parse_cells(path, content["cells"]),
     )
 
 
-def parse_cells(path: Path, tables: list[dict[str, Any]]) -> tuple[Cell, ...]:
+def _parse_cells(path: Path, tables: list[dict[str, Any]]) -> tuple[Cell, ...]:
     """Return the cells of the grid from the tables in study.toml.
 
     Raises:

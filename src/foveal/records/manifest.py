@@ -12,7 +12,7 @@ from foveal.atomic import atomic_write
 from foveal.errors import CorruptRecordError
 from foveal.records import schema
 
-FILES_WITHOUT_CHECKSUM: Final = frozenset(
+_FILES_WITHOUT_CHECKSUM: Final = frozenset(
     {schema.LOCK_FILE, schema.CHECKPOINT_FILE, schema.PROGRESS_FILE, schema.MANIFEST_FILE}
 )
 """Files that the manifest does not list: those of an unfinished run, and the manifest."""
@@ -25,9 +25,9 @@ def write_manifest(folder: Path) -> None:
     paths = sorted(
         path
         for path in folder.rglob("*")
-        if path.is_file() and path.name not in FILES_WITHOUT_CHECKSUM
+        if path.is_file() and path.name not in _FILES_WITHOUT_CHECKSUM
     )
-    checksums = {path.relative_to(folder).as_posix(): hash_file(path) for path in paths}
+    checksums = {path.relative_to(folder).as_posix(): _hash_file(path) for path in paths}
     content = {"schema": schema.SCHEMA_VERSION, "sha256": checksums}
     with atomic_write(folder / schema.MANIFEST_FILE) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n")
@@ -38,7 +38,7 @@ def is_complete(folder: Path) -> bool:
     return (folder / schema.MANIFEST_FILE).is_file()
 
 
-def hash_file(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -51,17 +51,17 @@ def verify_manifest(folder: Path, *, skip_folders: Iterable[str] = ()) -> None:
         CorruptRecordError: a file is missing or has changed.
     """
     skipped = set(skip_folders)
-    for name, expected in read_manifest(folder).items():
+    for name, expected in _read_manifest(folder).items():
         path = folder / name
         if name.partition("/")[0] in skipped:
             continue
         if not path.is_file():
             raise make_corrupt_run_error(folder, f"{name} is missing")
-        if hash_file(path) != expected:
+        if _hash_file(path) != expected:
             raise make_corrupt_run_error(folder, f"{name} has changed")
 
 
-def read_manifest(folder: Path) -> dict[str, str]:
+def _read_manifest(folder: Path) -> dict[str, str]:
     """Return the checksum of each file of a run by its path.
 
     Raises:

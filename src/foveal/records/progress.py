@@ -13,7 +13,7 @@ from typing import Final
 from foveal.atomic import atomic_write
 from foveal.records import schema
 
-STALE_SECONDS: Final = 600.0
+_STALE_SECONDS: Final = 600.0
 """Age of the file after which a run on another machine counts as interrupted."""
 
 
@@ -35,7 +35,7 @@ class RunProgress:
     def is_alive(self) -> bool:
         """True if a process is still training the run."""
         if self.machine != platform.node():
-            return time.time() - self.written_at < STALE_SECONDS
+            return time.time() - self.written_at < _STALE_SECONDS
         try:
             os.kill(self.process_id, 0)
         except ProcessLookupError:

@@ -9,7 +9,7 @@ from typing import Final
 from foveal.atomic import PARTIAL_SUFFIX
 from foveal.records import schema
 
-DAMAGED_SUFFIX: Final = ".damaged"
+_DAMAGED_SUFFIX: Final = ".damaged"
 
 
 def list_run_folders(study: Path) -> list[Path]:
@@ -18,14 +18,16 @@ def list_run_folders(study: Path) -> list[Path]:
     return [
         folder
         for folder in folders
-        if folder.is_dir() and folder.suffix != PARTIAL_SUFFIX and DAMAGED_SUFFIX not in folder.name
+        if folder.is_dir()
+        and folder.suffix != PARTIAL_SUFFIX
+        and _DAMAGED_SUFFIX not in folder.name
     ]
 
 
 def quarantine_folder(folder: Path) -> Path:
     """Rename a damaged folder and return its new path."""
     for number in itertools.count(1):
-        suffix = DAMAGED_SUFFIX if number == 1 else f"{DAMAGED_SUFFIX}-{number}"
+        suffix = _DAMAGED_SUFFIX if number == 1 else f"{_DAMAGED_SUFFIX}-{number}"
         target = folder.with_name(folder.name + suffix)
         if not target.exists():
             return folder.rename(target)

@@ -26,7 +26,7 @@ from foveal.records.manifest import (
     write_manifest,
 )
 
-RESULT_KEYS: Final = frozenset(
+_RESULT_KEYS: Final = frozenset(
     {
         "variant", "seed", "test_accuracy", "test_loss", "top5_accuracy", "train_accuracy",
         "train_loss", "calibration_error", "parameters", "epochs", "classes", "data",
@@ -77,8 +77,8 @@ def write_run(
     """Write the results of a run, then the manifest that completes it."""
     write_json(folder / schema.ENVIRONMENT_FILE, environment)
     write_table(folder / schema.METRICS_FILE, metrics)
-    write_arrays(folder / schema.PREDICTIONS_FILE, predictions)
-    write_arrays(folder / schema.TRAINING_BATCH_FILE, training_batch)
+    _write_arrays(folder / schema.PREDICTIONS_FILE, predictions)
+    _write_arrays(folder / schema.TRAINING_BATCH_FILE, training_batch)
     write_json(folder / schema.RESULTS_FILE, {"schema": schema.SCHEMA_VERSION, **results})
     write_manifest(folder)
 
@@ -99,7 +99,7 @@ def read_run(folder: Path) -> RunRecord:
             folder=folder,
             config=read_config(folder),
             environment=json.loads((folder / schema.ENVIRONMENT_FILE).read_text()),
-            metrics=read_table(folder / schema.METRICS_FILE),
+            metrics=_read_table(folder / schema.METRICS_FILE),
             results=read_results(folder),
             predictions=read_predictions(folder),
             training_batch=read_arrays(folder / schema.TRAINING_BATCH_FILE),
@@ -112,7 +112,7 @@ def read_run(folder: Path) -> RunRecord:
 def write_extra(folder: Path, name: str, arrays: Arrays) -> None:
     """Write the arrays of one extra of a run or a study."""
     (folder / schema.EXTRAS_FOLDER).mkdir(exist_ok=True)
-    write_arrays(folder / schema.EXTRAS_FOLDER / f"{name}.npz", arrays)
+    _write_arrays(folder / schema.EXTRAS_FOLDER / f"{name}.npz", arrays)
 
 
 def has_extra(folder: Path, name: str) -> bool:
@@ -148,7 +148,7 @@ def read_results(folder: Path) -> dict[str, Any]:
     """
     path = folder / schema.RESULTS_FILE
     results = json.loads(path.read_text())
-    missing = RESULT_KEYS - set(results)
+    missing = _RESULT_KEYS - set(results)
     if missing:
         raise ValueError(f"{path.name} lacks {', '.join(sorted(missing))}")
     return dict(results)
@@ -162,7 +162,7 @@ def read_versioned_toml(path: Path, required_keys: frozenset[str]) -> dict[str, 
         FovealError: the file has another schema.
     """
     try:
-        content = read_toml(path)
+        content = _read_toml(path)
     except (OSError, ValueError) as error:
         raise CorruptRecordError(
             f"{path} is damaged ({error}). Restore it or run it again."
@@ -187,7 +187,7 @@ def write_toml(path: Path, content: Mapping[str, Any]) -> None:
         temporary.write_text(tomli_w.dumps(content))
 
 
-def read_toml(path: Path) -> dict[str, Any]:
+def _read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file."""
     with path.open("rb") as file:
         return tomllib.load(file)
@@ -207,7 +207,7 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         writer.writerows(rows)
 
 
-def read_table(path: Path) -> dict[str, npt.NDArray[np.float64]]:
+def _read_table(path: Path) -> dict[str, npt.NDArray[np.float64]]:
     """Read a CSV file of numbers, one array per column."""
     with path.open(newline="") as file:
         header, *rows = list(csv.reader(file)) or [[]]
@@ -220,7 +220,7 @@ def read_table(path: Path) -> dict[str, npt.NDArray[np.float64]]:
     }
 
 
-def write_arrays(path: Path, arrays: Arrays) -> None:
+def _write_arrays(path: Path, arrays: Arrays) -> None:
     """Write named arrays as a compressed npz file, atomically."""
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes ** for allow_pickle

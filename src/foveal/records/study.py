@@ -16,7 +16,7 @@ from foveal.records.manifest import is_complete
 from foveal.records.quarantine import list_run_folders
 from foveal.records.run import Arrays, RunRecord, read_extras, read_run, write_table
 
-RESULT_COLUMNS: Final = (
+_RESULT_COLUMNS: Final = (
     "variant",
     "seed",
     "test_accuracy",
@@ -109,7 +109,7 @@ def list_result_rows(study: StudyRecord) -> list[dict[str, Any]]:
     return [
         {
             **study.get_cell(run).columns,
-            **{name: run.results[name] for name in RESULT_COLUMNS},
+            **{name: run.results[name] for name in _RESULT_COLUMNS},
             "run": run.folder.name,
             "time_seconds": run.results["seconds"],
             "time_images_per_second": run.results["images_per_second"],

@@ -72,25 +72,25 @@ def build_document(folder: Path) -> ReportDocument:
         FovealError: a file in it is damaged.
     """
     if (folder / schema.STUDY_FILE).is_file():
-        return build_study_document(read_study(folder))
+        return _build_study_document(read_study(folder))
     if is_complete(folder):
-        return build_run_document(folder)
+        return _build_run_document(folder)
     raise UsageError(
         f"{folder} is neither a study nor a finished run. Name a folder that `foveal ablate` or "
         "`foveal train` has written."
     )
 
 
-def build_run_document(folder: Path) -> ReportDocument:
+def _build_run_document(folder: Path) -> ReportDocument:
     """Return the report of one run."""
     run = read_run(folder)
     variant = run.results["variant"]
     cell = CellView((VariantRuns(variant, 0 if variant == BASELINE else 1, (run,)),))
-    sections = (*build_cell_sections(cell), build_provenance_section([cell], run.config, [run]))
-    return ReportDocument(f"{variant} in {describe_task(cell)}", (cell,), (), sections)
+    sections = (*_build_cell_sections(cell), build_provenance_section([cell], run.config, [run]))
+    return ReportDocument(f"{variant} in {_describe_task(cell)}", (cell,), (), sections)
 
 
-def build_study_document(study: StudyRecord) -> ReportDocument:
+def _build_study_document(study: StudyRecord) -> ReportDocument:
     """Return the report of a study, with the sections of each cell of its grid."""
     records = [record for record in study.split_by_cell() if record.runs]
     if not records:
@@ -111,25 +111,25 @@ def build_study_document(study: StudyRecord) -> ReportDocument:
         for cell, record in zip(cells, records, strict=True)
         for warning in list_warnings(record, cell.groups)
     ]
-    task = describe_task(cells[0]) if len(cells) == 1 else f"in {len(cells)} settings"
+    task = _describe_task(cells[0]) if len(cells) == 1 else f"in {len(cells)} settings"
     return ReportDocument(
         f"Does attention help {task}?",
         cells,
         (*dict.fromkeys(warnings), *find_caveats(study)),
         (
-            *(section for cell in cells for section in build_cell_sections(cell)),
+            *(section for cell in cells for section in _build_cell_sections(cell)),
             build_hypotheses_section(study),
             build_provenance_section(cells, flatten_config(study.design), study.runs),
         ),
     )
 
 
-def describe_task(cell: CellView) -> str:
+def _describe_task(cell: CellView) -> str:
     """Return the model and the data of a cell, for example `resnet18 on cifar10`."""
     return f"{cell.groups[0].runs[0].config['model']} on {cell.shared_results['data']}"
 
 
-def build_cell_sections(cell: CellView) -> tuple[Section, ...]:
+def _build_cell_sections(cell: CellView) -> tuple[Section, ...]:
     """Return the sections of one cell in the order of the page."""
     return (
         build_results_section(cell),

@@ -17,8 +17,8 @@ from foveal.report.document import ReportDocument
 from foveal.report.sections.results import describe_detectable_difference, format_verdict
 from foveal.text_format import format_percent
 
-MAX_PAGE_BYTES = 4_000_000
-FILTER_NAMES = ("variant", "seed", "class")
+_MAX_PAGE_BYTES = 4_000_000
+_FILTER_NAMES = ("variant", "seed", "class")
 
 
 def render_report_html(document: ReportDocument) -> str:
@@ -42,12 +42,12 @@ def render_report_html(document: ReportDocument) -> str:
         "embed_json": budget.embed_json,
     }
     script = files("foveal.report").joinpath("templates", "report.js").read_text("utf-8")
-    filters = [(name, document.list_filter_values(name)) for name in FILTER_NAMES]
+    filters = [(name, document.list_filter_values(name)) for name in _FILTER_NAMES]
     return environment.get_template("report.html.j2").render(
         document=document,
         filters=[(name, values) for name, values in filters if len(values) > 1],
         script=Markup(script),  # noqa: S704 - a file of this package
-        script_hash=compute_script_hash(script),
+        script_hash=_compute_script_hash(script),
     )
 
 
@@ -57,7 +57,7 @@ class SizeBudget:
     Figures are counted in the order of the page, so the omitted ones depend on the records only.
     """
 
-    def __init__(self, max_bytes: int = MAX_PAGE_BYTES) -> None:
+    def __init__(self, max_bytes: int = _MAX_PAGE_BYTES) -> None:
         self.bytes_left = max_bytes
 
     def reserve(self, size: int) -> bool:
@@ -73,14 +73,14 @@ class SizeBudget:
 
     def embed_json(self, data: ScriptData) -> Markup:
         """Return the numbers of a block as JSON, empty if they exceed the budget."""
-        text = to_embedded_json(data.content)
+        text = _to_embedded_json(data.content)
         return text if self.reserve(len(text)) else Markup("")
 
 
-def to_embedded_json(content: Mapping[str, Any]) -> Markup:
+def _to_embedded_json(content: Mapping[str, Any]) -> Markup:
     r"""Return numbers and names as JSON that cannot close the script element around it.
 
-    >>> print(to_embedded_json({"name": "</script>"}))
+    >>> print(_to_embedded_json({"name": "</script>"}))
     {"name":"\u003c/script\u003e"}
     """
     text = json.dumps(content, separators=(",", ":"))
@@ -89,6 +89,6 @@ def to_embedded_json(content: Mapping[str, Any]) -> Markup:
     return Markup(text)  # noqa: S704 - all markup characters are escaped
 
 
-def compute_script_hash(script: str) -> str:
+def _compute_script_hash(script: str) -> str:
     """Return the base64 SHA-256 hash of a script for a content security policy."""
     return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

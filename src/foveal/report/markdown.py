@@ -23,14 +23,14 @@ from foveal.text_tables import escape_markdown, render_markdown
 
 def render_report_markdown(document: ReportDocument, *, figure_folder: str) -> str:
     """Return a report in Markdown, with links to the PNG files in `figure_folder`."""
-    paragraphs = [f"# {escape_markdown(document.title)}", *format_summary(document)]
+    paragraphs = [f"# {escape_markdown(document.title)}", *_format_summary(document)]
     paragraphs += [f"> {escape_markdown(warning)}" for warning in document.warnings]
     for section in document.sections:
-        paragraphs += format_section(section, figure_folder)
+        paragraphs += _format_section(section, figure_folder)
     return "\n\n".join(paragraphs) + "\n"
 
 
-def format_summary(document: ReportDocument) -> list[str]:
+def _format_summary(document: ReportDocument) -> list[str]:
     """Return the verdicts of a study, or the accuracy of a run."""
     if document.is_single_run:
         (group,) = document.cells[0].groups
@@ -54,13 +54,13 @@ def format_summary(document: ReportDocument) -> list[str]:
     return paragraphs
 
 
-def format_section(section: Section, figure_folder: str) -> list[str]:
+def _format_section(section: Section, figure_folder: str) -> list[str]:
     """Return the heading and the paragraphs of a section."""
-    blocks = [text for block in section.blocks for text in format_block(block, figure_folder)]
+    blocks = [text for block in section.blocks for text in _format_block(block, figure_folder)]
     return [f"## {escape_markdown(section.title)}", *blocks]
 
 
-def format_block(block: Block, figure_folder: str) -> list[str]:
+def _format_block(block: Block, figure_folder: str) -> list[str]:
     """Return the paragraphs of one block; image grids and script data are left to the page."""
     match block:
         case TableBlock(table=table):
@@ -69,16 +69,16 @@ def format_block(block: Block, figure_folder: str) -> list[str]:
             link = f"![{escape_markdown(block.description)}]({figure_folder}/{block.name}.png)"
             return [link, *([escape_markdown(block.caption)] if block.caption else [])]
         case FigureGrid(figures=figures):
-            links = [text for figure in figures for text in format_block(figure, figure_folder)]
+            links = [text for figure in figures for text in _format_block(figure, figure_folder)]
             return ["\n".join(links)]
         case Collapsible(summary=summary, blocks=blocks):
-            texts = [text for inner in blocks for text in format_block(inner, figure_folder)]
+            texts = [text for inner in blocks for text in _format_block(inner, figure_folder)]
             return [f"### {escape_markdown(summary)}", *texts]
         case _:
-            return format_text_block(block)
+            return _format_text_block(block)
 
 
-def format_text_block(block: Block) -> list[str]:
+def _format_text_block(block: Block) -> list[str]:
     """Return the paragraphs of a block of text."""
     match block:
         case Paragraph(text=text):

@@ -17,8 +17,8 @@ from foveal.report.markdown import render_report_markdown
 from foveal.report.study_comparison import build_comparison_document
 from foveal.text_tables import render_csv, render_latex
 
-FIGURE_FOLDER, TABLE_FOLDER, TEXT_FILE = "figures", "tables", "report.md"
-FILE_LIST_NAME = ".report.json"  # the tables and figures that the last report has written
+_FIGURE_FOLDER, _TABLE_FOLDER, _TEXT_FILE = "figures", "tables", "report.md"
+_FILE_LIST_NAME = ".report.json"  # the tables and figures that the last report has written
 
 
 class Report:
@@ -54,7 +54,7 @@ def write_report(folder: Path | str, *, only_page: bool = False) -> Report:
         FovealError: a file in it is damaged.
     """
     folder = Path(folder)
-    return write_document(folder, build_document(folder), only_page=only_page)
+    return _write_document(folder, build_document(folder), only_page=only_page)
 
 
 def write_comparison(
@@ -75,54 +75,54 @@ def write_comparison(
     first, second = Path(first), Path(second)
     document = build_comparison_document(first, second)
     folder = first / f"compare-{second.resolve().name}" if out is None else Path(out)
-    is_own_folder = (folder / FILE_LIST_NAME).exists()
-    if not is_own_folder and any((folder / n).exists() for n in (schema.REPORT_FILE, TEXT_FILE)):
+    is_own_folder = (folder / _FILE_LIST_NAME).exists()
+    if not is_own_folder and any((folder / n).exists() for n in (schema.REPORT_FILE, _TEXT_FILE)):
         raise UsageError(
             f"{folder} contains a report that is not a comparison. Name another folder with --out."
         )
     folder.mkdir(parents=True, exist_ok=True)
-    return write_document(folder, document)
+    return _write_document(folder, document)
 
 
-def write_document(folder: Path, document: ReportDocument, *, only_page: bool = False) -> Report:
+def _write_document(folder: Path, document: ReportDocument, *, only_page: bool = False) -> Report:
     """Write all files of a report, and delete the tables and figures of the previous one."""
     page = folder / schema.REPORT_FILE
-    write_file(page, render_report_html(document).encode())
-    previous = read_previous_files(folder)
+    _write_file(page, render_report_html(document).encode())
+    previous = _read_previous_files(folder)
     if only_page and not previous:
         return Report(page)
     # Existing files are always written again, so that they never contradict the page.
-    text = render_report_markdown(document, figure_folder=FIGURE_FOLDER)
-    write_file(folder / TEXT_FILE, text.encode())
+    text = render_report_markdown(document, figure_folder=_FIGURE_FOLDER)
+    _write_file(folder / _TEXT_FILE, text.encode())
     written = [
-        *write_files(folder / TABLE_FOLDER, render_tables(document)),
-        *write_files(folder / FIGURE_FOLDER, render_figures(document)),
+        *_write_files(folder / _TABLE_FOLDER, _render_tables(document)),
+        *_write_files(folder / _FIGURE_FOLDER, _render_figures(document)),
     ]
     for path in previous - set(written):
         path.unlink(missing_ok=True)
     names = sorted(f"{path.parent.name}/{path.name}" for path in written)
-    write_file(folder / FILE_LIST_NAME, json.dumps(names, indent=1).encode())
+    _write_file(folder / _FILE_LIST_NAME, json.dumps(names, indent=1).encode())
     return Report(page)
 
 
-def read_previous_files(folder: Path) -> set[Path]:
+def _read_previous_files(folder: Path) -> set[Path]:
     """Return the tables and figures that the previous report lists as its own."""
     try:
-        names = [Path(name) for name in json.loads((folder / FILE_LIST_NAME).read_text())]
+        names = [Path(name) for name in json.loads((folder / _FILE_LIST_NAME).read_text())]
     except (OSError, ValueError, TypeError):
         return set()
-    folders = (TABLE_FOLDER, FIGURE_FOLDER)
+    folders = (_TABLE_FOLDER, _FIGURE_FOLDER)
     return {folder / n.parent.name / n.name for n in names if n.parent.name in folders}
 
 
-def render_tables(document: ReportDocument) -> Iterator[tuple[str, bytes]]:
+def _render_tables(document: ReportDocument) -> Iterator[tuple[str, bytes]]:
     """Yield the file name and the content of each table, as CSV and as LaTeX."""
     for block in document.tables:
         yield f"{block.name}.csv", render_csv(block.table).encode()
         yield f"{block.name}.tex", render_latex(block.table).encode()
 
 
-def render_figures(document: ReportDocument) -> Iterator[tuple[str, bytes]]:
+def _render_figures(document: ReportDocument) -> Iterator[tuple[str, bytes]]:
     """Yield the file name and the content of each figure, as SVG and as PNG."""
     for block in document.figures:
         yield f"{block.name}.svg", replace_css_variables(block.svg).encode()
@@ -131,17 +131,17 @@ def render_figures(document: ReportDocument) -> Iterator[tuple[str, bytes]]:
         yield f"{block.name}.png", png
 
 
-def write_files(folder: Path, files: Iterable[tuple[str, bytes]]) -> list[Path]:
+def _write_files(folder: Path, files: Iterable[tuple[str, bytes]]) -> list[Path]:
     """Write files into a folder, leave other files in it alone, and return the written paths."""
     folder.mkdir(exist_ok=True)
     written = []
     for name, content in files:
-        write_file(folder / name, content)
+        _write_file(folder / name, content)
         written.append(folder / name)
     return written
 
 
-def write_file(path: Path, content: bytes) -> None:
+def _write_file(path: Path, content: bytes) -> None:
     """Write a file atomically."""
     with atomic_write(path) as temporary:
         temporary.write_bytes(content)

@@ -37,7 +37,7 @@ from foveal.text_format import (
 from foveal.text_tables import Table
 from foveal.variant_names import BASELINE
 
-CHECKSUM_ROW = "data checksum"
+_CHECKSUM_ROW = "data checksum"
 
 
 def build_comparison_document(first: Path, second: Path) -> ReportDocument:
@@ -51,9 +51,9 @@ def build_comparison_document(first: Path, second: Path) -> ReportDocument:
             no variant.
         FovealError: a file is damaged.
     """
-    names = choose_study_names(first, second)
+    names = _choose_study_names(first, second)
     cells = tuple(
-        read_cell_view(folder, name, number)
+        _read_cell_view(folder, name, number)
         for number, (folder, name) in enumerate(zip((first, second), names, strict=True), 1)
     )
     shared = [v for v in cells[0].groups_by_variant if v in cells[1].groups_by_variant]
@@ -61,13 +61,13 @@ def build_comparison_document(first: Path, second: Path) -> ReportDocument:
         raise UsageError(
             f"{first} and {second} have no variant in common. Name two studies that share a variant."
         )
-    blocks: list[Block] = [TableBlock("compared", build_side_by_side_table(cells, shared))]
+    blocks: list[Block] = [TableBlock("compared", _build_side_by_side_table(cells, shared))]
     judged = [v for v in shared if all(cell.groups_by_variant[v].comparison for cell in cells)]
     if judged and all(cell.has_intervals for cell in cells):
         blocks.append(
             FigureBlock(
                 name="compared",
-                figure=draw_forest_plots(cells, judged),
+                figure=_draw_forest_plots(cells, judged),
                 description=f"Difference to {BASELINE} with its interval, by variant, in both studies.",
                 caption=f"Difference to {BASELINE} of the same study, with its interval. The shaded band is "
                 "the smaller margin.",
@@ -77,14 +77,14 @@ def build_comparison_document(first: Path, second: Path) -> ReportDocument:
     sections = (
         Section("compared", "Results of both studies", tuple(blocks)),
         Section(
-            "differences", "Differences between the studies", tuple(list_option_differences(cells))
+            "differences", "Differences between the studies", tuple(_list_option_differences(cells))
         ),
     )
     title = f"Comparison of {cells[0].label} and {cells[1].label}"
-    return ReportDocument(title, cells, list_study_warnings(cells), sections)
+    return ReportDocument(title, cells, _list_study_warnings(cells), sections)
 
 
-def choose_study_names(first: Path, second: Path) -> tuple[str, str]:
+def _choose_study_names(first: Path, second: Path) -> tuple[str, str]:
     """Return the folder names of the studies, with their parents if the names are equal."""
     first, second = first.resolve(), second.resolve()
     if first.name != second.name:
@@ -92,7 +92,7 @@ def choose_study_names(first: Path, second: Path) -> tuple[str, str]:
     return f"{first.parent.name}/{first.name}", f"{second.parent.name}/{second.name}"
 
 
-def read_cell_view(folder: Path, name: str, number: int) -> CellView:
+def _read_cell_view(folder: Path, name: str, number: int) -> CellView:
     """Return the only cell of a study, labeled with the name of the study."""
     study = read_study(folder)
     records = [record for record in study.split_by_cell() if record.runs]
@@ -108,7 +108,7 @@ def read_cell_view(folder: Path, name: str, number: int) -> CellView:
     return CellView(tuple(group_runs_by_variant(records[0])), records[0], name, number)
 
 
-def build_side_by_side_table(cells: Sequence[CellView], variants: Sequence[str]) -> Table:
+def _build_side_by_side_table(cells: Sequence[CellView], variants: Sequence[str]) -> Table:
     """Return a table with one row per variant: accuracy, difference and verdict in each study."""
     rows = []
     for variant in variants:
@@ -117,7 +117,7 @@ def build_side_by_side_table(cells: Sequence[CellView], variants: Sequence[str])
             group = cell.groups_by_variant[variant]
             accuracy = format_mean_and_sd(group.get_results("test_accuracy"))
             row.append(f"{accuracy}\n{format_count(len(group.runs), 'seed')}")
-            row += format_difference_columns(group)
+            row += _format_difference_columns(group)
         rows.append(tuple(row))
     headings = ["variant"]
     verdicts = []
@@ -134,7 +134,7 @@ def build_side_by_side_table(cells: Sequence[CellView], variants: Sequence[str])
     )
 
 
-def format_difference_columns(group: VariantRuns) -> list[str]:
+def _format_difference_columns(group: VariantRuns) -> list[str]:
     """Return the difference of a variant to the baseline with its interval, and the verdict."""
     comparison = group.comparison
     if comparison is None:
@@ -147,7 +147,7 @@ def format_difference_columns(group: VariantRuns) -> list[str]:
     return [f"{format_points(comparison.difference)}{interval}", comparison.verdict]
 
 
-def list_study_warnings(cells: Sequence[CellView]) -> tuple[str, ...]:
+def _list_study_warnings(cells: Sequence[CellView]) -> tuple[str, ...]:
     """Return the warnings and caveats of each study, with the name of the study."""
     return tuple(
         f"{cell.label}: {warning}"
@@ -157,9 +157,9 @@ def list_study_warnings(cells: Sequence[CellView]) -> tuple[str, ...]:
     )
 
 
-def list_option_differences(cells: Sequence[CellView]) -> list[Block]:
+def _list_option_differences(cells: Sequence[CellView]) -> list[Block]:
     """Return a table of the options that differ, and a warning if the data differ."""
-    options = [read_options(cell.study) for cell in cells if cell.study]
+    options = [_read_options(cell.study) for cell in cells if cell.study]
     names = list(dict.fromkeys(name for each in options for name in each))
     rows = [
         (name, *(each.get(name, ABSENT_VALUE) for each in options))
@@ -171,25 +171,25 @@ def list_option_differences(cells: Sequence[CellView]) -> list[Block]:
     labels = tuple(cell.label for cell in cells)
     table = Table("Options that differ", ("option", *labels), tuple(rows), text_headings=labels)
     blocks: list[Block] = [TableBlock("differing-options", table)]
-    if len({each[CHECKSUM_ROW] for each in options}) > 1:
+    if len({each[_CHECKSUM_ROW] for each in options}) > 1:
         blocks.insert(0, Callout("The studies did not read the same data."))
     return blocks
 
 
-def read_options(study: StudyRecord) -> dict[str, str]:
+def _read_options(study: StudyRecord) -> dict[str, str]:
     """Return the configuration of a study with its data checksums and its environment."""
     checksums = sorted({run.results["data_checksum"] for run in study.runs})
     environment: Mapping[str, Any] = study.runs[0].environment if study.runs else {}
     shown = {n: str(value) for n, value in environment.items() if n not in ("command", "date")}
     return {
         **format_values(flatten_config(study.design)),
-        CHECKSUM_ROW: ", ".join(checksums),
+        _CHECKSUM_ROW: ", ".join(checksums),
         **shown,
     }
 
 
 @use_report_style()
-def draw_forest_plots(cells: Sequence[CellView], variants: Sequence[str]) -> Figure:
+def _draw_forest_plots(cells: Sequence[CellView], variants: Sequence[str]) -> Figure:
     """Draw the differences of both studies, with those of one variant next to each other."""
     figure = new_figure(480, 90 + 40 * len(variants))
     axes = figure.add_subplot()

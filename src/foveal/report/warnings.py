@@ -15,13 +15,13 @@ from foveal.variant_names import BASELINE
 def list_warnings(study: StudyRecord, groups: Sequence[VariantRuns]) -> list[str]:
     """Return one sentence for each thing that a reader must know before the numbers."""
     return [
-        *list_seed_warnings(study, groups),
-        *list_verdict_warnings(groups),
-        *list_data_warnings(groups),
+        *_list_seed_warnings(study, groups),
+        *_list_verdict_warnings(groups),
+        *_list_data_warnings(groups),
     ]
 
 
-def list_seed_warnings(study: StudyRecord, groups: Sequence[VariantRuns]) -> list[str]:
+def _list_seed_warnings(study: StudyRecord, groups: Sequence[VariantRuns]) -> list[str]:
     """Return warnings for variants with fewer or more finished seeds than planned."""
     planned = study.design.planned_seeds
     finished = {group.variant: len(group.runs) for group in groups}
@@ -42,7 +42,7 @@ def list_seed_warnings(study: StudyRecord, groups: Sequence[VariantRuns]) -> lis
     return warnings
 
 
-def list_verdict_warnings(groups: Sequence[VariantRuns]) -> list[str]:
+def _list_verdict_warnings(groups: Sequence[VariantRuns]) -> list[str]:
     """Return a warning if differences or intervals are missing, with the option that adds them."""
     variants = [group.variant for group in groups]
     if BASELINE not in variants:
@@ -61,7 +61,7 @@ def list_verdict_warnings(groups: Sequence[VariantRuns]) -> list[str]:
     return []
 
 
-def list_data_warnings(groups: Sequence[VariantRuns]) -> list[str]:
+def _list_data_warnings(groups: Sequence[VariantRuns]) -> list[str]:
     """Return a warning if the runs were trained or tested on different data."""
     checksums = {run.results["data_checksum"] for group in groups for run in group.runs}
     if len(checksums) > 1:

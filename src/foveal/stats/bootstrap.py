@@ -13,8 +13,8 @@ from foveal.errors import bad_parameter
 from foveal.stats.correctness import BoolArray, require_correctness_arrays
 from foveal.validation import require_strictly_between
 
-FloatArray = npt.NDArray[np.float64]
-MAX_RESAMPLED_WEIGHTS: Final = 1_000_000  # resamples times images in memory at once, about 30 MB
+_FloatArray = npt.NDArray[np.float64]
+_MAX_RESAMPLED_WEIGHTS: Final = 1_000_000  # resamples times images in memory at once, about 30 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,7 @@ class BootstrapResult:
     difference: float
     interval: tuple[float, float]
     standard_error: float
-    draws: FloatArray
+    draws: _FloatArray
 
 
 def run_two_way_bootstrap(
@@ -52,36 +52,36 @@ def run_two_way_bootstrap(
     if resamples < 2:
         raise bad_parameter("resamples", "at least 2", resamples)
     require_strictly_between("level", level, 0, 1)
-    draws = np.concatenate(list(iterate_draws(variant, baseline, generator, resamples)))
+    draws = np.concatenate(list(_iterate_draws(variant, baseline, generator, resamples)))
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     difference = float(variant.mean() - baseline.mean())
     return BootstrapResult(difference, (float(low), float(high)), float(draws.std(ddof=1)), draws)
 
 
-def iterate_draws(
+def _iterate_draws(
     variant: BoolArray, baseline: BoolArray, generator: np.random.Generator, resamples: int
-) -> Iterator[FloatArray]:
+) -> Iterator[_FloatArray]:
     """Yield the drawn differences in chunks that fit in memory."""
-    chunk_size = max(1, MAX_RESAMPLED_WEIGHTS // variant.shape[1])
+    chunk_size = max(1, _MAX_RESAMPLED_WEIGHTS // variant.shape[1])
     for start in range(0, resamples, chunk_size):
         count = min(chunk_size, resamples - start)
-        image_weights = sample_weights(generator, variant.shape[1], count)  # (R, N)
+        image_weights = _sample_weights(generator, variant.shape[1], count)  # (R, N)
         yield (
-            sample_accuracies(variant, image_weights, generator)
-            - sample_accuracies(baseline, image_weights, generator)
+            _sample_accuracies(variant, image_weights, generator)
+            - _sample_accuracies(baseline, image_weights, generator)
         )
 
 
-def sample_accuracies(
-    correct: BoolArray, image_weights: FloatArray, generator: np.random.Generator
-) -> FloatArray:
+def _sample_accuracies(
+    correct: BoolArray, image_weights: _FloatArray, generator: np.random.Generator
+) -> _FloatArray:
     """Return the accuracy (R,) of resampled seeds on images with the weights (R, N)."""
     accuracies = image_weights @ correct.T.astype(np.float64)  # (R, S)
-    seed_weights = sample_weights(generator, len(correct), len(image_weights))
+    seed_weights = _sample_weights(generator, len(correct), len(image_weights))
     return np.asarray((accuracies * seed_weights).sum(axis=1))
 
 
-def sample_weights(generator: np.random.Generator, size: int, resamples: int) -> FloatArray:
+def _sample_weights(generator: np.random.Generator, size: int, resamples: int) -> _FloatArray:
     """Return the share of each of `size` items among `size` draws with replacement, (R, size)."""
     picks = generator.integers(size, size=(resamples, size))
     picks += size * np.arange(resamples)[:, None]  # separate bins for each resample

@@ -29,7 +29,7 @@ def add_image_uncertainty(
     """Return the comparison with its test-set uncertainty; the verdict does not change."""
     if len(correct) == len(baseline_correct) == 1:
         test = run_mcnemar_test(correct[0], baseline_correct[0])
-        reason = f"{comparison.reason}; {describe_mcnemar_test(test, alpha=1 - comparison.level)}"
+        reason = f"{comparison.reason}; {_describe_mcnemar_test(test, alpha=1 - comparison.level)}"
         return replace(comparison, mcnemar=test, reason=reason)
     if comparison.seeds < 2:
         return comparison
@@ -44,10 +44,10 @@ def add_image_uncertainty(
     )
 
 
-def describe_mcnemar_test(test: McNemarTest, *, alpha: float) -> str:
+def _describe_mcnemar_test(test: McNemarTest, *, alpha: float) -> str:
     """Return the result of McNemar's test, which compares two networks, as a clause.
 
-    >>> describe_mcnemar_test(McNemarTest(41, 30, 0.2354), alpha=0.05)[-52:]
+    >>> _describe_mcnemar_test(McNemarTest(41, 30, 0.2354), alpha=0.05)[-52:]
     'p = 0.24, so these two networks cannot be told apart'
     """
     p = f"p = {test.p_value:.2g}" if test.p_value >= 0.001 else "p < 0.001"

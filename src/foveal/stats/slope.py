@@ -12,7 +12,7 @@ from scipy.special import stdtrit
 from foveal.errors import bad_parameter
 from foveal.validation import require_strictly_between
 
-FloatArray = npt.NDArray[np.float64]
+_FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def fit_two_way_slope(
     """
     y, x = np.asarray(gains, dtype=np.float64), np.asarray(covariate, dtype=np.float64)
     labels = np.arange(x.size) if images is None else np.asarray(images)
-    require_regression_inputs(y, x, labels)
+    _require_regression_inputs(y, x, labels)
     centered = x - x.mean()
     squares = len(y) * float(centered @ centered)
     slope = float((y @ centered).sum()) / squares
@@ -87,7 +87,7 @@ def fit_two_way_slope(
     rows = [np.bincount(image_index, row, len(image_names)) for row in scores]
     cell_scores = np.asarray(rows, dtype=np.float64)  # (S, N)
     seed_variance, image_variance, cell_variance = (
-        compute_clustered_variance(sums, y.size)
+        _compute_clustered_variance(sums, y.size)
         for sums in (cell_scores.sum(axis=1), cell_scores.sum(axis=0), cell_scores)
     )
     return TwoWaySlope(
@@ -95,7 +95,7 @@ def fit_two_way_slope(
     )
 
 
-def compute_clustered_variance(score_sums: FloatArray, count: int) -> float:
+def _compute_clustered_variance(score_sums: _FloatArray, count: int) -> float:
     """Return the variance from the sum of the scores in each cluster; NaN for one cluster."""
     clusters = score_sums.size
     if clusters == 1:
@@ -104,8 +104,8 @@ def compute_clustered_variance(score_sums: FloatArray, count: int) -> float:
     return float(np.square(score_sums).sum()) * correction
 
 
-def require_regression_inputs(
-    y: FloatArray, x: FloatArray, labels: npt.NDArray[np.generic]
+def _require_regression_inputs(
+    y: _FloatArray, x: _FloatArray, labels: npt.NDArray[np.generic]
 ) -> None:
     """Raise a `UsageError` if the arrays do not determine a slope and its variance."""
     if x.ndim != 1 or x.size < 3 or not np.isfinite(x).all() or np.ptp(x) == 0:

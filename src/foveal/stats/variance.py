@@ -41,11 +41,11 @@ def split_variance(correct: npt.ArrayLike, baseline_correct: npt.ArrayLike) -> V
         raise bad_parameter("correct", "about at least 2 images", np.shape(correct))
     noise = sum(compute_noise_variance(runs) for runs in both if len(runs) > 1)
     image_variance = max(0.0, float(np.var(a - b, ddof=1)) - noise) / a.size
-    seed_variance = sum(compute_seed_variance(runs) for runs in both)
+    seed_variance = sum(_compute_seed_variance(runs) for runs in both)
     return VarianceSplit(math.sqrt(seed_variance), math.sqrt(image_variance))
 
 
-def compute_seed_variance(runs: BoolArray) -> float:
+def _compute_seed_variance(runs: BoolArray) -> float:
     """Return the variance of the mean accuracy of the runs due to seeds, s^2 / S; NaN for one run."""
     return float(runs.mean(axis=1).var(ddof=1)) / len(runs) if len(runs) > 1 else math.nan
 
@@ -54,4 +54,4 @@ def compute_noise_variance(runs: BoolArray) -> float:
     """Return the variance of an image's mean correctness due to noise of single runs, w / S."""
     images = runs.shape[1]
     within = float(runs.var(axis=0, ddof=1).mean()) / len(runs)
-    return (within - compute_seed_variance(runs)) * float(images / (images - 1))
+    return (within - _compute_seed_variance(runs)) * float(images / (images - 1))

@@ -105,7 +105,7 @@ def compare_accuracies(
     if comparisons < 1:
         raise bad_parameter("comparisons", "at least 1", comparisons)
     has_intervals = min(len(values), len(baseline)) >= MIN_SEEDS
-    make_comparison = decide_verdict if has_intervals else make_too_few_runs_comparison
+    make_comparison = _decide_verdict if has_intervals else _make_too_few_runs_comparison
     comparison = make_comparison(
         values, baseline, variant=variant, margin=margin, alpha=alpha / comparisons
     )
@@ -115,10 +115,10 @@ def compare_accuracies(
         generator = generator or np.random.default_rng(0)
         comparison = add_image_uncertainty(comparison, correct, baseline_correct, generator)
     max_seeds = max(len(values), len(baseline))
-    return flag_extra_seeds(replace(comparison, planned_seeds=planned_seeds, max_seeds=max_seeds))
+    return _flag_extra_seeds(replace(comparison, planned_seeds=planned_seeds, max_seeds=max_seeds))
 
 
-def make_too_few_runs_comparison(
+def _make_too_few_runs_comparison(
     values: Sequence[float], baseline: Sequence[float], *, variant: str, margin: float, alpha: float
 ) -> Comparison:
     """Return an undecided comparison for fewer than three runs of the variant or the baseline."""
@@ -141,7 +141,7 @@ def make_too_few_runs_comparison(
     )  # fmt: skip
 
 
-def decide_verdict(
+def _decide_verdict(
     values: Sequence[float], baseline: Sequence[float], *, variant: str, margin: float, alpha: float
 ) -> Comparison:
     """Return the comparison of at least three runs each, decided by its intervals."""
@@ -166,7 +166,7 @@ def decide_verdict(
     )  # fmt: skip
 
 
-def flag_extra_seeds(comparison: Comparison) -> Comparison:
+def _flag_extra_seeds(comparison: Comparison) -> Comparison:
     """Add to the reason that seeds were added to the study and how that affects false positives."""
     if not comparison.exceeds_planned_seeds:
         return comparison

@@ -19,7 +19,7 @@ from foveal.records.design import CHECKSUM_OPTIONS, PATH_OPTIONS
 from foveal.training import Numerics, Recipe
 from foveal.variant_names import BASELINE
 
-HIDDEN_PARAMETER: Final = Parameter(show=False)
+_HIDDEN_PARAMETER: Final = Parameter(show=False)
 
 
 class DataConfig(BaseModel):
@@ -29,7 +29,7 @@ class DataConfig(BaseModel):
 
     data: str = "scenes"
     """Data set: a name (cifar10, cifar100, scenes), a folder, hf:owner/name, or package.module:callable."""
-    data_checksum: Annotated[str, HIDDEN_PARAMETER] = ""
+    data_checksum: Annotated[str, _HIDDEN_PARAMETER] = ""
     """Checksum of the images."""
     image_size: int | None = Field(default=None, ge=1)
     """Resize the images of a folder to this many pixels per side."""
@@ -47,7 +47,7 @@ class DataConfig(BaseModel):
     """Side of a random black square, in pixels."""
 
 
-class ModelConfig(BaseModel):
+class _ModelConfig(BaseModel):
     """Network, initial weights and gates."""
 
     model: str = "convnet"
@@ -58,9 +58,9 @@ class ModelConfig(BaseModel):
     """File of initial weights, .safetensors or of torch.save; nothing is unpickled."""
     weights_from: Literal["foveal", "torchvision", "timm", "official"] = "foveal"
     """Library whose parameter names the weights have."""
-    weights_checksum: Annotated[str, HIDDEN_PARAMETER] = ""
+    weights_checksum: Annotated[str, _HIDDEN_PARAMETER] = ""
     """Checksum of the weights."""
-    model_checksum: Annotated[str, HIDDEN_PARAMETER] = ""
+    model_checksum: Annotated[str, _HIDDEN_PARAMETER] = ""
     """Checksum of the source file of a user-defined network."""
     start: Literal["paper", "identity"] = "paper"
     """Initial state of a gate: as in its paper, or without effect on the network's output."""
@@ -70,7 +70,7 @@ class ModelConfig(BaseModel):
     """Train only the gates and the last layer."""
 
 
-class SharedConfig(DataConfig, ModelConfig, Recipe, Numerics):
+class SharedConfig(DataConfig, _ModelConfig, Recipe, Numerics):
     """Options that all runs of a study share."""
 
 
@@ -117,7 +117,7 @@ class StudyConfig(SharedConfig):
     def parse_grid(cls, grid: dict[str, Any]) -> dict[str, list[Any]]:
         """Return the values of each option of the grid, parsed like the option."""
         options = {name.replace("-", "_"): values for name, values in grid.items()}
-        return {name: parse_grid_values(name, values) for name, values in options.items()}
+        return {name: _parse_grid_values(name, values) for name, values in options.items()}
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -125,10 +125,10 @@ class StudyConfig(SharedConfig):
         return tuple(variant.strip() for variant in self.attention.split(","))
 
 
-def parse_grid_values(option: str, values: object) -> list[Any]:
+def _parse_grid_values(option: str, values: object) -> list[Any]:
     """Return the values of an option of a grid, given as a list or as text separated by commas.
 
-    >>> parse_grid_values("learning_rate", "0.1,0.05")
+    >>> _parse_grid_values("learning_rate", "0.1,0.05")
     [0.1, 0.05]
     """
     choices = sorted(set(SharedConfig.model_fields) - set(Numerics.model_fields) - CHECKSUM_OPTIONS)

@@ -18,7 +18,7 @@ def load_config_data(config: DataConfig) -> ImageData:
     Raises:
         UsageError: there is no such source, or its images have another checksum than in the config.
     """
-    source, options = parse_data_source(config.data)
+    source, options = _parse_data_source(config.data)
     data = load_data(
         source,
         image_size=config.image_size,
@@ -32,10 +32,10 @@ def load_config_data(config: DataConfig) -> ImageData:
     return data
 
 
-def parse_data_source(text: str) -> tuple[str, dict[str, Any]]:
+def _parse_data_source(text: str) -> tuple[str, dict[str, Any]]:
     """Return the name and the options of a source such as `scenes:clutter=0.5`; a path has no options.
 
-    >>> parse_data_source("scenes:clutter=0.5")
+    >>> _parse_data_source("scenes:clutter=0.5")
     ('scenes', {'clutter': 0.5})
     """
     if text.startswith("hf:") or is_import_path(text) or Path(text).exists():

@@ -33,7 +33,7 @@ def extend_design(stored: Design | None, requested: Design, folder: Path) -> Des
     """
     if stored is None:
         return requested
-    conflicts = find_conflicts(stored, requested)
+    conflicts = _find_conflicts(stored, requested)
     if conflicts:
         raise UsageError(
             f"{folder} is a study with another config ({'; '.join(conflicts)}). Choose another folder."
@@ -56,7 +56,7 @@ def extend_design(stored: Design | None, requested: Design, folder: Path) -> Des
     )
 
 
-def find_conflicts(stored: Design, requested: Design) -> list[str]:
+def _find_conflicts(stored: Design, requested: Design) -> list[str]:
     """Return the options in which two designs differ, apart from variants, seeds, margin and new cells."""
     grid_options = [set(design.cells[0].columns) for design in (stored, requested)]
     if grid_options[0] != grid_options[1]:

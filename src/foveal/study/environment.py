@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from foveal.machine import get_processor_name
 
-LIBRARIES: Final = ("torch", "numpy", "datasets", "pillow")
+_LIBRARIES: Final = ("torch", "numpy", "datasets", "pillow")
 
 
 def describe_environment() -> dict[str, Any]:
@@ -22,7 +22,7 @@ def describe_environment() -> dict[str, Any]:
     return {
         "foveal": foveal.__version__,
         "python": platform.python_version(),
-        **{name: version(name) for name in LIBRARIES},
+        **{name: version(name) for name in _LIBRARIES},
         "system": platform.platform(),
         "processor": get_processor_name(),
         "cores": os.cpu_count(),

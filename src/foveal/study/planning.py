@@ -17,14 +17,14 @@ from foveal.study.run_extras import count_forward_passes
 from foveal.study.run_list import make_run_config
 from foveal.study.step_timing import StepTimes, measure_step_times
 
-ALPHA: Final = 0.05
-SHORT_TRAINING_SD: Final = 0.5
+_ALPHA: Final = 0.05
+_SHORT_TRAINING_SD: Final = 0.5
 """Typical run-to-run standard deviation of test accuracy after a short training, in points."""
-CIFAR10_SD: Final = 0.2
-CIFAR100_SD: Final = 0.3
-LONG_TRAINING_EPOCHS: Final = 16
+_CIFAR10_SD: Final = 0.2
+_CIFAR100_SD: Final = 0.3
+_LONG_TRAINING_EPOCHS: Final = 16
 """Epochs from which the deviation of a ResNet is small."""
-OVERHEAD_SECONDS: Final = 1.0
+_OVERHEAD_SECONDS: Final = 1.0
 """Time per run to build the network and to write the record."""
 
 
@@ -71,15 +71,15 @@ def plan(
         UsageError: an option or a variant is wrong.
     """
     design = resolve_design(config, None, max_parallel_runs=workers)
-    alpha = ALPHA / design.comparison_count
+    alpha = _ALPHA / design.comparison_count
     sd_source = "given"
     if sd is None:
-        sd, sd_source = max(guess_sd(get_cell_config(design, cell)) for cell in design.cells)
+        sd, sd_source = max(guess_sd(_get_cell_config(design, cell)) for cell in design.cells)
     detect = design.margin if detect is None else detect
     detectable = None
     if design.seeds >= MIN_SEEDS:
         detectable = compute_detectable_difference(sd=sd, seeds=design.seeds, alpha=alpha)
-    seconds, seconds_by_variant = estimate_seconds(design)
+    seconds, seconds_by_variant = _estimate_seconds(design)
     return Plan(
         runs=design.run_count,
         variants=design.variants,
@@ -98,41 +98,41 @@ def plan(
     )
 
 
-def get_cell_config(design: Design, cell: Cell) -> SharedConfig:
+def _get_cell_config(design: Design, cell: Cell) -> SharedConfig:
     """Return the options that all runs of a cell share."""
     return SharedConfig(**{**design.shared_options, **cell.options})
 
 
 def guess_sd(config: SharedConfig) -> tuple[float, str]:
     """Return a typical standard deviation of test accuracy in points, and its source."""
-    if config.epochs >= LONG_TRAINING_EPOCHS and config.model.startswith("resnet"):
+    if config.epochs >= _LONG_TRAINING_EPOCHS and config.model.startswith("resnet"):
         if "cifar100" in config.data:
-            return CIFAR100_SD, "reported by others for a ResNet on CIFAR-100"
+            return _CIFAR100_SD, "reported by others for a ResNet on CIFAR-100"
         if "cifar10" in config.data:
-            return CIFAR10_SD, "reported by others for a ResNet on CIFAR-10"
-    return SHORT_TRAINING_SD, "a cautious guess for short trainings and small networks"
+            return _CIFAR10_SD, "reported by others for a ResNet on CIFAR-10"
+    return _SHORT_TRAINING_SD, "a cautious guess for short trainings and small networks"
 
 
-def estimate_seconds(design: Design) -> tuple[float, dict[str, float]]:
+def _estimate_seconds(design: Design) -> tuple[float, dict[str, float]]:
     """Return the time of all runs one after another, and the time of one run of each variant and cell."""
     total, by_variant = 0.0, dict[str, float]()
     for cell in design.cells:
         start = time.perf_counter()
-        data = load_config_data(get_cell_config(design, cell))
+        data = load_config_data(_get_cell_config(design, cell))
         total += time.perf_counter() - start
         configs = [make_run_config(design, cell, variant, 0) for variant in design.variants]
         step_times = measure_step_times(configs, data)
         for config in configs:
-            seconds = estimate_run_seconds(config, data, step_times[config.attention])
+            seconds = _estimate_run_seconds(config, data, step_times[config.attention])
             name = f"{config.attention} ({cell.label})" if cell.label else config.attention
             by_variant[name] = seconds
             total += design.seeds * seconds
     return total, by_variant
 
 
-def estimate_run_seconds(config: RunConfig, data: ImageData, times: StepTimes) -> float:
+def _estimate_run_seconds(config: RunConfig, data: ImageData, times: StepTimes) -> float:
     """Return the time of one run: training steps, evaluation after each epoch, extras, overhead."""
     steps = -(-len(data.train) // config.batch_size)
     epoch = steps * times.step_seconds + len(data.test) * times.image_seconds
     extras = count_forward_passes(config, data) * times.image_seconds
-    return OVERHEAD_SECONDS + config.epochs * epoch + extras
+    return _OVERHEAD_SECONDS + config.epochs * epoch + extras

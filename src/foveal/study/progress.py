@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from foveal.study.config import RunConfig
     from foveal.training import EpochMetrics
 
-SECONDS_BETWEEN_WRITES: Final = 1.0
+_SECONDS_BETWEEN_WRITES: Final = 1.0
 
 
 class Progress:
@@ -45,7 +45,7 @@ class ProgressWriter:
         now = time.monotonic()
         if not self.first_step:
             self.first_step, self.start = step, now
-        elif now - self.written_at < SECONDS_BETWEEN_WRITES:
+        elif now - self.written_at < _SECONDS_BETWEEN_WRITES:
             return
         self.written_at = now
         done = step - self.first_step

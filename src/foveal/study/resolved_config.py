@@ -15,7 +15,7 @@ from foveal.training import AUTO, Numerics, resolve_numerics
 from foveal.user_imports import compute_source_checksum
 
 Config = TypeVar("Config", bound=SharedConfig)
-AUTO_THREAD_COUNT = 0
+_AUTO_THREAD_COUNT = 0
 
 
 def resolve_options(config: Config, stored: Mapping[str, Any] | None) -> Config:
@@ -29,16 +29,16 @@ def resolve_options(config: Config, stored: Mapping[str, Any] | None) -> Config:
     """
     known = stored or {}
     requested = {name: getattr(config, name) for name in Numerics.model_fields}
-    automatic = [name for name, value in requested.items() if value in (AUTO, AUTO_THREAD_COUNT)]
+    automatic = [name for name, value in requested.items() if value in (AUTO, _AUTO_THREAD_COUNT)]
     requested |= {name: known[name] for name in automatic if name in known}
     update: dict[str, Any] = resolve_numerics(Numerics(**requested)).model_dump()
-    update |= {name: make_absolute(getattr(config, name)) for name in ("data", "weights")}
+    update |= {name: _make_absolute(getattr(config, name)) for name in ("data", "weights")}
     if isinstance(config, RunConfig):
         update["attention"] = canonicalize_variant(config.attention)
     return config.model_copy(update=update)
 
 
-def make_absolute(source: str | None) -> str | None:
+def _make_absolute(source: str | None) -> str | None:
     """Return the absolute path of an existing file or folder; other names are returned unchanged."""
     return str(Path(source).resolve()) if source and Path(source).exists() else source
 

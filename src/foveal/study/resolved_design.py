@@ -25,7 +25,7 @@ from foveal.study.variants import map_timed_controls, resolve_variants, scale_ep
 from foveal.training import count_cpu_cores
 from foveal.variant_names import BASELINE
 
-DEFAULT_MARGIN: Final = 0.5  # points of accuracy
+_DEFAULT_MARGIN: Final = 0.5  # points of accuracy
 
 
 def resolve_design(
@@ -43,7 +43,7 @@ def resolve_design(
     """
     if stored is None:
         known: Mapping[str, object] = {"threads": max(1, count_cpu_cores() // max_parallel_runs)}
-        default_margin = DEFAULT_MARGIN
+        default_margin = _DEFAULT_MARGIN
     else:
         known, default_margin = stored.shared_options, stored.margin
     resolved = resolve_options(config, known)
@@ -57,11 +57,11 @@ def resolve_design(
         planned_margin=margin,
     )
     cells = [
-        resolve_cell(design, list(config.grid), resolve_options(cell_config, known), stored)
+        _resolve_cell(design, list(config.grid), resolve_options(cell_config, known), stored)
         for cell_config in expand_grid(resolved, config.grid)
     ]
     if config.grid:
-        reject_duplicate_cells(cells)
+        _reject_duplicate_cells(cells)
         return replace(design, cells=tuple(cells))
     (cell,) = cells  # without a grid, the options of the one cell are those of the study
     return replace(
@@ -71,7 +71,7 @@ def resolve_design(
     )
 
 
-def reject_duplicate_cells(cells: Sequence[Cell]) -> None:
+def _reject_duplicate_cells(cells: Sequence[Cell]) -> None:
     """Raise a UsageError if two cells of a grid have the same runs or the same label."""
     for first, second in itertools.combinations(cells, 2):
         if first.identity == second.identity:
@@ -84,7 +84,7 @@ def reject_duplicate_cells(cells: Sequence[Cell]) -> None:
             )
 
 
-def resolve_cell(
+def _resolve_cell(
     design: Design, grid_options: Sequence[str], config: SharedConfig, stored: Design | None
 ) -> Cell:
     """Load the images of one cell and return it with checksums, insertion sites and control epochs."""
@@ -97,12 +97,12 @@ def resolve_cell(
     known_epochs = next((each.epochs for each in stored_cells if each.label == label), {})
     return replace(
         cell,
-        where=find_insertion_sites(design, cell, data),
-        epochs=resolve_control_epochs(design, cell, data, known_epochs),
+        where=_find_insertion_sites(design, cell, data),
+        epochs=_resolve_control_epochs(design, cell, data, known_epochs),
     )
 
 
-def find_insertion_sites(design: Design, cell: Cell, data: ImageData) -> dict[str, str]:
+def _find_insertion_sites(design: Design, cell: Cell, data: ImageData) -> dict[str, str]:
     """Build every variant once and return the kind of sites of each variant with attention.
 
     Raises:
@@ -126,7 +126,7 @@ def find_insertion_sites(design: Design, cell: Cell, data: ImageData) -> dict[st
     return where
 
 
-def resolve_control_epochs(
+def _resolve_control_epochs(
     design: Design, cell: Cell, data: ImageData, known: Mapping[str, int]
 ) -> dict[str, int]:
     """Return the epochs of each `same-time` control: known ones, or measured ones for new controls."""

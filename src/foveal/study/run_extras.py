@@ -50,30 +50,30 @@ from foveal.training import (
 )
 from foveal.variant_names import has_attention
 
-Arrays = dict[str, npt.NDArray[Any]]
-IntArray = npt.NDArray[np.int64]
+_Arrays = dict[str, npt.NDArray[Any]]
+_IntArray = npt.NDArray[np.int64]
 
-MAX_ROBUSTNESS_IMAGES: Final = 500
-MAX_EXTENT_IMAGES: Final = 300
-MAX_STORED_GATE_IMAGES: Final = 1000
-MAX_SWEEP_PASSES: Final = 15_000
+_MAX_ROBUSTNESS_IMAGES: Final = 500
+_MAX_EXTENT_IMAGES: Final = 300
+_MAX_STORED_GATE_IMAGES: Final = 1000
+_MAX_SWEEP_PASSES: Final = 15_000
 """Forward passes of single images in one occlusion sweep."""
-EXTENT_THRESHOLD: Final = 0.5
+_EXTENT_THRESHOLD: Final = 0.5
 """Share of the largest drop from which a pixel belongs to the object."""
-MIN_EXTENT_DROP: Final = 0.02
+_MIN_EXTENT_DROP: Final = 0.02
 """Largest drop of a probability below which a map is noise and has no extent."""
 
 
-def compute_occlusion_extra(job: TrainingJob, training: TrainingResult) -> Arrays:
+def compute_occlusion_extra(job: TrainingJob, training: TrainingResult) -> _Arrays:
     """Return the occlusion sweep over the M probe images, for the probability of their labels.
 
     `drop` and `window_predictions` (M, Py, Px) are per window. `confidence` and `predicted` (M,) are of the
     images without occlusion, `image_indices` (M,) their indices in the test set, and `shown_images` the
     pixels of the first images. `window_rows` (Py,) and `window_columns` (Px,) are the first row and column of
-    the windows. The arrays of `compute_agreement` are included.
+    the windows. The arrays of `_compute_agreement` are included.
     """
-    indices = choose_images(job.data)
-    result = sweep_windows(job, training.model, indices)
+    indices = _choose_images(job.data)
+    result = _sweep_windows(job, training.model, indices)
     rows, columns = result.windows.starts
     return {
         "image_indices": indices,
@@ -91,13 +91,13 @@ def compute_occlusion_extra(job: TrainingJob, training: TrainingResult) -> Array
         "window_columns": np.array(columns),
         "fill": np.array(result.fills[0]),
         "score": np.array(result.score),
-        **compute_agreement(job, training.model, indices, result),
+        **_compute_agreement(job, training.model, indices, result),
     }
 
 
-def compute_agreement(
-    job: TrainingJob, model: nn.Module, indices: IntArray, result: OcclusionResult
-) -> Arrays:
+def _compute_agreement(
+    job: TrainingJob, model: nn.Module, indices: _IntArray, result: OcclusionResult
+) -> _Arrays:
     """Return the rank correlation of each of A pairs of maps, and its control.
 
     `agreement_pairs` (A, 2) are the names of the maps, `agreement` (A,) the correlations. `agreement_control`
@@ -117,7 +117,7 @@ def compute_agreement(
     }
 
 
-def compute_gates_extra(job: TrainingJob, training: TrainingResult) -> Arrays:
+def compute_gates_extra(job: TrainingJob, training: TrainingResult) -> _Arrays:
     """Return the statistics of the G gates, (G,) each, and their maps of the shown images.
 
     `spatial_map_k` (P, h, w) and `channel_weights_k` (P, C) are the maps of gate k over positions and over
@@ -129,9 +129,10 @@ def compute_gates_extra(job: TrainingJob, training: TrainingResult) -> Arrays:
     untrained = build_job(job.config, data).model.to(numerics.device)
     test_batches = data.batches("test", batch_size=EVALUATION_BATCH_SIZE, device=numerics.device)
     batches = islice(
-        apply_memory_format(test_batches, numerics), MAX_STORED_GATE_IMAGES // EVALUATION_BATCH_SIZE
+        apply_memory_format(test_batches, numerics),
+        _MAX_STORED_GATE_IMAGES // EVALUATION_BATCH_SIZE,
     )
-    shown_indices = choose_images(data)[:SHOWN_IMAGES]
+    shown_indices = _choose_images(data)[:SHOWN_IMAGES]
     with numerics_context(numerics):
         statistics = compute_gate_statistics(training.model, batches, start=untrained)
         maps = gate_maps(training.model, get_test_images(data, shown_indices))
@@ -160,14 +161,14 @@ def compute_gates_extra(job: TrainingJob, training: TrainingResult) -> Arrays:
     return {**arrays, "image_count": image_count, "shown_image_indices": shown_indices}
 
 
-def compute_robustness_extra(job: TrainingJob, training: TrainingResult) -> Arrays:
+def compute_robustness_extra(job: TrainingJob, training: TrainingResult) -> _Arrays:
     """Return the accuracy on the first test images, clean and under each condition, (M,)."""
     data, numerics = job.data, get_numerics(job.config)
-    count = count_robustness_images(data)
+    count = _count_robustness_images(data)
     memory_format = get_memory_format(numerics)
 
     def normalize_as_trained(pixels: Tensor) -> Tensor:
-        return normalize_pixels(pixels, data).contiguous(memory_format=memory_format)
+        return _normalize_pixels(pixels, data).contiguous(memory_format=memory_format)
 
     with numerics_context(numerics), autocast_context(numerics):
         result = measure_robustness(
@@ -189,7 +190,7 @@ def compute_robustness_extra(job: TrainingJob, training: TrainingResult) -> Arra
     }
 
 
-def compute_covariates_extra(job: TrainingJob, training: TrainingResult) -> Arrays:
+def compute_covariates_extra(job: TrainingJob, training: TrainingResult) -> _Arrays:
     """Return the extent and the colorfulness of test images, with which hypotheses compare gains.
 
     Only runs without attention store them, and only for color images. The extent is that of the scene's mask,
@@ -202,8 +203,8 @@ def compute_covariates_extra(job: TrainingJob, training: TrainingResult) -> Arra
         indices = np.arange(len(test))
         extent, source = test.columns["area"], "mask"
     else:
-        indices = np.arange(count_extent_images(job.data))
-        result = sweep_windows(job, training.model, indices)
+        indices = np.arange(_count_extent_images(job.data))
+        result = _sweep_windows(job, training.model, indices)
         extent, source = measure_extents(result), "occlusion"
     return {
         "image_indices": indices,
@@ -213,51 +214,51 @@ def compute_covariates_extra(job: TrainingJob, training: TrainingResult) -> Arra
     }
 
 
-def count_robustness_images(data: ImageData) -> int:
+def _count_robustness_images(data: ImageData) -> int:
     """Return the number of test images for robustness."""
-    return min(MAX_ROBUSTNESS_IMAGES, max(1, len(data.test) // 10))
+    return min(_MAX_ROBUSTNESS_IMAGES, max(1, len(data.test) // 10))
 
 
-def count_extent_images(data: ImageData) -> int:
+def _count_extent_images(data: ImageData) -> int:
     """Return the number of test images whose extent is measured by occlusion; 0 if masks are known."""
     if "area" in data.test.columns or data.image_shape[0] != 3:
         return 0
-    max_swept = MAX_SWEEP_PASSES // count_sweep_passes(data)
-    return min(MAX_EXTENT_IMAGES, max_swept, max(1, len(data.test) // 5))
+    max_swept = _MAX_SWEEP_PASSES // _count_sweep_passes(data)
+    return min(_MAX_EXTENT_IMAGES, max_swept, max(1, len(data.test) // 5))
 
 
-def count_sweep_passes(data: ImageData) -> int:
+def _count_sweep_passes(data: ImageData) -> int:
     """Return the number of forward passes per image in an occlusion sweep."""
     height, width = data.image_shape[1:]
     return make_windows((height, width)).count + 1
 
 
-def choose_images(data: ImageData) -> IntArray:
+def _choose_images(data: ImageData) -> _IntArray:
     """Return the indices of the probe images of a data set, as many as a sweep allows."""
-    max_images = min(MAX_PROBE_IMAGES, MAX_SWEEP_PASSES // count_sweep_passes(data))
+    max_images = min(MAX_PROBE_IMAGES, _MAX_SWEEP_PASSES // _count_sweep_passes(data))
     return choose_probe_images(data.test.labels, len(data.classes), max_images=max_images)
 
 
 def count_forward_passes(config: RunConfig, data: ImageData) -> int:
     """Return the number of forward passes of single images that all extras of a run take."""
-    probe_images = len(choose_images(data))
+    probe_images = len(_choose_images(data))
     swept_images, compared_images, gate_images = probe_images, probe_images, 0
     if has_attention(config.attention):
         compared_images *= 2 + CONTROL_DRAWS  # Grad-CAM, gates, redrawn gates
-        gate_images = min(MAX_STORED_GATE_IMAGES, len(data.test)) + min(SHOWN_IMAGES, probe_images)
+        gate_images = min(_MAX_STORED_GATE_IMAGES, len(data.test)) + min(SHOWN_IMAGES, probe_images)
     else:
-        swept_images += count_extent_images(data)
+        swept_images += _count_extent_images(data)
     corruptions = list_supported_corruptions(data.image_shape[0])
     conditions = 1 + len(OCCLUSION_FRACTIONS) + len(corruptions) * MAX_SEVERITY
     return (
-        swept_images * count_sweep_passes(data)
+        swept_images * _count_sweep_passes(data)
         + compared_images
         + gate_images
-        + count_robustness_images(data) * conditions
+        + _count_robustness_images(data) * conditions
     )
 
 
-def sweep_windows(job: TrainingJob, model: nn.Module, indices: IntArray) -> OcclusionResult:
+def _sweep_windows(job: TrainingJob, model: nn.Module, indices: _IntArray) -> OcclusionResult:
     """Return the occlusion sweep over test images, for the probability of their labels."""
     data = job.data
     with numerics_context(get_numerics(job.config)):
@@ -269,7 +270,7 @@ def sweep_windows(job: TrainingJob, model: nn.Module, indices: IntArray) -> Occl
         )
 
 
-def normalize_pixels(pixels: Tensor, data: ImageData) -> Tensor:
+def _normalize_pixels(pixels: Tensor, data: ImageData) -> Tensor:
     """Return images in [0, 1], (N, C, H, W), normalized as in training."""
     mean, std = (
         torch.tensor(values, device=pixels.device).view(-1, 1, 1)
@@ -285,6 +286,6 @@ def measure_extents(result: OcclusionResult) -> npt.NDArray[np.float32]:
     """
     maps = result.map().flatten(1)
     max_drops = maps.amax(1)
-    extents = (maps >= EXTENT_THRESHOLD * max_drops[:, None]).float().mean(1)
-    extents[max_drops < MIN_EXTENT_DROP] = torch.nan
+    extents = (maps >= _EXTENT_THRESHOLD * max_drops[:, None]).float().mean(1)
+    extents[max_drops < _MIN_EXTENT_DROP] = torch.nan
     return np.asarray(extents.numpy())

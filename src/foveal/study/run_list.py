@@ -28,7 +28,9 @@ def list_runs(design: Design, study: Path) -> list[PlannedRun]:
         for cell in design.cells
         for variant in design.variants
     ]
-    return [PlannedRun(config, study / schema.RUNS_FOLDER / name_run(config)) for config in configs]
+    return [
+        PlannedRun(config, study / schema.RUNS_FOLDER / _name_run(config)) for config in configs
+    ]
 
 
 def make_run_config(design: Design, cell: Cell, variant: str, seed: int) -> RunConfig:
@@ -45,10 +47,10 @@ def make_run_config(design: Design, cell: Cell, variant: str, seed: int) -> RunC
         ) from error
 
 
-def name_run(config: RunConfig) -> str:
+def _name_run(config: RunConfig) -> str:
     """Return the folder name of a run: readable and unique.
 
-    >>> name_run(RunConfig(attention="cbam:reduction=8", seed=2)).rpartition("-")[0]
+    >>> _name_run(RunConfig(attention="cbam:reduction=8", seed=2)).rpartition("-")[0]
     'cbam-reduction-8-seed2'
     """
     variant = re.sub(r"[^a-z0-9]+", "-", config.attention.lower()).strip("-")

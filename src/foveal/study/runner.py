@@ -63,36 +63,36 @@ def run(
     if data is None:
         data = load_config_data(config)
     partial = get_partial_path(folder)
-    stored = read_stored_config(folder) or read_stored_config(partial)
+    stored = _read_stored_config(folder) or _read_stored_config(partial)
     config = add_checksums(resolve_options(config, stored), data)
     job = build_job(config, data)
     if stored is not None:
-        require_same_config(folder, stored, config)
+        _require_same_config(folder, stored, config)
     if folder.exists():
-        remove_working_files(folder)
+        _remove_working_files(folder)
         return read_run(folder)
     if stored is not None and not resume:
         raise UsageError(
             f"{partial} is an interrupted run. Add --resume to continue it, or delete the folder."
         )
-    with lock_run(partial):
+    with _lock_run(partial):
         write_config(partial, config_to_dict(config))
         training, results = run_training(job, partial, progress or Progress())
         if with_extras:
             store_run_extras(partial, job, training)
-        write_training_record(job, partial, training, results | {"run": str(folder)})
+        _write_training_record(job, partial, training, results | {"run": str(folder)})
     partial.rename(folder)
-    remove_working_files(folder)
+    _remove_working_files(folder)
     return read_run(folder)
 
 
-def remove_working_files(folder: Path) -> None:
+def _remove_working_files(folder: Path) -> None:
     """Delete the files of an unfinished run. They are kept until the run is complete, in case of a kill."""
     for name in schema.CHECKPOINT_FILE, schema.PROGRESS_FILE:
         (folder / name).unlink(missing_ok=True)
 
 
-def read_stored_config(folder: Path) -> dict[str, Any] | None:
+def _read_stored_config(folder: Path) -> dict[str, Any] | None:
     """Return the config of the run in `folder`, or None if the folder is empty or missing.
 
     Raises:
@@ -107,7 +107,7 @@ def read_stored_config(folder: Path) -> dict[str, Any] | None:
     return None
 
 
-def require_same_config(folder: Path, stored: Mapping[str, Any], config: RunConfig) -> None:
+def _require_same_config(folder: Path, stored: Mapping[str, Any], config: RunConfig) -> None:
     """Raise a UsageError if the stored run has another config."""
     differences = list_differences(stored, config_to_dict(config))
     if differences:
@@ -117,7 +117,7 @@ def require_same_config(folder: Path, stored: Mapping[str, Any], config: RunConf
 
 
 @contextmanager
-def lock_run(folder: Path) -> Iterator[None]:
+def _lock_run(folder: Path) -> Iterator[None]:
     """Lock the folder of an unfinished run.
 
     Raises:
@@ -138,7 +138,7 @@ def lock_run(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def write_training_record(
+def _write_training_record(
     job: TrainingJob, folder: Path, training: TrainingResult, results: Mapping[str, Any]
 ) -> None:
     """Write the weights and the record of a run, then the manifest that completes it."""

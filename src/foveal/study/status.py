@@ -19,7 +19,7 @@ from foveal.records import (
 from foveal.study.config import RunConfig
 from foveal.study.run_list import list_runs
 
-State = Literal["complete", "running", "interrupted", "missing"]
+_State = Literal["complete", "running", "interrupted", "missing"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class RunState:
 
     config: RunConfig
     folder: Path
-    state: State
+    state: _State
     share: float = 0.0
     seconds: float | None = None
     seconds_left: float | None = None
@@ -62,7 +62,7 @@ def read_run_state(config: RunConfig, folder: Path) -> RunState:
     progress = read_progress(partial)
     if progress is None:
         return RunState(config, folder, "interrupted")
-    state: State = "running" if progress.is_alive else "interrupted"
+    state: _State = "running" if progress.is_alive else "interrupted"
     share = progress.step / progress.steps
     return RunState(config, folder, state, share, None, progress.seconds_left)
 
@@ -70,7 +70,7 @@ def read_run_state(config: RunConfig, folder: Path) -> RunState:
 def count_states(states: Sequence[RunState]) -> dict[str, int]:
     """Return the number of runs in each state."""
     counts = Counter(state.state for state in states)
-    return {name: counts[name] for name in get_args(State)}
+    return {name: counts[name] for name in get_args(_State)}
 
 
 def estimate_seconds_left(states: Sequence[RunState]) -> float | None:
@@ -80,7 +80,7 @@ def estimate_seconds_left(states: Sequence[RunState]) -> float | None:
     are shared among the processes at work.
     """
     estimates = [
-        estimate_run_seconds_left(state, states) for state in states if state.state != "complete"
+        _estimate_run_seconds_left(state, states) for state in states if state.state != "complete"
     ]
     known = [seconds for seconds in estimates if seconds is not None]
     if len(known) < len(estimates):
@@ -89,7 +89,7 @@ def estimate_seconds_left(states: Sequence[RunState]) -> float | None:
     return sum(known) / processes
 
 
-def estimate_run_seconds_left(run: RunState, states: Sequence[RunState]) -> float | None:
+def _estimate_run_seconds_left(run: RunState, states: Sequence[RunState]) -> float | None:
     """Return the time left for one run, or None if no run has a known duration."""
     if run.state == "running" and run.seconds_left is not None:
         return run.seconds_left
@@ -97,14 +97,14 @@ def estimate_run_seconds_left(run: RunState, states: Sequence[RunState]) -> floa
     same_variant = [state for state in states if state.config.key_without_seed == key]
     for group in (same_variant, states):
         durations = [
-            seconds for state in group if (seconds := estimate_duration(state)) is not None
+            seconds for state in group if (seconds := _estimate_duration(state)) is not None
         ]
         if durations:
             return statistics.median(durations) * (1 - run.share)
     return None
 
 
-def estimate_duration(run: RunState) -> float | None:
+def _estimate_duration(run: RunState) -> float | None:
     """Return the duration of a run, measured or extrapolated, or None if it is unknown."""
     if run.seconds is not None:
         return run.seconds

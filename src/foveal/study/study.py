@@ -31,7 +31,7 @@ from foveal.study.extras import store_variant_extras
 from foveal.study.resolved_design import resolve_design
 from foveal.study.run_list import PlannedRun, list_runs, select_shard
 
-MAX_TABLE_SHARE: Final = 0.05
+_MAX_TABLE_SHARE: Final = 0.05
 """Share of the time that may be spent on writing results.csv while runs end."""
 
 
@@ -62,7 +62,7 @@ class Study:
         requested = resolve_design(config, stored, max_parallel_runs=max_parallel_runs)
         design = extend_design(stored, requested, folder)
         folder.mkdir(parents=True, exist_ok=True)
-        with lock_study(folder):
+        with _lock_study(folder):
             if read_stored_design(folder) != stored:  # another shard was faster: its values win
                 stored = read_stored_design(folder)
                 requested = resolve_design(config, stored, max_parallel_runs=max_parallel_runs)
@@ -83,11 +83,11 @@ class Study:
 
     def quarantine_damaged_runs(self) -> list[str]:
         """Quarantine every run whose files have changed, and return a warning per run."""
-        with lock_study(self.folder):
+        with _lock_study(self.folder):
             return [
                 f"{error} It was renamed to {quarantine_folder(folder).name}."
                 for folder in list_run_folders(self.folder)
-                if (error := find_damage(folder)) is not None
+                if (error := _find_damage(folder)) is not None
             ]
 
     def run(
@@ -125,14 +125,14 @@ class Study:
             if start >= next_table:
                 self.write_results()
                 # Reading all runs of a large study takes long.
-                next_table = start + (time.monotonic() - start) / MAX_TABLE_SHARE
+                next_table = start + (time.monotonic() - start) / _MAX_TABLE_SHARE
             yield outcome
         if with_extras and not self.list_missing_runs():
             store_variant_extras(self.folder, read_design(self.folder))
 
     def write_results(self) -> StudyRecord:
         """Read the finished runs, write results.csv and return the record."""
-        with lock_study(self.folder):
+        with _lock_study(self.folder):
             record = read_study(self.folder)
             if record.runs:
                 write_results_table(record)
@@ -140,13 +140,13 @@ class Study:
 
 
 @contextmanager
-def lock_study(folder: Path) -> Iterator[None]:
+def _lock_study(folder: Path) -> Iterator[None]:
     """Prevent other processes from writing the design or the table of a study at the same time."""
     with FileLock(folder / ".lock"):
         yield
 
 
-def find_damage(folder: Path) -> CorruptRecordError | None:
+def _find_damage(folder: Path) -> CorruptRecordError | None:
     """Return the error of a damaged run, or None if its files are unchanged."""
     try:
         verify_manifest(folder)

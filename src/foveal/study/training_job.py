@@ -20,7 +20,7 @@ from foveal.study.progress import Progress, ProgressWriter
 from foveal.training import Numerics, TrainingResult, train
 from foveal.variant_names import get_variant_name, has_attention
 
-STORED_TRAINING_IMAGES: Final = 40
+_STORED_TRAINING_IMAGES: Final = 40
 """Images of the first training batch that a run stores, for the report."""
 
 
@@ -110,10 +110,10 @@ def run_training(
     )
     progress.on_run_end(job.config)
     seconds = round(time.perf_counter() - start, 3)
-    return training, summarize_training(job, training) | {"seconds": seconds}
+    return training, _summarize_training(job, training) | {"seconds": seconds}
 
 
-def summarize_training(job: TrainingJob, training: TrainingResult) -> dict[str, Any]:
+def _summarize_training(job: TrainingJob, training: TrainingResult) -> dict[str, Any]:
     """Return the results of a run after its final epoch, never those of its best epoch."""
     last_epoch, evaluation = training.history[-1], training.evaluation
     return {
@@ -151,7 +151,7 @@ def collect_predictions(evaluation: Evaluation) -> dict[str, np.ndarray[Any, Any
 def collect_training_images(job: TrainingJob) -> dict[str, np.ndarray[Any, Any]]:
     """Return the first training images with their augmentation, uint8 (B, H, W, C), and their labels."""
     batches = job.data.training_batches(
-        batch_size=STORED_TRAINING_IMAGES, seed=job.config.seed, epoch=0
+        batch_size=_STORED_TRAINING_IMAGES, seed=job.config.seed, epoch=0
     )
     images, labels = next(batches)
     mean, std = np.array(job.data.mean), np.array(job.data.std)

@@ -19,9 +19,9 @@ from foveal.records import Arrays, schema
 from foveal.study.config import RunConfig
 from foveal.variant_names import BASELINE
 
-ORIGINAL_INPUT_SHAPE: Final = (3, 32, 32)
-ORIGINAL_VARIANTS: Final = (BASELINE, "cbam")
-TABLE_DEPTH: Final = 2
+_ORIGINAL_INPUT_SHAPE: Final = (3, 32, 32)
+_ORIGINAL_VARIANTS: Final = (BASELINE, "cbam")
+_TABLE_DEPTH: Final = 2
 """Levels of modules in the stored table of layers."""
 
 
@@ -45,11 +45,11 @@ def compute_cost_extra(config: RunConfig, run: Path) -> Arrays:
     )
     report = comparison.reports[config.attention]
     totals, sites = report.totals, report.sites
-    layers = make_layer_table(report.layers, depth=TABLE_DEPTH)
+    layers = make_layer_table(report.layers, depth=_TABLE_DEPTH)
     return {
         "layer_headings": np.array(layers.headings),
         "layers": np.array(layers.rows),
-        **compute_torchsummary_totals(config, tuple(shape)),
+        **_compute_torchsummary_totals(config, tuple(shape)),
         "batch_size": np.array(config.batch_size),
         "parameters": np.array(totals.parameters),
         "macs": np.array(totals.macs),
@@ -67,10 +67,10 @@ def compute_cost_extra(config: RunConfig, run: Path) -> Arrays:
     }
 
 
-def compute_torchsummary_totals(config: RunConfig, shape: tuple[int, ...]) -> Arrays:
+def _compute_torchsummary_totals(config: RunConfig, shape: tuple[int, ...]) -> Arrays:
     """Return the totals of torchsummary for the networks of the original study, or no array for others."""
-    is_original = config.model == "convnet" and shape == ORIGINAL_INPUT_SHAPE
-    if not is_original or config.attention not in ORIGINAL_VARIANTS:
+    is_original = config.model == "convnet" and shape == _ORIGINAL_INPUT_SHAPE
+    if not is_original or config.attention not in _ORIGINAL_VARIANTS:
         return {}
     calls = list(list_original_calls(cbam=config.attention != BASELINE))
     totals = [compute_printed_total(calls), compute_corrected_total(calls)]

@@ -18,7 +18,7 @@ from foveal.variant_names import (
     split_variant,
 )
 
-SE_CONTROL = "se"
+_SE_CONTROL = "se"
 
 
 def resolve_variants(config: StudyConfig) -> tuple[str, ...]:
@@ -30,15 +30,15 @@ def resolve_variants(config: StudyConfig) -> tuple[str, ...]:
     >>> resolve_variants(StudyConfig(attention="none,ECA", wide=True, same_time=True))
     ('none', 'eca', 'wide:like=eca', 'same-time:like=eca')
     """
-    requested = resolve_names(config.variants)
+    requested = _resolve_names(config.variants)
     modules = [variant for variant in requested if has_attention(variant)]
-    controls = [SE_CONTROL] if config.se else []
-    controls += [name_control(WIDE_CONTROL, module) for module in modules if config.wide]
-    controls += [name_control(SAME_TIME_CONTROL, module) for module in modules if config.same_time]
+    controls = [_SE_CONTROL] if config.se else []
+    controls += [_name_control(WIDE_CONTROL, module) for module in modules if config.wide]
+    controls += [_name_control(SAME_TIME_CONTROL, module) for module in modules if config.same_time]
     return tuple(dict.fromkeys([*requested, *controls]))
 
 
-def resolve_names(variants: Sequence[str]) -> list[str]:
+def _resolve_names(variants: Sequence[str]) -> list[str]:
     """Return variants in canonical form.
 
     Raises:
@@ -56,10 +56,10 @@ def resolve_names(variants: Sequence[str]) -> list[str]:
     return list(typed_names)
 
 
-def name_control(control: str, module: str) -> str:
+def _name_control(control: str, module: str) -> str:
     """Return the control of an attention module, with the module's options.
 
-    >>> name_control("wide", "cbam:reduction=8")
+    >>> _name_control("wide", "cbam:reduction=8")
     'wide:like=cbam:reduction=8'
     """
     name, options = split_variant(module)

@@ -18,7 +18,7 @@ from foveal.records import atomic_write
 if TYPE_CHECKING:
     from torch import nn
 
-MIN_SPEEDUP = 1.1  # a smaller speedup is within the noise of the probe
+_MIN_SPEEDUP = 1.1  # a smaller speedup is within the noise of the probe
 DTYPE_ROUNDS = 5
 PARALLEL_ROUNDS = 3
 MEASUREMENT_SECONDS = 2.0  # of each throughput measurement
@@ -37,8 +37,10 @@ def is_bfloat16_faster(device: str, threads: int) -> bool:
         return bool(torch.cuda.is_bf16_supported())
     if device != "cpu":
         return False
-    speedup = read_or_measure_ratio(f"{threads}", BFLOAT16_PROBE, measure_bfloat16_speedup, threads)
-    return speedup > MIN_SPEEDUP
+    speedup = read_or_measure_ratio(
+        f"{threads}", BFLOAT16_PROBE, _measure_bfloat16_speedup, threads
+    )
+    return speedup > _MIN_SPEEDUP
 
 
 def find_parallel_run_count(threads: int) -> int:
@@ -52,7 +54,7 @@ def find_parallel_run_count(threads: int) -> int:
     speedup = read_or_measure_ratio(
         f"{threads} runs", PARALLEL_PROBE, measure_parallel_speedup, threads
     )
-    return threads if speedup > MIN_SPEEDUP else 1
+    return threads if speedup > _MIN_SPEEDUP else 1
 
 
 def read_parallel_run_count(threads: int) -> int | None:
@@ -72,7 +74,7 @@ def read_or_measure_ratio(
     ratio, path = measure(threads), get_cache_path(probe)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as partial:
-        content = {"machine": describe_probe(probe), name: ratio}
+        content = {"machine": _describe_probe(probe), name: ratio}
         partial.write_text(json.dumps(content, indent=2) + "\n")
     return ratio
 
@@ -85,7 +87,7 @@ def read_cached_ratio(probe: str, name: str) -> float | None:
         return None
 
 
-def describe_probe(probe: str) -> str:
+def _describe_probe(probe: str) -> str:
     """Return the probe's name with the processor and PyTorch version: all that its result depends on."""
     import torch
 
@@ -94,11 +96,11 @@ def describe_probe(probe: str) -> str:
 
 def get_cache_path(probe: str) -> Path:
     """Return the path of the file that caches the probe's result."""
-    digest = hashlib.sha256(describe_probe(probe).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(_describe_probe(probe).encode()).hexdigest()[:12]
     return get_cache_folder() / f"probe-{digest}.json"
 
 
-def measure_bfloat16_speedup(threads: int) -> float:
+def _measure_bfloat16_speedup(threads: int) -> float:
     """Return the time of a small float32 training step divided by that of a bfloat16 step, interleaved."""
     import torch
 
@@ -106,11 +108,11 @@ def measure_bfloat16_speedup(threads: int) -> float:
     torch.set_num_threads(threads)
     try:
         with torch.random.fork_rng():
-            model = make_probe_network()
+            model = _make_probe_network()
             float32_times, bfloat16_times = list[float](), list[float]()
             for _ in range(DTYPE_ROUNDS + 1):
-                float32_times.append(measure_step_seconds(model, bfloat16=False))
-                bfloat16_times.append(measure_step_seconds(model, bfloat16=True))
+                float32_times.append(_measure_step_seconds(model, bfloat16=False))
+                bfloat16_times.append(_measure_step_seconds(model, bfloat16=True))
     finally:
         torch.set_num_threads(threads_before)
     # The first round warms up; the minimum of the others is least disturbed by other processes.
@@ -125,28 +127,28 @@ def measure_parallel_speedup(threads: int) -> float:
     with ProcessPoolExecutor(threads, mp_context=spawn) as pool:
         for _ in range(PARALLEL_ROUNDS + 1):
             runs = [
-                pool.submit(measure_steps_per_second, 1, bfloat16, MEASUREMENT_SECONDS)
+                pool.submit(_measure_steps_per_second, 1, bfloat16, MEASUREMENT_SECONDS)
                 for _ in range(threads)
             ]
             parallel_rates.append(sum(run.result() for run in runs))
-            run = pool.submit(measure_steps_per_second, threads, bfloat16, MEASUREMENT_SECONDS)
+            run = pool.submit(_measure_steps_per_second, threads, bfloat16, MEASUREMENT_SECONDS)
             single_rates.append(run.result())
     return max(parallel_rates[1:]) / max(single_rates[1:])
 
 
-def measure_steps_per_second(threads: int, bfloat16: bool, seconds: float) -> float:
+def _measure_steps_per_second(threads: int, bfloat16: bool, seconds: float) -> float:
     """Return the rate of small training steps in this process, measured for `seconds`."""
     import torch
 
     torch.set_num_threads(threads)
-    model, steps, start = make_probe_network(), 0, time.perf_counter()
+    model, steps, start = _make_probe_network(), 0, time.perf_counter()
     while (elapsed := time.perf_counter() - start) < seconds:
-        measure_step_seconds(model, bfloat16=bfloat16)
+        _measure_step_seconds(model, bfloat16=bfloat16)
         steps += 1
     return steps / elapsed
 
 
-def make_probe_network() -> nn.Module:
+def _make_probe_network() -> nn.Module:
     """Return a network of two convolutional blocks in channels_last memory format."""
     import torch
     from torch import nn
@@ -158,7 +160,7 @@ def make_probe_network() -> nn.Module:
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-def measure_step_seconds(model: nn.Module, *, bfloat16: bool) -> float:
+def _measure_step_seconds(model: nn.Module, *, bfloat16: bool) -> float:
     """Return the seconds of one forward and backward pass."""
     import torch
 

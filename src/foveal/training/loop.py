@@ -27,7 +27,7 @@ from foveal.training.numerics import (
 )
 from foveal.training.recipe import Recipe, make_optimizer, make_schedule
 
-Batches = Iterator[tuple[Tensor, Tensor]]
+_Batches = Iterator[tuple[Tensor, Tensor]]
 EVALUATION_BATCH_SIZE = 500
 
 
@@ -40,10 +40,10 @@ class TrainingData(Protocol):
 
     def training_batches(
         self, *, batch_size: int, seed: int, epoch: int, device: torch.device | str
-    ) -> Batches:
+    ) -> _Batches:
         """Yield one epoch of augmented batches, fully determined by (seed, epoch)."""
 
-    def batches(self, split: str, *, batch_size: int, device: torch.device | str) -> Batches:
+    def batches(self, split: str, *, batch_size: int, device: torch.device | str) -> _Batches:
         """Yield the images of a split in their stored order."""
 
 
@@ -111,14 +111,14 @@ def train(
     predictions: Predictions | None = None
     with numerics_context(numerics), torch.random.fork_rng():
         for epoch in range(len(history), context.recipe.epochs):
-            metrics, predictions = run_epoch(context, epoch, on_step)
+            metrics, predictions = _run_epoch(context, epoch, on_step)
             history.append(metrics)
             if on_epoch is not None:
                 on_epoch(metrics)
             if checkpoint is not None:
                 save_checkpoint(checkpoint, context.state, history)
         if predictions is None:  # the checkpoint was already complete
-            predictions = predict_test_split(context)
+            predictions = _predict_test_split(context)
     seconds = sum(metrics.time_seconds for metrics in history)
     images_per_second = len(data.train) * len(history) / seconds
     return TrainingResult(model, tuple(history), compute_metrics(predictions), images_per_second)
@@ -138,7 +138,7 @@ def build_context(
     return TrainingContext(device, state, data, recipe, numerics, seed, steps_per_epoch)
 
 
-def run_epoch(
+def _run_epoch(
     context: TrainingContext, epoch: int, on_step: Callable[[int, int], None] | None
 ) -> tuple[EpochMetrics, Predictions]:
     """Train on every image once, then evaluate; no step synchronizes with the device."""
@@ -168,8 +168,8 @@ def run_epoch(
     loss = float(torch.stack(losses).double().sum()) / image_count
     accuracy = int(torch.stack(correct_counts).sum()) / image_count
     seconds = round(time.perf_counter() - start, 3)
-    predictions = predict_test_split(context)
-    require_finite_losses(epoch + 1, loss, predictions.loss)
+    predictions = _predict_test_split(context)
+    _require_finite_losses(epoch + 1, loss, predictions.loss)
     metrics = EpochMetrics(
         epoch=epoch + 1, learning_rate=learning_rate, train_loss=loss, train_accuracy=accuracy,
         test_loss=predictions.loss, test_accuracy=predictions.accuracy, time_seconds=seconds,
@@ -190,21 +190,21 @@ def run_step(context: TrainingContext, images: Tensor, labels: Tensor) -> Tensor
     return logits.detach()
 
 
-def predict_test_split(context: TrainingContext) -> Predictions:
+def _predict_test_split(context: TrainingContext) -> Predictions:
     """Return the model's predictions for the test set."""
     batches = context.data.batches("test", batch_size=EVALUATION_BATCH_SIZE, device=context.device)
     with autocast_context(context.numerics):
         return predict(context.state.model, apply_memory_format(batches, context.numerics))
 
 
-def apply_memory_format(batches: Batches, numerics: Numerics) -> Batches:
+def apply_memory_format(batches: _Batches, numerics: Numerics) -> _Batches:
     """Yield the batches with their images in the memory format of `numerics`."""
     memory_format = get_memory_format(numerics)
     for images, labels in batches:
         yield images.contiguous(memory_format=memory_format), labels
 
 
-def require_finite_losses(epoch: int, *losses: float) -> None:
+def _require_finite_losses(epoch: int, *losses: float) -> None:
     """Raise FovealError if a loss is NaN or infinite: training cannot recover from it."""
     if not all(math.isfinite(loss) for loss in losses):
         raise FovealError(

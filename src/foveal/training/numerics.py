@@ -48,7 +48,7 @@ def resolve_numerics(numerics: Numerics) -> Numerics:
         UsageError: the machine lacks the requested device or kernels.
     """
     device = find_fastest_device() if numerics.device == AUTO else numerics.device
-    require_device(device)
+    _require_device(device)
     threads = numerics.threads or count_cpu_cores()
     dtype = numerics.dtype
     if dtype == AUTO:
@@ -56,11 +56,11 @@ def resolve_numerics(numerics: Numerics) -> Numerics:
     memory_format = "channels_last" if numerics.memory_format == AUTO else numerics.memory_format
     return Numerics(
         device=device, threads=threads, dtype=dtype, memory_format=memory_format,
-        kernels=resolve_kernels(numerics.kernels, device),
+        kernels=_resolve_kernels(numerics.kernels, device),
     )  # fmt: skip
 
 
-def resolve_kernels(kernels: str, device: str) -> Literal["native", "plain"]:
+def _resolve_kernels(kernels: str, device: str) -> Literal["native", "plain"]:
     """Return the kernels to use on `device`.
 
     Raises:
@@ -83,7 +83,7 @@ def count_cpu_cores() -> int:
     return os.cpu_count() or 1
 
 
-def require_device(device: str) -> None:
+def _require_device(device: str) -> None:
     """Raise UsageError if `device` is absent; a substitute would change the results."""
     import torch
 

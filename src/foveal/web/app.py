@@ -49,14 +49,14 @@ from foveal.web.uploads import MAX_PIXELS, MAX_UPLOAD_BYTES, decode_upload
 from foveal.web.worker import Worker
 
 MAX_CACHED_IMAGES = 16
-MAX_JSON_BYTES = 1000  # the JSON of a request contains one number
-JSON_TYPE = "application/json"
+_MAX_JSON_BYTES = 1000  # the JSON of a request contains one number
+_JSON_TYPE = "application/json"
 
-router = APIRouter()
+_router = APIRouter()
 
 
 @dataclass(frozen=True, eq=False)
-class ServerState:
+class _ServerState:
     """State that all requests share.
 
     Reports take seconds and do not need torch. They have their own thread, so that images do not wait for
@@ -69,16 +69,16 @@ class ServerState:
     sessions: ImageCache[ImageSession]
 
 
-async def get_state(request: Request) -> ServerState:
+async def get_state(request: Request) -> _ServerState:
     """Return the state that all requests share."""
-    state: ServerState = request.app.state.shared
+    state: _ServerState = request.app.state.shared
     return state
 
 
-SharedState = Annotated[ServerState, Depends(get_state)]
+_SharedState = Annotated[_ServerState, Depends(get_state)]
 
 
-async def get_session(token: str, state: SharedState) -> ImageSession:
+async def get_session(token: str, state: _SharedState) -> ImageSession:
     """Return the session of an image.
 
     Raises:
@@ -93,7 +93,7 @@ async def get_session(token: str, state: SharedState) -> ImageSession:
     return session
 
 
-RequestedSession = Annotated[ImageSession, Depends(get_session)]
+_RequestedSession = Annotated[ImageSession, Depends(get_session)]
 
 
 def create_app(study: LoadedStudy, worker: Worker, *, port: int) -> ASGIApp:
@@ -101,53 +101,53 @@ def create_app(study: LoadedStudy, worker: Worker, *, port: int) -> ASGIApp:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     report_thread = ThreadPoolExecutor(1, thread_name_prefix="foveal-report")
     sessions = ImageCache[ImageSession](capacity=MAX_CACHED_IMAGES)
-    app.state.shared = ServerState(study, worker, report_thread, sessions)
-    app.include_router(router)
+    app.state.shared = _ServerState(study, worker, report_thread, sessions)
+    app.include_router(_router)
     for kind, handler in ERROR_HANDLERS.items():
         app.add_exception_handler(kind, handler)
     return guard_requests(app, port=port)
 
 
-@router.get("/")
+@_router.get("/")
 async def get_page() -> Response:
     """Return the page."""
-    return Response(read_page_file("page.html"), media_type="text/html")
+    return Response(_read_page_file("page.html"), media_type="text/html")
 
 
-@router.get("/page.css")
+@_router.get("/page.css")
 async def get_style() -> Response:
     """Return the style sheet of the page."""
-    return Response(read_page_file("page.css"), media_type="text/css")
+    return Response(_read_page_file("page.css"), media_type="text/css")
 
 
-@router.get("/page.js")
+@_router.get("/page.js")
 async def get_script() -> Response:
     """Return the script of the page."""
-    return Response(read_page_file("page.js"), media_type="text/javascript")
+    return Response(_read_page_file("page.js"), media_type="text/javascript")
 
 
-def read_page_file(name: str) -> str:
+def _read_page_file(name: str) -> str:
     """Return a file of this package. The name never comes from a request."""
     return files("foveal.web").joinpath(name).read_text(encoding="utf-8")
 
 
-@router.get("/report")
-async def get_report(state: SharedState) -> Response:
+@_router.get("/report")
+async def get_report(state: _SharedState) -> Response:
     """Return the report of the current records, without writing files."""
     html = await asyncio.get_running_loop().run_in_executor(
-        state.report_thread, render_report, state.study.folder
+        state.report_thread, _render_report, state.study.folder
     )
     headers = {POLICY_HEADER: build_report_policy(html)}
     return Response(html, media_type="text/html", headers=headers)
 
 
-def render_report(folder: Path) -> str:
+def _render_report(folder: Path) -> str:
     """Return the report of a folder as HTML, without writing files."""
     return render_report_html(build_document(folder))
 
 
-@router.get("/api/about")
-async def get_about(state: SharedState) -> JSONResponse:
+@_router.get("/api/about")
+async def get_about(state: _SharedState) -> JSONResponse:
     """Return the description of the networks and the choices that the page offers."""
     study = state.study
     data = study.data
@@ -172,29 +172,29 @@ async def get_about(state: SharedState) -> JSONResponse:
     )
 
 
-@router.get("/api/examples")
+@_router.get("/api/examples")
 async def get_examples(
-    state: SharedState, class_text: Annotated[str, Query(alias="class")] = "0", page: str = "0"
+    state: _SharedState, class_text: Annotated[str, Query(alias="class")] = "0", page: str = "0"
 ) -> JSONResponse:
     """Return one page of the test images of a class."""
     return JSONResponse(await run_in_threadpool(list_examples, state.study, class_text, page))
 
 
-@router.post("/api/images")
-async def post_image(request: Request, state: SharedState) -> JSONResponse:
+@_router.post("/api/images")
+async def post_image(request: Request, state: _SharedState) -> JSONResponse:
     """Start the session of an upload or of a test image, and return its predictions."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type == JSON_TYPE:
-        body = await read_body(request, max_bytes=MAX_JSON_BYTES)
-        task = partial(start_example_session, parse_example(body, state.study), state.study)
+    if content_type == _JSON_TYPE:
+        body = await read_body(request, max_bytes=_MAX_JSON_BYTES)
+        task = partial(_start_example_session, _parse_example(body, state.study), state.study)
     else:
         body = await read_body(request, max_bytes=MAX_UPLOAD_BYTES)
-        task = partial(start_upload_session, body, state.study)
+        task = partial(_start_upload_session, body, state.study)
     session, predictions = await state.worker.run(task)
     return JSONResponse({"token": state.sessions.add(session)} | predictions)
 
 
-def parse_example(body: bytes, study: LoadedStudy) -> int:
+def _parse_example(body: bytes, study: LoadedStudy) -> int:
     """Return the test-set index in the JSON of a request.
 
     Raises:
@@ -209,30 +209,32 @@ def parse_example(body: bytes, study: LoadedStudy) -> int:
     return parse_index("example", str(index), range(len(study.data.test)))
 
 
-def start_example_session(index: int, study: LoadedStudy) -> tuple[ImageSession, Json]:
+def _start_example_session(index: int, study: LoadedStudy) -> tuple[ImageSession, Json]:
     """Return the session of a test image and its predictions."""
     test = study.data.test
     session = start_session(test.images[index], study, index=index, label=int(test.labels[index]))
     return session, describe_predictions(session, study)
 
 
-def start_upload_session(encoded: bytes, study: LoadedStudy) -> tuple[ImageSession, Json]:
+def _start_upload_session(encoded: bytes, study: LoadedStudy) -> tuple[ImageSession, Json]:
     """Return the session of an uploaded image and its predictions."""
     session = start_session(decode_upload(encoded, study.data.image_shape), study)
     return session, describe_predictions(session, study)
 
 
-@router.get("/api/images/{token}/maps")
-async def get_maps(session: RequestedSession, state: SharedState, target: str = "") -> JSONResponse:
+@_router.get("/api/images/{token}/maps")
+async def get_maps(
+    session: _RequestedSession, state: _SharedState, target: str = ""
+) -> JSONResponse:
     """Return Grad-CAM and gates of every variant."""
-    label = parse_target(target, session, state.study)
+    label = _parse_target(target, session, state.study)
     return JSONResponse(await state.worker.run(partial(compute_maps, session, state.study, label)))
 
 
-@router.get("/api/images/{token}/occlusion")
+@_router.get("/api/images/{token}/occlusion")
 async def get_occlusion(
-    session: RequestedSession,
-    state: SharedState,
+    session: _RequestedSession,
+    state: _SharedState,
     window: str = "",
     fill: str = "mean",
     target: str = "",
@@ -242,21 +244,21 @@ async def get_occlusion(
         session,
         state.study,
         state.worker,
-        window=parse_window(window, state.study),
+        window=_parse_window(window, state.study),
         fill=parse_choice("fill", fill, FILL_NAMES),
-        target=parse_target(target, session, state.study),
+        target=_parse_target(target, session, state.study),
     )
     return StreamingResponse(encode_lines(events), media_type="application/x-ndjson")
 
 
-def parse_window(text: str, study: LoadedStudy) -> int:
+def _parse_window(text: str, study: LoadedStudy) -> int:
     """Return the window size of a request, or the default for an empty text."""
     if not text:
         return get_default_window(study)
     return int(parse_choice("window", text, tuple(map(str, list_windows(study)))))
 
 
-def parse_target(text: str, session: ImageSession, study: LoadedStudy) -> int:
+def _parse_target(text: str, session: ImageSession, study: LoadedStudy) -> int:
     """Return the target class of a request, or that of the session for an empty text."""
     if not text:
         return session.target

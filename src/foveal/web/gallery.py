@@ -10,7 +10,7 @@ from foveal.plotting import make_thumbnail, to_data_uri
 from foveal.web.errors import parse_index
 from foveal.web.loaded_study import LoadedStudy
 
-IMAGES_PER_PAGE = 12
+_IMAGES_PER_PAGE = 12
 
 
 def list_examples(study: LoadedStudy, class_text: str, page_text: str) -> dict[str, Any]:
@@ -24,9 +24,9 @@ def list_examples(study: LoadedStudy, class_text: str, page_text: str) -> dict[s
     test = study.data.test
     label = parse_index("class", class_text, range(len(study.data.classes)))
     indices = np.flatnonzero(test.labels == label)
-    page_count = max(1, -(-len(indices) // IMAGES_PER_PAGE))
+    page_count = max(1, -(-len(indices) // _IMAGES_PER_PAGE))
     page = parse_index("page", page_text, range(page_count))
-    shown = indices[page * IMAGES_PER_PAGE : (page + 1) * IMAGES_PER_PAGE]
+    shown = indices[page * _IMAGES_PER_PAGE : (page + 1) * _IMAGES_PER_PAGE]
     return {
         "class": label,
         "page": page,

@@ -34,10 +34,10 @@ from foveal.web.loaded_study import (
 )
 from foveal.web.worker import Worker
 
-MAX_TOP_CLASSES = 5
-WINDOW_SCALES = (0.5, 0.75, 1, 1.5, 2)  # relative to the default window
+_MAX_TOP_CLASSES = 5
+_WINDOW_SCALES = (0.5, 0.75, 1, 1.5, 2)  # relative to the default window
 FILL_NAMES = tuple(FILLS)
-DECIMALS = 4
+_DECIMALS = 4
 
 Json = dict[str, Any]
 
@@ -66,7 +66,7 @@ def list_windows(study: LoadedStudy) -> tuple[int, ...]:
     """
     side = min(study.data.image_shape[1:])
     default = choose_window(side)
-    sizes = {min(side, max(1, round(scale * default))) for scale in WINDOW_SCALES}
+    sizes = {min(side, max(1, round(scale * default))) for scale in _WINDOW_SCALES}
     return tuple(sorted(sizes))
 
 
@@ -90,7 +90,7 @@ def start_session(
 
 def describe_predictions(session: ImageSession, study: LoadedStudy) -> Json:
     """Return the image as the networks see it, and the most likely classes of each variant."""
-    count = min(MAX_TOP_CLASSES, session.probabilities.shape[1])
+    count = min(_MAX_TOP_CLASSES, session.probabilities.shape[1])
     top = session.probabilities.topk(count)
     return {
         "picture": to_data_uri(session.image),
@@ -101,7 +101,7 @@ def describe_predictions(session: ImageSession, study: LoadedStudy) -> Json:
             {
                 "variant": variant.name,
                 "top": [
-                    {"class": int(label), "probability": round(float(probability), DECIMALS)}
+                    {"class": int(label), "probability": round(float(probability), _DECIMALS)}
                     for probability, label in zip(values, classes, strict=True)
                 ],
             }
@@ -130,23 +130,25 @@ def compute_maps(session: ImageSession, study: LoadedStudy, target: int) -> Json
                 "variant": variant.name,
                 "cam": to_data_uri(blend_signed_map(session.image / 255, cam, limit=cam_limit)),
                 "cam_is_flat": is_flat(cam),
-                "gates": [describe_gate(gate, session.image, gate_range) for gate in own_gates],
+                "gates": [_describe_gate(gate, session.image, gate_range) for gate in own_gates],
             }
             for variant, cam, own_gates in zip(study.variants, cams, gates_by_variant, strict=True)
         ],
     }
 
 
-def describe_gate(gate: GateMap, image: Pixels, limits: tuple[float, float] | None) -> Json:
+def _describe_gate(gate: GateMap, image: Pixels, limits: tuple[float, float] | None) -> Json:
     """Return the picture of a gate's map over positions and its sorted channel weights."""
     content: Json = {"site": gate.site, "kind": gate.kind}
     if gate.kind != "channel" and limits is not None:
         values = gate.spatial_map[0].numpy()
         content["picture"] = to_data_uri(blend_gate_map(image / 255, values, limits=limits))
-        content["range"] = [round(float(value), DECIMALS) for value in (values.min(), values.max())]
+        content["range"] = [
+            round(float(value), _DECIMALS) for value in (values.min(), values.max())
+        ]
     if gate.kind != "spatial":
         weights = np.sort(gate.channel_weights[0].numpy())[::-1]
-        content["channel_weights"] = [round(float(weight), DECIMALS) for weight in weights]
+        content["channel_weights"] = [round(float(weight), _DECIMALS) for weight in weights]
     return content
 
 
@@ -164,7 +166,7 @@ async def stream_occlusion(
     When the client disconnects, the sweep stops after its current chunk.
     """
     events: asyncio.Queue[Json | None] = asyncio.Queue()
-    progress = SweepProgress(asyncio.get_running_loop(), events)
+    progress = _SweepProgress(asyncio.get_running_loop(), events)
 
     async def sweep_and_describe() -> Json:
         if session.sweep is None or session.sweep[0] != (window, fill):
@@ -173,7 +175,7 @@ async def stream_occlusion(
             )
             session.sweep = (window, fill), merge_occlusion_results(results)
         return await worker.run(
-            partial(describe_occlusion, session, study, session.sweep[1], target)
+            partial(_describe_occlusion, session, study, session.sweep[1], target)
         )
 
     task = asyncio.create_task(sweep_and_describe())
@@ -191,7 +193,7 @@ async def sweep_variants(
     session: ImageSession,
     study: LoadedStudy,
     worker: Worker,
-    progress: SweepProgress,
+    progress: _SweepProgress,
     *,
     window: int,
     fill: str,
@@ -214,7 +216,7 @@ async def sweep_variants(
 
 
 @dataclass(frozen=True, eq=False)
-class SweepProgress:
+class _SweepProgress:
     """Progress events from the worker thread to the event loop, and cancellation in the other direction."""
 
     loop: asyncio.AbstractEventLoop
@@ -227,14 +229,14 @@ class SweepProgress:
         def report_progress(done: int, total: int) -> None:
             if self.cancelled.is_set():
                 raise InterruptedError("The client has disconnected.")
-            share = round((index + done / total) / count, DECIMALS)
+            share = round((index + done / total) / count, _DECIMALS)
             event = {"variant": variant, "index": index, "progress": share}
             self.loop.call_soon_threadsafe(self.events.put_nowait, event)
 
         return report_progress
 
 
-def describe_occlusion(
+def _describe_occlusion(
     session: ImageSession, study: LoadedStudy, result: OcclusionResult, target: int
 ) -> Json:
     """Return the occlusion maps of every variant for one class, on one scale."""
@@ -251,8 +253,8 @@ def describe_occlusion(
             {
                 "variant": variant.name,
                 "picture": to_data_uri(blend_signed_map(session.image / 255, values, limit=limit)),
-                "confidence": round(float(probabilities[target]), DECIMALS),
-                "max_drop": round(max_drop, DECIMALS),
+                "confidence": round(float(probabilities[target]), _DECIMALS),
+                "max_drop": round(max_drop, _DECIMALS),
                 "is_flat": is_flat(values),
             }
             for variant, values, probabilities, max_drop in zip(

@@ -30,7 +30,7 @@ Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
-class LoadedVariant:
+class _LoadedVariant:
     """A trained network in eval mode, with the name of its variant and its seed."""
 
     name: str
@@ -49,7 +49,7 @@ class LoadedStudy:
     folder: Path
     data: ImageData
     model: str
-    variants: tuple[LoadedVariant, ...]
+    variants: tuple[_LoadedVariant, ...]
     correct_counts: npt.NDArray[np.int64]
     omitted_variants: tuple[str, ...] = ()
 
@@ -76,16 +76,16 @@ def load_study(
     selected = select_one_run_per_variant(runs, seed=seed)
     data = load_shared_images(selected)
     loaded = tuple(
-        LoadedVariant(run.name, run.seed, run.load_network().to(device).eval()) for run in selected
+        _LoadedVariant(run.name, run.seed, run.load_network().to(device).eval()) for run in selected
     )
-    warm_up_models(loaded, data)
+    _warm_up_models(loaded, data)
     names = {run.name for run in selected}
     return LoadedStudy(
         folder,
         data,
         selected[0].config.model,
         loaded,
-        count_correct(selected),
+        _count_correct(selected),
         tuple(dict.fromkeys(run.name for run in runs if run.name not in names)),
     )
 
@@ -101,7 +101,7 @@ def select_one_run_per_variant(
     return [selected[name] for name in dict.fromkeys(run.name for run in runs) if name in selected]
 
 
-def warm_up_models(variants: Sequence[LoadedVariant], data: ImageData) -> None:
+def _warm_up_models(variants: Sequence[_LoadedVariant], data: ImageData) -> None:
     """Run every network once, so that the first image does not wait for lazy initialization.
 
     Raises:
@@ -117,7 +117,7 @@ def warm_up_models(variants: Sequence[LoadedVariant], data: ImageData) -> None:
         )
 
 
-def count_correct(runs: Sequence[TrainedRun]) -> npt.NDArray[np.int64]:
+def _count_correct(runs: Sequence[TrainedRun]) -> npt.NDArray[np.int64]:
     """Return the number of runs that classify each test image correctly, from their records, (N,)."""
     correct = [read_arrays(run.folder / PREDICTIONS_FILE)["correct"] for run in runs]
     return np.asarray(np.stack(correct).astype(np.int64).sum(0))
@@ -129,14 +129,14 @@ def preprocess_image(image: Pixels, data: ImageData) -> Tensor:
 
 
 @torch.no_grad()
-def predict_probabilities(variants: Sequence[LoadedVariant], images: Tensor) -> Tensor:
+def predict_probabilities(variants: Sequence[_LoadedVariant], images: Tensor) -> Tensor:
     """Return the class probabilities of one image (1, C, H, W) by each variant, (V, K), on the CPU."""
     logits = [variant.model(move_to_model(variant.model, images)) for variant in variants]
     return torch.cat([each.float().softmax(1).cpu() for each in logits])
 
 
 def sweep_occlusion(
-    variant: LoadedVariant,
+    variant: _LoadedVariant,
     images: Tensor,
     data: ImageData,
     *,
@@ -164,13 +164,13 @@ def merge_occlusion_results(results: Sequence[OcclusionResult]) -> OcclusionResu
     return replace(results[0], logits=logits)
 
 
-def compute_gate_maps(variant: LoadedVariant, images: Tensor) -> tuple[GateMap, ...]:
+def compute_gate_maps(variant: _LoadedVariant, images: Tensor) -> tuple[GateMap, ...]:
     """Return the maps of a variant's gates for one image; empty for a network without gates."""
     return gate_maps(variant.model, images) if has_gates(variant.model) else ()
 
 
 def compute_grad_cams(
-    variants: Sequence[LoadedVariant], images: Tensor, target: int
+    variants: Sequence[_LoadedVariant], images: Tensor, target: int
 ) -> list[Tensor]:
     """Return the Grad-CAM of each variant for one image and one class, (H, W) each."""
     return [grad_cam(variant.model, images, [target])[0] for variant in variants]

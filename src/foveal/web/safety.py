@@ -12,19 +12,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from foveal.web.errors import FORBIDDEN, TOO_LARGE, RequestError
 
 HOST = "127.0.0.1"
-HOST_NAMES = (HOST, "localhost")
-HTTP_PORT = 80
-SAFE_METHODS = frozenset({"GET", "HEAD"})
-ALLOWED_FETCH_SITES = frozenset({"", "none", "same-origin"})
+_HOST_NAMES = (HOST, "localhost")
+_HTTP_PORT = 80
+_SAFE_METHODS = frozenset({"GET", "HEAD"})
+_ALLOWED_FETCH_SITES = frozenset({"", "none", "same-origin"})
 
-FRAME_POLICY = "frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
+_FRAME_POLICY = "frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-    f"connect-src 'self'; frame-src 'self'; {FRAME_POLICY}"
+    f"connect-src 'self'; frame-src 'self'; {_FRAME_POLICY}"
 )
-DEFAULT_REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+_DEFAULT_REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 POLICY_HEADER = "content-security-policy"
-RESPONSE_HEADERS = {
+_RESPONSE_HEADERS = {
     POLICY_HEADER: PAGE_POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -49,42 +49,42 @@ def guard_requests(app: ASGIApp, *, port: int) -> ASGIApp:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in RESPONSE_HEADERS.items():
+                for name, value in _RESPONSE_HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 
-        reason = find_cross_origin_reason(scope["method"], Headers(scope=scope), port=port)
+        reason = _find_cross_origin_reason(scope["method"], Headers(scope=scope), port=port)
         response = app if reason is None else JSONResponse({"message": reason}, FORBIDDEN)
         await response(scope, receive, send_with_headers)
 
     return guard
 
 
-def list_own_hosts(port: int) -> tuple[str, ...]:
+def _list_own_hosts(port: int) -> tuple[str, ...]:
     """Return the `Host` headers of a browser on this machine.
 
-    >>> list_own_hosts(8000)
+    >>> _list_own_hosts(8000)
     ('127.0.0.1:8000', 'localhost:8000')
     """
-    with_port = tuple(f"{name}:{port}" for name in HOST_NAMES)
-    return (*with_port, *HOST_NAMES) if port == HTTP_PORT else with_port
+    with_port = tuple(f"{name}:{port}" for name in _HOST_NAMES)
+    return (*with_port, *_HOST_NAMES) if port == _HTTP_PORT else with_port
 
 
-def find_cross_origin_reason(method: str, headers: Headers, *, port: int) -> str | None:
+def _find_cross_origin_reason(method: str, headers: Headers, *, port: int) -> str | None:
     """Return the reason to reject a request of another site, or None for the page itself.
 
     The host check stops DNS rebinding, in which another site resolves its name to this machine. Requests
     with side effects must come from the origin of the page, or from a program that sends no origin.
     """
-    hosts = list_own_hosts(port)
+    hosts = _list_own_hosts(port)
     host = headers.get("host", "")
     if host.lower() not in hosts:
         return f"Parameter `Host` should be {' or '.join(hosts)}. Found `Host = {host[:80]!r}`."
-    if method in SAFE_METHODS:
+    if method in _SAFE_METHODS:
         return None
     origin = headers.get("origin")
     is_own_origin = origin is None or origin.lower() in {f"http://{name}" for name in hosts}
-    if not is_own_origin or headers.get("sec-fetch-site", "") not in ALLOWED_FETCH_SITES:
+    if not is_own_origin or headers.get("sec-fetch-site", "") not in _ALLOWED_FETCH_SITES:
         return "Other sites cannot send images. Send them from the page of this server."
     return None
 
@@ -96,7 +96,7 @@ async def read_body(request: Request, *, max_bytes: int) -> bytes:
         RequestError: the declared or the received body is too large.
     """
     too_large = RequestError(
-        f"The file should have at most {format_size(max_bytes)}. Make the image smaller, or choose another.",
+        f"The file should have at most {_format_size(max_bytes)}. Make the image smaller, or choose another.",
         status=TOO_LARGE,
     )
     declared = request.headers.get("content-length", "")
@@ -111,16 +111,16 @@ async def read_body(request: Request, *, max_bytes: int) -> bytes:
     return b"".join(parts)
 
 
-def format_size(byte_count: int) -> str:
+def _format_size(byte_count: int) -> str:
     """Return a number of bytes with its unit.
 
-    >>> format_size(10_000_000), format_size(1000)
+    >>> _format_size(10_000_000), _format_size(1000)
     ('10 MB', '1000 bytes')
     """
     return f"{byte_count / 1e6:g} MB" if byte_count >= 1e6 else f"{byte_count} bytes"
 
 
-class PolicyParser(HTMLParser):
+class _PolicyParser(HTMLParser):
     """Parser for the content security policy in a meta element of a page; None without one."""
 
     def __init__(self, html: str) -> None:
@@ -141,10 +141,10 @@ def build_report_policy(html: str) -> str:
     The report decides which scripts it runs. The sandbox gives it an opaque origin, so that its scripts
     cannot send requests to the server.
     """
-    declared = PolicyParser(html).policy or DEFAULT_REPORT_POLICY
+    declared = _PolicyParser(html).policy or _DEFAULT_REPORT_POLICY
     rules = [
         rule.strip()
-        for rule in f"{declared}; sandbox allow-scripts; {FRAME_POLICY}".split(";")
+        for rule in f"{declared}; sandbox allow-scripts; {_FRAME_POLICY}".split(";")
         if rule.strip()
     ]
     # Browsers ignore a repeated directive, so the first one is kept.

@@ -11,8 +11,8 @@ from starlette.types import ASGIApp
 from foveal.errors import FovealError, bad_parameter
 from foveal.web.safety import HOST
 
-VALID_PORTS = range(65536)
-MAX_PENDING_CONNECTIONS = 64
+_VALID_PORTS = range(65536)
+_MAX_PENDING_CONNECTIONS = 64
 
 
 def open_socket(port: int) -> socket.socket:
@@ -24,14 +24,14 @@ def open_socket(port: int) -> socket.socket:
         UsageError: the number is not a port.
         FovealError: the port is in use or not permitted.
     """
-    if port not in VALID_PORTS:
-        raise bad_parameter("port", f"from 0 to {VALID_PORTS[-1]}", port)
+    if port not in _VALID_PORTS:
+        raise bad_parameter("port", f"from 0 to {_VALID_PORTS[-1]}", port)
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         if os.name == "posix":  # on Windows this option shares the port with another program
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((HOST, port))
-        listener.listen(MAX_PENDING_CONNECTIONS)
+        listener.listen(_MAX_PENDING_CONNECTIONS)
     except OSError as error:
         listener.close()
         raise FovealError(

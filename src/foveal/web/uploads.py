@@ -13,10 +13,10 @@ from foveal.data.image_decoding import HIGH_BIT_DEPTH_MODES, convert_to_rgb
 from foveal.web.errors import TOO_LARGE, RequestError
 
 UPLOAD_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
-FORMAT_NAMES = "PNG, JPEG, WebP, BMP or GIF"
+_FORMAT_NAMES = "PNG, JPEG, WebP, BMP or GIF"
 MAX_UPLOAD_BYTES = 10_000_000
 MAX_PIXELS = 25_000_000
-MODES_BY_CHANNELS = {1: "L", 3: "RGB"}
+_MODES_BY_CHANNELS = {1: "L", 3: "RGB"}
 
 
 def decode_upload(encoded: bytes, shape: tuple[int, int, int]) -> npt.NDArray[np.uint8]:
@@ -30,43 +30,43 @@ def decode_upload(encoded: bytes, shape: tuple[int, int, int]) -> npt.NDArray[np
             channel.
     """
     channels, height, width = shape
-    if channels not in MODES_BY_CHANNELS:
+    if channels not in _MODES_BY_CHANNELS:
         raise RequestError(
             f"The networks need images of {channels} channels, and image files have 1 or 3. Choose an example."
         )
-    with open_image(encoded) as image:
-        require_small_image(image)
-        upright = decode_pixels(image)
-    colors = convert_to_rgb(upright).convert(MODES_BY_CHANNELS[channels])
-    box = compute_crop_box(colors.size, (width, height))
+    with _open_image(encoded) as image:
+        _require_small_image(image)
+        upright = _decode_pixels(image)
+    colors = convert_to_rgb(upright).convert(_MODES_BY_CHANNELS[channels])
+    box = _compute_crop_box(colors.size, (width, height))
     scaled = colors.resize((width, height), Image.Resampling.BILINEAR, box=box)
     return np.asarray(scaled).reshape(height, width, channels)
 
 
-def open_image(encoded: bytes) -> Image.Image:
+def _open_image(encoded: bytes) -> Image.Image:
     """Return the image with its header read and its pixels not yet decoded."""
     try:
         with warnings.catch_warnings():
-            # Pillow warns about large images, which `require_small_image` rejects.
+            # Pillow warns about large images, which `_require_small_image` rejects.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             return Image.open(io.BytesIO(encoded), formats=UPLOAD_FORMATS)
     except Image.DecompressionBombError as error:
-        raise make_size_error() from error
+        raise _make_size_error() from error
     except UnidentifiedImageError as error:
         raise RequestError(
-            f"The file should be a {FORMAT_NAMES} image. Choose another file."
+            f"The file should be a {_FORMAT_NAMES} image. Choose another file."
         ) from error
     except Exception as error:  # Pillow raises different errors for different damaged formats
-        raise make_decoding_error(error) from error
+        raise _make_decoding_error(error) from error
 
 
-def require_small_image(image: Image.Image) -> None:
+def _require_small_image(image: Image.Image) -> None:
     """Raise RequestError if the header of an image declares too many pixels."""
     if image.width * image.height > MAX_PIXELS:
-        raise make_size_error(image.size)
+        raise _make_size_error(image.size)
 
 
-def make_size_error(size: tuple[int, int] | None = None) -> RequestError:
+def _make_size_error(size: tuple[int, int] | None = None) -> RequestError:
     """Return the error for an image with too many pixels."""
     found = "" if size is None else f" Found {size[0]} x {size[1]} pixels."
     return RequestError(
@@ -76,7 +76,7 @@ def make_size_error(size: tuple[int, int] | None = None) -> RequestError:
     )
 
 
-def decode_pixels(image: Image.Image) -> Image.Image:
+def _decode_pixels(image: Image.Image) -> Image.Image:
     """Return the image with all pixels decoded, rotated by its EXIF orientation."""
     if image.mode in HIGH_BIT_DEPTH_MODES:
         raise RequestError(
@@ -85,11 +85,11 @@ def decode_pixels(image: Image.Image) -> Image.Image:
     try:
         image.load()
         return ImageOps.exif_transpose(image)
-    except Exception as error:  # as in `open_image`
-        raise make_decoding_error(error) from error
+    except Exception as error:  # as in `_open_image`
+        raise _make_decoding_error(error) from error
 
 
-def make_decoding_error(error: Exception) -> RequestError:
+def _make_decoding_error(error: Exception) -> RequestError:
     """Return the error for a damaged image."""
     reason = " ".join(str(error).split())[:120] or type(error).__name__
     return RequestError(
@@ -97,7 +97,7 @@ def make_decoding_error(error: Exception) -> RequestError:
     )
 
 
-def compute_crop_box(
+def _compute_crop_box(
     size: tuple[int, int], target: tuple[int, int]
 ) -> tuple[float, float, float, float]:
     """Return the largest centered box of an image with the proportions of the target size.
@@ -105,7 +105,7 @@ def compute_crop_box(
     Images are cropped before they are scaled: scaling a line of a million pixels first would need too much
     memory.
 
-    >>> compute_crop_box((400, 100), (32, 32))
+    >>> _compute_crop_box((400, 100), (32, 32))
     (150.0, 0.0, 250.0, 100.0)
     """
     scale = min(size[0] / target[0], size[1] / target[1])

@@ -17,8 +17,8 @@ from foveal.variant_names import BASELINE
 
 Answer = Literal["supported", "contradicted", "undecided"]
 
-ALPHA: Final = 0.05
-CONFIDENCE_LEVEL: Final = 1 - ALPHA / len(HYPOTHESES)
+_ALPHA: Final = 0.05
+CONFIDENCE_LEVEL: Final = 1 - _ALPHA / len(HYPOTHESES)
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ class Effect:
 def compute_effect(evidence: Evidence, variant: str) -> Effect | None:
     """Return the effect on the gain of a variant, or None if no seed is finished in every cell."""
     cells = evidence.cells
-    finished = [list_seeds(cell.study, name) for cell in cells for name in (BASELINE, variant)]
+    finished = [_list_seeds(cell.study, name) for cell in cells for name in (BASELINE, variant)]
     seeds = sorted(set.intersection(*finished))
     if not seeds:
         return None
-    gains = np.concatenate([compute_gains(cell, variant, seeds) for cell in cells], axis=1)
+    gains = np.concatenate([_compute_gains(cell, variant, seeds) for cell in cells], axis=1)
     indices = np.concatenate([cell.indices for cell in cells])
-    slope = fit_two_way_slope(gains, center_within_groups(cells), images=indices)
+    slope = fit_two_way_slope(gains, _center_within_groups(cells), images=indices)
     span = evidence.high - evidence.low
     ends = (
         slope.compute_interval(CONFIDENCE_LEVEL)
@@ -57,12 +57,12 @@ def compute_effect(evidence: Evidence, variant: str) -> Effect | None:
     )
 
 
-def list_seeds(study: StudyRecord, variant: str) -> set[int]:
+def _list_seeds(study: StudyRecord, variant: str) -> set[int]:
     """Return the finished seeds of a variant in a cell."""
     return {run.results["seed"] for run in study.get_runs(variant)}
 
 
-def compute_gains(cell: CellImages, variant: str, seeds: Sequence[int]) -> FloatArray:
+def _compute_gains(cell: CellImages, variant: str, seeds: Sequence[int]) -> FloatArray:
     """Return the gain over the baseline of each image and seed, (S, M): 1, 0 or -1."""
     correct = []
     for name in (variant, BASELINE):
@@ -74,7 +74,7 @@ def compute_gains(cell: CellImages, variant: str, seeds: Sequence[int]) -> Float
     return np.asarray(variant_correct - baseline_correct)
 
 
-def center_within_groups(cells: Sequence[CellImages]) -> FloatArray:
+def _center_within_groups(cells: Sequence[CellImages]) -> FloatArray:
     """Return the property of all images minus the mean of their group, so that groups may differ."""
     groups: dict[object, list[FloatArray]] = {}
     for cell in cells:

@@ -20,9 +20,9 @@ from foveal.variant_names import BASELINE, split_variant
 
 Source = Literal["sweep", "mask", "occlusion", "pixels"]
 FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+_IntArray = npt.NDArray[np.int64]
 
-QUANTILES: Final = (0.1, 0.9)
+_QUANTILES: Final = (0.1, 0.9)
 """Ends of the property between which a change is reported, as quantiles over images."""
 DEFAULT_SCENE_OPTIONS: Final = {
     "size": 32, "object_size": 0.4, "color_variation": 0.5, "clutter": 0.5, "seed": 0,
@@ -39,7 +39,7 @@ class CellImages:
 
     study: StudyRecord
     group: Hashable
-    indices: IntArray
+    indices: _IntArray
     values: FloatArray
 
 
@@ -55,17 +55,19 @@ class Evidence:
 
 def find_evidence(study: StudyRecord, hypothesis: Hypothesis) -> Evidence | None:
     """Return the evidence of a sweep, otherwise that of stored properties, or None without either."""
-    return find_sweep(study, hypothesis) or find_measured_images(study, hypothesis)
+    return _find_sweep(study, hypothesis) or _find_measured_images(study, hypothesis)
 
 
-def find_sweep(study: StudyRecord, hypothesis: Hypothesis) -> Evidence | None:
+def _find_sweep(study: StudyRecord, hypothesis: Hypothesis) -> Evidence | None:
     """Return the cells that differ in the option of the hypothesis, grouped by all other options."""
     groups: dict[str, dict[float, StudyRecord]] = {}
     shared_options = study.design.shared_options
     for cell_study in study.split_by_cell():
         cell = cell_study.cell or Cell()
         config = {**shared_options, **cell.identity}
-        options = parse_scene_options(str(cell.options.get("data", shared_options.get("data", ""))))
+        options = _parse_scene_options(
+            str(cell.options.get("data", shared_options.get("data", "")))
+        )
         if options is not None:
             value = float(options.pop(hypothesis.option))
             config.pop("data_checksum", None)
@@ -77,17 +79,17 @@ def find_sweep(study: StudyRecord, hypothesis: Hypothesis) -> Evidence | None:
     cells = []
     for group, studies in groups.items():
         for value, cell_study in studies.items():
-            count = count_test_images(cell_study)
+            count = _count_test_images(cell_study)
             images = CellImages(cell_study, group, np.arange(count), np.full(count, value))
             cells.append(images)
     values = [value for studies in groups.values() for value in studies]
     return Evidence("sweep", tuple(cells), min(values), max(values))
 
 
-def parse_scene_options(data: str) -> dict[str, float] | None:
+def _parse_scene_options(data: str) -> dict[str, float] | None:
     """Return all options of the source `scenes`, defaults included, or None for another source.
 
-    >>> parse_scene_options("scenes:object_size=0.25")["object_size"], parse_scene_options("cifar10")
+    >>> _parse_scene_options("scenes:object_size=0.25")["object_size"], _parse_scene_options("cifar10")
     (0.25, None)
     """
     name, options = split_variant(data)
@@ -96,12 +98,12 @@ def parse_scene_options(data: str) -> dict[str, float] | None:
     return DEFAULT_SCENE_OPTIONS | {option: float(value) for option, value in options.items()}
 
 
-def count_test_images(study: StudyRecord) -> int:
+def _count_test_images(study: StudyRecord) -> int:
     """Return the number of test images of a cell, 0 without a finished run."""
     return len(study.runs[0].predictions["correct"]) if study.runs else 0
 
 
-def find_measured_images(study: StudyRecord, hypothesis: Hypothesis) -> Evidence | None:
+def _find_measured_images(study: StudyRecord, hypothesis: Hypothesis) -> Evidence | None:
     """Return the images whose property the baseline runs of their cell have stored.
 
     A property measured with networks differs between runs and is averaged over them.
@@ -112,18 +114,18 @@ def find_measured_images(study: StudyRecord, hypothesis: Hypothesis) -> Evidence
         runs = cell_study.get_runs(BASELINE)
         cell_extras = [run.extras["covariates"] for run in runs if "covariates" in run.extras]
         if cell_extras:
-            indices, values = average_covariate(cell_extras, hypothesis.covariate)
+            indices, values = _average_covariate(cell_extras, hypothesis.covariate)
             is_finite = np.isfinite(values)
             cells.append(CellImages(cell_study, group, indices[is_finite], values[is_finite]))
             extras += cell_extras
     values = np.concatenate([np.empty(0), *(cell.values for cell in cells)])
     if not values.size:
         return None
-    low, high = np.quantile(values, QUANTILES)
-    return Evidence(get_source(extras, hypothesis), tuple(cells), float(low), float(high))
+    low, high = np.quantile(values, _QUANTILES)
+    return Evidence(_get_source(extras, hypothesis), tuple(cells), float(low), float(high))
 
 
-def average_covariate(extras: Sequence[Arrays], covariate: str) -> tuple[IntArray, FloatArray]:
+def _average_covariate(extras: Sequence[Arrays], covariate: str) -> tuple[_IntArray, FloatArray]:
     """Return the indices of the images that all runs have measured, and the mean over the runs."""
     indices = reduce(np.intersect1d, [arrays["image_indices"] for arrays in extras])
     measured = []
@@ -134,7 +136,7 @@ def average_covariate(extras: Sequence[Arrays], covariate: str) -> tuple[IntArra
     return indices, np.mean(measured, axis=0)
 
 
-def get_source(extras: Sequence[Arrays], hypothesis: Hypothesis) -> Source:
+def _get_source(extras: Sequence[Arrays], hypothesis: Hypothesis) -> Source:
     """Return the source of a property: pixels for colors, masks or occlusion for an extent."""
     if hypothesis.covariate != "extent":
         return "pixels"

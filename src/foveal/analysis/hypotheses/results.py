@@ -55,12 +55,12 @@ def check_hypotheses(study: StudyRecord) -> list[HypothesisResult]:
     finished in all cells concerned. If cells differ in more than the property, slopes are taken within
     groups of cells that do not.
     """
-    return [check_hypothesis(study, hypothesis) for hypothesis in HYPOTHESES]
+    return [_check_hypothesis(study, hypothesis) for hypothesis in HYPOTHESES]
 
 
-def check_hypothesis(study: StudyRecord, hypothesis: Hypothesis) -> HypothesisResult:
+def _check_hypothesis(study: StudyRecord, hypothesis: Hypothesis) -> HypothesisResult:
     """Test one hypothesis on a study."""
-    claimed = find_claimed_variant(study.variants, hypothesis.variant)
+    claimed = _find_claimed_variant(study.variants, hypothesis.variant)
     result = HypothesisResult(hypothesis, claimed or hypothesis.variant, "")
     if not study.get_runs(BASELINE):
         return replace(result, reason=sentences.describe_missing_baseline())
@@ -90,10 +90,10 @@ def check_hypothesis(study: StudyRecord, hypothesis: Hypothesis) -> HypothesisRe
     return replace(result, answer=answer_from_interval(effect, hypothesis.sign), reason=reason)
 
 
-def find_claimed_variant(variants: Sequence[str], name: str) -> str | None:
+def _find_claimed_variant(variants: Sequence[str], name: str) -> str | None:
     """Return the variant of a name without options, otherwise the first with options, or None.
 
-    >>> find_claimed_variant(["none", "spatial:where=conv", "channel"], "spatial")
+    >>> _find_claimed_variant(["none", "spatial:where=conv", "channel"], "spatial")
     'spatial:where=conv'
     """
     candidates = [variant for variant in variants if get_variant_name(variant) == name]

@@ -9,7 +9,7 @@ from foveal.stats import MIN_SEEDS
 from foveal.stats.verdict import format_signed_points
 from foveal.variant_names import BASELINE
 
-RESUME_HINT = "run the same `foveal ablate` command again to resume"
+_RESUME_HINT = "run the same `foveal ablate` command again to resume"
 
 
 def describe_effect(
@@ -18,7 +18,7 @@ def describe_effect(
     """Return the effect of the variant of a hypothesis, and its limits."""
     gain = f"the gain of {effect.variant} over {BASELINE}"
     points = format_signed_points(effect.change)
-    change = f"{describe_range(hypothesis, evidence)} {gain} changes by {points} points"
+    change = f"{_describe_range(hypothesis, evidence)} {gain} changes by {points} points"
     if effect.seeds < MIN_SEEDS:
         few = "one seed claims" if effect.seeds == 1 else "two seeds claim"
         return f"{few} nothing, and an answer needs at least {MIN_SEEDS}; {change}"
@@ -28,7 +28,7 @@ def describe_effect(
     sample = f"{effect.seeds} seeds, {effect.images} images{within}"
     clauses = [
         f"{change} ({100 * CONFIDENCE_LEVEL:g} % interval {low} to {high}; {sample})",
-        *list_limits(hypothesis, evidence),
+        *_list_limits(hypothesis, evidence),
     ]
     if effect.seeds > planned_seeds:
         clauses.append(
@@ -38,7 +38,7 @@ def describe_effect(
     return "; ".join(clauses)
 
 
-def describe_range(hypothesis: Hypothesis, evidence: Evidence) -> str:
+def _describe_range(hypothesis: Hypothesis, evidence: Evidence) -> str:
     """Return the ends of the property between which a change is reported."""
     low, high = evidence.low, evidence.high
     if evidence.source == "sweep":
@@ -50,13 +50,13 @@ def describe_range(hypothesis: Hypothesis, evidence: Evidence) -> str:
     return f"from the 10th to the 90th percentile of {name}, {ends},"
 
 
-def list_limits(hypothesis: Hypothesis, evidence: Evidence) -> list[str]:
+def _list_limits(hypothesis: Hypothesis, evidence: Evidence) -> list[str]:
     """Return the limits of an effect."""
     if evidence.source == "sweep":
         return ["the scenes of these cells differ in nothing else, in training and in test"]
     clauses = [
         "this does not show a cause: images that differ in one property differ in others too, and only a "
-        f"sweep controls them ({format_sweep_option(hypothesis)})"
+        f"sweep controls them ({_format_sweep_option(hypothesis)})"
     ]
     if evidence.source == "occlusion":
         clauses.append(
@@ -66,11 +66,11 @@ def list_limits(hypothesis: Hypothesis, evidence: Evidence) -> list[str]:
     return clauses
 
 
-def format_sweep_option(hypothesis: Hypothesis) -> str:
+def _format_sweep_option(hypothesis: Hypothesis) -> str:
     """Return the option of `ablate` that sweeps the property.
 
-    >>> from foveal.analysis.hypotheses.claims import VARYING_COLORS
-    >>> format_sweep_option(VARYING_COLORS)
+    >>> from foveal.analysis.hypotheses.claims import VARYING_COLORS_HYPOTHESIS
+    >>> _format_sweep_option(VARYING_COLORS_HYPOTHESIS)
     '--grid.data scenes:color_variation=0,scenes:color_variation=1'
     """
     sources = [f"scenes:{hypothesis.option}={value}" for value in hypothesis.sweep_values]
@@ -79,7 +79,7 @@ def format_sweep_option(hypothesis: Hypothesis) -> str:
 
 def describe_missing_baseline() -> str:
     """Return the reason for no answer without a finished baseline run."""
-    return f"no run of `{BASELINE}` is finished: {RESUME_HINT}"
+    return f"no run of `{BASELINE}` is finished: {_RESUME_HINT}"
 
 
 def describe_missing_covariate(hypothesis: Hypothesis) -> str:
@@ -87,7 +87,7 @@ def describe_missing_covariate(hypothesis: Hypothesis) -> str:
     return (
         f"no finished run of `{BASELINE}` has stored the {hypothesis.covariate} of its test images: run a "
         "study of color images in a new folder without --no-extras, or a sweep in a new folder "
-        f"({format_sweep_option(hypothesis)})"
+        f"({_format_sweep_option(hypothesis)})"
     )
 
 
@@ -95,7 +95,7 @@ def describe_constant_property(hypothesis: Hypothesis) -> str:
     """Return the reason for no answer if the property hardly varies over the images."""
     return (
         f"{hypothesis.covariate} hardly differs between these images: sweep it, in a new folder "
-        f"({format_sweep_option(hypothesis)})"
+        f"({_format_sweep_option(hypothesis)})"
     )
 
 
@@ -108,4 +108,4 @@ def describe_missing_variant(hypothesis: Hypothesis, variants: tuple[str, ...]) 
 def describe_no_common_seed(variant: str, evidence: Evidence) -> str:
     """Return the reason for no answer if no seed is finished for both variants."""
     suffix = " in every cell concerned" if len(evidence.cells) > 1 else ""
-    return f"no seed is finished for both `{BASELINE}` and `{variant}`{suffix}: {RESUME_HINT}"
+    return f"no seed is finished for both `{BASELINE}` and `{variant}`{suffix}: {_RESUME_HINT}"

@@ -47,7 +47,7 @@ def find_archive(path: Path) -> CIFARArchive | None:
     Raises:
         UsageError: both CIFAR-10 and CIFAR-100 are found.
     """
-    archives = [archive for layout in ARCHIVE_LAYOUTS for archive in list_archives(layout, path)]
+    archives = [archive for layout in ARCHIVE_LAYOUTS for archive in _list_archives(layout, path)]
     if len({archive.layout.dataset for archive in archives}) > 1:
         raise UsageError(
             f"{path} contains several data sets. Use the path of one, such as {archives[0].path}."
@@ -55,7 +55,7 @@ def find_archive(path: Path) -> CIFARArchive | None:
     return archives[0] if archives else None
 
 
-def list_archives(layout: ArchiveLayout, path: Path) -> list[CIFARArchive]:
+def _list_archives(layout: ArchiveLayout, path: Path) -> list[CIFARArchive]:
     """Return the archives of `layout` that `path` is or contains, unpacked folders first."""
     if path.is_file():
         return [CIFARArchive(layout, path)] if path.name == layout.archive else []
@@ -82,10 +82,10 @@ def read_archive(
     """
     layout, path = archive.layout, archive.path
     if archive.is_packed:
-        verify_file(path, layout.archive, md5_checksums=md5_checksums, file_sizes=file_sizes)
-        return decode_archive(read_tar_members(path, layout), layout, path)
+        _verify_file(path, layout.archive, md5_checksums=md5_checksums, file_sizes=file_sizes)
+        return decode_archive(_read_tar_members(path, layout), layout, path)
     for name in layout.files:
-        verify_file(
+        _verify_file(
             path / name,
             f"{layout.folder}/{name}",
             md5_checksums=md5_checksums,
@@ -95,7 +95,7 @@ def read_archive(
     return decode_archive(members, layout, path)
 
 
-def verify_file(
+def _verify_file(
     path: Path, name: str, *, md5_checksums: Mapping[str, str], file_sizes: Mapping[str, int]
 ) -> None:
     """Raise FovealError unless the file has the size and MD5 checksum known for `name`, if any."""
@@ -115,7 +115,7 @@ def verify_file(
         )
 
 
-def read_tar_members(path: Path, layout: ArchiveLayout) -> dict[str, bytes]:
+def _read_tar_members(path: Path, layout: ArchiveLayout) -> dict[str, bytes]:
     """Return the files of `layout` from a .tar.gz, by name.
 
     Raises:

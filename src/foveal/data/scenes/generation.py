@@ -19,9 +19,9 @@ from foveal.errors import bad_parameter
 from foveal.validation import require_in_range, require_int, require_one_of, require_positive_int
 
 CLASSES = tuple(SHAPES)
-SPLITS = ("train", "test")
-MIN_OBJECT_PIXELS = 5  # along a side; a smaller object may be hidden completely
-CHUNK_PIXELS = 1 << 17  # few calls, and the planes of one chunk stay in the processor cache
+_SPLITS = ("train", "test")
+_MIN_OBJECT_PIXELS = 5  # along a side; a smaller object may be hidden completely
+_CHUNK_PIXELS = 1 << 17  # few calls, and the planes of one chunk stay in the processor cache
 
 
 def generate_scenes(
@@ -47,8 +47,8 @@ def generate_scenes(
         require_positive_int(name, count)
     options = SceneOptions(size, object_size, color_variation, clutter)
     train, test = (
-        render_split(np.arange(count), split, options, seed)
-        for split, count in zip(SPLITS, counts.values(), strict=True)
+        _render_split(np.arange(count), split, options, seed)
+        for split, count in zip(_SPLITS, counts.values(), strict=True)
     )
     mean, std = compute_channel_statistics(train.images)
     checksum = compute_checksum(DecodedData(CLASSES, train, test))
@@ -76,15 +76,15 @@ def render_scenes(
     Raises:
         UsageError: the split is unknown, or an index or option is out of range.
     """
-    require_one_of("split", split, SPLITS)
+    require_one_of("split", split, _SPLITS)
     rows = np.asarray(indices, np.int64).reshape(-1)
     if rows.size and rows.min() < 0:
         raise bad_parameter("indices", "at least 0", int(rows.min()))
     options = SceneOptions(size, object_size, color_variation, clutter)
-    return render_split(rows, split, options, seed)
+    return _render_split(rows, split, options, seed)
 
 
-def render_split(
+def _render_split(
     rows: npt.NDArray[np.int64], split: str, options: SceneOptions, seed: int
 ) -> Split:
     """Render the images `rows` of a split in chunks."""
@@ -93,11 +93,11 @@ def render_split(
     masks = np.empty((len(rows), size, size), np.bool_)
     labels = np.empty(len(rows), np.int64)
     colorfulness = np.empty(len(rows), np.float32)
-    step = max(1, CHUNK_PIXELS // size**2)
+    step = max(1, _CHUNK_PIXELS // size**2)
     for start in range(0, len(rows), step):
         chunk = slice(start, start + step)
         rng = CounterRNG(rows[chunk].astype(np.uint64), seed, (split,))
-        labels[chunk] = sample_labels(rng)
+        labels[chunk] = _sample_labels(rng)
         images[chunk], masks[chunk] = paint_scenes(
             labels[chunk],
             rng,
@@ -112,7 +112,7 @@ def render_split(
     return Split(images, labels, columns)
 
 
-def sample_labels(rng: CounterRNG) -> npt.NDArray[np.int64]:
+def _sample_labels(rng: CounterRNG) -> npt.NDArray[np.int64]:
     """Return the labels (N,): each block of ten images has all ten classes in a random order."""
     block, position = np.divmod(rng.indices, np.uint64(len(CLASSES)))
     words = replace(rng, indices=block).draw_words("label", len(CLASSES))
@@ -137,9 +137,9 @@ class SceneOptions:
     def __post_init__(self) -> None:
         """Raise UsageError if an option is out of range."""
         require_int("size", self.size, minimum=16)
-        smallest = MIN_OBJECT_PIXELS / self.size
+        smallest = _MIN_OBJECT_PIXELS / self.size
         if not smallest <= self.object_size <= 0.6:
-            should_be = f"from {smallest:.2f} ({MIN_OBJECT_PIXELS} of {self.size} pixels) to 0.6"
+            should_be = f"from {smallest:.2f} ({_MIN_OBJECT_PIXELS} of {self.size} pixels) to 0.6"
             raise bad_parameter("object_size", should_be, self.object_size)
         for name in ("color_variation", "clutter"):
             require_in_range(name, getattr(self, name), 0, 1)

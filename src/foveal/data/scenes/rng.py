@@ -11,13 +11,13 @@ import numpy.typing as npt
 
 from foveal.seeding import derive_seed
 
-Words = npt.NDArray[np.uint64]
+_Words = npt.NDArray[np.uint64]
 Plane = npt.NDArray[np.floating[Any]]  # float32, which numpy's types cannot express here
 
 GOLDEN_RATIO_INCREMENT = np.uint64(0x9E3779B97F4A7C15)
 
 
-def mix_bits(words: Words) -> Words:
+def mix_bits(words: _Words) -> _Words:
     """Return the 64-bit words mixed as in splitmix64 (Steele, Lea and Flood, OOPSLA 2014)."""
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -28,7 +28,7 @@ def mix_bits(words: Words) -> Words:
 class CounterRNG:
     """Named random draws for N images; the names in `path` precede the name of each draw."""
 
-    indices: Words  # (N,)
+    indices: _Words  # (N,)
     seed: int
     path: tuple[str | int, ...]
 
@@ -40,7 +40,7 @@ class CounterRNG:
         """Return the generator with `names` appended to the path."""
         return replace(self, path=self.path + names)
 
-    def draw_words(self, name: str, count: int) -> Words:
+    def draw_words(self, name: str, count: int) -> _Words:
         """Return `count` random 64-bit words per image, (N, count)."""
         key = np.uint64(derive_seed(self.seed, "scenes", *self.path, name))
         start = mix_bits(self.indices * GOLDEN_RATIO_INCREMENT + key)

@@ -14,7 +14,7 @@ import numpy as np
 
 from foveal.data.scenes.rng import Plane
 
-DistanceFunction = Callable[[Plane, Plane], Plane]
+_DistanceFunction = Callable[[Plane, Plane], Plane]
 
 
 def vector_length(x: Plane, y: Plane) -> Plane:
@@ -29,33 +29,33 @@ def intersection_distance(first: Plane, second: Plane) -> Plane:
     return distance
 
 
-def disc_distance(
+def _disc_distance(
     x: Plane, y: Plane, *, radius: float = 1.0, center: tuple[float, float] = (0, 0)
 ) -> Plane:
     """Return the signed distance to a disc."""
     return vector_length(x - center[0], y - center[1]) - radius
 
 
-def ring_distance(x: Plane, y: Plane) -> Plane:
+def _ring_distance(x: Plane, y: Plane) -> Plane:
     """Return the signed distance to a ring with outer radius 1 and inner radius 0.56."""
-    return np.abs(disc_distance(x, y, radius=0.78)) - 0.22
+    return np.abs(_disc_distance(x, y, radius=0.78)) - 0.22
 
 
-def crescent_distance(x: Plane, y: Plane) -> Plane:
+def _crescent_distance(x: Plane, y: Plane) -> Plane:
     """Return the distance to a disc minus a second disc."""
-    cut = -disc_distance(x, y, radius=0.8, center=(0.5, 0))
-    return intersection_distance(disc_distance(x, y), cut)
+    cut = -_disc_distance(x, y, radius=0.8, center=(0.5, 0))
+    return intersection_distance(_disc_distance(x, y), cut)
 
 
-def heart_distance(x: Plane, y: Plane) -> Plane:
+def _heart_distance(x: Plane, y: Plane) -> Plane:
     """Return the distance to a square on its corner with a half disc on each upper side."""
-    right = disc_distance(x, y, radius=math.sqrt(0.5), center=(0.5, 0.5))
-    left = disc_distance(x, y, radius=math.sqrt(0.5), center=(-0.5, 0.5))
+    right = _disc_distance(x, y, radius=math.sqrt(0.5), center=(0.5, 0.5))
+    left = _disc_distance(x, y, radius=math.sqrt(0.5), center=(-0.5, 0.5))
     square = (np.abs(x) + np.abs(y) - 1) * math.sqrt(0.5)
     return np.minimum(square, np.minimum(left, right))
 
 
-def make_polygon_distance(*corners: tuple[float, float]) -> DistanceFunction:
+def make_polygon_distance(*corners: tuple[float, float]) -> _DistanceFunction:
     """Return the exact signed distance function of a polygon, convex or not."""
 
     def compute_distance(x: Plane, y: Plane) -> Plane:
@@ -75,39 +75,39 @@ def make_polygon_distance(*corners: tuple[float, float]) -> DistanceFunction:
     return compute_distance
 
 
-def list_radial_corners(*radii: float, count: int) -> list[tuple[float, float]]:
+def _list_radial_corners(*radii: float, count: int) -> list[tuple[float, float]]:
     """Return `count` corners at equal angles, whose distances from the center repeat `radii`."""
     angles = [math.pi / 2 + 2 * math.pi * k / count for k in range(count)]
     lengths = [radii[k % len(radii)] for k in range(count)]
     return [(r * math.cos(a), r * math.sin(a)) for r, a in zip(lengths, angles, strict=True)]
 
 
-def mirror_corners(*right: tuple[float, float]) -> list[tuple[float, float]]:
+def _mirror_corners(*right: tuple[float, float]) -> list[tuple[float, float]]:
     """Return the corners `right`, then their mirror images in the y axis in reverse order."""
     return [*right, *((-x, y) for x, y in reversed(right) if x)]
 
 
-SQUARE_CORNERS = [(1, 1), (-1, 1), (-1, -1), (1, -1)]
+_SQUARE_CORNERS = [(1, 1), (-1, 1), (-1, -1), (1, -1)]
 # Half of the corners; the others are their point reflections.
 CROSS_CORNERS = [(1, 0.33), (0.33, 0.33), (0.33, 1), (-0.33, 1), (-0.33, 0.33), (-1, 0.33)]
-ARROW_CORNERS = mirror_corners((0, 1.2), (0.85, 0.2), (0.32, 0.2), (0.32, -1))
+_ARROW_CORNERS = _mirror_corners((0, 1.2), (0.85, 0.2), (0.32, 0.2), (0.32, -1))
 
-SHAPES: dict[str, DistanceFunction] = {
-    "circle": disc_distance,
-    "ring": ring_distance,
-    "triangle": make_polygon_distance(*list_radial_corners(1, count=3)),
-    "square": make_polygon_distance(*SQUARE_CORNERS),
-    "pentagon": make_polygon_distance(*list_radial_corners(1, count=5)),
-    "star": make_polygon_distance(*list_radial_corners(1, 0.45, count=10)),
+SHAPES: dict[str, _DistanceFunction] = {
+    "circle": _disc_distance,
+    "ring": _ring_distance,
+    "triangle": make_polygon_distance(*_list_radial_corners(1, count=3)),
+    "square": make_polygon_distance(*_SQUARE_CORNERS),
+    "pentagon": make_polygon_distance(*_list_radial_corners(1, count=5)),
+    "star": make_polygon_distance(*_list_radial_corners(1, 0.45, count=10)),
     "cross": make_polygon_distance(*CROSS_CORNERS, *((-x, -y) for x, y in CROSS_CORNERS)),
-    "crescent": crescent_distance,
-    "heart": heart_distance,
-    "arrow": make_polygon_distance(*ARROW_CORNERS),
+    "crescent": _crescent_distance,
+    "heart": _heart_distance,
+    "arrow": make_polygon_distance(*_ARROW_CORNERS),
 }
 
 
 @cache
-def measure_shape(name: str) -> tuple[float, float, float]:
+def _measure_shape(name: str) -> tuple[float, float, float]:
     """Return the square root of the area of a shape as defined above, and its centroid (x, y)."""
     half_width, steps = 1.25, 500
     axis = ((np.arange(steps, dtype=np.float32) + 0.5) / steps * 2 - 1) * np.float32(half_width)
@@ -119,5 +119,5 @@ def measure_shape(name: str) -> tuple[float, float, float]:
 
 def unit_shape_distance(name: str, x: Plane, y: Plane) -> Plane:
     """Return the signed distance to the shape `name`, scaled to area 1 and centered on its centroid."""
-    side, centroid_x, centroid_y = measure_shape(name)
+    side, centroid_x, centroid_y = _measure_shape(name)
     return SHAPES[name](x * side + centroid_x, y * side + centroid_y) / np.float32(side)

@@ -15,10 +15,10 @@ from foveal.data.decoded import DecodedData, concatenate_splits
 from foveal.data.image_decoding import decode_image_from, require_equal_size
 from foveal.errors import FovealError, UsageError
 
-LABEL_COLUMNS = ("label", "fine_label")
-EXTRA_COLUMNS = ("coarse_label",)
+_LABEL_COLUMNS = ("label", "fine_label")
+_EXTRA_COLUMNS = ("coarse_label",)
 
-Features = Mapping[str, Mapping[str, Any]]
+_Features = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,19 +37,21 @@ def decode_table(table: Any, source: str) -> DecodedTable:
         UsageError: the table has no Hugging Face features, or lacks a column.
         FovealError: an image or a label is damaged or missing.
     """
-    features = read_features(table.schema, source)
-    image_column = find_image_column(features, source)
-    label_column = find_label_column(features, source)
+    features = _read_features(table.schema, source)
+    image_column = _find_image_column(features, source)
+    label_column = _find_label_column(features, source)
     classes = tuple(features[label_column]["names"])
-    images, is_gray = decode_images(table[image_column].to_pylist(), source)
-    labels = read_labels(table, label_column, source)
+    images, is_gray = _decode_images(table[image_column].to_pylist(), source)
+    labels = _read_labels(table, label_column, source)
     if labels.min() < 0 or labels.max() >= len(classes):
         raise FovealError(f"{source}: column `{label_column}` has a label outside its class names.")
-    columns = {name: read_labels(table, name, source) for name in EXTRA_COLUMNS if name in features}
+    columns = {
+        name: _read_labels(table, name, source) for name in _EXTRA_COLUMNS if name in features
+    }
     return DecodedTable(Split(images, labels, columns), is_gray, classes)
 
 
-def read_features(schema: Any, source: str) -> Features:
+def _read_features(schema: Any, source: str) -> _Features:
     """Return the features that `datasets` wrote into the schema, by column.
 
     Raises:
@@ -65,7 +67,7 @@ def read_features(schema: Any, source: str) -> Features:
         ) from None
 
 
-def find_image_column(features: Features, source: str) -> str:
+def _find_image_column(features: _Features, source: str) -> str:
     """Return the only column of type Image.
 
     Raises:
@@ -79,23 +81,23 @@ def find_image_column(features: Features, source: str) -> str:
     return names[0]
 
 
-def find_label_column(features: Features, source: str) -> str:
+def _find_label_column(features: _Features, source: str) -> str:
     """Return the column with the classes to learn.
 
     Raises:
         UsageError: there is none.
     """
-    for name in LABEL_COLUMNS:
+    for name in _LABEL_COLUMNS:
         feature = features.get(name, {})
         if feature.get("_type") == "ClassLabel" and feature.get("names"):
             return name
     raise UsageError(
-        f"{source} should have a column `{LABEL_COLUMNS[0]}` or `{LABEL_COLUMNS[1]}` "
+        f"{source} should have a column `{_LABEL_COLUMNS[0]}` or `{_LABEL_COLUMNS[1]}` "
         f"of type ClassLabel with class names. It has {', '.join(features)}."
     )
 
 
-def read_labels(table: Any, column: str, source: str) -> npt.NDArray[np.int64]:
+def _read_labels(table: Any, column: str, source: str) -> npt.NDArray[np.int64]:
     """Return a column of labels, (N,).
 
     Raises:
@@ -106,7 +108,7 @@ def read_labels(table: Any, column: str, source: str) -> npt.NDArray[np.int64]:
     return np.array(table[column].to_pylist(), np.int64)
 
 
-def decode_images(
+def _decode_images(
     cells: Sequence[Mapping[str, bytes | None] | None], source: str
 ) -> tuple[npt.NDArray[np.uint8], bool]:
     """Return the images, uint8 (N, H, W, 3), and True if all are gray.
@@ -117,13 +119,13 @@ def decode_images(
     """
     if not cells:
         raise FovealError(f"{source} has no rows.")
-    decoded = [decode_cell(cell, f"{source}, row {row}") for row, cell in enumerate(cells)]
+    decoded = [_decode_cell(cell, f"{source}, row {row}") for row, cell in enumerate(cells)]
     for image, _ in decoded:
         require_equal_size(image.shape, decoded[0][0].shape, source)
     return np.stack([image for image, _ in decoded]), all(is_gray for _, is_gray in decoded)
 
 
-def decode_cell(
+def _decode_cell(
     cell: Mapping[str, bytes | None] | None, source: str
 ) -> tuple[npt.NDArray[np.uint8], bool]:
     """Return the image of one row, uint8 (H, W, 3), and True if it is gray."""
@@ -148,12 +150,12 @@ def join_tables(tables: Mapping[str, Sequence[tuple[str, DecodedTable]]]) -> Dec
             raise FovealError(f"{source} has other classes or columns than {first_source}.")
     channels = 1 if all(table.is_gray for _, table in named_tables) else 3
     train, test = (
-        concatenate_splits([keep_channels(table.split, channels) for _, table in tables[name]])
+        concatenate_splits([_keep_channels(table.split, channels) for _, table in tables[name]])
         for name in ("train", "test")
     )
     return DecodedData(first.classes, train, test)
 
 
-def keep_channels(split: Split, channels: int) -> Split:
+def _keep_channels(split: Split, channels: int) -> Split:
     """Return the split with the first `channels` channels; all channels of a gray image are equal."""
     return replace(split, images=split.images[..., :channels])

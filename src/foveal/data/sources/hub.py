@@ -10,7 +10,7 @@ from foveal.data.decoded import DecodedData
 from foveal.data.sources.encoded_table import decode_table, join_tables
 from foveal.errors import FovealError, UsageError
 
-SPLITS = ("train", "test")
+_SPLITS = ("train", "test")
 
 
 def load_hub_splits(repository: str) -> Mapping[str, Any]:
@@ -30,10 +30,10 @@ def load_hub_splits(repository: str) -> Mapping[str, Any]:
             f"({' '.join(str(error).split())}). Without a network, give a folder that contains "
             "the parquet files or the original archives."
         ) from error
-    missing = [split for split in SPLITS if split not in splits]
+    missing = [split for split in _SPLITS if split not in splits]
     if missing:
         raise UsageError(f"`{repository}` has no split `{missing[0]}`. It has {', '.join(splits)}.")
-    return {split: splits[split] for split in SPLITS}
+    return {split: splits[split] for split in _SPLITS}
 
 
 def list_hub_files(splits: Mapping[str, Any]) -> list[Path]:

@@ -18,10 +18,10 @@ from foveal.data.sources.user_data import load_user_data
 from foveal.errors import UsageError, bad_parameter, unknown_name
 from foveal.validation import require_positive_int
 
-HUB_REPOSITORIES = {"cifar10": "uoft-cs/cifar10", "cifar100": "uoft-cs/cifar100"}
-SOURCE_NAMES = (*HUB_REPOSITORIES, "scenes")
+_HUB_REPOSITORIES = {"cifar10": "uoft-cs/cifar10", "cifar100": "uoft-cs/cifar100"}
+_SOURCE_NAMES = (*_HUB_REPOSITORIES, "scenes")
 
-ReadFunction = Callable[[], tuple[DecodedData, str]]
+_ReadFunction = Callable[[], tuple[DecodedData, str]]
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class DataSource:
     """A data source: its name, and a function that returns its decoded data and checksum."""
 
     name: str
-    read: ReadFunction
+    read: _ReadFunction
     supports_image_size: bool = False
 
 
 def list_data_names() -> list[str]:
     """Return the names that `load_data` accepts as sources."""
-    return list(SOURCE_NAMES)
+    return list(_SOURCE_NAMES)
 
 
 def is_import_path(text: str) -> bool:
@@ -46,7 +46,7 @@ def is_import_path(text: str) -> bool:
     """
     module, _, name = text.partition(":")
     # `hf:name` and `scenes:clutter` are mistyped sources and reported as such.
-    return module not in (*SOURCE_NAMES, "hf") and all(
+    return module not in (*_SOURCE_NAMES, "hf") and all(
         part.isidentifier() for part in (*module.split("."), name)
     )
 
@@ -58,29 +58,29 @@ def find_source(source: str | Path, *, image_size: int | None = None) -> DataSou
         UsageError: there is none, or it contains no readable images.
         FovealError: the hub cannot be reached, or a file is missing.
     """
-    if isinstance(source, str) and source in HUB_REPOSITORIES:
-        return find_hub_source(source, HUB_REPOSITORIES[source])
+    if isinstance(source, str) and source in _HUB_REPOSITORIES:
+        return _find_hub_source(source, _HUB_REPOSITORIES[source])
     if isinstance(source, str) and source.startswith("hf:"):
         repository = source.removeprefix("hf:")
         if repository.count("/") != 1 or not all(repository.split("/")):
             raise bad_parameter("source", "of the form hf:owner/name", source)
-        return find_hub_source(repository, repository)
+        return _find_hub_source(repository, repository)
     path = Path(source).expanduser()
     if source != "" and path.exists():
-        return find_local_source(path, image_size)
+        return _find_local_source(path, image_size)
     if isinstance(source, str) and is_import_path(source):
-        return make_user_source(source)
-    raise make_unknown_source_error(source)
+        return _make_user_source(source)
+    raise _make_unknown_source_error(source)
 
 
-def find_hub_source(name: str, repository: str) -> DataSource:
+def _find_hub_source(name: str, repository: str) -> DataSource:
     """Return the source for the hub data set `repository`."""
     splits = load_hub_splits(repository)
-    read = make_cached_reader("parquet", list_hub_files(splits), lambda: decode_hub_splits(splits))
+    read = _make_cached_reader("parquet", list_hub_files(splits), lambda: decode_hub_splits(splits))
     return DataSource(name, read)
 
 
-def make_user_source(path: str) -> DataSource:
+def _make_user_source(path: str) -> DataSource:
     """Return the source for the callable `package.module:callable`; each read calls it again."""
 
     def read() -> tuple[DecodedData, str]:
@@ -90,7 +90,7 @@ def make_user_source(path: str) -> DataSource:
     return DataSource(path, read)
 
 
-def find_local_source(path: Path, image_size: int | None) -> DataSource:
+def _find_local_source(path: Path, image_size: int | None) -> DataSource:
     """Return the source for the file or folder `path`.
 
     Raises:
@@ -100,21 +100,21 @@ def find_local_source(path: Path, image_size: int | None) -> DataSource:
     shards = find_shards(path)
     if shards is not None:
         files = [file for split in shards.values() for file in split]
-        return DataSource(name, make_cached_reader("parquet", files, lambda: read_parquet(shards)))
+        return DataSource(name, _make_cached_reader("parquet", files, lambda: read_parquet(shards)))
     archive = find_archive(path)
     if archive is not None:
         layout = archive.layout
         kind = layout.archive if archive.is_packed else layout.folder
-        read = make_cached_reader(kind, archive.files, lambda: read_archive(archive))
+        read = _make_cached_reader(kind, archive.files, lambda: read_archive(archive))
         return DataSource(layout.dataset, read)
     folder = find_image_folder(path)
     if folder is not None:
-        read = make_image_folder_reader(folder, image_size)
+        read = _make_image_folder_reader(folder, image_size)
         return DataSource(name, read, supports_image_size=True)
-    raise make_unreadable_path_error(path)
+    raise _make_unreadable_path_error(path)
 
 
-def make_image_folder_reader(folder: ImageFolder, image_size: int | None) -> ReadFunction:
+def _make_image_folder_reader(folder: ImageFolder, image_size: int | None) -> _ReadFunction:
     """Return the function that reads the image files of `folder` at `image_size`.
 
     Raises:
@@ -125,21 +125,21 @@ def make_image_folder_reader(folder: ImageFolder, image_size: int | None) -> Rea
     kind = f"image folder, image_size={image_size}"
     decode = partial(read_image_folder, folder, image_size=image_size)
     # The folder of a file is its class, so the cache key needs the whole path.
-    return make_cached_reader(kind, folder.files, decode, root=folder.root)
+    return _make_cached_reader(kind, folder.files, decode, root=folder.root)
 
 
-def make_cached_reader(
+def _make_cached_reader(
     kind: str,
     files: Iterable[Path],
     decode: Callable[[], DecodedData],
     *,
     root: Path | None = None,
-) -> ReadFunction:
+) -> _ReadFunction:
     """Return a function that loads the decoded `files` from the cache, or decodes them."""
     return lambda: load_or_decode_data(compute_cache_key(kind, files, root=root), decode)
 
 
-def make_unreadable_path_error(path: Path) -> UsageError:
+def _make_unreadable_path_error(path: Path) -> UsageError:
     """Return the error for a file or folder without readable images; it lists the known formats."""
     archives = ", ".join(layout.archive for layout in ARCHIVE_LAYOUTS)
     folders = ", ".join(layout.folder for layout in ARCHIVE_LAYOUTS)
@@ -150,10 +150,10 @@ def make_unreadable_path_error(path: Path) -> UsageError:
     )
 
 
-def make_unknown_source_error(source: str | Path) -> UsageError:
+def _make_unknown_source_error(source: str | Path) -> UsageError:
     """Return the error for a name or path that does not exist."""
     name = str(source)
     if isinstance(source, Path) or os.sep in name or "/" in name or name.startswith((".", "~")):
         return UsageError(f"There is no file or folder {name}.")
     forms = ["hf:owner/name", "package.module:callable", "the path of a folder"]
-    return unknown_name("source", name, [*SOURCE_NAMES, *forms])
+    return unknown_name("source", name, [*_SOURCE_NAMES, *forms])

@@ -13,10 +13,10 @@ from foveal.data.decoded import DecodedData
 from foveal.data.sources.encoded_table import DecodedTable, decode_table, join_tables
 from foveal.errors import FovealError, UsageError
 
-Shards = Mapping[str, Sequence[Path]]
+_Shards = Mapping[str, Sequence[Path]]
 
 
-def find_shards(folder: Path) -> Shards | None:
+def find_shards(folder: Path) -> _Shards | None:
     """Return the train and test shards in `folder`/data or `folder`; None if there are no parquet files.
 
     Raises:
@@ -34,11 +34,11 @@ def find_shards(folder: Path) -> Shards | None:
         if not split_files:
             names = ", ".join(file.name for file in files)
             raise UsageError(f"{shard_folder} has no {split}-*.parquet. It has {names}.")
-        require_all_shards(split_files)
+        _require_all_shards(split_files)
     return shards
 
 
-def require_all_shards(shards: Sequence[Path]) -> None:
+def _require_all_shards(shards: Sequence[Path]) -> None:
     """Raise FovealError if the file names count more shards than there are."""
     for path in shards:
         count = re.search(r"-\d+-of-(\d+)", path.name)
@@ -49,17 +49,17 @@ def require_all_shards(shards: Sequence[Path]) -> None:
             )
 
 
-def read_parquet(shards: Shards) -> DecodedData:
+def read_parquet(shards: _Shards) -> DecodedData:
     """Decode the shards in the order of their names."""
     return join_tables(
         {
-            split: [(str(path), read_shard(path)) for path in paths]
+            split: [(str(path), _read_shard(path)) for path in paths]
             for split, paths in shards.items()
         }
     )
 
 
-def read_shard(path: Path) -> DecodedTable:
+def _read_shard(path: Path) -> DecodedTable:
     """Decode one shard.
 
     Raises:

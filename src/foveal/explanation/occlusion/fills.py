@@ -12,13 +12,13 @@ from torch import Tensor
 from foveal.errors import UsageError, bad_parameter, unknown_name
 from foveal.seeding import make_generator
 
-Values = float | Sequence[float] | Tensor
-Normalization = tuple[Values, Values]
+_Values = float | Sequence[float] | Tensor
+Normalization = tuple[_Values, _Values]
 Fill = str | float | Tensor
 
 
 @dataclass(frozen=True)
-class FillContext:
+class _FillContext:
     """Inputs of a named fill: images (N, C, H, W) in the model's input space, normalization, window size.
 
     `normalization` is mean and std, each (1, C, 1, 1), or None if unknown.
@@ -71,29 +71,29 @@ def require_normalization(
     return mean, std
 
 
-def mean_fill(context: FillContext) -> Tensor:
+def _mean_fill(context: _FillContext) -> Tensor:
     """Return the mean of the data if the images are standardized, otherwise the mean of the images."""
     if context.is_standardized:
         return torch.zeros(1, 1, 1, 1, dtype=torch.float64)
     return context.exact_images.mean(dim=(0, 2, 3), keepdim=True)
 
 
-def image_mean_fill(context: FillContext) -> Tensor:
+def _image_mean_fill(context: _FillContext) -> Tensor:
     """Return the mean color of each image, (N, C, 1, 1)."""
     return context.exact_images.mean(dim=(2, 3), keepdim=True)
 
 
-def black_fill(context: FillContext) -> Tensor:
+def _black_fill(context: _FillContext) -> Tensor:
     """Return black in input space, (1, C, 1, 1)."""
-    return normalize_gray(context, 0.0)
+    return _normalize_gray(context, 0.0)
 
 
-def gray_fill(context: FillContext) -> Tensor:
+def _gray_fill(context: _FillContext) -> Tensor:
     """Return medium gray in input space, (1, C, 1, 1)."""
-    return normalize_gray(context, 0.5)
+    return _normalize_gray(context, 0.5)
 
 
-def normalize_gray(context: FillContext, value: float) -> Tensor:
+def _normalize_gray(context: _FillContext, value: float) -> Tensor:
     """Return a gray value from 0 to 1 in the model's input space, (1, C, 1, 1)."""
     if context.normalization is None:
         raise UsageError(
@@ -104,12 +104,12 @@ def normalize_gray(context: FillContext, value: float) -> Tensor:
     return (value - mean) / std
 
 
-def blur_fill(context: FillContext) -> Tensor:
+def _blur_fill(context: _FillContext) -> Tensor:
     """Return each image without details finer than the window, (N, C, H, W)."""
     return gaussian_blur(context.images, max(context.window) / 2)
 
 
-def noise_fill(context: FillContext) -> Tensor:
+def _noise_fill(context: _FillContext) -> Tensor:
     """Return one pattern of Gaussian noise, (1, C, H, W).
 
     Mean and standard deviation are those of the data if the images are standardized, otherwise those of
@@ -120,16 +120,16 @@ def noise_fill(context: FillContext) -> Tensor:
     if context.is_standardized:
         return noise
     std = context.exact_images.std(dim=(0, 2, 3), keepdim=True, correction=0)
-    return mean_fill(context) + noise * std
+    return _mean_fill(context) + noise * std
 
 
-FILLS: dict[str, Callable[[FillContext], Tensor]] = {
-    "mean": mean_fill,
-    "black": black_fill,
-    "gray": gray_fill,
-    "image-mean": image_mean_fill,
-    "blur": blur_fill,
-    "noise": noise_fill,
+FILLS: dict[str, Callable[[_FillContext], Tensor]] = {
+    "mean": _mean_fill,
+    "black": _black_fill,
+    "gray": _gray_fill,
+    "image-mean": _image_mean_fill,
+    "blur": _blur_fill,
+    "noise": _noise_fill,
 }
 
 
@@ -142,13 +142,13 @@ def gaussian_blur(images: Tensor, sigma: float) -> Tensor:
     if not 0 < sigma < math.inf:
         raise bad_parameter("sigma", "above 0", sigma)
     vertical, horizontal = (
-        compute_gaussian_weights(side, sigma).to(images)
+        _compute_gaussian_weights(side, sigma).to(images)
         for side in (images.shape[2], images.shape[3])
     )
     return vertical @ images @ horizontal.T
 
 
-def compute_gaussian_weights(side: int, sigma: float) -> Tensor:
+def _compute_gaussian_weights(side: int, sigma: float) -> Tensor:
     """Return the normalized weights of all pixels of a side for each output pixel, float64 (side, side)."""
     pixels = torch.arange(side, dtype=torch.float64)
     return (-0.5 * ((pixels[:, None] - pixels) / sigma) ** 2).softmax(1)
@@ -169,23 +169,23 @@ def resolve_fills(
     Raises:
         UsageError: a fill is unknown, or the normalization is invalid (even if no fill needs it).
     """
-    context = FillContext(images, require_normalization(normalization, images.shape[1]), window)
+    context = _FillContext(images, require_normalization(normalization, images.shape[1]), window)
     fills = [fill] if isinstance(fill, str | int | float | Tensor) else list(fill)
     tensors: dict[str, Tensor] = {}
     for single_fill in fills:
-        name = get_fill_name(single_fill)
+        name = _get_fill_name(single_fill)
         if name in tensors:
             raise bad_parameter("fill", "different fills, at most one of them a tensor", fill)
-        tensors[name] = resolve_fill(single_fill, context).to(images)
+        tensors[name] = _resolve_fill(single_fill, context).to(images)
     if not tensors:
         raise bad_parameter("fill", "at least one fill", fill)
     return tensors
 
 
-def get_fill_name(fill: Fill) -> str:
+def _get_fill_name(fill: Fill) -> str:
     """Return the name of a fill in a result.
 
-    >>> get_fill_name("mean"), get_fill_name(0), get_fill_name(torch.zeros(3))
+    >>> _get_fill_name("mean"), _get_fill_name(0), _get_fill_name(torch.zeros(3))
     ('mean', '0.0', 'tensor')
     """
     if isinstance(fill, str):
@@ -193,7 +193,7 @@ def get_fill_name(fill: Fill) -> str:
     return "tensor" if isinstance(fill, Tensor) else repr(float(fill))
 
 
-def resolve_fill(fill: Fill, context: FillContext) -> Tensor:
+def _resolve_fill(fill: Fill, context: _FillContext) -> Tensor:
     """Return one fill as a tensor with as many dimensions as the images."""
     if isinstance(fill, str):
         if fill not in FILLS:

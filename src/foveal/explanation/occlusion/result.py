@@ -228,7 +228,7 @@ class OcclusionResult:
             images,
             {name: self.map(name) for name in self.model_names},
             {name: self.panel_titles(name, classes) for name in self.model_names},
-            names=["" if label is None else get_class_name(label, classes) for label in labels],
+            names=["" if label is None else _get_class_name(label, classes) for label in labels],
             unit=SCORE_UNITS[self.score],
             caption=self.caption,
             window=self.windows.window,
@@ -241,7 +241,7 @@ class OcclusionResult:
         predictions = self.probabilities(model).argmax(1).tolist()
         return format_panel_titles(
             predictions,
-            [get_class_name(prediction, classes) for prediction in predictions],
+            [_get_class_name(prediction, classes) for prediction in predictions],
             labels=None if self.labels is None else self.labels.tolist(),
             confidences=self.confidence(model).tolist(),
             max_drops=self.grid(model).flatten(1).amax(1).tolist(),
@@ -260,6 +260,6 @@ class OcclusionResult:
         )
 
 
-def get_class_name(label: int, classes: Sequence[str] | None) -> str:
+def _get_class_name(label: int, classes: Sequence[str] | None) -> str:
     """Return the name of a class, or its number without names."""
     return str(label) if classes is None else classes[label]

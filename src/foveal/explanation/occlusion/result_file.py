@@ -20,9 +20,9 @@ from foveal.errors import FovealError
 from foveal.explanation.occlusion.targets import Target
 from foveal.explanation.occlusion.windows import Windows
 
-RESULT_FILE_VERSION = 2
+_RESULT_FILE_VERSION = 2
 # Errors that NumPy, zip, JSON and the fields raise for corrupt bytes.
-READ_ERRORS = (
+_READ_ERRORS = (
     OSError,
     ValueError,
     LookupError,
@@ -48,7 +48,7 @@ def write_result(
 ) -> None:
     """Write the fields of an `OcclusionResult` atomically."""
     settings = {
-        "version": RESULT_FILE_VERSION,
+        "version": _RESULT_FILE_VERSION,
         "models": list(logits),
         "fills": fills,
         "windows": asdict(windows),
@@ -75,9 +75,9 @@ def read_result(path: Path) -> dict[str, Any]:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             settings = json.loads(str(stored["settings"]))
             arrays = {n: torch.from_numpy(stored[n]) for n in stored.files if n != "settings"}
-        if settings["version"] != RESULT_FILE_VERSION:
+        if settings["version"] != _RESULT_FILE_VERSION:
             raise ValueError(
-                f"version {settings['version']}, expected version {RESULT_FILE_VERSION}"
+                f"version {settings['version']}, expected version {_RESULT_FILE_VERSION}"
             )
         geometry = settings["windows"]
         edge = geometry.pop("edge")
@@ -92,7 +92,7 @@ def read_result(path: Path) -> dict[str, Any]:
             "target": arrays["target"] if settings["target"] is None else settings["target"],
             "score": settings["score"],
         }
-    except READ_ERRORS as error:
+    except _READ_ERRORS as error:
         raise FovealError(
             f"{path} is not an occlusion result or is damaged ({error}). Run the sweep again."
         ) from error

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from foveal.errors import bad_parameter
 
-LOGITS_PER_BLOCK = (
+_LOGITS_PER_BLOCK = (
     1 << 20
 )  # number of logits whose scores are computed at once, in double precision
 
 
-def compute_margins(logits: Tensor) -> Tensor:
+def _compute_margins(logits: Tensor) -> Tensor:
     """Return the difference between the logit of each class and the best other logit, (..., K)."""
     (first, second), (winner, _) = (part.unbind(-1) for part in logits.topk(2, dim=-1))
     classes = torch.arange(logits.shape[-1], device=logits.device)
@@ -22,22 +22,22 @@ def compute_margins(logits: Tensor) -> Tensor:
     return logits - best_other
 
 
-def compute_probabilities(logits: Tensor) -> Tensor:
+def _compute_probabilities(logits: Tensor) -> Tensor:
     """Return the softmax, (..., K)."""
     return logits.softmax(-1)
 
 
-def compute_log_probabilities(logits: Tensor) -> Tensor:
+def _compute_log_probabilities(logits: Tensor) -> Tensor:
     """Return the logarithm of the softmax, (..., K)."""
     return logits.log_softmax(-1)
 
 
 SCORES: dict[str, Callable[[Tensor], Tensor]] = {
-    "prob": compute_probabilities,
+    "prob": _compute_probabilities,
     "logit": torch.Tensor.double,
-    "logprob": compute_log_probabilities,
-    "margin": compute_margins,
-    "relative": compute_probabilities,
+    "logprob": _compute_log_probabilities,
+    "margin": _compute_margins,
+    "relative": _compute_probabilities,
 }
 """Functions from logits (..., K) to the scores of all classes (..., K).
 
@@ -77,7 +77,7 @@ def compute_class_drops(logits: Tensor, classes: Tensor | None, *, score: str) -
         score: a key of `SCORES`.
     """
     blocks = []
-    for images in iterate_blocks(logits):
+    for images in _iterate_blocks(logits):
         drops = compute_drops(logits[images, 0], logits[images, 1:], score=score)
         if classes is None:
             blocks.append(drops.float().transpose(1, 2))  # (n, K, P)
@@ -87,8 +87,8 @@ def compute_class_drops(logits: Tensor, classes: Tensor | None, *, score: str) -
     return torch.cat(blocks)
 
 
-def iterate_blocks(logits: Tensor) -> Iterator[slice]:
+def _iterate_blocks(logits: Tensor) -> Iterator[slice]:
     """Yield ranges of images (N, ...) whose scores are computed at once."""
-    step = max(1, LOGITS_PER_BLOCK // max(1, logits[0].numel()))
+    step = max(1, _LOGITS_PER_BLOCK // max(1, logits[0].numel()))
     for start in range(0, len(logits), step):
         yield slice(start, start + step)

@@ -27,8 +27,8 @@ from foveal.module_modes import eval_mode
 from foveal.optional_imports import STUDY_EXTRA, suggest_install
 from foveal.validation import require_one_of
 
-MAX_PASSES_WITHOUT_WARNING = 20_000  # forward passes of one image; a sweep with more warns
-DEFAULT_MODEL_NAME = "model"  # name of a model that is passed without a name
+_MAX_PASSES_WITHOUT_WARNING = 20_000  # forward passes of one image; a sweep with more warns
+_DEFAULT_MODEL_NAME = "model"  # name of a model that is passed without a name
 
 OCCLUSION_PRESETS: dict[str, dict[str, Any]] = {
     "captum": {"fill": 0.0, "edge": "clip", "score": "logit"},
@@ -107,7 +107,7 @@ def occlusion_sensitivity(
     >>> result.map().shape, result.map(target="all", score="margin").shape
     (torch.Size([2, 32, 32]), torch.Size([2, 10, 32, 32]))
     """
-    models_by_name = dict(models) if isinstance(models, Mapping) else {DEFAULT_MODEL_NAME: models}
+    models_by_name = dict(models) if isinstance(models, Mapping) else {_DEFAULT_MODEL_NAME: models}
     if not models_by_name or not all(isinstance(m, nn.Module) for m in models_by_name.values()):
         raise bad_parameter("models", "a module, or modules by name", models)
     require_images(images)
@@ -117,16 +117,16 @@ def occlusion_sensitivity(
     height, width = images.shape[2:]
     windows = make_windows((height, width), window=window, stride=stride, edge=edge)
     fills = resolve_fills(fill, images, normalization=normalization, window=windows.window)
-    fixed_chunk = None if chunk == "auto" else require_chunk(chunk)
+    fixed_chunk = None if chunk == "auto" else _require_chunk(chunk)
     passes = len(images) * (windows.count + 1) * len(fills) * len(models_by_name)
-    if passes > MAX_PASSES_WITHOUT_WARNING:
+    if passes > _MAX_PASSES_WITHOUT_WARNING:
         warnings.warn(
             f"The sweep needs {passes:,} forward passes of one image. Use a larger stride or fewer images "
             "for a faster result.",
             stacklevel=3,
         )
     logits = {}
-    with track_progress(passes, progress) as advance:
+    with _track_progress(passes, progress) as advance:
         for name, model in models_by_name.items():
             model_images = move_to_model(model, images)
             with eval_mode(model):
@@ -136,7 +136,7 @@ def occlusion_sensitivity(
                     windows,
                     [tensor.to(model_images) for tensor in fills.values()],
                     chunk=choose_chunk(model_images) if fixed_chunk is None else fixed_chunk,
-                    check_class_count=lambda count: require_valid_outputs(
+                    check_class_count=lambda count: _require_valid_outputs(
                         count, target, classes, score
                     ),
                     advance=advance,
@@ -151,14 +151,14 @@ def occlusion_sensitivity(
     )
 
 
-def require_chunk(chunk: str | int) -> int:
+def _require_chunk(chunk: str | int) -> int:
     """Return the chunk if it is an integer of at least 1; otherwise raise a `UsageError`."""
     if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
         raise bad_parameter("chunk", "`auto`, or an integer, at least 1", chunk)
     return chunk
 
 
-def require_valid_outputs(
+def _require_valid_outputs(
     class_count: int, target: Target, labels: Tensor | None, score: str
 ) -> None:
     """Raise a `UsageError` if a model with `class_count` outputs lacks a label, a target or the score."""
@@ -169,12 +169,12 @@ def require_valid_outputs(
 
 
 @contextmanager
-def track_progress(
+def _track_progress(
     total: int, progress: bool | Callable[[int, int], None]
 ) -> Iterator[Callable[[int], None]]:
     """Yield a function that adds finished passes and updates the progress bar or the callback."""
     if callable(progress):
-        yield make_progress_counter(progress, total)
+        yield _make_progress_counter(progress, total)
         return
     if not progress:
         yield lambda _: None
@@ -188,7 +188,7 @@ def track_progress(
         yield lambda passes: bar.advance(task, passes)
 
 
-def make_progress_counter(
+def _make_progress_counter(
     callback: Callable[[int, int], None], total: int
 ) -> Callable[[int], None]:
     """Return a function that adds finished passes and calls `callback` with their sum and the total."""

@@ -13,10 +13,10 @@ from foveal.explanation.occlusion.windows import Windows
 from foveal.validation import require_finite_logits, require_logits
 
 # Pixels per pass: small enough for the caches of a CPU, large enough to keep an accelerator busy.
-CPU_CHUNK_PIXELS = 50 * 32 * 32
-ACCELERATOR_CHUNK_PIXELS = 1024 * 32 * 32
-MIN_CHUNK = 16  # images; fewer leave cores idle between layers, for any image size
-OUT_OF_MEMORY_MESSAGES = (
+_CPU_CHUNK_PIXELS = 50 * 32 * 32
+_ACCELERATOR_CHUNK_PIXELS = 1024 * 32 * 32
+_MIN_CHUNK = 16  # images; fewer leave cores idle between layers, for any image size
+_OUT_OF_MEMORY_MESSAGES = (
     "can't allocate memory",
     "not enough memory",
     "out of memory",
@@ -30,8 +30,8 @@ def choose_chunk(images: Tensor) -> int:
     The constants were measured once; there is no timing at run time, so that results are reproducible.
     """
     is_cpu = images.device.type == "cpu"
-    pixels = CPU_CHUNK_PIXELS if is_cpu else ACCELERATOR_CHUNK_PIXELS
-    return max(MIN_CHUNK, pixels // (images.shape[2] * images.shape[3]))
+    pixels = _CPU_CHUNK_PIXELS if is_cpu else _ACCELERATOR_CHUNK_PIXELS
+    return max(_MIN_CHUNK, pixels // (images.shape[2] * images.shape[3]))
 
 
 def sweep_logits(
@@ -75,10 +75,10 @@ def sweep_logits(
         image_indices, window_indices = inputs // positions, inputs % positions - 1
         try:
             output = model(
-                occlude(images, windows, fills[fill_index], image_indices, window_indices)
+                _occlude(images, windows, fills[fill_index], image_indices, window_indices)
             )
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
+            if not _is_out_of_memory(error):
                 raise
             if size == 1:
                 raise FovealError(
@@ -91,7 +91,7 @@ def sweep_logits(
         if logits is None:
             check_class_count(chunk_logits.shape[1])
             logits = torch.empty(total, chunk_logits.shape[1])
-        describe = partial(format_input_location, first=first, windows=windows)
+        describe = partial(_format_input_location, first=first, windows=windows)
         require_finite_logits(chunk_logits, describe)
         logits[start : start + size] = chunk_logits
         start += size
@@ -100,7 +100,7 @@ def sweep_logits(
     return logits.view(len(fills), len(images), positions, -1)
 
 
-def occlude(
+def _occlude(
     images: Tensor, windows: Windows, fill: Tensor, image_indices: Tensor, window_indices: Tensor
 ) -> Tensor:
     """Return copies (B, C, H, W) of images, each with one window filled; window index -1 fills nothing.
@@ -115,13 +115,13 @@ def occlude(
     return torch.where(windows.masks(window_indices), image_fills, copies, out=out)
 
 
-def is_out_of_memory(error: Exception) -> bool:
+def _is_out_of_memory(error: Exception) -> bool:
     """Return True if an error reports missing memory; the message depends on the device."""
     is_memory_error = isinstance(error, torch.OutOfMemoryError | MemoryError)
-    return is_memory_error or any(message in str(error) for message in OUT_OF_MEMORY_MESSAGES)
+    return is_memory_error or any(message in str(error) for message in _OUT_OF_MEMORY_MESSAGES)
 
 
-def format_input_location(row: int, *, first: int, windows: Windows) -> str:
+def _format_input_location(row: int, *, first: int, windows: Windows) -> str:
     """Return the image and the window of a row of logits, for error messages.
 
     `first` is the position of row 0 among the inputs with one fill.

@@ -9,13 +9,13 @@ from foveal.errors import UsageError, bad_parameter
 from foveal.explanation.input_validation import require_class_per_image, require_known_classes
 
 Target = str | int | Tensor
-NAMED_TARGETS = ("label", "pred", "all")
+_NAMED_TARGETS = ("label", "pred", "all")
 
 
 def require_target(target: Target, labels: Tensor | None, count: int) -> Target:
     """Return a valid target, with classes per image as int64 (N,); otherwise raise a `UsageError`."""
     if isinstance(target, str):
-        if target not in NAMED_TARGETS:
+        if target not in _NAMED_TARGETS:
             raise bad_parameter("target", "`label`, `pred`, `all`, a class or classes", target)
         if target == "label" and labels is None:
             raise UsageError(

@@ -30,7 +30,7 @@ class Windows:
     def starts(self) -> tuple[list[int], list[int]]:
         """First row of each row of windows, and first column of each column."""
         vertical, horizontal = (
-            list_window_starts(side, window, stride, edge=self.edge)
+            _list_window_starts(side, window, stride, edge=self.edge)
             for side, window, stride in zip(self.image_size, self.window, self.stride, strict=True)
         )
         return vertical, horizontal
@@ -107,12 +107,14 @@ def make_windows(
         UsageError: a window is larger than the image, or a stride is larger than the window.
     """
     require_one_of("edge", edge, EDGE_MODES)
-    sides = resolve_size("window", window, image_size, choose_window)
+    sides = _resolve_size("window", window, image_size, choose_window)
     if any(size > side for size, side in zip(sides, image_size, strict=True)):
         should_be = f"at most {image_size[0]}x{image_size[1]}, the size of the image"
         raise bad_parameter("window", should_be, window)
     strides = (
-        resolve_size("stride", stride, image_size, None) if stride != "auto" else halve_sides(sides)
+        _resolve_size("stride", stride, image_size, None)
+        if stride != "auto"
+        else _halve_sides(sides)
     )
     if any(step > size for step, size in zip(strides, sides, strict=True)):
         should_be = f"at most the window, {sides[0]}x{sides[1]}, so that every pixel is occluded"
@@ -132,12 +134,12 @@ def choose_window(side: int) -> int:
     return min(tiling or candidates or [max(1, round(ideal))], key=lambda w: abs(w - ideal))
 
 
-def halve_sides(sides: tuple[int, int]) -> tuple[int, int]:
+def _halve_sides(sides: tuple[int, int]) -> tuple[int, int]:
     """Return half of each side, at least one pixel."""
     return max(1, sides[0] // 2), max(1, sides[1] // 2)
 
 
-def resolve_size(
+def _resolve_size(
     name: str, value: Size, image_size: tuple[int, int], choose_side: Callable[[int], int] | None
 ) -> tuple[int, int]:
     """Return a size as pixels along both axes; `choose_side` resolves `auto` for one side."""
@@ -153,11 +155,11 @@ def resolve_size(
     return int(sides[0]), int(sides[1])
 
 
-def list_window_starts(side: int, window: int, stride: int, *, edge: str) -> list[int]:
+def _list_window_starts(side: int, window: int, stride: int, *, edge: str) -> list[int]:
     """Return the first pixel of each window along one side.
 
     >>> for edge in EDGE_MODES:
-    ...     list_window_starts(10, 4, 4, edge=edge)
+    ...     _list_window_starts(10, 4, 4, edge=edge)
     [0, 4, 8]
     [0, 4, 6]
     [1, 5]

@@ -40,21 +40,21 @@ def build_class_accuracy_section(cell: CellView) -> Section:
     )
     plot = FigureBlock(
         name=f"classes{cell.suffix}",
-        figure=draw_class_accuracies(cell.groups),
+        figure=_draw_class_accuracies(cell.groups),
         description="Accuracy in each class, by variant. The table below has the numbers.",
         caption=f"{shown}{marks}",
         width="column",
     )
-    table: Block = build_class_table(cell)
+    table: Block = _build_class_table(cell)
     if size > MAX_CLASSES_IN_FIGURE:
         table = Collapsible(f"All {size} classes", (table,))
     return Section(f"classes{cell.suffix}", cell.add_label("Accuracy by class"), (plot, table))
 
 
-def build_class_table(cell: CellView) -> TableBlock:
+def _build_class_table(cell: CellView) -> TableBlock:
     """Return a table with one row per class and one column per variant."""
     rows = [
-        (name, *(format_class_accuracy(group, label) for group in cell.groups))
+        (name, *(_format_class_accuracy(group, label) for group in cell.groups))
         for label, name in enumerate(cell.classes)
     ]
     note = "Test accuracy in each class in %"
@@ -70,7 +70,7 @@ def build_class_table(cell: CellView) -> TableBlock:
     return TableBlock(f"classes{cell.suffix}", table)
 
 
-def format_class_accuracy(group: VariantRuns, label: int) -> str:
+def _format_class_accuracy(group: VariantRuns, label: int) -> str:
     """Return the accuracy of a variant in one class, with its interval or its range over the seeds."""
     values = group.class_accuracies[:, label]
     mean = format_percent(float(values.mean()), 1)
@@ -81,7 +81,7 @@ def format_class_accuracy(group: VariantRuns, label: int) -> str:
 
 
 @use_report_style()
-def draw_class_accuracies(groups: Sequence[VariantRuns]) -> Figure:
+def _draw_class_accuracies(groups: Sequence[VariantRuns]) -> Figure:
     """Draw the accuracy in the hardest classes: mean of each variant and range over its runs."""
     overall = np.mean([group.class_accuracies.mean(axis=0) for group in groups], axis=0)
     hardest = np.argsort(overall, kind="stable")[:MAX_CLASSES_IN_FIGURE]

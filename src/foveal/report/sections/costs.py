@@ -38,14 +38,14 @@ from foveal.report.cell_view import CellView
 from foveal.text_format import format_points, shorten_name
 from foveal.variant_names import BASELINE
 
-COST_AXIS_TITLES: Final = {"training_seconds": "training time", "saved_bytes": "saved memory"}
+_COST_AXIS_TITLES: Final = {"training_seconds": "training time", "saved_bytes": "saved memory"}
 
 
 def build_costs_section(cell: CellView) -> Section:
     """Return the cost of each variant, a figure of gain over cost, and the most expensive gates."""
     name, title, costs = f"cost{cell.suffix}", cell.add_label("Cost"), cell.costs
     if not costs:
-        return Section(name, title, (Callout(missing_costs_message(cell)),))
+        return Section(name, title, (Callout(_missing_costs_message(cell)),))
     stored = list(costs.values())
     blocks: list[Block] = [TableBlock(name, make_variant_cost_table(stored))]
     compared = [group for group in cell.groups if group.comparison and group.variant in costs]
@@ -53,7 +53,7 @@ def build_costs_section(cell: CellView) -> Section:
         blocks.append(
             FigureBlock(
                 name=f"gain-over-cost{cell.suffix}",
-                figure=draw_gain_over_cost(compared, costs),
+                figure=_draw_gain_over_cost(compared, costs),
                 description=f"Difference to {BASELINE} with its interval, over training time and saved memory.",
                 caption="Gain of each variant with its interval, over its cost. The shaded band is the margin.",
             )
@@ -67,7 +67,7 @@ def build_costs_section(cell: CellView) -> Section:
     return Section(name, title, tuple(blocks))
 
 
-def missing_costs_message(cell: CellView) -> str:
+def _missing_costs_message(cell: CellView) -> str:
     """Return the message for a study or a run without stored costs."""
     if cell.is_single_run:
         return "Costs are stored with a study, not with a single run. Run foveal ablate to measure them."
@@ -81,7 +81,7 @@ def build_layers_section(cell: CellView) -> Section:
     """Return the layers of each network: the first one visible, the others in collapsibles."""
     name, title, costs = f"layers{cell.suffix}", cell.add_label("Layers"), cell.costs
     if not costs:
-        return Section(name, title, (Callout(missing_costs_message(cell)),))
+        return Section(name, title, (Callout(_missing_costs_message(cell)),))
     first, *others = costs
     batch = costs[first]["batch_size"]
     blocks: list[Block] = [
@@ -91,20 +91,20 @@ def build_layers_section(cell: CellView) -> Section:
             "the layer whose output it weights."
         ),
         Heading(first),
-        build_layer_table(cell, first),
+        _build_layer_table(cell, first),
     ]
-    blocks += [Collapsible(variant, (build_layer_table(cell, variant),)) for variant in others]
+    blocks += [Collapsible(variant, (_build_layer_table(cell, variant),)) for variant in others]
     return Section(name, title, tuple(blocks))
 
 
-def build_layer_table(cell: CellView, variant: str) -> TableBlock:
+def _build_layer_table(cell: CellView, variant: str) -> TableBlock:
     """Return the table of the layers of one variant."""
     index = list(cell.costs).index(variant)
     return TableBlock(f"layers-{index}{cell.suffix}", make_stored_layer_table(cell.costs[variant]))
 
 
 @use_report_style()
-def draw_gain_over_cost(
+def _draw_gain_over_cost(
     groups: Sequence[VariantRuns], costs: Mapping[str, Mapping[str, Any]]
 ) -> Figure:
     """Draw the difference of each variant with its interval, over its training time and its memory.
@@ -113,7 +113,7 @@ def draw_gain_over_cost(
     """
     figure = new_figure(640, 330)
     plots = figure.subplots(1, 2, sharey=True)
-    for axes, (key, title) in zip(plots, COST_AXIS_TITLES.items(), strict=True):
+    for axes, (key, title) in zip(plots, _COST_AXIS_TITLES.items(), strict=True):
         comparisons = [group.comparison for group in groups if group.comparison]
         margin = 100 * comparisons[0].margin
         axes.axhspan(-margin, margin, color=GRID_COLOR, alpha=0.5, linewidth=0)

@@ -31,9 +31,9 @@ from foveal.text_format import shorten_name
 from foveal.text_tables import Table
 from foveal.variant_names import BASELINE, GATE_MODULE_NAME
 
-MAX_IMAGES: Final = 3
-MAX_SITES: Final = 8
-GATE_AXIS_TITLES: Final = {"channel": "channels", "spatial": "positions"}
+_MAX_IMAGES: Final = 3
+_MAX_SITES: Final = 8
+_GATE_AXIS_TITLES: Final = {"channel": "channels", "spatial": "positions"}
 
 
 def build_gates_section(cell: CellView) -> Section:
@@ -44,27 +44,27 @@ def build_gates_section(cell: CellView) -> Section:
             name=f"gates-{group.style_index}{cell.suffix}",
             figure=figure,
             description=f"Maps of the gates of {group.variant}.",
-            caption=f"{group.variant}, seed {find_shown_seed(group)}.",
+            caption=f"{group.variant}, seed {_find_shown_seed(group)}.",
             filters={"variant": group.variant},
         )
         for group in cell.groups
-        if (figure := draw_variant_gates(cell, group)) is not None
+        if (figure := _draw_variant_gates(cell, group)) is not None
     ]
     if not figures:
-        return Section(name, title, (Callout(missing_gates_message(cell)),))
+        return Section(name, title, (Callout(_missing_gates_message(cell)),))
     explanation = (
         f"The figures show the first probe images. {GATE_CAPTION} A gate with the same map for every image "
         "could be folded into the weights of the next layer."
     )
-    return Section(name, title, (Paragraph(explanation), *figures, build_gate_table(cell)))
+    return Section(name, title, (Paragraph(explanation), *figures, _build_gate_table(cell)))
 
 
-def find_shown_seed(group: VariantRuns) -> int:
+def _find_shown_seed(group: VariantRuns) -> int:
     """Return the seed of the run whose gates are shown."""
     return next(int(run.results["seed"]) for run in group.runs if "gates" in run.extras)
 
 
-def missing_gates_message(cell: CellView) -> str:
+def _missing_gates_message(cell: CellView) -> str:
     """Return the message for a cell without gate maps."""
     if all(group.variant == BASELINE for group in cell.groups):
         return f"{BASELINE} has no gates. Add a variant with attention."
@@ -73,22 +73,22 @@ def missing_gates_message(cell: CellView) -> str:
     return "No run has stored its gate maps. Train without --no-extras to store them."
 
 
-def draw_variant_gates(cell: CellView, group: VariantRuns) -> Figure | None:
+def _draw_variant_gates(cell: CellView, group: VariantRuns) -> Figure | None:
     """Draw the gate maps of the first run that has stored them; None if no run has."""
     stored = [run.extras for run in group.runs if {"gates", "occlusion"} <= set(run.extras)]
     if not stored:
         return None
     gates, occlusion = stored[0]["gates"], stored[0]["occlusion"]
     pictures = np.stack(
-        [shrink_for_page(picture / 255) for picture in occlusion["shown_images"][:MAX_IMAGES]]
+        [shrink_for_page(picture / 255) for picture in occlusion["shown_images"][:_MAX_IMAGES]]
     )
     labels = occlusion["labels"][: len(pictures)]
     names = [shorten_name(cell.classes[label], 14) for label in labels]
     with use_report_style():
-        return draw_gate_maps(pictures, read_site_maps(gates), names=names)
+        return draw_gate_maps(pictures, _read_site_maps(gates), names=names)
 
 
-def read_site_maps(gates: Arrays) -> list[SiteMaps]:
+def _read_site_maps(gates: Arrays) -> list[SiteMaps]:
     """Return the maps over positions and over channels of each site, for the first images."""
     by_site: dict[str, dict[str, int]] = {}
     for index, site in enumerate(gates["site"].tolist()):
@@ -96,9 +96,9 @@ def read_site_maps(gates: Arrays) -> list[SiteMaps]:
             if f"{axis}_{index}" in gates:
                 by_site.setdefault(site, {}).setdefault(axis, index)
     sites = []
-    for name in pick_evenly_spaced(list(by_site), MAX_SITES):
+    for name in pick_evenly_spaced(list(by_site), _MAX_SITES):
         maps = {
-            axis: np.asarray(gates[f"{axis}_{index}"][:MAX_IMAGES], dtype=np.float64)
+            axis: np.asarray(gates[f"{axis}_{index}"][:_MAX_IMAGES], dtype=np.float64)
             for axis, index in by_site[name].items()
         }
         spatial = maps.get("spatial_map")
@@ -112,13 +112,13 @@ def read_site_maps(gates: Arrays) -> list[SiteMaps]:
     return sites
 
 
-def build_gate_table(cell: CellView) -> Block:
+def _build_gate_table(cell: CellView) -> Block:
     """Return a table with one row per gate: its status over the seeds and its statistics."""
     rows = [
         (
             gate.variant,
             gate.gate.partition(f".{GATE_MODULE_NAME}")[0],
-            GATE_AXIS_TITLES.get(gate.kind, gate.kind),
+            _GATE_AXIS_TITLES.get(gate.kind, gate.kind),
             ", ".join(f"{status} {seeds}" for status, seeds in gate.status_counts.items()),
             f"{gate.mean:.3f}",
             f"{gate.std_between_images:.3f}",

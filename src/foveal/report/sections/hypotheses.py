@@ -22,20 +22,20 @@ from foveal.variant_names import BASELINE
 def build_hypotheses_section(study: StudyRecord) -> Section:
     """Return the answer to each hypothesis in a sentence, and the table of all effects."""
     results = check_hypotheses(study)
-    blocks: list[Block] = [Paragraph(format_answer(each), is_muted=False) for each in results]
+    blocks: list[Block] = [Paragraph(_format_answer(each), is_muted=False) for each in results]
     if any(result.effects for result in results):
-        blocks.append(build_effect_table(results))
+        blocks.append(_build_effect_table(results))
     return Section("hypotheses", "Hypotheses about attention", tuple(blocks))
 
 
-def format_answer(result: HypothesisResult) -> str:
+def _format_answer(result: HypothesisResult) -> str:
     """Return the claim of a hypothesis, the answer of the study and the reason in one sentence."""
     claim = result.hypothesis.claim
     reason = use_minus_signs(result.reason).replace("`", "")
     return f"{claim[0].upper()}{claim[1:]}: {result.answer or 'no answer'}; {reason}."
 
 
-def build_effect_table(results: Sequence[HypothesisResult]) -> TableBlock:
+def _build_effect_table(results: Sequence[HypothesisResult]) -> TableBlock:
     """Return a table with one row per variant: the change of its gain with the property of the images."""
     rows = []
     for result in results:

@@ -45,8 +45,8 @@ from foveal.text_format import ABSENT_VALUE, shorten_name, shorten_names
 from foveal.text_tables import Table
 from foveal.variant_names import GATE_MODULE_NAME
 
-Array = npt.NDArray[Any]
-MAX_CLASS_MAPS: Final = 20
+_Array = npt.NDArray[Any]
+_MAX_CLASS_MAPS: Final = 20
 
 
 def build_occlusion_section(cell: CellView) -> Section:
@@ -59,28 +59,28 @@ def build_occlusion_section(cell: CellView) -> Section:
     maps = {variant: records.average_maps(variant, image_count) for variant in records.runs}
     limit = compute_color_limit(maps.values())
     difference = choose_difference_pair(list(maps))
-    titles = {variant: format_map_titles(cell, records, variant) for variant in maps}
+    titles = {variant: _format_map_titles(cell, records, variant) for variant in maps}
     figures = tuple(
         FigureBlock(
             name=f"occlusion-{records.image_indices[index]}{cell.suffix}",
-            figure=draw_image_maps(
+            figure=_draw_image_maps(
                 cell, records, maps, titles, index, limit=limit, difference=difference
             ),
-            description=describe_image_maps(cell, records, index),
+            description=_describe_image_maps(cell, records, index),
             filters={"class": cell.classes[records.labels[index]]},
         )
         for index in range(image_count)
     )
     blocks: list[Block] = [
-        Paragraph(explain_maps(cell, records, limit)),
+        Paragraph(_explain_maps(cell, records, limit)),
         FigureGrid(figures, size="wide"),
-        *build_class_maps(cell, records, difference),
-        *build_agreement_table(cell),
+        *_build_class_maps(cell, records, difference),
+        *_build_agreement_table(cell),
     ]
     return Section(name, title, tuple(blocks))
 
 
-def explain_maps(cell: CellView, records: OcclusionRecords, limit: float) -> str:
+def _explain_maps(cell: CellView, records: OcclusionRecords, limit: float) -> str:
     """Return the explanation of the sweep and of the colors."""
     window, stride = records.get_size("window"), records.get_size("stride")
     seeds = (
@@ -109,10 +109,10 @@ def choose_difference_pair(variants: Sequence[str]) -> tuple[str, str] | None:
     return variants[first], variants[second]
 
 
-def draw_image_maps(
+def _draw_image_maps(
     cell: CellView,
     records: OcclusionRecords,
-    maps: Mapping[str, Array],
+    maps: Mapping[str, _Array],
     titles: Mapping[str, Sequence[str]],
     index: int,
     *,
@@ -122,7 +122,7 @@ def draw_image_maps(
     """Draw one image and its maps by all variants."""
     picture = records.shown_images[index] / 255
     block, window = compute_page_block_size(picture), records.get_size("window")
-    return draw_maps(
+    return _draw_maps(
         records,
         picture,
         {variant: values[index] for variant, values in maps.items()},
@@ -135,10 +135,10 @@ def draw_image_maps(
 
 
 @use_report_style()
-def draw_maps(
+def _draw_maps(
     records: OcclusionRecords,
-    picture: Array,
-    maps: Mapping[str, Array],
+    picture: _Array,
+    maps: Mapping[str, _Array],
     *,
     name: str,
     titles: Mapping[str, str],
@@ -162,7 +162,7 @@ def draw_maps(
     )
 
 
-def format_map_titles(cell: CellView, records: OcclusionRecords, variant: str) -> list[str]:
+def _format_map_titles(cell: CellView, records: OcclusionRecords, variant: str) -> list[str]:
     """Return the title of each map: the prediction of most seeds, the confidence and the largest drop."""
     predictions, votes = zip(
         *records.find_majority_predictions(variant)[: len(records.shown_images)], strict=True
@@ -178,7 +178,7 @@ def format_map_titles(cell: CellView, records: OcclusionRecords, variant: str) -
     )
 
 
-def describe_image_maps(cell: CellView, records: OcclusionRecords, index: int) -> str:
+def _describe_image_maps(cell: CellView, records: OcclusionRecords, index: int) -> str:
     """Return the description of a figure for screen readers."""
     max_drops = ", ".join(
         f"{variant} {float(records.compute_max_drops(variant)[index]):.2f}"
@@ -188,7 +188,7 @@ def describe_image_maps(cell: CellView, records: OcclusionRecords, index: int) -
     return f"Occlusion maps of test image {records.image_indices[index]}, {name}; largest drop: {max_drops}."
 
 
-def build_class_maps(
+def _build_class_maps(
     cell: CellView, records: OcclusionRecords, difference: tuple[str, str] | None
 ) -> list[Block]:
     """Return the mean map of each class over the images that every run classifies correctly."""
@@ -205,15 +205,17 @@ def build_class_maps(
     figures = tuple(
         FigureBlock(
             name=f"class-map-{label}{cell.suffix}",
-            figure=draw_class_maps(cell, records, means, index, limit=limit, difference=difference),
+            figure=_draw_class_maps(
+                cell, records, means, index, limit=limit, difference=difference
+            ),
             description=f"Mean occlusion maps of {cell.classes[label]}.",
             filters={"class": cell.classes[label]},
         )
-        for index, label in enumerate(means.labels[:MAX_CLASS_MAPS])
+        for index, label in enumerate(means.labels[:_MAX_CLASS_MAPS])
     )
     omitted = (
-        f" Only the first {MAX_CLASS_MAPS} classes are shown."
-        if len(means.labels) > MAX_CLASS_MAPS
+        f" Only the first {_MAX_CLASS_MAPS} classes are shown."
+        if len(means.labels) > _MAX_CLASS_MAPS
         else ""
     )
     explanation = f"{CLASS_MAP_CAPTION} The scale goes up to {limit:.2g}.{omitted}"
@@ -224,7 +226,7 @@ def build_class_maps(
     ]
 
 
-def draw_class_maps(
+def _draw_class_maps(
     cell: CellView,
     records: OcclusionRecords,
     means: MeanClassMaps,
@@ -237,7 +239,7 @@ def draw_class_maps(
     label, count = int(means.labels[index]), int(means.image_counts[index])
     with_picture = np.flatnonzero(records.labels[: len(records.shown_images)] == label)
     blank = np.ones((*records.get_size("image_size"), 3))
-    return draw_maps(
+    return _draw_maps(
         records,
         records.shown_images[with_picture[0]] / 255 if len(with_picture) else blank,
         {variant: values[index] for variant, values in means.maps.items()},
@@ -248,7 +250,7 @@ def draw_class_maps(
     )
 
 
-def build_agreement_table(cell: CellView) -> list[Block]:
+def _build_agreement_table(cell: CellView) -> list[Block]:
     """Return the agreement of attention, Grad-CAM and occlusion, with that of randomized gates."""
     rows = []
     for group in cell.groups:

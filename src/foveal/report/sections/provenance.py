@@ -11,15 +11,15 @@ from foveal.report.blocks import Block, CodeBlock, ImageGrid, KeyValueBlock, Par
 from foveal.report.cell_view import CellView
 from foveal.text_format import join_with_and
 
-MAX_BATCH_IMAGES = 32
-MAX_LISTED_VALUES = 3
+_MAX_BATCH_IMAGES = 32
+_MAX_LISTED_VALUES = 3
 
 
 def build_training_batch_section(cell: CellView) -> Section:
     """Return the first images of a training batch, after augmentation."""
     group = cell.groups[0]
     batch = group.runs[0].training_batch
-    images, labels = batch["images"][:MAX_BATCH_IMAGES], batch["labels"][:MAX_BATCH_IMAGES]
+    images, labels = batch["images"][:_MAX_BATCH_IMAGES], batch["labels"][:_MAX_BATCH_IMAGES]
     pictures = tuple(
         (group.classes[label], to_data_uri(shrink_for_page(image)))
         for image, label in zip(images, labels, strict=True)
@@ -38,10 +38,10 @@ def build_provenance_section(
     cells: Sequence[CellView], config: Mapping[str, Any], runs: Sequence[RunRecord]
 ) -> Section:
     """Return commands, seeds, configuration, environment and data checksums."""
-    environment = collect_distinct_values([format_values(run.environment) for run in runs])
+    environment = _collect_distinct_values([format_values(run.environment) for run in runs])
     commands = environment.pop("command", [])
     checksums = sorted({run.results["data_checksum"] for run in runs})
-    rows = [(name, format_distinct_values(values)) for name, values in environment.items()]
+    rows = [(name, _format_distinct_values(values)) for name, values in environment.items()]
     rows.append(("data checksum", ", ".join(checksums)))
     blocks: list[Block] = [CodeBlock(command) for command in commands]
     if not cells[0].is_single_run:
@@ -73,13 +73,13 @@ def flatten_config(design: Design) -> dict[str, Any]:
     }
 
 
-def format_distinct_values(values: Sequence[str]) -> str:
+def _format_distinct_values(values: Sequence[str]) -> str:
     """Return distinct values as text; for many values, only the first and the last.
 
-    >>> format_distinct_values(["2.13"]), format_distinct_values(["1", "2", "3", "4"])
+    >>> _format_distinct_values(["2.13"]), _format_distinct_values(["1", "2", "3", "4"])
     ('2.13', '1 to 4 (4 different)')
     """
-    if len(values) <= MAX_LISTED_VALUES:
+    if len(values) <= _MAX_LISTED_VALUES:
         return "; ".join(values)
     return f"{values[0]} to {values[-1]} ({len(values)} different)"
 
@@ -96,10 +96,10 @@ def format_values(content: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def collect_distinct_values(rows: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
+def _collect_distinct_values(rows: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
     """Return the sorted distinct values of each name over all rows.
 
-    >>> collect_distinct_values([{"torch": "2.13"}, {"torch": "2.13", "date": "Monday"}])
+    >>> _collect_distinct_values([{"torch": "2.13"}, {"torch": "2.13", "date": "Monday"}])
     {'torch': ['2.13'], 'date': ['Monday']}
     """
     names = dict.fromkeys(name for row in rows for name in row)

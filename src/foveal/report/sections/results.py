@@ -46,16 +46,16 @@ def build_results_section(cell: CellView) -> Section:
         blocks.append(
             FigureBlock(
                 name=f"forest{cell.suffix}",
-                figure=draw_forest_plot(cell.groups),
+                figure=_draw_forest_plot(cell.groups),
                 description=f"Difference to {BASELINE} with its interval, by variant, as in the table.",
                 caption=f"Difference to {BASELINE} with its interval, as in the table. The shaded band is the "
                 "margin. A variant is equivalent if the narrower interval of the table lies inside it.",
                 width="column",
             )
         )
-        blocks += build_uncertainty_table(cell)
-        blocks += build_power_table(cell)
-    blocks += [Heading("Error"), build_error_table(cell)]
+        blocks += _build_uncertainty_table(cell)
+        blocks += _build_power_table(cell)
+    blocks += [Heading("Error"), _build_error_table(cell)]
     return Section(f"results{cell.suffix}", cell.add_label("Results"), tuple(blocks))
 
 
@@ -70,36 +70,36 @@ def build_results_table(cell: CellView) -> TableBlock:
         "parameters",
         *(["training per run, s", "saved for backward, MB"] if with_costs else ["seconds per run"]),
     ]
-    rows = [tuple(build_results_row(cell, group, with_costs=with_costs)) for group in cell.groups]
+    rows = [tuple(_build_results_row(cell, group, with_costs=with_costs)) for group in cell.groups]
     return TableBlock(
         f"results{cell.suffix}",
         Table(
             "Test accuracy after the last epoch",
             tuple(headings),
             tuple(rows),
-            explain_results(cell, with_costs=with_costs),
+            _explain_results(cell, with_costs=with_costs),
             text_headings=("verdict",),
         ),
     )
 
 
-def build_results_row(cell: CellView, group: VariantRuns, *, with_costs: bool) -> list[str]:
+def _build_results_row(cell: CellView, group: VariantRuns, *, with_costs: bool) -> list[str]:
     """Return the row of one variant."""
     accuracies = group.get_results("test_accuracy")
     low, high = compute_mean_interval(accuracies)
     accuracy = format_mean_and_sd(accuracies)
     if len(accuracies) > 2:
         accuracy += f"\n{format_percent(low)} to {format_percent(high)}"
-    row = [group.variant, format_seed_count(cell, group), accuracy]
+    row = [group.variant, _format_seed_count(cell, group), accuracy]
     if cell.comparisons:
-        row += format_difference_columns(group)
+        row += _format_difference_columns(group)
     row.append(f"{group.runs[0].results['parameters']:,}")
     if with_costs:
-        return row + format_cost_columns(cell.costs, group.variant)
+        return row + _format_cost_columns(cell.costs, group.variant)
     return [*row, format_seconds(group.seconds)]
 
 
-def format_seed_count(cell: CellView, group: VariantRuns) -> str:
+def _format_seed_count(cell: CellView, group: VariantRuns) -> str:
     """Return the number of finished seeds, and the number of planned seeds if it differs."""
     if cell.design is None:
         return str(group.seeds[0])
@@ -107,7 +107,7 @@ def format_seed_count(cell: CellView, group: VariantRuns) -> str:
     return f"{finished}" if finished == planned else f"{finished}\nplanned {planned}"
 
 
-def format_difference_columns(group: VariantRuns) -> list[str]:
+def _format_difference_columns(group: VariantRuns) -> list[str]:
     """Return the difference, its intervals and the verdict; the equivalence interval is a second line."""
     comparison = group.comparison
     if comparison is None:
@@ -119,7 +119,7 @@ def format_difference_columns(group: VariantRuns) -> list[str]:
     return [difference, intervals, comparison.verdict]
 
 
-def format_cost_columns(costs: dict[str, dict[str, Any]], variant: str) -> list[str]:
+def _format_cost_columns(costs: dict[str, dict[str, Any]], variant: str) -> list[str]:
     """Return the training time and the saved memory of a variant, with their change from the baseline."""
     cost, baseline = costs.get(variant), costs.get(BASELINE, {})
     if cost is None:
@@ -134,7 +134,7 @@ def format_cost_columns(costs: dict[str, dict[str, Any]], variant: str) -> list[
     ]
 
 
-def explain_results(cell: CellView, *, with_costs: bool) -> str:
+def _explain_results(cell: CellView, *, with_costs: bool) -> str:
     """Return the note of the results table: the columns and the rule of the verdicts."""
     if cell.is_single_run:
         return "Accuracy after the last epoch."
@@ -166,7 +166,7 @@ def explain_results(cell: CellView, *, with_costs: bool) -> str:
     return " ".join(sentences)
 
 
-def build_uncertainty_table(cell: CellView) -> list[Block]:
+def _build_uncertainty_table(cell: CellView) -> list[Block]:
     """Return a table of the seed uncertainty and the test-set uncertainty of each difference."""
     splits = [
         (comparison, comparison.variance_split)
@@ -197,14 +197,14 @@ def build_uncertainty_table(cell: CellView) -> list[Block]:
     return [Heading("Uncertainty"), TableBlock(f"uncertainty{cell.suffix}", table)]
 
 
-def build_power_table(cell: CellView) -> list[Block]:
+def _build_power_table(cell: CellView) -> list[Block]:
     """Return a table of the detectable difference, and of the seeds needed to detect the margin."""
     rows = [
         (
             comparison.variant,
             f"{comparison.seeds}",
             f"{100 * comparison.detectable_difference:.2f}",
-            format_seeds_needed(comparison.seeds_needed),
+            _format_seeds_needed(comparison.seeds_needed),
         )
         for comparison in cell.comparisons
         if comparison.detectable_difference is not None
@@ -223,14 +223,14 @@ def build_power_table(cell: CellView) -> list[Block]:
     return [Heading("Power"), TableBlock(f"power{cell.suffix}", table)]
 
 
-def format_seeds_needed(seeds: int | None) -> str:
+def _format_seeds_needed(seeds: int | None) -> str:
     """Return a number of seeds, or the largest number that the search has tried."""
     if seeds is None:
         return ABSENT_VALUE
     return f"{seeds:,}" if seeds < MAX_SEEDS_NEEDED else f"{MAX_SEEDS_NEEDED:,} or more"
 
 
-def build_error_table(cell: CellView) -> TableBlock:
+def _build_error_table(cell: CellView) -> TableBlock:
     """Return a table of the top-1 errors and, from 20 classes on, of the top-5 errors."""
     with_top5 = cell.shared_results["top5_accuracy"] is not None
     rows = []
@@ -249,7 +249,7 @@ def build_error_table(cell: CellView) -> TableBlock:
 
 
 @use_report_style()
-def draw_forest_plot(groups: Sequence[VariantRuns]) -> Figure:
+def _draw_forest_plot(groups: Sequence[VariantRuns]) -> Figure:
     """Draw the difference of each variant to the baseline with its interval, and the margin."""
     compared = [(group, group.comparison) for group in groups if group.comparison]
     figure = new_figure(480, 60 + 28 * len(compared))

@@ -26,7 +26,7 @@ def build_robustness_section(cell: CellView) -> Section:
         return Section(name, title, (Callout(missing_extra_message(cell, "robustness curves")),))
     figure = FigureBlock(
         name=name,
-        figure=draw_robustness_panels(cell, robustness),
+        figure=_draw_robustness_panels(cell, robustness),
         description="Test accuracy by severity, with one panel per condition and one line per variant.",
         caption=format_robustness_caption(
             robustness.image_count,
@@ -34,11 +34,11 @@ def build_robustness_section(cell: CellView) -> Section:
             has_several_seeds=cell.has_several_seeds,
         ),
     )
-    table = build_worst_severity_table(cell, robustness)
+    table = _build_worst_severity_table(cell, robustness)
     return Section(name, title, (figure, Collapsible(table.table.title, (table,))))
 
 
-def build_worst_severity_table(cell: CellView, robustness: RobustnessCurves) -> TableBlock:
+def _build_worst_severity_table(cell: CellView, robustness: RobustnessCurves) -> TableBlock:
     """Return a table of the accuracies at the highest severity of each condition."""
     curves = next(iter(robustness.curves.values()))
     clean = [f"{100 * curve.accuracy[:, 0].mean():.1f}" for curve in curves.values()]
@@ -53,7 +53,7 @@ def build_worst_severity_table(cell: CellView, robustness: RobustnessCurves) -> 
 
 
 @use_report_style()
-def draw_robustness_panels(cell: CellView, robustness: RobustnessCurves) -> Figure:
+def _draw_robustness_panels(cell: CellView, robustness: RobustnessCurves) -> Figure:
     """Draw one panel per condition and one line per variant, in the style of the other figures."""
     styles = {group.variant: get_variant_style(group.style_index) for group in cell.groups}
     names = shorten_names(styles, 24)

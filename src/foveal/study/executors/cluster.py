@@ -14,15 +14,15 @@ from foveal.errors import FovealError, UsageError
 from foveal.optional_imports import suggest_install
 from foveal.study.executors.task import Outcome, Task, attempt_task
 
-LOCAL_CLUSTER: Final = "local"
-CONNECT_TIMEOUT_SECONDS: Final = 10.0  # seconds
-RAY_ENVIRONMENT: Final = {"RAY_USAGE_STATS_ENABLED": "0"}
+_LOCAL_CLUSTER: Final = "local"
+_CONNECT_TIMEOUT_SECONDS: Final = 10.0  # seconds
+_RAY_ENVIRONMENT: Final = {"RAY_USAGE_STATS_ENABLED": "0"}
 
 
 def run_on_ray(
     tasks: Sequence[Task],
     *,
-    address: str = LOCAL_CLUSTER,
+    address: str = _LOCAL_CLUSTER,
     gpus: float | None = None,
     retries: int = 3,
 ) -> Iterator[Outcome]:
@@ -44,11 +44,11 @@ def run_on_ray(
     """
     if not tasks:
         return
-    ray = connect_to_cluster(address)
-    resources = get_required_resources(tasks[0], gpus)
+    ray = _connect_to_cluster(address)
+    resources = _get_required_resources(tasks[0], gpus)
     try:
-        require_resources(ray, resources)
-        remote = ray.remote(attempt_remote_task).options(
+        _require_resources(ray, resources)
+        remote = ray.remote(_attempt_remote_task).options(
             num_cpus=resources["CPU"],
             num_gpus=resources["GPU"],
             max_retries=retries,
@@ -70,13 +70,13 @@ def run_on_ray(
         ray.shutdown()
 
 
-def get_required_resources(task: Task, gpus: float | None) -> dict[str, float]:
+def _get_required_resources(task: Task, gpus: float | None) -> dict[str, float]:
     """Return the CPUs and GPUs of one run."""
     default_gpus = 1.0 if task.config.device == "cuda" else 0.0
     return {"CPU": float(task.config.threads), "GPU": default_gpus if gpus is None else gpus}
 
 
-def require_resources(ray: Any, resources: Mapping[str, float]) -> None:
+def _require_resources(ray: Any, resources: Mapping[str, float]) -> None:
     """Raise a UsageError if no machine has the resources of a run: Ray would wait forever."""
     machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     for machine in machines:
@@ -88,18 +88,18 @@ def require_resources(ray: Any, resources: Mapping[str, float]) -> None:
     )
 
 
-def connect_to_cluster(address: str) -> Any:
+def _connect_to_cluster(address: str) -> Any:
     """Return the module `ray`, connected to the cluster, without usage reports.
 
     Raises:
         UsageError: Ray is not installed.
         FovealError: the cluster cannot be reached.
     """
-    os.environ |= RAY_ENVIRONMENT
+    os.environ |= _RAY_ENVIRONMENT
     with suggest_install("foveal[ray]"):
         import ray
     try:
-        require_open_port(address)
+        _require_open_port(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, ValueError, RuntimeError) as error:
         cause = " ".join(str(error).split())
@@ -107,14 +107,14 @@ def connect_to_cluster(address: str) -> Any:
     return ray
 
 
-def require_open_port(address: str) -> None:
+def _require_open_port(address: str) -> None:
     """Raise an OSError if no server listens at host:port: `ray.init` would end this process silently."""
     host, colon, port = address.rpartition(":")
     if colon and port.isdecimal():
-        socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT_SECONDS).close()
+        socket.create_connection((host, int(port)), timeout=_CONNECT_TIMEOUT_SECONDS).close()
 
 
-def attempt_remote_task(task: Task, import_paths: list[str]) -> Outcome:
+def _attempt_remote_task(task: Task, import_paths: list[str]) -> Outcome:
     """Run one task on a machine of the cluster, with the import paths of the machine that sent it."""
     sys.path.extend(path for path in import_paths if path not in sys.path)
     return attempt_task(task)

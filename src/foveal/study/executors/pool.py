@@ -14,7 +14,7 @@ from typing import Final
 
 from foveal.study.executors.task import Outcome, Task, attempt_task
 
-MAX_BROKEN_POOLS: Final = 3
+_MAX_BROKEN_POOLS: Final = 3
 """Pools in a row that may break without any finished run."""
 
 
@@ -25,27 +25,27 @@ def run_in_pool(tasks: Sequence[Task], *, workers: int) -> Iterator[Outcome]:
     one worker, so that a run that crashes its process fails alone.
     """
     remaining, broken_pools = list(tasks), 0
-    while remaining and broken_pools < MAX_BROKEN_POOLS:
+    while remaining and broken_pools < _MAX_BROKEN_POOLS:
         finished = 0
-        for outcome in run_until_pool_breaks(remaining, workers if broken_pools == 0 else 1):
+        for outcome in _run_until_pool_breaks(remaining, workers if broken_pools == 0 else 1):
             remaining.remove(outcome.task)
             finished += 1
             yield outcome
         broken_pools = 0 if finished else broken_pools + 1
-        if broken_pools == MAX_BROKEN_POOLS and len(remaining) > 1:
-            yield make_killed_outcome(remaining.pop(0))  # one worker trains the first task
+        if broken_pools == _MAX_BROKEN_POOLS and len(remaining) > 1:
+            yield _make_killed_outcome(remaining.pop(0))  # one worker trains the first task
             broken_pools = 1
-    yield from (make_killed_outcome(task) for task in remaining)
+    yield from (_make_killed_outcome(task) for task in remaining)
 
 
-def make_killed_outcome(task: Task) -> Outcome:
+def _make_killed_outcome(task: Task) -> Outcome:
     """Return the outcome of a run whose process is killed every time."""
     return Outcome(
-        task, error=f"Its process was killed {MAX_BROKEN_POOLS} times; is there enough memory?"
+        task, error=f"Its process was killed {_MAX_BROKEN_POOLS} times; is there enough memory?"
     )
 
 
-def run_until_pool_breaks(tasks: Sequence[Task], workers: int) -> Iterator[Outcome]:
+def _run_until_pool_breaks(tasks: Sequence[Task], workers: int) -> Iterator[Outcome]:
     """Run the tasks in one pool and yield their outcomes until all are done or a worker is killed."""
     spawn = multiprocessing.get_context("spawn")  # a forked CUDA context cannot be used
     worker_numbers = spawn.SimpleQueue()
@@ -53,7 +53,7 @@ def run_until_pool_breaks(tasks: Sequence[Task], workers: int) -> Iterator[Outco
         worker_numbers.put(number)
     children_before = multiprocessing.active_children()
     pool = ProcessPoolExecutor(
-        workers, mp_context=spawn, initializer=prepare_worker, initargs=(worker_numbers,)
+        workers, mp_context=spawn, initializer=_prepare_worker, initargs=(worker_numbers,)
     )
     try:
         for future in as_completed([pool.submit(attempt_task, task) for task in tasks]):
@@ -68,12 +68,12 @@ def run_until_pool_breaks(tasks: Sequence[Task], workers: int) -> Iterator[Outco
                 child.join()
 
 
-def prepare_worker(worker_numbers: SimpleQueue[int]) -> None:
+def _prepare_worker(worker_numbers: SimpleQueue[int]) -> None:
     """Assign a GPU to this worker, and make the worker end with the process that started it."""
     gpus = list_visible_gpus()
     if len(gpus) > 1:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpus[worker_numbers.get() % len(gpus)]
-    threading.Thread(target=exit_with_parent, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
 def list_visible_gpus() -> list[str]:
@@ -86,7 +86,7 @@ def list_visible_gpus() -> list[str]:
     return [str(index) for index in range(torch.cuda.device_count())]
 
 
-def exit_with_parent() -> None:
+def _exit_with_parent() -> None:
     """Wait for the end of the parent process, then exit: the outcome would be lost."""
     parent = multiprocessing.parent_process()
     if parent is not None:

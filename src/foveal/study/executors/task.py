@@ -51,31 +51,31 @@ def attempt_task(task: Task, progress: Progress | None = None) -> Outcome:
     warning = ""
     try:
         try:
-            complete_run(task, progress)
+            _complete_run(task, progress)
         except CorruptRecordError as error:
             quarantined = quarantine_folder(get_partial_path(task.folder))
             warning = f"{error} It was renamed to {quarantined.name}."
-            complete_run(task, progress)
+            _complete_run(task, progress)
     except Exception as error:  # a user-defined network may raise anything
         text = str(error) if isinstance(error, FovealError) else f"{type(error).__name__}: {error}"
         return Outcome(task, error=" ".join(text.split()), warning=warning)
     return Outcome(task, warning=warning)
 
 
-def complete_run(task: Task, progress: Progress | None) -> None:
+def _complete_run(task: Task, progress: Progress | None) -> None:
     """Train the run of a task, or resume it if it was interrupted."""
     data_options = {name: getattr(task.config, name) for name in DataConfig.model_fields}
     run(
         task.config,
         task.folder,
         resume=True,
-        data=load_shared_data(DataConfig(**data_options)),
+        data=_load_shared_data(DataConfig(**data_options)),
         progress=progress,
         with_extras=task.with_extras,
     )
 
 
 @lru_cache(maxsize=2)
-def load_shared_data(config: DataConfig) -> ImageData:
+def _load_shared_data(config: DataConfig) -> ImageData:
     """Return the images of a config, loaded once for all tasks of this process."""
     return load_config_data(config)

@@ -1,0 +1,113 @@
+"""The exported names of every public package, pinned: a change of the interface is a decision."""
+
+import importlib
+
+import pytest
+
+PUBLIC_NAMES = {
+    "foveal": """
+        __version__ insert
+    """,
+    "foveal.analysis": """
+        GateSummary HypothesisResult MeanClassMaps OcclusionRecords RobustnessCurves VariantExtra
+        VariantRuns average_maps_by_class check_hypotheses collect_occlusion_records
+        collect_robustness_curves compare_with_baseline describe_loaded_weights find_caveats
+        group_runs_by_variant list_variant_costs make_gate_cost_table make_stored_layer_table
+        make_stored_torchsummary_table make_variant_cost_table normalize_rows read_stored_extras
+        summarize_gates
+    """,
+    "foveal.attention": """
+        AttentionEntry BAM CBAM ChannelAttention ConcurrentSqueezeExcitation CoordinateAttention
+        EfficientChannelAttention Gate SimAM SpatialAttention SqueezeExcitation TripletAttention
+        VariantSpec available canonicalize_variant capture_maps create get_entry parse_variant
+        register register_preset resolve_name
+    """,
+    "foveal.cli": """
+        main
+    """,
+    "foveal.cost": """
+        Conditions CostComparison CostReport Layer SiteCost Timing Totals compare_costs
+        measure_cost
+    """,
+    "foveal.data": """
+        Augmentation DecodedData ImageData Split compute_colorfulness generate_scenes
+        is_import_path list_data_names load_data normalize_images
+    """,
+    "foveal.evaluation": """
+        CORRUPTIONS Evaluation MAX_SEVERITY OCCLUSION_FRACTIONS Predictions Robustness
+        compute_metrics corrupt_images evaluate list_supported_corruptions measure_robustness
+        predict
+    """,
+    "foveal.explanation": """
+        Agreement CONTROL_DRAWS Faithfulness GateMap GateStatistics GridCanvas Localization
+        LocalizationMeasure OCCLUSION_PRESETS OcclusionResult boxes_to_masks
+        compute_gate_statistics gate_maps grad_cam has_gates make_grid_canvas make_random_maps
+        measure_agreement measure_faithfulness measure_localization move_to_model
+        occlusion_sensitivity
+    """,
+    "foveal.inspection": """
+        Explanation MapMetric TrainedRun choose_explained_images compute_map_metrics evaluate_run
+        explain_runs find_trained_runs load_shared_images make_explanation_content
+        write_explanation
+    """,
+    "foveal.kernels": """
+        CBAMConfig CBAMWeights apply_bam apply_batch_norm_relu apply_channel_attention
+        apply_channel_mlp apply_fused_cbam apply_max_pool apply_small_batch_norm apply_small_conv
+        apply_spatial_attention native_kernels supports supports_bam supports_batch_norm_relu
+        supports_channel_mlp supports_conv_batch_norm_relu supports_fused_cbam supports_max_pool
+        supports_pools supports_small_batch_norm supports_small_conv unavailable_reason
+    """,
+    "foveal.models": """
+        AttentionModel ConvNet ImportedState Insertion LoadReport ResNet Site build_model
+        build_parameter_groups compute_weights_checksum export_model find_head import_state insert
+        list_model_names load_model load_pretrained load_state resnet101 resnet18 resnet34
+        resnet50 resolve_where save_model
+    """,
+    "foveal.plotting": """
+        AccuracyCurve CLASS_MAP_CAPTION GATE_CAPTION GRID_COLOR MUTED_COLOR MapColumn SCORE_UNITS
+        SiteMaps TEXT_COLOR VARIANT_COLORS add_tooltip blend_gate_map blend_signed_map
+        build_svg_element compute_color_limit compute_page_block_size compute_value_range
+        draw_gate_maps draw_map_comparison draw_robustness_curves encode_png find_difference_pair
+        format_color_caption format_occlusion_caption format_panel_titles
+        format_robustness_caption format_seeds get_variant_style is_flat make_color_scale_uris
+        make_thumbnail new_figure pick_evenly_spaced replace_css_variables save_figure
+        shrink_for_page to_data_uri use_report_style
+    """,
+    "foveal.records": """
+        Arrays Cell Design RunProgress RunRecord SCHEMA_VERSION StudyRecord atomic_write
+        get_partial_path has_extra is_complete list_result_rows list_run_folders quarantine_folder
+        read_design read_extra read_extras read_predictions read_progress read_results read_run
+        read_study verify_manifest write_design write_extra write_json write_progress
+        write_results_table write_run
+    """,
+    "foveal.report": """
+        Report write_comparison write_report
+    """,
+    "foveal.stats": """
+        BootstrapResult Comparison EquivalenceTest MAX_SEEDS_NEEDED MIN_SEEDS McNemarTest
+        TwoWaySlope VarianceSplit Verdict WelchTest compare_accuracies compare_variants
+        compute_detectable_difference compute_mean_interval compute_power compute_seeds_needed
+        fit_two_way_slope run_equivalence_test run_mcnemar_test run_two_way_bootstrap
+        run_welch_test split_variance
+    """,
+    "foveal.study": """
+        Plan Progress RunConfig Study StudyConfig plan run run_in_pool run_in_process run_on_ray
+    """,
+    "foveal.training": """
+        AUTO EVALUATION_BATCH_SIZE EpochMetrics Numerics Recipe TrainingContext TrainingResult
+        apply_memory_format autocast_context build_context count_cpu_cores find_fastest_device
+        find_parallel_run_count get_memory_format numerics_context read_parallel_run_count
+        resolve_numerics run_step train
+    """,
+}
+
+
+@pytest.mark.parametrize("package", PUBLIC_NAMES)
+def test_exported_names_are_pinned(package: str) -> None:
+    assert sorted(importlib.import_module(package).__all__) == PUBLIC_NAMES[package].split()
+
+
+@pytest.mark.parametrize("package", PUBLIC_NAMES)
+def test_exported_names_exist(package: str) -> None:
+    module = importlib.import_module(package)
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []
