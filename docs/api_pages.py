@@ -28,6 +28,7 @@ PACKAGES = (
     "foveal.study",
     "foveal.records",
     "foveal.analysis",
+    "foveal.inspection",
     "foveal.plotting",
     "foveal.report",
 )

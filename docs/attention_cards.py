@@ -91,7 +91,8 @@ def module_lines(name: str) -> Iterator[str]:
         figure = draw_flow(FLOWS[name], name=name, description=description)
         yield f'```{{raw}} html\n<div class="flow">{figure}</div>\n```\n'
     yield from (f"{link_modules(paragraph)}\n" for paragraph in docstring.body)
-    yield f"Class `foveal.attention.{entry.factory.__name__}`, site `{entry.where}`.\n"
+    path = f"foveal.attention.{entry.factory.__name__}"
+    yield f"Class {{py:class}}`~{path}`, site `{entry.where}`.\n"
     yield f"Source: {to_markdown(docstring.source)}\n"
     options = [
         (
