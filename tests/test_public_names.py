@@ -60,7 +60,7 @@ PUBLIC_NAMES = {
     "foveal.models": """
         AttentionModel ConvNet ImportedState Insertion LoadReport ResNet Site build_model
         build_parameter_groups compute_weights_checksum export_model find_head import_state insert
-        list_model_names load_model load_pretrained load_state resnet101 resnet18 resnet34
+        list_model_names load_model load_pretrained_weights load_state resnet101 resnet18 resnet34
         resnet50 resolve_where save_model
     """,
     "foveal.plotting": """

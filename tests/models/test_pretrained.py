@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from foveal.errors import FovealError, UsageError
-from foveal.models import build_model, compute_weights_checksum, load_pretrained, save_model
+from foveal.models import build_model, compute_weights_checksum, load_pretrained_weights, save_model
 
 IMAGE = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
@@ -53,7 +53,7 @@ def test_network_with_identity_start_equals_the_plain_network(
     plain = build_network(seed=3)
     path = write_weights(tmp_path / name, plain.state_dict())
     model = build_network("cbam", start="identity", seed=5)
-    report = load_pretrained(model, path, source=source)
+    report = load_pretrained_weights(model, path, source=source)
     assert torch.equal(model(IMAGE), plain(IMAGE))
     assert set(report.loaded) == set(plain.state_dict())
     gates = {key for key in model.state_dict() if ".attention." in key}
@@ -64,7 +64,9 @@ def test_network_with_identity_start_equals_the_plain_network(
 def test_loads_gates_from_the_file(tmp_path: Path) -> None:
     saved = build_network("cbam", seed=3)
     model = build_network("cbam", seed=5)
-    report = load_pretrained(model, write_weights(tmp_path / "w.safetensors", saved.state_dict()))
+    report = load_pretrained_weights(
+        model, write_weights(tmp_path / "w.safetensors", saved.state_dict())
+    )
     assert has_state(model, saved.state_dict())
     assert report.missing == ()
 
@@ -74,7 +76,7 @@ def test_loads_the_weights_of_a_run(tmp_path: Path) -> None:
     saved = build_model(**built_with, seed=3)  # type: ignore[arg-type]
     save_model(saved, tmp_path, **built_with)
     model = build_model(**built_with, seed=5)  # type: ignore[arg-type]
-    load_pretrained(model, tmp_path / "model.safetensors")
+    load_pretrained_weights(model, tmp_path / "model.safetensors")
     assert has_state(model, saved.state_dict())
 
 
@@ -86,7 +88,7 @@ def test_head_for_other_classes_keeps_its_initial_weights(tmp_path: Path, name: 
     model = build_network(name=name, seed=5)
     head = {"torchvision/resnet18": "fc", "torchvision/squeezenet1_1": "classifier.1"}[name]
     before = copy_state(model)
-    report = load_pretrained(model, path)
+    report = load_pretrained_weights(model, path)
     keys = [f"{head}.weight", f"{head}.bias"]
     assert list(report.missing) == keys
     assert report.unexpected == ()
@@ -103,7 +105,7 @@ def test_refuses_a_head_of_another_width(tmp_path: Path) -> None:
         "fc.bias": torch.zeros(9),
     }
     with pytest.raises(UsageError, match=r"2 keys are missing \(fc\.weight, fc\.bias\)"):
-        load_pretrained(build_network(), write_weights(tmp_path / "w.pt", state))
+        load_pretrained_weights(build_network(), write_weights(tmp_path / "w.pt", state))
 
 
 @pytest.mark.parametrize("drop", ["layer1.0.bn1.running_mean", "fc.weight", "fc.bias"])
@@ -113,7 +115,7 @@ def test_refuses_other_missing_keys(tmp_path: Path, drop: str) -> None:
     model = build_network("cbam", seed=5)
     before = copy_state(model)
     with pytest.raises(UsageError, match=rf"1 keys are missing \({drop}\) and 0 unexpected"):
-        load_pretrained(model, write_weights(tmp_path / "w.pt", state))
+        load_pretrained_weights(model, write_weights(tmp_path / "w.pt", state))
     assert has_state(model, before)
 
 
@@ -122,7 +124,7 @@ def test_refuses_unexpected_keys(tmp_path: Path) -> None:
     before = copy_state(model)
     path = write_weights(tmp_path / "w.pt", build_network("cbam", seed=3).state_dict())
     with pytest.raises(UsageError, match=r"unexpected \(layer1\.0\.bn2\.attention\..*w\.pt only"):
-        load_pretrained(model, path)
+        load_pretrained_weights(model, path)
     assert has_state(model, before)
 
 
@@ -131,7 +133,7 @@ def test_loads_timm_weights_with_gates(tmp_path: Path) -> None:
     theirs = timm.create_model("resnet18", num_classes=7, block_args={"attn_layer": "cbam"}).eval()
     path = write_weights(tmp_path / "w.safetensors", theirs.state_dict())
     model = build_network("cbam-timm", name="resnet18", stem="imagenet")
-    report = load_pretrained(model, path, source="timm", target="cbam-timm")
+    report = load_pretrained_weights(model, path, source="timm", target="cbam-timm")
     assert report.missing == ()
     torch.testing.assert_close(model(IMAGE), theirs(IMAGE), rtol=1e-5, atol=1e-5)
 
@@ -149,7 +151,7 @@ class CreatesFolderOnUnpickling:
 def test_unpickles_tensors_only(tmp_path: Path) -> None:
     torch.save({"fc.bias": CreatesFolderOnUnpickling(tmp_path / "made")}, tmp_path / "w.pt")
     with pytest.raises(FovealError, match=r"w\.pt cannot be read"):
-        load_pretrained(build_network(), tmp_path / "w.pt")
+        load_pretrained_weights(build_network(), tmp_path / "w.pt")
     assert not (tmp_path / "made").exists()
 
 
@@ -161,7 +163,7 @@ def test_names_a_corrupt_file(tmp_path: Path, name: str, size: int) -> None:
     with pytest.raises(
         FovealError, match=rf"{name} cannot be read\. The file is corrupt"
     ) as raised:
-        load_pretrained(build_network(), path)
+        load_pretrained_weights(build_network(), path)
     assert raised.value.exit_code == 1
     assert "\n" not in str(raised.value)
 
@@ -172,16 +174,16 @@ def test_names_a_corrupt_file(tmp_path: Path, name: str, size: int) -> None:
 def test_names_a_file_without_state_dict(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "w.pt")
     with pytest.raises(FovealError, match=r"w\.pt contains no weights"):
-        load_pretrained(build_network(), tmp_path / "w.pt")
+        load_pretrained_weights(build_network(), tmp_path / "w.pt")
 
 
 def test_refuses_missing_files_and_unknown_sources(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no file .*absent\.pt"):
-        load_pretrained(build_network(), tmp_path / "absent.pt")
+        load_pretrained_weights(build_network(), tmp_path / "absent.pt")
     with pytest.raises(UsageError, match=r"no file .*absent\.pt"):
         compute_weights_checksum(tmp_path / "absent.pt")
     with pytest.raises(UsageError, match="`source` should be one of 'foveal', 'official'"):
-        load_pretrained(build_network(), tmp_path / "absent.pt", source="caffe")
+        load_pretrained_weights(build_network(), tmp_path / "absent.pt", source="caffe")
 
 
 def test_checksum_is_sha256_of_the_bytes(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from foveal.evaluation import CORRUPTIONS
 from foveal.explanation import gate_maps, occlusion_sensitivity
 from foveal.models import load_model
 from foveal.records import StudyRecord
-from foveal.study import RunConfig, Study, extras
+from foveal.study import RunConfig, Study, extras_registry
 from foveal.study.probe_images import (
     choose_first_of_each_class,
     choose_probe_images,
@@ -160,6 +160,6 @@ def test_count_of_forward_passes(variant: str, data: ImageData) -> None:
     counts: list[int] = []
     job.model.register_forward_pre_hook(lambda _, inputs: counts.append(len(inputs[0])))
     training = TrainingResult(job.model, (), None, 0.0)  # type: ignore[arg-type]  # not used
-    for compute in extras.RUN_EXTRAS.values():
+    for compute in extras_registry.RUN_EXTRAS.values():
         compute(job, training)
     assert sum(counts) == count_forward_passes(config, data)

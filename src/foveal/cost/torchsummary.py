@@ -66,24 +66,24 @@ def list_original_calls(*, cbam: bool) -> Iterator[_ModuleCall]:
     yield from (_ModuleCall("head", ((_PRINTED_BATCH_SIZE, width),)) for width in _HEAD_WIDTHS)
 
 
-def compute_printed_total(calls: Iterable[_ModuleCall]) -> float:
+def compute_printed_bytes(calls: Iterable[_ModuleCall]) -> float:
     """Return the "Forward/backward pass size (MB)" that torchsummary prints, in bytes.
 
-    >>> round(compute_printed_total(list_original_calls(cbam=False)) / 2**20, 4)
+    >>> round(compute_printed_bytes(list_original_calls(cbam=False)) / 2**20, 4)
     670.6717
-    >>> round(compute_printed_total(list_original_calls(cbam=True)) / 2**20, 4)
+    >>> round(compute_printed_bytes(list_original_calls(cbam=True)) / 2**20, 4)
     669.3182
     """
     total = sum(math.prod(side for shape in call.outputs for side in shape) for call in calls)
     return abs(_BYTES_PER_NUMBER * total)
 
 
-def compute_corrected_total(calls: Iterable[_ModuleCall]) -> float:
+def compute_corrected_bytes(calls: Iterable[_ModuleCall]) -> float:
     """Return twice every layer's output for one image in bytes, as torchsummary intends.
 
     The indices of a pool are not counted: they have no gradient.
 
-    >>> round(compute_corrected_total(list_original_calls(cbam=False)) / 2**20, 4)
+    >>> round(compute_corrected_bytes(list_original_calls(cbam=False)) / 2**20, 4)
     1.4377
     """
     return _BYTES_PER_NUMBER * sum(math.prod(map(abs, call.outputs[0])) for call in calls)
@@ -96,11 +96,11 @@ def make_torchsummary_table(baseline: CostReport, cbam: CostReport) -> Table:
     rows = [
         (
             "printed by torchsummary, MB",
-            *(f"{compute_printed_total(each) / BYTES_PER_MB:.2f}" for each in calls),
+            *(f"{compute_printed_bytes(each) / BYTES_PER_MB:.2f}" for each in calls),
         ),
         (
             "corrected torchsummary total, MB",
-            *(f"{compute_corrected_total(each) / BYTES_PER_MB:.4f}" for each in calls),
+            *(f"{compute_corrected_bytes(each) / BYTES_PER_MB:.4f}" for each in calls),
         ),
         ("saved for backward, MB", *(f"{sums.saved_bytes / BYTES_PER_MB:.4f}" for sums in totals)),
         ("parameters", *(f"{sums.parameters:,}" for sums in totals)),

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from foveal.inspection.explanations import Explanation as Explanation
     from foveal.inspection.explanations import choose_explained_images as choose_explained_images
     from foveal.inspection.explanations import explain_runs as explain_runs
-    from foveal.inspection.map_metrics import MapMetric as MapMetric
-    from foveal.inspection.map_metrics import compute_map_metrics as compute_map_metrics
+    from foveal.inspection.map_quality import MapMetric as MapMetric
+    from foveal.inspection.map_quality import compute_map_metrics as compute_map_metrics
     from foveal.inspection.run_evaluation import evaluate_run as evaluate_run
     from foveal.inspection.trained_runs import TrainedRun as TrainedRun
     from foveal.inspection.trained_runs import find_trained_runs as find_trained_runs
@@ -39,10 +39,10 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "Explanation": "explanations",
-        "MapMetric": "map_metrics",
+        "MapMetric": "map_quality",
         "TrainedRun": "trained_runs",
         "choose_explained_images": "explanations",
-        "compute_map_metrics": "map_metrics",
+        "compute_map_metrics": "map_quality",
         "evaluate_run": "run_evaluation",
         "explain_runs": "explanations",
         "find_trained_runs": "trained_runs",

@@ -114,7 +114,9 @@ def _describe_fill_agreement(explanation: Explanation) -> str:
     return f" Maps are means over the fills, whose rank correlation is: {values}."
 
 
-def draw_class_maps(class_maps: MeanClassMaps, explanation: Explanation, run_count: int) -> Figure:
+def draw_mean_class_maps(
+    class_maps: MeanClassMaps, explanation: Explanation, run_count: int
+) -> Figure:
     """Draw the mean map of each class."""
     images, shown = explanation.data.test.images, slice(_MAX_ROWS)
     pictures = np.stack(

@@ -18,13 +18,13 @@ from foveal.analysis import (
     summarize_gates,
 )
 from foveal.inspection.explanation_figures import (
-    draw_class_maps,
     draw_explanation,
+    draw_mean_class_maps,
     draw_robustness_figure,
     draw_run_gates,
 )
 from foveal.inspection.explanations import Explanation, compute_gate_maps
-from foveal.inspection.map_metrics import MapMetric
+from foveal.inspection.map_quality import MapMetric
 from foveal.inspection.trained_runs import TrainedRun
 from foveal.plotting import save_figure
 from foveal.records import write_json
@@ -48,7 +48,7 @@ def write_explanation(
     records = collect_occlusion_records(read_stored_extras(run_folders, "occlusion"))
     class_maps = None if records is None else average_maps_by_class(records)
     if class_maps is not None and len(class_maps.labels):
-        figure = draw_class_maps(class_maps, explanation, len(runs))
+        figure = draw_mean_class_maps(class_maps, explanation, len(runs))
         written += save_figure(figure, folder / "classes")
     curves = collect_robustness_curves(read_stored_extras(run_folders, "robustness"))
     if curves is not None:

@@ -10,7 +10,7 @@ from foveal.models.convnet import ConvNet
 from foveal.models.export import export_model
 from foveal.models.finetuning import build_parameter_groups, find_head
 from foveal.models.insertion import Insertion, insert
-from foveal.models.pretrained import compute_weights_checksum, load_pretrained
+from foveal.models.pretrained import compute_weights_checksum, load_pretrained_weights
 from foveal.models.resnet import ResNet, resnet18, resnet34, resnet50, resnet101
 from foveal.models.sites import Site
 from foveal.models.state_dict_conversion import ImportedState, LoadReport, import_state, load_state
@@ -38,7 +38,7 @@ __all__ = [
     "insert",
     "list_model_names",
     "load_model",
-    "load_pretrained",
+    "load_pretrained_weights",
     "load_state",
     "resnet101",
     "resnet18",

@@ -30,7 +30,7 @@ _MODEL_PREFIX = "model."  # of every key in a file of `save_model`
 _CHECKSUM_DIGITS = 16
 
 
-def load_pretrained(
+def load_pretrained_weights(
     model: nn.Module, path: Path, *, source: str = _FOVEAL_SOURCE, target: str | None = None
 ) -> LoadReport:
     """Load a weight file into a model and return what happened to each key.

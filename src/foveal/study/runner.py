@@ -19,7 +19,7 @@ from foveal.records.run import read_config, write_config
 from foveal.study.config import RunConfig, config_to_dict, list_differences
 from foveal.study.data_loading import load_config_data
 from foveal.study.environment import describe_environment
-from foveal.study.extras import store_run_extras
+from foveal.study.extras_registry import store_run_extras
 from foveal.study.progress import Progress
 from foveal.study.resolved_config import add_checksums, resolve_options
 from foveal.study.training_job import (

@@ -27,7 +27,7 @@ from foveal.records import (
 from foveal.study.config import StudyConfig
 from foveal.study.design_extension import extend_design, read_stored_design
 from foveal.study.executors import Executor, Outcome, Task, run_in_process
-from foveal.study.extras import store_variant_extras
+from foveal.study.extras_registry import store_variant_extras
 from foveal.study.resolved_design import resolve_design
 from foveal.study.run_list import PlannedRun, list_runs, select_shard
 

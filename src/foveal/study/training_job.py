@@ -13,7 +13,7 @@ from torch import nn
 from foveal.data import ImageData
 from foveal.errors import UsageError
 from foveal.evaluation import Evaluation
-from foveal.models import LoadReport, build_model, build_parameter_groups, load_pretrained
+from foveal.models import LoadReport, build_model, build_parameter_groups, load_pretrained_weights
 from foveal.records import schema
 from foveal.study.config import RunConfig
 from foveal.study.progress import Progress, ProgressWriter
@@ -45,7 +45,7 @@ def build_job(config: RunConfig, data: ImageData) -> TrainingJob:
     model = build_model(**options, seed=config.seed)
     if config.weights is None:
         return TrainingJob(config, data, model, options)
-    report = load_pretrained(
+    report = load_pretrained_weights(
         model,
         Path(config.weights),
         source=config.weights_from,

@@ -10,8 +10,8 @@ import numpy as np
 from foveal.cost import compare_costs
 from foveal.cost.cost_tables import make_layer_table
 from foveal.cost.torchsummary import (
-    compute_corrected_total,
-    compute_printed_total,
+    compute_corrected_bytes,
+    compute_printed_bytes,
     list_original_calls,
 )
 from foveal.models import load_model
@@ -73,5 +73,5 @@ def _compute_torchsummary_totals(config: RunConfig, shape: tuple[int, ...]) -> A
     if not is_original or config.attention not in _ORIGINAL_VARIANTS:
         return {}
     calls = list(list_original_calls(cbam=config.attention != BASELINE))
-    totals = [compute_printed_total(calls), compute_corrected_total(calls)]
+    totals = [compute_printed_bytes(calls), compute_corrected_bytes(calls)]
     return {"torchsummary": np.array(totals)}

@@ -74,7 +74,7 @@ def build_occlusion_section(cell: CellView) -> Section:
     blocks: list[Block] = [
         Paragraph(_explain_maps(cell, records, limit)),
         FigureGrid(figures, size="wide"),
-        *_build_class_maps(cell, records, difference),
+        *_build_mean_class_maps(cell, records, difference),
         *_build_agreement_table(cell),
     ]
     return Section(name, title, tuple(blocks))
@@ -188,7 +188,7 @@ def _describe_image_maps(cell: CellView, records: OcclusionRecords, index: int) 
     return f"Occlusion maps of test image {records.image_indices[index]}, {name}; largest drop: {max_drops}."
 
 
-def _build_class_maps(
+def _build_mean_class_maps(
     cell: CellView, records: OcclusionRecords, difference: tuple[str, str] | None
 ) -> list[Block]:
     """Return the mean map of each class over the images that every run classifies correctly."""

@@ -53,7 +53,7 @@ def build_results_section(cell: CellView) -> Section:
                 width="column",
             )
         )
-        blocks += _build_uncertainty_table(cell)
+        blocks += _build_uncertainty_sources_table(cell)
         blocks += _build_power_table(cell)
     blocks += [Heading("Error"), _build_error_table(cell)]
     return Section(f"results{cell.suffix}", cell.add_label("Results"), tuple(blocks))
@@ -166,7 +166,7 @@ def _explain_results(cell: CellView, *, with_costs: bool) -> str:
     return " ".join(sentences)
 
 
-def _build_uncertainty_table(cell: CellView) -> list[Block]:
+def _build_uncertainty_sources_table(cell: CellView) -> list[Block]:
     """Return a table of the seed uncertainty and the test-set uncertainty of each difference."""
     splits = [
         (comparison, comparison.variance_split)
