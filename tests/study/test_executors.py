@@ -14,8 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from foveal.atomic import get_partial_path
 from foveal.errors import FovealError, UsageError
-from foveal.records import get_partial_path, read_progress, read_run
+from foveal.records import read_progress, read_run
 from foveal.study import Study, run_in_pool, run_in_process, run_on_ray
 from foveal.study.executors import Outcome, Task
 from study.small_study import SMALL, change, read_rows

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from foveal.atomic import get_partial_path
 from foveal.errors import CorruptRecordError
-from foveal.records import get_partial_path, is_complete, read_study, schema
+from foveal.records import is_complete, read_study, schema
 from foveal.report import write_report
 from foveal.study import Study
 from study.small_study import SMALL, read_rows

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from foveal.atomic import get_partial_path
 from foveal.data import load_data
 from foveal.errors import UsageError
 from foveal.inspection import evaluate_run
 from foveal.models import load_model
-from foveal.records import get_partial_path, read_run
+from foveal.records import read_run
 from foveal.study import Progress, RunConfig, run
 
 SMALL = RunConfig(

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from foveal.atomic import get_partial_path
 from foveal.errors import UsageError
-from foveal.records import RunProgress, get_partial_path, read_progress, write_progress
+from foveal.records import RunProgress, read_progress, write_progress
 from foveal.study import Progress, RunConfig, Study, run
 from foveal.study.status import (
     RunState,

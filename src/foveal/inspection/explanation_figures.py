@@ -1,4 +1,4 @@
-"""Figures of an explanation with their captions: map comparison, class sheets, robustness, gates."""
+"""Figures of an explanation with their captions: map comparison, class maps, robustness, gates."""
 
 from __future__ import annotations
 

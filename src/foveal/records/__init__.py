@@ -1,6 +1,5 @@
 """Files of a run and of a study: schema, atomic writes, verification, reading. No torch."""
 
-from foveal.atomic import atomic_write, get_partial_path
 from foveal.records.design import Cell, Design, read_design, write_design
 from foveal.records.manifest import is_complete, verify_manifest
 from foveal.records.progress import RunProgress, read_progress, write_progress
@@ -29,8 +28,6 @@ __all__ = [
     "RunProgress",
     "RunRecord",
     "StudyRecord",
-    "atomic_write",
-    "get_partial_path",
     "has_extra",
     "is_complete",
     "list_result_rows",

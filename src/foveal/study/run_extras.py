@@ -72,7 +72,7 @@ def compute_occlusion_extra(job: TrainingJob, training: TrainingResult) -> _Arra
     pixels of the first images. `window_rows` (Py,) and `window_columns` (Px,) are the first row and column of
     the windows. The arrays of `_compute_agreement` are included.
     """
-    indices = _choose_images(job.data)
+    indices = _get_probe_indices(job.data)
     result = _sweep_windows(job, training.model, indices)
     rows, columns = result.windows.starts
     return {
@@ -132,7 +132,7 @@ def compute_gates_extra(job: TrainingJob, training: TrainingResult) -> _Arrays:
         apply_memory_format(test_batches, numerics),
         _MAX_STORED_GATE_IMAGES // EVALUATION_BATCH_SIZE,
     )
-    shown_indices = _choose_images(data)[:SHOWN_IMAGES]
+    shown_indices = _get_probe_indices(data)[:SHOWN_IMAGES]
     with numerics_context(numerics):
         statistics = compute_gate_statistics(training.model, batches, start=untrained)
         maps = gate_maps(training.model, get_test_images(data, shown_indices))
@@ -233,7 +233,7 @@ def _count_sweep_passes(data: ImageData) -> int:
     return make_windows((height, width)).count + 1
 
 
-def _choose_images(data: ImageData) -> _IntArray:
+def _get_probe_indices(data: ImageData) -> _IntArray:
     """Return the indices of the probe images of a data set, as many as a sweep allows."""
     max_images = min(MAX_PROBE_IMAGES, _MAX_SWEEP_PASSES // _count_sweep_passes(data))
     return choose_probe_images(data.test.labels, len(data.classes), max_images=max_images)
@@ -241,7 +241,7 @@ def _choose_images(data: ImageData) -> _IntArray:
 
 def count_forward_passes(config: RunConfig, data: ImageData) -> int:
     """Return the number of forward passes of single images that all extras of a run take."""
-    probe_images = len(_choose_images(data))
+    probe_images = len(_get_probe_indices(data))
     swept_images, compared_images, gate_images = probe_images, probe_images, 0
     if has_attention(config.attention):
         compared_images *= 2 + CONTROL_DRAWS  # Grad-CAM, gates, redrawn gates

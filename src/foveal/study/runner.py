@@ -10,11 +10,12 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from foveal.atomic import get_partial_path
 from foveal.attention import parse_variant
 from foveal.data import ImageData
 from foveal.errors import UsageError
 from foveal.models import save_model
-from foveal.records import RunRecord, get_partial_path, read_run, schema, write_run
+from foveal.records import RunRecord, read_run, schema, write_run
 from foveal.records.run import read_config, write_config
 from foveal.study.config import RunConfig, config_to_dict, list_differences
 from foveal.study.data_loading import load_config_data

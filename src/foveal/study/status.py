@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from foveal.atomic import get_partial_path
 from foveal.records import (
-    get_partial_path,
     is_complete,
     read_design,
     read_progress,

@@ -14,8 +14,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from foveal.atomic import atomic_write
 from foveal.errors import CorruptRecordError
-from foveal.records import atomic_write
 from foveal.training.history import EpochMetrics
 
 

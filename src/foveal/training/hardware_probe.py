@@ -11,9 +11,9 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foveal.atomic import atomic_write
 from foveal.cache_folder import get_cache_folder
 from foveal.machine import get_processor_name
-from foveal.records import atomic_write
 
 if TYPE_CHECKING:
     from torch import nn

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from foveal.atomic import get_partial_path
 from foveal.data import ImageData
 from foveal.errors import CorruptRecordError, FovealError
-from foveal.records import get_partial_path, quarantine_folder
+from foveal.records import quarantine_folder
 from foveal.study.config import DataConfig, RunConfig
 from foveal.study.data_loading import load_config_data
 from foveal.study.progress import Progress
