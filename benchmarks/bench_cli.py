@@ -70,7 +70,7 @@ def main() -> None:
     if options.baseline is not None:
         sources["baseline"] = options.baseline.resolve() / "src"
     with tempfile.TemporaryDirectory() as temporary:
-        # Every checkout reports a study of its own, because the format of studies may differ.
+        # Every checkout writes its own study, because the formats may differ.
         studies = {label: str(Path(temporary) / label) for label in sources}
         for label, source in sources.items():
             make_foveal_call(source, "ablate", *STUDY_OPTIONS, "--out", studies[label])()

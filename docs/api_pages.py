@@ -85,7 +85,7 @@ def escape_markup(_app: Sphinx, what: str, _name: str, obj: object, *rest: Any) 
     """Escape `*` and `|` of formulas in a docstring, in place, for `autodoc-process-docstring`."""
     lines: list[str] = rest[-1]
     if what == "data" and "\n".join(lines).strip() == inspect.cleandoc(type(obj).__doc__ or ""):
-        lines.clear()  # a constant without a comment of its own has the docstring of its type
+        lines.clear()  # a constant without a comment has the docstring of its type
     for index, line in enumerate(lines):
         if line.lstrip().startswith(">>>") or (
             index and lines[index - 1].lstrip().startswith(">>>")

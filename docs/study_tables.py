@@ -84,7 +84,7 @@ def repeated_looks_lines(results: dict[str, Any]) -> Iterator[str]:
         ever, last_only = looks["at_this_or_an_earlier_look"][-1], looks["at_this_look"][-1]
         rates.append(
             f"with {count_variants(looks['variants'])}, {percent(ever)} % of {looks['studies']:,} simulated "
-            f"studies show a difference at some look, and {percent(last_only)} % at the last look alone"
+            f"studies show a difference at some look, and {percent(last_only)} % at the last look only"
         )
     yield (
         f"Suppose that nothing differs and the verdict is read after each seed from {first} to {last}: "

@@ -86,7 +86,12 @@ def ablate(
         print_json(
             make_ablate_output(
                 record,
-                [(view.cell.label, each) for view, found in by_cell for each in found if view.cell],
+                [
+                    (cell_record.cell.label, comparison)
+                    for cell_record, comparisons in by_cell
+                    for comparison in comparisons
+                    if cell_record.cell
+                ],
                 trained=trained,
                 missing=len(study.list_missing_runs()),
                 warnings=warnings,
@@ -94,9 +99,9 @@ def ablate(
             )
         )
     else:
-        for cell, found in by_cell:
-            stdout.print(make_comparison_table(cell, found))
-            for line in list_verdict_lines(found):
+        for cell_record, comparisons in by_cell:
+            stdout.print(make_comparison_table(cell_record, comparisons))
+            for line in list_verdict_lines(comparisons):
                 stdout.print(line)
         for line in list_study_footnotes(record):
             stdout.print(line)

@@ -77,7 +77,7 @@ class HypothesesOutput(Output):
     study: str
     """Folder of the study."""
     caveats: list[str]
-    """Warnings beside the answers, such as a weak baseline."""
+    """Warnings shown with the answers, such as a weak baseline."""
     hypotheses: list[_HypothesisOutput]
     """Result of each hypothesis."""
 

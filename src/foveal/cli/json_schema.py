@@ -129,7 +129,7 @@ class AblateOutput(Output):
     warnings: list[str]
     """Warnings during the runs, such as quarantined damaged runs that were trained again."""
     caveats: list[str]
-    """Warnings beside the verdicts: a weak baseline, different sites, small controls."""
+    """Warnings shown with the verdicts: a weak baseline, different sites, small controls."""
     runs: list[RunOutput]
     """Every finished run of the study."""
     comparisons: list[ComparisonOutput]
