@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from foveal.records import Arrays, read_extras, read_run, read_study
-from foveal.study import RunConfig, Study, extras
+from foveal.study import RunConfig, Study, extras_registry
 from foveal.study.training_job import TrainingJob
 from foveal.training import TrainingResult
 from study.small_study import change
@@ -23,8 +23,8 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     def compute_length(config: RunConfig, _: Path) -> Arrays:
         return {"length": np.array(len(config.attention))}
 
-    monkeypatch.setattr(extras, "RUN_EXTRAS", {"first": compute_weight})
-    monkeypatch.setattr(extras, "VARIANT_EXTRAS", {"length": compute_length})
+    monkeypatch.setattr(extras_registry, "RUN_EXTRAS", {"first": compute_weight})
+    monkeypatch.setattr(extras_registry, "VARIANT_EXTRAS", {"length": compute_length})
 
 
 def test_extras_are_in_the_records_of_runs_and_variants(tmp_path: Path) -> None:
