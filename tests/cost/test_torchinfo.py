@@ -37,7 +37,7 @@ NORMALIZATIONS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm)
 DOCUMENTED = (
     (Path(__file__).parents[2] / "docs" / "cost.md")
     .read_text(encoding="utf-8")
-    .partition("## Against torchinfo")[2]
+    .partition("## Comparison with torchinfo")[2]
 )
 DOCUMENTED_ROWS = re.findall(r"^\| [^|]+ \| ([\d,]+) \| ([-\d,]+) \|", DOCUMENTED, re.MULTILINE)
 

@@ -137,7 +137,7 @@ def apply_fused_cbam(
     cast_weights = [None if weight is None else weight.to(dtype) for weight in weights]
     state = None if norm is None else _get_batch_norm_state(norm, x)
     out: tuple[Tensor, Tensor, Tensor] = run_autograd_function(
-        _FusedCBAM, x, config, state, *cast_weights
+        FusedCBAM, x, config, state, *cast_weights
     )
     return out
 
@@ -155,7 +155,7 @@ def _get_batch_norm_state(norm: _BatchNorm, x: Tensor) -> _NormState:
     return _NormState(mean.to(dtype), variance.to(dtype), momentum, norm.eps, is_fixed)
 
 
-class _FusedCBAM(torch.autograd.Function):
+class FusedCBAM(torch.autograd.Function):
     """A map weighted per channel and then per position, without writing the map between the two."""
 
     @staticmethod
