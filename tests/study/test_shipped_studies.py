@@ -78,7 +78,7 @@ def test_smoke_study_ends_with_a_verdict(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, folder = ROOT / "studies" / "smoke.toml", tmp_path / "smoke"
-    command = ["ablate", "--config", str(path), "--out", str(folder)]
+    command = ["ablate", "--config", str(path), "--out", str(folder), "--no-extras"]
     assert main(command) == 0
     assert "6 runs, 6 of them trained now" in capsys.readouterr().out
     record = read_study(folder)
