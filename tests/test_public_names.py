@@ -74,11 +74,10 @@ PUBLIC_NAMES = {
         shrink_for_page to_data_uri use_report_style
     """,
     "foveal.records": """
-        Arrays Cell Design RunProgress RunRecord SCHEMA_VERSION StudyRecord atomic_write
-        get_partial_path has_extra is_complete list_result_rows list_run_folders quarantine_folder
-        read_design read_extra read_extras read_predictions read_progress read_results read_run
-        read_study verify_manifest write_design write_extra write_json write_progress
-        write_results_table write_run
+        Arrays Cell Design RunProgress RunRecord SCHEMA_VERSION StudyRecord has_extra is_complete
+        list_result_rows list_run_folders quarantine_folder read_design read_extra read_extras
+        read_predictions read_progress read_results read_run read_study verify_manifest
+        write_design write_extra write_json write_progress write_results_table write_run
     """,
     "foveal.report": """
         Report write_comparison write_report
