@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from foveal.analysis.stored_extras import VariantExtra
+from foveal.analysis.stored_extras import VariantExtra, group_comparable_extras
 from foveal.overlap import average_windows
 from foveal.records import Arrays
 
@@ -109,20 +109,8 @@ def collect_occlusion_records(extras: Sequence[VariantExtra]) -> OcclusionRecord
 
     None if a run has not stored it, or was swept on other images or windows than the first run.
     """
-    stored = [(variant, arrays) for variant, arrays in extras if arrays is not None]
-    if not stored or len(stored) < len(extras):
-        return None
-    first = stored[0][1]
-    if not all(
-        np.array_equal(arrays[name], first[name])
-        for _, arrays in stored
-        for name in _ARRAYS_EQUAL_IN_ALL_RUNS
-    ):
-        return None
-    runs: dict[str, list[Arrays]] = {}
-    for variant, arrays in stored:
-        runs.setdefault(variant, []).append(arrays)
-    return OcclusionRecords(runs)
+    runs = group_comparable_extras(extras, _ARRAYS_EQUAL_IN_ALL_RUNS)
+    return OcclusionRecords(runs) if runs else None
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from foveal.analysis.stored_extras import VariantExtra
+from foveal.analysis.stored_extras import VariantExtra, group_comparable_extras
 
 _FloatArray = npt.NDArray[np.floating[Any]]
 _ARRAYS_EQUAL_IN_ALL_RUNS: Final = ("image_count", "condition", "severity", "amount")
@@ -44,27 +44,20 @@ def collect_robustness_curves(extras: Sequence[VariantExtra]) -> RobustnessCurve
 
     None if a run has not stored it, or was tested on other images or conditions than the first run.
     """
-    stored = [(variant, arrays) for variant, arrays in extras if arrays is not None]
-    if not stored or len(stored) < len(extras):
+    groups = group_comparable_extras(extras, _ARRAYS_EQUAL_IN_ALL_RUNS)
+    if not groups:
         return None
-    first = stored[0][1]
-    if not all(
-        np.array_equal(arrays[name], first[name])
-        for _, arrays in stored
-        for name in _ARRAYS_EQUAL_IN_ALL_RUNS
-    ):
-        return None
+    first = next(iter(groups.values()))[0]
     curves: dict[str, dict[str, _SeverityCurve]] = {}
     for condition in dict.fromkeys(first["condition"].tolist()):
         rows = first["condition"] == condition
         severity = np.append(0, first["severity"][rows])
-        accuracies: dict[str, list[_FloatArray]] = {}
-        for variant, arrays in stored:
-            accuracy = np.append(arrays["clean_accuracy"], arrays["accuracy"][rows])
-            accuracies.setdefault(variant, []).append(accuracy)
         curves[condition] = {
-            variant: _SeverityCurve(severity, np.stack(runs))
-            for variant, runs in accuracies.items()
+            variant: _SeverityCurve(
+                severity,
+                np.stack([np.append(run["clean_accuracy"], run["accuracy"][rows]) for run in runs]),
+            )
+            for variant, runs in groups.items()
         }
     shares = first["amount"][first["condition"] == "occlusion"].tolist()
     return RobustnessCurves(curves, int(first["image_count"]), tuple(shares))

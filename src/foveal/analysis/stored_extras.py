@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from foveal.records import Arrays, read_extra
 
@@ -19,3 +21,21 @@ def read_stored_extras(runs: Iterable[tuple[str, Path]], extra: str) -> list[Var
         extra: name of the extra, for example `occlusion`.
     """
     return [(variant, read_extra(folder, extra)) for variant, folder in runs]
+
+
+def group_comparable_extras(
+    extras: Sequence[VariantExtra], equal_arrays: Sequence[str]
+) -> dict[str, list[Arrays]]:
+    """Return the arrays of each run by variant; empty if the runs cannot be compared.
+
+    Runs can be compared if each has stored the extra and `equal_arrays` are the same in all of them.
+    """
+    first = next((arrays for _, arrays in extras), None)
+    groups: dict[str, list[Arrays]] = {}
+    for variant, arrays in extras:
+        if arrays is None or first is None:
+            return {}
+        if not all(np.array_equal(arrays[name], first[name]) for name in equal_arrays):
+            return {}
+        groups.setdefault(variant, []).append(arrays)
+    return groups
