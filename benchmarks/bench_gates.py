@@ -19,8 +19,8 @@ from rich.console import Console
 from torch import Tensor, nn
 
 import reference_modules
+from foveal import kernels
 from foveal.attention import create
-from foveal.kernels import native_kernels
 from interleaved_timing import (
     median_ratios,
     quartiles,
@@ -44,7 +44,7 @@ def make_pass(gate: nn.Module, x: Tensor, g: Tensor, *, native: bool) -> Callabl
 
     def run() -> None:
         with (
-            native_kernels(native),
+            kernels.use("native" if native else "plain"),
             torch.autocast("cpu", torch.bfloat16, enabled=x.dtype == torch.bfloat16),
         ):
             out = gate(x)

@@ -11,7 +11,7 @@ from rich.console import Console
 from torch import nn
 
 import reference_modules
-from foveal.kernels import native_kernels
+from foveal import kernels
 from foveal.models import build_model
 from foveal.training import (
     Numerics,
@@ -62,7 +62,7 @@ def with_plain_operations(step: Callable[[], None]) -> Callable[[], None]:
     """Return the same step without native kernels."""
 
     def plain_step() -> None:
-        with native_kernels(False):
+        with kernels.use("plain"):
             step()
 
     return plain_step

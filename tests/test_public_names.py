@@ -51,11 +51,12 @@ PUBLIC_NAMES = {
         write_explanation
     """,
     "foveal.kernels": """
-        CBAMConfig CBAMWeights apply_bam apply_batch_norm_relu apply_channel_attention
+        CBAMConfig CBAMWeights PARTS apply_bam apply_batch_norm_relu apply_channel_attention
         apply_channel_mlp apply_fused_cbam apply_max_pool apply_small_batch_norm apply_small_conv
-        apply_spatial_attention native_kernels supports supports_bam supports_batch_norm_relu
+        apply_spatial_attention describe_library get_default_kernels get_instruction_set join_parts
+        parse_parts read_environment supports supports_bam supports_batch_norm_relu
         supports_channel_mlp supports_conv_batch_norm_relu supports_fused_cbam supports_max_pool
-        supports_pools supports_small_batch_norm supports_small_conv unavailable_reason
+        supports_pools supports_small_batch_norm supports_small_conv unavailable_reason use
     """,
     "foveal.models": """
         AttentionModel ConvNet ImportedState Insertion LoadReport ResNet Site build_model
@@ -96,7 +97,7 @@ PUBLIC_NAMES = {
         AUTO EVALUATION_BATCH_SIZE EpochMetrics Numerics Recipe TrainingContext TrainingResult
         apply_memory_format autocast_context build_context count_cpu_cores find_fastest_device
         find_parallel_run_count get_memory_format numerics_context read_parallel_run_count
-        resolve_numerics run_step train
+        read_step_seconds resolve_numerics run_step train
     """,
 }
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from foveal import kernels
 from foveal.attention import create
 from foveal.cost import measure_cost
 from foveal.cost.attribution import FrameTracker
@@ -13,7 +14,6 @@ from foveal.cost.profiling import (
     profile_saved_memory,
     record_saved_tensors,
 )
-from foveal.kernels import native_kernels
 from foveal.models import build_model
 
 STATISTICS = (
@@ -74,7 +74,7 @@ def test_counts_on_meta_equal_those_on_a_cpu(attention: str, batch_size: int) ->
         )
         for device in ("meta", "cpu")
     )
-    with native_kernels(False):  # the meta device has plain operations only
+    with kernels.use("plain"):  # the meta device has plain operations only
         assert profile_saved_memory(model, on_meta) == profile_saved_memory(model, on_cpu)
     meta_counts, cpu_counts = (
         profile_operations_on_device(model, setup) for setup in (on_meta, on_cpu)

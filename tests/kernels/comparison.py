@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from attention.gate_contract import CANCELED_BIASES
-from foveal.kernels import native_kernels, unavailable_reason
+from foveal import kernels
+from foveal.kernels import unavailable_reason
 
 requires_native_kernels = pytest.mark.skipif(
     unavailable_reason() is not None, reason=f"no native kernels: {unavailable_reason()}"
@@ -41,7 +42,7 @@ def compute_gate(gate: nn.Module, x: Tensor, g: Tensor, *, native: bool) -> dict
     """Return the output of a gate and all gradients, by native kernels or plain operations."""
     gate.zero_grad()
     leaf = x.clone(memory_format=torch.preserve_format).requires_grad_()
-    with native_kernels(native):
+    with kernels.use("native" if native else "plain"):
         out = gate(leaf)
     out.backward(g)
     assert leaf.grad is not None
@@ -109,7 +110,7 @@ def assert_same_for_any_thread_count(compute: Callable[[], Iterable[Tensor]]) ->
     try:
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
-            with native_kernels(True):
+            with kernels.use("native"):
                 results.append(list(compute()))
     finally:
         torch.set_num_threads(threads_before)

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from attention.gate_contract import features, randomized
+from foveal import kernels
 from foveal.attention import Gate, capture_maps
-from foveal.kernels import native_kernels
 from foveal.kernels.layout import require_layout
 from foveal.kernels.map_kernels import bam_forward, encode_logits
 from kernels.comparison import (
@@ -21,7 +21,7 @@ pytestmark = requires_native_kernels
 
 def test_capturing_the_map_changes_nothing() -> None:
     gate, x = randomized("bam", 8).eval(), features(2, 8, 5, 4)
-    with native_kernels(True):
+    with kernels.use("native"):
         expected = gate(x)
         with capture_maps(gate) as maps:
             assert torch.equal(gate(x), expected)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from foveal.kernels import native_kernels
+from foveal import kernels
 from foveal.kernels.autograd import run_autograd_function
 from foveal.kernels.batch_norm_relu import BatchNormReLUFunction
 from foveal.models.fused_layers import ReLU, run_batch_norm_relu
@@ -58,11 +58,11 @@ def assert_equals_float64(x: Tensor, *, seed: int = 0) -> None:
     exact_norm = make_norm(channels, seed=seed, dtype=torch.float64)
     exact_norm.load_state_dict(norm.state_dict())
     g = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed + 1)).to(dtype)
-    with native_kernels(True):
+    with kernels.use("native"):
         assert grad_fn_name(run_batch_norm_relu(norm, ReLU(), x)) == NATIVE
         norm.load_state_dict(exact_norm.state_dict())
         actual = compute_norm(norm, x, g)
-    with native_kernels(False):
+    with kernels.use("plain"):
         expected = compute_norm(exact_norm, x.double(), g.double())
     assert actual["out"].is_contiguous(memory_format=CHANNELS_LAST)
     for name, value in expected.items():
@@ -90,7 +90,7 @@ def test_accuracy_does_not_depend_on_the_mean(offset: float) -> None:
     x = torch.randn((8, 20, 16, 13), generator=generator) + offset
     x[0, :, 0, 0] = 5.0  # the first value is far from the others
     norm, exact_norm = make_norm(20), make_norm(20).double()
-    with native_kernels(True):
+    with kernels.use("native"):
         actual = run_batch_norm_relu(norm, ReLU(), x.contiguous(memory_format=CHANNELS_LAST))
     expected = exact_norm(x.double()).relu()
     torch.testing.assert_close(actual.double(), expected, rtol=0, atol=2e-6 * max(10, abs(offset)))
@@ -102,9 +102,9 @@ def test_uses_running_statistics_in_eval_mode(dtype: torch.dtype) -> None:
     norm = make_norm(37, dtype=weight_dtype(dtype)).eval()
     before = {name: value.clone() for name, value in norm.state_dict().items()}
     with torch.no_grad():
-        with native_kernels(True):
+        with kernels.use("native"):
             actual = run_batch_norm_relu(norm, ReLU(), x)
-        with native_kernels(False):
+        with kernels.use("plain"):
             expected = run_batch_norm_relu(norm.double(), ReLU(), x.double())
     tolerance = TOLERANCES[dtype] * max(1.0, expected.abs().max().item())
     torch.testing.assert_close(actual.double(), expected, rtol=0, atol=tolerance)
@@ -116,7 +116,7 @@ def test_preserves_nan(dtype: torch.dtype) -> None:
     x = torch.randn(2, 20, 6, 5).to(dtype)
     x[0, 3, 2, 1], x[1, 7, 0, 0], x[1, 9, 3, 3] = torch.nan, torch.inf, -torch.inf
     norm = make_norm(20, dtype=weight_dtype(dtype))
-    with native_kernels(True):
+    with kernels.use("native"):
         actual = run_batch_norm_relu(norm, ReLU(), x.contiguous(memory_format=CHANNELS_LAST))
     expected = make_norm(20, dtype=weight_dtype(dtype))(x).relu()
     assert torch.equal(actual.isnan(), expected.isnan())
@@ -159,7 +159,7 @@ def test_unsupported_norms_use_plain_operations() -> None:
         (nn.BatchNorm2d(3, momentum=None), x),
         (make_norm(3).bfloat16(), x.bfloat16()),
     ]
-    with native_kernels(True):
+    with kernels.use("native"):
         for norm, feature_map in cases:
             out = run_batch_norm_relu(norm, ReLU(), feature_map)
             assert grad_fn_name(out) == "ReluBackward0"

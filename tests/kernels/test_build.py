@@ -11,9 +11,12 @@ import pytest
 import torch
 
 from attention.gate_contract import features
+from foveal import kernels
 from foveal.attention import create
+from foveal.cache_folder import get_cache_folder
 from foveal.errors import UsageError
-from foveal.kernels import build, native_kernels, unavailable_reason
+from foveal.kernels import build, get_instruction_set, unavailable_reason
+from foveal.kernels.instruction_set import ENVIRONMENT_VARIABLE
 from kernels.comparison import requires_native_kernels
 
 pytestmark = requires_native_kernels
@@ -33,11 +36,16 @@ def small_source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pa
     build.load_library.cache_clear()
 
 
+def get_cached_path() -> Path:
+    """Return the path of the library in the cache folder."""
+    return get_cache_folder() / build.get_library_name(get_instruction_set())
+
+
 def test_compiles_and_loads_the_library(small_source: Path) -> None:
     library = build.load_library()
     assert isinstance(library, CDLL)
     assert library.strips() == 64
-    assert build.get_library_path().exists()
+    assert get_cached_path().exists()
     assert unavailable_reason() is None
 
 
@@ -50,10 +58,22 @@ def test_loads_a_cached_library_without_a_compiler(
     assert isinstance(build.load_library(), CDLL)
 
 
+def test_takes_a_prebuilt_library_before_the_cached_one(
+    small_source: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    build.load_library()
+    build.load_library.cache_clear()
+    prebuilt = tmp_path / "prebuilt" / get_cached_path().name
+    prebuilt.parent.mkdir()
+    shutil.copy(get_cached_path(), prebuilt)
+    monkeypatch.setattr(build, "PREBUILT_FOLDER", prebuilt.parent)
+    assert build.describe_library()["kernel_library"] == str(prebuilt)
+
+
 def test_another_source_has_another_path(small_source: Path) -> None:
-    path = build.get_library_path()
+    path = get_cached_path()
     small_source.write_text("int strips(void) { return 1; }\n")
-    assert build.get_library_path() != path
+    assert get_cached_path() != path
 
 
 def test_gives_the_first_error_of_the_compiler_as_reason(small_source: Path) -> None:
@@ -61,15 +81,16 @@ def test_gives_the_first_error_of_the_compiler_as_reason(small_source: Path) -> 
     reason = unavailable_reason()
     assert reason is not None
     assert "failed" in reason
-    assert not list(build.get_library_path().parent.iterdir())
+    assert not list(get_cached_path().parent.iterdir())
 
 
 @pytest.mark.usefixtures("small_source")
 def test_gates_are_plain_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     gate, x = create("cbam", 8).eval(), features(2, 8, 5, 4)
-    with native_kernels(False):
+    with kernels.use("plain"):
         plain = gate(x)
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    monkeypatch.delenv(ENVIRONMENT_VARIABLE, raising=False)
     assert torch.equal(gate(x), plain)
-    with pytest.raises(UsageError, match="no C compiler"), native_kernels(True):
+    with pytest.raises(UsageError, match="no C compiler"), kernels.use("native"):
         pass

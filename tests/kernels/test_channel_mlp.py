@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from foveal import kernels
 from foveal.attention.mlp import sum_mlp_over_pools
-from foveal.kernels import native_kernels
 from foveal.kernels.channel_mlp import MAX_WEIGHTS, ChannelMLPFunction
 from kernels.comparison import (
     assert_same_for_any_thread_count,
@@ -40,7 +40,7 @@ def run_mlp(layers: nn.ModuleList, pooled: Tensor) -> Tensor:
 def compute_mlp(layers: nn.ModuleList, pooled: Tensor, g: Tensor, *, native: bool) -> list[Tensor]:
     """Return output and all gradients."""
     leaf = pooled.clone(memory_format=torch.preserve_format).requires_grad_()
-    with native_kernels(native):
+    with kernels.use("native" if native else "plain"):
         out = run_mlp(layers, leaf)
     assert (grad_fn_name(out) == NATIVE) == native
     return [out.detach(), *torch.autograd.grad(out, [leaf, *layers.parameters()], g)]
@@ -100,7 +100,7 @@ def test_unsupported_layers_use_plain_operations() -> None:
         (nn.ModuleList([OtherLinear(8, 2), nn.Linear(2, 8)]), torch.float32),
         (make_layers(8, 2, bias=True, dtype=torch.bfloat16), torch.bfloat16),
     ):
-        with native_kernels(True):
+        with kernels.use("native"):
             out = run_mlp(layers, torch.randn(3, 2, 8, dtype=dtype))
         assert grad_fn_name(out) == "SumBackward1"
     assert calls == [1]

@@ -13,7 +13,8 @@ from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 
 from attention.gate_contract import features, randomized
-from foveal.kernels import native_kernels, supports
+from foveal import kernels
+from foveal.kernels import supports
 from foveal.kernels.dispatch import has_hooks, supports_map
 from kernels.comparison import grad_fn_name, requires_native_kernels
 
@@ -94,13 +95,13 @@ def test_supports_nothing_while_operations_are_traced() -> None:
 
 def test_switch_applies_inside_the_block_only() -> None:
     x = torch.ones(3)
-    with native_kernels(False):
+    with kernels.use("plain"):
         assert not supports(x)
-        with native_kernels(True):
+        with kernels.use("native"):
             assert supports(x)
         assert not supports(x)
     assert supports(x)
-    with pytest.raises(KeyError), native_kernels(False):
+    with pytest.raises(KeyError), kernels.use("plain"):
         raise KeyError
     assert supports(x)
 
@@ -111,7 +112,7 @@ def test_switch_does_not_affect_other_threads() -> None:
     def ask() -> None:
         answers.append(supports(torch.ones(3)))
 
-    with native_kernels(False):
+    with kernels.use("plain"):
         thread = threading.Thread(target=ask)
         thread.start()
         thread.join()
@@ -120,7 +121,7 @@ def test_switch_does_not_affect_other_threads() -> None:
 
 def test_switch_does_not_affect_worker_processes() -> None:
     spawn = multiprocessing.get_context("spawn")
-    with native_kernels(False), ProcessPoolExecutor(1, mp_context=spawn) as pool:
+    with kernels.use("plain"), ProcessPoolExecutor(1, mp_context=spawn) as pool:
         assert pool.submit(supports, torch.ones(3)).result()
 
 
@@ -133,13 +134,13 @@ def run_backward(out: Tensor, x: Tensor) -> list[Tensor]:
 def test_backward_does_not_decide_again(name: str, native: bool) -> None:
     """The autograd functions that forward has chosen run in backward, whatever the switch says then."""
     gate, x = randomized(name, 8).eval(), features(2, 8, 5, 4).requires_grad_()
-    with native_kernels(native):
+    with kernels.use("native" if native else "plain"):
         expected = run_backward(gate(x), x)
-    with native_kernels(native):
+    with kernels.use("native" if native else "plain"):
         out = gate(x)
-    with native_kernels(not native):
+    with kernels.use("plain" if native else "native"):
         assert all(map(torch.equal, run_backward(out, x), expected))
-    with native_kernels(native):
+    with kernels.use("native" if native else "plain"):
         out = gate(x)
     results: list[Tensor] = []
     thread = threading.Thread(target=lambda: results.extend(run_backward(out, x)))
@@ -160,7 +161,7 @@ def test_backward_runs_in_the_calling_thread() -> None:
         out: Tensor = gate(x)
         return out
 
-    with native_kernels(False):
+    with kernels.use("plain"):
         out = checkpoint(function, x, use_reentrant=False)
         out.sum().backward()
     assert threads == [threading.get_ident()] * 2
@@ -170,5 +171,5 @@ def test_backward_runs_in_the_calling_thread() -> None:
 def test_rules_of_the_kernels_follow_the_switch() -> None:
     gate, x = randomized("cbam", 8), features(2, 8, 5, 4)
     for native in (True, False):
-        with native_kernels(native):
+        with kernels.use("native" if native else "plain"):
             assert (grad_fn_name(gate(x)) == "FusedCBAMBackward") == native

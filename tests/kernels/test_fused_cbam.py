@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from attention.gate_contract import features, randomized
+from foveal import kernels
 from foveal.attention import CBAM, ChannelAttention, Gate, create
 from foveal.attention.batch_norm import SingleValueBatchNorm2d
 from foveal.attention.small_conv import SmallConv2d
-from foveal.kernels import native_kernels
 from kernels.comparison import (
     CHANNELS_LAST,
     MEMORY_FORMATS,
@@ -49,7 +49,7 @@ def test_equals_plain_operations_with_any_options(
     assert actual.keys() == expected.keys()
     for key, value in expected.items():
         torch.testing.assert_close(actual[key], value, rtol=1e-9, atol=1e-9, msg=key)
-    with native_kernels(True):
+    with kernels.use("native"):
         out = gate(x)
     assert (grad_fn_name(out) == FUSED) == is_fused
 
@@ -90,7 +90,10 @@ def test_batch_norm_learns_once_if_a_hook_changes_a_map(inner_name: str, change:
             )
         else:
             inner.map_probe.register_full_backward_hook(lambda *_: None)
-        with native_kernels(native), torch.set_grad_enabled(change == "backward hook"):
+        with (
+            kernels.use("native" if native else "plain"),
+            torch.set_grad_enabled(change == "backward hook"),
+        ):
             out = gate(features(2, 8, 5, 4)).detach()
         results.append({"out": out, **dict(gate.named_buffers())})
     for key, value in results[1].items():
@@ -102,7 +105,7 @@ def test_gradients_do_not_depend_on_autocast_in_backward() -> None:
     grads: list[Tensor] = []
     for autocast_in_backward in (True, False):
         leaf = x.clone().requires_grad_()
-        with native_kernels(True), torch.autocast("cpu", dtype=torch.bfloat16):
+        with kernels.use("native"), torch.autocast("cpu", dtype=torch.bfloat16):
             out = gate(leaf)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast_in_backward):
             grads += torch.autograd.grad(out.sum(), leaf)
@@ -115,7 +118,7 @@ def test_wrong_shapes_and_dtypes_raise_the_usual_errors() -> None:
     wrong_mlp.channel.expand = nn.Linear(1, 9)
     wrong_conv = CBAM(8)
     wrong_conv.spatial.conv = SmallConv2d(3, 1, 7)
-    with native_kernels(True):
+    with kernels.use("native"):
         for gate in (wrong_mlp, wrong_conv, CBAM(8).double()):
             with pytest.raises(RuntimeError):
                 gate(x)
@@ -124,7 +127,7 @@ def test_wrong_shapes_and_dtypes_raise_the_usual_errors() -> None:
 def test_is_not_used_for_a_norm_without_weights() -> None:
     gate = CBAM(8)
     gate.spatial.norm = SingleValueBatchNorm2d(1, affine=False)
-    with native_kernels(True):
+    with kernels.use("native"):
         out = gate(features(2, 8, 5, 4))
     assert grad_fn_name(out) != FUSED
     assert gate.spatial.norm.num_batches_tracked == 1
@@ -141,7 +144,7 @@ def test_calls_gates_of_other_types() -> None:
     with_subclass, with_other_gate = CBAM(8), CBAM(8)
     with_subclass.channel = ClosedGate(8)
     with_other_gate.channel = create("eca", 8)  # type: ignore[assignment]
-    with native_kernels(True):
+    with kernels.use("native"):
         assert not with_subclass(x).any()
         assert with_other_gate(x).isfinite().all()
 
@@ -149,7 +152,7 @@ def test_calls_gates_of_other_types() -> None:
 def test_calls_layers_of_other_types() -> None:
     gate = CBAM(8)
     gate.channel.reduce = nn.Sequential(gate.channel.reduce, nn.Dropout(0.0))  # type: ignore[assignment]
-    with native_kernels(True):
+    with kernels.use("native"):
         assert grad_fn_name(gate(features(2, 8, 5, 4))) != FUSED
 
 
@@ -162,7 +165,7 @@ def test_is_not_used_for_weights_of_a_tensor_subclass() -> None:
     for layer in (gate.channel.expand, gate.spatial.conv):
         weight = layer.weight
         layer.weight = nn.Parameter(weight.detach().as_subclass(OtherTensor))
-        with native_kernels(True):
+        with kernels.use("native"):
             out = gate(x)
         assert "FusedCBAM" not in grad_fn_name(out)
         torch.testing.assert_close(out.as_subclass(Tensor), expected, rtol=1e-5, atol=1e-6)
@@ -176,7 +179,7 @@ def test_is_not_used_for_weights_of_a_tensor_subclass() -> None:
 def test_calls_hooks_of_inner_modules(inner_name: str, norm: bool) -> None:
     gate, calls = CBAM(8, norm=norm), list[int]()
     gate.get_submodule(inner_name).register_forward_hook(lambda *_: calls.append(1))
-    with native_kernels(True):
+    with kernels.use("native"):
         gate(features(2, 8, 5, 4))
     assert calls == [1]
 

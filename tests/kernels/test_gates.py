@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from attention.gate_contract import SHAPES, features, randomized
+from foveal import kernels
 from foveal.attention import Gate, available, create
-from foveal.kernels import native_kernels
 from kernels.comparison import (
     MEMORY_FORMATS,
     POOLED_GATES,
@@ -58,7 +58,7 @@ def test_equals_plain_operations_for_any_shape(
 def test_gradients_equal_finite_differences(name: str, memory_format: torch.memory_format) -> None:
     gate = randomized(name, 6).double().eval()
     x = features(2, 6, 5, 4).double().contiguous(memory_format=memory_format).requires_grad_()
-    with native_kernels(True):
+    with kernels.use("native"):
         assert torch.autograd.gradcheck(gate, (x,))
 
 
@@ -79,7 +79,7 @@ def test_bfloat16_errors_are_rounding_errors(name: str) -> None:
         x = features(3, 12, 7, 6).contiguous(memory_format=memory_format)
         exact = compute_gate(gate, x, torch.ones_like(x), native=False)
         low = x.bfloat16().requires_grad_()
-        with native_kernels(True), torch.autocast("cpu", dtype=torch.bfloat16):
+        with kernels.use("native"), torch.autocast("cpu", dtype=torch.bfloat16):
             out = gate(low)
         out.sum().backward()
         assert out.dtype == torch.bfloat16
@@ -92,7 +92,7 @@ def test_bfloat16_errors_are_rounding_errors(name: str) -> None:
 def test_accepts_bfloat16_weights_under_autocast(name: str) -> None:
     gate, x = randomized(name, 12).eval(), features(3, 12, 7, 6)
     exact = compute_gate(gate, x, torch.ones_like(x), native=False)["output"]
-    with native_kernels(True), torch.autocast("cpu", dtype=torch.bfloat16):
+    with kernels.use("native"), torch.autocast("cpu", dtype=torch.bfloat16):
         out = gate.bfloat16()(x.bfloat16())
     assert relative_error(out.detach().float(), exact) < 0.02
 
@@ -101,7 +101,7 @@ def test_accepts_bfloat16_weights_under_autocast(name: str) -> None:
 def test_preserves_nan(name: str) -> None:
     x = features(2, 8, 5, 4)
     x[1, 3, 2, 1] = torch.nan
-    with native_kernels(True):
+    with kernels.use("native"):
         out = randomized(name, 8).eval()(x)
     assert out[0].isfinite().all()
     assert out[1].isnan().any()
@@ -117,7 +117,7 @@ def test_saves_only_the_input_of_all_map_sized_tensors(name: str) -> None:
             saved.add(tensor.untyped_storage().data_ptr())
         return tensor
 
-    with native_kernels(True), saved_tensors_hooks(record, lambda tensor: tensor):
+    with kernels.use("native"), saved_tensors_hooks(record, lambda tensor: tensor):
         out = gate(x)
     assert saved == {x.untyped_storage().data_ptr()}
     assert out.shape == x.shape
@@ -136,7 +136,7 @@ def test_attention_map_alone_has_gradients(name: str, inner_name: str) -> None:
         x = features(2, 6, 5, 4).double().requires_grad_()
         maps: list[Tensor] = []
         handle = inner.map_probe.register_forward_hook(lambda _m, _i, out, to=maps: to.append(out))
-        with native_kernels(native):
+        with kernels.use("native" if native else "plain"):
             gate(x)
         handle.remove()
         grads += torch.autograd.grad(maps[0].pow(2).sum(), x)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from foveal.kernels import native_kernels
+from foveal import kernels
 from foveal.kernels.max_pool import MaxPool2x2Function
 from foveal.models.fused_layers import MaxPool2x2
 from kernels.comparison import CHANNELS_LAST, grad_fn_name, requires_native_kernels
@@ -26,7 +26,7 @@ def compute_pool(pool: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def assert_equals_pytorch(x: Tensor) -> None:
-    with native_kernels(True):
+    with kernels.use("native"):
         actual = compute_pool(MaxPool2x2(), x)
         out = MaxPool2x2()(x.requires_grad_())
     assert grad_fn_name(out) == "MaxPool2x2FunctionBackward"
@@ -70,6 +70,6 @@ def test_unsupported_maps_use_plain_operations() -> None:
         else:
             with pytest.raises(RuntimeError):
                 MaxPool2x2()(x)
-    with native_kernels(False):
+    with kernels.use("plain"):
         x = torch.randn(2, 3, 6, 5).contiguous(memory_format=CHANNELS_LAST).requires_grad_()
         assert "MaxPool2D" in grad_fn_name(MaxPool2x2()(x))

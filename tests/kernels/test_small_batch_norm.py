@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from foveal import kernels
 from foveal.attention.batch_norm import SingleValueBatchNorm2d
-from foveal.kernels import native_kernels
 from foveal.kernels.autograd import run_autograd_function
 from foveal.kernels.small_batch_norm import SmallBatchNormFunction
 from kernels.comparison import (
@@ -35,7 +35,7 @@ def make_norm(channels: int, dtype: torch.dtype) -> SingleValueBatchNorm2d:
 def compute_norm(norm: nn.Module, x: Tensor, g: Tensor, *, native: bool) -> list[Tensor]:
     """Return output, gradients, and the running statistics afterwards, without changing the norm."""
     norm, leaf = copy.deepcopy(norm), x.clone().requires_grad_()
-    with native_kernels(native):
+    with kernels.use("native" if native else "plain"):
         out = norm(leaf)
     grads = torch.autograd.grad(out, [leaf, *norm.parameters()], g)
     return [out.detach(), *grads, *norm.buffers()]
@@ -55,7 +55,7 @@ def test_equals_plain_operations(
     x = x.contiguous(memory_format=CHANNELS_LAST if channels_last else torch.contiguous_format)
     g = torch.randn((n, c, h, w), generator=generator, dtype=torch.float64)
     norm = make_norm(c, torch.float64)
-    with native_kernels(True):
+    with kernels.use("native"):
         assert grad_fn_name(copy.deepcopy(norm)(x)) == NATIVE
     actual, expected = (compute_norm(norm, x, g, native=native) for native in (True, False))
     for value, expected_value in zip(actual, expected, strict=True):
@@ -91,7 +91,7 @@ def test_same_bits_for_any_thread_count() -> None:
 
 def test_unsupported_norms_use_plain_operations() -> None:
     norm = make_norm(1, torch.float32)
-    with native_kernels(True):
+    with kernels.use("native"):
         for other_norm, x in (
             (make_norm(1, torch.float32).eval(), torch.randn(2, 1, 6, 5)),
             (norm, torch.randn(1, 1, 1, 1)),  # the variance of one value is undefined

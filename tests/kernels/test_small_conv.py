@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from foveal import kernels
 from foveal.attention.small_conv import SmallConv2d
-from foveal.kernels import native_kernels
 from foveal.kernels.autograd import run_autograd_function
 from foveal.kernels.small_conv import MAX_CHANNEL_PAIRS, SmallConv2dFunction
 from kernels.comparison import (
@@ -25,7 +25,7 @@ pytestmark = requires_native_kernels
 def compute_conv(conv: nn.Conv2d, x: Tensor, g: Tensor, *, native: bool) -> list[Tensor]:
     """Return output and gradients."""
     leaf = x.clone(memory_format=torch.preserve_format).requires_grad_()
-    with native_kernels(native):
+    with kernels.use("native" if native else "plain"):
         out = conv(leaf)
     return [out.detach(), *torch.autograd.grad(out, [leaf, *conv.parameters()], g)]
 
@@ -59,7 +59,7 @@ def test_equals_plain_operations(
 
 def test_supports_few_channels_only() -> None:
     x = torch.randn(2, 9, 6, 5, requires_grad=True)
-    with native_kernels(True):
+    with kernels.use("native"):
         few = SmallConv2d(7, 9, 3)(x[:, :7].contiguous())
         many = SmallConv2d(9, 9, 3)(x)
     assert grad_fn_name(few) == "SmallConv2dFunctionBackward"
@@ -93,7 +93,7 @@ def test_output_has_the_dtype_of_the_weights(dtype: torch.dtype) -> None:
     conv, x = SmallConv2d(2, 1, 3).to(dtype), torch.randn(2, 2, 6, 5).bfloat16()
     assert conv.bias is not None
     exact = nn.functional.conv2d(x.double(), conv.weight.double(), conv.bias.double(), padding=1)
-    with native_kernels(True):
+    with kernels.use("native"):
         out = conv(x)
     assert out.dtype == dtype
     torch.testing.assert_close(out.double(), exact, rtol=0.01, atol=0.01)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from foveal.kernels import native_kernels
+from foveal import kernels
 from foveal.models import build_model
 from foveal.models.fused_layers import ReLU, run_batch_norm_relu, run_conv_batch_norm_relu
 from kernels.comparison import (
@@ -33,7 +33,7 @@ def test_gate_after_the_relu_sees_its_output() -> None:
     inputs: list[Tensor] = []
     gate = model.get_submodule("blocks.0.relu.attention")
     gate.register_forward_pre_hook(lambda _, arguments: inputs.append(arguments[0]))
-    with native_kernels(True):
+    with kernels.use("native"):
         model(torch.randn(4, 3, 32, 32).contiguous(memory_format=CHANNELS_LAST))
     assert grad_fn_name(inputs[0]) == NATIVE
     assert inputs[0].min() == 0 < inputs[0].max()
@@ -48,7 +48,7 @@ def test_batch_norm_cancels_the_bias_of_the_convolution(training: bool) -> None:
     results: list[dict[str, Tensor]] = []
     for native in (True, False):
         norm = make_norm(20, dtype=torch.float64).train(training)
-        with native_kernels(native):
+        with kernels.use("native" if native else "plain"):
             out = run_conv_batch_norm_relu(conv, norm, ReLU(), images)
         weight_grad, bias_grad = torch.autograd.grad(out, list(conv.parameters()), g)
         grads = {"weight gradient": weight_grad, "bias gradient": bias_grad}
@@ -64,7 +64,7 @@ def test_convolution_with_a_hook_is_called() -> None:
     outputs: list[Tensor] = []
     conv.register_forward_hook(lambda _m, _i, out: outputs.append(out))
     images = torch.randn(4, 3, 9, 7).contiguous(memory_format=CHANNELS_LAST)
-    with native_kernels(True):
+    with kernels.use("native"):
         out = run_conv_batch_norm_relu(conv, make_norm(20), ReLU(), images)
     assert grad_fn_name(out) == NATIVE
     torch.testing.assert_close(outputs[0], conv._conv_forward(images, conv.weight, conv.bias))
@@ -74,7 +74,7 @@ def test_constant_per_channel_is_added_by_plain_operations_as_well() -> None:
     x, offset = torch.randn(2, 20, 6, 5), torch.randn(20)
     expected = make_norm(20)(x + offset[:, None, None]).relu()
     for feature_map in (x, x.contiguous(memory_format=CHANNELS_LAST)):
-        with native_kernels(True):
+        with kernels.use("native"):
             actual = run_batch_norm_relu(make_norm(20), ReLU(), feature_map, offset=offset)
         torch.testing.assert_close(actual, expected, rtol=1e-5, atol=1e-5)
 
@@ -94,7 +94,10 @@ def measure_saved_bytes(attention: str, *, native: bool) -> int:
             storages[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    with native_kernels(native), saved_tensors_hooks(record, lambda tensor: tensor):
+    with (
+        kernels.use("native" if native else "plain"),
+        saved_tensors_hooks(record, lambda tensor: tensor),
+    ):
         out = model(images)
     assert out.requires_grad
     return sum(storages.values())

@@ -32,7 +32,7 @@ class SingleValueBatchNorm1d(_SingleValueBatchNorm, nn.BatchNorm1d):
 class SingleValueBatchNorm2d(_SingleValueBatchNorm, nn.BatchNorm2d):
     """Batch norm of (N, C, H, W) that can train with a single value per channel.
 
-    In training it is computed by native kernels if they support it (see `native_kernels`).
+    In training it is computed by native kernels if they support it (see `foveal.kernels.use`).
     """
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002

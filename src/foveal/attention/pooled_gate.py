@@ -15,7 +15,7 @@ class PooledGate(Gate):
     """A gate whose logits depend on the feature map through `pools` over positions or over channels.
 
     Subclasses implement `logits_from_pools`. The output is computed by native kernels if they support the map
-    and the pools (see `native_kernels`).
+    and the pools (see `foveal.kernels.use`).
     """
 
     pooled_axis: Literal["positions", "channels"]

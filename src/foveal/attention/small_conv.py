@@ -10,7 +10,7 @@ from foveal.kernels import apply_small_conv, supports_small_conv
 class SmallConv2d(nn.Conv2d):
     """A convolution with an odd kernel that keeps height and width, fast with few channels as well.
 
-    It is computed by native kernels if they support it (see `native_kernels`). These compute in float32 for
+    It is computed by native kernels if they support it (see `foveal.kernels.use`). These compute in float32 for
     bfloat16, and the output has the dtype of the weights.
 
     Shape: (N, in_channels, H, W) to (N, out_channels, H, W).

@@ -43,13 +43,15 @@ def serve(
         Open the page in the browser.
     """
     _require_web_extra()
+    from foveal.kernels import get_default_kernels
     from foveal.training import Numerics, resolve_numerics
     from foveal.web.app import create_app
     from foveal.web.loaded_study import load_study
     from foveal.web.server import open_socket, run_server
     from foveal.web.worker import Worker
 
-    numerics = resolve_numerics(Numerics(dtype="float32"))
+    # Both are fixed, so that no timing decides what the page shows.
+    numerics = resolve_numerics(Numerics(dtype="float32", kernels=get_default_kernels()))
     with open_socket(port) as socket:
         with stderr.status("Loading the networks"):
             study = load_study(

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from foveal import kernels
 from foveal.attention.gate import Gate
 from foveal.attention.identity_start import IdentityStart
 from foveal.attention.inserted import get_site_name
 from foveal.attention.map_capture import capture_maps
 from foveal.errors import UsageError
 from foveal.explanation.input_validation import move_to_model
-from foveal.kernels import native_kernels
 from foveal.module_modes import eval_mode
 
 
@@ -65,7 +65,7 @@ def gate_maps(model: nn.Module, images: Tensor) -> tuple[GateMap, ...]:
     blocks.0.relu spatial (1, 1, 32, 32)
     """
     require_gates(model)
-    with eval_mode(model), native_kernels(False), capture_maps(model) as maps:
+    with eval_mode(model), kernels.use("plain"), capture_maps(model) as maps:
         model(move_to_model(model, images))
     return tuple(
         GateMap(name, get_site_name(name), values.float().cpu(), get_mixing_weight(model, name))

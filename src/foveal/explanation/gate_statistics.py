@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from foveal import kernels
 from foveal.attention.gate import Gate
 from foveal.attention.inserted import get_site_name
 from foveal.errors import UsageError
 from foveal.explanation.gate_maps import get_map_kind, get_mixing_weight, require_gates
 from foveal.explanation.input_validation import move_to_model
-from foveal.kernels import native_kernels
 from foveal.module_modes import eval_mode
 
 _MIN_STD = 0.01  # smaller deviations are negligible for the layers after a gate
@@ -136,7 +136,7 @@ def compute_gate_statistics(
         totals[name].add(values, initial_values)
 
     # Trained and untrained gates both use plain operations, so that an unmoved gate has distance 0.
-    with eval_mode(model), native_kernels(False), _observe_gates(model, record):
+    with eval_mode(model), kernels.use("plain"), _observe_gates(model, record):
         for images, _ in batches:
             model(move_to_model(model, images))
     if not totals:

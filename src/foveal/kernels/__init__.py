@@ -9,9 +9,17 @@ from foveal.kernels.batch_norm_relu import (
     supports_batch_norm_relu,
     supports_conv_batch_norm_relu,
 )
-from foveal.kernels.build import unavailable_reason
+from foveal.kernels.build import describe_library, unavailable_reason
 from foveal.kernels.channel_mlp import apply_channel_mlp, supports_channel_mlp
-from foveal.kernels.dispatch import native_kernels, supports
+from foveal.kernels.choice import (
+    PARTS,
+    get_default_kernels,
+    join_parts,
+    parse_parts,
+    read_environment,
+    use,
+)
+from foveal.kernels.dispatch import supports
 from foveal.kernels.fused_cbam import (
     CBAMConfig,
     CBAMWeights,
@@ -25,6 +33,7 @@ from foveal.kernels.gate_ops import (
     supports_bam,
     supports_pools,
 )
+from foveal.kernels.instruction_set import get_instruction_set
 from foveal.kernels.max_pool import apply_max_pool, supports_max_pool
 from foveal.kernels.small_batch_norm import apply_small_batch_norm, supports_small_batch_norm
 from foveal.kernels.small_conv import apply_small_conv, supports_small_conv
@@ -32,6 +41,7 @@ from foveal.kernels.small_conv import apply_small_conv, supports_small_conv
 __all__ = [
     "CBAMConfig",
     "CBAMWeights",
+    "PARTS",
     "apply_bam",
     "apply_batch_norm_relu",
     "apply_channel_attention",
@@ -41,7 +51,12 @@ __all__ = [
     "apply_small_batch_norm",
     "apply_small_conv",
     "apply_spatial_attention",
-    "native_kernels",
+    "describe_library",
+    "get_default_kernels",
+    "get_instruction_set",
+    "join_parts",
+    "parse_parts",
+    "read_environment",
     "supports",
     "supports_bam",
     "supports_batch_norm_relu",
@@ -53,4 +68,5 @@ __all__ = [
     "supports_small_batch_norm",
     "supports_small_conv",
     "unavailable_reason",
+    "use",
 ]

@@ -43,7 +43,7 @@ def _can_normalize(norm: nn.BatchNorm2d, x: Tensor, *skipped_modules: nn.Module)
     """Return True if the kernel supports dtype, layout and mode, whatever the number of channels."""
     return (
         type(norm) is nn.BatchNorm2d
-        and supports_map(x, skipped_modules=(norm, *skipped_modules))
+        and supports_map(x, part="norm", skipped_modules=(norm, *skipped_modules))
         and x.is_contiguous(memory_format=torch.channels_last)
         and (norm.training or not torch.is_grad_enabled())  # no gradient for fixed statistics
     )

@@ -1,4 +1,4 @@
-"""The rule that decides between native kernels and plain operations: `supports` and its parts.
+"""The rule that decides between native kernels and plain operations for given tensors.
 
 Each kernel adds its own conditions in a function `supports_...` that begins with `supports` or
 `supports_map`. The decision is made in the forward pass; the backward pass belongs to the autograd function
@@ -7,60 +7,33 @@ that forward has chosen.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
-from foveal.errors import UsageError
 from foveal.kernels.bindings import DTYPE_NAMES
 from foveal.kernels.build import unavailable_reason
+from foveal.kernels.choice import is_native
 from foveal.kernels.layout import find_layout, get_accumulator_dtype
-
-_enabled: ContextVar[bool] = ContextVar("foveal_native_kernels", default=True)
-
-
-@contextmanager
-def native_kernels(enabled: bool) -> Iterator[None]:
-    """Allow native kernels inside the block, or compute everything with PyTorch's plain operations.
-
-    Both give the same results up to rounding. Native kernels are enabled by default. They support float32,
-    float64 and bfloat16 on the CPU in eager mode, without second derivatives. The setting applies to the
-    current thread; new threads start with native kernels enabled.
-
-    Raises:
-        UsageError: `enabled` is true and this machine has no native kernels.
-
-    >>> from foveal.attention import create
-    >>> gate = create("cbam", 8)
-    >>> with native_kernels(False):
-    ...     out = gate(torch.ones(2, 8, 5, 4))
-    """
-    reason = unavailable_reason() if enabled else None
-    if reason is not None:
-        raise UsageError(f'Native kernels are unavailable ({reason}). Use `kernels="plain"`.')
-    token = _enabled.set(enabled)
-    try:
-        yield
-    finally:
-        _enabled.reset(token)
 
 
 def supports(
-    x: Tensor, *operands: Tensor | None, skipped_modules: Iterable[nn.Module] = ()
+    x: Tensor,
+    *operands: Tensor | None,
+    part: str = "gate",
+    skipped_modules: Iterable[nn.Module] = (),
 ) -> bool:
-    """Return True if native kernels may compute from `x` and `operands`.
+    """Return True if native kernels of a part (see `PARTS`) may compute from `x` and `operands`.
 
     `skipped_modules` are the modules that are not called on the way, so they must have no hooks. A tensor in
     `operands` may be None if it is optional.
     """
     return (
         not _is_being_traced()  # first: no trace may record the questions below
-        and _enabled.get()
+        and is_native(part)
         and type(x) is Tensor
         and _has_backend(x)
         and all(is_kernel_readable(operand, x) for operand in operands if operand is not None)
@@ -69,11 +42,14 @@ def supports(
 
 
 def supports_map(
-    x: Tensor, *operands: Tensor | None, skipped_modules: Iterable[nn.Module] = ()
+    x: Tensor,
+    *operands: Tensor | None,
+    part: str = "gate",
+    skipped_modules: Iterable[nn.Module] = (),
 ) -> bool:
     """Return True if `supports` holds and `x` is a map (N, C, H, W) with a supported memory format."""
     return (
-        supports(x, *operands, skipped_modules=skipped_modules)
+        supports(x, *operands, part=part, skipped_modules=skipped_modules)
         and x.dim() == 4
         and find_layout(x) is not None
     )

@@ -16,7 +16,7 @@ from foveal.kernels.dispatch import supports_map
 def supports_max_pool(x: Tensor) -> bool:
     """Return True if `apply_max_pool` supports a map: channels_last, with at least one 2x2 window."""
     return (
-        supports_map(x)
+        supports_map(x, part="pool")
         and min(x.shape[2:]) >= 2
         and x.is_contiguous(memory_format=torch.channels_last)
     )

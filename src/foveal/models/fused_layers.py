@@ -24,8 +24,8 @@ class ReLU(nn.ReLU):
 class MaxPool2x2(nn.MaxPool2d):
     """Max pooling of 2x2 windows.
 
-    It is computed by native kernels if they support the map (see `native_kernels`), with the same values and
-    gradients bit for bit. For the backward pass they save one byte per window instead of the map and an
+    It is computed by native kernels if they support the map (see `foveal.kernels.use`), with the same values
+    and gradients bit for bit. For the backward pass they save one byte per window instead of the map and an
     8-byte index per window, so the output of a gate before the pooling is not saved.
 
     Shape: (N, C, H, W) to (N, C, H // 2, W // 2).
@@ -63,7 +63,7 @@ def run_batch_norm_relu(
 ) -> Tensor:
     """Return `relu(norm(x + offset))`, (N, C, H, W), with one value of `offset` per channel.
 
-    Native kernels compute everything together if they support it (see `native_kernels`): the same up to
+    Native kernels compute everything together if they support it (see `foveal.kernels.use`): the same up to
     rounding, and the map between norm and ReLU is never written. They do not if the norm has hooks, or if a
     gradient through fixed statistics is needed.
     """

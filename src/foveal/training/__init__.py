@@ -10,6 +10,7 @@ from foveal.optional_imports import STUDY_EXTRA, suggest_install
 with suggest_install(STUDY_EXTRA):
     from foveal.training.hardware_probe import find_parallel_run_count, read_parallel_run_count
     from foveal.training.history import EpochMetrics
+    from foveal.training.kernel_probe import read_step_seconds
     from foveal.training.numerics import (
         AUTO,
         Numerics,
@@ -48,6 +49,7 @@ __all__ = [
     "get_memory_format",
     "numerics_context",
     "read_parallel_run_count",
+    "read_step_seconds",
     "resolve_numerics",
     "run_step",
     "train",

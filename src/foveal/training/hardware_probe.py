@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from foveal.atomic import atomic_write
 from foveal.cache_folder import get_cache_folder
@@ -71,19 +71,33 @@ def read_or_measure_ratio(
     cached_ratio = read_cached_ratio(probe, name)
     if cached_ratio is not None:
         return cached_ratio
-    ratio, path = measure(threads), get_cache_path(probe)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path) as partial:
-        content = {"machine": _describe_probe(probe), name: ratio}
-        partial.write_text(json.dumps(content, indent=2) + "\n")
+    ratio = measure(threads)
+    write_measurement(probe, name, ratio)
     return ratio
 
 
 def read_cached_ratio(probe: str, name: str) -> float | None:
     """Return the cached ratio of a probe, or None if the cache has no readable value."""
     try:
-        return float(json.loads(get_cache_path(probe).read_text())[name])
-    except (OSError, ValueError, KeyError):
+        return float(read_measurement(probe, name))
+    except (TypeError, ValueError):
+        return None
+
+
+def write_measurement(probe: str, name: str, value: object) -> None:
+    """Write a value that a probe has measured to the cache folder, under its name."""
+    path = get_cache_path(probe)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path) as partial:
+        content = {"machine": _describe_probe(probe), name: value}
+        partial.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def read_measurement(probe: str, name: str) -> Any:
+    """Return the cached value of a probe, or None if the cache has no readable value."""
+    try:
+        return json.loads(get_cache_path(probe).read_text())[name]
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 

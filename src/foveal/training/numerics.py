@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from foveal.errors import bad_parameter
+from foveal.errors import UsageError, bad_parameter
 from foveal.training.hardware_probe import is_bfloat16_faster
+from foveal.training.kernel_probe import find_faster_parts
 
 if TYPE_CHECKING:
     import torch
@@ -35,14 +36,14 @@ class Numerics(BaseModel):
     """Compute dtype; `auto` takes bfloat16 if a probe finds it faster."""
     memory_format: Literal["auto", "channels_last", "contiguous"] = AUTO
     """Memory layout of feature maps; `auto` takes channels_last."""
-    kernels: Literal["auto", "native", "plain"] = AUTO
-    """foveal's native CPU kernels or plain PyTorch operations; `auto` takes native if available."""
+    kernels: str = AUTO
+    """auto, native, plain, or parts with native CPU kernels such as gate+norm; `auto` times each part."""
 
 
 def resolve_numerics(numerics: Numerics) -> Numerics:
     """Return `numerics` with every `auto` replaced by a definite value.
 
-    The dtype probe runs once per machine; its result is stored in the cache folder.
+    The probes of dtype and kernels run once per machine; their results are stored in the cache folder.
 
     Raises:
         UsageError: the machine lacks the requested device or kernels.
@@ -54,26 +55,51 @@ def resolve_numerics(numerics: Numerics) -> Numerics:
     if dtype == AUTO:
         dtype = "bfloat16" if is_bfloat16_faster(device, threads) else "float32"
     memory_format = "channels_last" if numerics.memory_format == AUTO else numerics.memory_format
-    return Numerics(
+    resolved = Numerics(
         device=device, threads=threads, dtype=dtype, memory_format=memory_format,
-        kernels=_resolve_kernels(numerics.kernels, device),
+        kernels=numerics.kernels,
     )  # fmt: skip
+    return resolved.model_copy(update={"kernels": _resolve_kernels(resolved)})
 
 
-def _resolve_kernels(kernels: str, device: str) -> Literal["native", "plain"]:
-    """Return the kernels to use on `device`.
+def _resolve_kernels(numerics: Numerics) -> str:
+    """Return the parts with native kernels joined by `+`, or `plain`.
+
+    `auto` follows the environment; if that is silent, it takes the parts that a probe finds faster.
 
     Raises:
-        UsageError: native kernels are requested and unavailable.
+        UsageError: the value is unknown, contradicts the environment, or asks for kernels that are unavailable.
     """
-    if kernels == "plain" or (kernels == AUTO and device != "cpu"):
-        return "plain"
-    from foveal.kernels import unavailable_reason
+    from foveal import kernels
 
-    reason = "they run on the CPU only" if device != "cpu" else unavailable_reason()
-    if kernels == "native" and reason is not None:
-        raise bad_parameter("kernels", f"`plain` or `auto` here ({reason})", kernels)
-    return "native" if reason is None else "plain"
+    is_automatic = numerics.kernels == AUTO
+    parts = frozenset(kernels.PARTS) if is_automatic else kernels.parse_parts(numerics.kernels)
+    reason = (
+        kernels.unavailable_reason() if numerics.device == "cpu" else "they run on the CPU only"
+    )
+    if reason is not None:
+        if parts and not is_automatic:
+            raise bad_parameter("kernels", f"`plain` or `auto` here ({reason})", numerics.kernels)
+        return "plain"
+    if not is_automatic:
+        chosen = kernels.join_parts(parts)
+        _require_same_in_environment(chosen)
+        return chosen
+    return kernels.read_environment() or kernels.join_parts(
+        find_faster_parts(numerics.threads, numerics.dtype, numerics.memory_format)
+    )
+
+
+def _require_same_in_environment(chosen: str) -> None:
+    """Raise UsageError if the environment asks for other kernels than the resolved ones."""
+    from foveal import kernels
+
+    requested = kernels.read_environment()
+    if requested not in {None, chosen}:
+        raise UsageError(
+            f"The environment has FOVEAL_KERNELS={requested}, but the design has kernels={chosen}. "
+            "Unset FOVEAL_KERNELS."
+        )
 
 
 def count_cpu_cores() -> int:
@@ -122,16 +148,19 @@ def numerics_context(numerics: Numerics) -> Iterator[None]:
     """Run the `with` block with the threads and kernels of resolved `numerics`.
 
     Raises:
-        UsageError: native kernels were resolved on another machine and are unavailable on this one.
+        UsageError: native kernels were resolved on another machine and are unavailable on this one, or
+            `FOVEAL_KERNELS` asks for other ones.
     """
     import torch
 
-    from foveal.kernels import native_kernels
+    from foveal import kernels
 
+    if numerics.device == "cpu":
+        _require_same_in_environment(numerics.kernels)
     threads_before = torch.get_num_threads()
     torch.set_num_threads(numerics.threads)
     try:
-        with native_kernels(numerics.kernels == "native"):
+        with kernels.use(numerics.kernels):
             yield
     finally:
         torch.set_num_threads(threads_before)

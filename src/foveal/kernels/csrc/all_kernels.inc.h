@@ -19,6 +19,7 @@
 #undef WEIGHT_OR_ONE
 #undef WITH_CONSTANT_LENGTH
 #undef DTYPE
+#undef LANES
 #undef scalar_t
 #undef acc_t
 #undef index_t

@@ -95,10 +95,10 @@ void NAME(bam_forward)(
 
 /* Process several vectors of columns at once in the common case EXP_FACTORS, otherwise one. */
 #define FOR_WIDEST_BLOCK                                                                         \
-    if (encoding == EXP_FACTORS && i + 4 * LANES <= columns) {                                   \
-        PROCESS_BLOCK(4, EXP_FACTORS);                                                           \
-    } else if (encoding == EXP_FACTORS && i + 2 * LANES <= columns) {                            \
-        PROCESS_BLOCK(2, EXP_FACTORS);                                                           \
+    if (encoding == EXP_FACTORS && i + MAX_COLUMN_VECTORS * LANES <= columns) {                  \
+        PROCESS_BLOCK(MAX_COLUMN_VECTORS, EXP_FACTORS);                                          \
+    } else if (encoding == EXP_FACTORS && i + MAX_COLUMN_VECTORS / 2 * LANES <= columns) {       \
+        PROCESS_BLOCK(MAX_COLUMN_VECTORS / 2, EXP_FACTORS);                                      \
     } else {                                                                                     \
         PROCESS_BLOCK(1, encoding);                                                              \
     }
@@ -111,7 +111,7 @@ static inline __attribute__((always_inline)) void NAME(bam_logit_grads_block)(
     const acc_t *row_logits, const acc_t *column_logits, const int encoding, acc_t *row_sums, acc_t *column_sums)
 {
     if (vectors > 1) count = LANES; /* a constant here: no vector needs a check */
-    acc_lanes_t down[BLOCK_SIZE / LANES] = {0}, logits[BLOCK_SIZE / LANES];
+    acc_lanes_t down[MAX_COLUMN_VECTORS] = {0}, logits[MAX_COLUMN_VECTORS];
     for (int k = 0; k < vectors; k++) logits[k] = NAME(load_acc)(column_logits + k * LANES, count);
     for (int64_t first = 0; first < rows; first += LANES) {
         const int64_t row_count = rows - first < LANES ? rows - first : LANES;
@@ -164,13 +164,13 @@ static inline __attribute__((always_inline)) void NAME(bam_input_grad_block)(
     const acc_t *column_shift, int64_t factor_count, const acc_t *row_factors, const acc_t *column_factors, scalar_t *y)
 {
     if (vectors > 1) count = LANES;
-    acc_lanes_t logits[BLOCK_SIZE / LANES], shifts[BLOCK_SIZE / LANES] = {0};
+    acc_lanes_t logits[MAX_COLUMN_VECTORS], shifts[MAX_COLUMN_VECTORS] = {0};
     for (int k = 0; k < vectors; k++) {
         logits[k] = NAME(load_acc)(column_logits + k * LANES, count);
         if (column_shift) shifts[k] = NAME(load_acc)(column_shift + k * LANES, count);
     }
     for (int64_t r = from; r < to; r++) {
-        acc_lanes_t sum[BLOCK_SIZE / LANES];
+        acc_lanes_t sum[MAX_COLUMN_VECTORS];
         for (int k = 0; k < vectors; k++) {
             const acc_lanes_t gradient = NAME(load)(g + r * columns + k * LANES, count);
             sum[k] = gradient + gradient * NAME(sigmoid_of_logits)(row_logits[r], logits[k], encoding) + shifts[k];

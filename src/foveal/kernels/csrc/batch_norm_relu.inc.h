@@ -55,11 +55,11 @@ static void NAME(strip_sums)(
 }
 
 /* One of these two sums, added over all strips, for LANES channels or the first `count`. */
-static inline f64_lanes NAME(sum_over_strips)(const acc_t *sums, int64_t channels, int64_t count)
+static inline double_lanes_t NAME(sum_over_strips)(const acc_t *sums, int64_t channels, int64_t count)
 {
-    f64_lanes sum = {0};
+    double_lanes_t sum = {0};
     for (int64_t strip = 0; strip < STRIPS; strip++)
-        sum += __builtin_convertvector(NAME(load_acc)(sums + strip * 2 * channels, count), f64_lanes);
+        sum += __builtin_convertvector(NAME(load_acc)(sums + strip * 2 * channels, count), double_lanes_t);
     return sum;
 }
 
@@ -121,8 +121,8 @@ void NAME(batch_norm_relu_forward)(
     acc_t *scale = work + 2 * STRIPS * channels;
     for (int64_t start = 0; start < channels; start += LANES) {
         const int64_t count = channels - start < LANES ? channels - start : LANES;
-        const f64_lanes deviation = NAME(sum_over_strips)(work + start, channels, count) / (double)rows;
-        const f64_lanes square = NAME(sum_over_strips)(work + channels + start, channels, count) / (double)rows;
+        const double_lanes_t deviation = NAME(sum_over_strips)(work + start, channels, count) / (double)rows;
+        const double_lanes_t square = NAME(sum_over_strips)(work + channels + start, channels, count) / (double)rows;
         for (int64_t k = 0; k < count; k++) {
             const int64_t c = start + k;
             NAME(update_running_stats)(
@@ -145,8 +145,8 @@ void NAME(batch_norm_relu_backward)(
     NAME(strip_sums)(threads, rows, channels, g, x, mean, scale, bias, work);
     for (int64_t start = 0; start < channels; start += LANES) {
         const int64_t count = channels - start < LANES ? channels - start : LANES;
-        const f64_lanes gradient = NAME(sum_over_strips)(work + start, channels, count);
-        const f64_lanes product = NAME(sum_over_strips)(work + channels + start, channels, count);
+        const double_lanes_t gradient = NAME(sum_over_strips)(work + start, channels, count);
+        const double_lanes_t product = NAME(sum_over_strips)(work + channels + start, channels, count);
         for (int64_t k = 0; k < count; k++) {
             bias_grad[start + k] = (acc_t)gradient[k];
             weight_grad[start + k] = (acc_t)(product[k] * inverse_std[start + k]);

@@ -37,7 +37,7 @@ void NAME(pool_rows)(
             COPY_LANES(mean + at, (const acc_t *)&means, row_count);
             if (!max) continue;
             const PoolAccumulator top = NAME(reduce_argmax)(row_max, row_argmax);
-            const i32_lanes indices = __builtin_convertvector(top.argmax, i32_lanes);
+            const i32_lanes_t indices = __builtin_convertvector(top.argmax, i32_lanes_t);
             COPY_LANES(max + at, (const acc_t *)&top.max, row_count);
             COPY_LANES(argmax + at, (const int32_t *)&indices, row_count);
             const acc_t total = NAME(sum_lanes)(sums);
@@ -87,7 +87,7 @@ void NAME(pool_columns)(
                 const acc_lanes_t means = total[k] / (acc_t)rows;
                 COPY_LANES(mean + at, (const acc_t *)&means, count);
                 if (!max) continue;
-                const i32_lanes indices = __builtin_convertvector(pools[k].argmax, i32_lanes);
+                const i32_lanes_t indices = __builtin_convertvector(pools[k].argmax, i32_lanes_t);
                 COPY_LANES(max + at, (const acc_t *)&pools[k].max, count);
                 COPY_LANES(argmax + at, (const int32_t *)&indices, count);
                 const acc_t sum = NAME(sum_lanes)(total[k]);

@@ -16,24 +16,27 @@
 #error "foveal.kernels.build passes the constants of constants.py with -D"
 #endif
 
-#include "lanes.h"
-
-#define ROWS_PER_GROUP 32    /* rows that are summed before their sum is added to the total: less rounding */
-#define FILTERS_PER_READ 2   /* filters of a 1x1 convolution that one read of the map serves */
-#define MAX_COLUMN_VECTORS 4 /* vectors of columns whose sums and weights stay in registers */
-#define PARTS_PER_IMAGE 8    /* parts of each image if there are fewer images than this */
-
-_Static_assert(BLOCK_SIZE % LANES == 0, "a block is a whole number of vectors");
-
 #define CONCAT_(a, b) a##_##b
 #define CONCAT(a, b) CONCAT_(a, b)
 #define NAME(function) CONCAT(function, DTYPE) /* such as scale_float32 */
 #define PoolAccumulator NAME(pool_accumulator)
+#define i32_lanes_t NAME(i32_lanes)
+#define u8_lanes_t NAME(u8_lanes)
+#define double_lanes_t NAME(double_lanes)
+
+#include "lanes.h"
+
+#define ROWS_PER_GROUP 32    /* rows that are summed before their sum is added to the total: less rounding */
+#define FILTERS_PER_READ 2   /* filters of a 1x1 convolution that one read of the map serves */
+#define PARTS_PER_IMAGE 8    /* parts of each image if there are fewer images than this */
+
+_Static_assert(BLOCK_SIZE % F32_LANES == 0, "a block is a whole number of vectors");
 
 /* The dtypes. `scalar_t` is a value of a map, `acc_t` a sum, `index_t` an integer of the size of `acc_t`, and
-   `..._lanes_t` a vector of them. TO_ACC and FROM_ACC convert one value, the others a vector. */
+   `..._lanes_t` a vector of LANES of them. TO_ACC and FROM_ACC convert one value, the others a vector. */
 
 #define DTYPE float32
+#define LANES F32_LANES
 #define scalar_t float
 #define acc_t float
 #define index_t int32_t
@@ -50,6 +53,7 @@ _Static_assert(BLOCK_SIZE % LANES == 0, "a block is a whole number of vectors");
 #include "all_kernels.inc.h"
 
 #define DTYPE float64
+#define LANES F64_LANES
 #define scalar_t double
 #define acc_t double
 #define index_t int64_t
@@ -66,6 +70,7 @@ _Static_assert(BLOCK_SIZE % LANES == 0, "a block is a whole number of vectors");
 #include "all_kernels.inc.h"
 
 #define DTYPE bfloat16
+#define LANES F32_LANES
 #define scalar_t uint16_t
 #define acc_t float
 #define index_t int32_t

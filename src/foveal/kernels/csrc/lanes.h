@@ -1,43 +1,63 @@
-/* Vectors of LANES values, whatever the width of the machine's own vectors: shuffles, conversions, sigmoid. */
+/* Vectors of LANES values: types, shuffles, conversions, sigmoid.
 
-#ifdef __AVX512BF16__
+   The width of vectors and all that depends on it are chosen here, from the instruction set that the compiler is told to
+   use. GCC takes vectors that are wider than those of the machine apart, lane by lane where lanes are shuffled or
+   selected, so F32_LANES must not exceed the width of the machine. */
+
+#if defined __AVX2__
 #include <immintrin.h>
 #endif
-#include <math.h>
+#include <math.h> /* INFINITY, sqrt */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LANES 16 /* partial results of a reduction along a row: independent, so they are computed at once */
+/* F32_LANES, F64_LANES: values in one vector of the machine.
+   VECTOR_REGISTERS: values that are read again and again must fit into them. */
+#if defined __AVX512BW__ && defined __AVX512DQ__ && defined __AVX512VL__
+#define F32_LANES 16
+#define F64_LANES 8
+#define VECTOR_REGISTERS 32
+#elif defined __AVX2__
+#define F32_LANES 8
+#define F64_LANES 4
+#define VECTOR_REGISTERS 16
+#else /* NEON, SSE2 */
+#define F32_LANES 4
+#define F64_LANES 2
+#define VECTOR_REGISTERS 16
+#endif
+#define MAX_COLUMN_VECTORS 4 /* vectors of columns whose sums and weights stay in registers */
 
-typedef uint8_t u8_lanes __attribute__((vector_size(LANES * sizeof(uint8_t))));
-typedef uint16_t u16_lanes __attribute__((vector_size(LANES * sizeof(uint16_t))));
-typedef uint32_t u32_lanes __attribute__((vector_size(LANES * sizeof(uint32_t))));
-typedef int32_t i32_lanes __attribute__((vector_size(LANES * sizeof(int32_t))));
-typedef int64_t i64_lanes __attribute__((vector_size(LANES * sizeof(int64_t))));
-typedef float f32_lanes __attribute__((vector_size(LANES * sizeof(float))));
-typedef double f64_lanes __attribute__((vector_size(LANES * sizeof(double))));
+typedef uint16_t u16_lanes __attribute__((vector_size(F32_LANES * sizeof(uint16_t))));
+typedef uint32_t u32_lanes __attribute__((vector_size(F32_LANES * sizeof(uint32_t))));
+typedef int32_t i32_lanes __attribute__((vector_size(F32_LANES * sizeof(int32_t))));
+typedef float f32_lanes __attribute__((vector_size(F32_LANES * sizeof(float))));
+typedef uint64_t u64_lanes __attribute__((vector_size(F64_LANES * sizeof(uint64_t))));
+typedef int64_t i64_lanes __attribute__((vector_size(F64_LANES * sizeof(int64_t))));
+typedef double f64_lanes __attribute__((vector_size(F64_LANES * sizeof(double))));
 
-/* SWAP_LANES: a vector with its lanes swapped in pairs `distance` apart. Four swaps (8, 4, 2, 1) with an addition after
-   each put the sum of all lanes into every lane.
+/* The lane numbers from 0 to LANES - 1, each after a macro is applied to it. */
+#define EACH_LANE_2(f, a, b, lane) f(a, b, lane), f(a, b, (lane) + 1)
+#define EACH_LANE_4(f, a, b, lane) EACH_LANE_2(f, a, b, lane), EACH_LANE_2(f, a, b, (lane) + 2)
+#define EACH_LANE_8(f, a, b, lane) EACH_LANE_4(f, a, b, lane), EACH_LANE_4(f, a, b, (lane) + 4)
+#define EACH_LANE_16(f, a, b, lane) EACH_LANE_8(f, a, b, lane), EACH_LANE_8(f, a, b, (lane) + 8)
+#define EACH_LANE(f, a, b) CONCAT(EACH_LANE, LANES)(f, a, b, 0)
+
+/* SWAP_LANES: a vector with its lanes swapped in pairs `distance` apart. Swaps by LANES / 2, ..., 2, 1 with an addition
+   after each put the sum of all lanes into every lane.
    INTERLEAVE: from two vectors the lower (`offset` 0) or the upper (`offset` = `half`) half of each group of 2 * `half`
    lanes, alternately. */
-#define SWAPPED_INDICES(d) \
-    0 ^ d, 1 ^ d, 2 ^ d, 3 ^ d, 4 ^ d, 5 ^ d, 6 ^ d, 7 ^ d, 8 ^ d, 9 ^ d, 10 ^ d, 11 ^ d, 12 ^ d, 13 ^ d, 14 ^ d, 15 ^ d
-#define HALF_INDEX(lane, half, offset) (((lane) & (half) ? LANES : 0) + ((lane) & ~(half)) + (offset))
-#define FOUR_HALF_INDICES(half, offset, lane)                                                                     \
-    HALF_INDEX(lane, half, offset), HALF_INDEX(lane + 1, half, offset), HALF_INDEX(lane + 2, half, offset),       \
-        HALF_INDEX(lane + 3, half, offset)
-#define HALF_INDICES(half, offset)                                                                                \
-    FOUR_HALF_INDICES(half, offset, 0), FOUR_HALF_INDICES(half, offset, 4), FOUR_HALF_INDICES(half, offset, 8),   \
-        FOUR_HALF_INDICES(half, offset, 12)
+#define SWAPPED_INDEX(distance, unused, lane) ((lane) ^ (distance))
+#define HALF_INDEX(half, offset, lane) (((lane) & (half) ? LANES : 0) + ((lane) & ~(half)) + (offset))
 #ifdef __clang__
-#define SWAP_LANES(v, distance) __builtin_shufflevector(v, v, SWAPPED_INDICES(distance))
-#define INTERLEAVE(first, second, half, offset) __builtin_shufflevector(first, second, HALF_INDICES(half, offset))
-#else
-#define SWAP_LANES(v, distance) __builtin_shuffle(v, (index_lanes_t){SWAPPED_INDICES(distance)})
+#define SWAP_LANES(v, distance) __builtin_shufflevector(v, v, EACH_LANE(SWAPPED_INDEX, distance, 0))
 #define INTERLEAVE(first, second, half, offset) \
-    __builtin_shuffle(first, second, (index_lanes_t){HALF_INDICES(half, offset)})
+    __builtin_shufflevector(first, second, EACH_LANE(HALF_INDEX, half, offset))
+#else
+#define SWAP_LANES(v, distance) __builtin_shuffle(v, (index_lanes_t){EACH_LANE(SWAPPED_INDEX, distance, 0)})
+#define INTERLEAVE(first, second, half, offset) \
+    __builtin_shuffle(first, second, (index_lanes_t){EACH_LANE(HALF_INDEX, half, offset)})
 #endif
 
 /* One of two values per lane; `condition` is the result of a comparison of vectors. */
@@ -78,36 +98,43 @@ static inline uint16_t float_to_bf16(float value) {
     return (uint16_t)(value != value ? 0x7fc0 : rounded);
 }
 
+/* The intrinsics do what the other line says; GCC 12 would go through memory. */
 static inline f32_lanes bf16_to_float_lanes(u16_lanes values)
 {
-#ifdef __AVX512BF16__ /* GCC 12 would go through memory */
+#if F32_LANES == 16
     return (f32_lanes)_mm512_slli_epi32(_mm512_cvtepu16_epi32((__m256i)values), 16);
+#elif F32_LANES == 8
+    return (f32_lanes)_mm256_slli_epi32(_mm256_cvtepu16_epi32((__m128i)values), 16);
 #else
     return (f32_lanes)(__builtin_convertvector(values, u32_lanes) << 16);
+#endif
+}
+
+/* The lower half of each value; the upper half must be zero. */
+static inline u16_lanes narrow_lanes(u32_lanes values)
+{
+#if F32_LANES == 16
+    return (u16_lanes)_mm512_cvtepi32_epi16((__m512i)values);
+#elif F32_LANES == 8
+    const __m256i bits = (__m256i)values;
+    return (u16_lanes)_mm_packus_epi32(_mm256_castsi256_si128(bits), _mm256_extracti128_si256(bits, 1));
+#else
+    return __builtin_convertvector(values, u16_lanes);
 #endif
 }
 
 /* Round to nearest, ties to even. NaN is preserved. */
 static inline u16_lanes float_to_bf16_lanes(f32_lanes values)
 {
-#ifdef __AVX512BF16__ /* one instruction, which flushes subnormal numbers to zero */
-    return (u16_lanes)_mm512_cvtneps_pbh((__m512)values);
-#else
     const u32_lanes bits = (u32_lanes)values, rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
     const u32_lanes is_nan = (u32_lanes)(values != values);
-    return __builtin_convertvector((is_nan & 0x7fc0) | (~is_nan & rounded), u16_lanes);
-#endif
+    return narrow_lanes((is_nan & 0x7fc0) | (~is_nan & rounded));
 }
 
-/* Convert values that came from bfloat16 back, exactly: nothing is rounded and subnormal numbers are kept. */
+/* Convert values that came from bfloat16 back, exactly: nothing is rounded. */
 static inline u16_lanes truncate_to_bf16_lanes(f32_lanes values)
 {
-    const u32_lanes bits = (u32_lanes)values >> 16;
-#ifdef __AVX512BF16__
-    return (u16_lanes)_mm512_cvtepi32_epi16((__m512i)bits);
-#else
-    return __builtin_convertvector(bits, u16_lanes);
-#endif
+    return narrow_lanes((u32_lanes)values >> 16);
 }
 
 /* 1 / (1 + exp(-v)) without a function call, within 2 ulp.
@@ -131,8 +158,17 @@ static inline f32_lanes sigmoid_f32_lanes(f32_lanes v)
     return 1.0f / (1.0f + p * scale); /* if v is NaN, so is p */
 }
 
+/* The same in double, with the polynomial up to degree 13. */
 static inline f64_lanes sigmoid_f64_lanes(f64_lanes v)
 {
-    for (int l = 0; l < LANES; l++) v[l] = 1.0 / (1.0 + exp(-v[l]));
-    return v;
+    const f64_lanes limit = (f64_lanes){0} + 708.0;
+    f64_lanes z = SELECT(f64_lanes, -v > limit, limit, -v);
+    z = SELECT(f64_lanes, z < -limit, -limit, z);
+    const f64_lanes shifted = z * 1.4426950408889634 + 6755399441055744.0; /* 1.5 * 2^52 */
+    const f64_lanes n = shifted - 6755399441055744.0;
+    const f64_lanes r = z - n * 0.693147180369123816490 - n * 1.90821492927058770002e-10;
+    f64_lanes p = (f64_lanes){0} + 1.0;
+    for (int degree = 13; degree > 0; degree--) p = p * r * (1.0 / degree) + 1.0;
+    const f64_lanes scale = (f64_lanes)(((u64_lanes)shifted + 1023) << 52);
+    return 1.0 / (1.0 + p * scale);
 }

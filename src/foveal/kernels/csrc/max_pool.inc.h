@@ -30,7 +30,7 @@ void NAME(max_pool_forward)(
                     }
                     const scalar_lanes_t raw = FROM_ACC_LANES_EXACT(max);
                     COPY_LANES(y + to, (const scalar_t *)&raw, count);
-                    const u8_lanes indices = __builtin_convertvector(index, u8_lanes);
+                    const u8_lanes_t indices = __builtin_convertvector(index, u8_lanes_t);
                     COPY_LANES(argmax + to, (const uint8_t *)&indices, count);
                 })
     }
@@ -57,7 +57,7 @@ void NAME(max_pool_backward)(
                 for (int64_t c = 0; c < channels; c += LANES)
                     WITH_LANE_COUNT(channels - c, {
                         const int64_t from = (first + column) * channels + c;
-                        u8_lanes indices = {0};
+                        u8_lanes_t indices = {0};
                         COPY_LANES(&indices, argmax + from, count);
                         const index_lanes_t index = __builtin_convertvector(indices, index_lanes_t);
                         const acc_lanes_t gradient = NAME(load)(g + from, count);

@@ -74,7 +74,10 @@ static inline __attribute__((always_inline)) void NAME(conv_weight_grad_taps)(
     int64_t pitch, int64_t kernel, int64_t dilation, int may_read_ahead, const acc_t *padded_g, const acc_t *padded_x,
     acc_t *sums)
 {
-    acc_lanes_t tap_sums[MAX_TAPS_PER_READ][2]; /* two sums per weight that do not wait for each other */
+    /* Several sums per weight do not wait for each other, but all of them must stay in registers. */
+    enum { max_sums = 2 };
+    const int sum_count = max_sums * tap_count <= VECTOR_REGISTERS - 2 ? max_sums : 1;
+    acc_lanes_t tap_sums[MAX_TAPS_PER_READ][max_sums];
     int64_t offsets[MAX_TAPS_PER_READ];
     for (int t = 0; t < tap_count; t++) {
         tap_sums[t][0] = tap_sums[t][1] = (acc_lanes_t){0};
@@ -83,8 +86,8 @@ static inline __attribute__((always_inline)) void NAME(conv_weight_grad_taps)(
     for (int64_t n = 0; n < images; n++) {
         const acc_t *g = padded_g + n * g_stride, *x = padded_x + n * x_stride;
         int64_t at = 0;
-        for (; at + 2 * LANES <= length; at += 2 * LANES)
-            for (int k = 0; k < 2; k++) {
+        for (; at + sum_count * LANES <= length; at += sum_count * LANES)
+            for (int k = 0; k < sum_count; k++) {
                 const acc_lanes_t gradient = NAME(load_acc)(g + at + k * LANES, LANES);
                 for (int t = 0; t < tap_count; t++)
                     tap_sums[t][k] += gradient * NAME(load_acc)(x + offsets[t] + at + k * LANES, LANES);

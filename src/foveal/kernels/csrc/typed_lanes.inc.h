@@ -36,14 +36,14 @@
             WITH_LANE_COUNT((last) - c, __VA_ARGS__)                                             \
         }
 
-/* Run a statement with `length` as a constant if it is 2 or 4 vectors. Rows of channels are often that short, and with
-   a constant length the values per column stay in registers from row to row. */
+/* Run a statement with `length` as a constant if it is 32 or 64. Rows of channels are often that short, and with a
+   constant length the values per column stay in registers from row to row. */
 #define WITH_CONSTANT_LENGTH(length, ...)                                                        \
-    if (length == 2 * LANES) {                                                                   \
-        enum { length = 2 * LANES };                                                             \
+    if (length == 32) {                                                                          \
+        enum { length = 32 };                                                                    \
         __VA_ARGS__                                                                              \
-    } else if (length == 4 * LANES) {                                                            \
-        enum { length = 4 * LANES };                                                             \
+    } else if (length == 64) {                                                                   \
+        enum { length = 64 };                                                                    \
         __VA_ARGS__                                                                              \
     } else {                                                                                     \
         __VA_ARGS__                                                                              \
@@ -51,6 +51,11 @@
 
 #define ROW(map, row) ((map) + (n * rows + (row)) * columns)
 #define WEIGHT_OR_ONE(weights, index) ((weights) ? (weights)[index] : (acc_t)1)
+
+/* Small integers of LANES lanes, and sums of LANES values in double. */
+typedef int32_t i32_lanes_t __attribute__((vector_size(LANES * sizeof(int32_t))));
+typedef uint8_t u8_lanes_t __attribute__((vector_size(LANES * sizeof(uint8_t))));
+typedef double double_lanes_t __attribute__((vector_size(LANES * sizeof(double))));
 
 /* Sum, maximum and index of the maximum, per lane. */
 typedef struct {
@@ -82,7 +87,7 @@ static inline acc_lanes_t NAME(load_acc_or)(const acc_t *from, int64_t at, int64
 
 static inline index_lanes_t NAME(load_indices)(const int32_t *from, int64_t count)
 {
-    i32_lanes indices = {0};
+    i32_lanes_t indices = {0};
     COPY_LANES(&indices, from, count);
     return __builtin_convertvector(indices, index_lanes_t);
 }
@@ -95,9 +100,15 @@ static inline void NAME(store)(scalar_t *to, acc_lanes_t values, int64_t count)
 
 static inline acc_t NAME(sum_lanes)(acc_lanes_t sum)
 {
+#if LANES >= 16
     sum += SWAP_LANES(sum, 8);
+#endif
+#if LANES >= 8
     sum += SWAP_LANES(sum, 4);
+#endif
+#if LANES >= 4
     sum += SWAP_LANES(sum, 2);
+#endif
     sum += SWAP_LANES(sum, 1);
     return sum[0];
 }
@@ -109,7 +120,16 @@ static inline acc_lanes_t NAME(sum_lanes_of_each)(acc_lanes_t *vectors)
     for (int k = 0; k < half; k++)                                                               \
         vectors[k] =                                                                             \
             INTERLEAVE(vectors[k], vectors[k + half], half, 0) + INTERLEAVE(vectors[k], vectors[k + half], half, half);
-    FOLD(8) FOLD(4) FOLD(2) FOLD(1)
+#if LANES >= 16
+    FOLD(8)
+#endif
+#if LANES >= 8
+    FOLD(4)
+#endif
+#if LANES >= 4
+    FOLD(2)
+#endif
+    FOLD(1)
 #undef FOLD
     return vectors[0];
 }
@@ -129,7 +149,16 @@ static inline PoolAccumulator NAME(reduce_argmax)(acc_lanes_t *max, index_lanes_
         max[k] = SELECT(acc_lanes_t, is_better, right, left);                                    \
         argmax[k] = SELECT(index_lanes_t, is_better, right_index, left_index);                   \
     }
-    FOLD(8) FOLD(4) FOLD(2) FOLD(1)
+#if LANES >= 16
+    FOLD(8)
+#endif
+#if LANES >= 8
+    FOLD(4)
+#endif
+#if LANES >= 4
+    FOLD(2)
+#endif
+    FOLD(1)
 #undef FOLD
     return (PoolAccumulator){(acc_lanes_t){0}, max[0], argmax[0]};
 }

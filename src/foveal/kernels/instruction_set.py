@@ -1,0 +1,71 @@
+"""Instruction set of the kernels: that of the processor, or the one that the environment names."""
+
+from __future__ import annotations
+
+import os
+import platform
+from functools import cache
+from typing import NamedTuple
+
+import torch
+
+from foveal.errors import bad_parameter
+
+ENVIRONMENT_VARIABLE = "FOVEAL_KERNELS"
+"""Choice of kernels for a process: as in `use`, or `native-v3` and `native-v4` with an instruction set."""
+
+
+class InstructionSet(NamedTuple):
+    """Name of an instruction set and the value of the compiler option `-march`."""
+
+    name: str
+    march: str
+
+
+V4 = InstructionSet("v4", "x86-64-v4")
+"""x86-64 with AVX-512."""
+V3 = InstructionSet("v3", "x86-64-v3")
+"""x86-64 with AVX2; runs on processors with AVX-512, too."""
+NATIVE = InstructionSet("native", "native")
+"""Instructions of this processor, on other architectures and where AVX2 is missing."""
+
+_WITH_CAPABILITY = {"AVX512": (V4, V3), "AVX2": (V3,)}
+
+
+@cache
+def get_instruction_set() -> InstructionSet:
+    """Return the instruction set of this process: the widest that PyTorch uses, or the one in the environment.
+
+    Raises:
+        UsageError: `FOVEAL_KERNELS` names an instruction set that PyTorch does not find on this processor.
+    """
+    supported = list_supported()
+    _, name = split_choice(os.environ.get(ENVIRONMENT_VARIABLE, ""))
+    if name is None:
+        return supported[0]
+    for instruction_set in supported:
+        if instruction_set.name == name:
+            return instruction_set
+    names = ", ".join(f"native-{known.name}" for known in supported)
+    raise bad_parameter(
+        ENVIRONMENT_VARIABLE, f"an instruction set of this processor ({names})", f"native-{name}"
+    )
+
+
+def list_supported() -> tuple[InstructionSet, ...]:
+    """Return the instruction sets that run on this processor, widest first."""
+    is_x86 = platform.machine().lower() in {"x86_64", "amd64"}
+    capability = torch.backends.cpu.get_cpu_capability() if is_x86 else ""
+    return _WITH_CAPABILITY.get(capability, (NATIVE,))
+
+
+def split_choice(choice: str) -> tuple[str, str | None]:
+    """Return the kernels of a choice such as `native-v3`, and its instruction set if it names one.
+
+    >>> split_choice("native-v3")
+    ('native', 'v3')
+    >>> split_choice("plain")
+    ('plain', None)
+    """
+    kernels, dash, name = choice.partition("-")
+    return kernels, name if dash else None
