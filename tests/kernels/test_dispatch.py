@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -87,6 +88,8 @@ def test_supports_nothing_while_operations_are_traced() -> None:
     with pytest.warns(DeprecationWarning, match="torch.jit.trace"):
         torch.jit.trace(function, x, check_trace=False)  # type: ignore[no-untyped-call]
     with FlopCounterMode(display=False):
+        function(x)
+    with forward_ad.dual_level():
         function(x)
     assert not any(answers)
     function(x)

@@ -1,12 +1,13 @@
 """Autograd functions for the steps of a gate: pool the map, compute weights from the pools, weight the map.
 
-The map passes from one step to the next unweighted. In backward, each step returns its incoming gradient
-unchanged and sends its scale and shift to the first step through a gradient carrier: an output without values
-that exists only for the gradient that comes back through it. So only the first step, the one that took the
-input of the gate, writes a gradient of the size of the map, and the input is the only tensor of that size
-that is saved.
+All steps compute from the input of the gate. The first step also returns it, and the last step takes both. In
+backward, the last step sends its incoming gradient unchanged to the first step, and its scale and shift through
+gradient carriers: outputs without values that exist only for the gradient that comes back through them. So only
+the first step writes a gradient of the size of the map, and the input is the only tensor of that size that is
+saved.
 
-There are no second derivatives: use plain operations for them.
+Each step saves the input itself, not the map that the first step returned: the gradient of a gradient adds to
+it directly, unscaled.
 """
 
 from __future__ import annotations
@@ -15,9 +16,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
-from foveal.kernels.constants import LOGITS_SUM
+from foveal.kernels.constants import LOGITS_PRODUCT, LOGITS_SUM
 from foveal.kernels.layout import get_accumulator_dtype, match_layout, require_layout
 from foveal.kernels.map_kernels import (
     GradientTerms,
@@ -31,77 +31,102 @@ from foveal.kernels.map_kernels import (
     scale_map,
     weighting_backward,
 )
+from foveal.kernels.plain_backward import with_plain_backward
 
 MaybeTensor = Tensor | None
 
-
-class PositionPooling(torch.autograd.Function):
-    """Pools of each channel over all positions: the first step of channel attention."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, pools: tuple[str, ...]) -> tuple[MaybeTensor, ...]:
-        """Return the pools (pools, N, C), the map, and a gradient carrier for its weights."""
-        pooled = _pool_and_save(ctx, x, pools, over_positions=True)
-        return pooled, x.view_as(x), _make_gradient_carrier(x, *pooled.shape[1:])
-
-    @staticmethod
-    @once_differentiable
-    def backward(
-        ctx: Any, pools_grad: MaybeTensor, g: MaybeTensor, weights: MaybeTensor
-    ) -> tuple[MaybeTensor, ...]:
-        """Return the gradient of the input."""
-        channel = GradientTerms(weights, *_compute_pool_grad_terms(ctx, pools_grad))
-        g = _get_grad_or_zeros(ctx, g)
-        return weighting_backward(g, ctx.layout, channel.contiguous(), GradientTerms()), None
+_NO_TERMS = GradientTerms()
+_CHANNELS_DIM, _POSITIONS_DIM = 1, 2
+"""Dimensions of a flat map (N, C, P)."""
 
 
-class ChannelPooling(torch.autograd.Function):
-    """Pools of each position over all channels: the first step of spatial attention."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, pools: tuple[str, ...]) -> tuple[MaybeTensor, ...]:
-        """Return the pools (pools, N, P), the map, and a gradient carrier for its weights."""
-        pooled = _pool_and_save(ctx, x, pools, over_positions=False)
-        return pooled, x.view_as(x), _make_gradient_carrier(x, *pooled.shape[1:])
-
-    @staticmethod
-    @once_differentiable
-    def backward(
-        ctx: Any, pools_grad: MaybeTensor, g: MaybeTensor, weights: MaybeTensor
-    ) -> tuple[MaybeTensor, ...]:
-        """Return the gradient of the input."""
-        position = GradientTerms(weights, *_compute_pool_grad_terms(ctx, pools_grad))
-        g = _get_grad_or_zeros(ctx, g)
-        return weighting_backward(g, ctx.layout, GradientTerms(), position.contiguous()), None
+def _pool_plain_backward(
+    ctx: Any, pools_grad: MaybeTensor, g: MaybeTensor, weights: MaybeTensor
+) -> tuple[MaybeTensor, ...]:
+    """Compute `PoolMap.backward` by plain operations."""
+    flat_grad = _get_flat_grad(ctx, g)
+    if weights is not None:
+        flat_grad = flat_grad * weights.unsqueeze(ctx.pooled_dim)
+    return _add_pool_grads(ctx, flat_grad, pools_grad), None, None
 
 
-class WeightMap(torch.autograd.Function):
-    """The weighting of a map that one of the pooling steps returned: the last step of a gate."""
+class PoolMap(torch.autograd.Function):
+    """Pools over all positions, or over all channels: the first step of channel or spatial attention."""
 
     @staticmethod
     def forward(
-        ctx: Any,
-        x: Tensor,
-        weights: Tensor,
-        _weights_carrier: Tensor,
+        ctx: Any, x: Tensor, pools: tuple[str, ...], over_positions: bool
+    ) -> tuple[MaybeTensor, ...]:
+        """Return the pools (pools, N, C) or (pools, N, P), the map, and a gradient carrier for its weights."""
+        pooled = _pool_and_save(ctx, x, pools, over_positions=over_positions)
+        return pooled, x.view_as(x), _make_gradient_carrier(x, *pooled.shape[1:])
+
+    @staticmethod
+    @with_plain_backward(_pool_plain_backward)
+    def backward(
+        ctx: Any, pools_grad: MaybeTensor, g: MaybeTensor, weights: MaybeTensor
+    ) -> tuple[MaybeTensor, ...]:
+        """Return the gradient of the input."""
+        terms = GradientTerms(weights, *_compute_pool_grad_terms(ctx, pools_grad)).contiguous()
+        over_positions = ctx.pooled_dim == _POSITIONS_DIM
+        channel, position = (terms, _NO_TERMS) if over_positions else (_NO_TERMS, terms)
+        return (
+            weighting_backward(_get_grad_or_zeros(ctx, g), ctx.layout, channel, position),
+            None,
+            None,
+        )
+
+
+def _weight_plain_backward(ctx: Any, g: Tensor) -> tuple[MaybeTensor, ...]:
+    """Compute `WeightMap.backward` by plain operations."""
+    x, weights = ctx.saved_tensors
+    products = _flatten(g.to(weights.dtype) * x)
+    return None, g, products.sum(1 if ctx.per_position else 2), weights, None
+
+
+class WeightMap(torch.autograd.Function):
+    """The weighting of a map that `PoolMap` has pooled: the last step of a gate."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, _pooled_x: Tensor, weights: Tensor, _weights_carrier: Tensor,
         per_position: bool,
-    ) -> Tensor:
-        """Return x times its weights, one per position (N, P) or per channel (N, C)."""
+    ) -> Tensor:  # fmt: skip
+        """Return x times its weights, one per position (N, P) or per channel (N, C).
+
+        `_pooled_x` is the same map as an output of `PoolMap`.
+        """
         ctx.layout, ctx.per_position = require_layout(x), per_position
         ctx.save_for_backward(x, weights)
         channel, position = (None, weights) if per_position else (weights, None)
         return scale_map(x, ctx.layout, channel, position)
 
     @staticmethod
-    @once_differentiable
+    @with_plain_backward(_weight_plain_backward)
     def backward(ctx: Any, g: Tensor) -> tuple[MaybeTensor, ...]:
         """Return the incoming gradient, the gradient of the weights, and the weights for the carrier."""
         x, weights = ctx.saved_tensors
         g = match_layout(g, x.dtype, ctx.layout)
         weights_grad = None
-        if ctx.needs_input_grad[1]:
+        if ctx.needs_input_grad[2]:
             weights_grad = dot_maps(g, x, ctx.layout, over_positions=not ctx.per_position)
-        return g, weights_grad, weights, None
+        return None, g, weights_grad, weights, None
+
+
+def _bam_pool_plain_backward(
+    ctx: Any, pools_grad: MaybeTensor, g: MaybeTensor, channel: MaybeTensor, position: MaybeTensor,
+    encoding: MaybeTensor, projection_grad: MaybeTensor, filters: MaybeTensor,
+) -> tuple[MaybeTensor, ...]:  # fmt: skip
+    """Compute `BAMPool.backward` by plain operations."""
+    flat_grad = _get_flat_grad(ctx, g)
+    if channel is not None and position is not None and encoding is not None:
+        combine = torch.mul if int(encoding) == LOGITS_PRODUCT else torch.add
+        flat_grad = (
+            flat_grad + flat_grad * combine(channel[:, :, None], position[:, None]).sigmoid()
+        )
+    if projection_grad is not None and filters is not None:
+        flat_grad = flat_grad + filters.t() @ projection_grad
+    return _add_pool_grads(ctx, flat_grad, pools_grad), None, None
 
 
 class BAMPool(torch.autograd.Function):
@@ -123,7 +148,7 @@ class BAMPool(torch.autograd.Function):
         return pooled, x.view_as(x), *carriers
 
     @staticmethod
-    @once_differentiable
+    @with_plain_backward(_bam_pool_plain_backward)
     def backward(
         ctx: Any, pools_grad: MaybeTensor, g: MaybeTensor, channel: MaybeTensor,
         position: MaybeTensor, encoding: MaybeTensor, projection_grad: MaybeTensor,
@@ -152,8 +177,16 @@ class BAMPool(torch.autograd.Function):
         return x_grad, None, None
 
 
+def _bam_projection_plain_backward(ctx: Any, g: Tensor) -> tuple[MaybeTensor, ...]:
+    """Compute `BAMProjection.backward` by plain operations."""
+    x, weight = ctx.saved_tensors
+    g = g.to(get_accumulator_dtype(x))
+    weight_grad = (g @ _flatten(x).to(g.dtype).transpose(1, 2)).sum(0)
+    return None, weight_grad, g.sum((0, 2)), g, weight.to(g.dtype)
+
+
 class BAMProjection(torch.autograd.Function):
-    """A 1x1 convolution, C to W channels, of the map that `BAMPool` returned."""
+    """A 1x1 convolution, C to W channels, of the map that `BAMPool` has pooled."""
 
     @staticmethod
     def forward(
@@ -168,7 +201,7 @@ class BAMProjection(torch.autograd.Function):
         return out.to(weight.dtype)
 
     @staticmethod
-    @once_differentiable
+    @with_plain_backward(_bam_projection_plain_backward)
     def backward(ctx: Any, g: Tensor) -> tuple[MaybeTensor, ...]:
         """Return the gradients of weight and bias, and the factors of the map's gradient for the carriers."""
         x, weight = ctx.saved_tensors
@@ -179,27 +212,45 @@ class BAMProjection(torch.autograd.Function):
         return None, weight_grad, bias_grad, g, weight.to(g.dtype)
 
 
+def _bam_combine_plain_backward(ctx: Any, g: Tensor) -> tuple[MaybeTensor, ...]:
+    """Compute `BAMCombine.backward` by plain operations, with the logits as they are for the carriers."""
+    x, channel, position, *_ = ctx.saved_tensors
+    factors = channel[:, :, None], position[:, None]
+    gate = (factors[0] * factors[1] if ctx.product else factors[0] + factors[1]).sigmoid()
+    logits_grad = _flatten(g.to(gate.dtype) * x) * gate * (1 - gate)
+    channel_grad, position_grad = logits_grad, logits_grad
+    if ctx.product:
+        channel_grad, position_grad = logits_grad * factors[1], logits_grad * factors[0]
+    encoding = channel.new_tensor(LOGITS_PRODUCT if ctx.product else LOGITS_SUM)
+    return None, g, channel_grad.sum(2), position_grad.sum(1), None, channel, position, encoding
+
+
 class BAMCombine(torch.autograd.Function):
     """x + x sigmoid(channel + position), or of the product of both logits: the last step of BAM."""
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, channel: Tensor, position: Tensor, product: bool, *_carriers: Tensor
-    ) -> Tensor:
-        """Return the output for logits (N, C) and (N, P); the sigmoid is computed again in backward."""
-        ctx.layout = require_layout(x)
-        channel, position, ctx.encoding = encode_logits(channel, position, product=product)
-        ctx.save_for_backward(x, channel, position)
-        return bam_forward(x, ctx.layout, channel, position, ctx.encoding)
+        ctx: Any, x: Tensor, _pooled_x: Tensor, channel: Tensor, position: Tensor, product: bool,
+        *_carriers: Tensor,
+    ) -> Tensor:  # fmt: skip
+        """Return the output for logits (N, C) and (N, P); the sigmoid is computed again in backward.
+
+        `_pooled_x` is the same map as an output of `BAMPool`.
+        """
+        ctx.layout, ctx.product = require_layout(x), product
+        encoded = encode_logits(channel, position, product=product)
+        *encoded_logits, ctx.encoding = encoded
+        ctx.save_for_backward(x, channel, position, *encoded_logits)
+        return bam_forward(x, ctx.layout, *encoded)
 
     @staticmethod
-    @once_differentiable
+    @with_plain_backward(_bam_combine_plain_backward)
     def backward(ctx: Any, g: Tensor) -> tuple[MaybeTensor, ...]:
         """Return the incoming gradient, those of the logits, and the encoded logits for the carriers."""
-        x, channel, position = ctx.saved_tensors
+        x, _, _, channel, position = ctx.saved_tensors
         g = match_layout(g, x.dtype, ctx.layout)
         grads = compute_bam_logit_grads(g, x, ctx.layout, channel, position, ctx.encoding)
-        return g, *grads, None, channel, position, channel.new_tensor(ctx.encoding)
+        return None, g, *grads, None, channel, position, channel.new_tensor(ctx.encoding)
 
 
 def run_autograd_function(function: type[torch.autograd.Function], *arguments: Any) -> Any:
@@ -213,7 +264,7 @@ def _pool_and_save(ctx: Any, x: Tensor, pools: tuple[str, ...], *, over_position
     Outputs that are not used get no gradient instead of zeros.
     """
     ctx.layout, ctx.size, ctx.dtype, ctx.pools = require_layout(x), x.shape, x.dtype, pools
-    ctx.pool_size = ctx.layout.positions if over_positions else ctx.layout.channels
+    ctx.pooled_dim = _POSITIONS_DIM if over_positions else _CHANNELS_DIM
     ctx.set_materialize_grads(False)
     pooled = pool_map(x, ctx.layout, pools, over_positions=over_positions)
     ctx.save_for_backward(pooled.argmax)
@@ -226,7 +277,9 @@ def _compute_pool_grad_terms(
     """Return shift, peak and peak index that the gradient of the pools adds to the gradient of the map."""
     if pools_grad is None:
         return None, None, None
-    shift, peak = split_pool_grads(pools_grad.contiguous(), ctx.pools, ctx.pool_size)
+    layout = ctx.layout
+    pool_size = layout.positions if ctx.pooled_dim == _POSITIONS_DIM else layout.channels
+    shift, peak = split_pool_grads(pools_grad.contiguous(), ctx.pools, pool_size)
     return shift, peak, None if peak is None else ctx.saved_tensors[0]
 
 
@@ -248,3 +301,27 @@ def _get_grad_or_zeros(ctx: Any, g: MaybeTensor) -> Tensor:
     if g is None:
         g = torch.zeros(ctx.size, dtype=ctx.dtype)
     return match_layout(g, ctx.dtype, ctx.layout)
+
+
+def _get_flat_grad(ctx: Any, g: MaybeTensor) -> Tensor:
+    """Return the gradient of the map as (N, C, P) in the accumulator dtype, or zeros."""
+    if g is None:
+        g = torch.zeros(ctx.size, dtype=ctx.dtype)
+    return _flatten(g.to(get_accumulator_dtype(g)))
+
+
+def _add_pool_grads(ctx: Any, flat_grad: Tensor, pools_grad: MaybeTensor) -> Tensor:
+    """Return the gradient of the map (N, C, H, W): a flat one plus the gradient of the pools."""
+    dim, (shift, peak, peak_index) = ctx.pooled_dim, _compute_pool_grad_terms(ctx, pools_grad)
+    if shift is not None:
+        flat_grad = flat_grad + shift.unsqueeze(dim)
+    if peak is not None and peak_index is not None:
+        flat_grad = flat_grad.scatter_add(
+            dim, peak_index.long().unsqueeze(dim), peak.unsqueeze(dim)
+        )
+    return flat_grad.reshape(ctx.size).to(ctx.dtype)
+
+
+def _flatten(x: Tensor) -> Tensor:
+    """Return a map as (N, C, P); there is no `flatten` for a batch of gradients."""
+    return x.reshape(*x.shape[:2], -1)

@@ -6,13 +6,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.autograd.graph import increment_version
 
 from foveal.kernels.autograd import MaybeTensor, run_autograd_function
 from foveal.kernels.bindings import call_kernel
 from foveal.kernels.constants import STRIPS
 from foveal.kernels.dispatch import supports_batch_norm, supports_map
+from foveal.kernels.plain_backward import differentiate, with_plain_backward
+from foveal.kernels.small_batch_norm import normalize_plainly
 
 
 def supports_batch_norm_relu(
@@ -71,6 +72,18 @@ def apply_batch_norm_relu(
     return out
 
 
+def _plain_backward(ctx: Any, g: Tensor) -> tuple[MaybeTensor, ...]:
+    """Compute `BatchNormReLUFunction.backward` by plain operations; the gradient of `offset` is zero."""
+
+    def compute(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return normalize_plainly(x.to(weight.dtype), weight, bias, ctx.eps).relu().to(x.dtype)
+
+    inputs = ctx.saved_tensors[:3]
+    x_grad, *weight_grads = differentiate(compute, inputs, (g,))
+    offset_grad = torch.zeros_like(inputs[1]) if ctx.needs_input_grad[1] else None
+    return x_grad, offset_grad, *weight_grads, None, None, None, None
+
+
 class BatchNormReLUFunction(torch.autograd.Function):
     """ReLU of a map (N, C, H, W) normalized by the mean and variance of its batch.
 
@@ -98,11 +111,12 @@ class BatchNormReLUFunction(torch.autograd.Function):
             momentum, running_mean, running_variance, _make_scratch_buffer(weight), mean, inverse_std, y,
         )  # fmt: skip
         increment_version((running_mean, running_variance))
+        ctx.eps = eps
         ctx.save_for_backward(x, weight, bias, mean, inverse_std)
         return y
 
     @staticmethod
-    @once_differentiable
+    @with_plain_backward(_plain_backward)
     def backward(ctx: Any, g: Tensor) -> tuple[MaybeTensor, ...]:
         """Return the gradients of map, `offset`, weight and bias."""
         x, weight, bias, mean, inverse_std = ctx.saved_tensors

@@ -6,12 +6,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 from foveal.kernels.autograd import MaybeTensor, run_autograd_function
 from foveal.kernels.bindings import call_kernel
 from foveal.kernels.dispatch import supports
 from foveal.kernels.layout import get_accumulator_dtype
+from foveal.kernels.plain_backward import differentiate, with_plain_backward
 
 MAX_WEIGHTS = 4096
 """Weights of one layer; above that a library is faster."""
@@ -41,6 +42,24 @@ def apply_channel_mlp(pooled: Tensor, reduce: nn.Linear, expand: nn.Linear) -> T
     return out
 
 
+def compute_mlp_plainly(
+    pooled: Tensor,
+    reduce: Tensor,
+    reduce_bias: MaybeTensor,
+    expand: Tensor,
+    expand_bias: MaybeTensor,
+) -> Tensor:
+    """Return the output of `mlp_forward`, computed by plain operations."""
+    hidden = functional.linear(pooled, reduce, reduce_bias).relu()
+    return functional.linear(hidden, expand, expand_bias).sum(0)
+
+
+def _plain_backward(ctx: Any, g: Tensor) -> tuple[MaybeTensor, ...]:
+    """Compute `ChannelMLPFunction.backward` by plain operations."""
+    inputs = ctx.saved_tensors[:5]
+    return tuple(differentiate(compute_mlp_plainly, inputs, (g,)))
+
+
 class ChannelMLPFunction(torch.autograd.Function):
     """The sum over pools of an MLP, C -> R -> C with one hidden layer and a ReLU."""
 
@@ -51,14 +70,15 @@ class ChannelMLPFunction(torch.autograd.Function):
     ) -> Tensor:  # fmt: skip
         """Return (N, C) for pools (P, N, C), weights (R, C) and (C, R), and biases (R,) and (C,)."""
         y, *hidden = mlp_forward(pooled, reduce, reduce_bias, expand, expand_bias)
-        ctx.save_for_backward(pooled, reduce, expand, *hidden)
+        ctx.save_for_backward(pooled, reduce, reduce_bias, expand, expand_bias, *hidden)
         return y
 
     @staticmethod
-    @once_differentiable
+    @with_plain_backward(_plain_backward)
     def backward(ctx: Any, g: Tensor) -> tuple[MaybeTensor, ...]:
         """Return the gradients of pools, weights and biases."""
-        grads = mlp_backward(g.contiguous(), *ctx.saved_tensors)
+        pooled, reduce, _, expand, _, *hidden = ctx.saved_tensors
+        grads = mlp_backward(g.contiguous(), pooled, reduce, expand, *hidden)
         pairs = zip(grads, ctx.needs_input_grad, strict=True)
         return tuple(grad if is_needed else None for grad, is_needed in pairs)
 

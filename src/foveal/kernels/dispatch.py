@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
@@ -32,7 +33,7 @@ def supports(
     `operands` may be None if it is optional.
     """
     return (
-        not _is_being_traced()  # first: no trace may record the questions below
+        not is_being_traced()  # first: no trace may record the questions below
         and is_native(part)
         and type(x) is Tensor
         and _has_backend(x)
@@ -80,8 +81,8 @@ def _has_backend(x: Tensor) -> bool:
     )
 
 
-def _is_being_traced() -> bool:
-    """Return True while operations are traced (compile, export, functorch, dispatch modes).
+def is_being_traced() -> bool:
+    """Return True while operations are traced (compile, export, functorch, forward mode, dispatch modes).
 
     A kernel is invisible to a trace.
     """
@@ -89,6 +90,7 @@ def _is_being_traced() -> bool:
         torch.compiler.is_compiling()
         or torch._C._get_tracing_state() is not None
         or torch._C._functorch.peek_interpreter_stack() is not None
+        or forward_ad._current_level >= 0
         or _get_current_dispatch_mode() is not None
     )
 

@@ -11,11 +11,10 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from foveal.kernels.autograd import MaybeTensor, run_autograd_function, split_pool_grads
-from foveal.kernels.channel_mlp import mlp_backward, mlp_forward
+from foveal.kernels.channel_mlp import compute_mlp_plainly, mlp_backward, mlp_forward
 from foveal.kernels.dispatch import has_readable_statistics, is_kernel_readable
 from foveal.kernels.gate_ops import supports_pools
 from foveal.kernels.layout import get_accumulator_dtype, match_layout, require_layout
@@ -26,8 +25,13 @@ from foveal.kernels.map_kernels import (
     scale_map,
     weighting_backward,
 )
-from foveal.kernels.small_batch_norm import batch_norm_backward, batch_norm_forward
-from foveal.kernels.small_conv import conv_backward, conv_forward
+from foveal.kernels.plain_backward import differentiate, with_plain_backward
+from foveal.kernels.small_batch_norm import (
+    batch_norm_backward,
+    batch_norm_forward,
+    normalize_plainly,
+)
+from foveal.kernels.small_conv import conv_backward, conv_forward, convolve_plainly
 
 _sigmoid_backward = torch.ops.aten.sigmoid_backward
 
@@ -155,6 +159,51 @@ def _get_batch_norm_state(norm: _BatchNorm, x: Tensor) -> _NormState:
     return _NormState(mean.to(dtype), variance.to(dtype), momentum, norm.eps, is_fixed)
 
 
+def _plain_backward(ctx: Any, *grads: MaybeTensor) -> tuple[MaybeTensor, ...]:
+    """Compute `FusedCBAM.backward` by plain operations."""
+    config, norm, inputs = ctx.config, ctx.norm, ctx.saved_tensors[:9]
+    (_, _, _, channel_argmax, spatial_argmax, _, _, _, _, *statistics) = ctx.saved_tensors[9:]
+
+    def compute(x: Tensor, *values: Any) -> tuple[Tensor, Tensor, Tensor]:
+        weights = CBAMWeights(*values)
+        flat_x = x.flatten(2).to(weights.kernel.dtype)
+        pooled = _pool_plainly(flat_x, 2, config.channel_pools, channel_argmax)
+        channel = compute_mlp_plainly(pooled, *weights[:4]).sigmoid()
+        weighted_x = flat_x * channel[:, :, None]
+        pooled = _pool_plainly(weighted_x, 1, config.spatial_pools, spatial_argmax)
+        pooled_maps = pooled.transpose(0, 1).reshape(len(x), -1, *x.shape[2:])
+        conv_out = convolve_plainly(
+            pooled_maps, weights.kernel, weights.kernel_bias, config.dilation
+        )
+        logits = _normalize_plainly(norm, conv_out, weights, *statistics)
+        spatial = logits.sigmoid().flatten(1)
+        out = (weighted_x * spatial[:, None]).reshape(x.shape).to(x.dtype)
+        return out, channel, spatial
+
+    x_grad, *weight_grads = differentiate(compute, inputs, grads)
+    return x_grad, None, None, *weight_grads
+
+
+def _pool_plainly(flat_x: Tensor, dim: int, pools: tuple[str, ...], argmax: MaybeTensor) -> Tensor:
+    """Return pools of a flat map (N, C, P) over a dimension, (pools, N, ...), with the maximum at `argmax`."""
+    pooled = {"avg": flat_x.mean(dim)} if "avg" in pools else {}
+    if argmax is not None:
+        pooled["max"] = flat_x.gather(dim, argmax.long().unsqueeze(dim)).squeeze(dim)
+    return torch.stack([pooled[name] for name in pools])
+
+
+def _normalize_plainly(
+    norm: _NormState | None, x: Tensor, weights: CBAMWeights, *statistics: Tensor
+) -> Tensor:
+    """Return the map of `_optional_norm_forward`; `statistics` are the other tensors that it returned."""
+    if norm is None or weights.norm_weight is None or weights.norm_bias is None:
+        return x
+    if not norm.is_fixed:
+        return normalize_plainly(x, weights.norm_weight, weights.norm_bias, norm.eps)
+    mean, inverse_std = statistics
+    return (x - mean) * (inverse_std * weights.norm_weight) + weights.norm_bias
+
+
 class FusedCBAM(torch.autograd.Function):
     """A map weighted per channel and then per position, without writing the map between the two."""
 
@@ -181,20 +230,21 @@ class FusedCBAM(torch.autograd.Function):
         ctx.layout, ctx.config, ctx.norm = layout, config, norm
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(
-            x, channel, spatial, channel_pools.values, channel_pools.argmax, spatial_pools.argmax,
-            reduce, expand, kernel, norm_weight, padded_maps, conv_out, *hidden, *statistics,
+            x, reduce, reduce_bias, expand, expand_bias, kernel, kernel_bias, norm_weight, norm_bias,
+            channel, spatial, channel_pools.values, channel_pools.argmax, spatial_pools.argmax,
+            padded_maps, conv_out, *hidden, *statistics,
         )  # fmt: skip
         return scale_map(x, layout, channel, spatial), channel, spatial
 
     @staticmethod
-    @once_differentiable
+    @with_plain_backward(_plain_backward)
     def backward(
         ctx: Any, g: MaybeTensor, channel_grad: MaybeTensor, spatial_grad: MaybeTensor
     ) -> tuple[MaybeTensor, ...]:
         """Return the gradients of the map and all weights: first through the spatial gate, then the other."""
         (
-            x, channel, spatial, channel_pooled, channel_argmax, spatial_argmax, reduce, expand,
-            kernel, norm_weight, padded_maps, conv_out, hidden, hidden_sum, *statistics,
+            x, reduce, _, expand, _, kernel, _, norm_weight, _, channel, spatial, channel_pooled,
+            channel_argmax, spatial_argmax, padded_maps, conv_out, hidden, hidden_sum, *statistics,
         ) = ctx.saved_tensors  # fmt: skip
         layout, config, (images, _, height, width) = ctx.layout, ctx.config, x.shape
         g = match_layout(torch.zeros_like(x) if g is None else g, x.dtype, layout)

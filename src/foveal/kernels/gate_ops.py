@@ -12,8 +12,7 @@ from foveal.kernels.autograd import (
     BAMCombine,
     BAMPool,
     BAMProjection,
-    ChannelPooling,
-    PositionPooling,
+    PoolMap,
     WeightMap,
     run_autograd_function,
 )
@@ -49,9 +48,9 @@ def apply_channel_attention(
 ) -> Tensor:
     """Return x times an attention map (N, C, 1, 1), computed from pools over positions (N, pools, C)."""
     with _disable_autocast_for_small_ops(gate, x) as dtype:
-        pooled, x, weights_carrier = run_autograd_function(PositionPooling, x, pools)
+        pooled, pooled_x, weights_carrier = run_autograd_function(PoolMap, x, pools, True)
         weights = _to_kernel_weights(compute_map(_move_batch_first(pooled, dtype)), x, x.shape[1])
-        out: Tensor = run_autograd_function(WeightMap, x, weights, weights_carrier, False)
+        out: Tensor = run_autograd_function(WeightMap, x, pooled_x, weights, weights_carrier, False)
     return out
 
 
@@ -60,10 +59,10 @@ def apply_spatial_attention(
 ) -> Tensor:
     """Return x times an attention map (N, 1, H, W), computed from pools over channels (N, pools, H, W)."""
     with _disable_autocast_for_small_ops(gate, x) as dtype:
-        pooled, x, weights_carrier = run_autograd_function(ChannelPooling, x, pools)
+        pooled, pooled_x, weights_carrier = run_autograd_function(PoolMap, x, pools, False)
         pooled_maps = _move_batch_first(pooled, dtype).view(len(x), -1, *x.shape[2:])
         weights = _to_kernel_weights(compute_map(pooled_maps), x, pooled.shape[2])
-        out: Tensor = run_autograd_function(WeightMap, x, weights, weights_carrier, True)
+        out: Tensor = run_autograd_function(WeightMap, x, pooled_x, weights, weights_carrier, True)
     return out
 
 
@@ -86,7 +85,7 @@ def apply_bam(
     """
     weight = reduce.weight.flatten(1)
     with _disable_autocast_for_small_ops(gate, x) as dtype:
-        pooled, x, *carriers, reduced_carrier, weight_carrier = run_autograd_function(
+        pooled, pooled_x, *carriers, reduced_carrier, weight_carrier = run_autograd_function(
             BAMPool, x, pools, len(weight)
         )
         channel = channel_branch(_move_batch_first(pooled, dtype))
@@ -98,11 +97,11 @@ def apply_bam(
         attention_map = (channel * spatial if product else channel + spatial).sigmoid()
         new_map = map_probe(attention_map)
         if new_map is not attention_map:
-            return torch.addcmul(x, x, new_map.to(x.dtype))
+            return torch.addcmul(pooled_x, pooled_x, new_map.to(x.dtype))
     per_channel = _to_kernel_weights(channel, x, x.shape[1])
     per_position = _to_kernel_weights(spatial, x, x.shape[2] * x.shape[3])
     out: Tensor = run_autograd_function(
-        BAMCombine, x, per_channel, per_position, product, *carriers
+        BAMCombine, x, pooled_x, per_channel, per_position, product, *carriers
     )
     return out
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 from foveal.kernels.autograd import run_autograd_function
 from foveal.kernels.bindings import call_kernel
 from foveal.kernels.dispatch import supports_map
+from foveal.kernels.plain_backward import with_plain_backward
 
 
 def supports_max_pool(x: Tensor) -> bool:
@@ -28,6 +29,16 @@ def apply_max_pool(x: Tensor) -> Tensor:
     return out
 
 
+def _plain_backward(ctx: Any, g: Tensor) -> Tensor:
+    """Compute `MaxPool2x2Function.backward` by plain operations."""
+    (argmax,), (n, c, h, w) = ctx.saved_tensors, ctx.size
+    index = argmax.view(n, h // 2, w // 2, c).permute(0, 3, 1, 2)
+    windows = [torch.where(index == k, g, 0) for k in range(4)]
+    rows = [torch.stack(pair, 4).reshape(n, c, h // 2, -1) for pair in (windows[:2], windows[2:])]
+    x_grad = torch.stack(rows, 3).reshape(n, c, h // 2 * 2, -1)
+    return functional.pad(x_grad, (0, w % 2, 0, h % 2))
+
+
 class MaxPool2x2Function(torch.autograd.Function):
     """The maximum of each 2x2 window of a channels_last map (N, C, H, W)."""
 
@@ -43,7 +54,7 @@ class MaxPool2x2Function(torch.autograd.Function):
         return y
 
     @staticmethod
-    @once_differentiable
+    @with_plain_backward(_plain_backward)
     def backward(ctx: Any, g: Tensor) -> Tensor:
         """Return the gradient of the map, channels_last."""
         (argmax,), (n, c, h, w) = ctx.saved_tensors, ctx.size

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.autograd.graph import increment_version
+from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from foveal.kernels.autograd import MaybeTensor, run_autograd_function
 from foveal.kernels.bindings import call_kernel
 from foveal.kernels.dispatch import supports, supports_batch_norm
 from foveal.kernels.layout import get_accumulator_dtype
+from foveal.kernels.plain_backward import differentiate, with_plain_backward
 
 
 def supports_small_batch_norm(norm: _BatchNorm, x: Tensor) -> bool:
@@ -32,10 +34,22 @@ def apply_small_batch_norm(norm: _BatchNorm, x: Tensor) -> Tensor:
     assert norm.num_batches_tracked is not None
     norm.num_batches_tracked.add_(1)
     out: Tensor = run_autograd_function(
-        SmallBatchNormFunction, x, norm.weight, norm.bias, norm.running_mean, norm.running_var,
-        norm.momentum, norm.eps,
+        SmallBatchNormFunction, x.contiguous(), norm.weight, norm.bias, norm.running_mean,
+        norm.running_var, norm.momentum, norm.eps,
     )  # fmt: skip
     return out
+
+
+def normalize_plainly(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    """Return the map of `batch_norm_forward`, computed by plain operations."""
+    return functional.batch_norm(x, None, None, weight, bias, training=True, eps=eps)
+
+
+def _plain_backward(ctx: Any, g: Tensor) -> tuple[MaybeTensor, ...]:
+    """Compute `SmallBatchNormFunction.backward` by plain operations."""
+    inputs = ctx.saved_tensors[:3]
+    function = partial(normalize_plainly, eps=ctx.eps)
+    return *differentiate(function, inputs, (g,)), None, None, None, None
 
 
 class SmallBatchNormFunction(torch.autograd.Function):
@@ -46,19 +60,23 @@ class SmallBatchNormFunction(torch.autograd.Function):
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, running_mean: Tensor,
         running_variance: Tensor, momentum: float, eps: float,
     ) -> Tensor:  # fmt: skip
-        """Return (x - mean) / sqrt(variance + eps) * weight + bias, and update the running statistics (C,)."""
-        x = x.contiguous()
+        """Return (x - mean) / sqrt(variance + eps) * weight + bias, and update the running statistics (C,).
+
+        The map is contiguous.
+        """
         y, *statistics = batch_norm_forward(
             x, weight, bias, running_mean, running_variance, momentum, eps
         )
-        ctx.save_for_backward(x, weight, *statistics)
+        ctx.eps = eps
+        ctx.save_for_backward(x, weight, bias, *statistics)
         return y
 
     @staticmethod
-    @once_differentiable
+    @with_plain_backward(_plain_backward)
     def backward(ctx: Any, g: Tensor) -> tuple[MaybeTensor, ...]:
         """Return the gradients of map, weight and bias."""
-        return *batch_norm_backward(g, *ctx.saved_tensors), None, None, None, None
+        x, weight, _, *statistics = ctx.saved_tensors
+        return *batch_norm_backward(g, x, weight, *statistics), None, None, None, None
 
 
 def batch_norm_forward(

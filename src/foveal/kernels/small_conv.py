@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 from foveal.kernels.autograd import MaybeTensor, run_autograd_function
 from foveal.kernels.bindings import call_kernel
 from foveal.kernels.constants import BLOCK_SIZE, IMAGES_PER_GROUP
 from foveal.kernels.dispatch import supports
 from foveal.kernels.layout import get_accumulator_dtype
+from foveal.kernels.plain_backward import differentiate, with_plain_backward
 
 MAX_CHANNEL_PAIRS = 64
 """Pairs of an input and an output channel; above that a library is as fast."""
@@ -41,25 +43,38 @@ def apply_small_conv(x: Tensor, weight: Tensor, bias: Tensor | None, dilation: i
     return out.to(weight.dtype)
 
 
+def convolve_plainly(x: Tensor, weight: Tensor, bias: MaybeTensor, dilation: int) -> Tensor:
+    """Return the output of `conv_forward`, computed by plain operations."""
+    padding = weight.shape[-1] // 2 * dilation
+    return functional.conv2d(x, weight, bias, padding=padding, dilation=dilation)
+
+
+def _plain_backward(ctx: Any, g: Tensor) -> tuple[MaybeTensor, ...]:
+    """Compute `SmallConv2dFunction.backward` by plain operations."""
+    _, *inputs = ctx.saved_tensors
+    function = partial(convolve_plainly, dilation=ctx.dilation)
+    return *differentiate(function, inputs, (g,)), None
+
+
 class SmallConv2dFunction(torch.autograd.Function):
     """A convolution of maps (N, I, H, W) with weights (O, I, K, K), K odd, that keeps height and width."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: MaybeTensor, dilation: int) -> Tensor:
         """Return (N, O, H, W)."""
-        x = _make_channels_dense(x)
-        y, padded_x = conv_forward(x, weight, bias, dilation)
-        ctx.size, ctx.strides, ctx.dilation = x.shape, x.stride(), dilation
-        ctx.save_for_backward(padded_x, weight)
+        dense_x = _make_channels_dense(x)
+        y, padded_x = conv_forward(dense_x, weight, bias, dilation)
+        ctx.size, ctx.strides, ctx.dilation = x.shape, dense_x.stride(), dilation
+        ctx.save_for_backward(padded_x, x, weight, bias)
         return y
 
     @staticmethod
-    @once_differentiable
+    @with_plain_backward(_plain_backward)
     def backward(ctx: Any, g: Tensor) -> tuple[MaybeTensor, ...]:
         """Return the gradients of map, weights and bias."""
         needs_x, needs_weight, needs_bias, _ = ctx.needs_input_grad
         x_grad = g.new_empty_strided(ctx.size, ctx.strides) if needs_x else None
-        padded_x, weight = ctx.saved_tensors
+        padded_x, _, weight, _ = ctx.saved_tensors
         weight_grad = conv_backward(g, padded_x, weight, ctx.dilation, ctx.size, x_grad)
         bias_grad = g.sum((0, 2, 3)) if needs_bias else None
         return x_grad, weight_grad if needs_weight else None, bias_grad, None
