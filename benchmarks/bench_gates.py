@@ -19,12 +19,11 @@ from rich.console import Console
 from torch import Tensor, nn
 
 import reference_modules
-from foveal import kernels
+from foveal import keep_freed_memory, kernels
 from foveal.attention import create
 from interleaved_timing import (
     median_ratios,
     quartiles,
-    reexec_with_malloc_settings,
     time_interleaved,
     timing_table,
 )
@@ -96,7 +95,7 @@ def main() -> None:
         help="leave out torch.compile; the results are not saved",
     )
     options = parser.parse_args()
-    reexec_with_malloc_settings()
+    keep_freed_memory()
     rows = []
     for shape in SHAPES:
         for dtype in (torch.float32, torch.bfloat16):

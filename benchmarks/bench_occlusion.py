@@ -1,8 +1,8 @@
 """Occlusion maps of foveal and Captum, with Captum's default setting and the fastest setting found for it.
 
 Captum's default evaluates one image and one perturbation per forward pass. The fastest setting is searched over
-images and perturbations per pass. All arms are interleaved in one process with the malloc settings of `foveal
-explain`, because the times depend on the state of the heap. Reported are medians with quartiles, ratios of
+images and perturbations per pass. All arms are interleaved in one process that keeps freed memory as `foveal
+explain` does, because the times depend on the state of the heap. Reported are medians with quartiles, ratios of
 medians, the largest difference of the maps, and the memory of each arm in addition to the model, measured in a
 separate process.
 """
@@ -10,7 +10,6 @@ separate process.
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import time
@@ -27,10 +26,9 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
-from foveal.cli import allocator
+from foveal import keep_freed_memory
 from foveal.explanation import occlusion_sensitivity
 from foveal.models import build_model
-from interleaved_timing import reexec_with_malloc_settings
 from result_files import save_results
 
 # Images and perturbations per forward pass that are searched for Captum, on up to 16 images.
@@ -215,10 +213,7 @@ def measure_all_classes(rounds: int) -> dict[str, Any]:
 def measure_memory_in_process(case: Case, arm: str) -> float:
     """Return the peak memory of an arm in MB in addition to the model, measured in a new process."""
     call = [sys.executable, __file__, "--arm", arm, "--case", str(CASES.index(case))]
-    default_malloc = {
-        name: value for name, value in os.environ.items() if name not in allocator.MALLOC_SETTINGS
-    }
-    done = subprocess.run(call, check=True, capture_output=True, text=True, env=default_malloc)
+    done = subprocess.run(call, check=True, capture_output=True, text=True)
     return float(done.stdout)
 
 
@@ -278,7 +273,7 @@ def main() -> None:
     if options.arm:
         print(measure_memory(CASES[options.case], options.arm))
         return
-    reexec_with_malloc_settings()
+    keep_freed_memory()
     chosen = range(len(CASES)) if options.cases is None else map(int, options.cases.split(","))
     rows: list[dict[str, Any]] = []
     classes = measure_all_classes(options.rounds)

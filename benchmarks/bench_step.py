@@ -11,7 +11,7 @@ from rich.console import Console
 from torch import nn
 
 import reference_modules
-from foveal import kernels
+from foveal import keep_freed_memory, kernels
 from foveal.models import build_model
 from foveal.training import (
     Numerics,
@@ -24,7 +24,6 @@ from interleaved_timing import (
     Times,
     median_ratios,
     quartiles,
-    reexec_with_malloc_settings,
     time_interleaved,
     timing_table,
 )
@@ -91,7 +90,7 @@ def main() -> None:
     is_complete = all(
         getattr(options, name) == parser.get_default(name) for name in ("models", "dtypes")
     )
-    reexec_with_malloc_settings()
+    keep_freed_memory()
     references = [name for names in REFERENCES.values() for name in names]
     if not reference_modules.has_timm():
         references = [name for name in references if not name.startswith("timm/")]

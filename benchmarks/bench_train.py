@@ -1,15 +1,14 @@
 """Training speed compared with a plain loop, and a comparison of the accuracies of both loops.
 
-Each training is a process with the malloc settings that its users have: `foveal` sets its own, other loops
-have the defaults. The arms are interleaved. The accuracies of the plain loop and of foveal are compared by the
-verdict rule of foveal.stats.
+Each training is a process with the malloc settings that its users have: `foveal` keeps freed memory, other
+loops have the defaults. The arms are interleaved. The accuracies of the plain loop and of foveal are compared
+by the verdict rule of foveal.stats.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 from typing import Any
@@ -20,7 +19,6 @@ from rich.table import Table
 
 import training_loops
 from foveal import stats
-from foveal.cli.allocator import MALLOC_SETTINGS
 from interleaved_timing import quartiles
 from result_files import save_results
 
@@ -37,8 +35,7 @@ def train_in_process(loop: str, attention: str, data: str, **options: int) -> di
     call += ["--data", data]
     for name, value in options.items():
         call += [f"--{name.replace('_', '-')}", str(value)]
-    environment = os.environ | (MALLOC_SETTINGS if loop == "foveal" else {})
-    done = subprocess.run(call, check=True, capture_output=True, text=True, env=environment)
+    done = subprocess.run(call, check=True, capture_output=True, text=True)
     result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return result
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Callable, Mapping
 
@@ -11,17 +9,9 @@ import numpy as np
 import torch
 from rich.table import Table
 
-from foveal.cli.allocator import MALLOC_SETTINGS
-
 Arms = Mapping[str, Callable[[], object]]
 Times = dict[str, list[float]]
 """Milliseconds per round, by the name of the arm."""
-
-
-def reexec_with_malloc_settings() -> None:
-    """Re-execute this script once with the malloc settings that `foveal train` uses."""
-    if sys.platform.startswith("linux") and not MALLOC_SETTINGS.keys() & os.environ.keys():
-        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | MALLOC_SETTINGS)
 
 
 def time_interleaved(arms: Arms, rounds: int, *, device: str = "cpu") -> Times:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 import reference_modules
+from foveal import keep_freed_memory
 from foveal.data import ImageData, load_data
 from foveal.data.dataset import Split
 from foveal.models import build_model
@@ -139,6 +140,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    if options.loop == "foveal":
+        keep_freed_memory()
     data = load_data(options.data, train_size=options.images, test_size=options.test_images)
     torch.manual_seed(options.seed)
     start = time.perf_counter()

@@ -6,7 +6,7 @@ import pytest
 
 PUBLIC_NAMES = {
     "foveal": """
-        __version__ insert
+        __version__ insert keep_freed_memory
     """,
     "foveal.analysis": """
         GateSummary HypothesisResult MeanClassMaps OcclusionRecords RobustnessCurves VariantExtra

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 from foveal.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from foveal.allocator import keep_freed_memory as keep_freed_memory
     from foveal.models.insertion import insert as insert
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "insert"]
-__getattr__ = lazy_exports(__name__, {"insert": "models.insertion"})
+__all__ = ["__version__", "insert", "keep_freed_memory"]
+__getattr__ = lazy_exports(
+    __name__, {"insert": "models.insertion", "keep_freed_memory": "allocator"}
+)

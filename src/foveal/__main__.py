@@ -4,6 +4,7 @@ import gc
 import sys
 from typing import Final
 
+from foveal.allocator import keep_freed_memory
 from foveal.optional_imports import MissingPackageError
 
 # Imported objects are permanent: a higher threshold avoids collections that search them in vain.
@@ -14,11 +15,10 @@ def start() -> int:
     """Run the command line and return its exit code."""
     try:
         from foveal.cli import main
-        from foveal.cli.allocator import reexec_with_malloc_settings
     except MissingPackageError as error:
         sys.stderr.write(f"foveal: {error}\n")
         return error.exit_code
-    reexec_with_malloc_settings(sys.argv[1:])
+    keep_freed_memory()
     gc.set_threshold(GC_THRESHOLD)
     code = main()
     gc.freeze()  # skips a collection of all objects when the process ends

@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from foveal.allocator import keep_freed_memory
 from foveal.atomic import atomic_write
 from foveal.cache_folder import get_cache_folder
 from foveal.machine import get_processor_name
@@ -138,7 +139,7 @@ def measure_parallel_speedup(threads: int) -> float:
     bfloat16 = is_bfloat16_faster("cpu", 1)
     spawn = multiprocessing.get_context("spawn")
     parallel_rates, single_rates = list[float](), list[float]()
-    with ProcessPoolExecutor(threads, mp_context=spawn) as pool:
+    with ProcessPoolExecutor(threads, mp_context=spawn, initializer=keep_freed_memory) as pool:
         for _ in range(PARALLEL_ROUNDS + 1):
             runs = [
                 pool.submit(_measure_steps_per_second, 1, bfloat16, MEASUREMENT_SECONDS)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from foveal.allocator import keep_freed_memory
 from foveal.errors import FovealError, UsageError
 from foveal.optional_imports import suggest_install
 from foveal.study.executors.task import Outcome, Task, attempt_task
@@ -116,5 +117,6 @@ def _require_open_port(address: str) -> None:
 
 def _attempt_remote_task(task: Task, import_paths: list[str]) -> Outcome:
     """Run one task on a machine of the cluster, with the import paths of the machine that sent it."""
+    keep_freed_memory()
     sys.path.extend(path for path in import_paths if path not in sys.path)
     return attempt_task(task)

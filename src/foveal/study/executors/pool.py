@@ -12,6 +12,7 @@ from multiprocessing.connection import wait
 from multiprocessing.queues import SimpleQueue
 from typing import Final
 
+from foveal.allocator import keep_freed_memory
 from foveal.study.executors.task import Outcome, Task, attempt_task
 
 _MAX_BROKEN_POOLS: Final = 3
@@ -69,7 +70,8 @@ def _run_until_pool_breaks(tasks: Sequence[Task], workers: int) -> Iterator[Outc
 
 
 def _prepare_worker(worker_numbers: SimpleQueue[int]) -> None:
-    """Assign a GPU to this worker, and make the worker end with the process that started it."""
+    """Assign a GPU to this worker, let it keep its memory, and make it end with the parent process."""
+    keep_freed_memory()
     gpus = list_visible_gpus()
     if len(gpus) > 1:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpus[worker_numbers.get() % len(gpus)]
