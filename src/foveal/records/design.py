@@ -14,6 +14,7 @@ from foveal.records.run import read_versioned_toml, write_toml
 _DESIGN_KEYS: Final = frozenset(
     {"planned_seeds", "planned_margin", "seeds", "variants", "margin", "cells"}
 )
+_OPTIONAL_DESIGN_KEYS: Final = frozenset({"first_seed"})
 CHECKSUM_OPTIONS: Final = frozenset({"data_checksum", "weights_checksum", "model_checksum"})
 PATH_OPTIONS: Final = frozenset({"data", "weights"})
 """Options whose files may move: their checksums identify a result, their paths do not."""
@@ -64,8 +65,8 @@ class Design:
     """Design of a study. The margin is in points of accuracy.
 
     `shared_options` are the options of all runs, and `seeds` is the largest number of seeds requested so
-    far. `planned_seeds` and `planned_margin` are those with which the study was created: a verdict with
-    others is marked.
+    far; they are consecutive, from `first_seed` on. `planned_seeds` and `planned_margin` are those with which
+    the study was created: a verdict with others is marked.
     """
 
     shared_options: Mapping[str, Any]
@@ -75,6 +76,12 @@ class Design:
     margin: float
     planned_margin: float
     cells: tuple[Cell, ...] = (Cell(),)
+    first_seed: int = 0
+
+    @property
+    def all_seeds(self) -> range:
+        """The seeds of the runs of each variant."""
+        return range(self.first_seed, self.first_seed + self.seeds)
 
     @property
     def comparison_count(self) -> int:
@@ -129,13 +136,18 @@ def read_design(folder: Path) -> Design:
         raise UsageError(f"{folder} is not a study: it has no {schema.STUDY_FILE}.")
     content = read_versioned_toml(path, _DESIGN_KEYS)
     return Design(
-        shared_options={name: v for name, v in content.items() if name not in _DESIGN_KEYS},
+        shared_options={
+            name: v
+            for name, v in content.items()
+            if name not in _DESIGN_KEYS | _OPTIONAL_DESIGN_KEYS
+        },
         variants=tuple(content["variants"]),
         seeds=content["seeds"],
         planned_seeds=content["planned_seeds"],
         margin=content["margin"],
         planned_margin=content["planned_margin"],
         cells=_parse_cells(path, content["cells"]),
+        first_seed=content.get("first_seed", 0),
     )
 
 

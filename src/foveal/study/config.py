@@ -99,8 +99,10 @@ class StudyConfig(SharedConfig):
 
     attention: str = "none,channel,spatial,bam,cbam"
     """Variants to compare, separated by commas; options of a variant follow after colons."""
-    seeds: int = Field(default=3, ge=1)
-    """Number of runs per variant, with seeds from 0."""
+    seeds: int = Field(default=5, ge=1)
+    """Number of runs per variant, one per seed."""
+    first_seed: int = Field(default=0, ge=0)
+    """First of the consecutive seeds; 100 repeats a study of up to 100 seeds with new ones."""
     margin: float | None = Field(default=None, gt=0, lt=100)
     """Difference in points below which variants count as equivalent; 0.5 in a new study."""
     se: bool = False

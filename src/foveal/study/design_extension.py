@@ -62,6 +62,9 @@ def _find_conflicts(stored: Design, requested: Design) -> list[str]:
     if grid_options[0] != grid_options[1]:
         return ["the options of the grid differ"]
     conflicts = list_differences(stored.shared_options, requested.shared_options)
+    conflicts += list_differences(
+        {"first_seed": stored.first_seed}, {"first_seed": requested.first_seed}
+    )
     stored_cells = {cell.label: cell for cell in stored.cells}
     for cell in requested.cells:
         if cell.label in stored_cells:

@@ -55,6 +55,7 @@ def resolve_design(
         planned_seeds=config.seeds,
         margin=margin,
         planned_margin=margin,
+        first_seed=config.first_seed,
     )
     cells = [
         _resolve_cell(design, list(config.grid), resolve_options(cell_config, known), stored)

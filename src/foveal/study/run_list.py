@@ -24,7 +24,7 @@ def list_runs(design: Design, study: Path) -> list[PlannedRun]:
     """Return every run of a design in the folder of its study, ordered by seed, cell and variant."""
     configs = [
         make_run_config(design, cell, variant, seed)
-        for seed in range(design.seeds)
+        for seed in design.all_seeds
         for cell in design.cells
         for variant in design.variants
     ]

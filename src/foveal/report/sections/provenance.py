@@ -67,6 +67,7 @@ def flatten_config(design: Design) -> dict[str, Any]:
     return {
         "variants": list(design.variants),
         "planned_seeds": design.planned_seeds,
+        "first_seed": design.first_seed,
         "margin": f"{design.margin:g} points",
         **common,
         **grid,
