@@ -115,6 +115,22 @@ def join_with_and(values: Sequence[object]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
 
 
+def join_seeds(seeds: Iterable[int]) -> str:
+    """Join seeds after their noun; three or more in a row become a range.
+
+    >>> join_seeds([0, 1, 2, 5, 4]), join_seeds([3])
+    ('seeds 0 to 2, 4 and 5', 'seed 3')
+    """
+    numbers = sorted(set(seeds))
+    words, start = list[str](), 0
+    for end, number in enumerate(numbers, 1):
+        if numbers[end : end + 1] != [number + 1]:
+            row = numbers[start:end]
+            words += [f"{row[0]} to {number}"] if len(row) > 2 else map(str, row)
+            start = end
+    return f"{'seed' if len(numbers) == 1 else 'seeds'} {join_with_and(words)}"
+
+
 def format_count(number: int, noun: str) -> str:
     """Return a number with its noun in the singular or the plural.
 

@@ -1,5 +1,6 @@
 """Caveats of records whose flaws are known."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,21 @@ from foveal.records import Cell, Design, RunRecord, StudyRecord
 
 
 def make_run(
-    variant: str, accuracy: float, *, parameters: int = 100, **options: object
+    variant: str,
+    accuracy: float,
+    *,
+    seed: int = 0,
+    parameters: int = 100,
+    instruction_set: str | None = None,
+    **options: object,
 ) -> RunRecord:
     config = {"model": "convnet", "epochs": 10, "attention": variant, **options}
     results = {
-        "variant": variant, "seed": 0, "test_accuracy": accuracy, "parameters": parameters,
+        "variant": variant, "seed": seed, "test_accuracy": accuracy, "parameters": parameters,
         "data": "cifar10", "classes": list("abcdefghij"),
     }  # fmt: skip
-    return RunRecord(Path("run"), config, {}, {}, results, {}, {})
+    environment = {} if instruction_set is None else {"instruction_set": instruction_set}
+    return RunRecord(Path("run"), config, environment, {}, results, {}, {})
 
 
 def list_caveats(*runs: RunRecord, cell: Cell | None = None, margin: float = 0.5) -> list[str]:
@@ -82,3 +90,33 @@ def test_control_that_is_hardly_wider(parameters: int, count: int) -> None:
     assert len(caveats) == count
     assert all(caveat.startswith("wide:like=cbam has +0.50%") for caveat in caveats)
     assert all("nearly nothing" in caveat for caveat in caveats)
+
+
+def list_instruction_set_caveats(
+    sets: Mapping[tuple[str, int], str | None], device: str = "cpu"
+) -> list[str]:
+    """Return the caveats of runs with these instruction sets, by variant and seed."""
+    runs = [
+        make_run(variant, 0.9, seed=seed, instruction_set=name, device=device)
+        for (variant, seed), name in sets.items()
+    ]
+    return list_caveats(*runs)
+
+
+def test_seeds_with_different_instruction_sets() -> None:
+    names = ["AVX2"] * 3 + ["AVX512"] * 2
+    sets = {(v, seed): name for v in ("none", "cbam") for seed, name in enumerate(names)}
+    (caveat,) = list_instruction_set_caveats(sets)
+    assert "(AVX2: seeds 0 to 2; AVX512: seeds 3 and 4)" in caveat
+    assert list_instruction_set_caveats(sets, device="cuda") == []
+    assert list_instruction_set_caveats(dict.fromkeys(sets, "AVX2")) == []
+    assert list_instruction_set_caveats(dict.fromkeys(sets)) == []  # records without the field
+
+
+def test_variants_of_one_seed_with_different_instruction_sets() -> None:
+    sets = {
+        ("none", 0): "AVX2", ("cbam", 0): "AVX512", ("none", 1): "AVX512", ("cbam", 1): "AVX512",
+    }  # fmt: skip
+    (caveat,) = list_instruction_set_caveats(sets)
+    assert caveat.startswith("Runs of seed 0 were trained with different instruction sets")
+    assert "(AVX2 and AVX512)" in caveat

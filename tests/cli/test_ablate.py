@@ -9,6 +9,8 @@ import pytest
 from cli.cli_runs import SMALL_RUN, join_lines, run_foveal
 from foveal.cli import main
 from foveal.cli.json_schema import AblateOutput
+from foveal.records.manifest import write_manifest
+from kernels.comparison import requires_native_kernels
 
 # Extras take most of the time of a small run; tests of the study and of README store them.
 ABLATE = ["ablate", *SMALL_RUN, "--attention", "none,cbam", "--no-extras"]
@@ -142,6 +144,45 @@ def test_failed_runs_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[s
     folder = tmp_path / "a[b]"  # brackets are rich markup
     assert main([*ABLATE, *DIVERGING, "--seeds", "1", "--out", str(folder)]) == 1
     assert "2 of 2 runs failed" in capsys.readouterr().err
+
+
+@requires_native_kernels
+def test_kernels_of_the_environment_must_be_those_of_the_design(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(tmp_path / "study")
+    command = [*ABLATE, "--seeds", "1", "--out", folder]
+    monkeypatch.setenv("FOVEAL_KERNELS", "native")
+    assert main([*command, "--kernels", "plain"]) == 2
+    assert "FOVEAL_KERNELS=gate+norm+pool, but the design has kernels=plain" in read_error(capsys)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.delenv("FOVEAL_KERNELS")
+    assert main([*command, "--kernels", "plain", "--shard", "1/2"]) == 0
+    capsys.readouterr()
+    monkeypatch.setenv("FOVEAL_KERNELS", "native")
+    assert main(command) == 2
+    assert "Unset FOVEAL_KERNELS" in read_error(capsys)
+
+
+def read_error(capsys: pytest.CaptureFixture[str]) -> str:
+    return join_lines(capsys.readouterr().err)
+
+
+def test_seeds_of_another_instruction_set_are_left_out(
+    finished_study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "study"
+    shutil.copytree(finished_study, folder)
+    (run,) = (folder / "runs").glob("none-*")
+    environment = json.loads((run / "environment.json").read_text())
+    (run / "environment.json").write_text(json.dumps(environment | {"instruction_set": "AVX9"}))
+    write_manifest(run)
+    shutil.rmtree(next((folder / "runs").glob("cbam-*")))
+    assert main([*ABLATE, "--seeds", "2", "--out", str(folder)]) == 1
+    captured = capsys.readouterr()
+    assert "left out: the seed needs another instruction set" in join_lines(captured.err)
+    assert "The study is not complete. Left out: 1 run of seed 0." in join_lines(captured.err)
+    assert "4 runs, 2 of them trained now; 1 still missing" in join_lines(captured.out)
 
 
 def test_brackets_in_paths_are_printed(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from foveal.records import Cell, RunRecord, StudyRecord
+from foveal.text_format import join_seeds, join_with_and
 from foveal.variant_names import (
     BASELINE,
     WHERE_OPTION,
@@ -66,6 +67,7 @@ def find_caveats(study: StudyRecord) -> list[str]:
                 *_list_loaded_weights(cell_study),
                 *_warn_of_different_sites(cell),
                 *_warn_of_small_controls(cell_study),
+                *_warn_of_instruction_sets(cell_study),
             )
         ]
     return caveats
@@ -205,4 +207,32 @@ def _warn_of_small_controls(study: StudyRecord) -> list[str]:
                 f"{variant} has {increase:+.2%} of the parameters of {BASELINE}: nearly nothing, so this "
                 "control says little here."
             )
+    return caveats
+
+
+def _warn_of_instruction_sets(study: StudyRecord) -> list[str]:
+    """Warn if CPUs of different kinds trained the runs, and more strongly if they trained runs of one seed."""
+    sets_by_seed: dict[int, set[str]] = {}
+    for run in study.runs:
+        name = run.environment.get("instruction_set")  # earlier versions did not record it
+        if name is not None and run.config.get("device") == "cpu":
+            sets_by_seed.setdefault(run.results["seed"], set()).add(name)
+    mixed = {seed: names for seed, names in sets_by_seed.items() if len(names) > 1}
+    seeds_by_set: dict[str, list[int]] = {}
+    for seed in sets_by_seed.keys() - mixed.keys():
+        (name,) = sets_by_seed[seed]
+        seeds_by_set.setdefault(name, []).append(seed)
+    caveats = []
+    if mixed:
+        names = join_with_and(sorted(set().union(*mixed.values())))
+        caveats.append(
+            f"Runs of {join_seeds(mixed)} were trained with different instruction sets ({names}): variants of "
+            "one seed differ in rounding as well. Delete the runs of such a seed and run the study again."
+        )
+    if len(seeds_by_set) > 1:
+        parts = [f"{name}: {join_seeds(seeds_by_set[name])}" for name in sorted(seeds_by_set)]
+        caveats.append(
+            f"Seeds were trained with different instruction sets ({'; '.join(parts)}); all variants of a seed "
+            "with the same one."
+        )
     return caveats

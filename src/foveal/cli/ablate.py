@@ -116,6 +116,8 @@ def _format_outcome(outcome: Outcome, number: int, count: int) -> str:
 
     config = outcome.task.config
     name = f"{number:>3}/{count}  {escape(config.attention):<28} seed {config.seed:<3}"
+    if outcome.is_left_out:
+        return f"{name} [yellow]left out[/]: the seed needs another instruction set"
     if outcome.error:
         return f"{name} [red]failed[/]: {escape(outcome.error)}"
     accuracy = read_results(outcome.task.folder)["test_accuracy"]

@@ -20,44 +20,63 @@ def doctor(*, json: JsonFlag = False) -> None:
     Include the output in a bug report.
     """
     from foveal.cache_folder import get_cache_folder
+    from foveal.kernels import describe_library
     from foveal.study.environment import describe_environment
     from foveal.training import Numerics, count_cpu_cores, read_parallel_run_count, resolve_numerics
 
     numerics = resolve_numerics(Numerics())
-    facts = (
-        describe_environment()
-        | numerics.model_dump()
-        | _describe_kernels(numerics)
-        | {"cache": str(get_cache_folder())}
-    )
-    facts["parallel_runs"] = (
-        read_parallel_run_count(count_cpu_cores()) or "not measured yet: use --workers 0"
-    )
+    parallel_runs = read_parallel_run_count(count_cpu_cores())
+    environment = describe_environment()
+    facts: dict[str, Any] = {
+        **{name: v for name, v in environment.items() if name not in {"command", "date"}},
+        **describe_library(),
+        "cache": str(get_cache_folder()),
+        **numerics.model_dump(),
+        "step_milliseconds": _read_step_milliseconds(numerics),
+        "parallel_runs": parallel_runs or "not measured yet: use --workers 0",
+    }
     if json:
         print_json(facts)
         return
+    facts["kernels"] = _format_kernels(numerics.kernels)
+    facts["training_step"] = _format_step_times(facts.pop("step_milliseconds"))
     table = Table(show_header=False)
     for name, value in facts.items():
-        table.add_row(name.replace("_", " "), _format_value(value))
+        table.add_row(name.replace("_", " "), str(value), end_section=name in {"pillow", "cache"})
     stdout.print(table)
 
 
-def _format_value(value: object) -> str:
-    """Return a value as text; a mapping becomes one line of names and values."""
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {entry}" for name, entry in value.items())
-    return str(value)
-
-
-def _describe_kernels(numerics: Numerics) -> dict[str, Any]:
-    """Return facts about the native kernels, and the times of a step that `auto` has measured."""
-    from foveal.kernels import describe_library
+def _read_step_milliseconds(numerics: Numerics) -> dict[str, float]:
+    """Return the median times of a training step that `auto` has measured; empty if it has not."""
     from foveal.training import read_step_seconds
 
-    facts: dict[str, Any] = {**describe_library()}
-    seconds = read_step_seconds(numerics.threads, numerics.dtype, numerics.memory_format)
-    if seconds is not None:
-        facts["step_milliseconds"] = {
-            name: round(1000 * statistics.median(times), 1) for name, times in seconds.items()
-        }
-    return facts
+    seconds = read_step_seconds(numerics.threads, numerics.dtype, numerics.memory_format) or {}
+    return {name: round(1000 * statistics.median(times), 1) for name, times in seconds.items()}
+
+
+def _format_kernels(kernels: str) -> str:
+    """Return which parts have native kernels.
+
+    >>> _format_kernels("gate+pool"), _format_kernels("plain")
+    ('native (gate, pool)', 'plain')
+    """
+    return kernels if kernels == "plain" else f"native ({kernels.replace('+', ', ')})"
+
+
+def _format_step_times(milliseconds: dict[str, float]) -> str:
+    """Return a line with the time of a step for plain operations, and for the native kernels of each part.
+
+    >>> print(_format_step_times({"plain": 40.0, "gate": 30.0}))
+    plain          40.0 ms
+    native gate    30.0 ms  0.75 of plain
+    """
+    if not milliseconds:
+        return "not measured"
+    plain = milliseconds["plain"]
+    lines = [f"plain       {plain:7.1f} ms"]
+    lines += [
+        f"native {part:<5}{value:7.1f} ms  {value / plain:.2f} of plain"
+        for part, value in milliseconds.items()
+        if part != "plain"
+    ]
+    return "\n".join(lines)

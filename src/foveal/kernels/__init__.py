@@ -33,7 +33,7 @@ from foveal.kernels.gate_ops import (
     supports_bam,
     supports_pools,
 )
-from foveal.kernels.instruction_set import get_instruction_set
+from foveal.kernels.instruction_set import describe_instruction_set, get_instruction_set
 from foveal.kernels.max_pool import apply_max_pool, supports_max_pool
 from foveal.kernels.small_batch_norm import apply_small_batch_norm, supports_small_batch_norm
 from foveal.kernels.small_conv import apply_small_conv, supports_small_conv
@@ -51,6 +51,7 @@ __all__ = [
     "apply_small_batch_norm",
     "apply_small_conv",
     "apply_spatial_attention",
+    "describe_instruction_set",
     "describe_library",
     "get_default_kernels",
     "get_instruction_set",

@@ -70,10 +70,9 @@ def unavailable_reason() -> str | None:
 
 
 def describe_library() -> dict[str, str]:
-    """Return the instruction set, the compiler, and the path of the library or why there is none."""
+    """Return the compiler, and the path of the library or why there is none."""
     library = load_library()
     return {
-        "instruction_set": get_instruction_set().march,
         "compiler": find_compiler() or "none",
         "kernel_library": library if isinstance(library, str) else str(library._name),
     }

@@ -59,6 +59,21 @@ def list_supported() -> tuple[InstructionSet, ...]:
     return _WITH_CAPABILITY.get(capability, (NATIVE,))
 
 
+def describe_instruction_set() -> str:
+    """Return what PyTorch uses, such as `AVX512`, and the kernels' instruction set if the environment names it.
+
+    `AVX512, kernels v3` are AVX-512 operations of PyTorch and kernels for AVX2.
+
+    Raises:
+        UsageError: `FOVEAL_KERNELS` names an instruction set that PyTorch does not find on this processor.
+    """
+    capability = torch.backends.cpu.get_cpu_capability()
+    instruction_set = get_instruction_set()
+    if instruction_set == list_supported()[0]:
+        return capability
+    return f"{capability}, kernels {instruction_set.name}"
+
+
 def split_choice(choice: str) -> tuple[str, str | None]:
     """Return the kernels of a choice such as `native-v3`, and its instruction set if it names one.
 

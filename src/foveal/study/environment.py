@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Final
 
+from foveal.kernels import describe_instruction_set
 from foveal.machine import get_processor_name
 
 _LIBRARIES: Final = ("torch", "numpy", "datasets", "pillow")
 
 
 def describe_environment() -> dict[str, Any]:
-    """Return versions, machine, command and date."""
+    """Return versions, machine with its instruction set, command and date."""
     import foveal
 
     return {
@@ -26,6 +27,7 @@ def describe_environment() -> dict[str, Any]:
         "system": platform.platform(),
         "processor": get_processor_name(),
         "cores": os.cpu_count(),
+        "instruction_set": describe_instruction_set(),
         "command": shlex.join(["foveal", *sys.argv[1:]]),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }

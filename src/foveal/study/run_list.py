@@ -33,6 +33,14 @@ def list_runs(design: Design, study: Path) -> list[PlannedRun]:
     ]
 
 
+def map_same_seed(design: Design, study: Path) -> dict[Path, tuple[Path, ...]]:
+    """Return for the folder of each run those of all runs of its seed and cell: one per variant."""
+    folders = [run.folder for run in list_runs(design, study)]
+    size = len(design.variants)
+    groups = [tuple(folders[start : start + size]) for start in range(0, len(folders), size)]
+    return {folder: group for group in groups for folder in group}
+
+
 def make_run_config(design: Design, cell: Cell, variant: str, seed: int) -> RunConfig:
     """Return the config of one run.
 

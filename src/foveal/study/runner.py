@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from foveal.atomic import get_partial_path
 from foveal.attention import parse_variant
 from foveal.data import ImageData
 from foveal.errors import UsageError
 from foveal.models import save_model
-from foveal.records import RunRecord, read_run, schema, write_run
+from foveal.records import RunRecord, read_run, schema, write_json, write_run
 from foveal.records.run import read_config, write_config
 from foveal.study.config import RunConfig, config_to_dict, list_differences
 from foveal.study.data_loading import load_config_data
 from foveal.study.environment import describe_environment
 from foveal.study.extras_registry import store_run_extras
+from foveal.study.instruction_sets import require_same_instruction_set
+from foveal.study.locks import lock_run, lock_study
 from foveal.study.progress import Progress
 from foveal.study.resolved_config import add_checksums, resolve_options
 from foveal.study.training_job import (
@@ -41,6 +41,7 @@ def run(
     data: ImageData | None = None,
     progress: Progress | None = None,
     with_extras: bool = True,
+    same_seed: Sequence[Path] = (),
 ) -> RunRecord:
     """Train and evaluate one network, write its record into `folder` and return the record.
 
@@ -54,10 +55,12 @@ def run(
         data: the images of the config, if they are loaded already.
         progress: callbacks for runs, steps and epochs.
         with_extras: store maps, gate statistics, robustness and covariates with the run.
+        same_seed: folders of the runs of a study that must share an instruction set with this one.
 
     Raises:
         UsageError: an option is wrong, the folder contains a run with another config, or an interrupted run
             is there and `resume` is false.
+        OtherInstructionSetError: the run, or one of the same seed, was begun with another instruction set.
         CorruptRecordError: a file in the folder is damaged.
     """
     parse_variant(config.attention)  # report a typo before the images are loaded
@@ -76,8 +79,8 @@ def run(
         raise UsageError(
             f"{partial} is an interrupted run. Add --resume to continue it, or delete the folder."
         )
-    with _lock_run(partial):
-        write_config(partial, config_to_dict(config))
+    with lock_run(partial):
+        _begin_run(config, folder, same_seed)
         training, results = run_training(job, partial, progress or Progress())
         if with_extras:
             store_run_extras(partial, job, training)
@@ -117,26 +120,17 @@ def _require_same_config(folder: Path, stored: Mapping[str, Any], config: RunCon
         )
 
 
-@contextmanager
-def _lock_run(folder: Path) -> Iterator[None]:
-    """Lock the folder of an unfinished run.
+def _begin_run(config: RunConfig, folder: Path, same_seed: Sequence[Path]) -> None:
+    """Write the config and the environment of a run before its training.
 
     Raises:
-        UsageError: another process is training the run.
+        OtherInstructionSetError: the run, or one of the same seed, was begun with another instruction set.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / schema.LOCK_FILE)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise UsageError(
-            f"Another process is training the run in {folder}. Wait for its end."
-        ) from error
-    try:
-        yield
-    finally:
-        (folder / schema.LOCK_FILE).unlink(missing_ok=True)
-        lock.release()
+    partial = get_partial_path(folder)
+    with lock_study(folder.parents[1]) if same_seed else nullcontext():
+        require_same_instruction_set(config, [folder, *same_seed])
+        write_config(partial, config_to_dict(config))
+        write_json(partial / schema.ENVIRONMENT_FILE, describe_environment())
 
 
 def _write_training_record(

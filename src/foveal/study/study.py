@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
-
-from filelock import FileLock
 
 from foveal.errors import CorruptRecordError, FovealError
 from foveal.records import (
@@ -28,8 +25,10 @@ from foveal.study.config import StudyConfig
 from foveal.study.design_extension import extend_design, read_stored_design
 from foveal.study.executors import Executor, Outcome, Task, run_in_process
 from foveal.study.extras_registry import store_variant_extras
+from foveal.study.locks import lock_study
 from foveal.study.resolved_design import resolve_design
-from foveal.study.run_list import PlannedRun, list_runs, select_shard
+from foveal.study.run_list import PlannedRun, list_runs, map_same_seed, select_shard
+from foveal.text_format import format_count, join_seeds
 
 _MAX_TABLE_SHARE: Final = 0.05
 """Share of the time that may be spent on writing results.csv while runs end."""
@@ -62,7 +61,7 @@ class Study:
         requested = resolve_design(config, stored, max_parallel_runs=max_parallel_runs)
         design = extend_design(stored, requested, folder)
         folder.mkdir(parents=True, exist_ok=True)
-        with _lock_study(folder):
+        with lock_study(folder):
             if read_stored_design(folder) != stored:  # another shard was faster: its values win
                 stored = read_stored_design(folder)
                 requested = resolve_design(config, stored, max_parallel_runs=max_parallel_runs)
@@ -83,7 +82,7 @@ class Study:
 
     def quarantine_damaged_runs(self) -> list[str]:
         """Quarantine every run whose files have changed, and return a warning per run."""
-        with _lock_study(self.folder):
+        with lock_study(self.folder):
             return [
                 f"{error} It was renamed to {quarantine_folder(folder).name}."
                 for folder in list_run_folders(self.folder)
@@ -100,7 +99,7 @@ class Study:
         """Train the missing runs, resume interrupted ones, write results.csv and return the record.
 
         Raises:
-            FovealError: some runs failed; all others are complete.
+            FovealError: some runs failed or were left out; all others are complete.
         """
         self.quarantine_damaged_runs()
         outcomes = list(self.run_missing(executor, shard=shard, with_extras=with_extras))
@@ -120,7 +119,9 @@ class Study:
         """Train the missing runs and yield the outcome of each when it ends; call `write_results` after it."""
         runs = self.list_missing_runs(shard)
         next_table = 0.0
-        for outcome in executor([Task(run.config, run.folder, with_extras) for run in runs]):
+        same_seed = map_same_seed(read_design(self.folder), self.folder)
+        tasks = [Task(run.config, run.folder, with_extras, same_seed[run.folder]) for run in runs]
+        for outcome in executor(tasks):
             start = time.monotonic()
             if start >= next_table:
                 self.write_results()
@@ -132,18 +133,11 @@ class Study:
 
     def write_results(self) -> StudyRecord:
         """Read the finished runs, write results.csv and return the record."""
-        with _lock_study(self.folder):
+        with lock_study(self.folder):
             record = read_study(self.folder)
             if record.runs:
                 write_results_table(record)
         return record
-
-
-@contextmanager
-def _lock_study(folder: Path) -> Iterator[None]:
-    """Prevent other processes from writing the design or the table of a study at the same time."""
-    with FileLock(folder / ".lock"):
-        yield
 
 
 def _find_damage(folder: Path) -> CorruptRecordError | None:
@@ -156,9 +150,18 @@ def _find_damage(folder: Path) -> CorruptRecordError | None:
 
 
 def describe_failures(failed: Sequence[Outcome], tried: int) -> str:
-    """Return the number of failed runs and the error of the first."""
-    first = failed[0]
-    return (
-        f"{len(failed)} of {tried} runs failed. {first.task.folder.name}: {first.error} Complete runs are "
+    """Return the number of failed runs and the first error, and which seeds were left out and why."""
+    left_out = [outcome for outcome in failed if outcome.is_left_out]
+    errors = [outcome for outcome in failed if not outcome.is_left_out]
+    sentences = [
+        f"{len(errors)} of {tried} runs failed. {first.task.folder.name}: {first.error} Complete runs are "
         "kept; run the same command again to retry the others."
-    )
+        for first in errors[:1]
+    ]
+    for reason in dict.fromkeys(outcome.error for outcome in left_out):
+        seeds = [outcome.task.config.seed for outcome in left_out if outcome.error == reason]
+        count = format_count(len(seeds), "run")
+        sentences.append(
+            f"The study is not complete. Left out: {count} of {join_seeds(seeds)}. {reason}"
+        )
+    return " ".join(sentences)

@@ -25,11 +25,10 @@ def find_faster_parts(threads: int, dtype: str, memory_format: str) -> frozenset
     The step is that of a ConvNet with CBAM. Measured once per machine, instruction set, PyTorch version and
     settings, then cached.
     """
-    probe = _get_probe_name(threads, dtype, memory_format)
     seconds = read_step_seconds(threads, dtype, memory_format)
     if seconds is None:
         seconds = _measure_step_seconds(threads, dtype, memory_format)
-        write_measurement(probe, _MEASUREMENT, seconds)
+        write_step_seconds(seconds, threads, dtype, memory_format)
     return choose_parts(seconds)
 
 
@@ -44,6 +43,11 @@ def read_step_seconds(threads: int, dtype: str, memory_format: str) -> StepSecon
         and all(isinstance(times, list) and len(times) == _ROUNDS for times in seconds.values())
     )
     return seconds if is_readable else None
+
+
+def write_step_seconds(seconds: StepSeconds, threads: int, dtype: str, memory_format: str) -> None:
+    """Write the times that `read_step_seconds` reads to the cache folder."""
+    write_measurement(_get_probe_name(threads, dtype, memory_format), _MEASUREMENT, seconds)
 
 
 def choose_parts(seconds: StepSeconds) -> frozenset[str]:

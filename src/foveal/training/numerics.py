@@ -37,7 +37,7 @@ class Numerics(BaseModel):
     memory_format: Literal["auto", "channels_last", "contiguous"] = AUTO
     """Memory layout of feature maps; `auto` takes channels_last."""
     kernels: str = AUTO
-    """auto, native, plain, or parts with native CPU kernels such as gate+norm; `auto` times each part."""
+    """CPU kernels: auto, native, plain, or native parts such as gate+norm; `auto` times each part once."""
 
 
 def resolve_numerics(numerics: Numerics) -> Numerics:

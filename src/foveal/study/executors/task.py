@@ -13,26 +13,32 @@ from foveal.errors import CorruptRecordError, FovealError
 from foveal.records import quarantine_folder
 from foveal.study.config import DataConfig, RunConfig
 from foveal.study.data_loading import load_config_data
+from foveal.study.instruction_sets import OtherInstructionSetError
 from foveal.study.progress import Progress
 from foveal.study.runner import run
 
 
 @dataclass(frozen=True)
 class Task:
-    """A run to train, and its folder."""
+    """A run to train, its folder, and the folders of the runs of its seed that it is compared with."""
 
     config: RunConfig
     folder: Path
     with_extras: bool = True
+    same_seed: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Outcome of a task: `error` is empty if its run is complete, `warning` is empty or for the user."""
+    """Outcome of a task: `error` is empty if its run is complete, `warning` is empty or for the user.
+
+    `is_left_out` is true if the run was not started, because its seed needs another instruction set.
+    """
 
     task: Task
     error: str = ""
     warning: str = ""
+    is_left_out: bool = False
 
 
 Executor = Callable[[Sequence[Task]], Iterator[Outcome]]
@@ -59,7 +65,12 @@ def attempt_task(task: Task, progress: Progress | None = None) -> Outcome:
             _complete_run(task, progress)
     except Exception as error:  # a user-defined network may raise anything
         text = str(error) if isinstance(error, FovealError) else f"{type(error).__name__}: {error}"
-        return Outcome(task, error=" ".join(text.split()), warning=warning)
+        return Outcome(
+            task,
+            error=" ".join(text.split()),
+            warning=warning,
+            is_left_out=isinstance(error, OtherInstructionSetError),
+        )
     return Outcome(task, warning=warning)
 
 
@@ -73,6 +84,7 @@ def _complete_run(task: Task, progress: Progress | None) -> None:
         data=_load_shared_data(DataConfig(**data_options)),
         progress=progress,
         with_extras=task.with_extras,
+        same_seed=task.same_seed,
     )
 
 
