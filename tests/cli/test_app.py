@@ -94,7 +94,7 @@ def test_options_override_the_config_file(
         (["report", "missing"], "missing"),
     ],
 )  # fmt: skip
-def test_wrong_use_prints_one_line_and_exits_with_2(
+def test_wrong_use_ends_with_its_error_and_exits_with_2(
     arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -103,8 +103,9 @@ def test_wrong_use_prints_one_line_and_exits_with_2(
     assert main([*arguments, *out]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert message in captured.err
-    assert captured.err.strip().count("\n") == 0
+    *first_line, error = captured.err.strip().split("\n")
+    assert message in error
+    assert first_line in ([], ["Run folder: run"]) or first_line[0].startswith("run: 10 runs (")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,9 +12,10 @@ from rich.markup import escape
 from foveal.cli.console import print_json, print_message, stdout
 from foveal.cli.execution import Execution, choose_executor
 from foveal.cli.live_status import show_live_status
-from foveal.cli.options import JsonFlag, OutFolder
+from foveal.cli.options import DefaultOutFolder, JsonFlag, OutFolder
 from foveal.cli.study_tables import list_study_footnotes, list_verdict_lines, make_comparison_table
 from foveal.study.config import StudyConfig
+from foveal.text_format import format_count
 
 if TYPE_CHECKING:
     from foveal.study.executors import Outcome
@@ -37,7 +39,7 @@ def ablate(
     *,
     config: Annotated[StudyConfig, Parameter(name="*")] = _DEFAULT_STUDY,
     execution: Annotated[Execution, Parameter(name="*")] = _DEFAULT_EXECUTION,
-    out_folder: OutFolder,
+    out_folder: DefaultOutFolder = None,
     json: JsonFlag = False,
 ) -> None:
     """Train every variant with every seed and compare the variants.
@@ -48,21 +50,25 @@ def ablate(
     Parameters
     ----------
     out_folder
-        The study folder.
+        The study folder, by default runs/DATA-MODEL-KEY, the same for the same command. With other seeds or
+        another margin, the command continues the same study.
     """
     from foveal.analysis import compare_with_baseline
     from foveal.errors import FovealError
     from foveal.report import write_report
+    from foveal.study.default_folder import choose_default_folder
     from foveal.study.design_extension import read_stored_design
     from foveal.study.executors import choose_worker_count
     from foveal.study.run_list import select_shard
     from foveal.study.study import Study, describe_failures
 
-    workers = execution.workers or choose_worker_count(config, read_stored_design(out_folder))
+    folder = choose_default_folder(config) if out_folder is None else out_folder
+    select_shard([], execution.shard)  # reject a wrong shard before the study is created
+    print_message(_format_first_line(config, folder))
+    workers = execution.workers or choose_worker_count(config, read_stored_design(folder))
     execution = execution.model_copy(update={"workers": workers})
     executor = choose_executor(execution)
-    select_shard([], execution.shard)  # reject a wrong shard before the study is created
-    study = Study.open(out_folder, config, max_parallel_runs=execution.max_parallel_runs)
+    study = Study.open(folder, config, max_parallel_runs=execution.max_parallel_runs)
     warnings = study.quarantine_damaged_runs()
     for warning in warnings:
         print_message(escape(warning))
@@ -78,7 +84,7 @@ def ablate(
     failed = [outcome for outcome in outcomes if outcome.error]
     trained = len(outcomes) - len(failed)
     record = study.write_results()
-    page = write_report(out_folder, only_page=True).page if record.runs else None
+    page = write_report(folder, only_page=True).page if record.runs else None
     by_cell = [(cell, compare_with_baseline(cell)) for cell in record.split_by_cell()]
     if json:
         from foveal.cli.json_schema import make_ablate_output
@@ -108,6 +114,20 @@ def ablate(
         _print_summary(study, trained, page)
     if failed:
         raise FovealError(describe_failures(failed, len(outcomes)))
+
+
+def _format_first_line(config: StudyConfig, folder: Path) -> str:
+    """Return the folder and the runs of a study as rich markup, for the time before its first run ends."""
+    from foveal.study.variants import resolve_variants
+
+    variants = len(resolve_variants(config))
+    settings = math.prod(len(values) for values in config.grid.values())
+    seeds = format_count(config.seeds, "seed")
+    seeds += f" from {config.first_seed} on" if config.first_seed else ""
+    parts = [format_count(variants, "variant"), seeds]
+    parts += [format_count(settings, "setting")] if config.grid else []
+    runs = format_count(variants * config.seeds * settings, "run")
+    return f"{escape(str(folder))}: {runs} ({', '.join(parts)}). Ctrl-C stops; the same command continues."
 
 
 def _format_outcome(outcome: Outcome, number: int, count: int) -> str:

@@ -12,6 +12,8 @@ from foveal.errors import bad_parameter
 Flag = Annotated[bool, Parameter(negative="")]
 JsonFlag = Annotated[bool, Parameter(negative="", help="Print one JSON object on stdout.")]
 OutFolder = Annotated[Path, Parameter(name="--out")]
+DefaultOutFolder = Annotated[Path | None, Parameter(name="--out")]
+"""Folder that `foveal.study.default_folder` chooses if none is given."""
 
 
 def split_list(text: str | None) -> list[str]:

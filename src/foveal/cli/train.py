@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 from cyclopts import Parameter
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBars
 
 from foveal.cli.console import print_json, print_message, stderr, stdout
-from foveal.cli.options import Flag, JsonFlag, OutFolder
+from foveal.cli.options import DefaultOutFolder, Flag, JsonFlag
 from foveal.study.config import RunConfig
 from foveal.study.progress import Progress
 from foveal.training import EpochMetrics
@@ -46,14 +47,15 @@ class _ProgressBar(Progress):
         self.task = self.bars.add_task("", total=None)
 
     def __enter__(self) -> _ProgressBar:
-        self.bars.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.bars.stop()
+        if self.bars.live.is_started:  # otherwise an empty line would precede an error
+            self.bars.stop()
 
     def on_run_start(self, config: RunConfig) -> None:
-        """Show the variant and seed of the run."""
+        """Show the bar with the variant and seed of the run."""
+        self.bars.start()
         self.bars.update(self.task, description=f"{config.attention} seed {config.seed}")
 
     def on_step(self, step: int, steps: int) -> None:
@@ -71,7 +73,7 @@ class _ProgressBar(Progress):
 def train(
     *,
     config: Annotated[RunConfig, Parameter(name="*")] = _DEFAULT_RUN,
-    out_folder: OutFolder,
+    out_folder: DefaultOutFolder = None,
     resume: Flag = False,
     json: JsonFlag = False,
 ) -> None:
@@ -80,16 +82,20 @@ def train(
     Parameters
     ----------
     out_folder
-        The run folder. It must not contain a run with another config.
+        The run folder, by default runs/DATA-MODEL-KEY, the same for the same command. It must not contain a
+        run with another config.
     resume
         Continue an interrupted run.
     """
     from foveal.analysis.caveats import describe_loaded_weights
+    from foveal.study.default_folder import choose_default_folder
     from foveal.study.runner import run
 
+    folder = choose_default_folder(config) if out_folder is None else out_folder
+    print_message(f"Run folder: {escape(str(folder))}")
     with _ProgressBar() as progress:
-        record = run(config, out_folder, resume=resume, progress=progress)
-    results = {name: record.results[name] for name in _PRINTED_RESULTS} | {"run": str(out_folder)}
+        record = run(config, folder, resume=resume, progress=progress)
+    results = {name: record.results[name] for name in _PRINTED_RESULTS} | {"run": str(folder)}
     if json:
         print_json(results)
         return
@@ -100,4 +106,4 @@ def train(
     )
     if weights := describe_loaded_weights(record):
         stdout.print(f"weights {weights}", soft_wrap=True, markup=False)
-    stdout.print(f"run     {out_folder}", soft_wrap=True, markup=False)
+    stdout.print(f"run     {folder}", soft_wrap=True, markup=False)
