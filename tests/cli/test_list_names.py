@@ -1,6 +1,7 @@
 """`foveal list` and `foveal doctor`."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,6 +9,10 @@ from torch import Tensor
 
 from cli.cli_runs import run_foveal
 from foveal.attention import Gate, available, registry
+from foveal.kernels import describe_instruction_set, join_parts, parse_parts, unavailable_reason
+from foveal.training import count_cpu_cores, find_fastest_device
+from foveal.training.hardware_probe import BFLOAT16_PROBE, write_measurement
+from foveal.training.kernel_probe import write_step_seconds
 
 
 def test_lists_modules_models_and_data(capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,3 +52,26 @@ def test_doctor_shows_numerics_and_versions(capsys: pytest.CaptureFixture[str]) 
     content = json.loads(run_foveal(capsys, "doctor", "--json"))
     assert content["dtype"] in {"float32", "bfloat16"}
     assert content["torch"]
+    assert content["instruction_set"] == describe_instruction_set()
+    assert content["kernels"] in {"plain", join_parts(parse_parts(content["kernels"]))}
+
+
+def test_doctor_shows_instruction_set_compiler_and_times(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FOVEAL_CACHE", str(tmp_path))
+    monkeypatch.delenv("FOVEAL_KERNELS", raising=False)
+    times = {"plain": [0.2] * 9, "gate": [0.1] * 9, "norm": [0.3] * 9, "pool": [0.2] * 9}
+    write_measurement(f"{count_cpu_cores()}", BFLOAT16_PROBE, 1.0)
+    write_step_seconds(times, count_cpu_cores(), "float32", "channels_last")
+    lines = [
+        " ".join(line.strip("│┃ ").replace("│", "").split())
+        for line in run_foveal(capsys, "doctor").splitlines()
+    ]
+    assert f"instruction set {describe_instruction_set()}" in lines
+    assert any(line.startswith("compiler ") for line in lines)
+    if unavailable_reason() is None and find_fastest_device() == "cpu":
+        assert "kernels native (gate)" in lines
+        start = lines.index("training step plain 200.0 ms")
+        assert lines[start + 1] == "native gate 100.0 ms 0.50 of plain"
+        assert lines[start + 2] == "native norm 300.0 ms 1.50 of plain"
