@@ -13,10 +13,9 @@ from foveal.models.export import export_model
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-@pytest.mark.parametrize("attention", ["cbam", "bam"])
-def test_exports_to_onnx_and_torch_export(tmp_path: Path, attention: str) -> None:
-    model = build_model("resnet18", attention=attention).train()
-    model.get_submodule("layer1").eval()  # a mode that the user chose and the export must keep
+def test_exports_to_onnx_and_torch_export(tmp_path: Path) -> None:
+    model = build_model("convnet", attention="cbam").train()
+    model.get_submodule("blocks.0").eval()  # a mode that the user chose and the export must keep
     modes = [module.training for module in model.modules()]
     assert export_model(model, tmp_path / "model.onnx") < 1e-4
     assert export_model(model, tmp_path / "model.pt2") < 1e-4

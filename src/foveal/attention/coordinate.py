@@ -54,5 +54,7 @@ class CoordinateAttention(Gate):
         hidden = functional.hardswish(self.norm(self.reduce(pooled)))
         height = x.shape[2]
         row_map: Tensor = self.rows(hidden[:, :, :height]).sigmoid()  # (N, C, H, 1)
-        column_map: Tensor = self.columns(hidden[:, :, height:]).sigmoid().mT  # (N, C, 1, W)
+        column_map: Tensor = (
+            self.columns(hidden[:, :, height:]).sigmoid().transpose(2, 3)
+        )  # (N, C, 1, W)
         return row_map * column_map

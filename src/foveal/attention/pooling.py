@@ -57,7 +57,7 @@ def parse_pool_names(option: str, value: str) -> tuple[str, ...]:
 def pool_over_positions(x: Tensor, names: tuple[str, ...]) -> Tensor:
     """Return pools over positions: (N, C, H, W) to one row per pool, (N, P, C)."""
     flat = x.flatten(2)  # (N, C, H W)
-    return torch.cat([_POOLS[name](flat, 2) for name in names], 2).mT
+    return torch.cat([_POOLS[name](flat, 2) for name in names], 2).transpose(1, 2)
 
 
 def pool_over_channels(x: Tensor, names: tuple[str, ...]) -> Tensor:
