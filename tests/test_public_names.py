@@ -39,7 +39,7 @@ PUBLIC_NAMES = {
         predict
     """,
     "foveal.explanation": """
-        Agreement CONTROL_DRAWS Faithfulness GateMap GateStatistics GridCanvas Localization
+        Agreement Faithfulness GateMap GateStatistics GridCanvas Localization
         LocalizationMeasure OCCLUSION_PRESETS OcclusionResult boxes_to_masks
         compute_gate_statistics gate_maps grad_cam has_gates make_grid_canvas make_random_maps
         measure_agreement measure_faithfulness measure_localization move_to_model

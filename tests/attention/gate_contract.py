@@ -74,6 +74,21 @@ def every_parameter_has_a_gradient(name: str) -> None:
     assert dead == CANCELED_BIASES.get(name, set())
 
 
+def maps_are_within_their_range(name: str) -> None:
+    gate = randomized(name, 12).eval()
+    with torch.no_grad():
+        for parameter in gate.parameters():
+            parameter.mul_(100)
+    with capture_maps(gate) as maps:
+        gate(10 * features(4, 12, 6, 5))
+    for child, values in maps.items():
+        module = gate.get_submodule(child)
+        assert isinstance(module, Gate)
+        low, high = module.value_range
+        assert bool((values >= low).all())
+        assert bool((values <= high).all())
+
+
 def samples_are_independent_in_eval(name: str) -> None:
     gate, x = randomized(name, 12).eval(), features(4, 12, 6, 5)
     alone = torch.cat([gate(x[i : i + 1]) for i in range(len(x))])
@@ -206,6 +221,7 @@ def _load_onnx(model: bytes) -> Callable[[Tensor], list[Tensor]]:
 Check = Callable[[str], None]
 CHECKS: list[Check] = [
     keeps_shape,
+    maps_are_within_their_range,
     accepts_channels_not_divisible_by_the_reduction,
     trains_on_any_shape,
     every_parameter_has_a_gradient,

@@ -2,6 +2,7 @@
 
 import copy
 from math import nan
+from typing import Any
 
 import pytest
 import torch
@@ -10,10 +11,17 @@ from torch import Tensor, nn
 
 from foveal.attention import create
 from foveal.errors import UsageError
-from foveal.explanation import gate_maps, grad_cam, measure_agreement, occlusion_sensitivity
+from foveal.explanation import (
+    Agreement,
+    gate_maps,
+    grad_cam,
+    measure_agreement,
+    occlusion_sensitivity,
+)
 from foveal.explanation.agreement import resize_to_image
 from foveal.explanation.rank_correlation import compute_rank_correlation
 from foveal.models import build_model
+from foveal.seeding import fork_rng
 
 
 def test_rank_correlation_matches_scipy() -> None:
@@ -43,7 +51,8 @@ class GateOnlyModel(nn.Module):
         return torch.stack((-seen, seen), 1)
 
 
-def test_deciding_gate_agrees_more_than_redrawn_gates() -> None:
+def test_rank_counts_the_redrawn_gates_that_agree_as_much() -> None:
+    """A redrawn gate of one weight orders the pixels as the gate does, or the other way round."""
     images = torch.rand(4, 1, 16, 20, generator=torch.Generator().manual_seed(1))
     model = GateOnlyModel().train()
     result = measure_agreement(model, images, [1] * 4, window=4, fill=0.0, score="logit", draws=8)
@@ -51,12 +60,76 @@ def test_deciding_gate_agrees_more_than_redrawn_gates() -> None:
     by_pair = {(pair.first, pair.second): pair for pair in result}
     agreement = by_pair["attention", "occlusion"]
     assert agreement.mean > 0.95
-    # The sign of a redrawn gate's weight is random, so it agrees and disagrees equally often.
-    assert agreement.control is not None
-    assert agreement.control.shape == (8, 4)
-    assert agreement.control_mean is not None
-    assert agreement.control_mean < agreement.mean
-    assert by_pair["grad-cam", "occlusion"].control is None
+    assert agreement.redrawn is not None
+    assert (agreement.redrawn.shape, agreement.draws) == ((8, 4), 8)
+    assert bool((agreement.redrawn.abs() > 0.9).all())
+    positive = int((agreement.redrawn[:, 0] > 0).sum())
+    assert 0 < positive < 8
+    assert agreement.rank is not None
+    assert agreement.rank <= 1 + positive
+    assert agreement.rank == 1 + sum(
+        float(row.mean()) >= agreement.mean for row in agreement.redrawn
+    )
+    assert agreement.activation_mean is not None
+    assert agreement.activation_mean > 0.9  # the features are the pixels, which the gate orders
+    alone = by_pair["grad-cam", "occlusion"]
+    assert (alone.rank, alone.draws, alone.activation_mean) == (None, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("means", "rank"),
+    [([0.1] * 20, 1), ([0.9] * 20, 21), ([0.5] * 20, 21), ([0.6, 0.4, nan, -0.9], 2), ([0.8], 2)],
+    ids=str,
+)
+def test_rank_in_closed_form(means: list[float], rank: int) -> None:
+    correlation = torch.tensor([0.4, nan, 0.6])
+    redrawn = torch.tensor(means)[:, None].expand(-1, 3)
+    assert Agreement("gate", "occlusion", correlation, redrawn).rank == rank
+    assert Agreement("gate", "occlusion", torch.full((3,), nan), redrawn).rank is None
+
+
+def test_one_redrawn_gate_is_the_network_with_that_gate_only() -> None:
+    model = build_model("convnet", attention="cbam", seed=3)
+    images = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    result = occlusion_sensitivity(model, images, [2, 7, 1])
+    options: dict[str, Any] = {"result": result, "draws": 2, "seed": 5}
+    pairs = [pair for pair in measure_agreement(model, images, None, **options) if pair.draws][::2]
+    assert len(pairs) == 3
+    for pair in pairs:
+        changed = copy.deepcopy(model)
+        conv = changed.get_submodule(pair.first).get_submodule("conv")
+        with fork_rng(6, "redrawn-gate", pair.first):
+            conv.reset_parameters()  # type: ignore[operator]
+        again = measure_agreement(changed, images, None, **options)
+        (expected,) = [
+            each for each in again if (each.first, each.second) == (pair.first, "occlusion")
+        ]
+        assert pair.redrawn is not None
+        torch.testing.assert_close(pair.redrawn[1], expected.correlation, equal_nan=True)
+        assert not torch.equal(pair.redrawn[0], pair.redrawn[1])
+
+
+def test_activation_is_the_mean_absolute_feature() -> None:
+    model = build_model("convnet", attention="bam", seed=3).eval()
+    images = torch.rand(2, 3, 32, 48, generator=torch.Generator().manual_seed(1))
+    images = images[..., :32]
+    result = occlusion_sensitivity(model, images, [2, 7])
+    seen: dict[str, Tensor] = {}
+    for pair in measure_agreement(model, images, None, result=result, draws=1):
+        if pair.second != "occlusion" or pair.first == "grad-cam":
+            continue
+        gate = model.get_submodule(pair.first)
+        handle = gate.register_forward_pre_hook(lambda _, x: seen.update(features=x[0]))
+        model(images)
+        handle.remove()
+        maps = seen["features"].detach().abs().mean(1, keepdim=True)
+        maps = nn.functional.interpolate(maps, size=(32, 32), mode="bilinear")[:, 0]
+        grids = result.windows.pixels_to_grid(maps).flatten(1)
+        expected = [
+            spearmanr(a, b).statistic for a, b in zip(grids, result.grid().flatten(1), strict=True)
+        ]
+        assert pair.activation is not None
+        assert pair.activation.tolist() == pytest.approx(expected, abs=1e-6, nan_ok=True)
 
 
 def test_values_match_single_maps() -> None:
@@ -89,7 +162,8 @@ def test_gate_without_parameters_has_no_control() -> None:
     images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
     result = measure_agreement(build_model("convnet", attention="simam"), images, [0, 1], draws=2)
     assert len(result) > 1
-    assert all(pair.control is None and pair.control_mean is None for pair in result)
+    assert all(pair.redrawn is None and pair.rank is None for pair in result)
+    assert all(pair.activation is not None for pair in result[1:])
 
 
 @pytest.mark.parametrize("target", ["label", "pred", 6])
@@ -105,7 +179,7 @@ def test_uses_given_result_without_new_sweep(target: str | int) -> None:
         )
         actual = measure_agreement(model, images, labels, result=result, name=name, draws=1)
         handle.remove()
-        assert sum(passes) <= 3 * len(images)  # Grad-CAM, gates and redrawn gates
+        assert sum(passes) <= 2 * len(images)  # Grad-CAM and gates
         expected = measure_agreement(model, images, labels, target=target, draws=1)
         assert [(a.first, a.second) for a in actual] == [(b.first, b.second) for b in expected]
         for a, b in zip(actual, expected, strict=True):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from foveal.attention import create
+from foveal.attention import ConcurrentSqueezeExcitation, create
 from foveal.attention.gate import Gate
 from foveal.errors import UsageError
 from foveal.explanation import compute_gate_statistics, gate_maps
@@ -31,7 +31,7 @@ def test_refuses_missing_gates_and_batches() -> None:
         compute_gate_statistics(build_model("convnet", attention="channel"), [])
 
 
-@pytest.mark.parametrize("name", ["channel", "spatial", "cbam", "bam", "coordinate"])
+@pytest.mark.parametrize("name", ["channel", "spatial", "cbam", "bam", "coordinate", "scse"])
 def test_statistics_match_numpy(name: str) -> None:
     model = build_model("convnet", attention=name, seed=1).train()
     batches = [(IMAGES[:2], torch.zeros(2)), (IMAGES[2:], torch.zeros(1))]
@@ -45,7 +45,8 @@ def test_statistics_match_numpy(name: str) -> None:
         assert statistics.mean == pytest.approx(values.mean(), abs=1e-6)
         assert statistics.std == pytest.approx(values.std(), abs=1e-6)
         assert statistics.std_between_images == pytest.approx(std_between_images, abs=1e-6)
-        outside = (values < 0.05) | (values > 0.95)
+        high = 2 if name == "scse" else 1
+        outside = (values < 0.05 * high) | (values > 0.95 * high)
         assert statistics.saturated_share == pytest.approx(outside.mean())
         assert statistics.distance_from_start is None
         assert statistics.image_count == 3
@@ -89,6 +90,38 @@ def test_status_of_each_kind() -> None:
         parameters["reduce.weight"].mul_(1000)
         parameters["expand.bias"].copy_(torch.tensor([-1e3, -1e3, -1e3, -1e3]))
         assert get_status(gate) == "saturated"
+
+
+def make_scse() -> ConcurrentSqueezeExcitation:
+    """Return an scSE whose spatial branch is 1 where channel 0 is positive and otherwise 0."""
+    gate = ConcurrentSqueezeExcitation(4)
+    with torch.no_grad():
+        for parameter in gate.parameters():
+            parameter.zero_()
+        gate.spatial.weight[0, 0] = 1e6
+        gate.channel.expand.bias.fill_(-100.0)
+    return gate
+
+
+def test_middle_of_the_range_is_not_saturated() -> None:
+    """With its channel branch closed, scSE is 0 or 1, and 1 is the middle of its range."""
+    assert get_status(make_scse()) == "working"
+    images = torch.randn(16, 4, 6, 5, generator=torch.Generator().manual_seed(2))
+    (statistics,) = compute_gate_statistics(OneGate(make_scse()), [(images, torch.zeros(16))])
+    assert statistics.saturated_share == pytest.approx(float((images[:, 0] < 0).double().mean()))
+
+
+def test_both_ends_of_the_range_are_saturated() -> None:
+    gate = make_scse()
+    with torch.no_grad():  # both branches are open where channel 0, which is constant, is positive
+        gate.channel.reduce.weight[0, 0] = 1.0
+        gate.channel.expand.weight[:, 0] = 1e6
+    images = torch.randn(16, 4, 1, 1, generator=torch.Generator().manual_seed(2))
+    (statistics,) = compute_gate_statistics(
+        OneGate(gate), [(images.expand(-1, -1, 6, 5), torch.zeros(16))]
+    )
+    assert (statistics.saturated_share, statistics.status) == (1, "saturated")
+    assert statistics.mean == pytest.approx(2 * float((images[:, 0] > 0).double().mean()))
 
 
 def test_distance_from_start_uses_features_of_trained_model() -> None:

@@ -170,7 +170,9 @@ def make_occlusion(seed: int, *, with_gates: bool = False) -> Arrays:
         "score": np.array("prob"),
         "agreement_pairs": np.array(pairs),
         "agreement": np.array([0.25, 0.5][: len(pairs)]),
-        "agreement_control": np.array([np.nan, 0.125][: len(pairs)]),
+        "agreement_rank": np.array([np.nan, 1 + seed % 3][: len(pairs)]),
+        "agreement_draws": np.array([0, 20][: len(pairs)]),
+        "agreement_activation": np.array([np.nan, 0.125][: len(pairs)]),
     }
 
 

@@ -35,9 +35,10 @@ def test_shows_every_image_with_its_class(page: ReportPage) -> None:
     assert "A window of 2 x 4 px hides a part of the image. It is filled with the mean" in text
 
 
-def test_shows_agreement_with_its_control(page: ReportPage) -> None:
-    assert page.find_row("none", "grad-cam and occlusion")[2:] == ["0.25", ""]
-    assert page.find_row("channel", "blocks.0 and occlusion")[2:] == ["0.50", "0.12"]
+def test_shows_agreement_with_the_rank_and_the_features(page: ReportPage) -> None:
+    assert page.find_row("none", "grad-cam and occlusion")[2:] == ["0.25", "", ""]
+    row = page.find_row("channel", "blocks.0 and occlusion")
+    assert row[2:] == ["0.50", "2 (1 to 3) of 21", "0.12"]
 
 
 def test_gate_table_shows_stored_status_and_statistics(page: ReportPage) -> None:

@@ -24,12 +24,14 @@ class Gate(nn.Module):
     Subclasses implement `logits`, the map before the gate function sigma, or `attention_map`, the map
     itself. Its shape broadcasts against the input. The map passes through the child `map_probe`, an
     identity: a forward hook on it receives the map without another forward pass (see `capture_maps`). The
-    output has the dtype of the input, whatever the dtype of the map.
+    output has the dtype of the input, whatever the dtype of the map. `value_range` contains the smallest and
+    the largest value that a map can have; a subclass whose map has another range than sigma sets it.
 
     Shape: (N, C, H, W) to (N, C, H, W).
     """
 
     residual = False
+    value_range: tuple[float, float] = (0.0, 1.0)
 
     def __init__(self, *, gate: str = "sigmoid") -> None:
         super().__init__()

@@ -38,6 +38,8 @@ class ConcurrentSqueezeExcitation(Gate):
     Networks", section 2.
     """
 
+    value_range = (0.0, 2.0)
+
     def __init__(self, channels: int, *, reduction: int = 2, bias: bool = True) -> None:
         super().__init__()
         self.channel = SqueezeExcitation(channels, reduction=reduction, bias=bias)

@@ -165,12 +165,13 @@ def _make_gates_table(content: dict[str, Any]) -> Table:
 
 
 def _make_metrics_table(content: dict[str, Any]) -> Table:
-    """Return a table with a row per variant and metric: its value and the value of its control."""
+    """Return a table with a row per variant and metric: its value, that of its control, its rank."""
     table = Table("variant", "metric", box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("value", "control"):
+    for name in ("value", "control", "rank"):
         table.add_column(name, justify="right")
     for variant, metrics in content["metrics"].items():
         for metric in metrics:
             cells = ["" if metric[n] is None else f"{metric[n]:.3f}" for n in ("value", "control")]
-            table.add_row(escape(variant), escape(metric["name"]), *cells)
+            rank = "" if metric["rank"] is None else f"{metric['rank']:g} of {metric['draws'] + 1}"
+            table.add_row(escape(variant), escape(metric["name"]), *cells, rank)
     return table

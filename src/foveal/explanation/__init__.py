@@ -1,6 +1,6 @@
 """Explanations of a network: occlusion sensitivity, gate maps, Grad-CAM, and measures of their reliability."""
 
-from foveal.explanation.agreement import CONTROL_DRAWS, Agreement, measure_agreement
+from foveal.explanation.agreement import Agreement, measure_agreement
 from foveal.explanation.faithfulness import Faithfulness, measure_faithfulness
 from foveal.explanation.gate_maps import GateMap, gate_maps, has_gates
 from foveal.explanation.gate_statistics import GateStatistics, compute_gate_statistics
@@ -18,7 +18,6 @@ from foveal.explanation.random_maps import make_random_maps
 
 __all__ = [
     "Agreement",
-    "CONTROL_DRAWS",
     "Faithfulness",
     "GateMap",
     "GateStatistics",

@@ -1,28 +1,33 @@
-"""Agreement of attention, Grad-CAM and occlusion maps: rank correlations, with redrawn gates as the control."""
+"""Agreement of attention, Grad-CAM and occlusion maps: rank correlations, compared with redrawn gates."""
 
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from foveal import kernels
 from foveal.attention.gate import Gate
 from foveal.errors import UsageError, bad_parameter
-from foveal.explanation.gate_maps import GateMap, gate_maps, has_gates
+from foveal.explanation.gate_maps import GateMap, get_map_kind, has_gates
+from foveal.explanation.gate_observation import observe_gates
 from foveal.explanation.grad_cam import grad_cam
-from foveal.explanation.input_validation import require_images
+from foveal.explanation.input_validation import move_to_model, require_images
 from foveal.explanation.occlusion.result import OcclusionResult
 from foveal.explanation.occlusion.sensitivity import occlusion_sensitivity
 from foveal.explanation.occlusion.windows import Windows
 from foveal.explanation.rank_correlation import compute_rank_correlation
+from foveal.module_modes import eval_mode
 from foveal.seeding import fork_rng
 from foveal.validation import require_positive_int
 
-CONTROL_DRAWS = 5
+_DRAWS = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,15 +35,18 @@ class Agreement:
     """Agreement of two maps of the same images: Spearman's rank correlation over the windows.
 
     `first` and `second` name the maps: `grad-cam`, `occlusion`, or a gate. `correlation` (N,) has one value
-    per image, NaN if a map is flat. `control` (R, N) has the same values for R redraws of the gates, with
-    all other weights unchanged. It is None if neither map is from a gate, or if the gate has no parameters
-    to redraw (SimAM).
+    per image, NaN if a map is flat. For a gate, two more correlations with the second map are given:
+
+    * `redrawn` (R, N): of R gates with new random weights, for the same features. None if the gate has no
+      parameters to redraw (SimAM).
+    * `activation` (N,): of the mean absolute value of the features at the site, which no gate has weighted.
     """
 
     first: str
     second: str
     correlation: Tensor
-    control: Tensor | None = None
+    redrawn: Tensor | None = None
+    activation: Tensor | None = None
 
     @property
     def mean(self) -> float:
@@ -46,9 +54,25 @@ class Agreement:
         return float(self.correlation.nanmean())
 
     @property
-    def control_mean(self) -> float | None:
-        """Mean of the control over redraws and images."""
-        return None if self.control is None else float(self.control.nanmean())
+    def activation_mean(self) -> float | None:
+        """Mean over images of the agreement of the activations, None without a gate."""
+        return None if self.activation is None else float(self.activation.nanmean())
+
+    @property
+    def draws(self) -> int:
+        """Number of redrawn gates, R."""
+        return 0 if self.redrawn is None else len(self.redrawn)
+
+    @property
+    def rank(self) -> int | None:
+        """Rank of the gate among the R redrawn ones and itself, by their means over images.
+
+        Rank 1 is the highest agreement, which a gate that learned nothing has in one of R + 1 cases. Equal
+        means count as higher. None without redrawn gates or without a mean.
+        """
+        if self.redrawn is None or math.isnan(self.mean):
+            return None
+        return 1 + int((self.redrawn.nanmean(1) >= self.mean).sum())
 
 
 def measure_agreement(
@@ -58,7 +82,7 @@ def measure_agreement(
     *,
     result: OcclusionResult | None = None,
     name: str | None = None,
-    draws: int = CONTROL_DRAWS,
+    draws: int = _DRAWS,
     seed: int = 0,
     **options: object,
 ) -> tuple[Agreement, ...]:
@@ -66,9 +90,11 @@ def measure_agreement(
 
     Maps are compared by their means over the windows of the occlusion sweep; at a finer resolution the
     other maps would be penalized for detail that occlusion cannot show. Any map that highlights bright
-    or large objects agrees with the others to some degree. So each agreement of a gate has a control: the
-    same trained network with new random weights in its gates (Adebayo et al. 2018, "Sanity Checks for
-    Saliency Maps", applied to gates).
+    or large objects agrees with the others to some degree. So each agreement of a gate is compared with those
+    of gates with new random weights at the same site of the trained network (Adebayo et al. 2018, "Sanity
+    Checks for Saliency Maps", applied to gates). Their filters have either sign, so the mean over redraws is
+    about 0 by construction, and only the rank among them says something. The mean absolute value of the
+    features, without a gate, is a second comparison.
 
     Args:
         model: a network; without spatial attention only Grad-CAM and occlusion are compared.
@@ -76,7 +102,7 @@ def measure_agreement(
             map of each image.
         result: a finished sweep over these images. No new sweep is run, and `labels` are not used.
         name: the name of this model in `result`, if `result` has several models.
-        draws: number of gate redraws for the control, R.
+        draws: number of redraws of each gate, R.
         seed: seed of the redraws.
         options: options of `occlusion_sensitivity`, if there is no `result`.
 
@@ -103,47 +129,69 @@ def measure_agreement(
     occlusion = result.grid(name)
     cam = result.windows.pixels_to_grid(grad_cam(model, images, result.target_classes(name)))
     agreements = [Agreement("grad-cam", "occlusion", _correlate_grids(cam, occlusion))]
-    attention = _compute_attention_grids(model, images, result.windows)
-    control_grids = [
-        _compute_control_grids(model, images, result.windows, seed=seed + draw)
-        for draw in range(draws if attention else 0)
-    ]
-    for gate, grid in attention.items():
-        redrawn = [grids[gate] for grids in control_grids if gate in grids]
+    for gate, grids in _compute_site_grids(model, images, result.windows, draws, seed).items():
         for second, other in (("occlusion", occlusion), ("grad-cam", cam)):
-            control = (
-                torch.stack([_correlate_grids(drawn, other) for drawn in redrawn])
-                if redrawn
-                else None
+            redrawn = [_correlate_grids(grid, other) for grid in grids.redrawn]
+            agreements.append(
+                Agreement(
+                    gate,
+                    second,
+                    _correlate_grids(grids.attention, other),
+                    torch.stack(redrawn) if redrawn else None,
+                    _correlate_grids(grids.activation, other),
+                )
             )
-            agreements.append(Agreement(gate, second, _correlate_grids(grid, other), control))
     return tuple(agreements)
 
 
-def _compute_attention_grids(
-    model: nn.Module, images: Tensor, windows: Windows
-) -> dict[str, Tensor]:
-    """Return the mean of each spatial map under each window, (N, Py, Px), by gate name."""
+@dataclass(frozen=True, eq=False)
+class _SiteGrids:
+    """Means under each window, (N, Py, Px): of a gate's map, of redrawn gates' maps, of absolute features."""
+
+    attention: Tensor
+    redrawn: tuple[Tensor, ...]
+    activation: Tensor
+
+
+@torch.no_grad()
+def _compute_site_grids(
+    model: nn.Module, images: Tensor, windows: Windows, draws: int, seed: int
+) -> dict[str, _SiteGrids]:
+    """Return the grids of every gate with a spatial map, by its name, from one forward pass."""
+    grids: dict[str, _SiteGrids] = {}
     if not has_gates(model):
-        return {}
-    return {
-        gate.name: windows.pixels_to_grid(resize_to_image(gate, windows.image_size))
-        for gate in gate_maps(model, images)
-        if gate.kind != "channel"
-    }
+        return grids
+
+    def to_grid(maps: Tensor) -> Tensor:
+        return windows.pixels_to_grid(_resize_map(maps.float().cpu(), windows.image_size))
+
+    def record(name: str, features: Tensor, values: Tensor) -> None:
+        if get_map_kind(values) == "channel":
+            return
+        gate = model.get_submodule(name)
+        redrawn = [_redraw_gate(gate, seed + draw, name) for draw in range(draws)]
+        # Without parameters, or with filters that are never drawn, there is nothing to compare with.
+        redrawn = [each for each in redrawn if _has_different_parameters(gate, each)]
+        grids[name] = _SiteGrids(
+            to_grid(values.mean(1)),
+            tuple(to_grid(each.attention_map(features).mean(1)) for each in redrawn),
+            to_grid(features.abs().mean(1)),
+        )
+
+    with eval_mode(model), kernels.use("plain"), observe_gates(model, record):
+        model(move_to_model(model, images))
+    return grids
 
 
-def _compute_control_grids(
-    model: nn.Module, images: Tensor, windows: Windows, *, seed: int
-) -> dict[str, Tensor]:
-    """Return the attention grids of redrawn gates, without gates that have no parameters to redraw."""
-    redrawn_model = _copy_with_fresh_gates(model, seed=seed)
-    grids = _compute_attention_grids(redrawn_model, images, windows)
-    return {
-        gate: grid
-        for gate, grid in grids.items()
-        if _has_different_parameters(model.get_submodule(gate), redrawn_model.get_submodule(gate))
-    }
+def _redraw_gate(gate: nn.Module, seed: int, name: str) -> Gate:
+    """Return a copy of a gate with newly initialized parameters."""
+    redrawn = cast("Gate", copy.deepcopy(gate))
+    with fork_rng(seed, "redrawn-gate", name):
+        for module in redrawn.modules():
+            reset = getattr(module, "reset_parameters", None)
+            if callable(reset):
+                reset()
+    return redrawn
 
 
 def _has_different_parameters(first: nn.Module, second: nn.Module) -> bool:
@@ -154,20 +202,12 @@ def _has_different_parameters(first: nn.Module, second: nn.Module) -> bool:
 
 def resize_to_image(gate: GateMap, size: tuple[int, int]) -> Tensor:
     """Return the spatial map of a gate resized to the image, (N, H, W)."""
-    spatial = gate.spatial_map[:, None]
-    return F.interpolate(spatial, size=size, mode="bilinear", align_corners=False)[:, 0]
+    return _resize_map(gate.spatial_map, size)
 
 
-def _copy_with_fresh_gates(model: nn.Module, *, seed: int) -> nn.Module:
-    """Return a copy of the network with newly initialized gates; all other weights are copied."""
-    redrawn_model = copy.deepcopy(model)
-    with fork_rng(seed, "control"):
-        for gate in [module for module in redrawn_model.modules() if isinstance(module, Gate)]:
-            for module in gate.modules():
-                reset = getattr(module, "reset_parameters", None)
-                if callable(reset):
-                    reset()
-    return redrawn_model
+def _resize_map(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return maps (N, h, w) resized to the image, (N, H, W)."""
+    return F.interpolate(maps[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
 
 
 def _correlate_grids(first: Tensor, second: Tensor) -> Tensor:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -15,11 +15,12 @@ from foveal.attention.gate import Gate
 from foveal.attention.inserted import get_site_name
 from foveal.errors import UsageError
 from foveal.explanation.gate_maps import get_map_kind, get_mixing_weight, require_gates
+from foveal.explanation.gate_observation import observe_gates
 from foveal.explanation.input_validation import move_to_model
 from foveal.module_modes import eval_mode
 
 _MIN_STD = 0.01  # smaller deviations are negligible for the layers after a gate
-_SATURATED_BELOW, _SATURATED_ABOVE = 0.05, 0.95
+_SATURATED_MARGIN = 0.05  # share of a gate's range at each end
 _MAX_SATURATED_SHARE = 0.95
 _REDUNDANT_STATUSES = frozenset({"off", "constant", "fixed", "saturated"})
 
@@ -29,10 +30,11 @@ class GateStatistics:
     """Statistics of the values of one gate over a data set.
 
     `mean` and `std` are over all values. `std_between_images` is the root of the variance over images,
-    averaged over channels and positions. `saturated_share` is the share of values below 0.05 or above
-    0.95. `distance_from_start` is the mean absolute difference from the values of the untrained gate for
-    the same features, None without the untrained network. `mixing_weight` is the weight of a gate with
-    identity start, otherwise 1.
+    averaged over channels and positions. `saturated_share` is the share of values in the lowest or the
+    highest 5 % of the range of the gate, `Gate.value_range`: 0 to 1, or 0 to 2 for scSE.
+    `distance_from_start` is the mean absolute difference from the values of the untrained gate for the same
+    features, None without the untrained network. `mixing_weight` is the weight of a gate with identity start,
+    otherwise 1.
     """
 
     name: str
@@ -53,7 +55,7 @@ class GateStatistics:
         * `off`: the mixing weight is near 0.
         * `constant`: all values are nearly equal.
         * `fixed`: the value of each channel or position hardly depends on the image.
-        * `saturated`: nearly all values are below 0.05 or above 0.95.
+        * `saturated`: nearly all values are in the lowest or the highest 5 % of the gate's range.
         * `unmoved`: the values are nearly those of the untrained gate.
         """
         if abs(self.mixing_weight) < _MIN_STD:
@@ -83,6 +85,7 @@ class _GateTotals:
     value_sum: Tensor
     square_sum: Tensor
     kind: str
+    value_range: tuple[float, float]
     saturated_count: float = 0.0
     distance_sum: float = 0.0
     value_count: int = 0
@@ -93,9 +96,9 @@ class _GateTotals:
         exact = values.cpu().double()  # on the CPU, because some devices lack double precision
         self.value_sum += exact.sum(0)
         self.square_sum += exact.square().sum(0)
-        self.saturated_count += float(
-            ((exact < _SATURATED_BELOW) | (exact > _SATURATED_ABOVE)).sum()
-        )
+        low, high = self.value_range
+        margin = _SATURATED_MARGIN * (high - low)
+        self.saturated_count += float(((exact < low + margin) | (exact > high - margin)).sum())
         if initial_values is not None:
             self.distance_sum += float((exact - initial_values.cpu().double()).abs().sum())
         self.value_count += values.numel()
@@ -132,11 +135,13 @@ def compute_gate_statistics(
         )
         if name not in totals:
             zeros = torch.zeros(values.shape[1:], dtype=torch.float64)
-            totals[name] = _GateTotals(zeros, zeros.clone(), get_map_kind(values))
+            gate = cast("Gate", model.get_submodule(name))
+            kind = get_map_kind(values)
+            totals[name] = _GateTotals(zeros, zeros.clone(), kind, gate.value_range)
         totals[name].add(values, initial_values)
 
     # Trained and untrained gates both use plain operations, so that an unmoved gate has distance 0.
-    with eval_mode(model), kernels.use("plain"), _observe_gates(model, record):
+    with eval_mode(model), kernels.use("plain"), observe_gates(model, record):
         for images, _ in batches:
             model(move_to_model(model, images))
     if not totals:
@@ -145,31 +150,6 @@ def compute_gate_statistics(
         _summarize_gate(name, gate_totals, get_mixing_weight(model, name), start is not None)
         for name, gate_totals in totals.items()
     )
-
-
-@contextmanager
-def _observe_gates(
-    model: nn.Module, record: Callable[[str, Tensor, Tensor], None]
-) -> Iterator[None]:
-    """Call `record` with the name, the input features and the map of every gate that runs."""
-    features: dict[str, Tensor] = {}
-    handles = []
-    for name, module in model.named_modules():
-        if isinstance(module, Gate):
-
-            def store_features(_: nn.Module, inputs: tuple[Tensor, ...], name: str = name) -> None:
-                features[name] = inputs[0]
-
-            def record_map(_: nn.Module, __: object, values: Tensor, name: str = name) -> None:
-                record(name, features.pop(name), values)
-
-            handles.append(module.register_forward_pre_hook(store_features))
-            handles.append(module.map_probe.register_forward_hook(record_map))
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _compute_initial_map(modules: dict[str, nn.Module], name: str, features: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,21 +27,33 @@ from foveal.inspection.trained_runs import TrainedRun
 from foveal.study.probe_images import get_test_images
 
 _FloatArray = npt.NDArray[np.floating[Any]]
-_ValueAndControl = tuple[float, float | None]
+
+
+class _Measured(NamedTuple):
+    """A metric of one run, its control, and its rank among redrawn gates with their number."""
+
+    value: float
+    control: float | None
+    rank: int | None = None
+    draws: int = 0
 
 
 @dataclass(frozen=True)
 class MapMetric:
     """One metric of one variant, a mean over seeds and images, and its control.
 
-    The control is the metric of random maps with the same windows, of redrawn gates, or of chance. Value and
-    control are None if they do not exist, for example if all maps are flat. `seeds` is the number averaged.
+    The control is the metric of random maps with the same windows, of the mean absolute features at the site
+    of a gate, or of chance. Value and control are None if they do not exist, for example if all maps are flat.
+    `rank` is the mean rank of a gate among itself and `draws` gates with new random weights, 1 for the
+    highest; None for other metrics. `seeds` is the number averaged.
     """
 
     name: str
     value: float | None
     control: float | None
     seeds: int
+    rank: float | None = None
+    draws: int = 0
 
 
 def compute_map_metrics(
@@ -52,16 +64,18 @@ def compute_map_metrics(
     Without masks, localization uses the grid pointing game: a canvas of four images of different classes. A
     network that was trained on whole images may not recognize them at this scale.
     """
-    by_name: dict[str, list[dict[str, _ValueAndControl]]] = {}
+    by_name: dict[str, list[dict[str, _Measured]]] = {}
     for run in runs:
         by_name.setdefault(run.name, []).append(_compute_run_metrics(run, explanation))
     return {
         name: [
             MapMetric(
                 metric,
-                _average_finite([values[metric][0] for values in by_seed]),
-                _average_finite([values[metric][1] for values in by_seed]),
+                _average_finite([values[metric].value for values in by_seed]),
+                _average_finite([values[metric].control for values in by_seed]),
                 len(by_seed),
+                _average_finite([values[metric].rank for values in by_seed]),
+                by_seed[0][metric].draws,
             )
             for metric in by_seed[0]
         ]
@@ -75,7 +89,7 @@ def _average_finite(values: Sequence[float | None]) -> float | None:
     return float(np.mean(finite)) if finite else None
 
 
-def _compute_run_metrics(run: TrainedRun, explanation: Explanation) -> dict[str, _ValueAndControl]:
+def _compute_run_metrics(run: TrainedRun, explanation: Explanation) -> dict[str, _Measured]:
     """Return the metrics of one run, each with its control."""
     network, result = run.load_network(), explanation.result
     images = get_test_images(explanation.data, explanation.image_indices)
@@ -89,21 +103,23 @@ def _compute_run_metrics(run: TrainedRun, explanation: Explanation) -> dict[str,
         measure_faithfulness(network, images, targets, each, fill=fill)
         for each in (maps, control_maps)
     )
-    metrics: dict[str, _ValueAndControl] = {
-        "insertion area": (
+    metrics = {
+        "insertion area": _Measured(
             faithfulness.insertion_area.mean(),
             control.insertion_area.mean(),
         ),
-        "deletion area": (
+        "deletion area": _Measured(
             faithfulness.deletion_area.mean(),
             control.deletion_area.mean(),
         ),
     }
     for agreement in measure_agreement(network, images, targets, result=result, name=run.key):
         name = f"{agreement.first} ~ {agreement.second}"
-        metrics[name] = (agreement.mean, agreement.control_mean)
+        metrics[name] = _Measured(
+            agreement.mean, agreement.activation_mean, agreement.rank, agreement.draws
+        )
     for name, measure in _measure_run_localization(run, network, explanation, maps).items():
-        metrics[name] = (measure.mean, measure.mean_chance_level)
+        metrics[name] = _Measured(measure.mean, measure.mean_chance_level)
     return metrics
 
 

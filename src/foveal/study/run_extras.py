@@ -23,7 +23,6 @@ from foveal.evaluation import (
     measure_robustness,
 )
 from foveal.explanation import (
-    CONTROL_DRAWS,
     OcclusionResult,
     compute_gate_statistics,
     gate_maps,
@@ -98,22 +97,26 @@ def compute_occlusion_extra(job: TrainingJob, training: TrainingResult) -> _Arra
 def _compute_agreement(
     job: TrainingJob, model: nn.Module, indices: _IntArray, result: OcclusionResult
 ) -> _Arrays:
-    """Return the rank correlation of each of A pairs of maps, and its control.
+    """Return the rank correlation of each of A pairs of maps, and what it is compared with.
 
-    `agreement_pairs` (A, 2) are the names of the maps, `agreement` (A,) the correlations. `agreement_control`
-    (A,) is with redrawn gates, and NaN for maps without gates.
+    `agreement_pairs` (A, 2) are the names of the maps, `agreement` (A,) the correlations. `agreement_rank` (A,)
+    is the rank of a gate among `agreement_draws` (A,) redrawn gates and itself, and `agreement_activation` (A,)
+    the correlation of the mean absolute features; both are NaN for maps without gates.
     """
     with numerics_context(get_numerics(job.config)):
         agreements = measure_agreement(
             model, get_test_images(job.data, indices), None, result=result
         )
-    controls = [agreement.control_mean for agreement in agreements]
+    ranks = [agreement.rank for agreement in agreements]
+    activations = [agreement.activation_mean for agreement in agreements]
     return {
         "agreement_pairs": np.array(
             [(agreement.first, agreement.second) for agreement in agreements]
         ),
         "agreement": np.array([agreement.mean for agreement in agreements]),
-        "agreement_control": np.array([np.nan if c is None else c for c in controls]),
+        "agreement_rank": np.array(ranks, dtype=np.float64),
+        "agreement_draws": np.array([agreement.draws for agreement in agreements]),
+        "agreement_activation": np.array(activations, dtype=np.float64),
     }
 
 
@@ -244,7 +247,7 @@ def count_forward_passes(config: RunConfig, data: ImageData) -> int:
     probe_images = len(_get_probe_indices(data))
     swept_images, compared_images, gate_images = probe_images, probe_images, 0
     if has_attention(config.attention):
-        compared_images *= 2 + CONTROL_DRAWS  # Grad-CAM, gates, redrawn gates
+        compared_images *= 2  # Grad-CAM, gates
         gate_images = min(_MAX_STORED_GATE_IMAGES, len(data.test)) + min(SHOWN_IMAGES, probe_images)
     else:
         swept_images += _count_extent_images(data)

@@ -137,9 +137,9 @@ def _build_gate_table(cell: CellView) -> Block:
     )
     note = (
         "Status off: its mixing weight is 0. Constant: one value in the whole map. Fixed: almost independent "
-        "of the image. Saturated: almost all values at an end of the range. Unmoved: as before training. "
-        "Between images: the mean difference of a value from image to image. Moved: the mean distance from the "
-        "untrained gate, on the same features."
+        "of the image. Saturated: almost all values in the lowest or highest 5 % of the gate's range. Unmoved: "
+        "as before training. Between images: the mean difference of a value from image to image. Moved: the "
+        "mean distance from the untrained gate, on the same features."
     )
     table = Table("Gates", headings, tuple(rows), note, text_headings=headings[1:4])
     return Collapsible("All gates", (TableBlock(f"gates{cell.suffix}", table),))
