@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from analysis.simulated_records import IMAGES, SIZES, check_small_objects, simulate_study
+from foveal import stats
 from foveal.analysis import check_hypotheses
 from foveal.analysis.hypotheses.evidence import DEFAULT_SCENE_OPTIONS
 from foveal.data import generate_scenes
 from foveal.records import StudyRecord
 
 
-def test_measured_extent_is_averaged_over_the_runs() -> None:
+def test_extent_of_a_gain_is_measured_by_the_other_seeds() -> None:
     """Each run has other images in another order, and one image that it could not measure."""
     study = simulate_study({"spatial": -0.6}, seeds=3, source="occlusion")
     truth = study.runs[0].extras["covariates"]["extent"]
@@ -36,10 +37,45 @@ def test_measured_extent_is_averaged_over_the_runs() -> None:
     (effect,) = result.effects
     assert (result.source, effect.images) == ("occlusion", 497)
     indices = np.delete(np.arange(2, 500), 5)
-    gains = np.mean(study.correctness["spatial"], 0) - np.mean(study.correctness["none"], 0)
-    slope = np.polyfit(truth[indices].astype(float), gains[indices], 1)[0]
+    gains = (study.correctness["spatial"] - 1.0 * study.correctness["none"])[:, indices]
+    extent = np.stack([truth - noise[seed] / 2 for seed in range(3)])[:, indices].astype(float)
+    extent -= extent.mean(axis=1, keepdims=True)  # the noise of all seeds has the sum 0
+    slope = np.polyfit(extent.ravel(), gains.ravel(), 1)[0]
     low, high = np.quantile(truth[indices], [0.1, 0.9])
     assert effect.change == pytest.approx(slope * (high - low), rel=1e-4)
+
+
+@pytest.mark.parametrize("seeds", [3, 6])
+def test_mistakes_that_shift_the_extent_are_not_an_effect(seeds: int) -> None:
+    """A network that misses an object measures a larger extent; the mean over all seeds would see a loss."""
+    study = simulate_study({"spatial": 0.0}, seeds=seeds, source="occlusion")
+    truth = study.runs[0].extras["covariates"]["extent"]
+    runs, measured = [], []
+    for run in study.runs:
+        if run.results["variant"] == "none":
+            extent = truth + 0.5 * ~run.predictions["correct"]
+            measured.append(extent)
+            run = replace(
+                run, extras={"covariates": {**run.extras["covariates"], "extent": extent}}
+            )
+        runs.append(run)
+    result = check_small_objects(replace(study, runs=tuple(runs)))
+    (effect,) = result.effects
+    assert (result.answer, effect.seeds) == ("undecided", seeds)
+    gains = study.correctness["spatial"] - 1.0 * study.correctness["none"]
+    naive = stats.fit_two_way_slope(gains, np.mean(measured, axis=0))
+    assert naive.compute_interval(0.975)[0] > 0
+
+
+def test_a_seed_whose_extent_nobody_else_measured_is_left_out() -> None:
+    study = simulate_study({"spatial": -0.6}, seeds=4, source="occlusion")
+    runs = [run if run.results["seed"] == 0 else replace(run, extras={}) for run in study.runs]
+    (effect,) = check_small_objects(replace(study, runs=tuple(runs))).effects
+    assert effect.seeds == 3
+    single = replace(study, runs=tuple(run for run in runs if run.results["seed"] == 0))
+    (effect,) = check_small_objects(single).effects
+    assert effect.seeds == 1
+    assert np.isnan(effect.interval).all()
 
 
 def test_cells_that_differ_in_more_options_are_different_groups() -> None:

@@ -36,11 +36,12 @@ def test_prints_a_table_and_a_sentence_per_hypothesis(
     lines = out.splitlines()
     assert max(map(len, lines)) <= 100
     head = next(line for line in lines if "interval" in line)
-    assert head.split() == ["hypothesis", "variant", "effect", "97.5", "%", "interval", "answer"]
+    columns = "hypothesis variant effect 97.5 % interval error answer"
+    assert head.split() == columns.split()
     text = join_lines(out)
     rows = [line.split() for line in lines]
     assert any({"spatial", "supported"} <= set(row) for row in rows)
-    assert any(row[0] == "channel" and len(row) == 4 for row in rows if row)  # without an answer
+    assert any(row[0] == "channel" and len(row) == 5 for row in rows if row)  # without an answer
     assert (
         "Spatial attention helps most where the object is small: supported; from object_size"
         in text
@@ -65,6 +66,9 @@ def test_json_has_its_documented_schema(folder: Path, capsys: pytest.CaptureFixt
     effect = small.effects[0]
     assert effect.interval is not None
     assert effect.interval[0] < effect.effect < effect.interval[1] < 0
+    assert effect.interval_per_error is not None
+    assert effect.effect_per_error is not None
+    assert effect.interval_per_error[0] < effect.effect_per_error < effect.interval_per_error[1] < 0
     assert (effect.seeds, effect.images) == (5, 1000)
 
 

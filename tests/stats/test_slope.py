@@ -125,6 +125,100 @@ def test_each_part_has_its_own_quantile(
     assert (high - low) / 2 == pytest.approx(math.sqrt(square))
 
 
+def test_covariate_of_each_seed_is_that_of_statsmodels() -> None:
+    generator = np.random.default_rng(3)
+    x = generator.random((3, 20))
+    gains = 0.5 * x + generator.normal(size=x.shape)
+    found = stats.fit_two_way_slope(gains, x)
+    model = sm.OLS(gains.ravel(), sm.add_constant(x.ravel()))
+    of_seed, of_image = np.repeat(np.arange(3), 20), np.tile(np.arange(20), 3)
+    two_way, *_ = cov_cluster_2groups(model.fit(), of_seed, of_image)
+    mine = found.seed_variance + found.image_variance - found.cell_variance
+    assert found.slope == pytest.approx(model.fit().params[1], rel=1e-8)
+    assert mine == pytest.approx(two_way[1, 1], rel=1e-8)
+
+
+def simulated_errors(
+    generator: np.random.Generator, seeds: int, images: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return gains, a covariate and errors of the baseline, which are more frequent where x is large.
+
+    The variant removes the share 0.3 + TRUE (x - 2 / 7) of the errors, net of those that it adds.
+    """
+    x = generator.beta(2, 5, images)
+    rate = np.clip(0.1 + 0.8 * x + 0.05 * generator.normal(size=images), 0.02, 0.95)
+    tilt = 0.03 * generator.normal(size=(2, seeds, 1))
+    error = generator.random((seeds, images)) < rate + tilt[0]
+    removed = 0.3 + TRUE * (x - 2 / 7)
+    left = generator.random((seeds, images)) < rate * (1 - removed) + (1 - removed) * tilt[1]
+    return error.astype(float) - left, x, error.astype(float)
+
+
+def test_slope_per_error_solves_its_equations() -> None:
+    gains, x, errors = simulated_errors(np.random.default_rng(0), 4, 50)
+    found = stats.fit_two_way_slope(gains, x, errors=errors)
+    ones = np.stack([np.ones_like(gains), np.broadcast_to(x, gains.shape)])
+    matrix = np.einsum("isk,jsk,sk->ij", ones, ones, errors)
+    inverse = np.linalg.inv(matrix)
+    a, b = inverse @ np.einsum("isk,sk->i", ones, gains)
+    assert found.slope == pytest.approx(b)
+    # The sandwich, written out: one sum of scores per cluster.
+    scores = np.einsum("isk,sk->isk", ones, gains - (a + b * x) * errors)
+    n = gains.size
+    for sums, mine in (
+        (scores.sum(2), found.seed_variance),
+        (scores.sum(1), found.image_variance),
+        (scores.reshape(2, -1), found.cell_variance),
+    ):
+        clusters = sums.shape[1]
+        meat = sum(np.outer(one, one) for one in sums.T)
+        correction = clusters / (clusters - 1) * (n - 1) / (n - 2)
+        assert mine == pytest.approx(correction * (inverse @ meat @ inverse)[1, 1])
+
+
+def test_slope_per_error_of_two_values_is_the_difference_of_shares() -> None:
+    gains, _, errors = simulated_errors(np.random.default_rng(1), 3, 40)
+    x = np.repeat([0.25, 0.55], 20)
+    low, high = (gains[:, half].sum() / errors[:, half].sum() for half in (x < 0.4, x > 0.4))
+    found = stats.fit_two_way_slope(gains, x, errors=errors)
+    assert 0.3 * found.slope == pytest.approx(high - low)
+
+
+def test_a_constant_share_of_more_errors_has_no_slope_per_error() -> None:
+    x = np.arange(1.0, 11.0)
+    errors = np.tile(x, (3, 1))
+    assert stats.fit_two_way_slope(errors / 2, x).slope == pytest.approx(0.5)
+    found = stats.fit_two_way_slope(errors / 2, x, errors=errors)
+    assert found.slope == pytest.approx(0)
+    assert found.compute_interval(0.95) == pytest.approx((0, 0), abs=1e-12)
+
+
+@pytest.mark.parametrize("seeds", [3, 10])
+def test_the_interval_per_error_covers(seeds: int) -> None:
+    generator = np.random.default_rng(seeds)
+    rounds, covered = 600, 0
+    for _ in range(rounds):
+        gains, x, errors = simulated_errors(generator, seeds, 400)
+        low, high = stats.fit_two_way_slope(gains, x, errors=errors).compute_interval(0.95)
+        covered += low <= TRUE <= high
+    assert 0.93 <= covered / rounds <= 0.995
+
+
+@pytest.mark.parametrize(
+    ("errors", "said"),
+    [
+        (np.zeros((2, 3)), "`errors` should be positive at different values"),
+        (np.array([[1, 0, 0], [1, 0, 0]]), "`errors` should be positive at different values"),
+        (-np.ones((2, 3)), r"`errors` should be 0 or more, of shape \(2, 3\)"),
+        (np.full((2, 3), math.nan), "`errors` should be 0 or more"),
+        (np.ones(3), "`errors` should be 0 or more"),
+    ],
+)
+def test_errors_that_give_no_slope_are_refused(errors: Any, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        stats.fit_two_way_slope(np.zeros((2, 3)), [1, 2, 3], errors=errors)
+
+
 @pytest.mark.parametrize("seeds", [3, 5, 10])
 def test_the_interval_covers(seeds: int) -> None:
     generator = np.random.default_rng(seeds)

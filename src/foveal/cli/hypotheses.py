@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -36,6 +37,10 @@ class _EffectOutput(Output):
     """Change of the accuracy gain over `none` from `low` to `high`, as a fraction."""
     interval: Interval | None
     """Interval of the effect at `level`, over seeds and images; null below three seeds."""
+    effect_per_error: float | None
+    """Change of the share of the errors of `none` that the variant removes; null if `none` makes hardly any."""
+    interval_per_error: Interval | None
+    """Interval of that change at `level`; null below three seeds."""
     seeds: int
     """Number of seeds with finished runs of both `none` and the variant."""
     images: int
@@ -146,6 +151,10 @@ def _make_hypothesis_output(finding: HypothesisResult) -> _HypothesisOutput:
                 is_subject=effect.variant == finding.variant,
                 effect=effect.change,
                 interval=interval_or_none(effect.interval),
+                effect_per_error=(
+                    None if math.isnan(effect.change_per_error) else effect.change_per_error
+                ),
+                interval_per_error=interval_or_none(effect.interval_per_error),
                 seeds=effect.seeds,
                 images=effect.images,
             )
@@ -168,12 +177,13 @@ def _make_hypotheses_table(findings: list[HypothesisResult]) -> Table:
     table.add_column("effect", justify="right", no_wrap=True)
     heading = f"{format_level(findings[0].level)} interval"
     table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("per\nerror", justify="right", no_wrap=True)
     table.add_column("answer", no_wrap=True)
     for finding in findings:
         claim = _capitalize_claim(finding)
         rows = [_list_effect_entries(finding, effect) for effect in finding.effects]
         if finding.variant not in [effect.variant for effect in finding.effects]:
-            rows.insert(0, [escape(finding.variant), "", "", _NO_ANSWER])
+            rows.insert(0, [escape(finding.variant), "", "", "", _NO_ANSWER])
         for index, cells in enumerate(rows):
             table.add_row(claim if index == 0 else "", *cells)
         table.add_section()
@@ -193,8 +203,10 @@ def _list_effect_entries(finding: HypothesisResult, effect: Effect) -> list[str]
         answer = _NO_ANSWER
         if finding.answer is not None:
             answer = f"[{_ANSWER_COLORS[finding.answer]}]{finding.answer}[/]"
-    change = format_points(effect.change)
-    return [escape(effect.variant), change, format_interval_or_blank(effect.interval), answer]
+    change, interval = format_points(effect.change), format_interval_or_blank(effect.interval)
+    is_known = not math.isnan(effect.change_per_error)
+    per_error = format_points(effect.change_per_error) if is_known else ""
+    return [escape(effect.variant), change, interval, per_error, answer]
 
 
 def _list_hypothesis_footnotes(record: StudyRecord, findings: list[HypothesisResult]) -> list[str]:
@@ -207,7 +219,8 @@ def _list_hypothesis_footnotes(record: StudyRecord, findings: list[HypothesisRes
     explanation = (
         "Effect: change of the gain from the lower to the upper end of the property. A decrease with object "
         "size supports the first hypothesis, an increase with color variation the second. Rows without an "
-        "answer are for comparison. Where `none` is almost always correct, the gain cannot be large. A "
+        "answer are for comparison. Where `none` is almost always correct, the gain cannot be large. So the "
+        "column per error gives the change of the share of the errors of `none` that the variant removes. A "
         "change that other variants and controls share is not specific to this variant."
     )
     return [*caveats, f"[dim]{explanation}[/]"]

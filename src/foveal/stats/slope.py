@@ -61,28 +61,42 @@ class TwoWaySlope:
 
 
 def fit_two_way_slope(
-    gains: npt.ArrayLike, covariate: npt.ArrayLike, *, images: npt.ArrayLike | None = None
+    gains: npt.ArrayLike,
+    covariate: npt.ArrayLike,
+    *,
+    images: npt.ArrayLike | None = None,
+    errors: npt.ArrayLike | None = None,
 ) -> TwoWaySlope:
-    """Fit gains (S, K), one row per seed, on a covariate (K,) with an intercept, by least squares.
+    """Fit gains (S, K), one row per seed, on a covariate (K,) or (S, K) with an intercept, by least squares.
 
     `images` (K,) identifies the image of each column if several columns are about one image; by default all
-    columns are different images. The variance is that of Cameron, Gelbach and Miller (2011), "Robust inference
-    with multiway clustering", for two ways, V = V_seeds + V_images - V_cell: gains of one seed may be
-    correlated, and so may those of one image. Each part has the correction G / (G - 1) (n - 1) / (n - 2), with
-    G clusters of n = S K gains, as in Stata and statsmodels. The interval is ours: see
-    `TwoWaySlope.compute_interval`.
+    columns are different images.
+
+    With `errors` (S, K), the gain per error is fitted: E[gain] = (a + b x) E[error], by the two equations
+    sum(r) = sum(x r) = 0 with r = gain - (a + b x) error. If every error is 1, that is least squares. For gains
+    and errors of correctness, a + b x is the share of the baseline's errors that are removed, net of new ones.
+
+    The variance is that of Cameron, Gelbach and Miller (2011), "Robust inference with multiway clustering", for
+    two ways, V = V_seeds + V_images - V_cell: gains of one seed may be correlated, and so may those of one
+    image. Each part has the correction G / (G - 1) (n - 1) / (n - 2), with G clusters of n = S K gains, as in
+    Stata and statsmodels. The interval is ours: see `TwoWaySlope.compute_interval`.
 
     >>> fit = fit_two_way_slope([[0.0, 1.0, 2.0], [0.0, 2.0, 4.0]], [0.0, 0.5, 1.0])
     >>> fit.slope, round(fit.seed_variance, 3)
     (3.0, 1.25)
+    >>> fit_two_way_slope([[0.0, 1.0, 2.0]], [0.0, 1.0, 2.0], errors=[[1.0, 2.0, 2.0]]).slope
+    0.5
     """
     y, x = np.asarray(gains, dtype=np.float64), np.asarray(covariate, dtype=np.float64)
-    labels = np.arange(x.size) if images is None else np.asarray(images)
+    labels = np.arange(x.shape[-1] if x.ndim else 0) if images is None else np.asarray(images)
     _require_regression_inputs(y, x, labels)
-    centered = x - x.mean()
-    squares = len(y) * float(centered @ centered)
-    slope = float((y @ centered).sum()) / squares
-    scores = (y - y.mean() - slope * centered) * centered / squares  # (S, K)
+    weights = np.ones_like(y) if errors is None else np.asarray(errors, dtype=np.float64)
+    _require_errors(weights, np.broadcast_to(x, y.shape))
+    centered = x - (weights * x).sum() / weights.sum()
+    squares = float((weights * centered**2).sum())
+    slope = float((y * centered).sum()) / squares
+    residuals = y - weights * (y.sum() / weights.sum() + slope * centered)
+    scores = residuals * centered / squares  # (S, K)
     image_names, image_index = np.unique(labels, return_inverse=True)
     rows = [np.bincount(image_index, row, len(image_names)) for row in scores]
     cell_scores = np.asarray(rows, dtype=np.float64)  # (S, N)
@@ -108,9 +122,19 @@ def _require_regression_inputs(
     y: _FloatArray, x: _FloatArray, labels: npt.NDArray[np.generic]
 ) -> None:
     """Raise a `UsageError` if the arrays do not determine a slope and its variance."""
-    if x.ndim != 1 or x.size < 3 or not np.isfinite(x).all() or np.ptp(x) == 0:
+    columns = x.shape[-1] if x.ndim else 0
+    is_shaped = x.ndim == 1 or (x.ndim == 2 and x.shape == y.shape)
+    if not is_shaped or columns < 3 or not np.isfinite(x).all() or np.ptp(x) == 0:
         raise bad_parameter("covariate", "at least 3 numbers that are not all equal", x)
-    if y.ndim != 2 or y.shape[0] == 0 or y.shape[1] != x.size or not np.isfinite(y).all():
-        raise bad_parameter("gains", f"finite, of shape (seeds, {x.size})", y.shape)
-    if labels.shape != x.shape or np.unique(labels).size < 2:
-        raise bad_parameter("images", f"of shape {x.shape}, of at least 2 images", labels.shape)
+    if y.ndim != 2 or y.shape[0] == 0 or y.shape[1] != columns or not np.isfinite(y).all():
+        raise bad_parameter("gains", f"finite, of shape (seeds, {columns})", y.shape)
+    if labels.shape != (columns,) or np.unique(labels).size < 2:
+        raise bad_parameter("images", f"of shape ({columns},), of at least 2 images", labels.shape)
+
+
+def _require_errors(errors: _FloatArray, x: _FloatArray) -> None:
+    """Raise a `UsageError` if errors do not determine a slope per error."""
+    if errors.shape != x.shape or not (np.isfinite(errors) & (errors >= 0)).all():
+        raise bad_parameter("errors", f"0 or more, of shape {x.shape}", errors.shape)
+    if np.unique(x[errors > 0]).size < 2:
+        raise bad_parameter("errors", "positive at different values of the covariate", errors)

@@ -6,8 +6,8 @@ sweep). Otherwise it is the value stored for each test image by the baseline run
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import reduce
 from typing import Final, Literal
 
@@ -34,13 +34,30 @@ DEFAULT_SCENE_OPTIONS: Final = {
 class CellImages:
     """Images of one cell: `indices` (M,) in its test set, and the property of each, `values` (M,).
 
-    Slopes are taken within a `group`: its cells differ in nothing but the property.
+    Slopes are taken within a `group`: its cells differ in nothing but the property. `values_by_seed` has the
+    values that the network of each seed measured, if the property depends on the network; `values` are then
+    the mean over these seeds.
     """
 
     study: StudyRecord
     group: Hashable
     indices: _IntArray
     values: FloatArray
+    values_by_seed: Mapping[int, FloatArray] = field(default_factory=dict)
+
+    def has_values_from_other_seeds(self, seed: int) -> bool:
+        """Return True if the property is known without the network of `seed`."""
+        return not self.values_by_seed or bool(set(self.values_by_seed) - {seed})
+
+    def average_other_seeds(self, seed: int) -> FloatArray:
+        """Return the property of each image, (M,), as measured without the network of `seed`, if possible.
+
+        A network that misses an object measures a wrong extent, and its mistake is part of the gain as well.
+        """
+        others = [values for other, values in self.values_by_seed.items() if other != seed]
+        if not others or seed not in self.values_by_seed:
+            return self.values
+        return np.asarray(np.mean(others, axis=0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,17 +123,21 @@ def _count_test_images(study: StudyRecord) -> int:
 def _find_measured_images(study: StudyRecord, hypothesis: Hypothesis) -> Evidence | None:
     """Return the images whose property the baseline runs of their cell have stored.
 
-    A property measured with networks differs between runs and is averaged over them.
+    A property measured with networks differs between runs.
     """
     cells: list[CellImages] = []
     extras: list[Arrays] = []
     for group, cell_study in enumerate(study.split_by_cell()):
-        runs = cell_study.get_runs(BASELINE)
-        cell_extras = [run.extras["covariates"] for run in runs if "covariates" in run.extras]
+        runs = [run for run in cell_study.get_runs(BASELINE) if "covariates" in run.extras]
+        cell_extras = [run.extras["covariates"] for run in runs]
         if cell_extras:
-            indices, values = _average_covariate(cell_extras, hypothesis.covariate)
-            is_finite = np.isfinite(values)
-            cells.append(CellImages(cell_study, group, indices[is_finite], values[is_finite]))
+            indices, measured = _align_covariates(cell_extras, hypothesis.covariate)
+            is_finite = np.isfinite(measured).all(axis=0)
+            indices, measured = indices[is_finite], measured[:, is_finite]
+            is_by_network = _get_source(cell_extras, hypothesis) == "occlusion"
+            seeds = [run.results["seed"] for run in runs] if is_by_network else []
+            by_seed = dict(zip(seeds, measured, strict=False))
+            cells.append(CellImages(cell_study, group, indices, measured.mean(axis=0), by_seed))
             extras += cell_extras
     values = np.concatenate([np.empty(0), *(cell.values for cell in cells)])
     if not values.size:
@@ -125,15 +146,15 @@ def _find_measured_images(study: StudyRecord, hypothesis: Hypothesis) -> Evidenc
     return Evidence(_get_source(extras, hypothesis), tuple(cells), float(low), float(high))
 
 
-def _average_covariate(extras: Sequence[Arrays], covariate: str) -> tuple[_IntArray, FloatArray]:
-    """Return the indices of the images that all runs have measured, and the mean over the runs."""
+def _align_covariates(extras: Sequence[Arrays], covariate: str) -> tuple[_IntArray, FloatArray]:
+    """Return the indices (M,) of the images that all R runs have measured, and their values (R, M)."""
     indices = reduce(np.intersect1d, [arrays["image_indices"] for arrays in extras])
     measured = []
     for arrays in extras:
         order = np.argsort(arrays["image_indices"])
         positions = order[np.searchsorted(arrays["image_indices"], indices, sorter=order)]
         measured.append(np.asarray(arrays[covariate], dtype=np.float64)[positions])
-    return indices, np.mean(measured, axis=0)
+    return indices, np.stack(measured)
 
 
 def _get_source(extras: Sequence[Arrays], hypothesis: Hypothesis) -> Source:

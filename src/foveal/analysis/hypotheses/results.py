@@ -53,7 +53,11 @@ def check_hypotheses(study: StudyRecord) -> list[HypothesisResult]:
     the gain on the property, by `stats.fit_two_way_slope`, is reported as the change from the smallest to the
     largest value of a sweep, or from the 10th to the 90th percentile of the images. A seed counts if it is
     finished in all cells concerned. If cells differ in more than the property, slopes are taken within
-    groups of cells that do not.
+    groups of cells that do not. An extent that networks measure is, for the gain of a seed, the mean over the
+    networks of the other seeds.
+
+    A gain is bounded by what the baseline gets wrong, so a slope per error of the baseline is reported as
+    well. It does not change the answer, but a different answer by it is part of the reason.
     """
     return [_check_hypothesis(study, hypothesis) for hypothesis in HYPOTHESES]
 
@@ -87,7 +91,8 @@ def _check_hypothesis(study: StudyRecord, hypothesis: Hypothesis) -> HypothesisR
         return replace(result, reason=sentences.describe_no_common_seed(claimed, evidence))
     planned_seeds = study.design.planned_seeds
     reason = sentences.describe_effect(hypothesis, effect, evidence, planned_seeds=planned_seeds)
-    return replace(result, answer=answer_from_interval(effect, hypothesis.sign), reason=reason)
+    answer = answer_from_interval(effect.interval, hypothesis.sign)
+    return replace(result, answer=answer, reason=reason)
 
 
 def _find_claimed_variant(variants: Sequence[str], name: str) -> str | None:

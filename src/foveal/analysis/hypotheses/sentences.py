@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from foveal.analysis.hypotheses.claims import Hypothesis
-from foveal.analysis.hypotheses.effects import CONFIDENCE_LEVEL, Effect
+from foveal.analysis.hypotheses.effects import CONFIDENCE_LEVEL, Effect, answer_from_interval
 from foveal.analysis.hypotheses.evidence import Evidence
 from foveal.stats import MIN_SEEDS
 from foveal.stats.verdict import format_signed_points
@@ -28,6 +30,7 @@ def describe_effect(
     sample = f"{effect.seeds} seeds, {effect.images} images{within}"
     clauses = [
         f"{change} ({100 * CONFIDENCE_LEVEL:g} % interval {low} to {high}; {sample})",
+        *_list_changes_per_error(hypothesis, effect),
         *_list_limits(hypothesis, evidence),
     ]
     if effect.seeds > planned_seeds:
@@ -36,6 +39,28 @@ def describe_effect(
             "shows raises the rate of false alarms"
         )
     return "; ".join(clauses)
+
+
+def _list_changes_per_error(hypothesis: Hypothesis, effect: Effect) -> list[str]:
+    """Return the effect per error of the baseline, and its answer if it differs; empty if it is unknown."""
+    if math.isnan(effect.change_per_error):
+        return []
+    points = format_signed_points(effect.change_per_error)
+    low, high = map(format_signed_points, effect.interval_per_error)
+    clauses = [
+        f"the share of {BASELINE}'s errors that {effect.variant} removes changes by {points} points "
+        f"({low} to {high})"
+    ]
+    answers = [
+        answer_from_interval(interval, hypothesis.sign)
+        for interval in (effect.interval, effect.interval_per_error)
+    ]
+    if answers[0] != answers[1]:
+        clauses.append(
+            f"by this share the answer would be {answers[1]}: a gain is bounded by the errors of {BASELINE}, "
+            "and their number changes with the property"
+        )
+    return clauses
 
 
 def _describe_range(hypothesis: Hypothesis, evidence: Evidence) -> str:
@@ -60,8 +85,8 @@ def _list_limits(hypothesis: Hypothesis, evidence: Evidence) -> list[str]:
     ]
     if evidence.source == "occlusion":
         clauses.append(
-            f"the share was measured by occlusion with the `{BASELINE}` networks, whose error pulls a slope "
-            "to 0 and may be correlated with their mistakes, which are part of the gain"
+            f"the share was measured by occlusion with the `{BASELINE}` networks of the other seeds, and its "
+            "error pulls a slope to 0"
         )
     return clauses
 

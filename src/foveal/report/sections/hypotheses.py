@@ -40,22 +40,26 @@ def _build_effect_table(results: Sequence[HypothesisResult]) -> TableBlock:
     rows = []
     for result in results:
         for effect in result.effects:
-            is_known = not math.isnan(effect.interval[0])
-            interval = format_interval(effect.interval) if is_known else ABSENT_VALUE
             answer = (result.answer or "no answer") if effect.variant == result.variant else ""
-            change = format_points(effect.change)
-            rows.append((result.hypothesis.claim, effect.variant, change, interval, answer))
+            changes = _format_change(effect.change, effect.interval)
+            changes += _format_change(effect.change_per_error, effect.interval_per_error)
+            rows.append((result.hypothesis.claim, effect.variant, *changes, answer))
+    level = format_level(results[0].level)
     headings = (
         "hypothesis",
         "variant",
         "change of the gain, points",
-        f"{format_level(results[0].level)} interval",
+        f"{level} interval",
+        f"change of the share of {BASELINE}'s errors removed, points",
+        f"its {level} interval",
         "answer",
     )
     note = (
         "The change is from the lower to the upper end of the property. A hypothesis is supported if the gain "
         "falls with the object size or rises with the color variation. Rows without an answer are for "
-        "comparison: a change that other variants and controls share is not specific to this variant."
+        "comparison: a change that other variants and controls share is not specific to this variant. A gain "
+        f"is bounded by what {BASELINE} gets wrong, so the share of its errors that a variant removes, net of "
+        "new ones, is given as well."
     )
     table = Table(
         f"Change of the gain over {BASELINE}",
@@ -65,3 +69,11 @@ def _build_effect_table(results: Sequence[HypothesisResult]) -> TableBlock:
         text_headings=("variant", "answer"),
     )
     return TableBlock("hypotheses", table)
+
+
+def _format_change(change: float, interval: tuple[float, float]) -> list[str]:
+    """Return a change and its interval in points, each as a dash if it is unknown."""
+    return [
+        ABSENT_VALUE if math.isnan(change) else format_points(change),
+        ABSENT_VALUE if math.isnan(interval[0]) else format_interval(interval),
+    ]
