@@ -1,11 +1,17 @@
-"""Training step with attention relative to `none`: foveal, timm and the reference code."""
+"""Training step with attention: foveal with and without its kernels, timm and the reference code.
+
+All times are compared with the same step in plain PyTorch without attention. Each instruction set has its own
+process, and the processes take turns.
+"""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import torch
 from rich.console import Console
 from torch import nn
@@ -20,11 +26,12 @@ from foveal.training import (
     numerics_context,
     resolve_numerics,
 )
+from instruction_sets import add_isa_option, start_processes
 from interleaved_timing import (
     Times,
     median_ratios,
     quartiles,
-    time_interleaved,
+    time_once,
     timing_table,
 )
 from result_files import save_results
@@ -32,14 +39,14 @@ from result_files import save_results
 VARIANTS = ("none", "channel", "spatial", "bam", "cbam")
 REFERENCES = {"cbam": ("timm/cbam", "reference-cbam"), "bam": ("reference-bam",)}
 PLAIN_BASELINE = "none plain"  # the network without attention, in plain operations
-MODELS = (("convnet", 256), ("resnet18", 64))  # with batch sizes
+MODELS = {"convnet": 256, "resnet18": 64}  # with batch sizes
 
 
 def make_step(
-    model_name: str, attention: str, numerics: Numerics, batch_size: int
+    model_name: str, attention: str, numerics: Numerics, choice: str
 ) -> Callable[[], None]:
-    """Return a function that runs one training step on images of 32 px."""
-    layout = get_memory_format(numerics)
+    """Return a function that runs one training step on images of 32 px, with a choice of kernels."""
+    layout, batch_size = get_memory_format(numerics), MODELS[model_name]
     model = build_model(model_name, attention=attention).train().to(numerics.device)
     model.to(memory_format=layout)  # type: ignore[call-overload]
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, fused=True)
@@ -48,78 +55,111 @@ def make_step(
     labels = torch.randint(10, (batch_size,), device=numerics.device)
 
     def step() -> None:
-        with autocast_context(numerics):
-            logits = model(images).float()
-        nn.functional.cross_entropy(logits, labels).backward()
+        with kernels.use(choice):
+            with autocast_context(numerics):
+                logits = model(images).float()
+            nn.functional.cross_entropy(logits, labels).backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
     return step
 
 
-def with_plain_operations(step: Callable[[], None]) -> Callable[[], None]:
-    """Return the same step without native kernels."""
+@lru_cache(maxsize=1)  # the networks of one setting at a time
+def make_steps(model_name: str, numerics: Numerics) -> dict[str, Callable[[], None]]:
+    """Return the steps of all arms by name; a variant without more in its name uses `auto`."""
+    references = [name for names in REFERENCES.values() for name in names]
+    if not reference_modules.has_timm():
+        references = [name for name in references if not name.startswith("timm/")]
+    arms = {variant: (variant, "auto") for variant in VARIANTS}
+    arms |= {f"{variant} plain": (variant, "plain") for variant in VARIANTS}
+    arms |= {name: (name, "plain") for name in references}
+    return {
+        name: make_step(model_name, attention, numerics, choice)
+        for name, (attention, choice) in arms.items()
+    }
 
-    def plain_step() -> None:
-        with kernels.use("plain"):
-            step()
 
-    return plain_step
+def measure_round(model_name: str, numerics: Numerics) -> dict[str, float]:
+    """Return the milliseconds of one step of each arm."""
+    keep_freed_memory()
+    with numerics_context(numerics):
+        return time_once(make_steps(model_name, numerics), device=numerics.device)
 
 
 def added_time_ratios(times: Times) -> dict[str, float]:
-    """Return the time that each variant adds to `none`, divided by the time its reference adds."""
-    ratio = median_ratios(times, "none")
+    """Return the time that each variant adds to `none`, over the time its reference adds to plain `none`."""
+    ms = {name: float(np.median(values)) for name, values in times.items()}
     return {
-        f"{variant} / {reference}": round((ratio[variant] - 1) / (ratio[reference] - 1), 3)
+        f"{variant} / {reference}": round(
+            (ms[variant] - ms["none"]) / (ms[reference] - ms[PLAIN_BASELINE]), 3
+        )
         for variant, references in REFERENCES.items()
         for reference in references
         if reference in times
     }
 
 
+def auto_over_plain(times: Times) -> dict[str, float]:
+    """Return the median of each variant with `auto` kernels divided by that with plain operations."""
+    return {variant: median_ratios(times, f"{variant} plain")[variant] for variant in VARIANTS}
+
+
+def has_bfloat16_units(isa: str) -> bool:
+    """Return True if bfloat16 can be fast; on AVX2 oneDNN emulates it, and foveal takes float32."""
+    return isa != "v3"
+
+
 def main() -> None:
-    """Print a table per network and dtype, and save the results."""
+    """Print a table per network, dtype and instruction set, and save the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=25)
-    parser.add_argument("--models", default=",".join(name for name, _ in MODELS))
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--dtypes", default="float32,bfloat16")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    add_isa_option(parser)
     options = parser.parse_args()
     # Only complete measurements are saved.
     is_complete = all(
-        getattr(options, name) == parser.get_default(name) for name in ("models", "dtypes")
+        getattr(options, name) == parser.get_default(name) for name in ("models", "dtypes", "isa")
     )
-    keep_freed_memory()
-    references = [name for names in REFERENCES.values() for name in names]
-    if not reference_modules.has_timm():
-        references = [name for name in references if not name.startswith("timm/")]
     rows: list[dict[str, Any]] = []
-    for model, batch_size in MODELS:
-        for dtype in options.dtypes.split(","):
-            if model not in options.models.split(","):
-                continue
-            numerics = resolve_numerics(Numerics(device=options.device, dtype=dtype))
-            names = (*VARIANTS, *references)
-            with numerics_context(numerics):
-                steps = {name: make_step(model, name, numerics, batch_size) for name in names}
-                steps[PLAIN_BASELINE] = with_plain_operations(
-                    make_step(model, "none", numerics, batch_size)
+    with start_processes(options) as processes:
+        for model in options.models.split(","):
+            for dtype in options.dtypes.split(","):
+                numerics = resolve_numerics(
+                    Numerics(device=options.device, dtype=dtype, kernels="plain")
                 )
-                times = time_interleaved(steps, options.rounds, device=options.device)
-            conditions = {"model": model, "batch_size": batch_size, **numerics.model_dump()}
-            kernels = f"{numerics.threads} threads, {numerics.kernels} kernels"
-            title = f"{model}, batch {batch_size}, {dtype}, {kernels}"
-            Console().print(timing_table(title, times, "none"))
-            added = added_time_ratios(times)
-            Console().print("added time relative to the reference:", added)
-            rows.append(
-                conditions
-                | {"quartiles_ms": {name: quartiles(values) for name, values in times.items()}}
-                | {"ratio_to_none": median_ratios(times, "none"), "added_time_ratio": added}
-            )
-            if is_complete:
-                save_results("step", rows, device=options.device)
+                times: dict[str, Times] = {
+                    isa: {} for isa in processes if dtype == "float32" or has_bfloat16_units(isa)
+                }
+                for turn in range(options.rounds + 1):
+                    for isa, own_times in times.items():
+                        measured = processes[isa].submit(measure_round, model, numerics).result()
+                        for name, milliseconds in measured.items() if turn else ():
+                            own_times.setdefault(name, []).append(milliseconds)
+                for isa, own_times in times.items():
+                    rows.append(summarize(model, numerics, isa, own_times))
+                if is_complete:
+                    save_results("step", rows, device=options.device)
+
+
+def summarize(model: str, numerics: Numerics, isa: str, times: Times) -> dict[str, Any]:
+    """Print the table of one network, dtype and instruction set, and return its row of the results."""
+    title = f"{model}, batch {MODELS[model]}, {numerics.dtype}, {isa}, {numerics.threads} threads"
+    Console().print(timing_table(title, times, PLAIN_BASELINE))
+    row = {
+        "ratio_to_plain_none": median_ratios(times, PLAIN_BASELINE),
+        "ratio_to_none": median_ratios(times, "none"),
+        "auto_over_plain": auto_over_plain(times),
+        "added_time_ratio": added_time_ratios(times),
+    }
+    for name in ("ratio_to_none", "auto_over_plain", "added_time_ratio"):
+        Console().print(name, row[name])
+    conditions = {"model": model, "batch_size": MODELS[model], "instruction_set": isa}
+    conditions |= numerics.model_dump(exclude={"kernels"})
+    quartiles_ms = {name: quartiles(values) for name, values in times.items()}
+    return conditions | {"quartiles_ms": quartiles_ms} | row
 
 
 if __name__ == "__main__":

@@ -16,13 +16,18 @@ Times = dict[str, list[float]]
 
 def time_interleaved(arms: Arms, rounds: int, *, device: str = "cpu") -> Times:
     """Return the times of each arm over `rounds`, measured after one warm-up round."""
-    times: Times = {name: [] for name in arms}
-    for turn in range(rounds + 1):
-        for name, arm in arms.items():
-            start = read_clock(device)
-            arm()
-            if turn:
-                times[name].append(1000 * (read_clock(device) - start))
+    time_once(arms, device=device)
+    measured = [time_once(arms, device=device) for _ in range(rounds)]
+    return {name: [times[name] for times in measured] for name in arms}
+
+
+def time_once(arms: Arms, *, device: str = "cpu") -> dict[str, float]:
+    """Return the milliseconds of each arm, run once."""
+    times: dict[str, float] = {}
+    for name, arm in arms.items():
+        start = read_clock(device)
+        arm()
+        times[name] = 1000 * (read_clock(device) - start)
     return times
 
 

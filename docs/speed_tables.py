@@ -10,6 +10,7 @@ from typing import Any
 from markdown_tables import markdown_table, write_lines
 
 RESULTS_FOLDER = Path(__file__).parents[1] / "benchmarks" / "results"
+INSTRUCTION_SETS = {"v4": "AVX-512", "v3": "AVX2"}
 Results = dict[str, Any]
 
 
@@ -38,52 +39,66 @@ def conditions_sentence(results: Results) -> str:
 
 
 def step_lines(results: Results) -> Iterator[str]:
-    """Yield the table of training steps by network and dtype, as multiples of `none`."""
-    arms = results["rows"]
-    head = ("", *(f"{arm['model']}, {arm['batch_size']}, {arm['dtype']}" for arm in arms))
-    rows = [("`none`", *(f"{arm['quartiles_ms']['none'][1]:.0f} ms" for arm in arms))]
-    rows += [
-        (f"`{name}`", *(format_ratio(arm["ratio_to_none"].get(name)) for arm in arms))
-        for name in arms[0]["ratio_to_none"]
-        if name != "none"
-    ]
-    yield from markdown_table(head, rows, numbers=len(arms))
+    """Yield a table per instruction set: training steps by network and dtype, relative to plain PyTorch."""
+    for isa, arms in group_by_instruction_set(results):
+        head = (isa, *(f"{arm['model']}, {arm['batch_size']}, {arm['dtype']}" for arm in arms))
+        rows = [
+            ("`none plain`", *(f"{arm['quartiles_ms']['none plain'][1]:.0f} ms" for arm in arms))
+        ]
+        rows += [
+            (f"`{name}`", *(format_ratio(arm["ratio_to_plain_none"].get(name)) for arm in arms))
+            for name in arms[0]["ratio_to_plain_none"]
+            if name != "none plain"
+        ]
+        rows += [
+            (
+                f"added time, {pair}",
+                *(format_ratio(arm["added_time_ratio"].get(pair)) for arm in arms),
+            )
+            for pair in arms[0]["added_time_ratio"]
+        ]
+        yield from markdown_table(head, rows, numbers=len(arms))
 
 
 def gate_lines(results: Results) -> Iterator[str]:
-    """Yield the table of forward and backward passes of a CBAM gate by shape."""
-    names = list(dict.fromkeys(name for row in results["rows"] for name in row["ratio_to_foveal"]))
-    names = [name for name in names if name not in ("foveal", "copy")]
-    head = ("map, dtype", "foveal, ms", "relative to lower bound", *names)
-    rows = [
-        (
-            f"{'x'.join(map(str, row['shape']))}, {row['dtype'].removeprefix('torch.')}",
-            f"{row['quartiles_ms']['foveal'][1]:.1f}",
-            f"{row['foveal_over_bound']:.2f}",
-            *(
-                f"{row['ratio_to_foveal'][name]:.2f}" if name in row["ratio_to_foveal"] else ""
-                for name in names
-            ),
-        )
-        for row in results["rows"]
-    ]
-    yield from markdown_table(head, rows, numbers=len(head) - 1)
+    """Yield a table per instruction set: forward and backward passes of gates by shape."""
+    for isa, measured in group_by_instruction_set(results):
+        names = list(dict.fromkeys(name for row in measured for name in row["ratio_to_foveal"]))
+        names = [name for name in names if name not in ("foveal", "copy")]
+        head = (f"{isa}: gate, map, dtype", "foveal, ms", "relative to lower bound", *names)
+        rows = [
+            (
+                f"{row['gate']}, {'x'.join(map(str, row['shape']))}, {row['dtype']}",
+                f"{row['quartiles_ms']['foveal'][1]:.1f}",
+                f"{row['foveal_over_bound']:.2f}",
+                *(format_ratio(row["ratio_to_foveal"].get(name)) for name in names),
+            )
+            for row in measured
+        ]
+        yield from markdown_table(head, rows, numbers=len(head) - 1)
+
+
+def group_by_instruction_set(results: Results) -> Iterator[tuple[str, list[Results]]]:
+    """Yield the name of each instruction set and its rows."""
+    for isa in dict.fromkeys(row["instruction_set"] for row in results["rows"]):
+        name = INSTRUCTION_SETS.get(isa, isa)
+        yield name, [row for row in results["rows"] if row["instruction_set"] == isa]
 
 
 def training_lines(results: Results) -> Iterator[str]:
-    """Yield the table of images per second by loop, and the comparison of accuracies."""
-    rows = [
-        (
-            row["loop"],
-            f"`{row['attention']}`",
-            format_quartiles(row["images_per_second"]),
-            f"{row['ratio_to_plain']:.2f}",
-        )
-        for row in results["rows"]
-    ]
-    yield from markdown_table(
-        ("loop", "attention", "images/s", "relative to plain"), rows, numbers=2
-    )
+    """Yield a table per instruction set of images per second by loop, and the comparison of accuracies."""
+    for isa, measured in group_by_instruction_set(results):
+        rows = [
+            (
+                row["loop"],
+                f"`{row['attention']}`",
+                format_quartiles(row["images_per_second"]),
+                f"{row['ratio_to_plain']:.2f}",
+            )
+            for row in measured
+        ]
+        head = (f"{isa}: loop", "attention", "images/s", "relative to plain")
+        yield from markdown_table(head, rows, numbers=2)
     learning = results.get("learning")
     if learning:
         low, high = (100 * end for end in learning["interval"])
@@ -96,12 +111,15 @@ def training_lines(results: Results) -> Iterator[str]:
 
 
 def study_lines(results: Results) -> Iterator[str]:
-    """Yield the table of runs per hour of the five-variant study."""
-    rows = [
-        (row["arm"], format_quartiles(row["runs_per_hour"]), f"{row['ratio_to_plain']:.2f}")
-        for row in results["rows"]
-    ]
-    yield from markdown_table(("", "runs per hour", "relative to plain loops"), rows, numbers=2)
+    """Yield a table per instruction set of runs per hour of the five-variant study."""
+    for isa, measured in group_by_instruction_set(results):
+        rows = [
+            (row["arm"], format_quartiles(row["runs_per_hour"]), f"{row['ratio_to_plain']:.2f}")
+            for row in measured
+        ]
+        yield from markdown_table(
+            (isa, "runs per hour", "relative to plain loops"), rows, numbers=2
+        )
 
 
 def format_ratio(ratio: float | None) -> str:
