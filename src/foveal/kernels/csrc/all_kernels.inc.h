@@ -32,3 +32,4 @@
 #undef FROM_ACC_LANES
 #undef FROM_ACC_LANES_EXACT
 #undef SIGMOID_LANES
+#undef TO_BYTES

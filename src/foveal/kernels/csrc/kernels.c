@@ -49,6 +49,7 @@ _Static_assert(BLOCK_SIZE % F32_LANES == 0, "a block is a whole number of vector
 #define FROM_ACC_LANES(values) (values)
 #define FROM_ACC_LANES_EXACT(values) (values)
 #define SIGMOID_LANES sigmoid_f32_lanes
+#define TO_BYTES(indices) narrow_to_bytes(indices)
 #define HAS_SMALL_LAYERS
 #include "all_kernels.inc.h"
 
@@ -66,6 +67,7 @@ _Static_assert(BLOCK_SIZE % F32_LANES == 0, "a block is a whole number of vector
 #define FROM_ACC_LANES(values) (values)
 #define FROM_ACC_LANES_EXACT(values) (values)
 #define SIGMOID_LANES sigmoid_f64_lanes
+#define TO_BYTES(indices) __builtin_convertvector(indices, u8_lanes_t)
 #define HAS_SMALL_LAYERS
 #include "all_kernels.inc.h"
 
@@ -83,4 +85,5 @@ _Static_assert(BLOCK_SIZE % F32_LANES == 0, "a block is a whole number of vector
 #define FROM_ACC_LANES(values) float_to_bf16_lanes(values)
 #define FROM_ACC_LANES_EXACT(values) truncate_to_bf16_lanes(values)
 #define SIGMOID_LANES sigmoid_f32_lanes
+#define TO_BYTES(indices) narrow_to_bytes(indices)
 #include "all_kernels.inc.h"

@@ -29,6 +29,7 @@
 #endif
 #define MAX_COLUMN_VECTORS 4 /* vectors of columns whose sums and weights stay in registers */
 
+typedef uint8_t u8_lanes __attribute__((vector_size(F32_LANES * sizeof(uint8_t))));
 typedef uint16_t u16_lanes __attribute__((vector_size(F32_LANES * sizeof(uint16_t))));
 typedef uint32_t u32_lanes __attribute__((vector_size(F32_LANES * sizeof(uint32_t))));
 typedef int32_t i32_lanes __attribute__((vector_size(F32_LANES * sizeof(int32_t))));
@@ -120,6 +121,19 @@ static inline u16_lanes narrow_lanes(u32_lanes values)
     return (u16_lanes)_mm_packus_epi32(_mm256_castsi256_si128(bits), _mm256_extracti128_si256(bits, 1));
 #else
     return __builtin_convertvector(values, u16_lanes);
+#endif
+}
+
+/* The lowest byte of each value; the others must be zero. */
+static inline u8_lanes narrow_to_bytes(i32_lanes values)
+{
+#if F32_LANES == 8
+    const __m128i words = (__m128i)narrow_lanes((u32_lanes)values), bytes = _mm_packus_epi16(words, words);
+    u8_lanes result;
+    memcpy(&result, &bytes, sizeof result);
+    return result;
+#else
+    return __builtin_convertvector(values, u8_lanes);
 #endif
 }
 

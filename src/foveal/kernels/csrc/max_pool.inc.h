@@ -30,7 +30,7 @@ void NAME(max_pool_forward)(
                     }
                     const scalar_lanes_t raw = FROM_ACC_LANES_EXACT(max);
                     COPY_LANES(y + to, (const scalar_t *)&raw, count);
-                    const u8_lanes_t indices = __builtin_convertvector(index, u8_lanes_t);
+                    const u8_lanes_t indices = TO_BYTES(index);
                     COPY_LANES(argmax + to, (const uint8_t *)&indices, count);
                 })
     }

@@ -49,9 +49,10 @@ void NAME(convolve)(
             for (int64_t i = 0; i < inputs; i++) {
                 const acc_t *weights = weight + (o * inputs + i) * taps;
                 const acc_t *from = padded + (n * inputs + i) * padded_size + start;
-                for (int64_t tap = 0; tap < taps; tap++)
-                    for (int k = 0; k < BLOCK_SIZE / LANES; k++)
-                        sums[k] += weights[tap] * NAME(load_acc)(from + TAP_OFFSET(tap) + k * LANES, LANES);
+                for (int64_t row = 0; row < kernel; row++, from += dilation * pitch)
+                    for (int64_t column = 0; column < kernel; column++, weights++)
+                        for (int k = 0; k < BLOCK_SIZE / LANES; k++)
+                            sums[k] += *weights * NAME(load_acc)(from + dilation * column + k * LANES, LANES);
             }
             acc_t values[BLOCK_SIZE];
             memcpy(values, sums, sizeof values);
