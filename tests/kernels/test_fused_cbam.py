@@ -14,6 +14,7 @@ from foveal import kernels
 from foveal.attention import CBAM, ChannelAttention, Gate, create
 from foveal.attention.batch_norm import SingleValueBatchNorm2d
 from foveal.attention.small_conv import SmallConv2d
+from foveal.kernels.constants import PARTS_PER_IMAGE
 from kernels.comparison import (
     CHANNELS_LAST,
     MEMORY_FORMATS,
@@ -33,13 +34,14 @@ OPTIONS_AND_FUSION: list[tuple[dict[str, Any], bool]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("images", [5, PARTS_PER_IMAGE + 1])  # by parts and by whole images
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize(("options", "is_fused"), OPTIONS_AND_FUSION)
 def test_equals_plain_operations_with_any_options(
-    options: dict[str, Any], is_fused: bool, training: bool
+    options: dict[str, Any], is_fused: bool, training: bool, images: int
 ) -> None:
-    gate, x, g = CBAM(24, **options).train(training), features(5, 24, 7, 6), features(5, 24, 7, 6)
-    x = x.contiguous(memory_format=CHANNELS_LAST)
+    gate, x = CBAM(24, **options).train(training), features(images, 24, 7, 6)
+    x, g = x.contiguous(memory_format=CHANNELS_LAST), features(images, 24, 7, 6)
     gates = {native: copy.deepcopy(gate).double() for native in (True, False)}
     actual, expected = (
         compute_gate(gates[native], x.double(), g.double(), native=native)

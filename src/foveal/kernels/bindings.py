@@ -46,6 +46,8 @@ SIGNATURES: dict[str, tuple[type, ...]] = {
     "bam_input_grad": (
         *_MAP_SIZE_ARGTYPES, *_pointers(3), FLAG, *_pointers(2), SIZE, POINTER, FLAG, POINTER, FLAG, POINTER,
     ),
+    "cbam_pools": (*_MAP_SIZE_ARGTYPES, *_pointers(4), SIZE, SIZE, *_pointers(12)),
+    "cbam_channel_backward": (*_MAP_SIZE_ARGTYPES, *_pointers(9), SIZE, SIZE, *_pointers(17)),
     "normalize_relu": (*_CHANNELS_LAST_SIZE_ARGTYPES, *_pointers(5)),
     "batch_norm_relu_forward": (*_CHANNELS_LAST_SIZE_ARGTYPES, *_pointers(4), NUMBER, NUMBER, *_pointers(6)),
     "batch_norm_relu_backward": (*_CHANNELS_LAST_SIZE_ARGTYPES, *_pointers(10)),

@@ -8,6 +8,9 @@ BLOCK_SIZE = 64
 IMAGES_PER_GROUP = 8
 """Images over which the weight gradient of a small convolution is summed before groups are added."""
 
+PARTS_PER_IMAGE = 8
+"""Parts of each image if there are fewer images than this; otherwise a thread takes whole images."""
+
 STRIPS = 64
 """Strips into which batch norm with ReLU cuts the positions of a batch."""
 
@@ -19,6 +22,7 @@ COMPILER_DEFINITIONS = tuple(
     for name, value in {
         "BLOCK_SIZE": BLOCK_SIZE,
         "IMAGES_PER_GROUP": IMAGES_PER_GROUP,
+        "PARTS_PER_IMAGE": PARTS_PER_IMAGE,
         "STRIPS": STRIPS,
         "LOGITS_SUM": LOGITS_SUM,
         "LOGITS_PRODUCT": LOGITS_PRODUCT,

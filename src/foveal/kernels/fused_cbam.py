@@ -14,16 +14,21 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from foveal.kernels.autograd import MaybeTensor, run_autograd_function, split_pool_grads
-from foveal.kernels.channel_mlp import compute_mlp_plainly, mlp_backward, mlp_forward
+from foveal.kernels.cbam_stages import (
+    ChannelStage,
+    MLPWeights,
+    channel_gate_backward,
+    pool_for_both_gates,
+)
+from foveal.kernels.channel_mlp import compute_mlp_plainly
 from foveal.kernels.dispatch import has_readable_statistics, is_kernel_readable
 from foveal.kernels.gate_ops import supports_pools
 from foveal.kernels.layout import get_accumulator_dtype, match_layout, require_layout
 from foveal.kernels.map_kernels import (
     GradientTerms,
+    PooledValues,
     dot_maps,
-    pool_map,
     scale_map,
-    weighting_backward,
 )
 from foveal.kernels.plain_backward import differentiate, with_plain_backward
 from foveal.kernels.small_batch_norm import (
@@ -215,14 +220,11 @@ class FusedCBAM(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
         """Return the weighted map, and both maps that it is weighted by, (N, C) and (N, P)."""
         layout = require_layout(x)
-        channel_pools = pool_map(x, layout, config.channel_pools, over_positions=True)
-        logits, *hidden = mlp_forward(
-            channel_pools.values, reduce, reduce_bias, expand, expand_bias
+        mlp = MLPWeights(reduce, reduce_bias, expand, expand_bias)
+        stage, spatial_pools = pool_for_both_gates(
+            x, layout, mlp, config.channel_pools, config.spatial_pools
         )
-        channel = logits.sigmoid_()
-        spatial_pools = pool_map(
-            x, layout, config.spatial_pools, over_positions=False, channel_weights=channel
-        )
+        channel = stage.attention
         pooled_maps = spatial_pools.values.transpose(0, 1).view(len(x), -1, *x.shape[2:])
         conv_out, padded_maps = conv_forward(pooled_maps, kernel, kernel_bias, config.dilation)
         logits, *statistics = _optional_norm_forward(norm, conv_out, norm_weight, norm_bias)
@@ -231,8 +233,8 @@ class FusedCBAM(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(
             x, reduce, reduce_bias, expand, expand_bias, kernel, kernel_bias, norm_weight, norm_bias,
-            channel, spatial, channel_pools.values, channel_pools.argmax, spatial_pools.argmax,
-            padded_maps, conv_out, *hidden, *statistics,
+            channel, spatial, *stage.pools, spatial_pools.argmax, padded_maps, conv_out, stage.hidden,
+            stage.hidden_sum, *statistics,
         )  # fmt: skip
         return scale_map(x, layout, channel, spatial), channel, spatial
 
@@ -275,17 +277,14 @@ class FusedCBAM(torch.autograd.Function):
         spatial_terms = GradientTerms(spatial, *shift_and_peak, spatial_argmax)
 
         # Channel gate: through the sigmoid, the MLP and the pools over positions.
-        of_channel = dot_maps(g, x, layout, over_positions=True, terms=spatial_terms)
-        logits_grad = _sigmoid_backward(_add_optional_grad(of_channel, channel_grad), channel)
-        pools_grad, *mlp_grads = mlp_backward(
-            logits_grad, channel_pooled, reduce, expand, hidden, hidden_sum
-        )
-        grads: list[MaybeTensor] = [None] * 3
-        grads += [*mlp_grads, kernel_grad, kernel_bias_grad, *norm_grads]
-        if ctx.needs_input_grad[0]:
-            shift_and_peak = split_pool_grads(pools_grad, config.channel_pools, layout.positions)
-            channel_terms = GradientTerms(channel, *shift_and_peak, channel_argmax)
-            grads[0] = weighting_backward(g, layout, channel_terms, spatial_terms)
+        pools = PooledValues(channel_pooled, channel_argmax)
+        x_grad, *mlp_grads = channel_gate_backward(
+            g, x, layout, ChannelStage(pools, hidden, hidden_sum, channel), config.channel_pools,
+            reduce, expand, spatial_terms, channel_grad, needs_x=ctx.needs_input_grad[0],
+        )  # fmt: skip
+        grads = [
+            x_grad, None, None, *mlp_grads, kernel_grad, kernel_bias_grad, *norm_grads,
+        ]  # fmt: skip
         pairs = zip(grads, ctx.needs_input_grad, strict=True)
         return tuple(grad if is_needed else None for grad, is_needed in pairs)
 

@@ -19,7 +19,7 @@ _MAX_EXPONENT = 40
 """Largest logit whose exponential is computed: the product of two such exponentials is finite in float32."""
 
 
-class _PooledValues(NamedTuple):
+class PooledValues(NamedTuple):
     """Values of each pool, (pools, N, ...), and the first index of the maximum, int32, if it is a pool."""
 
     values: Tensor
@@ -50,21 +50,32 @@ def pool_map(
     *,
     over_positions: bool,
     channel_weights: Tensor | None = None,
-) -> _PooledValues:
+) -> PooledValues:
     """Pool x * channel_weights over positions, giving (pools, N, C), or over channels, giving (pools, N, P).
 
     The pools are avg and max, each at most once.
     """
+    pooled, mean, maximum = allocate_pools(x, layout, pools, over_positions=over_positions)
+    _call_map_kernel(
+        "pool_rows" if _is_row_reduction(layout, over_positions) else "pool_columns", x, layout,
+        x, *layout.to_rows_and_columns(channel_weights, None), mean, maximum, pooled.argmax,
+    )  # fmt: skip
+    return pooled
+
+
+def allocate_pools(
+    x: Tensor, layout: Layout, pools: tuple[str, ...], *, over_positions: bool
+) -> tuple[PooledValues, Tensor, Tensor | None]:
+    """Return memory for the pools of a map, and in it those of the mean and of the maximum or None.
+
+    The mean is always computed, so it has memory even if it is no pool.
+    """
     size = (layout.images, layout.channels if over_positions else layout.positions)
     values = x.new_empty((len(pools), *size), dtype=get_accumulator_dtype(x))
     outputs = dict(zip(pools, values.unbind(), strict=True))
-    mean = outputs["avg"] if "avg" in pools else values.new_empty(size)  # always computed
+    mean = outputs["avg"] if "avg" in pools else values.new_empty(size)
     argmax = x.new_empty(size, dtype=torch.int32) if "max" in pools else None
-    _call_map_kernel(
-        "pool_rows" if _is_row_reduction(layout, over_positions) else "pool_columns", x, layout,
-        x, *layout.to_rows_and_columns(channel_weights, None), mean, outputs.get("max"), argmax,
-    )  # fmt: skip
-    return _PooledValues(values, argmax)
+    return PooledValues(values, argmax), mean, outputs.get("max")
 
 
 def scale_map(

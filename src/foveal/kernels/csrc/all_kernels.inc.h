@@ -11,6 +11,7 @@
 #include "channel_mlp.inc.h"
 #undef HAS_SMALL_LAYERS
 #endif
+#include "cbam.inc.h"
 
 #undef FOR_COLUMN_VECTORS
 #undef PARALLEL_FOR_PARTS
@@ -19,6 +20,7 @@
 #undef WEIGHT_OR_ONE
 #undef WITH_CONSTANT_LENGTH
 #undef DTYPE
+#undef ACC_DTYPE
 #undef LANES
 #undef scalar_t
 #undef acc_t

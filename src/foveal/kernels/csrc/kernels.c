@@ -11,7 +11,7 @@
 
    Constants that Python needs as well are defined in constants.py and passed with -D. */
 
-#if !(defined BLOCK_SIZE && defined IMAGES_PER_GROUP && defined STRIPS && defined LOGITS_SUM \
+#if !(defined BLOCK_SIZE && defined IMAGES_PER_GROUP && defined STRIPS && defined PARTS_PER_IMAGE && defined LOGITS_SUM \
       && defined LOGITS_PRODUCT && defined EXP_FACTORS)
 #error "foveal.kernels.build passes the constants of constants.py with -D"
 #endif
@@ -19,6 +19,7 @@
 #define CONCAT_(a, b) a##_##b
 #define CONCAT(a, b) CONCAT_(a, b)
 #define NAME(function) CONCAT(function, DTYPE) /* such as scale_float32 */
+#define ACC_NAME(function) CONCAT(function, ACC_DTYPE) /* the same for sums of this dtype */
 #define PoolAccumulator NAME(pool_accumulator)
 #define i32_lanes_t NAME(i32_lanes)
 #define u8_lanes_t NAME(u8_lanes)
@@ -28,7 +29,6 @@
 
 #define ROWS_PER_GROUP 32    /* rows that are summed before their sum is added to the total: less rounding */
 #define FILTERS_PER_READ 2   /* filters of a 1x1 convolution that one read of the map serves */
-#define PARTS_PER_IMAGE 8    /* parts of each image if there are fewer images than this */
 
 _Static_assert(BLOCK_SIZE % F32_LANES == 0, "a block is a whole number of vectors");
 
@@ -36,6 +36,7 @@ _Static_assert(BLOCK_SIZE % F32_LANES == 0, "a block is a whole number of vector
    `..._lanes_t` a vector of LANES of them. TO_ACC and FROM_ACC convert one value, the others a vector. */
 
 #define DTYPE float32
+#define ACC_DTYPE float32
 #define LANES F32_LANES
 #define scalar_t float
 #define acc_t float
@@ -54,6 +55,7 @@ _Static_assert(BLOCK_SIZE % F32_LANES == 0, "a block is a whole number of vector
 #include "all_kernels.inc.h"
 
 #define DTYPE float64
+#define ACC_DTYPE float64
 #define LANES F64_LANES
 #define scalar_t double
 #define acc_t double
@@ -72,6 +74,7 @@ _Static_assert(BLOCK_SIZE % F32_LANES == 0, "a block is a whole number of vector
 #include "all_kernels.inc.h"
 
 #define DTYPE bfloat16
+#define ACC_DTYPE float32
 #define LANES F32_LANES
 #define scalar_t uint16_t
 #define acc_t float
