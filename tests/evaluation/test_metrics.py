@@ -44,6 +44,32 @@ def test_equals_scikit_learn(classes: int) -> None:
         assert evaluation.correct_top5 is None
 
 
+@pytest.mark.parametrize("classes", [20, 21, 100])
+def test_constant_logits_hit_by_chance(classes: int) -> None:
+    labels = torch.arange(classes).repeat(3)
+    evaluation = compute_metrics(Predictions(torch.full((3 * classes, classes), -0.7), labels))
+    assert evaluation.correct_top5 is not None
+    np.testing.assert_allclose(evaluation.correct_top5, 5 / classes, rtol=1e-15)
+    assert evaluation.top5_accuracy == pytest.approx(5 / classes)
+    assert evaluation.predicted.tolist() == [0] * len(labels)  # the first of equals
+    assert evaluation.accuracy == pytest.approx(1 / classes)
+
+
+def test_hits_of_ties_are_those_of_a_random_order() -> None:
+    generator = np.random.default_rng(0)
+    logits = generator.integers(0, 6, (60, 23)).astype(np.float32)  # four equal values on average
+    labels = generator.integers(0, 23, 60)
+    evaluation = compute_metrics(Predictions(torch.from_numpy(logits), torch.from_numpy(labels)))
+    draws = 4000
+    hits = np.zeros(60)
+    for _ in range(draws):
+        order = np.lexsort((generator.random(logits.shape), -logits), axis=1)
+        hits += (order[:, :5] == labels[:, None]).any(1)
+    assert evaluation.correct_top5 is not None
+    assert 0 < (evaluation.correct_top5 % 1 > 0).sum() < 60
+    np.testing.assert_allclose(evaluation.correct_top5, hits / draws, atol=4.5 * 0.5 / draws**0.5)
+
+
 @pytest.mark.parametrize("classes", [3, 25])
 def test_calibration_equals_torchmetrics(classes: int) -> None:
     from torchmetrics.functional.classification import multiclass_calibration_error

@@ -49,7 +49,7 @@ def write_fake_run(
         "confusion": confusion,
     }
     if size >= 20:
-        predictions["correct_top5"] = np.ones(labels.size, dtype=bool)
+        predictions["correct_top5"] = np.ones(labels.size, dtype=np.float32)
     folder.mkdir(parents=True)
     write_config(
         folder,

@@ -19,7 +19,9 @@ _CALIBRATION_BINS = 15
 class Evaluation:
     """Metrics for N images of K classes; accuracies are fractions.
 
-    `top5_accuracy` and `correct_top5` are None for fewer than 20 classes, where top-5 says little.
+    `predicted` is the class with the largest logit, the first one of equals. `correct_top5` (N,) is 1 for a hit
+    and 0 for a miss; if classes tie with the label, it is the chance of a hit with the ties in random order.
+    It and `top5_accuracy` are None for fewer than 20 classes, where top-5 says little.
     `calibration_error` is the expected calibration error over 15 equal bins (Guo et al. 2017). Rows
     of `confusion` (K, K) are the true classes. `per_class_accuracy` (K,) is NaN for a class without
     images.
@@ -34,7 +36,7 @@ class Evaluation:
     labels: npt.NDArray[np.int64]
     predicted: npt.NDArray[np.int64]
     correct: npt.NDArray[np.bool_]
-    correct_top5: npt.NDArray[np.bool_] | None
+    correct_top5: npt.NDArray[np.float64] | None
 
 
 def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> Evaluation:
@@ -49,7 +51,7 @@ def compute_metrics(predictions: Predictions) -> Evaluation:
     confusion = _compute_confusion_matrix(labels, predicted, logits.shape[1])
     correct_top5 = None
     if logits.shape[1] >= _MIN_CLASSES_FOR_TOP5:
-        correct_top5 = (logits.topk(5).indices == predictions.labels[:, None]).any(1).numpy()
+        correct_top5 = _compute_expected_hits(logits, predictions.labels, 5)
     with np.errstate(invalid="ignore"):
         per_class_accuracy = confusion.diagonal() / confusion.sum(1)
     return Evaluation(
@@ -64,6 +66,22 @@ def compute_metrics(predictions: Predictions) -> Evaluation:
         correct=predicted == labels,
         correct_top5=correct_top5,
     )
+
+
+def _compute_expected_hits(logits: Tensor, labels: Tensor, k: int) -> npt.NDArray[np.float64]:
+    """Return the chance that the label of each image is among the k largest logits, ties in random order.
+
+    With h logits above that of the label and t equal to it, itself included, the chance is (k - h) / t,
+    between 0 and 1. So constant logits hit k of K classes, whatever the order of the classes.
+
+    >>> import torch
+    >>> _compute_expected_hits(torch.tensor([[2.0, 1.0, 1.0, 0.0]]), torch.tensor([2]), 2).tolist()
+    [0.5]
+    """
+    of_label = logits.gather(1, labels[:, None])
+    higher = (~(logits <= of_label)).sum(1)  # a NaN is above everything
+    ties = (logits == of_label).sum(1).clamp(min=1)
+    return np.asarray(((k - higher).double() / ties).clamp(0, 1).numpy())
 
 
 def _compute_confusion_matrix(

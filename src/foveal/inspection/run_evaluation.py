@@ -38,6 +38,6 @@ def evaluate_run(folder: Path, *, source: str | None = None) -> Evaluation:
     model, data = load_model(folder / schema.MODEL_FOLDER), load_config_data(config)
     numerics = get_numerics(config)
     model.to(numerics.device)
-    with numerics_context(numerics), autocast_context(numerics):
+    with numerics_context(numerics), autocast_context(numerics, model):
         batches = data.batches("test", batch_size=EVALUATION_BATCH_SIZE, device=numerics.device)
         return evaluate(model, apply_memory_format(batches, numerics))

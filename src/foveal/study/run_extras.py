@@ -173,7 +173,7 @@ def compute_robustness_extra(job: TrainingJob, training: TrainingResult) -> _Arr
     def normalize_as_trained(pixels: Tensor) -> Tensor:
         return _normalize_pixels(pixels, data).contiguous(memory_format=memory_format)
 
-    with numerics_context(numerics), autocast_context(numerics):
+    with numerics_context(numerics), autocast_context(numerics, training.model):
         result = measure_robustness(
             training.model,
             np.asarray(data.test.images[:count]),

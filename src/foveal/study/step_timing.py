@@ -123,7 +123,7 @@ def _time_evaluation(context: TrainingContext) -> float:
     batches = context.data.batches("test", batch_size=EVALUATION_BATCH_SIZE, device=context.device)
     first_batches = islice(batches, _EVALUATED_BATCHES)
     start = time.perf_counter()
-    with autocast_context(context.numerics):
+    with autocast_context(context.numerics, context.state.model):
         predictions = predict(
             context.state.model, apply_memory_format(first_batches, context.numerics)
         )

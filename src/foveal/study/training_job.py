@@ -144,7 +144,7 @@ def collect_predictions(evaluation: Evaluation) -> dict[str, np.ndarray[Any, Any
         "confusion": evaluation.confusion,
     }
     if evaluation.correct_top5 is not None:
-        predictions["correct_top5"] = evaluation.correct_top5
+        predictions["correct_top5"] = evaluation.correct_top5.astype(np.float32)
     return predictions
 
 

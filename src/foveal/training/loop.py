@@ -179,7 +179,7 @@ def _run_epoch(
 
 def run_step(context: TrainingContext, images: Tensor, labels: Tensor) -> Tensor:
     """Run one optimizer step on a batch; return the batch's logits from before the step, (B, K)."""
-    with autocast_context(context.numerics):
+    with autocast_context(context.numerics, context.state.model):
         logits: Tensor = context.state.model(images).float()
     smoothing = context.recipe.label_smoothing
     loss = nn.functional.cross_entropy(logits, labels, label_smoothing=smoothing)
@@ -193,7 +193,7 @@ def run_step(context: TrainingContext, images: Tensor, labels: Tensor) -> Tensor
 def _predict_test_split(context: TrainingContext) -> Predictions:
     """Return the model's predictions for the test set."""
     batches = context.data.batches("test", batch_size=EVALUATION_BATCH_SIZE, device=context.device)
-    with autocast_context(context.numerics):
+    with autocast_context(context.numerics, context.state.model):
         return predict(context.state.model, apply_memory_format(batches, context.numerics))
 
 

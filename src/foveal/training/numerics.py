@@ -19,6 +19,7 @@ from foveal.training.kernel_probe import find_faster_parts
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor, nn
 
 AUTO: Final = "auto"
 
@@ -166,8 +167,12 @@ def numerics_context(numerics: Numerics) -> Iterator[None]:
         torch.set_num_threads(threads_before)
 
 
-def autocast_context(numerics: Numerics) -> torch.autocast:
-    """Return the autocast context for one forward pass in the dtype of resolved `numerics`.
+@contextmanager
+def autocast_context(numerics: Numerics, model: nn.Module) -> Iterator[None]:
+    """Run forward passes of `model` in the `with` block in the dtype of resolved `numerics`.
+
+    With bfloat16, the last layer, as `find_head` finds it, computes in float32: logits of 8 bits would often be
+    equal, and the order of the classes would decide.
 
     The context must not span an optimizer step: inside it PyTorch caches the cast weights and would
     keep using the old values.
@@ -175,4 +180,37 @@ def autocast_context(numerics: Numerics) -> torch.autocast:
     import torch
 
     enabled = numerics.dtype == "bfloat16"
-    return torch.autocast(numerics.device, dtype=torch.bfloat16, enabled=enabled)
+    with torch.autocast(numerics.device, dtype=torch.bfloat16, enabled=enabled):
+        if enabled:
+            with _run_head_in_float32(model, numerics.device):
+                yield
+        else:
+            yield
+
+
+@contextmanager
+def _run_head_in_float32(model: nn.Module, device: str) -> Iterator[None]:
+    """Compute the last layer of a model without autocast, on features in float32; nothing without one."""
+    import torch
+
+    from foveal.models.finetuning import find_head
+
+    try:
+        head = find_head(model)
+    except UsageError:  # it has no linear layer and no convolution
+        yield
+        return
+    compute, own_forward = head.forward, head.__dict__.get("forward")
+
+    def compute_in_float32(features: Tensor) -> Tensor:
+        with torch.autocast(device, enabled=False):
+            logits: Tensor = compute(features.float())
+        return logits
+
+    head.forward = compute_in_float32
+    try:
+        yield
+    finally:
+        del head.forward
+        if own_forward is not None:
+            head.forward = own_forward
