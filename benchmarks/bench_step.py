@@ -34,11 +34,12 @@ from interleaved_timing import (
     time_once,
     timing_table,
 )
-from result_files import save_results
+from result_files import replace_rows
 
 VARIANTS = ("none", "channel", "spatial", "bam", "cbam")
 REFERENCES = {"cbam": ("timm/cbam", "reference-cbam"), "bam": ("reference-bam",)}
 PLAIN_BASELINE = "none plain"  # the network without attention, in plain operations
+KEY = ("model", "dtype", "instruction_set")  # of a row; a new measurement replaces the row
 MODELS = {"convnet": 256, "resnet18": 64}  # with batch sizes
 
 
@@ -111,7 +112,7 @@ def has_bfloat16_units(isa: str) -> bool:
 
 
 def main() -> None:
-    """Print a table per network, dtype and instruction set, and save the results."""
+    """Print a table per network, dtype and instruction set, and replace its rows in the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--models", default=",".join(MODELS))
@@ -119,11 +120,6 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     add_isa_option(parser)
     options = parser.parse_args()
-    # Only complete measurements are saved.
-    is_complete = all(
-        getattr(options, name) == parser.get_default(name) for name in ("models", "dtypes", "isa")
-    )
-    rows: list[dict[str, Any]] = []
     with start_processes(options) as processes:
         for model in options.models.split(","):
             for dtype in options.dtypes.split(","):
@@ -138,10 +134,10 @@ def main() -> None:
                         measured = processes[isa].submit(measure_round, model, numerics).result()
                         for name, milliseconds in measured.items() if turn else ():
                             own_times.setdefault(name, []).append(milliseconds)
-                for isa, own_times in times.items():
-                    rows.append(summarize(model, numerics, isa, own_times))
-                if is_complete:
-                    save_results("step", rows, device=options.device)
+                rows = [
+                    summarize(model, numerics, isa, own_times) for isa, own_times in times.items()
+                ]
+                replace_rows("step", rows, KEY, device=options.device)
 
 
 def summarize(model: str, numerics: Numerics, isa: str, times: Times) -> dict[str, Any]:
@@ -157,6 +153,7 @@ def summarize(model: str, numerics: Numerics, isa: str, times: Times) -> dict[st
     for name in ("ratio_to_none", "auto_over_plain", "added_time_ratio"):
         Console().print(name, row[name])
     conditions = {"model": model, "batch_size": MODELS[model], "instruction_set": isa}
+    conditions["rounds"] = len(times[PLAIN_BASELINE])
     conditions |= numerics.model_dump(exclude={"kernels"})
     quartiles_ms = {name: quartiles(values) for name, values in times.items()}
     return conditions | {"quartiles_ms": quartiles_ms} | row

@@ -23,6 +23,21 @@ def describe_machine(device: str) -> str:
     return f"{get_processor_name()}, {count_cpu_cores()} threads"
 
 
+def replace_rows(
+    name: str, rows: list[dict[str, Any]], key: tuple[str, ...], *, device: str
+) -> Path:
+    """Write rows to the results; they replace rows of the same machine and PyTorch that have the same key."""
+    path = _get_path(name, device)
+    kept = json.loads(path.read_text()) if path.exists() else {"rows": []}
+    is_same_machine = (kept.get("machine"), kept.get("torch")) == (
+        describe_machine(device),
+        torch.__version__,
+    )
+    replaced = [[row.get(part) for part in key] for row in rows]
+    others = [row for row in kept["rows"] if [row.get(part) for part in key] not in replaced]
+    return save_results(name, (others if is_same_machine else []) + rows, device=device)
+
+
 def save_results(
     name: str, rows: list[dict[str, Any]], *, device: str = "cpu", **more: Any
 ) -> Path:
@@ -33,7 +48,12 @@ def save_results(
         "machine": describe_machine(device),
         "torch": torch.__version__,
     }
-    suffix = "" if device == "cpu" else f"-{device}"
-    path = RESULTS_FOLDER / f"{name}{suffix}.json"
+    path = _get_path(name, device)
     path.write_text(json.dumps(conditions | more | {"rows": rows}, indent=1) + "\n")
     return path
+
+
+def _get_path(name: str, device: str) -> Path:
+    """Return the path of the results of a benchmark on a device."""
+    suffix = "" if device == "cpu" else f"-{device}"
+    return RESULTS_FOLDER / f"{name}{suffix}.json"
