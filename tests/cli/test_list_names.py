@@ -61,7 +61,7 @@ def test_doctor_shows_instruction_set_compiler_and_times(
 ) -> None:
     monkeypatch.setenv("FOVEAL_CACHE", str(tmp_path))
     monkeypatch.delenv("FOVEAL_KERNELS", raising=False)
-    times = {"plain": [0.2] * 9, "gate": [0.1] * 9, "norm": [0.3] * 9, "pool": [0.2] * 9}
+    times = {"plain": [0.2] * 21, "gate": [0.1] * 21, "norm": [0.3] * 21, "pool": [0.2] * 21}
     write_measurement(f"{count_cpu_cores()}", BFLOAT16_PROBE, 1.0)
     write_step_seconds(times, count_cpu_cores(), "float32", "channels_last")
     lines = [

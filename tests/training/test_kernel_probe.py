@@ -10,8 +10,8 @@ from kernels.comparison import requires_native_kernels
 
 SETTINGS = 1, "float32", "channels_last"
 NUMERICS = Numerics(device="cpu", threads=1, dtype="float32", memory_format="channels_last")
-FASTER, SLOWER, SAME = [0.8] * 9, [1.3] * 9, [0.99] * 9
-NOISY = [0.5] * 7 + [1.1] * 2
+FASTER, SLOWER, SAME = [0.8] * 21, [1.3] * 21, [0.995] * 21
+NOISY = [0.5] * 14 + [1.1] * 7
 
 pytestmark = requires_native_kernels
 
@@ -24,7 +24,7 @@ def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def force_times(gate: list[float], norm: list[float], pool: list[float]) -> None:
     """Write times of a step to the cache, relative to plain operations."""
-    times = {"plain": [1.0] * 9, "gate": gate, "norm": norm, "pool": pool}
+    times = {"plain": [1.0] * 21, "gate": gate, "norm": norm, "pool": pool}
     kernel_probe.write_step_seconds(times, *SETTINGS)
 
 
