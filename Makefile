@@ -8,7 +8,7 @@ DOCS_READY := $(VENV)/.docs-ready
 TORCH := $(shell grep '^torch==' constraints.txt)
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
 
-.PHONY: help demo test check format coverage browser calibration docs clean \
+.PHONY: help demo test check format coverage browser calibration docs wheel check-wheel clean \
 	bench bench-cli bench-gates bench-occlusion bench-step bench-study bench-train
 
 help:  ## List the targets.
@@ -66,6 +66,16 @@ calibration: $(READY)  ## Simulate how often verdicts are wrong, in a few minute
 docs: $(DOCS_READY)  ## Build the site from scratch; a warning is an error.
 	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -M html docs docs/_build --fresh-env --write-all --fail-on-warning --keep-going --quiet
 	@echo "$(CURDIR)/docs/_build/html/index.html"
+
+wheel: $(READY)  ## Build the wheel of this architecture, with native kernels, and the source distribution.
+	rm -rf build dist
+	HATCH_BUILD_HOOK_ENABLE_CUSTOM=true $(BIN)/python -m hatchling build --target wheel --directory build
+	$(BIN)/python -m hatchling build --target sdist --directory dist
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/auditwheel repair --wheel-dir dist build/*.whl
+	@ls dist
+
+check-wheel: wheel  ## Check the wheel where there is no compiler and nothing can be written.
+	$(PYTHON) packaging/check_wheel.py dist/*.whl
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -19,7 +19,10 @@ from foveal.kernels import build, get_instruction_set, unavailable_reason
 from foveal.kernels.instruction_set import ENVIRONMENT_VARIABLE
 from kernels.comparison import requires_native_kernels
 
-pytestmark = requires_native_kernels
+pytestmark = [
+    requires_native_kernels,
+    pytest.mark.skipif(build.find_compiler() is None, reason="no C compiler"),
+]
 
 
 @pytest.fixture

@@ -35,6 +35,15 @@ def test_measures_again_if_the_cached_ratio_is_damaged() -> None:
     assert json.loads(hardware_probe.get_cache_path("1").read_text())["ratio"] == 1.0
 
 
+def test_measures_again_if_the_cache_cannot_be_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("FOVEAL_CACHE", str(tmp_path / "file" / "cache"))
+    assert hardware_probe.read_or_measure_ratio("1", "ratio", lambda _: 1.0, 1) == 1.0
+    assert hardware_probe.read_or_measure_ratio("1", "ratio", lambda _: 2.0, 1) == 2.0
+
+
 @pytest.mark.parametrize(("ratio", "run_count"), [(1.9, 4), (1.05, 1), (0.5, 1)])
 def test_runs_in_parallel_only_if_clearly_faster(ratio: float, run_count: int) -> None:
     assert hardware_probe.read_parallel_run_count(4) is None

@@ -86,11 +86,16 @@ def find_compiler() -> str | None:
 def get_library_name(instruction_set: InstructionSet) -> str:
     """Return the file name of a library, with a hash of everything that the binary depends on."""
     parts = [path.read_bytes() for path in sorted(SOURCE_FOLDER.iterdir())]
-    parts += map(str.encode, _list_options(instruction_set))
+    parts += map(str.encode, list_options(instruction_set))
     if instruction_set == NATIVE:
         parts.append(get_processor_name().encode())
     digest = hashlib.sha256(b"|".join(parts)).hexdigest()[:16]
     return f"kernels-{instruction_set.name}-{digest}.so"
+
+
+def list_options(instruction_set: InstructionSet) -> tuple[str, ...]:
+    """Return the options of the compiler, without files."""
+    return f"-march={instruction_set.march}", *_OPTIONS
 
 
 def compile_library(compiler: str, path: Path, instruction_set: InstructionSet) -> None:
@@ -102,13 +107,8 @@ def compile_library(compiler: str, path: Path, instruction_set: InstructionSet) 
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, atomic_write(path) as temporary:
         compiled = str(Path(folder) / "kernels.o")
-        _run([compiler, *_list_options(instruction_set), "-c", str(MAIN_SOURCE), "-o", compiled])
+        _run([compiler, *list_options(instruction_set), "-c", str(MAIN_SOURCE), "-o", compiled])
         _run([compiler, "-shared", compiled, "-o", str(temporary)])
-
-
-def _list_options(instruction_set: InstructionSet) -> tuple[str, ...]:
-    """Return the options of the compiler."""
-    return f"-march={instruction_set.march}", *_OPTIONS
 
 
 def _run(command: Iterable[str]) -> None:

@@ -26,9 +26,13 @@ V4 = InstructionSet("v4", "x86-64-v4")
 """x86-64 with AVX-512."""
 V3 = InstructionSet("v3", "x86-64-v3")
 """x86-64 with AVX2; runs on processors with AVX-512, too."""
+ARMV8 = InstructionSet("armv8", "armv8-a")
+"""64-bit ARM with NEON, which all such processors have."""
 NATIVE = InstructionSet("native", "native")
 """Instructions of this processor, on other architectures and where AVX2 is missing."""
 
+_ARM = {"aarch64", "arm64"}
+_X86 = {"x86_64", "amd64"}
 _WITH_CAPABILITY = {"AVX512": (V4, V3), "AVX2": (V3,)}
 
 
@@ -54,8 +58,10 @@ def get_instruction_set() -> InstructionSet:
 
 def list_supported() -> tuple[InstructionSet, ...]:
     """Return the instruction sets that run on this processor, widest first."""
-    is_x86 = platform.machine().lower() in {"x86_64", "amd64"}
-    capability = torch.backends.cpu.get_cpu_capability() if is_x86 else ""
+    architecture = platform.machine().lower()
+    if architecture in _ARM:
+        return (ARMV8,)
+    capability = torch.backends.cpu.get_cpu_capability() if architecture in _X86 else ""
     return _WITH_CAPABILITY.get(capability, (NATIVE,))
 
 

@@ -8,6 +8,7 @@ import multiprocessing
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,12 +87,16 @@ def read_cached_ratio(probe: str, name: str) -> float | None:
 
 
 def write_measurement(probe: str, name: str, value: object) -> None:
-    """Write a value that a probe has measured to the cache folder, under its name."""
+    """Write a value that a probe has measured to the cache folder, under its name.
+
+    If the folder cannot be written, the next process measures again.
+    """
     path = get_cache_path(probe)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path) as partial:
-        content = {"machine": _describe_probe(probe), name: value}
-        partial.write_text(json.dumps(content, indent=2) + "\n")
+    content = {"machine": _describe_probe(probe), name: value}
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as partial:
+            partial.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def read_measurement(probe: str, name: str) -> Any:
