@@ -68,7 +68,7 @@ def allocate_pools(
 ) -> tuple[PooledValues, Tensor, Tensor | None]:
     """Return memory for the pools of a map, and in it those of the mean and of the maximum or None.
 
-    The mean is always computed, so it has memory even if it is no pool.
+    The mean is always computed, so it has memory even if it is not among the pools.
     """
     size = (layout.images, layout.channels if over_positions else layout.positions)
     values = x.new_empty((len(pools), *size), dtype=get_accumulator_dtype(x))
