@@ -1,8 +1,9 @@
-"""Error rates of verdicts in simulated studies, without a difference and with one as large as the margin.
+"""Error rates of verdicts in simulated studies, and what the rules on seeds and on guessing change.
 
-Every verdict is that of foveal.stats. Run-to-run deviations are normal, or resampled from real runs. In studies
-without a difference the margin is almost zero, so that no wrong verdict counts as equivalent: the worst case.
-Writes results and a figure, prints a table, and exits with 1 if a rate exceeds its bound.
+Studies have no difference, or one as large as the margin. Every verdict is that of foveal.stats. Run-to-run
+deviations are normal, or resampled from real runs. In studies without a difference the margin is almost zero,
+so that no wrong verdict counts as equivalent: the worst case. Writes results and a figure, prints tables, and
+exits with 1 if a rate exceeds its bound.
 """
 
 from __future__ import annotations
@@ -37,6 +38,13 @@ SEEDS = (5, 10, 20)
 LOOKS = range(3, 21)
 NORMAL_SD = 0.003  # arbitrary: margins are multiples of it
 TINY_MARGIN = 1e-9
+FEW_SEEDS, MANY_SEEDS = 3, 20
+GUESSING = 0.1  # ten classes of equal size
+GUESSING_SEEDS = 5
+TEST_IMAGES = (100, 1000, 10_000)
+ACCURACIES = (0.2, 0.3, 0.5, 0.7, 0.9)
+GUESSING_SD = 0.01
+DIFFERENCE_IN_SD = 3
 # In standard deviations. Five seeds can show equivalence at this margin, so wrong equivalence is possible.
 EQUIVALENCE_MARGIN_IN_SD = 4
 MAX_WRONG_STUDIES = 0.055
@@ -63,6 +71,33 @@ class ErrorRates:
     coverage: float
     studies_equivalent_at_margin: float
     comparisons_equivalent_at_margin: float
+
+
+@dataclass(frozen=True)
+class UnequalSeeds:
+    """Fraction of studies without a difference that show one, from few runs of each variant and many of `none`.
+
+    First with all runs, as no verdict of foveal is made, then with the seeds that both have.
+    """
+
+    seeds: int
+    baseline_seeds: int
+    with_all_runs: float
+    with_common_seeds: float
+
+
+@dataclass(frozen=True)
+class GuessingRates:
+    """Fraction of comparisons called better or worse, without and with the rule on guessing.
+
+    `accuracy` is that of the baseline. At guessing there is no difference in what was learned; otherwise the
+    variant is better by `DIFFERENCE_IN_SD` standard deviations.
+    """
+
+    test_images: int
+    accuracy: float
+    without_rule: float
+    with_rule: float
 
 
 @dataclass(frozen=True)
@@ -103,10 +138,17 @@ def read_real_deviations(path: Path) -> FloatArray:
 
 
 def judge_comparison(
-    values: FloatArray, baseline: FloatArray, *, margin: float, alpha: float
+    values: FloatArray,
+    baseline: FloatArray,
+    *,
+    margin: float,
+    alpha: float,
+    test_images: int | None = None,
 ) -> tuple[str, tuple[float, float]]:
     """Return verdict and interval as stats.compare_accuracies does, without its sentences about power."""
-    tests = stats.run_equivalence_test(values, baseline, margin=margin, alpha=alpha)
+    tests = stats.run_equivalence_test(
+        values, baseline, margin=margin, alpha=alpha, test_images=test_images
+    )
     interval = tests.welch.compute_interval(1 - alpha)
     return choose_verdict(interval, tests.interval, margin)[0], interval
 
@@ -170,6 +212,66 @@ def measure_error_rates(
     )
 
 
+def measure_unequal_seeds(count: int, generator: np.random.Generator) -> UnequalSeeds:
+    """Judge `count` studies without a difference, with all runs and with the seeds that both have."""
+    studies = sample_normal(generator, (count, VARIANTS + 1, MANY_SEEDS))
+    alpha = ALPHA / VARIANTS
+    wrong = np.zeros((2, count), dtype=bool)
+    for number, study in enumerate(studies):
+        for values in study[:-1, :FEW_SEEDS]:
+            for row, baseline in enumerate((study[-1], study[-1, :FEW_SEEDS])):
+                verdict, _ = judge_comparison(values, baseline, margin=TINY_MARGIN, alpha=alpha)
+                wrong[row, number] |= verdict != "undecided"
+        names = [*map(str, range(VARIANTS)), "none"]
+        if number < 20:
+            accuracies = {n: row.tolist() for n, row in zip(names, study, strict=True)}
+            few = {n: row if n == "none" else row[:FEW_SEEDS] for n, row in accuracies.items()}
+            found = stats.compare_variants(few, margin=TINY_MARGIN, alpha=ALPHA)
+            if any(each.verdict != "undecided" for each in found) != wrong[1, number]:
+                raise AssertionError(f"compare_variants does not use the common seeds: {found}")
+    return UnequalSeeds(FEW_SEEDS, MANY_SEEDS, *wrong.mean(axis=1).tolist())
+
+
+def measure_guessing(
+    test_images: int, accuracy: float, count: int, generator: np.random.Generator
+) -> GuessingRates:
+    """Judge `count` comparisons at one accuracy, without and with the rule on guessing.
+
+    The runs of networks that learned nothing repeat the few classes that they name, so that they deviate from
+    guessing together, by the standard error of the test set, and hardly from each other.
+    """
+    shape = (2, count, 1)
+    if accuracy == GUESSING:
+        error = np.sqrt(GUESSING * (1 - GUESSING) / test_images)
+        means = GUESSING + error * generator.standard_normal(shape)
+        sd = error / 5
+    else:
+        means = np.full(shape, accuracy)
+        means[0] += DIFFERENCE_IN_SD * GUESSING_SD
+        sd = GUESSING_SD
+    runs = means + sd * generator.standard_normal((2, count, GUESSING_SEEDS))
+    runs = np.round(np.clip(runs, 0, 1) * test_images) / test_images
+    alpha = ALPHA / VARIANTS
+    guesses = stats.is_at_guessing(
+        runs.mean(axis=-1), guessing_accuracy=GUESSING, test_images=test_images
+    ).all(axis=0)
+    is_called = np.zeros((2, count), dtype=bool)
+    for number, (values, baseline) in enumerate(zip(*runs, strict=True)):
+        verdict, _ = judge_comparison(
+            values, baseline, margin=TINY_MARGIN, alpha=alpha, test_images=test_images
+        )
+        is_called[0, number] = verdict in ("better", "worse")
+        is_called[1, number] = is_called[0, number] and not guesses[number]
+        if number < 20:
+            found = stats.compare_accuracies(
+                values.tolist(), baseline.tolist(), margin=TINY_MARGIN, comparisons=VARIANTS,
+                test_images=test_images, guessing_accuracy=GUESSING,
+            )  # fmt: skip
+            if (found.verdict in ("better", "worse")) != is_called[1, number]:
+                raise AssertionError(f"compare_accuracies has another rule on guessing: {found}")
+    return GuessingRates(test_images, accuracy, *is_called.mean(axis=1).tolist())
+
+
 def simulate_repeated_looks(
     variants: int, count: int, generator: np.random.Generator
 ) -> RepeatedLooks:
@@ -204,6 +306,18 @@ def find_exceeded_bounds(rows: list[ErrorRates], repeated_looks_rate: float) -> 
     if abs(repeated_looks_rate - REPEATED_LOOKS_ERROR_RATE) > REPEATED_LOOKS_TOLERANCE:
         stated = f"foveal.stats states {REPEATED_LOOKS_ERROR_RATE:.2%}"
         yield f"Repeated looks: {repeated_looks_rate:.2%}, but {stated}."
+
+
+def find_broken_rules(unequal: UnequalSeeds, guessing: list[GuessingRates]) -> Iterator[str]:
+    """Yield a sentence for each rate at which a rule fails, or at which it takes power."""
+    if unequal.with_common_seeds > MAX_WRONG_STUDIES:
+        yield f"Unequal seeds: {unequal.with_common_seeds:.2%} of studies show a difference."
+    for rates in guessing:
+        case = f"{rates.test_images} test images, accuracy {rates.accuracy:.0%}"
+        if rates.accuracy > GUESSING and rates.with_rule < rates.without_rule:
+            yield f"{case}: the rule on guessing takes power, {rates.without_rule - rates.with_rule:.2%}."
+        if rates.accuracy == GUESSING and rates.with_rule > MAX_WRONG_COMPARISONS / VARIANTS:
+            yield f"{case}: {rates.with_rule:.2%} of networks that learned nothing have a verdict."
 
 
 def draw_repeated_looks(looks: RepeatedLooks) -> str:
@@ -241,6 +355,15 @@ def rates_table(rows: list[ErrorRates]) -> Table:
     return table
 
 
+def guessing_table(rows: list[GuessingRates]) -> Table:
+    """Return the table of the rule on guessing in percent."""
+    table = Table("test images", "accuracy of none", "better or worse", "with the rule on guessing")
+    for row in rows:
+        shares = (f"{100 * share:.2f}" for share in (row.without_rule, row.with_rule))
+        table.add_row(str(row.test_images), f"{100 * row.accuracy:.0f}", *shares)
+    return table
+
+
 def parse_options() -> argparse.Namespace:
     """Return the parsed command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -268,6 +391,8 @@ def build_record(
     options: argparse.Namespace,
     rows: list[ErrorRates],
     repeated_looks: list[RepeatedLooks],
+    unequal: UnequalSeeds,
+    guessing: list[GuessingRates],
     real: dict[str, object] | None,
 ) -> dict[str, object]:
     """Return the content of the result file: every number and the command that reproduces it."""
@@ -280,11 +405,19 @@ def build_record(
         "command": f"python benchmarks/calibration.py {numbers} {source}",
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "equivalence_margin_in_sd": EQUIVALENCE_MARGIN_IN_SD,
+        "guessing": {
+            "accuracy": GUESSING,
+            "difference_in_sd": DIFFERENCE_IN_SD,
+            "rows": [asdict(row) for row in guessing],
+            "sd": GUESSING_SD,
+            "seeds": GUESSING_SEEDS,
+        },
         "real": real,
         "repeated_looks": [{"seeds": list(LOOKS), **asdict(looks)} for looks in repeated_looks],
         "rows": [asdict(row) for row in rows],
         "seed": options.seed,
         "studies_per_row": options.studies,
+        "unequal_seeds": asdict(unequal),
         "variants": VARIANTS,
         "versions": {
             "foveal": foveal.__version__,
@@ -314,12 +447,34 @@ def main() -> int:
         simulate_repeated_looks(k, count, np.random.default_rng([options.seed, k]))
         for k, count in ((1, options.look_studies), (VARIANTS, options.look_studies // 10))
     ]
-    exceeded = list(find_exceeded_bounds(rows, repeated_looks[0].at_this_or_an_earlier_look[-1]))
-    record = build_record(options, rows, repeated_looks, real)
+    unequal = measure_unequal_seeds(
+        options.studies, np.random.default_rng([options.seed, FEW_SEEDS, MANY_SEEDS])
+    )
+    guessing = [
+        measure_guessing(
+            images,
+            accuracy,
+            options.studies,
+            np.random.default_rng([options.seed, images, round(1000 * accuracy)]),
+        )
+        for images in TEST_IMAGES
+        for accuracy in (GUESSING, *ACCURACIES)
+    ]
+    looks_rate = repeated_looks[0].at_this_or_an_earlier_look[-1]
+    exceeded = [
+        *find_exceeded_bounds(rows, looks_rate),
+        *find_broken_rules(unequal, guessing),
+    ]
+    record = build_record(options, rows, repeated_looks, unequal, guessing, real)
     write_text(ROOT / options.json, json.dumps(record, indent=2, sort_keys=True))
     write_text(ROOT / options.figure, draw_repeated_looks(repeated_looks[0]))
     console = Console()
     console.print(rates_table(rows))
+    console.print(guessing_table(guessing))
+    console.print(
+        f"{FEW_SEEDS} seeds against {MANY_SEEDS} of none: {unequal.with_all_runs:.2%} of studies show a "
+        f"difference, {unequal.with_common_seeds:.2%} with the seeds that both have."
+    )
     for looks in repeated_looks:
         share = looks.at_this_or_an_earlier_look[-1]
         console.print(f"Repeated looks, variants: {looks.variants}: {share:.2%} by 20 seeds.")

@@ -20,9 +20,10 @@ TYPE_NAMES = {str: "text", int: "whole number", float: "number", bool: "true or 
 
 
 def write_study_tables(folder: Path) -> None:
-    """Write `calibration.md`, `repeated-looks.md`, `anchors.md` and `ablate-json.md` into `folder`."""
+    """Write `calibration.md`, `rules.md`, `repeated-looks.md`, `anchors.md`, `ablate-json.md` into `folder`."""
     results = json.loads(CALIBRATION_FILE.read_text())
     write_lines(folder / "calibration.md", calibration_lines(results))
+    write_lines(folder / "rules.md", rules_lines(results))
     write_lines(folder / "repeated-looks.md", repeated_looks_lines(results))
     write_lines(folder / "anchors.md", anchor_lines())
     write_lines(folder / "ablate-json.md", schema_lines(json_schema.AblateOutput))
@@ -58,6 +59,40 @@ def calibration_lines(results: dict[str, Any]) -> Iterator[str]:
     ]
     yield from markdown_table(head, rows, numbers=5)
     yield f"Measured with `{results['command']}`.\n"
+
+
+def rules_lines(results: dict[str, Any]) -> Iterator[str]:
+    """Yield what the rules on unequal numbers of seeds and on guessing change."""
+    unequal, guessing = results["unequal_seeds"], results["guessing"]
+    yield (
+        f"With {unequal['seeds']} seeds of each variant and {unequal['baseline_seeds']} of `none`, "
+        f"{percent(unequal['with_all_runs'])} % of studies without any difference would show one from all "
+        f"runs, and {percent(unequal['with_common_seeds'])} % do with the seeds that both have.\n"
+    )
+    head = (
+        "test images",
+        "accuracy of `none`, %",
+        "*better* or *worse* without the rule on guessing, %",
+        "with it, %",
+    )
+    rows = [
+        (
+            f"{row['test_images']:,}",
+            f"{100 * row['accuracy']:g}",
+            percent(row["without_rule"]),
+            percent(row["with_rule"]),
+        )
+        for row in guessing["rows"]
+    ]
+    yield from markdown_table(head, rows, numbers=4)
+    yield (
+        f"Ten classes of equal size, so guessing reaches {100 * guessing['accuracy']:g} %; "
+        f"{guessing['seeds']} seeds, and {results['studies_per_row']:,} comparisons per row. At guessing "
+        "nothing was learned: networks that name few classes deviate together from guessing, and hardly from "
+        "seed to seed. In the other rows the variant is better by "
+        f"{guessing['difference_in_sd']} standard deviations of {100 * guessing['sd']:g} points, and the rule "
+        "takes no verdict.\n"
+    )
 
 
 def deviations_sentence(real: dict[str, Any] | None) -> str:

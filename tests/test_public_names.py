@@ -9,12 +9,13 @@ PUBLIC_NAMES = {
         __version__ insert keep_freed_memory
     """,
     "foveal.analysis": """
-        GateSummary HypothesisResult MeanClassMaps OcclusionRecords RobustnessCurves VariantExtra
-        VariantRuns average_maps_by_class check_hypotheses collect_occlusion_records
-        collect_robustness_curves compare_with_baseline describe_loaded_weights find_caveats
-        group_runs_by_variant list_variant_costs make_gate_cost_table make_stored_layer_table
-        make_stored_torchsummary_table make_variant_cost_table normalize_rows read_stored_extras
-        summarize_gates
+        GateSummary Guessing HypothesisResult MeanClassMaps NextSteps OcclusionRecords
+        RobustnessCurves SeedOutlook VariantExtra VariantRuns average_maps_by_class
+        check_hypotheses collect_occlusion_records collect_robustness_curves compare_cell_variants
+        compute_guessing describe_failed_learning describe_loaded_weights find_caveats
+        find_failed_runs find_next_steps group_runs_by_variant list_variant_costs
+        make_gate_cost_table make_stored_layer_table make_stored_torchsummary_table
+        make_variant_cost_table normalize_rows read_stored_extras summarize_gates
     """,
     "foveal.attention": """
         AttentionEntry BAM CBAM ChannelAttention ConcurrentSqueezeExcitation CoordinateAttention
@@ -85,11 +86,12 @@ PUBLIC_NAMES = {
         Report write_comparison write_report
     """,
     "foveal.stats": """
-        BootstrapResult Comparison EquivalenceTest MAX_SEEDS_NEEDED MIN_SEEDS McNemarTest
-        TwoWaySlope VarianceSplit Verdict WelchTest compare_accuracies compare_variants
-        compute_detectable_difference compute_mean_interval compute_power compute_seeds_needed
-        fit_two_way_slope run_equivalence_test run_mcnemar_test run_two_way_bootstrap
-        run_welch_test split_variance
+        Comparison EquivalenceTest MAX_SEEDS_NEEDED MIN_SEEDS McNemarTest SpreadRatio TwoWaySlope
+        VarianceSplit Verdict WelchTest compare_accuracies compare_variants
+        compute_detectable_difference compute_mean_interval compute_power compute_sd_interval
+        compute_seeds_needed compute_seeds_needed_interval compute_spread_ratio find_low_outliers
+        fit_two_way_slope is_at_guessing run_equivalence_test run_mcnemar_test run_welch_test
+        split_variance
     """,
     "foveal.study": """
         Plan Progress RunConfig Study StudyConfig plan run run_in_pool run_in_process run_on_ray

@@ -78,6 +78,16 @@ def with_percent_change(text: str, value: float, baseline: float) -> str:
     return f"{text}\n{change}" if change else text
 
 
+def format_points_range(bounds: tuple[float, float]) -> str:
+    """Return a range of sizes of differences in percentage points; a single number if both are equal.
+
+    >>> format_points_range((0.0081, 0.0124)), format_points_range((0.01, 0.01))
+    ('0.81 to 1.24', '1.00')
+    """
+    low, high = (f"{100 * bound:.2f}" for bound in bounds)
+    return low if low == high else f"{low} to {high}"
+
+
 def format_interval(bounds: tuple[float, float]) -> str:
     """Return an interval of accuracy differences in percentage points.
 
@@ -103,6 +113,25 @@ def format_seconds(value: float) -> str:
     ('3.1', '1,234')
     """
     return f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+
+
+def format_duration(seconds: float) -> str:
+    """Return a duration as text, in its two largest units.
+
+    >>> format_duration(5), format_duration(90), format_duration(4000), format_duration(200000)
+    ('5 s', '2 min', '1 h 7 min', '2 d 7 h')
+    >>> format_duration(7200)
+    '2 h'
+    """
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h"
+    parts = [(hours, "h"), (minutes, "min")]
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)
 
 
 def join_with_and(values: Sequence[object]) -> str:

@@ -66,6 +66,16 @@ def has_attention(variant: str) -> bool:
     return get_variant_name(variant) not in VARIANTS_WITHOUT_ATTENTION
 
 
+def get_controlled_variant(control: str) -> str:
+    """Return the variant that a canonical `wide` or `same-time` control is a control of.
+
+    >>> get_controlled_variant("same-time:like=cbam:reduction=8")
+    'cbam:reduction=8'
+    """
+    _, options = split_variant(control)
+    return join_variant(options.pop(CONTROL_OPTION), options)
+
+
 def remove_option(variant: str, option: str) -> str:
     """Return the variant without one of its options.
 

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import scipy.stats
 
-from foveal.analysis import find_caveats
-from foveal.records import Cell, Design, RunRecord, StudyRecord
+from foveal.analysis import compare_cell_variants, find_caveats
+from foveal.records import Arrays, Cell, Design, RunRecord, StudyRecord
 
 
 def make_run(
@@ -25,7 +27,14 @@ def make_run(
         "data": "cifar10", "classes": list("abcdefghij"),
     }  # fmt: skip
     environment = {} if instruction_set is None else {"instruction_set": instruction_set}
-    return RunRecord(Path("run"), config, environment, {}, results, {}, {})
+    return RunRecord(Path("run"), config, environment, {}, results, make_predictions(accuracy), {})
+
+
+def make_predictions(accuracy: float) -> Arrays:
+    """Return predictions for 100 images of each of ten classes."""
+    labels = np.arange(1000) % 10
+    predicted = np.where(np.arange(1000) < round(1000 * accuracy), labels, (labels + 1) % 10)
+    return {"labels": labels, "predicted": predicted, "correct": predicted == labels}
 
 
 def list_caveats(*runs: RunRecord, cell: Cell | None = None, margin: float = 0.5) -> list[str]:
@@ -61,9 +70,59 @@ def test_changed_margin() -> None:
     assert caveat.startswith("The margin was 1 points when the study was created and is 0.5 now")
 
 
-def test_accuracy_at_chance() -> None:
-    (caveat,) = list_caveats(make_run("none", 0.11, train_size=100))
-    assert caveat.startswith("Nothing was learned: none reaches 11.0%, and guessing 10.0%")
+def test_nothing_was_learned() -> None:
+    runs = [
+        make_run(v, 0.11, seed=seed, train_size=100) for v in ("none", "cbam") for seed in (0, 1)
+    ]
+    (caveat,) = list_caveats(*runs)
+    assert caveat.startswith("Nothing was learned: no variant is better than guessing.")
+    learned = [make_run("cbam", 0.3, seed=seed, train_size=100) for seed in (0, 1)]
+    assert list_caveats(*runs[:2], *learned) == []
+
+
+def test_failed_run_is_named() -> None:
+    accuracies = [0.70, 0.71, 0.72, 0.10, 0.71]
+    runs = [make_run("none", a, seed=seed, train_size=100) for seed, a in enumerate(accuracies)]
+    (caveat,) = list_caveats(*runs)
+    assert caveat == (
+        "none with seed 3 reaches 10.0%, which is guessing and far below its other seeds. "
+        "The run counts in every number."
+    )
+    low = [make_run("none", 0.4, seed=3, train_size=100)]  # far below, but it has learned
+    assert list_caveats(*runs[:3], *low, *runs[4:]) == []
+
+
+def test_failed_run_is_never_dropped() -> None:
+    accuracies = {"none": [0.70, 0.71, 0.72, 0.10, 0.71], "cbam": [0.70, 0.71, 0.72, 0.70, 0.71]}
+    runs = [
+        make_run(variant, a, seed=seed, train_size=100)
+        for variant, values in accuracies.items()
+        for seed, a in enumerate(values)
+    ]
+    design = Design({}, ("none", "cbam"), 5, 5, 0.5, 0.5)
+    (comparison,) = compare_cell_variants(StudyRecord(Path("study"), design, tuple(runs)))
+    assert comparison.seeds == 5
+    assert comparison.difference == pytest.approx(0.12)
+
+
+def test_unequal_spread_is_a_finding() -> None:
+    accuracies = {
+        "none": [0.700, 0.702, 0.699, 0.701, 0.698],
+        "cbam": [0.70, 0.73, 0.66, 0.69, 0.74],
+    }
+    runs = [
+        make_run(variant, a, seed=seed, train_size=100)
+        for variant, values in accuracies.items()
+        for seed, a in enumerate(values)
+    ]
+    (caveat,) = list_caveats(*runs)
+    ratio = np.std(accuracies["cbam"]) / np.std(accuracies["none"])
+    f = scipy.stats.f(4, 4)
+    low, high = (ratio / np.sqrt(f.ppf(p)) for p in (0.975, 0.025))
+    assert caveat == (
+        f"From seed to seed the accuracy of cbam varies {ratio:.1f} times as much as that of none "
+        f"(95 % interval {low:.1f} to {high:.1f}, for normal deviations)."
+    )
 
 
 def test_different_sites_with_the_matched_variant() -> None:

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.stats
 from rich.console import Console
 
-from foveal.analysis import compare_with_baseline
-from foveal.cli.study_tables import make_comparison_table
+from foveal.analysis import compare_cell_variants
+from foveal.cli.json_schema import AblateOutput, make_ablate_output
+from foveal.cli.study_tables import make_comparison_table, print_comparisons
 from foveal.records import read_study, write_extra
 from report.fake_records import make_costs, write_fake_study
 from report.report_page import read_report
@@ -30,7 +32,7 @@ def print_table(folder: Path, width: int) -> list[str]:
     """Return the lines of the table of a study."""
     (cell,) = read_study(folder).split_by_cell()
     file = io.StringIO()
-    Console(file=file, width=width).print(make_comparison_table(cell, compare_with_baseline(cell)))
+    Console(file=file, width=width).print(make_comparison_table(cell, compare_cell_variants(cell)))
     return file.getvalue().splitlines()
 
 
@@ -48,3 +50,113 @@ def test_differences_and_costs_agree_with_the_report(study: Path) -> None:
         shown = page.find_row(name, "3")
         assert rows[name][5].replace("-", "\N{MINUS SIGN}") == shown[3]
         assert rows[name][-2:] == ["1.00", f"{1 + 0.1 * index:.2f}"]
+
+
+CONTROLLED = {
+    "none": [0.700, 0.702, 0.698],
+    "cbam": [0.720, 0.722, 0.718],
+    "same-time:like=cbam": [0.710, 0.725, 0.695],
+}
+
+GOLDEN_CONTROLLED = """\
+Test accuracy on scenes, final epoch
+
+                                 accuracy  diff. to         98.33 %
+ variant              seeds          in %      none        interval  verdict
+ ─────────────────────────────────────────────────────────────────────────────
+ none                     3  70.00 ± 0.20
+ cbam                     3  72.00 ± 0.20     +2.00  [+1.35, +2.65]  better
+   minus same-time        3                   +1.00  [−5.36, +7.36]  undecided
+ same-time:like=cbam      3  71.00 ± 1.50     +1.00  [−5.36, +7.36]  undecided
+
+cbam: better, by at least 1.35 points. Standard error 0.14 points from the seeds, 0.00 more from the
+test images.
+same-time:like=cbam: undecided, the difference may be anywhere from −5.36 to +7.36 points; 3 seeds
+per variant show a difference as large as 5.60 points in 4 of 5 studies. Standard error 0.87 points
+from the seeds, 0.00 more from the test images.
+cbam minus same-time:like=cbam: undecided, the difference may be anywhere from −5.36 to +7.36
+points; 3 seeds per variant show a difference as large as 5.60 points in 4 of 5 studies. Standard
+error 0.87 points from the seeds, 0.00 more from the test images.
+More seeds, in a new study (--first-seed)
+
+         smallest difference found
+ seeds   in 4 of 5 studies, points   extra time
+ ──────────────────────────────────────────────
+     5                        2.81        3 min
+    10                        1.70        6 min
+    20                        1.14       11 min
+    50                        0.70       28 min"""  # noqa: RUF001
+
+GOLDEN_GUESSING = """\
+Undecided: neither arm is better than guessing, which reaches 33.3 %.
+Test accuracy on scenes, final epoch
+
+                     accuracy  diff. to            95 %
+ variant  seeds          in %      none        interval  verdict
+ ──────────────────────────────────────────────────────────────────
+ none         3  33.50 ± 0.50
+ cbam         3  30.50 ± 0.50     −3.00  [−4.13, −1.87]  undecided
+                                                         (guessing)
+
+cbam: undecided, neither arm is better than guessing, which reaches 33.3 %. Standard error 0.41
+points from the seeds, 0.00 more from the test images."""  # noqa: RUF001
+
+
+@pytest.fixture(scope="module")
+def controlled_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study in which a variant is better than `none`, and its control is undecided."""
+    folder = tmp_path_factory.mktemp("tables") / "controlled"
+    return write_fake_study(folder, CONTROLLED, controls=("same-time:like=cbam",))
+
+
+def print_study(folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """Return the text of all tables and sentences about the only cell of a study."""
+    (cell,) = read_study(folder).split_by_cell()
+    print_comparisons(cell, compare_cell_variants(cell))
+    return "\n".join(line.rstrip() for line in capsys.readouterr().out.strip().splitlines())
+
+
+def test_controls_have_a_row_below_their_variant(
+    controlled_study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert print_study(controlled_study, capsys) == GOLDEN_CONTROLLED
+
+
+def test_networks_that_learned_nothing_are_named_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = {"none": [0.34, 0.33, 0.335], "cbam": [0.31, 0.3, 0.305]}
+    text = print_study(write_fake_study(tmp_path / "study", values), capsys)
+    assert text == GOLDEN_GUESSING
+
+
+def test_json_has_the_contrasts_and_the_next_steps(controlled_study: Path) -> None:
+    record = read_study(controlled_study)
+    by_cell = [(cell, compare_cell_variants(cell)) for cell in record.split_by_cell()]
+    content = make_ablate_output(record, by_cell, trained=0, missing=0, warnings=[], page=None)
+    output = AblateOutput.model_validate(content, strict=False)
+    control = "same-time:like=cbam"
+    assert [(each.variant, each.reference, each.verdict) for each in output.comparisons] == [
+        ("cbam", "none", "better"),
+        (control, "none", "undecided"),
+        ("cbam", control, "undecided"),
+    ]
+    contrast = output.comparisons[2]
+    welch = scipy.stats.ttest_ind(CONTROLLED["cbam"], CONTROLLED[control], equal_var=False)
+    expected = welch.confidence_interval(1 - 0.05 / 3)
+    assert contrast.interval == pytest.approx((expected.low, expected.high))
+    assert contrast.seeds_needed is not None
+    assert contrast.seeds_needed_interval is not None
+    low, high = contrast.seeds_needed_interval
+    assert low < contrast.seeds_needed < high
+    assert contrast.sd_ratio == pytest.approx(0.2 / 1.5)
+    assert contrast.standard_error_seeds is not None
+    assert contrast.standard_error_images is not None
+    assert contrast.standard_error_both == pytest.approx(
+        np.hypot(contrast.standard_error_seeds, contrast.standard_error_images)
+    )
+    assert 0 < (contrast.finite_test_share or 0) <= 1
+    (steps,) = output.next_steps
+    assert [row.seeds for row in steps.outlook] == [5, 10, 20, 50]
+    assert steps.outlook[0].detectable_differences[0] == pytest.approx(0.0281, abs=5e-5)
+    assert steps.last_epoch_gains == []

@@ -48,6 +48,27 @@ def test_calibration_has_every_row_and_the_command(tables: ModuleType) -> None:
     assert "`the command`" in text
 
 
+def test_rules_have_every_row_of_the_calibration(tables: ModuleType) -> None:
+    text = "\n".join(tables.rules_lines(RESULTS))
+    for row in RESULTS["guessing"]["rows"]:
+        shares = [f"{100 * row[name]:.2f}" for name in ("without_rule", "with_rule")]
+        start = f"| {row['test_images']:,} | {100 * row['accuracy']:g} |"
+        assert f"{start} {' | '.join(shares)} |" in text
+    assert f"{100 * RESULTS['unequal_seeds']['with_common_seeds']:.2f} % do with the seeds" in text
+
+
+def test_calibration_keeps_its_bounds() -> None:
+    """The rule on guessing takes no power at ordinary accuracies and gives no verdict at guessing."""
+    guessing = RESULTS["guessing"]
+    for row in guessing["rows"]:
+        if row["accuracy"] == guessing["accuracy"]:
+            assert row["with_rule"] < 0.0125 < row["without_rule"]
+        else:
+            assert row["with_rule"] == row["without_rule"] > 0.5
+    assert RESULTS["unequal_seeds"]["with_common_seeds"] <= 0.055
+    assert RESULTS["unequal_seeds"]["with_all_runs"] == pytest.approx(0.127, abs=0.02)
+
+
 def test_every_field_of_the_output_is_documented(tables: ModuleType) -> None:
     text = "\n".join(tables.schema_lines(AblateOutput))
     for model in (AblateOutput, RunOutput, ComparisonOutput, McNemarOutput):

@@ -1,5 +1,6 @@
 """The design of a study: written, read, and searched for the cell of a run."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,34 @@ def test_design_is_read_as_written(tmp_path: Path) -> None:
 def test_counts() -> None:
     assert DESIGN.comparison_count == 2
     assert DESIGN.run_count == 12
+
+
+def test_contrasts_count_as_comparisons() -> None:
+    controls = ("se", "wide:like=cbam", "same-time:like=bam:reduction=8")
+    variants = ("none", "cbam", "bam:reduction=8", *controls)
+    design = replace(DESIGN, variants=variants, controls=controls)
+    assert design.contrasts == (
+        ("cbam", "se"),
+        ("cbam", "wide:like=cbam"),
+        ("bam:reduction=8", "se"),
+        ("bam:reduction=8", "same-time:like=bam:reduction=8"),
+    )
+    assert design.comparison_count == 2 * (5 + 4)
+    assert replace(DESIGN, controls=("wide:like=bam",)).contrasts == ()
+
+
+def test_controls_are_read_as_written(tmp_path: Path) -> None:
+    design = replace(DESIGN, variants=("none", "cbam", "se"), controls=("se",))
+    write_design(tmp_path, design)
+    assert read_design(tmp_path) == design
+
+
+def test_earlier_studies_have_no_controls(tmp_path: Path) -> None:
+    write_design(tmp_path, DESIGN)
+    path = tmp_path / "study.toml"
+    path.write_text(path.read_text().replace("controls = []\n", ""))
+    assert "controls" not in path.read_text()
+    assert read_design(tmp_path) == DESIGN
 
 
 def test_cell_is_found_by_what_identifies_a_result() -> None:

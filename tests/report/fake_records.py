@@ -35,11 +35,12 @@ def write_fake_run(
     side: int = 4,
     learning_rate: float = 0.1,
 ) -> Path:
-    """Write the records of one finished run with eight test images per class."""
+    """Write the records of one finished run with 400 test images per class."""
     random = np.random.default_rng(seed)
     size = len(classes)
-    labels = np.arange(8 * size) % size
-    predicted = np.where(random.random(labels.size) < accuracy, labels, (labels + 1) % size)
+    labels = np.arange(400 * size) % size
+    is_correct = random.permutation(labels.size) < round(accuracy * labels.size)
+    predicted = np.where(is_correct, labels, (labels + 1) % size)
     confusion = np.zeros((size, size), dtype=np.int64)
     np.add.at(confusion, (labels, predicted), 1)
     predictions = {
@@ -103,6 +104,7 @@ def write_fake_study(
     *,
     planned_seeds: int = 3,
     variants: Sequence[str] | None = None,
+    controls: Sequence[str] = (),
     **run_options: Any,
 ) -> Path:
     """Write a study with one run per accuracy, in the folders `runs/VARIANT_INDEX-SEED`."""
@@ -114,6 +116,7 @@ def write_fake_study(
         planned_seeds=planned_seeds,
         margin=1.0,
         planned_margin=1.0,
+        controls=tuple(controls),
     )
     write_design(folder, design)
     for index, (variant, values) in enumerate(accuracies.items()):

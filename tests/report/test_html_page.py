@@ -20,7 +20,7 @@ import scipy.stats
 from foveal.errors import FovealError, UsageError
 from foveal.records.manifest import write_manifest
 from foveal.report import write_report
-from foveal.stats import compare_variants
+from foveal.stats import compare_variants, compute_detectable_difference
 from foveal.text_format import ABSENT_VALUE, shorten_name
 from report.fake_records import ACCURACIES, TWO_VARIANTS, write_fake_run, write_fake_study
 from report.report_page import ReportPage, read_report
@@ -92,6 +92,53 @@ def test_verdicts_come_before_the_sections(page: ReportPage) -> None:
     first = text.index("channel is better than none: by at least")
     second = text.index("cbam:reduction=8 is undecided compared with none: the difference")
     assert first < second < text.index("Results")
+
+
+def test_controls_have_a_row_a_sentence_and_a_point_in_the_figure(tmp_path: Path) -> None:
+    control = "same-time:like=channel"
+    accuracies = {**TWO_VARIANTS, control: [0.70, 0.75, 0.78]}
+    folder = write_fake_study(tmp_path / "study", accuracies, controls=[control])
+    page = read_report(folder)
+    contrast = compare_variants(accuracies, margin=0.01, contrasts=[("channel", control)])[2]
+    row = page.find_row("channel minus same-time", "3")
+    assert row[3] == format_signed(contrast.difference)
+    assert row[4].startswith("[" + ", ".join(map(format_signed, contrast.interval)) + "]")
+    assert row[5] == contrast.verdict == "undecided"
+    assert f"channel is undecided compared with {control}: the difference" in " ".join(
+        page.text.split()
+    )
+    html = (folder / "report.html").read_text()
+    forest = next(svg for svg in find_svgs(html) if "Difference to" in svg)
+    tooltips = [title.text for title in ET.fromstring(forest).iter(f"{SVG_NAMESPACE}title")]
+    assert [(text or "").split(":")[0] for text in tooltips] == [
+        "channel",
+        "channel minus same-time",
+        "same-time",
+    ]
+
+
+def test_title_and_table_say_first_that_nothing_was_learned(tmp_path: Path) -> None:
+    accuracies = {"none": [0.34, 0.33, 0.335], "channel": [0.31, 0.30, 0.305]}
+    page = read_report(write_fake_study(tmp_path / "study", accuracies))
+    reason = "neither arm is better than guessing"
+    assert page.text.strip().startswith(
+        f"Does attention help convnet on scenes? Undecided: {reason}, which reaches 33.3 %."
+    )
+    assert page.find_row("channel", "3")[5] == f"undecided{reason}"
+    assert f"channel is undecided compared with none: {reason}" in " ".join(page.text.split())
+
+
+def test_undecided_study_says_what_more_seeds_would_show(tmp_path: Path) -> None:
+    accuracies = {"none": [0.70, 0.71, 0.72], "channel": [0.715, 0.70, 0.705]}
+    page = read_report(write_fake_study(tmp_path / "study", accuracies))
+    assert "What it would take to decide" in page.text
+    sd = float(np.sqrt(np.mean([np.var(values, ddof=1) for values in accuracies.values()])))
+    for seeds, minutes in ((5, "2 min"), (10, "4 min"), (20, "7 min"), (50, "18 min")):
+        difference = compute_detectable_difference(sd=sd, seeds=seeds)
+        assert page.find_row(str(seeds), f"{100 * difference:.2f}", minutes)
+    decided = {"none": [0.70, 0.71, 0.72], "channel": [0.90, 0.91, 0.92]}
+    page = read_report(write_fake_study(tmp_path / "decided", decided))
+    assert "What it would take to decide" not in page.text
 
 
 def test_every_svg_is_xml_and_ids_are_unique(html: str, page: ReportPage) -> None:

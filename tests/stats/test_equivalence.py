@@ -33,7 +33,7 @@ def test_without_spread_only_the_inside_is_equivalent(
     assert (found.p_value, found.is_equivalent) == (p_value, equivalent)
 
 
-@pytest.mark.parametrize("options", [{"margin": 0.0}, {"margin": 0.1, "alpha": 0.5}])
-def test_what_tests_nothing_is_refused(options: dict[str, float]) -> None:
+@pytest.mark.parametrize(("margin", "alpha"), [(0.0, 0.05), (0.1, 0.5)])
+def test_refuses_a_margin_or_a_level_without_a_test(margin: float, alpha: float) -> None:
     with pytest.raises(UsageError, match=r"Parameter `(margin|alpha)` should be"):
-        stats.run_equivalence_test([0.7, 0.8], [0.7, 0.8], **options)
+        stats.run_equivalence_test([0.7, 0.8], [0.7, 0.8], margin=margin, alpha=alpha)

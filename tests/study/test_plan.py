@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from statsmodels.stats.power import TTestIndPower
 
+from foveal.stats import compute_power
 from foveal.study import StudyConfig, plan
 from foveal.study.planning import guess_sd
 from study.small_study import change
@@ -14,13 +15,16 @@ from study.small_study import change
     ("attention", "sd", "detect"),
     [("none,cbam", 0.4, 0.5), ("none,cbam", 1.0, 0.9), ("none,channel,spatial", 0.2, 0.5)],
 )
-def test_seeds_needed_equal_those_of_statsmodels(attention: str, sd: float, detect: float) -> None:
+def test_seeds_needed_are_close_to_those_of_statsmodels(
+    attention: str, sd: float, detect: float
+) -> None:
+    """The pooled test of statsmodels needs up to one seed less than Welch's."""
     planned = plan(change(attention=attention, seeds=4), sd=sd, detect=detect)
     assert planned.alpha == pytest.approx(0.05 / (attention.count(",")))
     expected = TTestIndPower().solve_power(detect / sd, power=0.8, alpha=planned.alpha)
-    assert abs(planned.seeds_needed - expected) <= 1
+    assert 0 <= planned.seeds_needed - expected < 2
     assert planned.detectable is not None
-    power = TTestIndPower().power(planned.detectable / sd, 4, planned.alpha)
+    power = compute_power(planned.detectable, sd=sd, seeds=4, alpha=planned.alpha)
     assert power == pytest.approx(0.8, abs=1e-6)
 
 
@@ -29,7 +33,7 @@ def test_counts_of_runs_controls_and_cells(tmp_path: Path, monkeypatch: pytest.M
     planned = plan(change(seeds=2, wide=True, grid={"learning_rate": [0.1, 0.2]}), workers=2)
     assert planned.variants == ("none", "channel", "wide:like=channel")
     assert planned.runs == 12
-    assert planned.comparisons == 4
+    assert planned.comparisons == 6  # two with none and one with the control, in two cells
     assert planned.detectable is None
     assert len(planned.seconds_by_variant) == 6
     # Two seeds, two parallel runs.

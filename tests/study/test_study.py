@@ -9,10 +9,11 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from foveal import stats
-from foveal.analysis import compare_with_baseline
+from foveal.analysis import compare_cell_variants
 from foveal.errors import UsageError
 from foveal.records import read_study
 from foveal.study import Progress, RunConfig, Study, run_in_process
@@ -59,10 +60,23 @@ def test_comparison_equals_that_of_stats(uninterrupted: Path) -> None:
         variant: [run.results["test_accuracy"] for run in record.get_runs(variant)]
         for variant in ("none", "channel")
     }
+    predictions = {
+        variant: [run.predictions["predicted"] for run in record.get_runs(variant)]
+        for variant in accuracies
+    }
+    labels = record.runs[0].predictions["labels"]
     expected = stats.compare_variants(
-        accuracies, correctness=record.correctness, planned_seeds=2, comparisons=1
+        accuracies,
+        correctness=record.correctness,
+        names_one_class={
+            variant: [len(set(predicted.tolist())) == 1 for predicted in runs]
+            for variant, runs in predictions.items()
+        },
+        guessing_accuracy=max(np.bincount(labels).tolist()) / len(labels),
+        planned_seeds=2,
+        comparisons=1,
     )
-    assert repr(compare_with_baseline(record)) == repr(expected)
+    assert repr(compare_cell_variants(record)) == repr(expected)
 
 
 def test_refuses_another_config_with_its_difference(uninterrupted: Path) -> None:

@@ -5,12 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from foveal.analysis import compare_cell_variants
 from foveal.attention import canonicalize_variant
 from foveal.errors import UsageError
 from foveal.records import StudyRecord, read_design
 from foveal.study import Study, StudyConfig
 from foveal.study.resolved_design import resolve_design
-from foveal.study.variants import map_timed_controls, resolve_variants, scale_epochs
+from foveal.study.variants import (
+    list_controls,
+    map_timed_controls,
+    resolve_variants,
+    scale_epochs,
+)
 from study.small_study import change
 
 
@@ -32,6 +38,14 @@ from study.small_study import change
 def test_flags_add_controls(options: dict[str, object], expected: tuple[str, ...]) -> None:
     config = StudyConfig(**({"attention": "none,eca"} | options))  # type: ignore[arg-type]
     assert resolve_variants(config) == expected
+    assert list_controls(config, expected) == tuple(
+        variant for variant in expected if variant.split(":")[0] in ("se", "wide", "same-time")
+    )
+
+
+def test_se_is_a_control_only_if_it_is_requested_as_one() -> None:
+    config = StudyConfig(attention="none,se,wide:like=se")
+    assert list_controls(config, resolve_variants(config)) == ("wide:like=se",)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +109,16 @@ def test_sites_are_those_of_the_network(tmp_path: Path) -> None:
 
 
 def test_controls_are_compared_like_variants(record: StudyRecord) -> None:
-    assert record.design.comparison_count == 3
+    controls = ("wide:like=channel", "same-time:like=channel")
+    assert record.design.controls == controls
+    assert record.design.contrasts == tuple(("channel", control) for control in controls)
+    assert record.design.comparison_count == 5
+    (cell,) = record.split_by_cell()
+    comparisons = compare_cell_variants(cell)
+    assert [(each.variant, each.reference) for each in comparisons] == [
+        *((variant, "none") for variant in ("channel", *controls)),
+        *(("channel", control) for control in controls),
+    ]
+    assert all(each.level == 1 - 0.05 / 5 for each in comparisons)
     variants = {run.config["attention"] for run in record.runs}
     assert variants == {"none", "channel", "wide:like=channel", "same-time:like=channel"}

@@ -10,6 +10,13 @@ from foveal.analysis.cost_tables import (
 from foveal.analysis.costs import list_variant_costs
 from foveal.analysis.gate_summaries import GateSummary, summarize_gates
 from foveal.analysis.hypotheses import HypothesisResult, check_hypotheses
+from foveal.analysis.learning import (
+    Guessing,
+    compute_guessing,
+    describe_failed_learning,
+    find_failed_runs,
+)
+from foveal.analysis.next_steps import NextSteps, SeedOutlook, find_next_steps
 from foveal.analysis.occlusion import (
     MeanClassMaps,
     OcclusionRecords,
@@ -20,26 +27,33 @@ from foveal.analysis.robustness import RobustnessCurves, collect_robustness_curv
 from foveal.analysis.stored_extras import VariantExtra, read_stored_extras
 from foveal.analysis.variant_runs import (
     VariantRuns,
-    compare_with_baseline,
+    compare_cell_variants,
     group_runs_by_variant,
     normalize_rows,
 )
 
 __all__ = [
     "GateSummary",
+    "Guessing",
     "HypothesisResult",
     "MeanClassMaps",
+    "NextSteps",
     "OcclusionRecords",
     "RobustnessCurves",
+    "SeedOutlook",
     "VariantExtra",
     "VariantRuns",
     "average_maps_by_class",
     "check_hypotheses",
     "collect_occlusion_records",
     "collect_robustness_curves",
-    "compare_with_baseline",
+    "compare_cell_variants",
+    "compute_guessing",
+    "describe_failed_learning",
     "describe_loaded_weights",
     "find_caveats",
+    "find_failed_runs",
+    "find_next_steps",
     "group_runs_by_variant",
     "list_variant_costs",
     "make_gate_cost_table",

@@ -8,8 +8,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
 
+from foveal.analysis.learning import find_failed_runs
+from foveal.analysis.variant_runs import compare_cell_variants
 from foveal.records import Cell, RunRecord, StudyRecord
-from foveal.text_format import join_seeds, join_with_and
+from foveal.stats import Comparison
+from foveal.text_format import format_level, join_seeds, join_with_and
 from foveal.variant_names import (
     BASELINE,
     WHERE_OPTION,
@@ -21,8 +24,6 @@ from foveal.variant_names import (
 
 _MIN_RELATIVE_WIDENING: Final = 0.01
 """Relative number of added parameters below which a widened network is not a useful control."""
-_MAX_CHANCE_RATIO: Final = 1.2
-"""Ratio to the accuracy of guessing up to which nothing was learned."""
 BASELINE_TOLERANCE: Final = 0.03
 """Accuracy below a published one from which a baseline counts as weak, as a fraction."""
 
@@ -57,11 +58,14 @@ def find_caveats(study: StudyRecord) -> list[str]:
     caveats = _warn_of_changed_margin(study)
     for cell_study in study.split_by_cell():
         cell = cell_study.cell or Cell()
+        comparisons = compare_cell_variants(cell_study)
         prefix = f"{cell.label}: " if cell.label else ""
         caveats += [
             prefix + caveat
             for caveat in (
-                *_warn_of_chance_accuracy(cell_study),
+                *_warn_of_guessing(comparisons),
+                *_list_failed_runs(cell_study),
+                *_list_different_spreads(comparisons),
                 *_warn_of_weak_baseline(cell_study),
                 *_list_other_epochs(cell),
                 *_list_loaded_weights(cell_study),
@@ -84,17 +88,33 @@ def _warn_of_changed_margin(study: StudyRecord) -> list[str]:
     ]
 
 
-def _warn_of_chance_accuracy(study: StudyRecord) -> list[str]:
-    """Warn if the baseline has learned nothing: equal accuracies then do not mean equal methods."""
-    runs = study.get_runs(BASELINE)
-    if not runs:
-        return []
-    accuracy, chance = _average_accuracy(runs), 1 / len(runs[0].results["classes"])
-    if accuracy > _MAX_CHANCE_RATIO * chance:
+def _warn_of_guessing(comparisons: Sequence[Comparison]) -> list[str]:
+    """Warn if nothing was learned in any run: equal accuracies then do not mean equal methods."""
+    if not comparisons or not all(each.has_learned_nothing for each in comparisons):
         return []
     return [
-        f"Nothing was learned: {BASELINE} reaches {accuracy:.1%}, and guessing {chance:.1%}. No verdict "
-        "here says anything about attention."
+        "Nothing was learned: no variant is better than guessing. Train longer, on more images or with another "
+        "learning rate."
+    ]
+
+
+def _list_failed_runs(study: StudyRecord) -> list[str]:
+    """Name each run at guessing that is far below the others of its variant. It counts as they do."""
+    return [
+        f"{run.results['variant']} with seed {run.results['seed']} reaches {run.results['test_accuracy']:.1%}, "
+        "which is guessing and far below its other seeds. The run counts in every number."
+        for run in find_failed_runs(study)
+    ]
+
+
+def _list_different_spreads(comparisons: Sequence[Comparison]) -> list[str]:
+    """Name each variant whose accuracy varies more or less from seed to seed than that of the baseline."""
+    return [
+        f"From seed to seed the accuracy of {each.variant} varies {ratio.ratio:.1f} times as much as that of "
+        f"{each.reference} ({format_level(ratio.level)} interval {ratio.interval[0]:.1f} to "
+        f"{ratio.interval[1]:.1f}, for normal deviations)."
+        for each in comparisons
+        if each.reference == BASELINE and (ratio := each.spread_ratio) and ratio.is_different
     ]
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from foveal.analysis.learning import compute_guessing, has_one_predicted_class
 from foveal.records import RunRecord, StudyRecord
 from foveal.stats import Comparison, compare_variants
 from foveal.text_format import replace_unprintable
@@ -18,8 +19,9 @@ _FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class VariantRuns:
-    """The finished runs of one variant, at least one, and their comparison with the baseline if possible.
+    """The finished runs of one variant, at least one, and its comparisons if possible.
 
+    `comparison` is that with the baseline, and `contrasts` are those with the controls of the variant.
     `style_index` selects color and marker, the same in every figure; 0 is reserved for the baseline.
     """
 
@@ -27,6 +29,12 @@ class VariantRuns:
     style_index: int
     runs: tuple[RunRecord, ...]
     comparison: Comparison | None = None
+    contrasts: tuple[Comparison, ...] = ()
+
+    @property
+    def comparisons(self) -> list[Comparison]:
+        """The comparison with the baseline, if there is one, then those with controls."""
+        return [*([self.comparison] if self.comparison else []), *self.contrasts]
 
     @property
     def seeds(self) -> list[int]:
@@ -75,28 +83,45 @@ def normalize_rows(counts: npt.NDArray[np.int64] | _FloatArray) -> _FloatArray:
     return counts / np.where(sums > 0, sums, np.nan)
 
 
-def compare_with_baseline(study: StudyRecord) -> list[Comparison]:
-    """Compare each variant of a study, or of one cell of its grid, with the baseline."""
+def compare_cell_variants(cell: StudyRecord) -> list[Comparison]:
+    """Compare each variant of one cell with the baseline, then each variant with its controls.
+
+    All comparisons of all cells share the error rate. Only seeds that both variants have count.
+    """
+    guessing = compute_guessing(cell)
+    if guessing is None:
+        return []
     return compare_variants(
-        study.accuracies,
+        cell.accuracies,
         baseline=BASELINE,
-        correctness=study.correctness,
-        margin=study.design.margin / 100,
-        comparisons=study.design.comparison_count,
-        planned_seeds=study.design.planned_seeds,
+        contrasts=cell.design.contrasts,
+        margin=cell.design.margin / 100,
+        seeds=cell.seeds,
+        correctness=cell.correctness,
+        names_one_class={
+            variant: [has_one_predicted_class(run) for run in cell.get_runs(variant)]
+            for variant in cell.variants
+        },
+        test_images=guessing.test_images,
+        guessing_accuracy=guessing.accuracy,
+        planned_seeds=cell.design.planned_seeds,
+        comparisons=cell.design.comparison_count,
     )
 
 
 def group_runs_by_variant(study: StudyRecord) -> list[VariantRuns]:
-    """Return the variants with a finished run in the order of the study, each with its comparison."""
-    comparisons = {comparison.variant: comparison for comparison in compare_with_baseline(study)}
+    """Return the variants with a finished run in the order of the study, each with its comparisons."""
+    comparisons: dict[str, list[Comparison]] = {}
+    for comparison in compare_cell_variants(study):
+        comparisons.setdefault(comparison.variant, []).append(comparison)
     others = [variant for variant in study.variants if variant != BASELINE]
     return [
         VariantRuns(
             variant,
             0 if variant == BASELINE else 1 + others.index(variant),
             runs,
-            comparisons.get(variant),
+            next((c for c in comparisons.get(variant, []) if c.reference == BASELINE), None),
+            tuple(c for c in comparisons.get(variant, []) if c.reference != BASELINE),
         )
         for variant in study.variants
         if (runs := study.get_runs(variant))

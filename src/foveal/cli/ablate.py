@@ -13,7 +13,7 @@ from foveal.cli.console import print_json, print_message, stdout
 from foveal.cli.execution import Execution, choose_executor
 from foveal.cli.live_status import show_live_status
 from foveal.cli.options import DefaultOutFolder, JsonFlag, OutFolder
-from foveal.cli.study_tables import list_study_footnotes, list_verdict_lines, make_comparison_table
+from foveal.cli.study_tables import list_study_footnotes, print_comparisons
 from foveal.study.config import StudyConfig
 from foveal.text_format import format_count
 
@@ -53,7 +53,7 @@ def ablate(
         The study folder, by default runs/DATA-MODEL-KEY, the same for the same command. With other seeds or
         another margin, the command continues the same study.
     """
-    from foveal.analysis import compare_with_baseline
+    from foveal.analysis import compare_cell_variants
     from foveal.errors import FovealError
     from foveal.report import write_report
     from foveal.study.default_folder import choose_default_folder
@@ -85,19 +85,14 @@ def ablate(
     trained = len(outcomes) - len(failed)
     record = study.write_results()
     page = write_report(folder, only_page=True).page if record.runs else None
-    by_cell = [(cell, compare_with_baseline(cell)) for cell in record.split_by_cell()]
+    by_cell = [(cell, compare_cell_variants(cell)) for cell in record.split_by_cell()]
     if json:
         from foveal.cli.json_schema import make_ablate_output
 
         print_json(
             make_ablate_output(
                 record,
-                [
-                    (cell_record.cell.label, comparison)
-                    for cell_record, comparisons in by_cell
-                    for comparison in comparisons
-                    if cell_record.cell
-                ],
+                by_cell,
                 trained=trained,
                 missing=len(study.list_missing_runs()),
                 warnings=warnings,
@@ -106,9 +101,7 @@ def ablate(
         )
     else:
         for cell_record, comparisons in by_cell:
-            stdout.print(make_comparison_table(cell_record, comparisons))
-            for line in list_verdict_lines(comparisons):
-                stdout.print(line)
+            print_comparisons(cell_record, comparisons)
         for line in list_study_footnotes(record):
             stdout.print(line)
         _print_summary(study, trained, page)

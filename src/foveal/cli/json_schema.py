@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -65,34 +66,46 @@ class McNemarOutput(Output):
     only_variant: int
     """Number of images that only the variant classifies correctly."""
     only_baseline: int
-    """Number of images that only the baseline classifies correctly."""
+    """Number of images that only the reference classifies correctly."""
     p_value: float
     """Exact two-sided p-value."""
 
 
 class ComparisonOutput(Output):
-    """Comparison of one variant with `none` in the same cell; accuracies and differences are fractions."""
+    """Comparison of one variant with a reference in the same cell; accuracies and differences are fractions."""
 
     cell: str
     """Cell of the grid, as option=value; empty without a grid."""
     variant: str
     """Variant as named by the user."""
+    reference: str
+    """`none`, or a control of the variant."""
     verdict: Literal["better", "worse", "equivalent", "undecided"]
     """Verdict by the rule of foveal.stats."""
     reason: str
     """Reason of the verdict, in a sentence; its differences are in points."""
     seeds: int
-    """Runs per variant, of the one with fewer runs."""
+    """Number of seeds that both have; only these count."""
+    omitted_runs: int
+    """Finished runs of the variant that are left out, because the reference lacks their seeds."""
+    omitted_reference_runs: int
+    """Finished runs of the reference that are left out, because the variant lacks their seeds."""
     planned_seeds: int
     """Planned number of runs per variant."""
     exceeds_planned_seeds: bool
-    """True if there are more runs than planned, which raises the rate of false positives."""
+    """True if the verdict is about more seeds than planned, which raises the rate of false positives."""
+    at_guessing: bool
+    """True if the variant is not better than guessing."""
+    reference_at_guessing: bool
+    """True if the reference is not better than guessing. If both are, the verdict is undecided."""
+    guessing_accuracy: float | None
+    """Share of the largest class of the test set."""
     mean: float
     """Mean accuracy of the variant."""
     sd: float | None
     """Standard deviation of the accuracy from run to run; null for one run."""
     difference: float
-    """Mean accuracy of the variant minus that of `none`."""
+    """Mean accuracy of the variant minus that of the reference."""
     interval: Interval | None
     """Welch interval of the difference at `level`. The verdict and the figure use it."""
     level: float
@@ -104,15 +117,54 @@ class ComparisonOutput(Output):
     detectable_difference: float | None
     """Smallest difference that this design detects with power 0.8."""
     seeds_needed: int | None
-    """Seeds per variant that detect a difference as large as the margin with power 0.8."""
+    """Estimated seeds per variant that show a difference as large as the margin in 4 of 5 studies."""
+    seeds_needed_interval: tuple[int, int] | None
+    """90 % interval of `seeds_needed`: the standard deviation is an estimate, too."""
+    sd_ratio: float | None
+    """Standard deviation of the variant divided by that of the reference; null if one is 0."""
+    sd_ratio_interval: Interval | None
+    """F interval of `sd_ratio` at `level`, for normal deviations."""
     standard_error_seeds: float | None
     """Seed uncertainty: standard error of the difference due to the seeds."""
     standard_error_images: float | None
     """Test-set uncertainty: standard error of the difference due to the finite test set."""
     standard_error_both: float | None
-    """Standard error due to seeds and test images together, by the two-way bootstrap."""
+    """Standard error for other seeds and other test images: the root of the sum of both squares."""
+    finite_test_share: float | None
+    """Share of the variance due to seeds that exists only because the test set is finite."""
     mcnemar: McNemarOutput | None
     """McNemar's test; null with more than one run per variant."""
+
+
+class EpochGainOutput(Output):
+    """Gain of test accuracy in the last epoch: more than the margin, so longer training comes first."""
+
+    variant: str
+    """Variant as named by the user."""
+    gain: float
+    """Mean gain of its runs, as a fraction."""
+
+
+class SeedOutlookOutput(Output):
+    """New study with more seeds per variant and all other options as before."""
+
+    seeds: int
+    """Seeds per variant."""
+    detectable_differences: Interval
+    """Smallest difference found in 4 of 5 studies: the range over the undecided comparisons."""
+    extra_seconds: float
+    """Time of its runs, one after another, in seconds."""
+
+
+class NextStepsOutput(Output):
+    """Steps that would decide the undecided comparisons of a cell."""
+
+    cell: str
+    """Cell of the grid, as option=value; empty without a grid."""
+    last_epoch_gains: list[EpochGainOutput]
+    """Variants whose accuracy still rose by more than the margin."""
+    outlook: list[SeedOutlookOutput]
+    """Studies with more seeds; empty below three seeds."""
 
 
 class AblateOutput(Output):
@@ -133,21 +185,23 @@ class AblateOutput(Output):
     runs: list[RunOutput]
     """Every finished run of the study."""
     comparisons: list[ComparisonOutput]
-    """Comparison of every variant that has runs with `none`."""
+    """Comparison of every variant that has runs with `none`, then with its controls."""
+    next_steps: list[NextStepsOutput]
+    """Steps that would decide, for each cell with an undecided comparison."""
     report: str | None
     """Path of the HTML report; null before the first finished run."""
 
 
 def make_ablate_output(
     record: StudyRecord,
-    comparisons: list[tuple[str, Comparison]],
+    by_cell: list[tuple[StudyRecord, list[Comparison]]],
     *,
     trained: int,
     missing: int,
     warnings: list[str],
     page: Path | None,
 ) -> dict[str, Any]:
-    """Return the output as JSON values; `comparisons` are pairs of the label of a cell and a comparison."""
+    """Return the output as JSON values; `by_cell` has the record of each cell with its comparisons."""
     from foveal.analysis import find_caveats
 
     output = AblateOutput(
@@ -157,7 +211,16 @@ def make_ablate_output(
         warnings=warnings,
         caveats=find_caveats(record),
         runs=_make_run_outputs(record),
-        comparisons=[_make_comparison_output(cell, comparison) for cell, comparison in comparisons],
+        comparisons=[
+            _make_comparison_output(_get_label(cell), comparison)
+            for cell, comparisons in by_cell
+            for comparison in comparisons
+        ],
+        next_steps=[
+            output
+            for cell, comparisons in by_cell
+            if (output := _make_next_steps_output(cell, comparisons))
+        ],
         report=None if page is None else str(page),
     )
     return output.model_dump(by_alias=True, mode="json")
@@ -175,18 +238,49 @@ def _make_run_outputs(record: StudyRecord) -> list[RunOutput]:
     ]
 
 
+def _get_label(cell: StudyRecord) -> str:
+    """Return the label of a cell of the grid; empty without a grid."""
+    return cell.cell.label if cell.cell else ""
+
+
+def _make_next_steps_output(
+    cell: StudyRecord, comparisons: list[Comparison]
+) -> NextStepsOutput | None:
+    """Return the steps that would decide in a cell, or None if nothing is undecided."""
+    from foveal.analysis import find_next_steps
+
+    next_steps = find_next_steps(cell, comparisons)
+    if next_steps is None:
+        return None
+    return NextStepsOutput(
+        cell=_get_label(cell),
+        last_epoch_gains=[
+            EpochGainOutput(variant=variant, gain=gain)
+            for variant, gain in next_steps.last_epoch_gains.items()
+        ],
+        outlook=[SeedOutlookOutput(**asdict(row)) for row in next_steps.outlook],
+    )
+
+
 def _make_comparison_output(cell: str, comparison: Comparison) -> ComparisonOutput:
     """Return the output of one comparison, with None for values that do not exist."""
     test, split = comparison.mcnemar, comparison.variance_split
+    spread = comparison.spread_ratio
     planned = comparison.planned_seeds
     return ComparisonOutput(
         cell=cell,
         variant=comparison.variant,
+        reference=comparison.reference,
         verdict=comparison.verdict,
         reason=comparison.reason,
         seeds=comparison.seeds,
+        omitted_runs=comparison.omitted_runs,
+        omitted_reference_runs=comparison.omitted_reference_runs,
         planned_seeds=comparison.seeds if planned is None else planned,
         exceeds_planned_seeds=comparison.exceeds_planned_seeds,
+        at_guessing=comparison.is_at_guessing,
+        reference_at_guessing=comparison.is_reference_at_guessing,
+        guessing_accuracy=comparison.guessing_accuracy,
         mean=comparison.mean,
         sd=_nan_to_none(comparison.sd),
         difference=comparison.difference,
@@ -196,9 +290,13 @@ def _make_comparison_output(cell: str, comparison: Comparison) -> ComparisonOutp
         margin=comparison.margin,
         detectable_difference=comparison.detectable_difference,
         seeds_needed=comparison.seeds_needed,
+        seeds_needed_interval=comparison.seeds_needed_interval,
+        sd_ratio=spread.ratio if spread else None,
+        sd_ratio_interval=spread.interval if spread else None,
         standard_error_seeds=_nan_to_none(split.seed_error) if split else None,
         standard_error_images=_nan_to_none(split.image_error) if split else None,
-        standard_error_both=comparison.bootstrap_standard_error,
+        standard_error_both=split.total_error if split else None,
+        finite_test_share=_nan_to_none(split.finite_test_share) if split else None,
         mcnemar=McNemarOutput(
             only_variant=test.only_variant,
             only_baseline=test.only_baseline,

@@ -20,6 +20,7 @@ from foveal.study.status import (
     estimate_seconds_left,
     read_run_state,
 )
+from foveal.text_format import format_duration
 
 _REFRESHES_PER_SECOND = 1.0
 
@@ -74,22 +75,3 @@ def format_status_line(states: Sequence[RunState]) -> str:
     if seconds is None or by_state["complete"] == len(states):
         return text
     return f"{text}; about {format_duration(seconds)} left"
-
-
-def format_duration(seconds: float) -> str:
-    """Return a duration as text, in its two largest units.
-
-    >>> format_duration(5), format_duration(90), format_duration(4000), format_duration(200000)
-    ('5 s', '2 min', '1 h 7 min', '2 d 7 h')
-    >>> format_duration(7200)
-    '2 h'
-    """
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days} d {hours} h"
-    parts = [(hours, "h"), (minutes, "min")]
-    return " ".join(f"{count} {unit}" for count, unit in parts if count)

@@ -10,10 +10,9 @@ from cyclopts.types import NonNegativeInt, PositiveFloat
 from rich.markup import escape
 
 from foveal.cli.console import print_json, stderr, stdout
-from foveal.cli.live_status import format_duration
 from foveal.cli.options import JsonFlag
 from foveal.study.config import StudyConfig
-from foveal.text_format import format_level
+from foveal.text_format import format_duration, format_level
 
 if TYPE_CHECKING:
     from foveal.study.planning import Plan

@@ -10,10 +10,19 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from foveal.text_format import format_interval, format_level, format_points, use_minus_signs
-from foveal.variant_names import BASELINE
+from foveal.cli.console import stdout
+from foveal.text_format import (
+    format_duration,
+    format_interval,
+    format_level,
+    format_points,
+    format_points_range,
+    use_minus_signs,
+)
+from foveal.variant_names import BASELINE, get_variant_name
 
 if TYPE_CHECKING:
+    from foveal.analysis import NextSteps
     from foveal.records import StudyRecord
     from foveal.stats import Comparison
 
@@ -25,10 +34,30 @@ _VERDICT_COLORS = {
 }
 
 
+def print_comparisons(cell: StudyRecord, comparisons: list[Comparison]) -> None:
+    """Print the table and the sentences of one cell, and the steps that would decide it."""
+    from foveal.analysis import describe_failed_learning, find_next_steps
+
+    failure = describe_failed_learning(comparisons)
+    if failure:
+        stdout.print(f"[yellow]{escape(failure)}[/]")
+    stdout.print(make_comparison_table(cell, comparisons))
+    for line in list_verdict_lines(comparisons):
+        stdout.print(line)
+    next_steps = find_next_steps(cell, comparisons)
+    if next_steps is None:
+        return
+    if next_steps.training_advice:
+        stdout.print(escape(next_steps.training_advice))
+    if next_steps.outlook:
+        stdout.print(make_next_steps_table(next_steps))
+
+
 def make_comparison_table(cell: StudyRecord, comparisons: list[Comparison]) -> Table:
     """Return the table of one cell: a row per variant with accuracy, difference, interval and verdict.
 
-    Training time and saved memory, where they are stored, are multiples of those of `none`.
+    A row below a variant compares it with one of its controls. Training time and saved memory, where they
+    are stored, are multiples of those of `none`.
     """
     from foveal.analysis import list_variant_costs
 
@@ -55,28 +84,37 @@ def make_comparison_table(cell: StudyRecord, comparisons: list[Comparison]) -> T
     if BASELINE in costs:
         table.add_column("time", justify="right", no_wrap=True)
         table.add_column("memory", justify="right", no_wrap=True)
-    by_variant = {comparison.variant: comparison for comparison in comparisons}
     for variant in cell.variants:
         accuracies = [run.results["test_accuracy"] for run in cell.get_runs(variant)]
         if accuracies:
-            cells = _list_accuracy_entries(variant, accuracies, by_variant.get(variant))
-            table.add_row(*cells, *_list_cost_ratio_entries(costs, variant))
+            own = {each.reference: each for each in comparisons if each.variant == variant}
+            entries = _list_accuracy_entries(variant, accuracies)
+            entries += _list_difference_entries(own.pop(BASELINE, None))
+            table.add_row(*entries, *_list_cost_ratio_entries(costs, variant))
+            for control, comparison in own.items():
+                name = f"  minus {escape(get_variant_name(control))}"
+                entries = [name, str(comparison.seeds), ""]
+                table.add_row(*entries, *_list_difference_entries(comparison))
     return table
 
 
-def _list_accuracy_entries(
-    variant: str, accuracies: list[float], comparison: Comparison | None
-) -> list[str]:
-    """Return the cells of one variant: name, seeds, accuracy, difference, interval, verdict."""
+def _list_accuracy_entries(variant: str, accuracies: list[float]) -> list[str]:
+    """Return the first cells of one variant: name, seeds, accuracy."""
     mean = f"{100 * statistics.fmean(accuracies):.2f}"
     if len(accuracies) > 1:
         mean += f" ± {100 * statistics.stdev(accuracies):.2f}"
-    cells = [escape(variant), str(len(accuracies)), mean]
+    return [escape(variant), str(len(accuracies)), mean]
+
+
+def _list_difference_entries(comparison: Comparison | None) -> list[str]:
+    """Return the cells of one comparison: difference, interval, verdict; blank without one."""
     if comparison is None:
-        return [*cells, "", "", ""]
+        return ["", "", ""]
     verdict = f"[{_VERDICT_COLORS[comparison.verdict]}]{comparison.verdict}[/]"
+    if comparison.has_learned_nothing:
+        verdict += "\n(guessing)"
     interval = format_interval_or_blank(comparison.interval)
-    return [*cells, format_points(comparison.difference), interval, verdict]
+    return [format_points(comparison.difference), interval, verdict]
 
 
 def _list_cost_ratio_entries(costs: dict[str, dict[str, Any]], variant: str) -> list[str]:
@@ -95,7 +133,7 @@ def format_interval_or_blank(bounds: tuple[float, float]) -> str:
 
 
 def list_verdict_lines(comparisons: list[Comparison]) -> list[str]:
-    """Return one sentence per variant: the verdict, its reason, and the two sources of uncertainty."""
+    """Return one sentence per comparison: the verdict, its reason, and the two sources of uncertainty."""
     if not comparisons:
         return [
             "There is nothing to compare. Differences need runs of `none` and of another variant."
@@ -103,7 +141,10 @@ def list_verdict_lines(comparisons: list[Comparison]) -> list[str]:
     lines = []
     for comparison in comparisons:
         reason = escape(use_minus_signs(comparison.reason))
-        sentence = f"[bold]{escape(comparison.variant)}[/]: {comparison.verdict}, {reason}."
+        name = comparison.variant
+        if comparison.reference != BASELINE:
+            name += f" minus {comparison.reference}"
+        sentence = f"[bold]{escape(name)}[/]: {comparison.verdict}, {reason}."
         lines.append(sentence + _describe_uncertainty(comparison))
     return lines
 
@@ -120,6 +161,23 @@ def _describe_uncertainty(comparison: Comparison) -> str:
         f" [dim]Standard error {100 * split.seed_error:.2f} points from the seeds, "
         f"{100 * split.image_error:.2f} more from the test images.[/]"
     )
+
+
+def make_next_steps_table(next_steps: NextSteps) -> Table:
+    """Return a table of what 5, 10, 20 and 50 seeds per variant show, and their time."""
+    table = Table(
+        title="More seeds, in a new study (--first-seed)",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    table.add_column("seeds", justify="right")
+    table.add_column("smallest difference found\nin 4 of 5 studies, points", justify="right")
+    table.add_column("extra time", justify="right")
+    for row in next_steps.outlook:
+        duration = format_duration(row.extra_seconds)
+        table.add_row(str(row.seeds), format_points_range(row.detectable_differences), duration)
+    return table
 
 
 def list_study_footnotes(record: StudyRecord) -> list[str]:

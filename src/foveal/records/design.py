@@ -10,11 +10,17 @@ from typing import Any, Final
 from foveal.errors import CorruptRecordError, UsageError
 from foveal.records import schema
 from foveal.records.run import read_versioned_toml, write_toml
+from foveal.variant_names import (
+    CONTROLS,
+    get_controlled_variant,
+    get_variant_name,
+    has_attention,
+)
 
 _DESIGN_KEYS: Final = frozenset(
     {"planned_seeds", "planned_margin", "seeds", "variants", "margin", "cells"}
 )
-_OPTIONAL_DESIGN_KEYS: Final = frozenset({"first_seed"})
+_OPTIONAL_DESIGN_KEYS: Final = frozenset({"first_seed", "controls"})
 CHECKSUM_OPTIONS: Final = frozenset({"data_checksum", "weights_checksum", "model_checksum"})
 PATH_OPTIONS: Final = frozenset({"data", "weights"})
 """Options whose files may move: their checksums identify a result, their paths do not."""
@@ -66,7 +72,8 @@ class Design:
 
     `shared_options` are the options of all runs, and `seeds` is the largest number of seeds requested so
     far; they are consecutive, from `first_seed` on. `planned_seeds` and `planned_margin` are those with which
-    the study was created: a verdict with others is marked.
+    the study was created: a verdict with others is marked. `controls` are the variants that are controls of
+    others.
     """
 
     shared_options: Mapping[str, Any]
@@ -77,6 +84,7 @@ class Design:
     planned_margin: float
     cells: tuple[Cell, ...] = (Cell(),)
     first_seed: int = 0
+    controls: tuple[str, ...] = ()
 
     @property
     def all_seeds(self) -> range:
@@ -84,9 +92,24 @@ class Design:
         return range(self.first_seed, self.first_seed + self.seeds)
 
     @property
+    def contrasts(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of a variant and its control: `wide` and `same-time` have one variant, `se` all modules.
+
+        >>> Design({}, ("none", "cbam", "bam", "se"), 3, 3, 0.5, 0.5, controls=("se",)).contrasts
+        (('cbam', 'se'), ('bam', 'se'))
+        """
+        return tuple(
+            (variant, control)
+            for variant in self.variants
+            for control in self.controls
+            if _is_control_of(control, variant)
+        )
+
+    @property
     def comparison_count(self) -> int:
-        """Number of comparisons with the baseline; they share the error rate."""
-        return max(1, len(self.variants) - 1) * len(self.cells)
+        """Number of comparisons with the baseline and with controls; they share the error rate."""
+        with_baseline = max(1, len(self.variants) - 1)
+        return (with_baseline + len(self.contrasts)) * len(self.cells)
 
     @property
     def run_count(self) -> int:
@@ -107,6 +130,13 @@ class Design:
             if _result_identity(self.get_config(cell, variant)) == identity:
                 return cell
         return None
+
+
+def _is_control_of(control: str, variant: str) -> bool:
+    """Return True if `control` is a control of `variant`."""
+    if get_variant_name(control) in CONTROLS:
+        return get_controlled_variant(control) == variant
+    return has_attention(variant) and variant != control
 
 
 def _result_identity(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -148,6 +178,7 @@ def read_design(folder: Path) -> Design:
         planned_margin=content["planned_margin"],
         cells=_parse_cells(path, content["cells"]),
         first_seed=content.get("first_seed", 0),
+        controls=tuple(content.get("controls", ())),
     )
 
 

@@ -59,6 +59,14 @@ class StudyRecord:
         }
 
     @property
+    def seeds(self) -> dict[str, list[int]]:
+        """Seed of each finished run, by variant; an empty list without any."""
+        return {
+            variant: [run.results["seed"] for run in self.get_runs(variant)]
+            for variant in self.variants
+        }
+
+    @property
     def correctness(self) -> dict[str, npt.NDArray[np.bool_]]:
         """Correctness of each run on each test image, (runs, images), by variant with finished runs."""
         runs_by_variant = {variant: self.get_runs(variant) for variant in self.variants}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from foveal.analysis import VariantRuns, list_variant_costs
+from foveal.analysis import NextSteps, VariantRuns, find_next_steps, list_variant_costs
 from foveal.records import Design, StudyRecord
 from foveal.records.run import Arrays
 from foveal.stats import Comparison
@@ -53,8 +53,13 @@ class CellView:
 
     @property
     def comparisons(self) -> list[Comparison]:
-        """The comparison of each variant with the baseline."""
-        return [group.comparison for group in self.groups if group.comparison]
+        """The comparisons of each variant: with the baseline, then with its controls."""
+        return [comparison for group in self.groups for comparison in group.comparisons]
+
+    @property
+    def next_steps(self) -> NextSteps | None:
+        """The steps that would decide; None if no comparison is undecided."""
+        return None if self.study is None else find_next_steps(self.study, self.comparisons)
 
     @property
     def has_intervals(self) -> bool:

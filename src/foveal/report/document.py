@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from foveal.analysis import VariantRuns, group_runs_by_variant
+from foveal.analysis import VariantRuns, describe_failed_learning, group_runs_by_variant
 from foveal.analysis.caveats import find_caveats
 from foveal.errors import UsageError
 from foveal.records import StudyRecord, is_complete, read_run, read_study, schema
@@ -113,7 +114,7 @@ def _build_study_document(study: StudyRecord) -> ReportDocument:
     ]
     task = _describe_task(cells[0]) if len(cells) == 1 else f"in {len(cells)} settings"
     return ReportDocument(
-        f"Does attention help {task}?",
+        _make_title(task, cells),
         cells,
         (*dict.fromkeys(warnings), *find_caveats(study)),
         (
@@ -122,6 +123,15 @@ def _build_study_document(study: StudyRecord) -> ReportDocument:
             build_provenance_section(cells, flatten_config(study.design), study.runs),
         ),
     )
+
+
+def _make_title(task: str, cells: Sequence[CellView]) -> str:
+    """Return the question, answered only if nothing was learned in any cell."""
+    question = f"Does attention help {task}?"
+    comparisons = [comparison for cell in cells for comparison in cell.comparisons]
+    if not comparisons or not all(each.has_learned_nothing for each in comparisons):
+        return question
+    return f"{question} {describe_failed_learning(cells[0].comparisons)}"
 
 
 def _describe_task(cell: CellView) -> str:

@@ -25,6 +25,7 @@ from foveal.report.blocks import Block, Callout, FigureBlock, Paragraph, Section
 from foveal.report.cell_view import CellView
 from foveal.report.document import ReportDocument
 from foveal.report.sections.provenance import flatten_config, format_values
+from foveal.report.sections.results import format_short_verdict
 from foveal.report.warnings import list_warnings
 from foveal.text_format import (
     ABSENT_VALUE,
@@ -144,7 +145,8 @@ def _format_difference_columns(group: VariantRuns) -> list[str]:
         if comparison.detectable_difference is None
         else f"\n{format_interval(comparison.interval)}"
     )
-    return [f"{format_points(comparison.difference)}{interval}", comparison.verdict]
+    difference = f"{format_points(comparison.difference)}{interval}"
+    return [difference, format_short_verdict(comparison)]
 
 
 def _list_study_warnings(cells: Sequence[CellView]) -> tuple[str, ...]:

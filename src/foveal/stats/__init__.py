@@ -1,17 +1,20 @@
 """Statistics of differences: intervals, equivalence, power, sources of uncertainty and verdicts on arrays."""
 
-from foveal.stats.bootstrap import BootstrapResult, run_two_way_bootstrap
 from foveal.stats.comparison import MIN_SEEDS, Comparison, Verdict
 from foveal.stats.confidence_interval import compute_mean_interval
 from foveal.stats.equivalence import EquivalenceTest, run_equivalence_test
+from foveal.stats.guessing import find_low_outliers, is_at_guessing
 from foveal.stats.mcnemar import McNemarTest, run_mcnemar_test
 from foveal.stats.power import (
     MAX_SEEDS_NEEDED,
     compute_detectable_difference,
     compute_power,
+    compute_sd_interval,
     compute_seeds_needed,
+    compute_seeds_needed_interval,
 )
 from foveal.stats.slope import TwoWaySlope, fit_two_way_slope
+from foveal.stats.spread import SpreadRatio, compute_spread_ratio
 from foveal.stats.variance import VarianceSplit, split_variance
 from foveal.stats.verdict import compare_accuracies, compare_variants
 from foveal.stats.welch import WelchTest, run_welch_test
@@ -19,10 +22,10 @@ from foveal.stats.welch import WelchTest, run_welch_test
 __all__ = [
     "MAX_SEEDS_NEEDED",
     "MIN_SEEDS",
-    "BootstrapResult",
     "Comparison",
     "EquivalenceTest",
     "McNemarTest",
+    "SpreadRatio",
     "TwoWaySlope",
     "VarianceSplit",
     "Verdict",
@@ -32,11 +35,15 @@ __all__ = [
     "compute_detectable_difference",
     "compute_mean_interval",
     "compute_power",
+    "compute_sd_interval",
     "compute_seeds_needed",
+    "compute_seeds_needed_interval",
+    "compute_spread_ratio",
+    "find_low_outliers",
     "fit_two_way_slope",
+    "is_at_guessing",
     "run_equivalence_test",
     "run_mcnemar_test",
-    "run_two_way_bootstrap",
     "run_welch_test",
     "split_variance",
 ]

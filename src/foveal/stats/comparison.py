@@ -1,4 +1,4 @@
-"""Comparison of one variant with the baseline: estimates, intervals, verdict and reason."""
+"""Comparison of one variant with the baseline or a control: estimates, intervals, verdict and reason."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from foveal.stats.mcnemar import McNemarTest
+from foveal.stats.spread import SpreadRatio
 from foveal.stats.variance import VarianceSplit
 
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
@@ -15,19 +16,26 @@ MIN_SEEDS: Final = 3
 
 @dataclass(frozen=True)
 class Comparison:
-    """One variant compared with the baseline; accuracies and differences are fractions of 1, not points.
+    """One variant compared with a reference; accuracies and differences are fractions of 1, not points.
 
-    `seeds` is the smaller number of runs of the two, and `max_seeds` the larger one. `interval` and
-    `equivalence_interval` are the intervals D and E of `foveal.stats.verdict`; both are NaN below three runs.
-    `detectable_difference` is the smallest difference that this design detects with power 0.8, and
-    `seeds_needed` the seeds per variant that detect a difference as large as the margin.
+    `reference` is the baseline, or a control of the variant. All numbers are about the same `seeds` runs of
+    both; `omitted_runs` and `omitted_reference_runs` are the numbers of finished runs that only one of them
+    has. `interval` and `equivalence_interval` are the intervals D and E of `foveal.stats.verdict`; both are
+    NaN without an interval, and then the numbers from `seed_sd` to `spread_ratio` are None.
 
-    If the correctness per image is known: `mcnemar` for one run each, `variance_split` from two on, and from
-    three on `bootstrap_standard_error`, over seeds and images together. The latter is not an interval, so
-    that only one interval is shown, which is the one that decides.
+    `seed_sd` is the root mean square of both standard deviations, `detectable_difference` the smallest
+    difference that this design detects with power 0.8, and `seeds_needed` the seeds per variant that detect a
+    difference as large as the margin, with a 90 % interval, because the standard deviation is an estimate.
+    `spread_ratio` is the ratio of the standard deviations, None if one is 0.
+
+    `is_at_guessing` and `is_reference_at_guessing` are True if the accuracy is not better than guessing,
+    whose accuracy is `guessing_accuracy`.
+
+    If the correctness per image is known: `mcnemar` for one run each, `variance_split` from two on.
     """
 
     variant: str
+    reference: str
     seeds: int
     mean: float
     sd: float
@@ -38,16 +46,26 @@ class Comparison:
     margin: float
     verdict: Verdict
     reason: str
+    seed_sd: float | None = None
     detectable_difference: float | None = None
     seeds_needed: int | None = None
+    seeds_needed_interval: tuple[int, int] | None = None
+    spread_ratio: SpreadRatio | None = None
     mcnemar: McNemarTest | None = None
     variance_split: VarianceSplit | None = None
-    bootstrap_standard_error: float | None = None
+    guessing_accuracy: float | None = None
+    is_at_guessing: bool = False
+    is_reference_at_guessing: bool = False
     planned_seeds: int | None = None
-    max_seeds: int = 0
+    omitted_runs: int = 0
+    omitted_reference_runs: int = 0
+
+    @property
+    def has_learned_nothing(self) -> bool:
+        """True if neither the variant nor the reference is better than guessing."""
+        return self.is_at_guessing and self.is_reference_at_guessing
 
     @property
     def exceeds_planned_seeds(self) -> bool:
-        """True if the variant or the baseline has more seeds than the study was planned for."""
-        largest = max(self.seeds, self.max_seeds)
-        return self.planned_seeds is not None and largest > self.planned_seeds
+        """True if the verdict is about more seeds than the study was planned for."""
+        return self.planned_seeds is not None and self.seeds > self.planned_seeds

@@ -36,16 +36,22 @@ class EquivalenceTest:
 
 
 def run_equivalence_test(
-    values: npt.ArrayLike, baseline: npt.ArrayLike, *, margin: float, alpha: float = 0.05
+    values: npt.ArrayLike,
+    baseline: npt.ArrayLike,
+    *,
+    margin: float,
+    alpha: float = 0.05,
+    test_images: int | None = None,
 ) -> EquivalenceTest:
     """Test whether mean(values) - mean(baseline) is within `margin` (Schuirmann 1987).
 
     Both need at least two values. `alpha` is the probability of calling a difference as large as the margin
-    equivalent.
+    equivalent. `test_images` bounds the standard error as in `run_welch_test`.
 
     >>> run_equivalence_test([0.80, 0.81, 0.80], [0.80, 0.80, 0.81], margin=0.05).is_equivalent
     True
     """
     require_positive("margin", margin)
     require_strictly_between("alpha", alpha, 0, 0.5)
-    return EquivalenceTest(run_welch_test(values, baseline), margin, alpha)
+    welch = run_welch_test(values, baseline, test_images=test_images)
+    return EquivalenceTest(welch, margin, alpha)

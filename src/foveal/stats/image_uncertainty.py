@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from foveal.errors import bad_parameter
-from foveal.stats.bootstrap import run_two_way_bootstrap
-from foveal.stats.comparison import MIN_SEEDS, Comparison
+from foveal.stats.comparison import Comparison
 from foveal.stats.correctness import BoolArray
 from foveal.stats.mcnemar import McNemarTest, run_mcnemar_test
 from foveal.stats.variance import split_variance
@@ -21,38 +18,22 @@ def require_run_count(name: str, correct: BoolArray, runs: int) -> None:
 
 
 def add_image_uncertainty(
-    comparison: Comparison,
-    correct: BoolArray,
-    baseline_correct: BoolArray,
-    generator: np.random.Generator,
+    comparison: Comparison, correct: BoolArray, baseline_correct: BoolArray
 ) -> Comparison:
     """Return the comparison with its test-set uncertainty; the verdict does not change."""
-    if len(correct) == len(baseline_correct) == 1:
-        test = run_mcnemar_test(correct[0], baseline_correct[0])
-        reason = f"{comparison.reason}; {_describe_mcnemar_test(test, alpha=1 - comparison.level)}"
-        return replace(comparison, mcnemar=test, reason=reason)
     if comparison.seeds < 2:
-        return comparison
-    variance_split = split_variance(correct, baseline_correct)
-    if comparison.seeds < MIN_SEEDS:
-        return replace(comparison, variance_split=variance_split)
-    bootstrap = run_two_way_bootstrap(correct, baseline_correct, generator=generator)
-    return replace(
-        comparison,
-        variance_split=variance_split,
-        bootstrap_standard_error=bootstrap.standard_error,
-    )
+        test = run_mcnemar_test(correct[0], baseline_correct[0])
+        reason = f"{comparison.reason}; {_describe_mcnemar_test(test, comparison)}"
+        return replace(comparison, mcnemar=test, reason=reason)
+    return replace(comparison, variance_split=split_variance(correct, baseline_correct))
 
 
-def _describe_mcnemar_test(test: McNemarTest, *, alpha: float) -> str:
-    """Return the result of McNemar's test, which compares two networks, as a clause.
-
-    >>> _describe_mcnemar_test(McNemarTest(41, 30, 0.2354), alpha=0.05)[-52:]
-    'p = 0.24, so these two networks cannot be told apart'
-    """
+def _describe_mcnemar_test(test: McNemarTest, comparison: Comparison) -> str:
+    """Return the result of McNemar's test, which compares two networks, as a clause."""
     p = f"p = {test.p_value:.2g}" if test.p_value >= 0.001 else "p < 0.001"
-    result = "differ" if test.p_value < alpha else "cannot be told apart"
+    result = "differ" if test.p_value < 1 - comparison.level else "cannot be told apart"
     return (
-        f"McNemar's test on the shared images: {test.only_variant} classified correctly only by the variant, "
-        f"{test.only_baseline} only by the baseline, {p}, so these two networks {result}"
+        f"McNemar's test on the shared images: {test.only_variant} classified correctly only by "
+        f"{comparison.variant}, {test.only_baseline} only by {comparison.reference}, {p}, so these two "
+        f"networks {result}"
     )

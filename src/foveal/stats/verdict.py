@@ -1,13 +1,15 @@
-"""Verdict of a comparison with the baseline: one interval, one rule, one of four words.
+"""Verdict of a comparison with the baseline or a control: one interval, one rule, one of four words.
 
-With k variants compared with the baseline and alpha = 0.05, each comparison is made at a = alpha / k:
+With k comparisons in a study and alpha = 0.05, each comparison is made at a = alpha / k:
 
 - D: the difference of means with its Welch interval at level 1 - a, which is shown;
 - E: the Welch interval at level 1 - 2a (two one-sided tests at a, Schuirmann 1987), which is compared
   with the margin.
 
 The verdict is equivalent if E is within the margin; otherwise better or worse if D excludes 0;
-otherwise undecided.
+otherwise undecided. It is also undecided if neither of the two is better than guessing.
+
+Only the seeds that both have count, so that the numbers of runs are equal.
 """
 
 from __future__ import annotations
@@ -25,10 +27,13 @@ from foveal.stats.correctness import BoolArray
 from foveal.stats.equivalence import run_equivalence_test
 from foveal.stats.image_uncertainty import add_image_uncertainty, require_run_count
 from foveal.stats.power import (
-    MAX_SEEDS_NEEDED,
     compute_detectable_difference,
     compute_seeds_needed,
+    compute_seeds_needed_interval,
 )
+from foveal.stats.sample import Sample, select_common_seeds
+from foveal.stats.spread import compute_spread_ratio
+from foveal.stats.welch import compute_rounding_variance
 from foveal.variant_names import BASELINE
 
 # Rate of studies without a difference that show one if the result is checked after each seed from
@@ -72,27 +77,35 @@ def compare_accuracies(
     baseline: Sequence[float],
     *,
     variant: str = "variant",
+    reference: str = "baseline",
     comparisons: int = 1,
     margin: float = 0.005,
     alpha: float = 0.05,
     correct: BoolArray | None = None,
     baseline_correct: BoolArray | None = None,
-    generator: np.random.Generator | None = None,
+    test_images: int | None = None,
+    guessing_accuracy: float | None = None,
     planned_seeds: int | None = None,
 ) -> Comparison:
     """Compare the accuracies of a variant, one per run, with those of the baseline.
 
+    If one of them has more runs, the first n of both are compared, with n the smaller number.
+
     Args:
-        values: accuracies of the variant, fractions of 1.
+        values: accuracies of the variant, fractions of 1, in the order of the seeds.
         baseline: accuracies of the baseline.
         variant: name of the variant.
-        comparisons: number of variants that share the error rate `alpha`.
+        reference: name of the baseline.
+        comparisons: number of comparisons that share the error rate `alpha`.
         margin: largest difference that counts as equivalent.
         alpha: error rate of all comparisons together.
         correct: correctness (runs, images) of the variant. With `baseline_correct` on the same images, the
             test-set uncertainty is added; it does not change the verdict.
         baseline_correct: correctness of the baseline.
-        generator: source of the resampled images, by default with a fixed seed.
+        test_images: number of test images; by default that of `correct`. Without it, there is no verdict if
+            neither the accuracies of the variant nor those of the baseline vary.
+        guessing_accuracy: share of the largest class of the test set. With it and the number of test images,
+            there is no verdict if neither the variant nor the baseline is better than guessing.
         planned_seeds: seeds per variant that the study was planned for.
 
     >>> cbam = [0.7620, 0.7655, 0.7623, 0.7626, 0.7616]
@@ -100,70 +113,226 @@ def compare_accuracies(
     >>> compare_accuracies(cbam, none, margin=0.003).verdict
     'equivalent'
     """
-    if not 0 < margin < 1:
-        raise bad_parameter("margin", "between 0 and 1, as a fraction", margin)
-    if comparisons < 1:
-        raise bad_parameter("comparisons", "at least 1", comparisons)
-    has_intervals = min(len(values), len(baseline)) >= MIN_SEEDS
-    make_comparison = _decide_verdict if has_intervals else _make_too_few_runs_comparison
-    comparison = make_comparison(
-        values, baseline, variant=variant, margin=margin, alpha=alpha / comparisons
-    )
+    if min(len(values), len(baseline)) == 0:
+        raise bad_parameter("values, baseline", "at least one run each", (values, baseline))
+    correctness = {}
     if correct is not None and baseline_correct is not None:
         require_run_count("correct", correct, len(values))
         require_run_count("baseline_correct", baseline_correct, len(baseline))
-        generator = generator or np.random.default_rng(0)
-        comparison = add_image_uncertainty(comparison, correct, baseline_correct, generator)
-    max_seeds = max(len(values), len(baseline))
-    return _flag_extra_seeds(replace(comparison, planned_seeds=planned_seeds, max_seeds=max_seeds))
-
-
-def _make_too_few_runs_comparison(
-    values: Sequence[float], baseline: Sequence[float], *, variant: str, margin: float, alpha: float
-) -> Comparison:
-    """Return an undecided comparison for fewer than three runs of the variant or the baseline."""
-    seeds = min(len(values), len(baseline))
-    if seeds == 0:
-        raise bad_parameter("values, baseline", "at least one run each", (values, baseline))
-    smaller = "baseline" if len(baseline) < len(values) else "variant"
-    owner = "per variant" if len(values) == len(baseline) else f"of the {smaller}"
-    reason = (
-        f"one run {owner} says nothing about the method"
-        if seeds == 1
-        else f"two runs {owner} are too few for a useful interval"
+        correctness = {variant: correct, reference: baseline_correct}
+    (comparison,) = compare_variants(
+        {reference: baseline, variant: values},
+        baseline=reference,
+        margin=margin,
+        alpha=alpha,
+        correctness=correctness,
+        test_images=test_images,
+        guessing_accuracy=guessing_accuracy,
+        planned_seeds=planned_seeds,
+        comparisons=comparisons,
     )
-    mean = float(np.mean(values))
-    sd = float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
-    no_interval = math.nan, math.nan
-    return Comparison(
-        variant, seeds, mean, sd, mean - float(np.mean(baseline)), no_interval, no_interval,
-        1 - alpha, margin, "undecided", reason,
-    )  # fmt: skip
+    return comparison
 
 
-def _decide_verdict(
-    values: Sequence[float], baseline: Sequence[float], *, variant: str, margin: float, alpha: float
+def compare_variants(
+    accuracies: Mapping[str, Sequence[float]],
+    *,
+    baseline: str = BASELINE,
+    contrasts: Sequence[tuple[str, str]] = (),
+    margin: float = 0.005,
+    alpha: float = 0.05,
+    seeds: Mapping[str, Sequence[int]] | None = None,
+    correctness: Mapping[str, BoolArray] | None = None,
+    names_one_class: Mapping[str, Sequence[bool]] | None = None,
+    test_images: int | None = None,
+    guessing_accuracy: float | None = None,
+    planned_seeds: int | None = None,
+    comparisons: int | None = None,
+) -> list[Comparison]:
+    """Compare every variant with the baseline, then the variant of each contrast with its control.
+
+    Each comparison is about the seeds that both variants have; without any, it is left out.
+
+    Args:
+        accuracies: accuracies of each variant, one per run.
+        baseline: name of the baseline.
+        contrasts: pairs of a variant and its control. If the variant is better than the baseline and the
+            control is undecided, this does not compare the two (Gelman and Stern 2006); a contrast does.
+        margin: largest difference that counts as equivalent.
+        alpha: error rate of all comparisons together.
+        seeds: seed of each run; by default the runs of every variant have the seeds 0, 1, 2, ....
+        correctness: arrays (runs, images) of the variants for which they are known.
+        names_one_class: for each run, True if it names one class for every image. A variant of such runs is at
+            guessing, whatever its accuracy.
+        test_images: number of test images; by default that of `correctness`.
+        guessing_accuracy: share of the largest class of the test set.
+        planned_seeds: seeds per variant that the study was planned for.
+        comparisons: number of comparisons that share `alpha`. By default all variants and contrasts count,
+            also those without runs, so that a later run does not change the intervals of the others.
+    """
+    pairs = [(variant, baseline) for variant in accuracies if variant != baseline]
+    pairs += contrasts
+    count = len(pairs) if comparisons is None else comparisons
+    if not 0 < margin < 1:
+        raise bad_parameter("margin", "between 0 and 1, as a fraction", margin)
+    if comparisons is not None and comparisons < 1:
+        raise bad_parameter("comparisons", "at least 1", comparisons)
+    samples = {
+        name: Sample(
+            name,
+            values,
+            (seeds or {}).get(name, range(len(values))),
+            (correctness or {}).get(name),
+            (names_one_class or {}).get(name, ()),
+        )
+        for name, values in accuracies.items()
+    }
+    found = []
+    for variant, reference in pairs:
+        if not {variant, reference} <= samples.keys():
+            continue
+        sample, other = select_common_seeds(samples[variant], samples[reference])
+        if sample.accuracies:
+            comparison = _compare_samples(
+                sample,
+                other,
+                margin=margin,
+                alpha=alpha / count,
+                test_images=test_images,
+                guessing_accuracy=guessing_accuracy,
+            )
+            comparison = replace(comparison, planned_seeds=planned_seeds)
+            found.append(_flag_extra_seeds(_flag_omitted_runs(comparison)))
+    return found
+
+
+def _compare_samples(
+    sample: Sample,
+    reference: Sample,
+    *,
+    margin: float,
+    alpha: float,
+    test_images: int | None,
+    guessing_accuracy: float | None,
 ) -> Comparison:
-    """Return the comparison of at least three runs each, decided by its intervals."""
-    seeds = min(len(values), len(baseline))
-    test = run_equivalence_test(values, baseline, margin=margin, alpha=alpha)
+    """Return the comparison of equal numbers of runs; `alpha` is that of one comparison."""
+    correct, reference_correct = sample.correct, reference.correct
+    if test_images is None and correct is not None:
+        test_images = correct.shape[1]
+    comparison = _compare_means(sample, reference, margin, alpha, test_images)
+    if guessing_accuracy is not None and test_images is not None:
+        comparison = _apply_guessing_rule(
+            replace(
+                comparison,
+                guessing_accuracy=guessing_accuracy,
+                is_at_guessing=sample.is_at_guessing(
+                    guessing_accuracy=guessing_accuracy, test_images=test_images
+                ),
+                is_reference_at_guessing=reference.is_at_guessing(
+                    guessing_accuracy=guessing_accuracy, test_images=test_images
+                ),
+            )
+        )
+    if correct is not None and reference_correct is not None:
+        comparison = add_image_uncertainty(comparison, correct, reference_correct)
+    return comparison
+
+
+def _compare_means(
+    sample: Sample, reference: Sample, margin: float, alpha: float, test_images: int | None
+) -> Comparison:
+    """Return the comparison of the means, decided by its intervals if there are any."""
+    values, others = sample.accuracies, reference.accuracies
+    seeds, mean, no_interval = len(values), float(np.mean(values)), (math.nan, math.nan)
+    comparison = Comparison(
+        variant=sample.name,
+        reference=reference.name,
+        seeds=seeds,
+        mean=mean,
+        sd=float(np.std(values, ddof=1)) if seeds > 1 else math.nan,
+        difference=mean - float(np.mean(others)),
+        interval=no_interval,
+        equivalence_interval=no_interval,
+        level=1 - alpha,
+        margin=margin,
+        verdict="undecided",
+        reason="one run per variant says nothing about the method"
+        if seeds == 1
+        else "two runs per variant are too few for a useful interval",
+        omitted_runs=sample.omitted_runs,
+        omitted_reference_runs=reference.omitted_runs,
+    )
+    if seeds < MIN_SEEDS:
+        return comparison
+    test = run_equivalence_test(values, others, margin=margin, alpha=alpha, test_images=test_images)
+    if test.welch.standard_error == 0:
+        reason = (
+            "all runs of a variant have the same accuracy, so nothing is known about other seeds"
+        )
+        return replace(comparison, reason=reason)
     interval = test.welch.compute_interval(1 - alpha)
     verdict, reason = choose_verdict(interval, test.interval, margin)
-    pooled_sd = math.sqrt((np.var(values, ddof=1) + np.var(baseline, ddof=1)) / 2)
-    detectable = compute_detectable_difference(sd=pooled_sd, seeds=seeds, alpha=alpha)
-    seeds_needed = compute_seeds_needed(margin, sd=pooled_sd, alpha=alpha)
+    seed_sd = _average_sd(values, others, test_images)
+    detectable = compute_detectable_difference(sd=seed_sd, seeds=seeds, alpha=alpha)
     if verdict == "undecided":
-        is_limited = seeds_needed >= MAX_SEEDS_NEEDED
-        count = f"{MAX_SEEDS_NEEDED} or more" if is_limited else f"{seeds_needed}"
-        detected = f"a difference of {100 * detectable:.2f} points in 4 of 5 studies"
-        reason += f"; {seeds} seeds per variant show {detected}"
-        if seeds_needed > seeds:
-            reason += f", and {count} would show one of {100 * margin:.2f}"
-    return Comparison(
-        variant, seeds, float(np.mean(values)), float(np.std(values, ddof=1)),
-        test.welch.difference, interval, test.interval, 1 - alpha, margin,
-        verdict, reason, detectable, seeds_needed,
-    )  # fmt: skip
+        size = f"{100 * detectable:.2f} points"
+        reason += (
+            f"; {seeds} seeds per variant show a difference as large as {size} in 4 of 5 studies"
+        )
+    return replace(
+        comparison,
+        interval=interval,
+        equivalence_interval=test.interval,
+        verdict=verdict,
+        reason=reason,
+        seed_sd=seed_sd,
+        detectable_difference=detectable,
+        seeds_needed=compute_seeds_needed(margin, sd=seed_sd, alpha=alpha),
+        seeds_needed_interval=compute_seeds_needed_interval(
+            margin, sd=seed_sd, seeds=seeds, alpha=alpha
+        ),
+        spread_ratio=compute_spread_ratio(values, others, level=1 - alpha),
+    )
+
+
+def _average_sd(values: Sequence[float], others: Sequence[float], test_images: int | None) -> float:
+    """Return the root mean square of two standard deviations, at least that of rounding."""
+    variance = float(np.var(values, ddof=1) + np.var(others, ddof=1)) / 2
+    if test_images is not None:
+        variance = max(variance, compute_rounding_variance(test_images))
+    return math.sqrt(variance)
+
+
+def _apply_guessing_rule(comparison: Comparison) -> Comparison:
+    """Return the comparison, undecided if both are at guessing, and with a note if one of them is."""
+    share = f"{100 * (comparison.guessing_accuracy or 0):.1f} %"
+    if comparison.has_learned_nothing:
+        reason = f"neither arm is better than guessing, which reaches {share}"
+        if comparison.seeds < MIN_SEEDS:
+            reason += f"; {comparison.reason}"
+        return replace(comparison, verdict="undecided", reason=reason)
+    if comparison.is_at_guessing or comparison.is_reference_at_guessing:
+        name = comparison.variant if comparison.is_at_guessing else comparison.reference
+        note = f"{name} is not better than guessing, which reaches {share}"
+        return replace(comparison, reason=f"{comparison.reason}; {note}")
+    return comparison
+
+
+def _flag_omitted_runs(comparison: Comparison) -> Comparison:
+    """Add to the reason how many runs are left out because only one of the two has their seeds."""
+    omitted = {
+        comparison.variant: comparison.omitted_runs,
+        comparison.reference: comparison.omitted_reference_runs,
+    }
+    counts = [f"{n} {'run' if n == 1 else 'runs'} of {name}" for name, n in omitted.items() if n]
+    if not counts:
+        return comparison
+    seeds = "the seed that both have counts"
+    if comparison.seeds > 1:
+        seeds = f"the {comparison.seeds} seeds that both have count"
+    verb = "is" if sum(omitted.values()) == 1 else "are"
+    clause = f"only {seeds}: {' and '.join(counts)} {verb} left out"
+    return replace(comparison, reason=f"{comparison.reason}; {clause}")
 
 
 def _flag_extra_seeds(comparison: Comparison) -> Comparison:
@@ -171,9 +340,7 @@ def _flag_extra_seeds(comparison: Comparison) -> Comparison:
     if not comparison.exceeds_planned_seeds:
         return comparison
     noun = "seed" if comparison.planned_seeds == 1 else "seeds"
-    clause = (
-        f"planned for {comparison.planned_seeds} {noun} and evaluated at {comparison.max_seeds}"
-    )
+    clause = f"planned for {comparison.planned_seeds} {noun} and evaluated at {comparison.seeds}"
     if comparison.seeds < MIN_SEEDS:  # no claim that could be false
         return replace(comparison, reason=f"{comparison.reason}; {clause}")
     clause += (
@@ -181,50 +348,3 @@ def _flag_extra_seeds(comparison: Comparison) -> Comparison:
         f"{100 * REPEATED_LOOKS_ERROR_RATE:.0f} % if the result is checked after each seed from 3 to 20"
     )
     return replace(comparison, reason=f"{comparison.reason}; {clause}")
-
-
-def compare_variants(
-    accuracies: Mapping[str, Sequence[float]],
-    *,
-    baseline: str = BASELINE,
-    margin: float = 0.005,
-    alpha: float = 0.05,
-    correctness: Mapping[str, BoolArray] | None = None,
-    generator: np.random.Generator | None = None,
-    planned_seeds: int | None = None,
-    comparisons: int | None = None,
-) -> list[Comparison]:
-    """Compare every variant that has runs with the baseline; without runs of the baseline, return nothing.
-
-    Args:
-        accuracies: accuracies of each variant, one per run.
-        baseline: name of the baseline.
-        margin: largest difference that counts as equivalent.
-        alpha: error rate of all comparisons together.
-        correctness: arrays (runs, images) of the variants for which they are known.
-        generator: source of the resampled images. By default each comparison uses a fixed seed, so that
-            it does not depend on the other variants.
-        planned_seeds: seeds per variant that the study was planned for.
-        comparisons: number of comparisons that share `alpha`. By default all variants count, also those
-            without runs, so that a later run does not change the intervals of the others.
-    """
-    others = [variant for variant in accuracies if variant != baseline]
-    if not accuracies.get(baseline):
-        return []
-    known = correctness or {}
-    return [
-        compare_accuracies(
-            accuracies[variant],
-            accuracies[baseline],
-            variant=variant,
-            comparisons=len(others) if comparisons is None else comparisons,
-            margin=margin,
-            alpha=alpha,
-            correct=known.get(variant),
-            baseline_correct=known.get(baseline),
-            generator=generator,
-            planned_seeds=planned_seeds,
-        )
-        for variant in others
-        if accuracies[variant]
-    ]

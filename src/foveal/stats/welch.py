@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,17 +35,36 @@ class WelchTest:
         return min(1.0, 2 * self.cdf(-abs(self.difference)))
 
 
-def run_welch_test(values: npt.ArrayLike, baseline: npt.ArrayLike) -> WelchTest:
+def run_welch_test(
+    values: npt.ArrayLike, baseline: npt.ArrayLike, *, test_images: int | None = None
+) -> WelchTest:
     """Test mean(values) - mean(baseline); both need at least two values.
 
-    If neither varies, the standard error is 0, the degrees of freedom are 1, and an interval is a point.
+    Accuracies on N test images are multiples of 1 / N, so equal ones do not mean that nothing varies. With
+    `test_images` the squared standard error is at least (1 / n + 1 / n') / (12 N^2), the variance of
+    rounding. If the values of a variant are all equal, the degrees of freedom are those of the smaller
+    sample; without `test_images`, the standard error is 0 if both are, and an interval is a point.
 
     >>> round(run_welch_test([3.0, 5.0], [1.0, 3.0]).difference, 3)
     2.0
     """
     a, b = np.asarray(values, dtype=np.float64), np.asarray(baseline, dtype=np.float64)
-    variance_a, variance_b = a.var(ddof=1) / a.size, b.var(ddof=1) / b.size
+    variance_a, variance_b = (_compute_variance(array) / array.size for array in (a, b))
     variance = variance_a + variance_b
-    weighted = variance_a**2 / (a.size - 1) + variance_b**2 / (b.size - 1)
-    degrees_of_freedom = float(variance**2 / weighted) if weighted > 0 else 1.0
-    return WelchTest(float(a.mean() - b.mean()), float(np.sqrt(variance)), degrees_of_freedom)
+    degrees_of_freedom = float(min(a.size, b.size) - 1)
+    if variance_a > 0 and variance_b > 0:
+        weighted = variance_a**2 / (a.size - 1) + variance_b**2 / (b.size - 1)
+        degrees_of_freedom = variance**2 / weighted
+    if test_images is not None:
+        variance = max(variance, (1 / a.size + 1 / b.size) * compute_rounding_variance(test_images))
+    return WelchTest(float(a.mean() - b.mean()), math.sqrt(variance), degrees_of_freedom)
+
+
+def compute_rounding_variance(test_images: int) -> float:
+    """Return the variance that an accuracy has because it is a multiple of 1 / `test_images`."""
+    return 1 / (12 * test_images**2)
+
+
+def _compute_variance(values: npt.NDArray[np.float64]) -> float:
+    """Return the variance of the values; 0 for equal values, whose mean may be rounded."""
+    return float(values.var(ddof=1)) if np.ptp(values) > 0 else 0.0

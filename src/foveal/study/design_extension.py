@@ -49,6 +49,7 @@ def extend_design(stored: Design | None, requested: Design, folder: Path) -> Des
     return replace(
         requested,
         variants=tuple(dict.fromkeys([*stored.variants, *requested.variants])),
+        controls=tuple(dict.fromkeys([*stored.controls, *requested.controls])),
         seeds=max(stored.seeds, requested.seeds),
         planned_seeds=stored.planned_seeds,
         planned_margin=stored.planned_margin,

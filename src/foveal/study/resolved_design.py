@@ -21,7 +21,12 @@ from foveal.study.resolved_config import add_checksums, resolve_options
 from foveal.study.run_list import make_run_config
 from foveal.study.step_timing import measure_step_times
 from foveal.study.training_job import get_model_options
-from foveal.study.variants import map_timed_controls, resolve_variants, scale_epochs
+from foveal.study.variants import (
+    list_controls,
+    map_timed_controls,
+    resolve_variants,
+    scale_epochs,
+)
 from foveal.training import count_cpu_cores
 from foveal.variant_names import BASELINE
 
@@ -48,9 +53,11 @@ def resolve_design(
         known, default_margin = stored.shared_options, stored.margin
     resolved = resolve_options(config, known)
     margin = config.margin or default_margin
+    variants = resolve_variants(config)
     design = Design(
         shared_options=shared_config_to_dict(resolved),
-        variants=resolve_variants(config),
+        variants=variants,
+        controls=list_controls(config, variants),
         seeds=config.seeds,
         planned_seeds=config.seeds,
         margin=margin,

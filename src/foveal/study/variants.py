@@ -10,8 +10,10 @@ from foveal.study.config import StudyConfig
 from foveal.variant_names import (
     BASELINE,
     CONTROL_OPTION,
+    CONTROLS,
     SAME_TIME_CONTROL,
     WIDE_CONTROL,
+    get_controlled_variant,
     get_variant_name,
     has_attention,
     join_variant,
@@ -36,6 +38,21 @@ def resolve_variants(config: StudyConfig) -> tuple[str, ...]:
     controls += [_name_control(WIDE_CONTROL, module) for module in modules if config.wide]
     controls += [_name_control(SAME_TIME_CONTROL, module) for module in modules if config.same_time]
     return tuple(dict.fromkeys([*requested, *controls]))
+
+
+def list_controls(config: StudyConfig, variants: Sequence[str]) -> tuple[str, ...]:
+    """Return the controls among resolved variants: those with a control's name, and `se` if it is requested.
+
+    >>> list_controls(StudyConfig(se=True), ("none", "cbam", "se", "wide:like=cbam"))
+    ('se', 'wide:like=cbam')
+    >>> list_controls(StudyConfig(), ("none", "cbam", "se"))
+    ()
+    """
+    return tuple(
+        variant
+        for variant in variants
+        if get_variant_name(variant) in CONTROLS or (config.se and variant == _SE_CONTROL)
+    )
 
 
 def _resolve_names(variants: Sequence[str]) -> list[str]:
@@ -77,8 +94,7 @@ def map_timed_controls(variants: Sequence[str]) -> dict[str, str]:
     timed = {}
     for variant in variants:
         if get_variant_name(variant) == SAME_TIME_CONTROL:
-            _, options = split_variant(variant)
-            timed[variant] = join_variant(options.pop(CONTROL_OPTION), options)
+            timed[variant] = get_controlled_variant(variant)
     return timed
 
 

@@ -18,25 +18,27 @@ from foveal.plotting import (
     new_figure,
     use_report_style,
 )
-from foveal.report.blocks import Block, FigureBlock, Heading, Section, TableBlock
+from foveal.report.blocks import Block, FigureBlock, Heading, Paragraph, Section, TableBlock
 from foveal.report.cell_view import CellView
-from foveal.stats import MAX_SEEDS_NEEDED, Comparison, compute_mean_interval
+from foveal.stats import Comparison, compute_mean_interval
 from foveal.text_format import (
     ABSENT_VALUE,
     BYTES_PER_MB,
     format_count,
+    format_duration,
     format_interval,
     format_level,
     format_mean_and_sd,
     format_percent,
     format_points,
+    format_points_range,
     format_seconds,
     shorten_name,
     use_minus_signs,
     with_percent_change,
 )
 from foveal.text_tables import Table
-from foveal.variant_names import BASELINE
+from foveal.variant_names import BASELINE, get_variant_name
 
 
 def build_results_section(cell: CellView) -> Section:
@@ -54,13 +56,13 @@ def build_results_section(cell: CellView) -> Section:
             )
         )
         blocks += _build_uncertainty_sources_table(cell)
-        blocks += _build_power_table(cell)
+    blocks += _build_next_steps(cell)
     blocks += [Heading("Error"), _build_error_table(cell)]
     return Section(f"results{cell.suffix}", cell.add_label("Results"), tuple(blocks))
 
 
 def build_results_table(cell: CellView) -> TableBlock:
-    """Return a table with one row per variant: accuracy, difference, verdict and cost."""
+    """Return a table with one row per variant and per contrast: accuracy, difference, verdict, cost."""
     with_costs = bool(cell.costs)
     headings = [
         "variant",
@@ -70,7 +72,10 @@ def build_results_table(cell: CellView) -> TableBlock:
         "parameters",
         *(["training per run, s", "saved for backward, MB"] if with_costs else ["seconds per run"]),
     ]
-    rows = [tuple(_build_results_row(cell, group, with_costs=with_costs)) for group in cell.groups]
+    rows = []
+    for group in cell.groups:
+        rows.append(tuple(_build_results_row(cell, group, with_costs=with_costs)))
+        rows += [_build_contrast_row(comparison, len(headings)) for comparison in group.contrasts]
     return TableBlock(
         f"results{cell.suffix}",
         Table(
@@ -99,6 +104,20 @@ def _build_results_row(cell: CellView, group: VariantRuns, *, with_costs: bool) 
     return [*row, format_seconds(group.seconds)]
 
 
+def _build_contrast_row(comparison: Comparison, columns: int) -> tuple[str, ...]:
+    """Return the row that compares a variant with one of its controls."""
+    row = [format_comparison_name(comparison), str(comparison.seeds), ABSENT_VALUE]
+    row += _format_comparison(comparison)
+    return (*row, *[ABSENT_VALUE] * (columns - len(row)))
+
+
+def format_comparison_name(comparison: Comparison) -> str:
+    """Return the name of a comparison: the variant, and the control if it is compared with one."""
+    if comparison.reference == BASELINE:
+        return comparison.variant
+    return f"{comparison.variant} minus {get_variant_name(comparison.reference)}"
+
+
 def _format_seed_count(cell: CellView, group: VariantRuns) -> str:
     """Return the number of finished seeds, and the number of planned seeds if it differs."""
     if cell.design is None:
@@ -108,15 +127,31 @@ def _format_seed_count(cell: CellView, group: VariantRuns) -> str:
 
 
 def _format_difference_columns(group: VariantRuns) -> list[str]:
+    """Return the difference to the baseline, its intervals and the verdict."""
+    if group.comparison is None:
+        return [
+            ABSENT_VALUE,
+            ABSENT_VALUE,
+            "baseline" if group.variant == BASELINE else ABSENT_VALUE,
+        ]
+    return _format_comparison(group.comparison)
+
+
+def _format_comparison(comparison: Comparison) -> list[str]:
     """Return the difference, its intervals and the verdict; the equivalence interval is a second line."""
-    comparison = group.comparison
-    if comparison is None:
-        return [ABSENT_VALUE, ABSENT_VALUE, "baseline"]
     difference = format_points(comparison.difference)
+    verdict = format_short_verdict(comparison)
     if comparison.detectable_difference is None:
-        return [difference, ABSENT_VALUE, comparison.verdict]
+        return [difference, ABSENT_VALUE, verdict]
     intervals = f"{format_interval(comparison.interval)}\n{format_interval(comparison.equivalence_interval)}"
-    return [difference, intervals, comparison.verdict]
+    return [difference, intervals, verdict]
+
+
+def format_short_verdict(comparison: Comparison) -> str:
+    """Return the verdict, with a second line if neither variant nor reference is better than guessing."""
+    if comparison.has_learned_nothing:
+        return f"{comparison.verdict}\nneither arm is better than guessing"
+    return comparison.verdict
 
 
 def _format_cost_columns(costs: dict[str, dict[str, Any]], variant: str) -> list[str]:
@@ -146,7 +181,8 @@ def _explain_results(cell: CellView, *, with_costs: bool) -> str:
         else "Accuracy after the last epoch, of one seed."
     ]
     if cell.has_intervals:
-        first, number = cell.comparisons[0], len(cell.comparisons)
+        first = cell.comparisons[0]
+        number = cell.design.comparison_count if cell.design else 1
         joint = f", so that all {number} intervals hold together in at least 95 % of studies"
         sentences.append(
             f"The difference to {BASELINE} is in percentage points, with its Welch interval at "
@@ -177,57 +213,71 @@ def _build_uncertainty_sources_table(cell: CellView) -> list[Block]:
         return []
     rows = [
         (
-            comparison.variant,
+            format_comparison_name(comparison),
             format_percent(split.seed_error),
             format_percent(split.image_error),
-            ABSENT_VALUE
-            if comparison.bootstrap_standard_error is None
-            else format_percent(comparison.bootstrap_standard_error),
+            format_percent(split.total_error),
+            format_percent(split.finite_test_share, 0),
+            _format_spread_ratio(comparison),
         )
         for comparison, split in splits
     ]
     note = (
         "Standard errors of the difference, in percentage points. The verdict is about other seeds on these "
         "test images. Other test images would add the test-set uncertainty, which more seeds cannot reduce. "
-        "The two-way bootstrap resamples seeds and images together. It underestimates the uncertainty of few "
-        "seeds. None of these numbers changes the verdict."
+        "Both together are the root of the sum of the squares. The next column is the share of the variance "
+        "due to seeds that exists only because the test set is finite. The last one is the standard deviation "
+        "of the variant divided by that of its reference, with its F interval. None of these numbers changes "
+        "the verdict."
     )
-    headings = ("variant", "seed uncertainty", "test-set uncertainty", "both, by bootstrap")
+    headings = (
+        "variant",
+        "seed uncertainty",
+        "test-set uncertainty",
+        "both",
+        "due to the finite test set, %",
+        "ratio of sd",
+    )
     table = Table("Uncertainty of the differences", headings, tuple(rows), note)
     return [Heading("Uncertainty"), TableBlock(f"uncertainty{cell.suffix}", table)]
 
 
-def _build_power_table(cell: CellView) -> list[Block]:
-    """Return a table of the detectable difference, and of the seeds needed to detect the margin."""
-    rows = [
-        (
-            comparison.variant,
-            f"{comparison.seeds}",
-            f"{100 * comparison.detectable_difference:.2f}",
-            _format_seeds_needed(comparison.seeds_needed),
-        )
-        for comparison in cell.comparisons
-        if comparison.detectable_difference is not None
-    ]
-    headings = (
-        "variant",
-        "seeds",
-        "smallest detectable difference, points",
-        "seeds needed to detect the margin",
-    )
-    note = (
-        "Power is 0.8: if the true difference has this size, the interval excludes 0 in four of five such "
-        "studies. A smaller difference can remain undetected, so undecided does not mean equal."
-    )
-    table = Table("Power of this design", headings, tuple(rows), note)
-    return [Heading("Power"), TableBlock(f"power{cell.suffix}", table)]
-
-
-def _format_seeds_needed(seeds: int | None) -> str:
-    """Return a number of seeds, or the largest number that the search has tried."""
-    if seeds is None:
+def _format_spread_ratio(comparison: Comparison) -> str:
+    """Return the ratio of the standard deviations with its interval in a second line."""
+    ratio = comparison.spread_ratio
+    if ratio is None:
         return ABSENT_VALUE
-    return f"{seeds:,}" if seeds < MAX_SEEDS_NEEDED else f"{MAX_SEEDS_NEEDED:,} or more"
+    low, high = ratio.interval
+    return f"{ratio.ratio:.2f}\n{low:.2f} to {high:.2f}"
+
+
+def _build_next_steps(cell: CellView) -> list[Block]:
+    """Return what it would take to decide: longer training, then a table of more seeds."""
+    next_steps = cell.next_steps
+    if next_steps is None:
+        return []
+    blocks: list[Block] = [Heading("What it would take to decide")]
+    if next_steps.training_advice:
+        blocks.append(Paragraph(next_steps.training_advice))
+    if next_steps.outlook:
+        rows = [
+            (
+                f"{row.seeds}",
+                format_points_range(row.detectable_differences),
+                format_duration(row.extra_seconds),
+            )
+            for row in next_steps.outlook
+        ]
+        headings = ("seeds", "smallest difference found, points", "extra time")
+        note = (
+            "If the true difference of an undecided comparison has this size, four of five new studies with "
+            "so many seeds per variant show it; a range is over the undecided comparisons. The time is that of "
+            "the runs of a new study, one after another. Use new seeds (--first-seed): adding seeds here "
+            "until a difference shows raises the rate of false positives."
+        )
+        table = Table("More seeds", headings, tuple(rows), note)
+        blocks.append(TableBlock(f"next-steps{cell.suffix}", table))
+    return blocks if len(blocks) > 1 else []
 
 
 def _build_error_table(cell: CellView) -> TableBlock:
@@ -250,8 +300,8 @@ def _build_error_table(cell: CellView) -> TableBlock:
 
 @use_report_style()
 def _draw_forest_plot(groups: Sequence[VariantRuns]) -> Figure:
-    """Draw the difference of each variant to the baseline with its interval, and the margin."""
-    compared = [(group, group.comparison) for group in groups if group.comparison]
+    """Draw the difference of each variant to the baseline, and to its controls, with its interval."""
+    compared = [(group, each) for group in groups for each in group.comparisons]
     figure = new_figure(480, 60 + 28 * len(compared))
     axes = figure.add_subplot()
     margin = 100 * compared[0][1].margin
@@ -265,9 +315,11 @@ def _draw_forest_plot(groups: Sequence[VariantRuns]) -> Figure:
         points = axes.plot(
             100 * comparison.difference, row, markersize=7, linestyle="none", **style
         )
-        add_tooltip(points, f"{group.variant}: {format_verdict(comparison)[1]}")
+        name = format_comparison_name(comparison)
+        add_tooltip(points, f"{name}: {format_verdict(comparison)[1]}")
     axes.set_yticks(
-        range(len(compared)), [shorten_name(group.variant, 24) for group, _ in compared]
+        range(len(compared)),
+        [shorten_name(format_comparison_name(comparison), 24) for _, comparison in compared],
     )
     axes.set_ylim(len(compared) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
@@ -288,7 +340,8 @@ def format_verdict(comparison: Comparison) -> tuple[str, str]:
         "undecided": "compared with",
     }
     sentence = (
-        f"{prepositions[comparison.verdict]} {BASELINE}: {use_minus_signs(comparison.reason)}."
+        f"{prepositions[comparison.verdict]} {comparison.reference}: "
+        f"{use_minus_signs(comparison.reason)}."
     )
     numbers = f"{format_points(comparison.difference)} points"
     if comparison.detectable_difference is not None:

@@ -1,8 +1,8 @@
-"""Durations in the status of a study."""
+"""Durations as text."""
 
 import pytest
 
-from foveal.cli.live_status import format_duration
+from foveal.text_format import format_duration
 
 
 @pytest.mark.parametrize(
