@@ -13,7 +13,7 @@ PLAN = ["plan", *SMALL_RUN, "--attention", "none,cbam", "--sd", "0.4", "--detect
 def test_json_contains_the_plan(capsys: pytest.CaptureFixture[str]) -> None:
     content = json.loads(run_foveal(capsys, *PLAN, "--workers", "0", "--json"))
     assert content["seeds_needed"] == 12
-    assert content["runs"] == 6
+    assert content["runs"] == 10
     assert content["seconds"] > 0
     assert content["workers"] == count_cpu_cores()  # one core per run of one thread
 

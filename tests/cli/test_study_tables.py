@@ -9,6 +9,7 @@ import scipy.stats
 from rich.console import Console
 
 from foveal.analysis import compare_cell_variants
+from foveal.cli.console import stdout
 from foveal.cli.json_schema import AblateOutput, make_ablate_output
 from foveal.cli.study_tables import make_comparison_table, print_comparisons
 from foveal.records import read_study, write_extra
@@ -112,6 +113,7 @@ def controlled_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def print_study(folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
     """Return the text of all tables and sentences about the only cell of a study."""
     (cell,) = read_study(folder).split_by_cell()
+    stdout.width = 100  # another test may have imported the console with another width
     print_comparisons(cell, compare_cell_variants(cell))
     return "\n".join(line.rstrip() for line in capsys.readouterr().out.strip().splitlines())
 

@@ -11,15 +11,19 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CONDITIONS = {"command": "the command", "date": "2026-01-01", "machine": "two cores", "torch": "2"}
 STEP = {
-    "model": "convnet", "batch_size": 8, "dtype": "float32",
-    "quartiles_ms": {"none": [1.0, 2.0, 3.0]}, "ratio_to_none": {"none": 1.0, "cbam": 1.25},
+    "model": "convnet", "batch_size": 8, "dtype": "float32", "instruction_set": "v3",
+    "quartiles_ms": {"none plain": [1.0, 2.0, 3.0]},
+    "ratio_to_plain_none": {"none": 0.8, "none plain": 1.0, "cbam": 1.25},
+    "added_time_ratio": {"cbam / timm/cbam": 0.2},
 }  # fmt: skip
 GATE = {
-    "shape": [2, 8, 4, 4], "dtype": "torch.float32", "foveal_over_bound": 1.5,
+    "gate": "cbam", "shape": [2, 8, 4, 4], "dtype": "float32", "instruction_set": "v4",
+    "foveal_over_bound": 1.5,
     "quartiles_ms": {"foveal": [1.0, 2.0, 3.0]},
     "ratio_to_foveal": {"foveal": 1.0, "timm": 3.25, "copy": 0.1},
 }  # fmt: skip
 LOOP = {
+    "instruction_set": "v4",
     "loop": "plain",
     "attention": "none",
     "images_per_second": [900.0, 1000.0, 1100.0],
@@ -29,19 +33,29 @@ LEARNING = {
     "seeds": 5, "images": 20000, "epochs": 3, "margin": 0.015, "difference": 0.001,
     "interval": [-0.004, 0.006], "verdict": "equivalent",
 }  # fmt: skip
-STUDY = {"arm": "plain loops", "runs_per_hour": [9.0, 10.0, 11.0], "ratio_to_plain": 1.0}
+STUDY = {
+    "instruction_set": "v3",
+    "arm": "plain loops",
+    "runs_per_hour": [9.0, 10.0, 11.0],
+    "ratio_to_plain": 1.0,
+}
 RESULTS: dict[str, dict[str, Any]] = {
     "step": {"rows": [STEP]}, "gates": {"rows": [GATE]},
     "train": {"rows": [LOOP], "learning": LEARNING}, "study": {"rows": [STUDY]},
 }  # fmt: skip
 EXPECTED = {
-    "step": ["|  | convnet, 8, float32 |", "| `none` | 2 ms |", "| `cbam` | 1.25 |"],
-    "gates": ["| 2x8x4x4, float32 | 2.0 | 1.50 | 3.25 |"],
+    "step": [
+        "| AVX2 | convnet, 8, float32 |",
+        "| `none plain` | 2 ms |",
+        "| `cbam` | 1.25 |",
+        "| added time, cbam / timm/cbam | 0.20 |",
+    ],
+    "gates": ["| AVX-512: gate, map", "| cbam, 2x8x4x4, float32 | 2.0 | 1.50 | 3.25 |"],
     "train": [
         "| plain | `none` | 1,000 (900 to 1,100) | 1.00 |",
         "**equivalent** to the plain loop within 1.5 points; difference +0.10 points [-0.40, +0.60]",
     ],
-    "study": ["| plain loops | 10 (9 to 11) | 1.00 |"],
+    "study": ["| AVX2 | runs per hour |", "| plain loops | 10 (9 to 11) | 1.00 |"],
 }
 
 

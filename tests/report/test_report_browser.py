@@ -150,7 +150,7 @@ def test_confusion_explorer_counts_the_test_images(opened: OpenedPage) -> None:
     for key in ("ArrowLeft", "ArrowRight", "ArrowRight"):
         opened.page.keyboard.press(key)
         counts.append(int(explorer.locator(".readout").inner_text().split(": ")[1].split()[0]))
-    assert sum(counts) == 8  # test images per class of `write_fake_run`
+    assert sum(counts) == 400  # test images per class of `write_fake_run`
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -24,8 +24,8 @@ class Guessing:
 
 
 def compute_guessing(cell: StudyRecord) -> Guessing | None:
-    """Return what guessing reaches on the test set of a cell, or None without a finished run."""
-    if not cell.runs:
+    """Return what guessing reaches on the test set of a cell, or None if no finished run has its labels."""
+    if not cell.runs or "labels" not in cell.runs[0].predictions:
         return None
     labels = cell.runs[0].predictions["labels"]
     largest = int(np.bincount(np.asarray(labels, dtype=np.int64)).max())
