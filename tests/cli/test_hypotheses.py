@@ -9,6 +9,7 @@ import pytest
 from analysis.simulated_records import SIZES, simulate_study, write_study
 from cli.cli_runs import join_lines, run_foveal
 from foveal.cli import main
+from foveal.cli.console import stdout
 from foveal.cli.hypotheses import HypothesesOutput
 from foveal.records import Cell
 
@@ -32,6 +33,7 @@ def run_hypotheses(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 def test_prints_a_table_and_a_sentence_per_hypothesis(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    stdout.width = 100  # another test may have imported the console with another width
     out = run_hypotheses(capsys, str(folder))
     lines = out.splitlines()
     assert max(map(len, lines)) <= 100
