@@ -9,13 +9,15 @@ PUBLIC_NAMES = {
         __version__ insert keep_freed_memory
     """,
     "foveal.analysis": """
-        GateSummary Guessing HypothesisResult MeanClassMaps NextSteps OcclusionRecords
-        RobustnessCurves SeedOutlook VariantExtra VariantRuns average_maps_by_class
-        check_hypotheses collect_occlusion_records collect_robustness_curves compare_cell_variants
-        compute_guessing describe_failed_learning describe_loaded_weights find_caveats
-        find_failed_runs find_next_steps group_runs_by_variant list_variant_costs
-        make_gate_cost_table make_stored_layer_table make_stored_torchsummary_table
-        make_variant_cost_table normalize_rows read_stored_extras summarize_gates
+        Answer GateSummary Guessing HypothesisResult MeanClassMaps NextSteps
+        OcclusionRecords RobustnessCurves SeedOutlook VariantExtra VariantRuns
+        average_maps_by_class check_hypotheses collect_occlusion_records
+        collect_robustness_curves compare_cell_variants compute_guessing
+        describe_failed_learning describe_loaded_weights describe_variant find_caveats
+        find_failed_runs find_next_steps format_data_name format_network_name
+        group_runs_by_variant list_variant_costs make_gate_cost_table
+        make_stored_layer_table make_stored_torchsummary_table make_variant_cost_table
+        normalize_rows read_stored_extras summarize_gates write_answer write_question
     """,
     "foveal.attention": """
         AttentionEntry BAM CBAM ChannelAttention ConcurrentSqueezeExcitation CoordinateAttention

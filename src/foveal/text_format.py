@@ -19,7 +19,7 @@ def use_minus_signs(text: str) -> str:
 
     >>> use_minus_signs("from -0.50 to +0.00, McNemar-like")
     'from −0.50 to 0.00, McNemar-like'
-    """  # noqa: RUF002 - the example needs the sign
+    """
     text = re.sub(r"(?<!\w)[+-](0\.0+)(?!\d)", r"\1", text)
     return re.sub(r"(?<!\w)-(?=\d)", MINUS, text)
 
@@ -29,7 +29,7 @@ def format_percent(fraction: float, decimals: int = 2) -> str:
 
     >>> format_percent(0.84213), format_percent(math.nan)
     ('84.21', '–')
-    """  # noqa: RUF002 - the example needs the sign
+    """
     return ABSENT_VALUE if math.isnan(fraction) else f"{100 * fraction:.{decimals}f}"
 
 
@@ -50,8 +50,29 @@ def format_points(fraction: float) -> str:
 
     >>> format_points(-0.0123)
     '−1.23'
-    """  # noqa: RUF002 - the example needs the sign
+    """
     return use_minus_signs(f"{100 * fraction:+.2f}")
+
+
+def choose_point_decimals(interval: tuple[float, float]) -> int:
+    """Return the decimals of differences in points: 1 if half of the interval is a point or more, else 2.
+
+    Without an interval (NaN) there is 1 decimal.
+
+    >>> choose_point_decimals((-0.01, 0.02)), choose_point_decimals((-0.003, 0.002))
+    (1, 2)
+    """
+    low, high = interval
+    return 2 if (high - low) / 2 < 0.01 else 1
+
+
+def format_rounded_points(fraction: float, decimals: int) -> str:
+    """Return a difference of accuracies in points with a sign; a rounded zero has none.
+
+    >>> format_rounded_points(-0.0123, 1), format_rounded_points(0.0001, 1)
+    ('−1.2', '0.0')
+    """
+    return use_minus_signs(f"{100 * fraction:+.{decimals}f}")
 
 
 def _format_percent_change(value: float, baseline: float) -> str:
@@ -93,7 +114,7 @@ def format_interval(bounds: tuple[float, float]) -> str:
 
     >>> format_interval((-0.005, 0.0074))
     '[−0.50, +0.74]'
-    """  # noqa: RUF002 - the example needs the sign
+    """
     return f"[{format_points(bounds[0])}, {format_points(bounds[1])}]"
 
 

@@ -86,7 +86,7 @@ More seeds, in a new study (--first-seed)
      5                        2.81        3 min
     10                        1.70        6 min
     20                        1.14       11 min
-    50                        0.70       28 min"""  # noqa: RUF001
+    50                        0.70       28 min"""
 
 GOLDEN_GUESSING = """\
 Undecided: neither arm is better than guessing, which reaches 33.3 %.
@@ -100,7 +100,7 @@ Test accuracy on scenes, final epoch
                                                          (guessing)
 
 cbam: undecided, neither arm is better than guessing, which reaches 33.3 %. Standard error 0.41
-points from the seeds, 0.00 more from the test images."""  # noqa: RUF001
+points from the seeds, 0.00 more from the test images."""
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """Analysis of finished runs: verdicts, costs, caveats, hypotheses and stored extras. No torch."""
 
+from foveal.analysis.answer import Answer, write_answer
 from foveal.analysis.caveats import describe_loaded_weights, find_caveats
 from foveal.analysis.cost_tables import (
     make_gate_cost_table,
@@ -8,6 +9,12 @@ from foveal.analysis.cost_tables import (
     make_variant_cost_table,
 )
 from foveal.analysis.costs import list_variant_costs
+from foveal.analysis.display_names import (
+    describe_variant,
+    format_data_name,
+    format_network_name,
+    write_question,
+)
 from foveal.analysis.gate_summaries import GateSummary, summarize_gates
 from foveal.analysis.hypotheses import HypothesisResult, check_hypotheses
 from foveal.analysis.learning import (
@@ -33,6 +40,7 @@ from foveal.analysis.variant_runs import (
 )
 
 __all__ = [
+    "Answer",
     "GateSummary",
     "Guessing",
     "HypothesisResult",
@@ -51,9 +59,12 @@ __all__ = [
     "compute_guessing",
     "describe_failed_learning",
     "describe_loaded_weights",
+    "describe_variant",
     "find_caveats",
     "find_failed_runs",
     "find_next_steps",
+    "format_data_name",
+    "format_network_name",
     "group_runs_by_variant",
     "list_variant_costs",
     "make_gate_cost_table",
@@ -63,4 +74,6 @@ __all__ = [
     "normalize_rows",
     "read_stored_extras",
     "summarize_gates",
+    "write_answer",
+    "write_question",
 ]

@@ -66,6 +66,11 @@ class Comparison:
         return self.is_at_guessing and self.is_reference_at_guessing
 
     @property
+    def deciding_interval(self) -> tuple[float, float]:
+        """The interval on which the verdict rests: E if it is equivalent, otherwise D."""
+        return self.equivalence_interval if self.verdict == "equivalent" else self.interval
+
+    @property
     def exceeds_planned_seeds(self) -> bool:
         """True if the verdict is about more seeds than the study was planned for."""
         return self.planned_seeds is not None and self.seeds > self.planned_seeds

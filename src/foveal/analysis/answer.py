@@ -1,0 +1,316 @@
+"""Answer of a study in one sentence, the same in the terminal, in the title of the report and on its page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from foveal.analysis.display_names import describe_reference, select_attention_variants
+from foveal.stats import MIN_SEEDS, Comparison
+from foveal.text_format import (
+    choose_point_decimals,
+    format_count,
+    format_rounded_points,
+    join_with_and,
+)
+from foveal.variant_names import BASELINE
+
+_NUMBER_WORDS: Final = (
+    "no",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+)
+_MAX_DETAILS: Final = 3
+_UNTESTED: Final = "untested"
+_UNLEARNED: Final = "unlearned"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer of one cell of a study. Names of variants are in backticks.
+
+    Attributes:
+        verdict: better, worse, equivalent, undecided, or mixed.
+        lead: the first words, for example `Yes:`.
+        sentence: the rest of the first sentence.
+        details: further sentences: sizes, why nothing is shown, comparisons with controls.
+        title: the answer after the question in the title of a page.
+    """
+
+    verdict: str
+    lead: str
+    sentence: str
+    details: tuple[str, ...] = ()
+    title: str = ""
+
+    @property
+    def text(self) -> str:
+        """The whole answer."""
+        return " ".join([self.lead, self.sentence, *self.details])
+
+
+def write_answer(
+    comparisons: Sequence[Comparison],
+    *,
+    accuracies: Mapping[str, Sequence[float]],
+    controls: Sequence[str] = (),
+) -> Answer:
+    """Return the answer of one cell.
+
+    Args:
+        comparisons: the comparisons of the cell, those with the baseline and those with controls.
+        accuracies: accuracy of each run, fractions of 1, by variant.
+        controls: variants that are controls of others; the answer is not about them.
+
+    With one variant:
+
+    >>> from foveal.stats import compare_variants
+    >>> accuracies = {"none": [0.70, 0.71, 0.72], "cbam": [0.80, 0.805, 0.81]}
+    >>> write_answer(compare_variants(accuracies), accuracies=accuracies).text
+    'Yes: `cbam` is better, by +9.5 points (interval +7.4 to +11.6).'
+    """
+    asked = select_attention_variants(
+        [each.variant for each in comparisons if each.reference == BASELINE], controls
+    )
+    main = [each for each in comparisons if each.reference == BASELINE and each.variant in asked]
+    if not main:
+        sentence = "There is nothing to compare yet: a verdict needs runs of `none` and of another variant."
+        return Answer("undecided", "Not tested.", sentence, title="Not tested.")
+    groups: dict[str, list[Comparison]] = {}
+    for each in main:
+        groups.setdefault(_classify(each), []).append(each)
+    contrasts = _describe_contrasts(comparisons, asked)
+    if len(groups) > 1:
+        return _write_mixed_answer(groups, contrasts)
+    (kind,) = groups
+    if kind == "undecided":
+        return _write_undecided_answer(main, accuracies, contrasts)
+    if kind == _UNTESTED:
+        return _write_untested_answer(main)
+    if kind == _UNLEARNED:
+        return _write_unlearned_answer(main)
+    return _write_decided_answer(kind, main, contrasts)
+
+
+def _classify(comparison: Comparison) -> str:
+    """Return the verdict, or the reason for which there can be none."""
+    if comparison.has_learned_nothing:
+        return _UNLEARNED
+    return _UNTESTED if comparison.seeds < MIN_SEEDS else comparison.verdict
+
+
+def _write_decided_answer(
+    verdict: str, comparisons: Sequence[Comparison], contrasts: Sequence[str]
+) -> Answer:
+    """Return the answer if all variants have this verdict: better, worse or equivalent."""
+    largest = max(comparisons, key=lambda each: abs(each.difference))
+    name, interval = f"`{largest.variant}`", _format_interval(largest)
+    count = "both" if len(comparisons) == 2 else f"all {_spell(len(comparisons))}"
+    count += " attention variants"
+    is_single = len(comparisons) == 1
+    points = _format_points(largest)
+    if verdict == "better":
+        sentence = f"{name} is better, by {points} points (interval {interval})."
+        if not is_single:
+            sentence = f"{count} are better, {name} most: {points} points (interval {interval})."
+        note = [_describe_small_gains(comparisons)] if _describe_small_gains(comparisons) else []
+        return Answer(verdict, "Yes:", sentence, (*note, *contrasts), "Yes.")
+    if verdict == "worse":
+        size = _format_points(largest, signed=False)
+        sentence = f"{name} makes it worse, by {size} points (interval {interval})."
+        if not is_single:
+            sentence = (
+                f"{count} make it worse, {name} most: by {size} points (interval {interval})."
+            )
+        return Answer(verdict, "No:", sentence, tuple(contrasts), "No.")
+    margin = f"less than {100 * largest.margin:g} points either way"
+    sentence = f"{margin} (interval {interval})."
+    if not is_single:
+        widest = max(comparisons, key=lambda each: max(map(abs, each.deciding_interval)))
+        sentence = (
+            f"{margin} for {count} (at most, for `{widest.variant}`, interval "
+            f"{_format_interval(widest)})."
+        )
+    lead = "It makes no difference that matters:"
+    return Answer(verdict, lead, sentence, tuple(contrasts), "No difference that matters.")
+
+
+def _describe_small_gains(comparisons: Sequence[Comparison]) -> str:
+    """Return a warning if the low end of a gain is below the margin; empty otherwise."""
+    small = [each for each in comparisons if each.interval[0] < each.margin]
+    if not small:
+        return ""
+    subject = "It" if len(comparisons) == 1 else _join_variants(small)
+    return f"{subject} may be too small to matter: the margin is {100 * small[0].margin:g} points."
+
+
+def _write_undecided_answer(
+    comparisons: Sequence[Comparison],
+    accuracies: Mapping[str, Sequence[float]],
+    contrasts: Sequence[str],
+) -> Answer:
+    """Return the answer if nothing is shown about any variant."""
+    seeds = format_count(min(each.seeds for each in comparisons), "seed")
+    best = max(comparisons, key=lambda each: each.difference)
+    plain = describe_reference(BASELINE)
+    possible = "anything" if len(comparisons) == 1 else "the true difference can be anything"
+    size = f"{_format_points(best)} points"
+    if not math.isnan(best.deciding_interval[0]):
+        size += f", but {possible} from {_format_interval(best)}"
+        size += " is possible" if len(comparisons) == 1 else ""
+    if len(comparisons) == 1:
+        sentence = f"With {seeds}, `{best.variant}` cannot be told apart from {plain}: {size}."
+        details = []
+    else:
+        count = _spell(len(comparisons))
+        sentence = (
+            f"With {seeds}, none of the {count} attention variants can be told apart from {plain}."
+        )
+        kind = "largest gain" if best.difference > 0 else "smallest loss"
+        details = [f"The {kind} is that of `{best.variant}`: {size}."]
+    details.append(_explain_width(best, accuracies))
+    return Answer(
+        "undecided", "Not shown.", sentence, (*filter(None, details), *contrasts), "Not shown."
+    )
+
+
+def _explain_width(comparison: Comparison, accuracies: Mapping[str, Sequence[float]]) -> str:
+    """Return why the interval is wide: how far seeds alone move one of the two; empty without a spread."""
+    ranges = {
+        name: max(values) - min(values)
+        for name in (BASELINE, comparison.variant)
+        if len(values := accuracies.get(name, ())) > 1
+    }
+    widest = max(ranges, key=lambda name: ranges[name], default=BASELINE)
+    if not ranges.get(widest):
+        return (
+            "All runs of a variant have the same accuracy, so nothing is known about other seeds."
+        )
+    name = "the plain network" if widest == BASELINE else f"`{widest}`"
+    value = 100 * ranges[widest]
+    size = f"{value:.0f}" if value >= 10 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+    unit = "point" if size == "1" else "points"
+    return f"The reason: {name} alone moves by {size} {unit} when only the seed changes."
+
+
+def _write_untested_answer(comparisons: Sequence[Comparison]) -> Answer:
+    """Return the answer for fewer seeds than an interval needs."""
+    seeds = max(each.seeds for each in comparisons)
+    runs = "One run" if seeds == 1 else f"{_spell(seeds).capitalize()} runs of each variant"
+    verb = "says nothing" if seeds == 1 else "say too little"
+    sentence = f"{runs} {verb} about the method; a verdict needs at least {MIN_SEEDS} seeds."
+    return Answer("undecided", "Not tested.", sentence, title="Not tested.")
+
+
+def _write_unlearned_answer(comparisons: Sequence[Comparison]) -> Answer:
+    """Return the answer if no network is better than guessing; the reason is its first sentence."""
+    share = f"{100 * (comparisons[0].guessing_accuracy or 0):.1f} %"
+    names = _join_variants(comparisons)
+    subject = names if len(comparisons) <= _MAX_DETAILS else "any attention variant"
+    pair = f"neither {describe_reference(BASELINE)} nor {subject} is"
+    sentence = f"{pair} better than guessing, which reaches {share}."
+    advice = "Train longer, on more images or with another learning rate."
+    return Answer(
+        "undecided",
+        "Not shown:",
+        sentence,
+        (f"Nothing was learned, so the numbers say nothing about attention. {advice}",),
+        "Not shown: nothing was learned.",
+    )
+
+
+def _write_mixed_answer(
+    groups: Mapping[str, Sequence[Comparison]], contrasts: Sequence[str]
+) -> Answer:
+    """Return the answer if variants have several verdicts."""
+    parts = []
+    for kind, singular, plural in (
+        ("better", "helps", "help"),
+        ("worse", "makes it worse", "make it worse"),
+        ("equivalent", "makes no difference that matters", "make no difference that matters"),
+    ):
+        if kind in groups:
+            verb = singular if len(groups[kind]) == 1 else plural
+            parts.append(f"{_join_variants(groups[kind])} {verb}")
+    for kind, words in (
+        ("undecided", "undecided"),
+        (_UNTESTED, "not tested"),
+        (_UNLEARNED, "no better than guessing"),
+    ):
+        if kind in groups:
+            parts.append(f"{len(groups[kind])} {words}")
+    sizes = [
+        f"`{each.variant}` is {each.verdict}: {_format_points(each)} points "
+        f"(interval {_format_interval(each)})."
+        for kind in ("better", "worse", "equivalent")
+        for each in sorted(groups.get(kind, ()), key=lambda each: -abs(each.difference))
+    ]
+    small = _describe_small_gains(groups.get("better", ()))
+    details = [*sizes[:_MAX_DETAILS], *([small.replace("It may", "The gain may")] if small else [])]
+    sentence = ", ".join(parts) + "."
+    return Answer("mixed", "Mixed:", sentence, (*details, *contrasts), f"Mixed: {sentence}")
+
+
+def _describe_contrasts(comparisons: Sequence[Comparison], asked: Sequence[str]) -> list[str]:
+    """Return for each variant that is better than the baseline how it compares with its controls.
+
+    A gain over the plain network may come from more parameters or longer training alone.
+    """
+    better = {
+        each.variant
+        for each in comparisons
+        if each.reference == BASELINE and each.variant in asked and each.verdict == "better"
+    }
+    sentences = []
+    for each in comparisons:
+        if each.variant not in better or each.reference == BASELINE or each.seeds < MIN_SEEDS:
+            continue
+        verdict = {
+            "better": "is also better than",
+            "worse": "is worse than",
+            "equivalent": "is equivalent to",
+            "undecided": "is not shown to be better than",
+        }[each.verdict]
+        sentences.append(
+            f"`{each.variant}` {verdict} {describe_reference(each.reference)}: "
+            f"{_format_points(each)} points (interval {_format_interval(each)})."
+        )
+    return sentences
+
+
+def _format_points(comparison: Comparison, *, signed: bool = True) -> str:
+    """Return the difference in points, with one decimal if its interval is wide, otherwise two."""
+    decimals = choose_point_decimals(comparison.deciding_interval)
+    difference = comparison.difference if signed else abs(comparison.difference)
+    text = format_rounded_points(difference, decimals)
+    return text if signed else text.lstrip("+")
+
+
+def _format_interval(comparison: Comparison) -> str:
+    """Return the interval that decides, in points, for example `−0.3 to +0.2`."""
+    interval = comparison.deciding_interval
+    decimals = choose_point_decimals(interval)
+    return " to ".join(format_rounded_points(bound, decimals) for bound in interval)
+
+
+def _join_variants(comparisons: Sequence[Comparison]) -> str:
+    """Return the variants in backticks, joined."""
+    return join_with_and([f"`{each.variant}`" for each in comparisons])
+
+
+def _spell(number: int) -> str:
+    """Return a small number as a word.
+
+    >>> _spell(4), _spell(12)
+    ('four', '12')
+    """
+    return _NUMBER_WORDS[number] if number < len(_NUMBER_WORDS) else str(number)
