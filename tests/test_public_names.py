@@ -57,7 +57,7 @@ PUBLIC_NAMES = {
         CBAMConfig CBAMWeights PARTS apply_bam apply_batch_norm_relu apply_channel_attention
         apply_channel_mlp apply_fused_cbam apply_max_pool apply_small_batch_norm apply_small_conv
         apply_spatial_attention describe_instruction_set describe_library get_default_kernels
-        get_instruction_set join_parts parse_parts read_environment supports supports_bam
+        get_instruction_set is_being_traced join_parts parse_parts read_environment supports supports_bam
         supports_batch_norm_relu supports_channel_mlp supports_conv_batch_norm_relu
         supports_fused_cbam supports_max_pool supports_pools supports_small_batch_norm
         supports_small_conv unavailable_reason use

@@ -37,6 +37,9 @@ def fork_rng(seed: int, *names: str | int) -> Iterator[None]:
     """Seed torch with the stream `names` of `seed` inside the block, and restore its generators afterwards."""
     import torch
 
+    # For each kind of device that is absent, `torch.manual_seed` would store the seed with a stack trace.
+    has_accelerator = torch.accelerator.is_available()
+    set_seed = torch.manual_seed if has_accelerator else torch.default_generator.manual_seed
     with torch.random.fork_rng():
-        torch.manual_seed(derive_seed(seed, *names))
+        set_seed(derive_seed(seed, *names))
         yield

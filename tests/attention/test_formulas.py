@@ -1,5 +1,7 @@
 """Channel attention, spatial attention, CBAM and BAM compared with their formulas in numpy."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -19,6 +21,7 @@ from attention.numpy_oracles import (
     spatial_logits,
 )
 from foveal.attention import BAM, CBAM, ChannelAttention, SpatialAttention, create
+from foveal.attention.pooling import pool_over_channels, pool_over_positions
 
 
 def assert_equal(module: nn.Module, x: torch.Tensor, expected: Array) -> None:
@@ -141,6 +144,21 @@ def test_equal_maxima_share_the_gradient_only_with_amax() -> None:
         (gradient,) = torch.autograd.grad(gate.logits(x), x)
         assert float(gradient.sum()) == pytest.approx(1)
         assert float(gradient.max()) == pytest.approx(largest)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("pool", [pool_over_positions, pool_over_channels])
+def test_maximum_is_the_same_without_gradients(
+    layout: torch.memory_format, pool: Callable[[torch.Tensor, tuple[str, ...]], torch.Tensor]
+) -> None:
+    x = features(1, 40, 33, 17).float()
+    x[0, 3] = -torch.inf
+    x[0, :, 5] = torch.inf
+    x[0, 7, 2, 1] = torch.nan
+    x = x.contiguous(memory_format=layout)
+    expected = pool(x, ("max",))
+    with torch.no_grad():
+        assert torch.equal(pool(x, ("max",)).nan_to_num(7.5), expected.nan_to_num(7.5))
 
 
 def test_gradient_at_a_map_of_zeros_is_finite() -> None:

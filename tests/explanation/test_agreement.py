@@ -30,6 +30,9 @@ def test_rank_correlation_matches_scipy() -> None:
     b = torch.rand(4, 30, generator=source)
     expected = [spearmanr(x, y).statistic for x, y in zip(a, b, strict=True)]
     assert compute_rank_correlation(a, b).tolist() == pytest.approx(expected, abs=1e-12)
+    several = torch.stack([b, a.flip(0), b.square()])
+    for row, each in zip(compute_rank_correlation(several, a), several, strict=True):
+        assert torch.equal(row, compute_rank_correlation(each, a))
     flat = compute_rank_correlation(torch.ones(1, 5), torch.rand(1, 5))
     assert bool(flat.isnan().all())
 

@@ -31,9 +31,10 @@ def test_refuses_missing_gates_and_batches() -> None:
         compute_gate_statistics(build_model("convnet", attention="channel"), [])
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("name", ["channel", "spatial", "cbam", "bam", "coordinate", "scse"])
-def test_statistics_match_numpy(name: str) -> None:
-    model = build_model("convnet", attention=name, seed=1).train()
+def test_statistics_match_numpy(name: str, dtype: torch.dtype) -> None:
+    model = build_model("convnet", attention=name, seed=1).train().to(dtype)
     batches = [(IMAGES[:2], torch.zeros(2)), (IMAGES[2:], torch.zeros(1))]
     result = compute_gate_statistics(model, batches)
     assert model.training

@@ -22,7 +22,11 @@ from foveal.explanation.input_validation import move_to_model, require_images
 from foveal.explanation.occlusion.result import OcclusionResult
 from foveal.explanation.occlusion.sensitivity import occlusion_sensitivity
 from foveal.explanation.occlusion.windows import Windows
-from foveal.explanation.rank_correlation import compute_rank_correlation
+from foveal.explanation.rank_correlation import (
+    CenteredRanks,
+    compute_centered_ranks,
+    correlate_centered_ranks,
+)
 from foveal.module_modes import eval_mode
 from foveal.seeding import fork_rng
 from foveal.validation import require_positive_int
@@ -126,41 +130,47 @@ def measure_agreement(
         should_be = f"a sweep over images of shape {tuple(images.shape)}"
         found = (result.image_count, "C", *result.windows.image_size)
         raise bad_parameter("result", should_be, found)
-    occlusion = result.grid(name)
-    cam = result.windows.pixels_to_grid(grad_cam(model, images, result.target_classes(name)))
-    agreements = [Agreement("grad-cam", "occlusion", _correlate_grids(cam, occlusion))]
-    for gate, grids in _compute_site_grids(model, images, result.windows, draws, seed).items():
-        for second, other in (("occlusion", occlusion), ("grad-cam", cam)):
-            redrawn = [_correlate_grids(grid, other) for grid in grids.redrawn]
+    cam = grad_cam(model, images, result.target_classes(name))
+    occlusion_ranks = _rank_windows(result.grid(name))
+    cam_ranks = _rank_windows(result.windows.pixels_to_grid(cam))
+    others = (("occlusion", occlusion_ranks), ("grad-cam", cam_ranks))
+    agreements = [
+        Agreement("grad-cam", "occlusion", correlate_centered_ranks(cam_ranks, occlusion_ranks))
+    ]
+    for gate, site in _rank_sites(model, images, result.windows, draws, seed).items():
+        for second, other in others:
             agreements.append(
                 Agreement(
                     gate,
                     second,
-                    _correlate_grids(grids.attention, other),
-                    torch.stack(redrawn) if redrawn else None,
-                    _correlate_grids(grids.activation, other),
+                    correlate_centered_ranks(site.attention, other),
+                    None if site.redrawn is None else correlate_centered_ranks(site.redrawn, other),
+                    correlate_centered_ranks(site.activation, other),
                 )
             )
     return tuple(agreements)
 
 
 @dataclass(frozen=True, eq=False)
-class _SiteGrids:
-    """Means under each window, (N, Py, Px): of a gate's map, of redrawn gates' maps, of absolute features."""
+class _SiteRanks:
+    """Ranks of the windows by their means, (N, P): of a gate's map, of the absolute features.
 
-    attention: Tensor
-    redrawn: tuple[Tensor, ...]
-    activation: Tensor
+    `redrawn` (R, N, P) is of R redrawn gates' maps, None without any.
+    """
+
+    attention: CenteredRanks
+    redrawn: CenteredRanks | None
+    activation: CenteredRanks
 
 
 @torch.no_grad()
-def _compute_site_grids(
+def _rank_sites(
     model: nn.Module, images: Tensor, windows: Windows, draws: int, seed: int
-) -> dict[str, _SiteGrids]:
-    """Return the grids of every gate with a spatial map, by its name, from one forward pass."""
-    grids: dict[str, _SiteGrids] = {}
+) -> dict[str, _SiteRanks]:
+    """Return the ranks of every gate with a spatial map, by its name, from one forward pass."""
+    ranks: dict[str, _SiteRanks] = {}
     if not has_gates(model):
-        return grids
+        return ranks
 
     def to_grid(maps: Tensor) -> Tensor:
         return windows.pixels_to_grid(_resize_map(maps.float().cpu(), windows.image_size))
@@ -169,29 +179,31 @@ def _compute_site_grids(
         if get_map_kind(values) == "channel":
             return
         gate = model.get_submodule(name)
-        redrawn = [_redraw_gate(gate, seed + draw, name) for draw in range(draws)]
-        # Without parameters, or with filters that are never drawn, there is nothing to compare with.
-        redrawn = [each for each in redrawn if _has_different_parameters(gate, each)]
-        grids[name] = _SiteGrids(
-            to_grid(values.mean(1)),
-            tuple(to_grid(each.attention_map(features).mean(1)) for each in redrawn),
-            to_grid(features.abs().mean(1)),
+        redrawn_gate = cast("Gate", copy.deepcopy(gate))
+        redrawn = []
+        for draw in range(draws):
+            _redraw_parameters(redrawn_gate, seed + draw, name)
+            # Without parameters, or with filters that are never drawn, there is nothing to compare with.
+            if _has_different_parameters(gate, redrawn_gate):
+                redrawn.append(to_grid(redrawn_gate.attention_map(features).mean(1)))
+        ranks[name] = _SiteRanks(
+            _rank_windows(to_grid(values.mean(1))),
+            _rank_windows(torch.stack(redrawn)) if redrawn else None,
+            _rank_windows(to_grid(features.abs().mean(1))),
         )
 
     with eval_mode(model), kernels.use("plain"), observe_gates(model, record):
         model(move_to_model(model, images))
-    return grids
+    return ranks
 
 
-def _redraw_gate(gate: nn.Module, seed: int, name: str) -> Gate:
-    """Return a copy of a gate with newly initialized parameters."""
-    redrawn = cast("Gate", copy.deepcopy(gate))
+def _redraw_parameters(gate: nn.Module, seed: int, name: str) -> None:
+    """Initialize the parameters of a gate again."""
     with fork_rng(seed, "redrawn-gate", name):
-        for module in redrawn.modules():
+        for module in gate.modules():
             reset = getattr(module, "reset_parameters", None)
             if callable(reset):
                 reset()
-    return redrawn
 
 
 def _has_different_parameters(first: nn.Module, second: nn.Module) -> bool:
@@ -210,6 +222,6 @@ def _resize_map(maps: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(maps[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
 
 
-def _correlate_grids(first: Tensor, second: Tensor) -> Tensor:
-    """Return the rank correlation of the grids of each image, (N,)."""
-    return compute_rank_correlation(first.flatten(1), second.flatten(1))
+def _rank_windows(grids: Tensor) -> CenteredRanks:
+    """Return the ranks of the windows of each grid (..., Py, Px), (..., P)."""
+    return compute_centered_ranks(grids.flatten(-2))

@@ -93,14 +93,16 @@ class _GateTotals:
 
     def add(self, values: Tensor, initial_values: Tensor | None) -> None:
         """Add the map of a batch, (B, ...), and its difference from the map of the untrained gate."""
-        exact = values.cpu().double()  # on the CPU, because some devices lack double precision
+        # A copy on the CPU: some devices lack double precision, and it is overwritten below.
+        exact = values.cpu().to(torch.float64, copy=True)
         self.value_sum += exact.sum(0)
-        self.square_sum += exact.square().sum(0)
         low, high = self.value_range
         margin = _SATURATED_MARGIN * (high - low)
-        self.saturated_count += float(((exact < low + margin) | (exact > high - margin)).sum())
+        is_saturated = (exact < low + margin).logical_or_(exact > high - margin)
+        self.saturated_count += int(is_saturated.count_nonzero())
         if initial_values is not None:
-            self.distance_sum += float((exact - initial_values.cpu().double()).abs().sum())
+            self.distance_sum += float((exact - initial_values.cpu()).abs_().sum())
+        self.square_sum += exact.square_().sum(0)
         self.value_count += values.numel()
         self.image_count += len(values)
 
@@ -126,13 +128,14 @@ def compute_gate_statistics(
     """
     require_gates(model)
     totals: dict[str, _GateTotals] = {}
-    # A copy, because its gates are moved to the device of the features.
-    initial_modules = dict(copy.deepcopy(start).named_modules()) if start is not None else {}
+    initial_gates: dict[str, Gate] = {}
 
     def record(name: str, features: Tensor, values: Tensor) -> None:
-        initial_values = (
-            _compute_initial_map(initial_modules, name, features) if start is not None else None
-        )
+        initial_values = None
+        if start is not None:
+            if name not in initial_gates:
+                initial_gates[name] = _copy_untrained_gate(start, name, features)
+            initial_values = initial_gates[name].attention_map(features)
         if name not in totals:
             zeros = torch.zeros(values.shape[1:], dtype=torch.float64)
             gate = cast("Gate", model.get_submodule(name))
@@ -152,15 +155,14 @@ def compute_gate_statistics(
     )
 
 
-def _compute_initial_map(modules: dict[str, nn.Module], name: str, features: Tensor) -> Tensor:
-    """Return the map of an untrained gate for the given features."""
-    gate = modules.get(name)
+def _copy_untrained_gate(start: nn.Module, name: str, features: Tensor) -> Gate:
+    """Return a copy of an untrained gate in eval mode, on the device and in the dtype of the features."""
+    gate = dict(start.named_modules()).get(name)
     if not isinstance(gate, Gate):
         raise UsageError(
             f"Parameter `start` should be the same network with untrained gates. It has no gate {name!r}."
         )
-    with eval_mode(gate):
-        return gate.to(features).attention_map(features)
+    return copy.deepcopy(gate).to(features).eval()
 
 
 def _summarize_gate(

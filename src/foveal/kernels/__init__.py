@@ -19,7 +19,7 @@ from foveal.kernels.choice import (
     read_environment,
     use,
 )
-from foveal.kernels.dispatch import supports
+from foveal.kernels.dispatch import is_being_traced, supports
 from foveal.kernels.fused_cbam import (
     CBAMConfig,
     CBAMWeights,
@@ -55,6 +55,7 @@ __all__ = [
     "describe_library",
     "get_default_kernels",
     "get_instruction_set",
+    "is_being_traced",
     "join_parts",
     "parse_parts",
     "read_environment",
