@@ -22,8 +22,8 @@ PUBLIC_NAMES = {
     "foveal.attention": """
         AttentionEntry BAM CBAM ChannelAttention ConcurrentSqueezeExcitation CoordinateAttention
         EfficientChannelAttention Gate SimAM SpatialAttention SqueezeExcitation TripletAttention
-        VariantSpec available canonicalize_variant capture_maps create get_entry parse_variant
-        register register_preset resolve_name
+        VariantSpec available canonicalize_variant capture_maps check create get_entry
+        parse_variant register register_preset resolve_name
     """,
     "foveal.cli": """
         main

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
 import inspect
@@ -15,7 +16,7 @@ _CHECKSUM_DIGITS = 16
 
 
 def import_string(path: str) -> Any:
-    """Import the callable `package.module:name`, also from the current folder.
+    """Import the callable `package.module:name`, also from the current folder; `name` may contain dots.
 
     An installed command does not search the current folder, so it is added to `sys.path`.
 
@@ -27,7 +28,7 @@ def import_string(path: str) -> Any:
     if folder not in sys.path:
         sys.path.append(folder)
     try:
-        imported = getattr(importlib.import_module(module), name)
+        imported = functools.reduce(getattr, name.split("."), importlib.import_module(module))
     except (ImportError, AttributeError) as error:
         raise UsageError(f"{path!r} cannot be imported ({error}).") from error
     if not callable(imported):

@@ -29,14 +29,31 @@ GATE_MODULE_NAME = "attention"
 def split_variant(variant: str) -> tuple[str, dict[str, str]]:
     """Split a variant into its name and its options, all of them as text.
 
-    A part without `=` becomes an option with an empty value; `parse_variant` refuses it.
-
     >>> split_variant("cbam:reduction=8:where=stage")
     ('cbam', {'reduction': '8', 'where': 'stage'})
+    >>> split_variant("wide:like=my.module:Gate:groups=4")
+    ('wide', {'like': 'my.module:Gate', 'groups': '4'})
     """
-    name, *parts = variant.split(":")
+    name, *parts = split_variant_parts(variant)
     pairs = (part.partition("=") for part in parts)
     return name, {option: value for option, _, value in pairs}
+
+
+def split_variant_parts(variant: str) -> list[str]:
+    """Return the name of a variant, then its parts `option=value`.
+
+    A part without `=` belongs to the text before it: `package.module:Class` is one name.
+
+    >>> split_variant_parts("my.module:Gate:groups=4")
+    ['my.module:Gate', 'groups=4']
+    """
+    parts: list[str] = []
+    for part in variant.split(":"):
+        if parts and "=" not in part:
+            parts[-1] += f":{part}"
+        else:
+            parts.append(part)
+    return parts
 
 
 def join_variant(name: str, options: Mapping[str, object]) -> str:
@@ -51,10 +68,10 @@ def join_variant(name: str, options: Mapping[str, object]) -> str:
 def get_variant_name(variant: str) -> str:
     """Return the name of a variant, without its options.
 
-    >>> get_variant_name("cbam:reduction=8")
-    'cbam'
+    >>> get_variant_name("cbam:reduction=8"), get_variant_name("my.module:Gate:groups=4")
+    ('cbam', 'my.module:Gate')
     """
-    return variant.partition(":")[0]
+    return split_variant_parts(variant)[0]
 
 
 def has_attention(variant: str) -> bool:

@@ -69,6 +69,11 @@ class Brightness(Gate):
         return self.a * x.mean((1, 2, 3), keepdim=True)
 
 
+class Mixing(Brightness):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.a * x.mean(0, keepdim=True).expand_as(x)
+
+
 def test_newly_registered_module_is_listed_and_meets_the_contract(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -91,10 +96,6 @@ def test_newly_registered_module_is_listed_and_meets_the_contract(
 
 
 def test_contract_detects_a_module_that_breaks_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Mixing(Brightness):
-        def forward(self, x: Tensor) -> Tensor:
-            return self.a * x.mean(0, keepdim=True).expand_as(x)
-
     monkeypatch.setattr(registry, "ENTRIES", dict(registry.ENTRIES))
     register("mixing", where="conv")(Mixing)
     broken = set()
@@ -103,8 +104,8 @@ def test_contract_detects_a_module_that_breaks_it(monkeypatch: pytest.MonkeyPatc
             check("mixing")
         except AssertionError:
             broken.add(check.__name__)
-    assert {"samples_are_independent_in_eval", "maps_multiply_the_input"} <= broken
-    assert "state_dict_restores_the_output" not in broken
+    assert {"images_are_independent_in_eval_mode", "maps_multiply_the_input"} <= broken
+    assert "weights_restore_the_output" not in broken
 
 
 def test_presets_document_every_changed_option() -> None:

@@ -7,6 +7,7 @@ the class here.
 from foveal.attention.bam import BAM
 from foveal.attention.cbam import CBAM
 from foveal.attention.channel import ChannelAttention
+from foveal.attention.contract import check
 from foveal.attention.coordinate import CoordinateAttention
 from foveal.attention.eca import EfficientChannelAttention
 from foveal.attention.gate import Gate
@@ -44,6 +45,7 @@ __all__ = [
     "available",
     "canonicalize_variant",
     "capture_maps",
+    "check",
     "create",
     "get_entry",
     "parse_variant",

@@ -32,11 +32,17 @@ def is_leaf(module: nn.Module) -> bool:
     return all(is_inserted_gate(child) for child in module.children())
 
 
-def get_site_name(name: str) -> str:
+def get_site_name(model: nn.Module, name: str) -> str:
     """Return the name of the module whose output a gate weights, given the name of the gate or a part of it.
 
-    >>> get_site_name("blocks.0.relu.attention.channel"), get_site_name("")
-    ('blocks.0.relu', '')
+    A module that is not part of an inserted gate has its own name.
     """
-    parts = name.split(".")
-    return ".".join(parts[: parts.index(GATE_MODULE_NAME)]) if GATE_MODULE_NAME in parts else name
+    gate = find_enclosing_gate(model, name)
+    return name if gate is None else gate.rpartition(".")[0]
+
+
+def find_enclosing_gate(model: nn.Module, name: str) -> str | None:
+    """Return the name of the inserted gate that is the module `name` or contains it, or None."""
+    parts = name.split(".") if name else []
+    names = (".".join(parts[:depth]) for depth in range(1, len(parts) + 1))
+    return next((each for each in names if is_inserted_gate(model.get_submodule(each))), None)

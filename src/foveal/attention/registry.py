@@ -14,14 +14,22 @@ from typing import TypeVar
 from torch import nn
 
 from foveal.attention.timm_modules import get_timm_factory
-from foveal.errors import unknown_name
+from foveal.attention.user_modules import (
+    accepts_any_option,
+    get_user_factory,
+    is_user_name,
+    list_user_options,
+    name_factory,
+    wrap_user_factory,
+)
+from foveal.errors import UsageError, unknown_name
 
 Module = TypeVar("Module", bound=type[nn.Module])
 _PaperDeviation = tuple[str, str, str]
 """One deviation: what it concerns, the choice here, the choice in the source."""
 
 TIMM_PREFIX = "timm/"
-_TIMM_DEFAULT_PLACEMENT = "residual"
+_FOREIGN_DEFAULT_PLACEMENT = "residual"  # of modules of timm and of users
 _MIN_SPELLING_SIMILARITY = 0.7  # similarity from which a name counts as a misspelling of another
 _MIN_PRESET_SIMILARITY = 0.85  # the same for presets: a doubtful match means the module itself
 
@@ -38,6 +46,7 @@ class AttentionEntry:
         preset_of: name of the module of which this entry is a preset; empty for a module itself.
         preset_options: options in which a preset differs from its module.
         deviations: deviations of a module from its paper, or of a preset from its module.
+        is_user: whether the factory is a user's own class or function.
     """
 
     name: str
@@ -47,10 +56,13 @@ class AttentionEntry:
     preset_of: str = ""
     preset_options: Mapping[str, object] = field(default_factory=dict)
     deviations: tuple[_PaperDeviation, ...] = ()
+    is_user: bool = False
 
     @property
     def options(self) -> dict[str, object]:
         """The options with their defaults."""
+        if self.is_user:
+            return list_user_options(self.name, self.factory)
         _, *parameters = inspect.signature(self.factory).parameters.values()
         named = [p for p in parameters if p.kind is not p.VAR_KEYWORD]
         return {p.name: p.default for p in named} | dict(self.preset_options)
@@ -114,7 +126,8 @@ def register_preset(
 def available() -> list[str]:
     """Return the canonical names of all registered modules and presets, sorted.
 
-    `create` also accepts aliases, class names, any case, and timm's modules as `timm/NAME`.
+    `create` also accepts aliases, class names, any case, timm's modules as `timm/NAME`, and a user's own
+    as a class or as `package.module:Class`.
 
     >>> from foveal.attention import available
     >>> "cbam" in available()
@@ -192,21 +205,47 @@ def _measure_similarity(first: str, second: str) -> float:
     return difflib.SequenceMatcher(None, second, first).ratio()
 
 
-def get_entry(name: str) -> AttentionEntry:
-    """Return the registry entry of a module, given any of its names, or one for timm's `timm/NAME`.
+def get_entry(attention: str | Callable[..., nn.Module]) -> AttentionEntry:
+    """Return the registry entry of a module, given any of its names or its class.
+
+    `timm/NAME`, `package.module:Class` and a class or function that is not registered get an entry of
+    their own.
 
     Raises:
         UsageError: no module has this name; the message lists all names.
     """
-    if name.startswith(TIMM_PREFIX):
-        return AttentionEntry(
-            name, get_timm_factory(name.removeprefix(TIMM_PREFIX)), _TIMM_DEFAULT_PLACEMENT
+    if not isinstance(attention, str):
+        return _find_entry_of_class(attention) or _make_user_entry(
+            name_factory(attention), attention
         )
-    return ENTRIES[resolve_name(name)]
+    if is_user_name(attention):
+        return _make_user_entry(attention, get_user_factory(attention))
+    if attention.startswith(TIMM_PREFIX):
+        return AttentionEntry(
+            attention,
+            get_timm_factory(attention.removeprefix(TIMM_PREFIX)),
+            _FOREIGN_DEFAULT_PLACEMENT,
+        )
+    return ENTRIES[resolve_name(attention)]
 
 
-def create(name: str, channels: int, **options: object) -> nn.Module:
-    """Create the attention module `name` for feature maps with `channels` channels.
+def _find_entry_of_class(factory: object) -> AttentionEntry | None:
+    """Return the entry under which a class is registered, not a preset of it, or None."""
+    entries = [e for e in ENTRIES.values() if e.factory is factory and not e.preset_of]
+    return entries[0] if entries else None
+
+
+def _make_user_entry(name: str, factory: Callable[..., nn.Module]) -> AttentionEntry:
+    """Return an entry for a user's class or function."""
+    return AttentionEntry(
+        name, wrap_user_factory(name, factory), _FOREIGN_DEFAULT_PLACEMENT, is_user=True
+    )
+
+
+def create(
+    attention: str | Callable[..., nn.Module], channels: int, **options: object
+) -> nn.Module:
+    """Create an attention module for feature maps with `channels` channels.
 
     Raises:
         UsageError: the name or an option is unknown, or an option has an invalid value.
@@ -215,13 +254,18 @@ def create(name: str, channels: int, **options: object) -> nn.Module:
     >>> sum(p.numel() for p in create("bam", 256).parameters())
     17747
     """
-    entry = get_entry(name)
+    entry = get_entry(attention)
     require_known_options(entry, options)
     return entry.factory(channels, **(dict(entry.preset_options) | options))
 
 
 def require_known_options(entry: AttentionEntry, options: Iterable[str]) -> None:
-    """Raise a `UsageError` for the first option that the module does not have."""
-    for option in options:
-        if option not in entry.options:
-            raise unknown_name(f"option of attention {entry.name!r}", option, entry.options)
+    """Raise a `UsageError` for the first option that the module does not have, or that it needs."""
+    known, given = entry.options, list(options)
+    takes_all = entry.is_user and accepts_any_option(entry.factory)
+    for option in given:
+        if option not in known and not takes_all:
+            raise unknown_name(f"option of attention {entry.name!r}", option, known)
+    for option, default in known.items():
+        if entry.is_user and default is inspect.Parameter.empty and option not in given:
+            raise UsageError(f"The attention {entry.name!r} needs the option {option!r}.")

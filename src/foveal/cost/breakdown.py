@@ -232,7 +232,7 @@ def compute_site_costs(
         rows = [row for row in layers if is_part_of(row.name, name)]
         sites.append(
             SiteCost(
-                site=get_site_name(name),
+                site=get_site_name(model, name),
                 gate=name,
                 kind=rows[0].kind,
                 shape=rows[0].shapes[0] if rows[0].shapes else (),

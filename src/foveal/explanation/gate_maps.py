@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from foveal import kernels
 from foveal.attention.gate import Gate
 from foveal.attention.identity_start import IdentityStart
-from foveal.attention.inserted import get_site_name
+from foveal.attention.inserted import find_gates, get_site_name
 from foveal.attention.map_capture import capture_maps
 from foveal.errors import UsageError
 from foveal.explanation.input_validation import move_to_model
@@ -68,7 +68,9 @@ def gate_maps(model: nn.Module, images: Tensor) -> tuple[GateMap, ...]:
     with eval_mode(model), kernels.use("plain"), capture_maps(model) as maps:
         model(move_to_model(model, images))
     return tuple(
-        GateMap(name, get_site_name(name), values.float().cpu(), get_mixing_weight(model, name))
+        GateMap(
+            name, get_site_name(model, name), values.float().cpu(), get_mixing_weight(model, name)
+        )
         for name, values in maps.items()
     )
 
@@ -80,10 +82,14 @@ def has_gates(model: nn.Module) -> bool:
 
 def require_gates(model: nn.Module) -> None:
     """Raise a `UsageError` if a model contains no gate of foveal."""
-    if not has_gates(model):
+    if has_gates(model):
+        return
+    if others := sorted({type(gate).__name__ for gate in find_gates(model).values()}):
         raise UsageError(
-            "The model has no gate of foveal. Insert attention first; modules of timm have no maps."
+            f"The gates of the model ({', '.join(others)}) expose no map. A module exposes one if it is a "
+            "subclass of foveal.attention.Gate."
         )
+    raise UsageError("The model has no gate of foveal. Insert attention first.")
 
 
 def get_map_kind(values: Tensor) -> str:

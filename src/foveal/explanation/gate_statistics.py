@@ -150,7 +150,13 @@ def compute_gate_statistics(
     if not totals:
         raise UsageError("Statistics of gates need at least one batch of images.")
     return tuple(
-        _summarize_gate(name, gate_totals, get_mixing_weight(model, name), start is not None)
+        _summarize_gate(
+            name,
+            get_site_name(model, name),
+            gate_totals,
+            get_mixing_weight(model, name),
+            start is not None,
+        )
         for name, gate_totals in totals.items()
     )
 
@@ -166,7 +172,7 @@ def _copy_untrained_gate(start: nn.Module, name: str, features: Tensor) -> Gate:
 
 
 def _summarize_gate(
-    name: str, totals: _GateTotals, mixing_weight: float, has_start: bool
+    name: str, site: str, totals: _GateTotals, mixing_weight: float, has_start: bool
 ) -> GateStatistics:
     """Return the statistics of one gate from its totals."""
     mean = totals.value_sum / totals.image_count
@@ -175,7 +181,7 @@ def _summarize_gate(
     overall_variance = float((totals.square_sum / totals.image_count).mean()) - overall_mean**2
     return GateStatistics(
         name=name,
-        site=get_site_name(name),
+        site=site,
         kind=totals.kind,
         mean=overall_mean,
         std=max(0.0, overall_variance) ** 0.5,

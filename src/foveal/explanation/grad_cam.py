@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from foveal.attention.gate import Gate
+from foveal.attention.inserted import is_inserted_gate
 from foveal.errors import UsageError, unknown_name
 from foveal.explanation.input_validation import (
     move_to_model,
@@ -18,7 +19,6 @@ from foveal.explanation.input_validation import (
 )
 from foveal.module_modes import eval_mode
 from foveal.validation import require_logits
-from foveal.variant_names import is_gate_key
 
 _CHUNK_IMAGES = 16  # images per pass
 
@@ -86,16 +86,16 @@ def _compute_layer_maps(activations: Tensor, gradients: Tensor) -> Tensor:
 
 
 def find_last_convolution(model: nn.Module) -> str:
-    """Return the name of the last 2D convolution outside of all inserted attention modules.
-
-    Modules of timm are not gates; they are recognized by the name of the child that holds them.
-    """
-    gates = [name for name, module in model.named_modules() if isinstance(module, Gate)]
+    """Return the name of the last 2D convolution outside of gates and of all inserted attention modules."""
+    gates = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, Gate) or is_inserted_gate(module)
+    ]
     names: list[str] = [
         name
         for name, module in model.named_modules()
         if isinstance(module, nn.Conv2d)
-        and not is_gate_key(name)
         and not any(name.startswith(f"{gate}.") or not gate for gate in gates)
     ]
     if not names:

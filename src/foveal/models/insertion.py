@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
@@ -129,7 +129,7 @@ class Insertion:
 
 def insert(
     model: nn.Module,
-    attention: str,
+    attention: str | Callable[..., nn.Module],
     *,
     where: Where | None = None,
     example: Tensor | None = None,
@@ -146,7 +146,9 @@ def insert(
 
     Args:
         model: any CNN; it is changed in place.
-        attention: a name from `foveal.attention.available()`, one of its aliases, or `timm/NAME`.
+        attention: a name from `foveal.attention.available()`, one of its aliases, or `timm/NAME`; or a
+            class of your own, called as `MyAttention(channels, **options)`, also as text
+            `package.module:MyAttention`.
         where: `residual` (in each residual block after the last norm, before the addition), `stage`
             (at the end of each stage except the last), `conv` (after the activation of each
             convolutional block, before pooling), several of them joined by a plus sign, a pattern of
@@ -187,7 +189,7 @@ def insert(
     seed = torch.initial_seed() if seed is None else seed
     parameter = next(model.parameters())
     gates = [
-        _create_gate(site, entry.name, site_options, seed, start).to(parameter)
+        _create_gate(site, attention, site_options, seed, start).to(parameter)
         for site, site_options in zip(
             sites, _split_options_by_site(options, len(sites)), strict=True
         )
@@ -260,7 +262,11 @@ def _split_options_by_site(options: dict[str, object], count: int) -> list[dict[
 
 
 def _create_gate(
-    site: Site, attention: str, options: dict[str, object], seed: int, start: str
+    site: Site,
+    attention: str | Callable[..., nn.Module],
+    options: dict[str, object],
+    seed: int,
+    start: str,
 ) -> nn.Module:
     """Create the gate of a site; its weights come from a random stream of that site."""
     with fork_rng(seed, "gates", site.name):

@@ -117,7 +117,7 @@ def _build_gate_table(cell: CellView) -> Block:
     rows = [
         (
             gate.variant,
-            gate.gate.partition(f".{GATE_MODULE_NAME}")[0],
+            gate.gate.rpartition(f".{GATE_MODULE_NAME}")[0],
             _GATE_AXIS_TITLES.get(gate.kind, gate.kind),
             ", ".join(f"{status} {seeds}" for status, seeds in gate.status_counts.items()),
             f"{gate.mean:.3f}",

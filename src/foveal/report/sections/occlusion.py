@@ -261,7 +261,7 @@ def _build_agreement_table(cell: CellView) -> list[Block]:
         for index, (first, second) in enumerate(pairs):
             values = np.array([arrays["agreement"][index] for arrays in stored])
             activations = np.array([arrays["agreement_activation"][index] for arrays in stored])
-            site = first.partition(f".{GATE_MODULE_NAME}")[0]
+            site = first.rpartition(f".{GATE_MODULE_NAME}")[0]
             rows.append(
                 (
                     group.variant,
