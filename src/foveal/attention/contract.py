@@ -130,7 +130,7 @@ def trains_on_any_shape(make: Factory) -> None:
 def every_parameter_gets_a_gradient(make: Factory) -> None:
     """Check that no parameter is left out, which distributed training refuses."""
     module = randomize(make(_CHANNELS)).train()
-    module(make_features(4, _CHANNELS, 7, 6)).pow(3).sum().backward()
+    module(make_features(4, _CHANNELS, 7, 6).requires_grad_()).pow(3).sum().backward()
     unused = [n for n, p in module.named_parameters() if p.requires_grad and p.grad is None]
     _require(not unused, f"no gradient for {', '.join(unused)}")
 
