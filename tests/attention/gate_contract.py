@@ -15,6 +15,9 @@ from foveal.attention.contract import make_features, randomize
 from foveal.errors import UsageError
 
 Check = Callable[[str], None]
+SHAPES = [
+    (2, 32, 8, 8), (3, 16, 9, 7), (2, 5, 1, 1), (1, 24, 3, 10), (2, 3, 33, 1), (1, 5, 1, 1),
+]  # fmt: skip
 
 # Biases before a batch norm, which cancels them in training: their gradient is zero.
 CANCELED_BIASES = {

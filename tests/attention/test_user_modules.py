@@ -48,7 +48,8 @@ class Scale(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         weights = self.expand(self.reduce(x.mean((2, 3), keepdim=True)).relu())
-        return x * torch.sigmoid(weights) ** self.power
+        weighted: Tensor = x * torch.sigmoid(weights) ** self.power
+        return weighted
 
 
 class AnyRank(nn.Module):
@@ -163,9 +164,8 @@ def test_variants_name_a_class_and_the_checksum_of_its_source(
 
 def test_builds_a_network_with_a_class_by_name(module_name: str) -> None:
     model = build_model("convnet", attention=f"{module_name}:Gate:groups=4")
-    assert [m.groups for m in model.modules() if type(m).__name__ == "Conv2d" and m.groups > 1] == [
-        4, 4, 4,
-    ]  # fmt: skip
+    convolutions = [module for module in model.modules() if isinstance(module, nn.Conv2d)]
+    assert [conv.groups for conv in convolutions if conv.groups > 1] == [4, 4, 4]
 
 
 def test_cost_lists_a_class_by_name(module_name: str, capsys: pytest.CaptureFixture[str]) -> None:
