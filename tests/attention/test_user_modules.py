@@ -79,7 +79,8 @@ class Mixing(nn.Module):
         self.unused = nn.Parameter(torch.zeros(()))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.norm(x) + x.mean(0, keepdim=True)
+        mixed: Tensor = x * self.norm(x) + x.mean(0, keepdim=True)
+        return mixed
 
 
 class Doubling(nn.Module):
