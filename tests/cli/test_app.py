@@ -13,7 +13,7 @@ import pytest
 
 from cli.cli_runs import SMALL_DATA, join_lines, run_foveal, start_foveal
 from foveal.cli import main
-from foveal.cli.app import COMMANDS
+from foveal.cli.app import COMMAND_GROUPS, COMMANDS
 from report.fake_records import write_fake_study
 
 PRINT_MODULES = """
@@ -61,10 +61,19 @@ def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -
         assert join_lines(paragraph.replace("`", "")) in text
 
 
-def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_every_command_in_its_group(capsys: pytest.CaptureFixture[str]) -> None:
     lines = run_foveal(capsys, "--help").splitlines()
-    listed = {words[1] for line in lines if len(words := line.split()) > 1}
-    assert set(COMMANDS) <= listed
+    assert run_foveal(capsys).splitlines() == lines
+    assert run_foveal(capsys, "help").splitlines() == lines
+    listed: dict[str, list[str]] = {}
+    for line in lines:
+        words = line.strip("╭╮╰╯│─ ").split()
+        if line.startswith("╭"):
+            listed[" ".join(words)] = []
+        elif line.startswith("│") and words[0] in COMMANDS:
+            listed[list(listed)[-1]].append(words[0])
+    assert [title for title in listed if listed[title]] == list(COMMAND_GROUPS)
+    assert [listed[title] for title in COMMAND_GROUPS] == [list(g) for g in COMMAND_GROUPS.values()]
 
 
 def test_options_override_the_config_file(
@@ -86,10 +95,19 @@ def test_options_override_the_config_file(
         (["train", "--attention", "cabm"], "Did you mean 'cbam'"),
         (["ablate", "--attention", "none,cabm"], "Did you mean 'cbam'"),
         (["train", "--epochs", "0"], "Parameter `epochs` should be greater than or equal to 1."),
-        (["train", "--epoch", "3"], "Did you mean --epochs?"),
+        (["train", "--epoch", "3"], "Use --epochs."),
         (["train", "--optimizer", "sdg"], "Parameter `optimizer` should be 'sgd' or 'adamw'"),
         (["train", "--config", "missing.toml"], "no file missing.toml"),
         (["trian"], "Did you mean 'train'?"),
+        (["train", "--lr", "0.1"], "There is no option --lr. Use --learning-rate."),
+        (["ablate", "--bs=3", "--epochs", "0"], "There is no option --bs. Use --batch-size."),
+        (["ablate", "--resume"], "The same command continues an interrupted study."),
+        (["ablate", "epochs=3"], "There is no place for 'epochs=3'. Write --epochs 3."),
+        (["train", "photos"], "Write an option before it, such as --data photos."),
+        (["train", "--epochs", "0", "--modle", "a"], "There is no option --modle. Did you mean --model?"),
+        (["evaluate", "--date", "photos"], "There is no option --date. Did you mean --data?"),
+        (["evaluate"], "`foveal evaluate` needs RUN, for example: foveal evaluate runs/cbam"),
+        (["ablate", "--epochs"], "--epochs needs a value."),
         (["evaluate", "missing"], "missing is not a finished run"),
         (["report", "missing"], "missing"),
     ],
@@ -100,7 +118,7 @@ def test_wrong_use_ends_with_its_error_and_exits_with_2(
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
     out = ["--out", "run"] if arguments[0] in {"train", "ablate"} else []
-    assert main([*arguments, *out]) == 2
+    assert main([arguments[0], *out, *arguments[1:]]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     *first_line, error = captured.err.strip().split("\n")
@@ -112,6 +130,7 @@ def test_wrong_use_ends_with_its_error_and_exits_with_2(
 def test_process_exits_with_the_code() -> None:
     assert start_foveal("train", "--epochs", "0", "--out", "run").returncode == 2
     assert start_foveal("--version").stdout.strip() == "0.1.0"
+    assert start_foveal("-V").stdout.strip() == "0.1.0"
 
 
 def test_debug_shows_the_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

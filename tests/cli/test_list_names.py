@@ -9,6 +9,7 @@ from torch import Tensor
 
 from cli.cli_runs import run_foveal
 from foveal.attention import Gate, available, registry
+from foveal.cli import main
 from foveal.kernels import describe_instruction_set, join_parts, parse_parts, unavailable_reason
 from foveal.training import count_cpu_cores, find_fastest_device
 from foveal.training.hardware_probe import BFLOAT16_PROBE, write_measurement
@@ -22,9 +23,23 @@ def test_lists_modules_models_and_data(capsys: pytest.CaptureFixture[str]) -> No
     assert content["attention"]["cbam-official"]["preset_of"] == "cbam"
     assert "convnet" in content["models"]
     assert {"cifar10", "cifar100", "scenes"} <= set(content["data"])
-    text = run_foveal(capsys, "list")
-    assert "spatial" in text
-    assert "cbam-paper" in text
+    lines = run_foveal(capsys, "list").splitlines()
+    first_words = [line.split()[0] for line in lines if line]
+    assert first_words[1 : 3 + len(available())] == ["none", *available(), "timm/NAME"]
+    assert lines[-1] == "Formula and options of a module: foveal list cbam"
+
+
+def test_describes_one_module(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = run_foveal(capsys, "list", "CBAM").splitlines()
+    assert lines[0] == "cbam = series = cbam-paper, inserted at: residual"
+    assert "F' = Mc(F) (x) F, F'' = Ms(F') (x) F'" in lines
+    assert lines[lines.index("Options and defaults:") + 2] == "  reduction=16"
+    preset = run_foveal(capsys, "list", "cbam-official").splitlines()
+    assert preset[2] == "cbam with planes=max+avg, norm_momentum=0.01, norm_scale=0.0"
+    content = json.loads(run_foveal(capsys, "list", "eca", "--json"))
+    assert (content["name"], content["options"]) == ("eca", {"kernel_size": None})
+    assert main(["list", "cabm"]) == 2
+    assert "Did you mean 'cbam'?" in capsys.readouterr().err
 
 
 def test_lists_a_module_registered_by_the_user(
