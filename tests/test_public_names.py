@@ -88,12 +88,12 @@ PUBLIC_NAMES = {
         Report write_comparison write_report
     """,
     "foveal.stats": """
-        Comparison EquivalenceTest MAX_SEEDS_NEEDED MIN_SEEDS McNemarTest SpreadRatio TwoWaySlope
-        VarianceSplit Verdict WelchTest compare_accuracies compare_variants
+        Comparison EquivalenceTest MAX_SEEDS_NEEDED MIN_SEEDS McNemarTest SdEstimate SpreadRatio
+        TwoWaySlope VarianceSplit Verdict WelchTest compare_accuracies compare_variants
         compute_detectable_difference compute_mean_interval compute_power compute_sd_interval
-        compute_seeds_needed compute_seeds_needed_interval compute_spread_ratio find_low_outliers
-        fit_two_way_slope is_at_guessing run_equivalence_test run_mcnemar_test run_welch_test
-        split_variance
+        compute_seeds_needed compute_seeds_needed_interval compute_spread_ratio estimate_sd
+        find_low_outliers fit_two_way_slope is_at_guessing run_equivalence_test run_mcnemar_test
+        run_welch_test split_variance
     """,
     "foveal.study": """
         Plan Progress RunConfig Study StudyConfig plan run run_in_pool run_in_process run_on_ray

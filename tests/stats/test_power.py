@@ -115,7 +115,7 @@ def test_seeds_needed_are_a_range() -> None:
     assert stats.compute_seeds_needed(0.5, **options) == 203
     low, high = stats.compute_seeds_needed_interval(0.5, seeds=3, **options)
     assert [low, high] == pytest.approx([86, 1131], abs=1)
-    ratios = [end**2 for end in stats.compute_sd_interval(1.0, seeds=3)]
+    ratios = [end**2 for end in stats.compute_sd_interval(1.0, degrees_of_freedom=4)]
     assert ratios == pytest.approx([0.42, 5.6], rel=0.01)
 
 

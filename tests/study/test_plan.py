@@ -6,8 +6,7 @@ import pytest
 from statsmodels.stats.power import TTestIndPower
 
 from foveal.stats import compute_power
-from foveal.study import StudyConfig, plan
-from foveal.study.planning import guess_sd
+from foveal.study import plan
 from study.small_study import change
 
 
@@ -45,18 +44,3 @@ def test_time_depends_on_epochs_and_workers() -> None:
     short, long = (plan(change(epochs=epochs)) for epochs in (1, 400))
     assert long.seconds > 3 * short.seconds
     assert plan(change(epochs=400), workers=4).seconds < long.seconds
-
-
-@pytest.mark.parametrize(
-    ("options", "sd"),
-    [
-        ({"epochs": 3}, 0.5),
-        ({"model": "resnet18", "epochs": 200, "data": "cifar10"}, 0.2),
-        ({"model": "resnet18", "epochs": 200, "data": "/images/cifar100"}, 0.3),
-        ({"model": "resnet18", "epochs": 5, "data": "cifar10"}, 0.5),
-        ({"model": "resnet18", "epochs": 200, "data": "scenes"}, 0.5),
-    ],
-    ids=str,
-)
-def test_typical_standard_deviation(options: dict[str, object], sd: float) -> None:
-    assert guess_sd(StudyConfig(**options))[0] == sd  # type: ignore[arg-type]

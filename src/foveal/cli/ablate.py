@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
+from cyclopts.types import NonNegativeInt
 from rich.markup import escape
 
 from foveal.cli.console import print_json, print_message, stdout
@@ -147,12 +148,20 @@ def _print_summary(study: Study, trained: int, page: Path | None) -> None:
         stdout.print(f"report  {page}", soft_wrap=True, markup=False)
 
 
-def demo(*, out_folder: OutFolder = Path("runs/demo"), json: JsonFlag = False) -> None:
+def demo(
+    *,
+    out_folder: OutFolder = Path("runs/demo"),
+    first_seed: NonNegativeInt = 0,
+    json: JsonFlag = False,
+) -> None:
     """Compare five variants on synthetic images in a few minutes, offline.
 
     Parameters
     ----------
     out_folder
         The study folder.
+    first_seed
+        First of the consecutive seeds, to repeat the study with other ones in another folder.
     """
-    ablate(config=_DEMO_STUDY, out_folder=out_folder, json=json)
+    config = _DEMO_STUDY.model_copy(update={"first_seed": first_seed})
+    ablate(config=config, out_folder=out_folder, json=json)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from cyclopts.types import NonNegativeInt, PositiveFloat
+from cyclopts.validators import Number
 from rich.markup import escape
 
-from foveal.cli.console import print_json, stderr, stdout
+from foveal.cli.console import print_json, print_message, stdout
 from foveal.cli.options import JsonFlag
+from foveal.errors import UsageError
 from foveal.study.config import StudyConfig
 from foveal.text_format import format_duration, format_level
 
@@ -18,35 +21,52 @@ if TYPE_CHECKING:
     from foveal.study.planning import Plan
 
 _DEFAULT_STUDY = StudyConfig()
+_MAX_COUNTED_SEEDS = 100
+"""Seeds per variant above which a longer training is the better plan."""
 
 
 def plan(
     *,
     config: Annotated[StudyConfig, Parameter(name="*")] = _DEFAULT_STUDY,
     sd: PositiveFloat | None = None,
+    like: Path | None = None,
+    pilot: Annotated[int | None, Parameter(validator=Number(gte=3))] = None,
     detect: PositiveFloat | None = None,
     workers: NonNegativeInt = 1,
     json: JsonFlag = False,
 ) -> None:
     """Estimate how long a study takes and which differences it can detect.
 
-    A few training steps of each variant are timed. Nothing is written except to the cache.
+    A few training steps of each variant are timed. How much accuracy varies from run to run is looked up in a
+    table of similar trainings, or taken from an earlier study or a pilot. Only a pilot writes more than the
+    cache.
 
     Parameters
     ----------
     sd
         Standard deviation of test accuracy from run to run, in points.
+    like
+        Folder of an earlier study of the same data and network that gives this deviation.
+    pilot
+        First train this many seeds of none, which the study does not use, to measure the deviation.
     detect
         The difference that the study should detect, in points; by default the margin.
     workers
         Number of parallel runs on this machine; 0 measures the fastest number.
     """
     from foveal.study.executors import choose_worker_count
+    from foveal.study.pilot import run_pilot
     from foveal.study.planning import plan as plan_study
 
+    if sum(each is not None for each in (sd, like, pilot)) > 1:
+        raise UsageError("Only one of --sd, --like and --pilot can give the deviation.")
     workers = workers or choose_worker_count(config, None)
-    with stderr.status("Timing a few steps of each variant"):
-        study_plan = plan_study(config, sd=sd, detect=detect, workers=workers)
+    if pilot is not None:
+        print_message(f"Training {pilot} seeds of none as a pilot")
+        like = run_pilot(config, pilot, workers=workers)
+        print_message(f"Pilot: {escape(str(like))}")
+    print_message("Timing a few steps of each variant")
+    study_plan = plan_study(config, sd=sd, like=like, detect=detect, workers=workers)
     if json:
         print_json(asdict(study_plan))
         return
@@ -66,16 +86,39 @@ def _format_plan(plan: Plan) -> list[tuple[str, str]]:
         for variant, seconds in plan.seconds_by_variant.items()
     )
     parallel = f" with {plan.workers} parallel runs" if plan.workers > 1 else ""
-    detects = (
-        f"with {plan.seeds} seeds a true difference of {plan.detectable:.2f} points in 4 of 5 studies"
-        if plan.detectable is not None
-        else f"with {plan.seeds} seeds no difference: at least 3 seeds are needed"
-    )
+    seeds = f"{plan.seeds} seeds each"
+    if plan.first_seed:
+        seeds += f", from {plan.first_seed} on"
+    detects = f"with {plan.seeds} seeds no difference: at least 3 seeds are needed"
+    if plan.detectable_range is not None:
+        difference = _format_range(*(f"{end:.2f}" for end in plan.detectable_range))
+        detects = (
+            f"with {plan.seeds} seeds a true difference of {difference} points in 4 of 5 studies"
+        )
+    sd = f"{plan.sd:.2g} points from run to run"
+    if plan.sd_range[0] < plan.sd_range[1]:
+        sd += f", between {plan.sd_range[0]:.2g} and {plan.sd_range[1]:.2g}"
+    needed = [
+        f"more than {_MAX_COUNTED_SEEDS}" if count > _MAX_COUNTED_SEEDS else f"{count}"
+        for count in plan.seeds_needed_range
+    ]
     return [
-        ("runs", f"{plan.runs}: {', '.join(plan.variants)}, {plan.seeds} seeds each"),
+        ("runs", f"{plan.runs}: {', '.join(plan.variants)}, {seeds}"),
         ("time", f"about {format_duration(plan.seconds)}{parallel}; per run: {per_run}"),
         ("interval", f"{format_level(1 - plan.alpha)}{correction}"),
-        ("sd", f"{plan.sd:g} points from run to run ({plan.sd_source})"),
+        ("sd", f"{sd} ({plan.sd_source})"),
         ("detects", detects),
-        ("needs", f"{plan.seeds_needed} seeds to detect {plan.detect:g} points in 4 of 5 studies"),
+        (
+            "needs",
+            f"{_format_range(*needed)} seeds to detect {plan.detect:g} points in 4 of 5 studies",
+        ),
     ]
+
+
+def _format_range(low: str, high: str) -> str:
+    """Return a range of two numbers, and one of two equal numbers.
+
+    >>> _format_range("3", "8"), _format_range("3", "3")
+    ('3 to 8', '3')
+    """
+    return low if low == high else f"{low} to {high}"

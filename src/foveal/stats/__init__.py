@@ -9,10 +9,10 @@ from foveal.stats.power import (
     MAX_SEEDS_NEEDED,
     compute_detectable_difference,
     compute_power,
-    compute_sd_interval,
     compute_seeds_needed,
     compute_seeds_needed_interval,
 )
+from foveal.stats.sd_estimate import SdEstimate, compute_sd_interval, estimate_sd
 from foveal.stats.slope import TwoWaySlope, fit_two_way_slope
 from foveal.stats.spread import SpreadRatio, compute_spread_ratio
 from foveal.stats.variance import VarianceSplit, split_variance
@@ -25,6 +25,7 @@ __all__ = [
     "Comparison",
     "EquivalenceTest",
     "McNemarTest",
+    "SdEstimate",
     "SpreadRatio",
     "TwoWaySlope",
     "VarianceSplit",
@@ -39,6 +40,7 @@ __all__ = [
     "compute_seeds_needed",
     "compute_seeds_needed_interval",
     "compute_spread_ratio",
+    "estimate_sd",
     "find_low_outliers",
     "fit_two_way_slope",
     "is_at_guessing",

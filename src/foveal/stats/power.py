@@ -9,10 +9,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import brentq
-from scipy.special import chdtri, nctdtr, roots_gegenbauer, stdtrit
+from scipy.special import nctdtr, roots_gegenbauer, stdtrit
 
 from foveal.errors import bad_parameter
 from foveal.stats.comparison import MIN_SEEDS
+from foveal.stats.sd_estimate import compute_sd_interval
 
 _FloatArray = npt.NDArray[np.float64]
 
@@ -85,33 +86,19 @@ def compute_seeds_needed(
     return low
 
 
-def compute_sd_interval(sd: float, *, seeds: int, level: float = 0.9) -> tuple[float, float]:
-    """Return the interval of the true standard deviation, given an estimate from `seeds` per variant.
-
-    `sd` is the root mean square of the estimates of two variants, so it has 2n - 2 degrees of freedom.
-
-    >>> tuple(round(end, 2) for end in compute_sd_interval(1.5, seeds=3))
-    (0.97, 3.56)
-    """
-    if seeds < 2:
-        raise bad_parameter("seeds", "at least 2", seeds)
-    degrees_of_freedom = 2 * seeds - 2
-    tails = chdtri(degrees_of_freedom, [(1 - level) / 2, (1 + level) / 2])
-    low, high = (sd * math.sqrt(degrees_of_freedom / tail) for tail in tails)
-    return low, high
-
-
 def compute_seeds_needed_interval(
     difference: float, *, sd: float, seeds: int, alpha: float = 0.05, level: float = 0.9
 ) -> tuple[int, int]:
     """Return `compute_seeds_needed` at both ends of the interval of the standard deviation.
+
+    `sd` is the root mean square of the estimates of two variants with `seeds` runs each.
 
     >>> compute_seeds_needed_interval(0.5, sd=1.5, seeds=3, alpha=0.0125)
     (87, 1132)
     """
     low, high = (
         compute_seeds_needed(difference, sd=end, alpha=alpha)
-        for end in compute_sd_interval(sd, seeds=seeds, level=level)
+        for end in compute_sd_interval(sd, degrees_of_freedom=2 * seeds - 2, level=level)
     )
     return low, high
 
