@@ -9,15 +9,16 @@ PUBLIC_NAMES = {
         __version__ insert keep_freed_memory
     """,
     "foveal.analysis": """
-        Answer GateSummary Guessing HypothesisResult MeanClassMaps NextSteps
-        OcclusionRecords RobustnessCurves SeedOutlook VariantExtra VariantRuns
-        average_maps_by_class check_hypotheses collect_occlusion_records
-        collect_robustness_curves compare_cell_variants compute_guessing
-        describe_failed_learning describe_loaded_weights describe_variant find_caveats
-        find_failed_runs find_next_steps format_data_name format_network_name
-        group_runs_by_variant list_variant_costs make_gate_cost_table
-        make_stored_layer_table make_stored_torchsummary_table make_variant_cost_table
-        normalize_rows read_stored_extras summarize_gates write_answer write_question
+        Answer ClassDifference EffectSizes FinalSlope GateSummary Guessing HypothesisResult
+        MAX_TIME_RATIO MeanClassMaps NextSteps OcclusionRecords RobustnessCurves SeedOutlook
+        TrainingTimes VariantExtra VariantRuns average_maps_by_class check_hypotheses
+        collect_occlusion_records collect_robustness_curves compare_cell_variants
+        compare_classes compute_effect_sizes compute_final_slopes compute_guessing
+        compute_training_times describe_failed_learning describe_loaded_weights describe_variant
+        find_caveats find_failed_runs find_next_steps format_data_name format_network_name
+        group_runs_by_variant list_variant_costs make_gate_cost_table make_stored_layer_table
+        make_stored_torchsummary_table make_variant_cost_table normalize_rows read_stored_extras
+        summarize_gates write_answer write_question
     """,
     "foveal.attention": """
         AttentionEntry BAM CBAM ChannelAttention ConcurrentSqueezeExcitation CoordinateAttention
@@ -79,19 +80,22 @@ PUBLIC_NAMES = {
         shrink_for_page to_data_uri use_report_style
     """,
     "foveal.records": """
-        Arrays Cell Design RunProgress RunRecord SCHEMA_VERSION StudyRecord has_extra is_complete
-        list_result_rows list_run_folders quarantine_folder read_design read_extra read_extras
-        read_predictions read_progress read_results read_run read_study verify_manifest
-        write_design write_extra write_json write_progress write_results_table write_run
+        Arrays Cell Design RunProgress RunRecord SCHEMA_VERSION StudyRecord VariantStepTime
+        has_extra is_complete list_result_rows list_run_folders quarantine_folder read_design
+        read_extra read_extras read_predictions read_progress read_results read_run
+        read_step_times read_study verify_manifest write_design write_extra write_json
+        write_progress write_results_table write_run write_step_times
     """,
     "foveal.report": """
         Report write_comparison write_report
     """,
     "foveal.stats": """
-        Comparison EquivalenceTest MAX_SEEDS_NEEDED MIN_SEEDS McNemarTest SdEstimate SpreadRatio
-        TwoWaySlope VarianceSplit Verdict WelchTest compare_accuracies compare_variants
-        compute_detectable_difference compute_mean_interval compute_power compute_sd_interval
-        compute_seeds_needed compute_seeds_needed_interval compute_spread_ratio estimate_sd
+        Comparison EquivalenceTest MAX_SEEDS_NEEDED MIN_SEEDS McNemarTest RemovedErrors
+        SdEstimate SpreadRatio TwoWaySlope VarianceSplit Verdict WelchTest WinChance
+        compare_accuracies compare_variants compute_detectable_difference
+        compute_difference_over_sd compute_mean_interval compute_power compute_removed_errors
+        compute_sd_interval compute_seeds_needed compute_seeds_needed_interval
+        compute_simultaneous_intervals compute_spread_ratio compute_win_chance estimate_sd
         find_low_outliers fit_two_way_slope is_at_guessing run_equivalence_test run_mcnemar_test
         run_welch_test split_variance
     """,

@@ -27,7 +27,9 @@ def make_run(
         "data": "cifar10", "classes": list("abcdefghij"),
     }  # fmt: skip
     environment = {} if instruction_set is None else {"instruction_set": instruction_set}
-    return RunRecord(Path("run"), config, environment, {}, results, make_predictions(accuracy), {})
+    metrics = {"time_seconds": np.ones(2)}
+    predictions = make_predictions(accuracy)
+    return RunRecord(Path("run"), config, environment, metrics, results, predictions, {})
 
 
 def make_predictions(accuracy: float) -> Arrays:

@@ -2,6 +2,7 @@
 
 from foveal.analysis.answer import Answer, write_answer
 from foveal.analysis.caveats import describe_loaded_weights, find_caveats
+from foveal.analysis.class_differences import ClassDifference, compare_classes
 from foveal.analysis.cost_tables import (
     make_gate_cost_table,
     make_stored_layer_table,
@@ -15,6 +16,8 @@ from foveal.analysis.display_names import (
     format_network_name,
     write_question,
 )
+from foveal.analysis.effect_sizes import EffectSizes, compute_effect_sizes
+from foveal.analysis.final_slopes import FinalSlope, compute_final_slopes
 from foveal.analysis.gate_summaries import GateSummary, summarize_gates
 from foveal.analysis.hypotheses import HypothesisResult, check_hypotheses
 from foveal.analysis.learning import (
@@ -32,6 +35,11 @@ from foveal.analysis.occlusion import (
 )
 from foveal.analysis.robustness import RobustnessCurves, collect_robustness_curves
 from foveal.analysis.stored_extras import VariantExtra, read_stored_extras
+from foveal.analysis.training_times import (
+    MAX_TIME_RATIO,
+    TrainingTimes,
+    compute_training_times,
+)
 from foveal.analysis.variant_runs import (
     VariantRuns,
     compare_cell_variants,
@@ -41,6 +49,10 @@ from foveal.analysis.variant_runs import (
 
 __all__ = [
     "Answer",
+    "MAX_TIME_RATIO",
+    "ClassDifference",
+    "EffectSizes",
+    "FinalSlope",
     "GateSummary",
     "Guessing",
     "HypothesisResult",
@@ -49,6 +61,7 @@ __all__ = [
     "OcclusionRecords",
     "RobustnessCurves",
     "SeedOutlook",
+    "TrainingTimes",
     "VariantExtra",
     "VariantRuns",
     "average_maps_by_class",
@@ -56,7 +69,11 @@ __all__ = [
     "collect_occlusion_records",
     "collect_robustness_curves",
     "compare_cell_variants",
+    "compare_classes",
+    "compute_effect_sizes",
+    "compute_final_slopes",
     "compute_guessing",
+    "compute_training_times",
     "describe_failed_learning",
     "describe_loaded_weights",
     "describe_variant",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from foveal.analysis.learning import find_failed_runs
+from foveal.analysis.training_times import describe_disturbed_times
 from foveal.analysis.variant_runs import compare_cell_variants
 from foveal.records import Cell, RunRecord, StudyRecord
 from foveal.stats import Comparison
@@ -72,6 +73,7 @@ def find_caveats(study: StudyRecord) -> list[str]:
                 *_warn_of_different_sites(cell),
                 *_warn_of_small_controls(cell_study),
                 *_warn_of_instruction_sets(cell_study),
+                *describe_disturbed_times(cell_study),
             )
         ]
     return caveats

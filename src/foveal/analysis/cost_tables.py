@@ -53,10 +53,22 @@ def _describe_cost_columns(costs: _Costs) -> str:
     note = (
         f"A second number is the change from {BASELINE}. Parameters and multiply-adds show almost nothing of "
         "the cost of a gate: it reads and writes whole feature maps, which are element operations, and saves "
-        f"them for the backward pass of a batch of {batch_sizes}. MB is 2^20 bytes. Times are medians over the "
-        "seeds, without evaluation."
+        f"them for the backward pass of a batch of {batch_sizes}. MB is 2^20 bytes. {_describe_times(costs)}"
     )
     return f"{note} Not counted: {', '.join(uncounted)}." if uncounted else note
+
+
+def _describe_times(costs: _Costs) -> str:
+    """Return where the training times are from."""
+    if all(cost["step_seconds"] for cost in costs):
+        return (
+            "Times are those of training steps, measured once, all variants in turns, before the first run, "
+            "without evaluation."
+        )
+    return (
+        "Times are medians over the seeds, without evaluation. No steps were timed in turns, "
+        "so other programs may have made them longer."
+    )
 
 
 def make_gate_cost_table(costs: _Costs) -> Table:

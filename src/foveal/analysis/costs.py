@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from statistics import median
 from typing import Any, Final
 
-import numpy as np
-
+from foveal.analysis.training_times import compute_training_times
 from foveal.records import Arrays, RunRecord, StudyRecord
 
 _COST_EXTRA: Final = "cost"
@@ -17,18 +17,21 @@ def list_variant_costs(study: StudyRecord) -> list[dict[str, Any]]:
     """Return the cost of each variant in each cell of a study; variants without a stored cost are left out.
 
     `macs` and `element_operations` are per image, `saved_bytes` (saved for backward) and `layers` (rows of
-    text) per batch. `seconds` is the median duration of a run, `training_seconds` that of its training
-    alone, and `epoch_seconds` that of an epoch, on the machines on which the runs were trained.
+    text) per batch. `seconds` is the median duration of a run, on the machines on which the runs were trained.
+    `step_seconds`, `epoch_seconds`, `training_seconds`, `runs_over_steps` and `slowest_over_fastest` are those
+    of `TrainingTimes`.
     """
     costs = []
     for cell_study in study.split_by_cell():
         label = cell_study.cell.label if cell_study.cell else ""
+        times = compute_training_times(cell_study)
         for variant in cell_study.variants:
             runs = cell_study.get_runs(variant)
             arrays = _find_stored_cost(study, runs)
             if arrays is not None:
                 cost = {"cell": label, "variant": variant}
-                costs.append(cost | _convert_cost(arrays) | _summarize_times(runs))
+                seconds = {"seconds": median(run.results["seconds"] for run in runs)}
+                costs.append(cost | _convert_cost(arrays) | seconds | asdict(times[variant]))
     return costs
 
 
@@ -60,14 +63,4 @@ def _convert_cost(arrays: Arrays) -> dict[str, Any]:
         "torchsummary": arrays["torchsummary"].tolist() if "torchsummary" in arrays else None,
         "uncounted": [str(name) for name in arrays["uncounted"]],
         "sites": sites,
-    }
-
-
-def _summarize_times(runs: tuple[RunRecord, ...]) -> dict[str, float]:
-    """Return the median times of the runs of a variant, in seconds."""
-    epochs = np.concatenate([run.metrics["time_seconds"] for run in runs])
-    return {
-        "seconds": median(run.results["seconds"] for run in runs),
-        "epoch_seconds": float(np.median(epochs)),
-        "training_seconds": median(float(run.metrics["time_seconds"].sum()) for run in runs),
     }

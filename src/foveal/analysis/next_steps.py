@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from foveal.analysis.learning import compute_guessing
+from foveal.analysis.next_command import format_next_command
 from foveal.records import RunRecord, StudyRecord
 from foveal.stats import Comparison, compute_detectable_difference
 from foveal.text_format import join_with_and
@@ -38,11 +39,13 @@ class NextSteps:
 
     `last_epoch_gains` are the gains of test accuracy in the last epoch, as fractions of 1, of the variants
     for which it is more than the margin: train these longer first. `outlook` is empty below three seeds and
-    where nothing was learned.
+    where nothing was learned. `command` starts the first step: a study of twice as many epochs where longer
+    training comes first or nothing was learned, otherwise one with the next larger number of seeds.
     """
 
     last_epoch_gains: dict[str, float]
     outlook: tuple[SeedOutlook, ...]
+    command: str
 
     @property
     def training_advice(self) -> str:
@@ -70,9 +73,19 @@ def find_next_steps(cell: StudyRecord, comparisons: Sequence[Comparison]) -> Nex
     if not undecided:
         return None
     learned = [each for each in undecided if not each.has_learned_nothing]
-    return NextSteps(
-        _find_last_epoch_gains(cell, undecided[0].margin), _list_outlook(cell, learned)
-    )
+    gains = _find_last_epoch_gains(cell, undecided[0].margin)
+    is_longer = bool(gains) or not learned
+    command = _choose_command(cell, max(each.seeds for each in undecided), is_longer=is_longer)
+    return NextSteps(gains, _list_outlook(cell, learned), command)
+
+
+def _choose_command(cell: StudyRecord, seeds: int, *, is_longer: bool) -> str:
+    """Return the command of a longer study with at least five seeds, or of one with more seeds."""
+    epochs = len(cell.runs[0].metrics["test_accuracy"])
+    if is_longer:
+        return format_next_command(cell, seeds=max(seeds, SEED_COUNTS[0]), epochs=2 * epochs)
+    more = next((count for count in SEED_COUNTS if count > seeds), 2 * seeds)
+    return format_next_command(cell, seeds=more, epochs=epochs)
 
 
 def _find_last_epoch_gains(cell: StudyRecord, margin: float) -> dict[str, float]:

@@ -165,6 +165,8 @@ class NextStepsOutput(Output):
     """Variants whose accuracy still rose by more than the margin."""
     outlook: list[SeedOutlookOutput]
     """Studies with more seeds; empty below three seeds."""
+    command: str
+    """Command of the first step: a longer study, otherwise one with more seeds."""
 
 
 class AblateOutput(Output):
@@ -212,7 +214,7 @@ def make_ablate_output(
         caveats=find_caveats(record),
         runs=_make_run_outputs(record),
         comparisons=[
-            _make_comparison_output(_get_label(cell), comparison)
+            _make_comparison_output(get_cell_label(cell), comparison)
             for cell, comparisons in by_cell
             for comparison in comparisons
         ],
@@ -238,7 +240,7 @@ def _make_run_outputs(record: StudyRecord) -> list[RunOutput]:
     ]
 
 
-def _get_label(cell: StudyRecord) -> str:
+def get_cell_label(cell: StudyRecord) -> str:
     """Return the label of a cell of the grid; empty without a grid."""
     return cell.cell.label if cell.cell else ""
 
@@ -253,12 +255,13 @@ def _make_next_steps_output(
     if next_steps is None:
         return None
     return NextStepsOutput(
-        cell=_get_label(cell),
+        cell=get_cell_label(cell),
         last_epoch_gains=[
             EpochGainOutput(variant=variant, gain=gain)
             for variant, gain in next_steps.last_epoch_gains.items()
         ],
         outlook=[SeedOutlookOutput(**asdict(row)) for row in next_steps.outlook],
+        command=next_steps.command,
     )
 
 
@@ -282,7 +285,7 @@ def _make_comparison_output(cell: str, comparison: Comparison) -> ComparisonOutp
         reference_at_guessing=comparison.is_reference_at_guessing,
         guessing_accuracy=comparison.guessing_accuracy,
         mean=comparison.mean,
-        sd=_nan_to_none(comparison.sd),
+        sd=nan_to_none(comparison.sd),
         difference=comparison.difference,
         interval=interval_or_none(comparison.interval),
         level=comparison.level,
@@ -293,10 +296,10 @@ def _make_comparison_output(cell: str, comparison: Comparison) -> ComparisonOutp
         seeds_needed_interval=comparison.seeds_needed_interval,
         sd_ratio=spread.ratio if spread else None,
         sd_ratio_interval=spread.interval if spread else None,
-        standard_error_seeds=_nan_to_none(split.seed_error) if split else None,
-        standard_error_images=_nan_to_none(split.image_error) if split else None,
+        standard_error_seeds=nan_to_none(split.seed_error) if split else None,
+        standard_error_images=nan_to_none(split.image_error) if split else None,
         standard_error_both=split.total_error if split else None,
-        finite_test_share=_nan_to_none(split.finite_test_share) if split else None,
+        finite_test_share=nan_to_none(split.finite_test_share) if split else None,
         mcnemar=McNemarOutput(
             only_variant=test.only_variant,
             only_baseline=test.only_baseline,
@@ -307,7 +310,7 @@ def _make_comparison_output(cell: str, comparison: Comparison) -> ComparisonOutp
     )
 
 
-def _nan_to_none(value: float) -> float | None:
+def nan_to_none(value: float) -> float | None:
     """Return `value`, or None for NaN."""
     return None if math.isnan(value) else value
 

@@ -48,7 +48,12 @@ def report(
         raise UsageError("Name one folder of a study or a run, or two studies after --compare.")
     report_folder = written.page.parent
     if json:
-        print_json({"report": str(written.page), "folder": str(report_folder)})
+        from foveal.cli.report_schema import make_report_output
+        from foveal.records import read_study, schema
+
+        is_study = folder is not None and (folder / schema.STUDY_FILE).is_file()
+        study = read_study(folder) if folder is not None and is_study else None
+        print_json(make_report_output(written.page, study))
         return
     for name, path in (
         ("report", written.page),

@@ -51,6 +51,7 @@ def print_comparisons(cell: StudyRecord, comparisons: list[Comparison]) -> None:
         stdout.print(escape(next_steps.training_advice))
     if next_steps.outlook:
         stdout.print(make_next_steps_table(next_steps))
+    stdout.print(f"Next: [bold]{escape(next_steps.command)}[/]", soft_wrap=True)
 
 
 def make_comparison_table(cell: StudyRecord, comparisons: list[Comparison]) -> Table:

@@ -18,6 +18,7 @@ from foveal.records.run import (
     write_run,
 )
 from foveal.records.schema import SCHEMA_VERSION
+from foveal.records.step_times import VariantStepTime, read_step_times, write_step_times
 from foveal.records.study import StudyRecord, list_result_rows, read_study, write_results_table
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "RunProgress",
     "RunRecord",
     "StudyRecord",
+    "VariantStepTime",
     "has_extra",
     "is_complete",
     "list_result_rows",
@@ -40,6 +42,7 @@ __all__ = [
     "read_progress",
     "read_results",
     "read_run",
+    "read_step_times",
     "read_study",
     "verify_manifest",
     "write_design",
@@ -48,4 +51,5 @@ __all__ = [
     "write_progress",
     "write_results_table",
     "write_run",
+    "write_step_times",
 ]

@@ -15,6 +15,7 @@ from foveal.records.design import Cell, Design, read_design
 from foveal.records.manifest import is_complete
 from foveal.records.quarantine import list_run_folders
 from foveal.records.run import Arrays, RunRecord, read_extras, read_run, write_table
+from foveal.records.step_times import VariantStepTime, read_step_times
 
 _RESULT_COLUMNS: Final = (
     "variant",
@@ -36,7 +37,7 @@ class StudyRecord:
     """A study and its finished runs, in the order of its variants, then by seed.
 
     `cell` is None for the whole study, and the cell of the grid in a result of `split_by_cell`. `extras`
-    are arrays stored per variant.
+    are arrays stored per variant. `step_times` are empty in studies of earlier versions and with --no-extras.
     """
 
     folder: Path
@@ -44,6 +45,7 @@ class StudyRecord:
     runs: tuple[RunRecord, ...]
     cell: Cell | None = None
     extras: Mapping[str, Arrays] = field(default_factory=dict)
+    step_times: tuple[VariantStepTime, ...] = ()
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -88,7 +90,8 @@ class StudyRecord:
         """Yield the study of each cell of the grid. Comparisons stay within a cell."""
         for cell in self.design.cells:
             runs = tuple(run for run in self.runs if self.design.find_cell(run.config) == cell)
-            yield replace(self, cell=cell, runs=runs)
+            times = tuple(each for each in self.step_times if each.cell == cell.identity)
+            yield replace(self, cell=cell, runs=runs, step_times=times)
 
 
 def read_study(folder: Path) -> StudyRecord:
@@ -108,7 +111,11 @@ def read_study(folder: Path) -> StudyRecord:
             # A copied folder is the same run again.
             runs.setdefault((design.cells.index(cell), variant, run.config["seed"]), run)
     return StudyRecord(
-        folder, design, tuple(runs[key] for key in sorted(runs)), extras=read_extras(folder)
+        folder,
+        design,
+        tuple(runs[key] for key in sorted(runs)),
+        extras=read_extras(folder),
+        step_times=read_step_times(folder),
     )
 
 

@@ -2,6 +2,11 @@
 
 from foveal.stats.comparison import MIN_SEEDS, Comparison, Verdict
 from foveal.stats.confidence_interval import compute_mean_interval
+from foveal.stats.effect_size import (
+    RemovedErrors,
+    compute_difference_over_sd,
+    compute_removed_errors,
+)
 from foveal.stats.equivalence import EquivalenceTest, run_equivalence_test
 from foveal.stats.guessing import find_low_outliers, is_at_guessing
 from foveal.stats.mcnemar import McNemarTest, run_mcnemar_test
@@ -13,11 +18,13 @@ from foveal.stats.power import (
     compute_seeds_needed_interval,
 )
 from foveal.stats.sd_estimate import SdEstimate, compute_sd_interval, estimate_sd
+from foveal.stats.simultaneous import compute_simultaneous_intervals
 from foveal.stats.slope import TwoWaySlope, fit_two_way_slope
 from foveal.stats.spread import SpreadRatio, compute_spread_ratio
 from foveal.stats.variance import VarianceSplit, split_variance
 from foveal.stats.verdict import compare_accuracies, compare_variants
 from foveal.stats.welch import WelchTest, run_welch_test
+from foveal.stats.win_chance import WinChance, compute_win_chance
 
 __all__ = [
     "MAX_SEEDS_NEEDED",
@@ -25,21 +32,27 @@ __all__ = [
     "Comparison",
     "EquivalenceTest",
     "McNemarTest",
+    "RemovedErrors",
     "SdEstimate",
     "SpreadRatio",
     "TwoWaySlope",
     "VarianceSplit",
     "Verdict",
     "WelchTest",
+    "WinChance",
     "compare_accuracies",
     "compare_variants",
     "compute_detectable_difference",
+    "compute_difference_over_sd",
     "compute_mean_interval",
     "compute_power",
+    "compute_removed_errors",
     "compute_sd_interval",
     "compute_seeds_needed",
     "compute_seeds_needed_interval",
+    "compute_simultaneous_intervals",
     "compute_spread_ratio",
+    "compute_win_chance",
     "estimate_sd",
     "find_low_outliers",
     "fit_two_way_slope",

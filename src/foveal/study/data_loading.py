@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,18 @@ def load_config_data(config: DataConfig) -> ImageData:
     )
     require_checksum(config.data, "images", data.checksum, config.data_checksum)
     return data
+
+
+def load_shared_data(config: DataConfig) -> ImageData:
+    """Return the images of a config, loaded once for all runs of this process."""
+    options = {name: getattr(config, name) for name in DataConfig.model_fields}
+    return _load_cached_data(DataConfig(**options))
+
+
+@lru_cache(maxsize=2)
+def _load_cached_data(config: DataConfig) -> ImageData:
+    """Return the images of a config; the options of its training are no part of the key."""
+    return load_config_data(config)
 
 
 def _parse_data_source(text: str) -> tuple[str, dict[str, Any]]:

@@ -1,9 +1,9 @@
-"""Step timing: a few real training steps of each variant, interleaved, to estimate the time of a study."""
+"""Step timing: a few real training steps of each variant, interleaved, for a plan and for a study's record."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 from typing import Final
@@ -52,36 +52,63 @@ def measure_step_times(configs: Sequence[RunConfig], data: ImageData) -> dict[st
     A disturbance of the machine therefore affects all variants equally.
     """
     contexts = {config.attention: _build_timing_context(config, data) for config in configs}
-    batches = {variant: _iterate_batches(context) for variant, context in contexts.items()}
-    step_seconds: dict[str, list[float]] = {variant: [] for variant in contexts}
+    step_seconds = _time_steps(contexts, _MEASURED_STEPS, _MAX_SECONDS)
     image_seconds: dict[str, list[float]] = {variant: [] for variant in contexts}
     numerics = next(iter(contexts.values())).numerics
-    start = time.monotonic()
     with numerics_context(numerics), torch.random.fork_rng():
-        for round_index in range(_WARM_UP_STEPS + _MEASURED_STEPS):
-            if round_index >= _MIN_STEPS and time.monotonic() - start > _MAX_SECONDS:
-                break
-            for variant, context in contexts.items():
-                step_seconds[variant].append(_time_step(context, batches[variant]))
         for _ in range(_EVALUATION_ROUNDS):
             for variant, context in contexts.items():
                 image_seconds[variant].append(_time_evaluation(context))
     return {
-        variant: StepTimes(
-            _median_after_warm_up(step_seconds[variant]), min(image_seconds[variant])
-        )
+        variant: StepTimes(float(np.median(step_seconds[variant])), min(image_seconds[variant]))
         for variant in contexts
     }
 
 
-def _median_after_warm_up(seconds: list[float]) -> float:
-    """Return the median without the first 3 steps, or without the first third of fewer than 9 steps.
+def measure_step_seconds(
+    configs: Sequence[RunConfig], data: ImageData, *, steps: int, max_seconds: float
+) -> dict[str, list[float]]:
+    """Return the seconds of some steps of each variant on these images, measured interleaved.
 
-    >>> _median_after_warm_up([9.0] * 3 + [1.0] * 9), _median_after_warm_up([9.0, 2.0, 2.0])
-    (1.0, 2.0)
+    Args:
+        configs: one config per variant.
+        data: their images.
+        steps: number of steps of each variant.
+        max_seconds: time after which no further step of each variant starts, as soon as there are two.
     """
-    warm_up_steps = min(_WARM_UP_STEPS, len(seconds) // 3)
-    return float(np.median(seconds[warm_up_steps:]))
+    contexts = {config.attention: _build_timing_context(config, data) for config in configs}
+    seconds = _time_steps(contexts, steps, max_seconds)
+    is_on_gpu = next(iter(contexts.values())).device.type == "cuda"
+    contexts.clear()
+    if is_on_gpu:
+        torch.cuda.empty_cache()  # other processes may train on this GPU
+    return seconds
+
+
+def _time_steps(
+    contexts: Mapping[str, TrainingContext], steps: int, max_seconds: float
+) -> dict[str, list[float]]:
+    """Return the seconds of the steps of each variant, taken in turns, without those of the warm-up."""
+    batches = {variant: _iterate_batches(context) for variant, context in contexts.items()}
+    seconds: dict[str, list[float]] = {variant: [] for variant in contexts}
+    numerics = next(iter(contexts.values())).numerics
+    start = time.monotonic()
+    with numerics_context(numerics), torch.random.fork_rng():
+        for round_index in range(_WARM_UP_STEPS + steps):
+            if round_index >= _MIN_STEPS and time.monotonic() - start > max_seconds:
+                break
+            for variant, context in contexts.items():
+                seconds[variant].append(_time_step(context, batches[variant]))
+    return {variant: _drop_warm_up(values) for variant, values in seconds.items()}
+
+
+def _drop_warm_up(seconds: list[float]) -> list[float]:
+    """Return the times without the first 3 steps, or without the first third of fewer than 9 steps.
+
+    >>> _drop_warm_up([9.0] * 3 + [1.0] * 6), _drop_warm_up([9.0, 2.0, 2.0])
+    ([1.0, 1.0, 1.0, 1.0, 1.0, 1.0], [2.0, 2.0])
+    """
+    return seconds[min(_WARM_UP_STEPS, len(seconds) // 3) :]
 
 
 def _build_timing_context(config: RunConfig, data: ImageData) -> TrainingContext:

@@ -28,6 +28,7 @@ from foveal.study.extras_registry import store_variant_extras
 from foveal.study.locks import lock_study
 from foveal.study.resolved_design import resolve_design
 from foveal.study.run_list import PlannedRun, list_runs, map_same_seed, select_shard
+from foveal.study.study_step_times import store_step_times, store_step_times_in_child
 from foveal.text_format import format_count, join_seeds
 
 _MAX_TABLE_SHARE: Final = 0.05
@@ -118,6 +119,9 @@ class Study:
     ) -> Iterator[Outcome]:
         """Train the missing runs and yield the outcome of each when it ends; call `write_results` after it."""
         runs = self.list_missing_runs(shard)
+        if runs and with_extras:
+            store = store_step_times if executor is run_in_process else store_step_times_in_child
+            store(self.folder, read_design(self.folder))
         next_table = 0.0
         same_seed = map_same_seed(read_design(self.folder), self.folder)
         tasks = [Task(run.config, run.folder, with_extras, same_seed[run.folder]) for run in runs]

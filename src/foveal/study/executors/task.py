@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from foveal.atomic import get_partial_path
-from foveal.data import ImageData
 from foveal.errors import CorruptRecordError, FovealError
 from foveal.records import quarantine_folder
-from foveal.study.config import DataConfig, RunConfig
-from foveal.study.data_loading import load_config_data
+from foveal.study.config import RunConfig
+from foveal.study.data_loading import load_shared_data
 from foveal.study.instruction_sets import OtherInstructionSetError
 from foveal.study.progress import Progress
 from foveal.study.runner import run
@@ -76,19 +74,12 @@ def attempt_task(task: Task, progress: Progress | None = None) -> Outcome:
 
 def _complete_run(task: Task, progress: Progress | None) -> None:
     """Train the run of a task, or resume it if it was interrupted."""
-    data_options = {name: getattr(task.config, name) for name in DataConfig.model_fields}
     run(
         task.config,
         task.folder,
         resume=True,
-        data=_load_shared_data(DataConfig(**data_options)),
+        data=load_shared_data(task.config),
         progress=progress,
         with_extras=task.with_extras,
         same_seed=task.same_seed,
     )
-
-
-@lru_cache(maxsize=2)
-def _load_shared_data(config: DataConfig) -> ImageData:
-    """Return the images of a config, loaded once for all tasks of this process."""
-    return load_config_data(config)
