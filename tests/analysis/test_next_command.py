@@ -3,6 +3,7 @@
 import shlex
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cyclopts import App
@@ -14,7 +15,7 @@ from foveal.study import StudyConfig
 from foveal.study.resolved_design import resolve_design
 from foveal.study.variants import resolve_variants
 
-OPTIONS = {
+OPTIONS: dict[str, Any] = {
     "data": "scenes:size=16", "train_size": 80, "test_size": 40, "epochs": 3,
     "attention": "none,cbam:reduction=8", "learning_rate": 0.05, "flip": False, "crop": 2, "seeds": 3,
     "margin": 1.0, "se": True, "same_time": False, "wide": True, "device": "cpu", "threads": 1,
