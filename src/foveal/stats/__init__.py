@@ -18,6 +18,15 @@ from foveal.stats.power import (
     compute_seeds_needed_interval,
 )
 from foveal.stats.sd_estimate import SdEstimate, compute_sd_interval, estimate_sd
+from foveal.stats.sequential import (
+    LookResult,
+    SequentialDesign,
+    SequentialResult,
+    compute_chance_of_verdict,
+    plan_looks,
+    run_sequential_test,
+)
+from foveal.stats.sequential_simulation import SequentialOutcomes, simulate_sequential_tests
 from foveal.stats.simultaneous import compute_simultaneous_intervals
 from foveal.stats.slope import TwoWaySlope, fit_two_way_slope
 from foveal.stats.spread import SpreadRatio, compute_spread_ratio
@@ -34,6 +43,10 @@ __all__ = [
     "McNemarTest",
     "RemovedErrors",
     "SdEstimate",
+    "LookResult",
+    "SequentialDesign",
+    "SequentialOutcomes",
+    "SequentialResult",
     "SpreadRatio",
     "TwoWaySlope",
     "VarianceSplit",
@@ -42,6 +55,7 @@ __all__ = [
     "WinChance",
     "compare_accuracies",
     "compare_variants",
+    "compute_chance_of_verdict",
     "compute_detectable_difference",
     "compute_difference_over_sd",
     "compute_mean_interval",
@@ -57,8 +71,11 @@ __all__ = [
     "find_low_outliers",
     "fit_two_way_slope",
     "is_at_guessing",
+    "plan_looks",
     "run_equivalence_test",
     "run_mcnemar_test",
+    "run_sequential_test",
     "run_welch_test",
+    "simulate_sequential_tests",
     "split_variance",
 ]
