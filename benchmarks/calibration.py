@@ -28,7 +28,8 @@ from rich.table import Table
 import foveal
 from foveal import stats
 from foveal.plotting import VARIANT_COLORS, build_svg_element, new_figure, use_report_style
-from foveal.stats.verdict import REPEATED_LOOKS_ERROR_RATE, choose_verdict
+from foveal.stats.decision import choose_verdict
+from foveal.stats.verdict import REPEATED_LOOKS_ERROR_RATE
 
 ROOT = Path(__file__).parents[1]
 REAL_RUNS = "benchmarks/results/convnet-cifar10-short-runs.csv"

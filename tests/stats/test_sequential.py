@@ -1,6 +1,7 @@
 """Sequential designs: levels against the reference's table, decisions on given values, simulated outcomes."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from scipy.stats import t, ttest_ind
 
 from foveal.errors import UsageError
 from foveal.stats import (
+    compare_variants,
     compute_chance_of_verdict,
     plan_looks,
     run_sequential_test,
@@ -80,15 +82,15 @@ def test_outcomes_are_those_of_the_audit(
     full: tuple[float | None, ...],
     early: tuple[float | None, ...],
 ) -> None:
-    design, count = plan_looks(20, comparisons=4), 4000
+    count = 4000
     for expected, stops_when_unlikely in ((full, False), (early, True)):
+        design = plan_looks(20, comparisons=4, stops_when_unlikely=stops_when_unlikely)
         outcomes = simulate_sequential_tests(
             design,
             difference=difference,
             margin=margin,
             sd=1.0,
             comparisons=count,
-            stops_when_unlikely=stops_when_unlikely,
         )
         for verdict, percent in zip((0, 1), expected[:2], strict=True):
             if percent is not None:
@@ -101,11 +103,10 @@ def test_outcomes_are_those_of_the_audit(
 @pytest.mark.parametrize("margin", [0.3, 1.0, 2.5])
 @pytest.mark.parametrize("stops_when_unlikely", [True, False])
 def test_one_comparison_is_decided_like_many(margin: float, stops_when_unlikely: bool) -> None:
-    design, random = plan_looks(14, comparisons=2), np.random.default_rng(3)
+    design = plan_looks(14, comparisons=2, stops_when_unlikely=stops_when_unlikely)
+    random = np.random.default_rng(3)
     values, baseline = random.normal(0.8, 1.5, (60, 14)), random.normal(0, 1, (60, 14))
-    outcomes = apply_design(
-        values, baseline, design=design, margin=margin, stops_when_unlikely=stops_when_unlikely
-    )
+    outcomes = apply_design(values, baseline, design=design, margin=margin)
     codes = {"better": 1.0, "worse": -1.0, "equivalent": 0.0, "undecided": math.nan}
     for row, verdict, seeds in zip(range(60), outcomes.verdicts, outcomes.seeds, strict=True):
         result = run_sequential_test(
@@ -113,7 +114,6 @@ def test_one_comparison_is_decided_like_many(margin: float, stops_when_unlikely:
             baseline[row].tolist(),
             design=design,
             margin=margin,
-            stops_when_unlikely=stops_when_unlikely,
         )
         assert codes[result.verdict] == pytest.approx(verdict, nan_ok=True)
         assert result.looks[-1].seeds == seeds
@@ -121,11 +121,10 @@ def test_one_comparison_is_decided_like_many(margin: float, stops_when_unlikely:
 
 
 def test_intervals_are_those_of_welch_at_the_levels_of_the_look() -> None:
-    design, random = plan_looks(10), np.random.default_rng(0)
+    design = plan_looks(10, stops_when_unlikely=False)
+    random = np.random.default_rng(0)
     values, baseline = random.normal(0.3, 1, 6), random.normal(0, 2, 6)
-    result = run_sequential_test(
-        values.tolist(), baseline.tolist(), design=design, margin=0.1, stops_when_unlikely=False
-    )
+    result = run_sequential_test(values.tolist(), baseline.tolist(), design=design, margin=0.1)
     assert [look.seeds for look in result.looks] == [4, 5, 6]
     assert (result.stop, result.next_look) == (None, 8)
     for look, p, e in zip(
@@ -160,11 +159,19 @@ def test_before_the_first_look_nothing_is_said() -> None:
 
 
 def test_values_that_do_not_vary_decide_nothing() -> None:
-    result = run_sequential_test(
-        [0.9] * 8, [0.1] * 8, design=plan_looks(8), margin=0.01, stops_when_unlikely=False
-    )
+    result = run_sequential_test([0.9] * 8, [0.1] * 8, design=plan_looks(8), margin=0.01)
     assert (result.verdict, result.stop) == ("undecided", "last look")
     assert math.isnan(result.looks[0].interval[0])
+
+
+def test_networks_at_guessing_get_no_verdict() -> None:
+    values, baseline = [0.13, 0.14, 0.13, 0.12, 0.13], [0.09, 0.08, 0.09, 0.1, 0.09]
+    design = plan_looks(10)
+    result = run_sequential_test(
+        values, baseline, design=design, margin=0.01, has_learned=lambda _: False
+    )
+    assert (result.verdict, result.stop, len(result.looks)) == ("undecided", "unlikely", 2)
+    assert run_sequential_test(values, baseline, design=design, margin=0.01).verdict == "better"
 
 
 def test_chance_of_a_verdict_is_that_of_simulated_means() -> None:
@@ -183,3 +190,50 @@ def test_chance_of_a_verdict_is_that_of_simulated_means() -> None:
 def test_margin_is_checked() -> None:
     with pytest.raises(UsageError, match="`margin` should be above 0"):
         run_sequential_test([1.0], [1.0], design=plan_looks(4), margin=0)
+
+
+def test_variants_are_compared_at_their_looks() -> None:
+    """`better` stops at the first look, `other` goes on, and `late` has not reached a look."""
+    random = np.random.default_rng(0)
+    accuracies = {
+        "none": (0.70 + 0.004 * random.standard_normal(7)).tolist(),
+        "better": (0.80 + 0.004 * random.standard_normal(7)).tolist(),
+        "other": (0.702 + 0.004 * random.standard_normal(6)).tolist(),
+        "late": [0.7, 0.71, 0.7],
+    }
+    design = plan_looks(10, comparisons=3)
+    better, other, late = compare_variants(accuracies, margin=0.005, design=design)
+    assert (better.seeds, better.verdict, other.seeds, other.verdict) == (
+        4,
+        "better",
+        6,
+        "undecided",
+    )
+    assert better.mean == pytest.approx(np.mean(accuracies["better"][:4]))
+    assert better.level == 1 - design.difference_levels[0]
+    assert better.reason.endswith("decided after 4 of at most 10 seeds")
+    assert other.reason.endswith("after 6 of at most 10 seeds; the next look is at 8")
+    assert other.sequential is not None
+    assert other.interval == other.sequential.looks[-1].interval
+    assert late.reason == "the first look is at 4 seeds"
+    assert math.isnan(late.interval[0])
+
+
+def test_a_missing_seed_ends_what_counts() -> None:
+    """Seeds are looked at in order, so later ones wait for one that is missing."""
+    accuracies = {"none": [0.1, 0.2, 0.15, 0.12, 0.13, 0.11], "cbam": [0.9, 0.8, 0.85, 0.82, 0.83]}
+    seeds = {"none": [0, 1, 2, 3, 4, 5], "cbam": [5, 4, 3, 1, 0]}
+    (comparison,) = compare_variants(accuracies, seeds=seeds, design=plan_looks(10))
+    assert comparison.seeds == 2
+    assert comparison.reason == "the first look is at 4 seeds"
+
+
+def test_guessing_counts_at_every_look() -> None:
+    accuracies = {"none": [0.1, 0.101, 0.099, 0.1, 0.1], "cbam": [0.12, 0.121, 0.119, 0.12, 0.12]}
+    options: dict[str, Any] = {"design": plan_looks(10), "test_images": 200}
+    (comparison,) = compare_variants(accuracies, guessing_accuracy=0.1, **options)
+    assert (comparison.verdict, comparison.seeds) == ("undecided", 5)
+    assert comparison.reason.startswith("neither arm is better than guessing")
+    assert comparison.reason.endswith("because a verdict had become unlikely")
+    (judged,) = compare_variants(accuracies, **options)
+    assert (judged.verdict, judged.seeds) == ("better", 4)

@@ -9,7 +9,7 @@ import scipy.stats
 
 from foveal import stats
 from foveal.errors import UsageError
-from foveal.stats.verdict import choose_verdict
+from foveal.stats.decision import choose_verdict
 
 RESNET18 = [0.7636, 0.7594, 0.7638, 0.7603, 0.7637], [0.7620, 0.7655, 0.7623, 0.7626, 0.7616]
 MOBILENET = [0.7303, 0.7292, 0.7308, 0.7289, 0.7283], [0.7565, 0.7511, 0.7507, 0.7498, 0.7534]

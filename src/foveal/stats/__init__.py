@@ -1,7 +1,8 @@
 """Statistics of differences: intervals, equivalence, power, sources of uncertainty and verdicts on arrays."""
 
-from foveal.stats.comparison import MIN_SEEDS, Comparison, Verdict
+from foveal.stats.comparison import MIN_SEEDS, Comparison
 from foveal.stats.confidence_interval import compute_mean_interval
+from foveal.stats.decision import Verdict
 from foveal.stats.effect_size import (
     RemovedErrors,
     compute_difference_over_sd,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
+from foveal.stats.decision import Verdict
 from foveal.stats.mcnemar import McNemarTest
+from foveal.stats.sequential import SequentialResult
 from foveal.stats.spread import SpreadRatio
 from foveal.stats.variance import VarianceSplit
 
-Verdict = Literal["better", "worse", "equivalent", "undecided"]
 MIN_SEEDS: Final = 3
 """Runs per variant without which there is no interval."""
 
@@ -30,6 +31,8 @@ class Comparison:
 
     `is_at_guessing` and `is_reference_at_guessing` are True if the accuracy is not better than guessing,
     whose accuracy is `guessing_accuracy`.
+
+    `sequential` has the looks of a sequential design; the numbers are those of its last look.
 
     If the correctness per image is known: `mcnemar` for one run each, `variance_split` from two on.
     """
@@ -53,6 +56,7 @@ class Comparison:
     spread_ratio: SpreadRatio | None = None
     mcnemar: McNemarTest | None = None
     variance_split: VarianceSplit | None = None
+    sequential: SequentialResult | None = None
     guessing_accuracy: float | None = None
     is_at_guessing: bool = False
     is_reference_at_guessing: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 import numpy as np
 
@@ -38,6 +39,10 @@ class Sample:
             omitted_runs=len(self.seeds) - len(rows),
         )
 
+    def take_first(self, count: int) -> Sample:
+        """Return the sample with the runs of its `count` smallest seeds only."""
+        return self.select(set(sorted(self.seeds)[:count]))
+
     def is_at_guessing(self, *, guessing_accuracy: float, test_images: int) -> bool:
         """Return True if the mean accuracy is that of guessing, or if every run names one class only."""
         if self.names_one_class and all(self.names_one_class):
@@ -56,3 +61,12 @@ def select_common_seeds(sample: Sample, reference: Sample) -> tuple[Sample, Samp
     """
     common = set(sample.seeds) & set(reference.seeds)
     return sample.select(common), reference.select(common)
+
+
+def select_leading_seeds(
+    sample: Sample, reference: Sample, seeds: Sequence[int]
+) -> tuple[Sample, Sample]:
+    """Return both samples with the first of `seeds`, up to the first that one of them does not have."""
+    common = set(sample.seeds) & set(reference.seeds)
+    leading = set(takewhile(common.__contains__, seeds))
+    return sample.select(leading), reference.select(leading)

@@ -13,8 +13,8 @@ rate (non-binding futility).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -23,9 +23,8 @@ import numpy.typing as npt
 from scipy.special import ndtr, stdtrit
 
 from foveal.errors import bad_parameter
-from foveal.stats.comparison import Verdict
+from foveal.stats.decision import Verdict, choose_verdict
 from foveal.stats.spending import compute_boundaries, spend_alpha
-from foveal.stats.verdict import choose_verdict
 from foveal.stats.welch import WelchTest, run_welch_test
 from foveal.validation import require_int, require_positive_int, require_strictly_between
 
@@ -46,22 +45,20 @@ class SequentialDesign:
 
     `looks` are numbers of seeds per variant, `alpha` is the error rate of one comparison over all looks,
     `difference_levels` are the two-sided levels p of the intervals D, and `equivalence_levels` the one-sided
-    levels e of the intervals E.
+    levels e of the intervals E. `stops_when_unlikely` is whether a comparison also stops where a verdict by the
+    last look has become unlikely.
     """
 
     looks: tuple[int, ...]
     alpha: float
     difference_levels: tuple[float, ...]
     equivalence_levels: tuple[float, ...]
+    stops_when_unlikely: bool = True
 
-    def find_look(self, seeds: int) -> int | None:
-        """Return the index of the last look that `seeds` per variant reach, or None before the first."""
-        reached = [index for index, look in enumerate(self.looks) if look <= seeds]
-        return reached[-1] if reached else None
-
-    def find_next_look(self, seeds: int) -> int | None:
-        """Return the number of seeds of the first look beyond `seeds`, or None after the last."""
-        return next((look for look in self.looks if look > seeds), None)
+    @property
+    def max_seeds(self) -> int:
+        """Number of seeds per variant at the last look."""
+        return self.looks[-1]
 
 
 @dataclass(frozen=True)
@@ -100,7 +97,13 @@ class SequentialResult:
 
 
 @lru_cache(maxsize=32)
-def plan_looks(max_seeds: int, *, comparisons: int = 1, alpha: float = 0.05) -> SequentialDesign:
+def plan_looks(
+    max_seeds: int,
+    *,
+    comparisons: int = 1,
+    alpha: float = 0.05,
+    stops_when_unlikely: bool = True,
+) -> SequentialDesign:
     """Return the design with up to `max_seeds` per variant, for one of `comparisons` that share `alpha`.
 
     The looks are at 4, 5, 6, 8, 10, 14 and 20 seeds where these are below the maximum, and at the maximum.
@@ -123,6 +126,7 @@ def plan_looks(max_seeds: int, *, comparisons: int = 1, alpha: float = 0.05) -> 
         share,
         tuple(float(2 * ndtr(-boundary)) for boundary in two_sided),
         tuple(float(ndtr(-boundary)) for boundary in one_sided),
+        stops_when_unlikely,
     )
 
 
@@ -133,7 +137,7 @@ def run_sequential_test(
     design: SequentialDesign,
     margin: float,
     test_images: int | None = None,
-    stops_when_unlikely: bool = True,
+    has_learned: Callable[[int], bool] | None = None,
 ) -> SequentialResult:
     """Apply the design to the values of a variant and of its baseline, in the order of their seeds.
 
@@ -146,7 +150,8 @@ def run_sequential_test(
         design: looks and levels, such as `plan_looks` returns.
         margin: largest difference that counts as equivalent.
         test_images: bounds the standard error as in `run_welch_test`.
-        stops_when_unlikely: whether to stop where a verdict by the last look has become unlikely.
+        has_learned: called with a number of seeds; returns False if the first so many runs of both are not
+            better than guessing. Then there is no verdict, and none is likely.
 
     >>> design = plan_looks(10)
     >>> run_sequential_test([.80, .81, .80, .82], [.70, .71, .70, .70], design=design, margin=.01).stop
@@ -161,11 +166,14 @@ def run_sequential_test(
             return SequentialResult(tuple(results), None, seeds)
         test = run_welch_test(values[:seeds], baseline[:seeds], test_images=test_images)
         result = _look(test, design, index, margin, _average_sd(values[:seeds], baseline[:seeds]))
+        if has_learned is not None and not has_learned(seeds):
+            chance = None if result.chance_of_verdict is None else 0.0
+            result = replace(result, verdict="undecided", chance_of_verdict=chance)
         results.append(result)
         if result.verdict != "undecided":
             return SequentialResult(tuple(results), "verdict", None)
         chance = result.chance_of_verdict
-        if stops_when_unlikely and chance is not None and chance < MIN_CHANCE_OF_VERDICT:
+        if design.stops_when_unlikely and chance is not None and chance < MIN_CHANCE_OF_VERDICT:
             return SequentialResult(tuple(results), "unlikely", None)
     return SequentialResult(tuple(results), "last look", None)
 

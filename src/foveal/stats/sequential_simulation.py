@@ -43,7 +43,6 @@ def simulate_sequential_tests(
     sd: float,
     comparisons: int = 2000,
     seed: int = 0,
-    stops_when_unlikely: bool = True,
 ) -> SequentialOutcomes:
     """Return the outcomes of simulated comparisons with normal values.
 
@@ -57,9 +56,7 @@ def simulate_sequential_tests(
     random = np.random.default_rng(seed)
     shape = (comparisons, design.looks[-1])
     values, baseline = random.normal(difference, sd, shape), random.normal(0.0, sd, shape)
-    return apply_design(
-        values, baseline, design=design, margin=margin, stops_when_unlikely=stops_when_unlikely
-    )
+    return apply_design(values, baseline, design=design, margin=margin)
 
 
 def apply_design(
@@ -68,7 +65,6 @@ def apply_design(
     *,
     design: SequentialDesign,
     margin: float,
-    stops_when_unlikely: bool = True,
 ) -> SequentialOutcomes:
     """Apply a design to many comparisons at once: arrays (comparisons, seeds), with seeds up to the last look.
 
@@ -91,7 +87,7 @@ def apply_design(
         verdict = np.where(is_equivalent, 0.0, verdict)
         stops = is_open & ~np.isnan(verdict)
         verdicts[stops] = verdict[stops]
-        if stops_when_unlikely and seeds >= FIRST_CHANCE and index < len(design.looks) - 1:
+        if design.stops_when_unlikely and seeds >= FIRST_CHANCE and index < len(design.looks) - 1:
             chance = compute_chance_of_verdict(
                 difference, np.sqrt(total / 2), design=design, look=index, margin=margin
             )

@@ -14,62 +14,23 @@ Only the seeds that both have count, so that the numbers of runs are equal.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-import numpy as np
-
 from foveal.errors import bad_parameter
-from foveal.stats.comparison import MIN_SEEDS, Comparison, Verdict
+from foveal.stats.comparison import MIN_SEEDS, Comparison
 from foveal.stats.correctness import BoolArray
-from foveal.stats.equivalence import run_equivalence_test
-from foveal.stats.image_uncertainty import add_image_uncertainty, require_run_count
-from foveal.stats.power import (
-    compute_detectable_difference,
-    compute_seeds_needed,
-    compute_seeds_needed_interval,
-)
-from foveal.stats.sample import Sample, select_common_seeds
-from foveal.stats.spread import compute_spread_ratio
-from foveal.stats.welch import compute_rounding_variance
+from foveal.stats.image_uncertainty import require_run_count
+from foveal.stats.look_comparison import compare_at_looks
+from foveal.stats.sample import Sample, select_common_seeds, select_leading_seeds
+from foveal.stats.sample_comparison import Rule, compare_samples
+from foveal.stats.sequential import SequentialDesign
 from foveal.variant_names import BASELINE
 
 # Rate of studies without a difference that show one if the result is checked after each seed from
 # 3 to 20 at level 5 %; measured by `python benchmarks/calibration.py`.
 REPEATED_LOOKS_ERROR_RATE: Final = 0.21
-
-
-def format_signed_points(fraction: float) -> str:
-    """Return a difference of accuracies in points, with a sign.
-
-    >>> format_signed_points(0.0123)
-    '+1.23'
-    """
-    return f"{100 * fraction:+.2f}"
-
-
-def choose_verdict(
-    interval: tuple[float, float], equivalence_interval: tuple[float, float], margin: float
-) -> tuple[Verdict, str]:
-    """Return the verdict for the intervals D and E, and its reason."""
-    low, high = interval
-    if -margin < equivalence_interval[0] and equivalence_interval[1] < margin:
-        size = (
-            "a real difference, but smaller than"
-            if low > 0 or high < 0
-            else "any difference is within"
-        )
-        return "equivalent", f"{size} the margin of {100 * margin:.2f} points"
-    if low > 0:
-        note = ", which is under the margin" if low < margin else ""
-        return "better", f"by at least {100 * low:.2f} points{note}"
-    if high < 0:
-        note = ", which is under the margin" if -high < margin else ""
-        return "worse", f"by at least {-100 * high:.2f} points{note}"
-    ends = f"{format_signed_points(low)} to {format_signed_points(high)}"
-    return "undecided", f"the difference may be anywhere from {ends} points"
 
 
 def compare_accuracies(
@@ -148,6 +109,7 @@ def compare_variants(
     guessing_accuracy: float | None = None,
     planned_seeds: int | None = None,
     comparisons: int | None = None,
+    design: SequentialDesign | None = None,
 ) -> list[Comparison]:
     """Compare every variant with the baseline, then the variant of each contrast with its control.
 
@@ -169,6 +131,7 @@ def compare_variants(
         planned_seeds: seeds per variant that the study was planned for.
         comparisons: number of comparisons that share `alpha`. By default all variants and contrasts count,
             also those without runs, so that a later run does not change the intervals of the others.
+        design: looks of a sequential study, whose seeds count in order; its levels replace `alpha`.
     """
     pairs = [(variant, baseline) for variant in accuracies if variant != baseline]
     pairs += contrasts
@@ -187,135 +150,38 @@ def compare_variants(
         )
         for name, values in accuracies.items()
     }
+    all_seeds = sorted({seed for sample in samples.values() for seed in sample.seeds})
+    rule = Rule(margin, alpha / count, alpha / count, test_images, guessing_accuracy)
     found = []
     for variant, reference in pairs:
-        if not {variant, reference} <= samples.keys():
-            continue
-        sample, other = select_common_seeds(samples[variant], samples[reference])
-        if sample.accuracies:
-            comparison = _compare_samples(
-                sample,
-                other,
-                margin=margin,
-                alpha=alpha / count,
-                test_images=test_images,
-                guessing_accuracy=guessing_accuracy,
-            )
-            comparison = replace(comparison, planned_seeds=planned_seeds)
-            found.append(_flag_extra_seeds(_flag_omitted_runs(comparison)))
+        if {variant, reference} <= samples.keys():
+            sample, other = select_common_seeds(samples[variant], samples[reference])
+            if design is not None:
+                sample, other = select_leading_seeds(sample, other, all_seeds)
+                found += [compare_at_looks(sample, other, design, rule)] if sample.seeds else []
+            elif sample.seeds:
+                comparison = compare_samples(sample, other, rule)
+                found.append(_add_clauses(replace(comparison, planned_seeds=planned_seeds)))
     return found
 
 
-def _compare_samples(
-    sample: Sample,
-    reference: Sample,
-    *,
-    margin: float,
-    alpha: float,
-    test_images: int | None,
-    guessing_accuracy: float | None,
-) -> Comparison:
-    """Return the comparison of equal numbers of runs; `alpha` is that of one comparison."""
-    correct, reference_correct = sample.correct, reference.correct
-    if test_images is None and correct is not None:
-        test_images = correct.shape[1]
-    comparison = _compare_means(sample, reference, margin, alpha, test_images)
-    if guessing_accuracy is not None and test_images is not None:
-        comparison = _apply_guessing_rule(
-            replace(
-                comparison,
-                guessing_accuracy=guessing_accuracy,
-                is_at_guessing=sample.is_at_guessing(
-                    guessing_accuracy=guessing_accuracy, test_images=test_images
-                ),
-                is_reference_at_guessing=reference.is_at_guessing(
-                    guessing_accuracy=guessing_accuracy, test_images=test_images
-                ),
-            )
-        )
-    if correct is not None and reference_correct is not None:
-        comparison = add_image_uncertainty(comparison, correct, reference_correct)
+def _add_clauses(comparison: Comparison) -> Comparison:
+    """Add to the reason what the comparison could detect, and what was left out or added."""
+    for add_clause in _name_detectable_difference, _flag_omitted_runs, _flag_extra_seeds:
+        comparison = add_clause(comparison)
     return comparison
 
 
-def _compare_means(
-    sample: Sample, reference: Sample, margin: float, alpha: float, test_images: int | None
-) -> Comparison:
-    """Return the comparison of the means, decided by its intervals if there are any."""
-    values, others = sample.accuracies, reference.accuracies
-    seeds, mean, no_interval = len(values), float(np.mean(values)), (math.nan, math.nan)
-    comparison = Comparison(
-        variant=sample.name,
-        reference=reference.name,
-        seeds=seeds,
-        mean=mean,
-        sd=float(np.std(values, ddof=1)) if seeds > 1 else math.nan,
-        difference=mean - float(np.mean(others)),
-        interval=no_interval,
-        equivalence_interval=no_interval,
-        level=1 - alpha,
-        margin=margin,
-        verdict="undecided",
-        reason="one run per variant says nothing about the method"
-        if seeds == 1
-        else "two runs per variant are too few for a useful interval",
-        omitted_runs=sample.omitted_runs,
-        omitted_reference_runs=reference.omitted_runs,
-    )
-    if seeds < MIN_SEEDS:
+def _name_detectable_difference(comparison: Comparison) -> Comparison:
+    """Add to the reason of an undecided comparison which difference so many seeds detect."""
+    detectable = comparison.detectable_difference
+    if comparison.verdict != "undecided" or comparison.has_learned_nothing or detectable is None:
         return comparison
-    test = run_equivalence_test(values, others, margin=margin, alpha=alpha, test_images=test_images)
-    if test.welch.standard_error == 0:
-        reason = (
-            "all runs of a variant have the same accuracy, so nothing is known about other seeds"
-        )
-        return replace(comparison, reason=reason)
-    interval = test.welch.compute_interval(1 - alpha)
-    verdict, reason = choose_verdict(interval, test.interval, margin)
-    seed_sd = _average_sd(values, others, test_images)
-    detectable = compute_detectable_difference(sd=seed_sd, seeds=seeds, alpha=alpha)
-    if verdict == "undecided":
-        size = f"{100 * detectable:.2f} points"
-        reason += (
-            f"; {seeds} seeds per variant show a difference as large as {size} in 4 of 5 studies"
-        )
-    return replace(
-        comparison,
-        interval=interval,
-        equivalence_interval=test.interval,
-        verdict=verdict,
-        reason=reason,
-        seed_sd=seed_sd,
-        detectable_difference=detectable,
-        seeds_needed=compute_seeds_needed(margin, sd=seed_sd, alpha=alpha),
-        seeds_needed_interval=compute_seeds_needed_interval(
-            margin, sd=seed_sd, seeds=seeds, alpha=alpha
-        ),
-        spread_ratio=compute_spread_ratio(values, others, level=1 - alpha),
+    clause = (
+        f"{comparison.seeds} seeds per variant show a difference as large as {100 * detectable:.2f} points in "
+        "4 of 5 studies"
     )
-
-
-def _average_sd(values: Sequence[float], others: Sequence[float], test_images: int | None) -> float:
-    """Return the root mean square of two standard deviations, at least that of rounding."""
-    variance = float(np.var(values, ddof=1) + np.var(others, ddof=1)) / 2
-    if test_images is not None:
-        variance = max(variance, compute_rounding_variance(test_images))
-    return math.sqrt(variance)
-
-
-def _apply_guessing_rule(comparison: Comparison) -> Comparison:
-    """Return the comparison, undecided if both are at guessing, and with a note if one of them is."""
-    share = f"{100 * (comparison.guessing_accuracy or 0):.1f} %"
-    if comparison.has_learned_nothing:
-        reason = f"neither arm is better than guessing, which reaches {share}"
-        if comparison.seeds < MIN_SEEDS:
-            reason += f"; {comparison.reason}"
-        return replace(comparison, verdict="undecided", reason=reason)
-    if comparison.is_at_guessing or comparison.is_reference_at_guessing:
-        name = comparison.variant if comparison.is_at_guessing else comparison.reference
-        note = f"{name} is not better than guessing, which reaches {share}"
-        return replace(comparison, reason=f"{comparison.reason}; {note}")
-    return comparison
+    return replace(comparison, reason=f"{comparison.reason}; {clause}")
 
 
 def _flag_omitted_runs(comparison: Comparison) -> Comparison:

@@ -8,7 +8,7 @@ from foveal.analysis.hypotheses.claims import Hypothesis
 from foveal.analysis.hypotheses.effects import CONFIDENCE_LEVEL, Effect, answer_from_interval
 from foveal.analysis.hypotheses.evidence import Evidence
 from foveal.stats import MIN_SEEDS
-from foveal.stats.verdict import format_signed_points
+from foveal.stats.decision import format_signed_points
 from foveal.variant_names import BASELINE
 
 _RESUME_HINT = "run the same `foveal ablate` command again to resume"
