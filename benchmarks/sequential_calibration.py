@@ -1,0 +1,150 @@
+"""Error rates, power and seeds used of sequential studies, simulated with the rule of foveal.stats.
+
+Four variants share one baseline. Each comparison stops by itself, so that studies are simulated as arrays.
+`calibration.py` runs this with everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import numpy.typing as npt
+from rich.table import Table
+
+from foveal.stats import SequentialDesign, SequentialOutcomes, plan_looks
+from foveal.stats.sequential_simulation import apply_design
+
+VARIANTS = 4
+MAX_SEEDS = 20
+TINY_MARGIN = 1e-9
+MAX_WRONG_STUDIES = {1.0: 0.055, 2.0: 0.065}
+MAX_WRONG_EQUIVALENCE = 0.0125
+POWER_TOLERANCE = 0.03
+SEEDS_TOLERANCE = 0.5
+
+
+@dataclass(frozen=True)
+class Case:
+    """Simulated studies: true difference, margin and standard deviation of variants, in those of `none`.
+
+    `better`, `equivalent` and `seeds` are what an independent audit found; None where it has no number.
+    """
+
+    difference: float
+    margin: float
+    variant_sd: float = 1.0
+    stops_when_unlikely: bool = False
+    better: float | None = None
+    equivalent: float | None = None
+    seeds: float | None = None
+
+
+@dataclass(frozen=True)
+class SequentialRates:
+    """What studies of one case did; shares are of comparisons, `wrong_studies` of studies."""
+
+    case: Case
+    wrong_studies: float
+    better: float
+    worse: float
+    equivalent: float
+    seeds: float
+
+
+CASES = (
+    Case(0, TINY_MARGIN),
+    Case(0, TINY_MARGIN, variant_sd=2.0),
+    Case(0, TINY_MARGIN, stops_when_unlikely=True),
+    Case(0, 2, equivalent=0.995, seeds=10.2),
+    Case(0, 1, equivalent=0.467, seeds=19.5),
+    Case(0, 1, stops_when_unlikely=True, equivalent=0.417, seeds=17.3),
+    Case(2, 2),  # the difference is the margin: every "equivalent" is wrong
+    Case(0.5, 0.5, better=0.139, seeds=19.5),
+    Case(0.5, 0.5, stops_when_unlikely=True, better=0.126, seeds=12.1),
+    Case(1, 0.5, better=0.645, seeds=17.2),
+    Case(1, 0.5, stops_when_unlikely=True, better=0.606, seeds=14.6),
+    Case(2, TINY_MARGIN, better=1.0, seeds=9.4),
+    Case(4, TINY_MARGIN, better=1.0, seeds=5.2),
+)  # fmt: skip
+
+
+def measure_sequential_rates(
+    case: Case, studies: int, generator: np.random.Generator
+) -> SequentialRates:
+    """Simulate studies of one case."""
+    design = plan_looks(
+        MAX_SEEDS, comparisons=VARIANTS, stops_when_unlikely=case.stops_when_unlikely
+    )
+    shape = (studies, VARIANTS, MAX_SEEDS)
+    values = generator.normal(case.difference, case.variant_sd, shape)
+    baseline = np.broadcast_to(generator.standard_normal((studies, 1, MAX_SEEDS)), shape)
+    outcomes = judge_all(values, baseline, design, case.margin)
+    verdicts = outcomes.verdicts.reshape(studies, VARIANTS)
+    return SequentialRates(
+        case,
+        wrong_studies=float((np.abs(verdicts) == 1).any(axis=1).mean()),
+        better=outcomes.compute_share(1),
+        worse=outcomes.compute_share(-1),
+        equivalent=outcomes.compute_share(0),
+        seeds=float(outcomes.seeds.mean()),
+    )
+
+
+def judge_all(
+    values: npt.NDArray[np.float64],
+    baseline: npt.NDArray[np.float64],
+    design: SequentialDesign,
+    margin: float,
+) -> SequentialOutcomes:
+    """Return the outcomes of all comparisons of all studies, (studies x variants, seeds)."""
+    flat = (each.reshape(-1, values.shape[-1]) for each in (values, baseline))
+    return apply_design(*flat, design=design, margin=margin)
+
+
+def find_exceeded_sequential_bounds(rows: list[SequentialRates]) -> Iterator[str]:
+    """Yield a sentence for each rate that exceeds its bound or differs from the audit."""
+    for row in rows:
+        case = row.case
+        name = f"Sequential, difference {case.difference:g}, margin {case.margin:g}"
+        if case.difference == 0 and case.margin == TINY_MARGIN:
+            bound = MAX_WRONG_STUDIES[case.variant_sd]
+            if row.wrong_studies > bound:
+                yield f"{name}: {row.wrong_studies:.2%} of studies show a difference."
+        if case.difference == case.margin and row.equivalent > MAX_WRONG_EQUIVALENCE:
+            yield f"{name}: {row.equivalent:.2%} of comparisons show equivalence."
+        for share, expected in ((row.better, case.better), (row.equivalent, case.equivalent)):
+            if expected is not None and abs(share - expected) > POWER_TOLERANCE:
+                yield f"{name}: {share:.1%} of comparisons have the verdict, not {expected:.1%}."
+        if case.seeds is not None and abs(row.seeds - case.seeds) > SEEDS_TOLERANCE:
+            yield f"{name}: {row.seeds:.1f} seeds, not {case.seeds:.1f}."
+
+
+def sequential_table(rows: list[SequentialRates]) -> Table:
+    """Return the table of sequential studies; shares in percent."""
+    table = Table(
+        "difference, sd", "margin, sd", "sd of variants", "stops when unlikely",
+        "wrong studies", "better", "worse", "equivalent", "seeds",
+        title=f"Sequential studies of {VARIANTS} variants, up to {MAX_SEEDS} seeds",
+    )  # fmt: skip
+    for row in rows:
+        case = row.case
+        wrong = f"{100 * row.wrong_studies:.2f}" if case.difference == 0 else ""
+        shares = (f"{100 * share:.2f}" for share in (row.better, row.worse, row.equivalent))
+        table.add_row(
+            f"{case.difference:g}", f"{case.margin:g}", f"{case.variant_sd:g}",
+            "yes" if case.stops_when_unlikely else "no", wrong, *shares, f"{row.seeds:.1f}",
+        )  # fmt: skip
+    return table
+
+
+def list_rows(rows: list[SequentialRates]) -> list[dict[str, object]]:
+    """Return the rows of the result file."""
+    return [
+        {
+            **{name: v for name, v in asdict(row.case).items() if name not in ("better", "equivalent", "seeds")},
+            **{name: v for name, v in asdict(row).items() if name != "case"},
+        }
+        for row in rows
+    ]  # fmt: skip
