@@ -140,11 +140,12 @@ def sequential_table(rows: list[SequentialRates]) -> Table:
 
 
 def list_rows(rows: list[SequentialRates]) -> list[dict[str, object]]:
-    """Return the rows of the result file."""
+    """Return the rows of the result file; what the audit found stays here."""
+    case_fields = ("difference", "margin", "variant_sd", "stops_when_unlikely")
     return [
         {
-            **{name: v for name, v in asdict(row.case).items() if name not in ("better", "equivalent", "seeds")},
-            **{name: v for name, v in asdict(row).items() if name != "case"},
+            **{name: getattr(row.case, name) for name in case_fields},
+            **{name: value for name, value in asdict(row).items() if name != "case"},
         }
         for row in rows
-    ]  # fmt: skip
+    ]

@@ -57,7 +57,7 @@ def test_command_keeps_freed_memory() -> None:
 @needs_glibc
 def test_worker_process_keeps_freed_memory(tmp_path: Path) -> None:
     config = RunConfig(data="page_faults:fail_with_page_faults")
-    (outcome,) = run_in_pool([Task(config, tmp_path / "run")], workers=1)
+    (outcome,) = run_in_pool(lambda: [Task(config, tmp_path / "run")], workers=1)
     error, faults = outcome.error.split(": ")
     assert error == "RuntimeError"
     assert int(faults) < MANY_FAULTS

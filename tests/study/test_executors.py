@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from foveal.atomic import get_partial_path
 from foveal.errors import FovealError, UsageError
 from foveal.records import read_progress, read_run
 from foveal.study import Study, run_in_pool, run_in_process, run_on_ray
-from foveal.study.executors import Outcome, Task
+from foveal.study.executors import ListTasks, Outcome
 from study.small_study import SMALL, change, read_rows
 
 
@@ -45,8 +45,8 @@ def test_refuses_an_invalid_shard(tmp_path: Path, shard: str) -> None:
 
 
 def test_reverse_order(uninterrupted: Path, tmp_path: Path) -> None:
-    def run_in_reverse(tasks: Sequence[Task]) -> Iterator[Outcome]:
-        yield from run_in_process(tasks[::-1])
+    def run_in_reverse(list_tasks: ListTasks) -> Iterator[Outcome]:
+        yield from run_in_process(lambda: list_tasks()[::-1])
 
     Study.open(tmp_path / "study", SMALL).run(run_in_reverse, with_extras=False)
     assert read_rows(tmp_path / "study") == read_rows(uninterrupted)

@@ -124,8 +124,14 @@ class Study:
             store(self.folder, read_design(self.folder))
         next_table = 0.0
         same_seed = map_same_seed(read_design(self.folder), self.folder)
-        tasks = [Task(run.config, run.folder, with_extras, same_seed[run.folder]) for run in runs]
-        for outcome in executor(tasks):
+
+        def list_tasks() -> list[Task]:
+            return [
+                Task(run.config, run.folder, with_extras, same_seed[run.folder])
+                for run in self.list_missing_runs(shard)
+            ]
+
+        for outcome in executor(list_tasks):
             start = time.monotonic()
             if start >= next_table:
                 self.write_results()

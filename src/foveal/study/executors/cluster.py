@@ -6,14 +6,20 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from foveal.allocator import keep_freed_memory
 from foveal.errors import FovealError, UsageError
 from foveal.optional_imports import suggest_install
-from foveal.study.executors.task import Outcome, Task, attempt_task
+from foveal.study.executors.task import (
+    ListTasks,
+    Outcome,
+    Task,
+    attempt_task,
+    select_new_tasks,
+)
 
 _LOCAL_CLUSTER: Final = "local"
 _CONNECT_TIMEOUT_SECONDS: Final = 10.0  # seconds
@@ -21,7 +27,7 @@ _RAY_ENVIRONMENT: Final = {"RAY_USAGE_STATS_ENABLED": "0"}
 
 
 def run_on_ray(
-    tasks: Sequence[Task],
+    list_tasks: ListTasks,
     *,
     address: str = _LOCAL_CLUSTER,
     gpus: float | None = None,
@@ -32,7 +38,7 @@ def run_on_ray(
     A run whose machine is lost is resumed from its checkpoint on another one.
 
     Args:
-        tasks: runs in folders that every machine sees under the same path.
+        list_tasks: returns the runs to start, in folders that every machine sees under the same path.
         address: `local` for a cluster on this machine only, `auto` for the cluster that is running on this
             machine, or host:port of another cluster.
         gpus: GPUs per run; 0.25 puts four runs on each GPU. By default 1 if the study runs on `cuda`,
@@ -43,6 +49,7 @@ def run_on_ray(
         UsageError: Ray is not installed, or no machine of the cluster has the resources of a run.
         FovealError: the cluster cannot be reached.
     """
+    tasks = list_tasks()
     if not tasks:
         return
     ray = _connect_to_cluster(address)
@@ -56,8 +63,13 @@ def run_on_ray(
             scheduling_strategy="SPREAD",
         )
         import_paths = [path or str(Path.cwd()) for path in sys.path]
-        running = {remote.remote(task, import_paths): task for task in tasks}
-        while running:
+        started, running = set[Path](), dict[Any, Task]()
+        while True:
+            for task in select_new_tasks(list_tasks, started):
+                started.add(task.folder)
+                running[remote.remote(task, import_paths)] = task
+            if not running:
+                return
             (ready,), _ = ray.wait(list(running), num_returns=1)
             task = running.pop(ready)
             try:

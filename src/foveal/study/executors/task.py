@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,13 +39,22 @@ class Outcome:
     is_left_out: bool = False
 
 
-Executor = Callable[[Sequence[Task]], Iterator[Outcome]]
+ListTasks = Callable[[], Sequence[Task]]
+"""Returns the tasks to run now, most urgent first. It is called again after each outcome."""
+Executor = Callable[[ListTasks], Iterator[Outcome]]
 
 
-def run_in_process(tasks: Sequence[Task], *, progress: Progress | None = None) -> Iterator[Outcome]:
+def run_in_process(list_tasks: ListTasks, *, progress: Progress | None = None) -> Iterator[Outcome]:
     """Run the tasks one after another in this process, and yield their outcomes."""
-    for task in tasks:
-        yield attempt_task(task, progress)
+    started: set[Path] = set()
+    while tasks := select_new_tasks(list_tasks, started):
+        started.add(tasks[0].folder)
+        yield attempt_task(tasks[0], progress)
+
+
+def select_new_tasks(list_tasks: ListTasks, started: Collection[Path]) -> list[Task]:
+    """Return the tasks to run now whose folders are not among those of `started` ones."""
+    return [task for task in list_tasks() if task.folder not in started]
 
 
 def attempt_task(task: Task, progress: Progress | None = None) -> Outcome:
