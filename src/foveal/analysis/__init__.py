@@ -26,6 +26,7 @@ from foveal.analysis.learning import (
     describe_failed_learning,
     find_failed_runs,
 )
+from foveal.analysis.looks import count_seeds_needed
 from foveal.analysis.next_steps import NextSteps, SeedOutlook, find_next_steps
 from foveal.analysis.occlusion import (
     MeanClassMaps,
@@ -45,6 +46,7 @@ from foveal.analysis.variant_runs import (
     compare_cell_variants,
     group_runs_by_variant,
     normalize_rows,
+    plan_design_looks,
 )
 
 __all__ = [
@@ -74,6 +76,7 @@ __all__ = [
     "compute_final_slopes",
     "compute_guessing",
     "compute_training_times",
+    "count_seeds_needed",
     "describe_failed_learning",
     "describe_loaded_weights",
     "describe_variant",
@@ -89,6 +92,7 @@ __all__ = [
     "make_stored_torchsummary_table",
     "make_variant_cost_table",
     "normalize_rows",
+    "plan_design_looks",
     "read_stored_extras",
     "summarize_gates",
     "write_answer",

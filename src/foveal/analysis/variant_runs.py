@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from foveal.analysis.learning import compute_guessing, has_one_predicted_class
-from foveal.records import RunRecord, StudyRecord
-from foveal.stats import Comparison, compare_variants
+from foveal.records import Design, RunRecord, StudyRecord
+from foveal.stats import Comparison, SequentialDesign, compare_variants, plan_looks
 from foveal.text_format import replace_unprintable
 from foveal.variant_names import BASELINE
 
@@ -106,6 +106,18 @@ def compare_cell_variants(cell: StudyRecord) -> list[Comparison]:
         guessing_accuracy=guessing.accuracy,
         planned_seeds=cell.design.planned_seeds,
         comparisons=cell.design.comparison_count,
+        design=plan_design_looks(cell.design),
+    )
+
+
+def plan_design_looks(design: Design) -> SequentialDesign | None:
+    """Return the looks of one comparison of a sequential study with their levels; None for other studies."""
+    if not design.looks:
+        return None
+    return plan_looks(
+        design.looks[-1],
+        comparisons=design.comparison_count,
+        stops_when_unlikely=design.stops_when_unlikely,
     )
 
 

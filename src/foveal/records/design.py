@@ -20,7 +20,8 @@ from foveal.variant_names import (
 _DESIGN_KEYS: Final = frozenset(
     {"planned_seeds", "planned_margin", "seeds", "variants", "margin", "cells"}
 )
-_OPTIONAL_DESIGN_KEYS: Final = frozenset({"first_seed", "controls"})
+_SEQUENTIAL_KEYS: Final = frozenset({"looks", "stops_when_unlikely"})
+_OPTIONAL_DESIGN_KEYS: Final = frozenset({"first_seed", "controls"}) | _SEQUENTIAL_KEYS
 CHECKSUM_OPTIONS: Final = frozenset({"data_checksum", "weights_checksum", "model_checksum"})
 PATH_OPTIONS: Final = frozenset({"data", "weights"})
 """Options whose files may move: their checksums identify a result, their paths do not."""
@@ -73,7 +74,9 @@ class Design:
     `shared_options` are the options of all runs, and `seeds` is the largest number of seeds requested so
     far; they are consecutive, from `first_seed` on. `planned_seeds` and `planned_margin` are those with which
     the study was created: a verdict with others is marked. `controls` are the variants that are controls of
-    others.
+    others. `looks` are the numbers of seeds at which a sequential study looks at its results, up to `seeds`;
+    they are empty in a study that always trains all seeds. `stops_when_unlikely` is whether a comparison also
+    stops where a verdict has become unlikely.
     """
 
     shared_options: Mapping[str, Any]
@@ -85,6 +88,8 @@ class Design:
     cells: tuple[Cell, ...] = (Cell(),)
     first_seed: int = 0
     controls: tuple[str, ...] = ()
+    looks: tuple[int, ...] = ()
+    stops_when_unlikely: bool = True
 
     @property
     def all_seeds(self) -> range:
@@ -148,6 +153,8 @@ def write_design(folder: Path, design: Design) -> None:
     """Write study.toml atomically."""
     content = asdict(design)
     shared_options = content.pop("shared_options")
+    if not design.looks:
+        content = {name: v for name, v in content.items() if name not in _SEQUENTIAL_KEYS}
     write_toml(
         folder / schema.STUDY_FILE, {"schema": schema.SCHEMA_VERSION, **shared_options, **content}
     )
@@ -179,6 +186,8 @@ def read_design(folder: Path) -> Design:
         cells=_parse_cells(path, content["cells"]),
         first_seed=content.get("first_seed", 0),
         controls=tuple(content.get("controls", ())),
+        looks=tuple(content.get("looks", ())),
+        stops_when_unlikely=content.get("stops_when_unlikely", True),
     )
 
 

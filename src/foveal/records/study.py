@@ -94,8 +94,12 @@ class StudyRecord:
             yield replace(self, cell=cell, runs=runs, step_times=times)
 
 
-def read_study(folder: Path) -> StudyRecord:
+def read_study(folder: Path, *, known: dict[Path, RunRecord] | None = None) -> StudyRecord:
     """Read a study and its finished runs. Runs that are not part of its design are ignored.
+
+    Args:
+        folder: the study folder.
+        known: runs that were read before, by folder; the others are read and added to it.
 
     Raises:
         UsageError: `folder` is not a study.
@@ -104,7 +108,11 @@ def read_study(folder: Path) -> StudyRecord:
     """
     design = read_design(folder)
     runs: dict[tuple[int, int, int], RunRecord] = {}
-    for run in (read_run(path) for path in list_run_folders(folder) if is_complete(path)):
+    known = {} if known is None else known
+    for path in list_run_folders(folder):
+        if path not in known and is_complete(path):
+            known[path] = read_run(path)
+    for run in known.values():
         cell = design.find_cell(run.config)
         if cell is not None:
             variant = design.variants.index(run.config["attention"])

@@ -96,6 +96,16 @@ class SequentialResult:
         return self.looks[-1].verdict if self.looks else "undecided"
 
 
+def choose_looks(max_seeds: int) -> tuple[int, ...]:
+    """Return the numbers of seeds at which a study with up to `max_seeds` looks.
+
+    Raises:
+        UsageError: `max_seeds` is below 4: there would be one look, and nothing to stop for.
+    """
+    require_int("max_seeds", max_seeds, minimum=MIN_MAX_SEEDS)
+    return (*(look for look in LOOKS if look < max_seeds), max_seeds)
+
+
 @lru_cache(maxsize=32)
 def plan_looks(
     max_seeds: int,
@@ -108,16 +118,12 @@ def plan_looks(
 
     The looks are at 4, 5, 6, 8, 10, 14 and 20 seeds where these are below the maximum, and at the maximum.
 
-    Raises:
-        UsageError: `max_seeds` is below 4: there would be one look, and nothing to stop for.
-
     >>> plan_looks(12).looks
     (4, 5, 6, 8, 10, 12)
     """
-    require_int("max_seeds", max_seeds, minimum=MIN_MAX_SEEDS)
     require_positive_int("comparisons", comparisons)
     require_strictly_between("alpha", alpha, 0, 0.5)
-    looks = (*(look for look in LOOKS if look < max_seeds), max_seeds)
+    looks = choose_looks(max_seeds)
     share = alpha / comparisons
     spent = spend_alpha(looks, alpha=share)
     two_sided, one_sided = (compute_boundaries(looks, spent, sides=sides) for sides in (2, 1))

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from foveal.errors import UsageError, bad_parameter, unknown_name
 from foveal.records.design import CHECKSUM_OPTIONS, PATH_OPTIONS
+from foveal.stats.sequential import MIN_MAX_SEEDS
 from foveal.training import Numerics, Recipe
 from foveal.variant_names import BASELINE
 
@@ -103,6 +104,12 @@ class StudyConfig(SharedConfig):
     """Number of runs per variant, one per seed."""
     first_seed: int = Field(default=0, ge=0)
     """First of the consecutive seeds; 100 repeats a study of up to 100 seeds with new ones."""
+    until_decided: bool = False
+    """Train seed by seed, and stop each variant as soon as its verdict holds."""
+    max_seeds: int = Field(default=20, ge=MIN_MAX_SEEDS)
+    """Seeds per variant at which --until-decided stops at the latest."""
+    futility: bool = True
+    """With --until-decided, stop a variant also where a verdict has become unlikely."""
     margin: float | None = Field(default=None, gt=0, lt=100)
     """Difference in points below which variants count as equivalent; 0.5 in a new study."""
     se: bool = False
@@ -120,6 +127,11 @@ class StudyConfig(SharedConfig):
         """Return the values of each option of the grid, parsed like the option."""
         options = {name.replace("-", "_"): values for name, values in grid.items()}
         return {name: _parse_grid_values(name, values) for name, values in options.items()}
+
+    @property
+    def seed_count(self) -> int:
+        """Largest number of runs per variant."""
+        return self.max_seeds if self.until_decided else self.seeds
 
     @property
     def variants(self) -> tuple[str, ...]:

@@ -51,7 +51,9 @@ def _get_identity(config: RunConfig | StudyConfig) -> tuple[list[str], dict[str,
         if isinstance(config, StudyConfig)
         else [canonicalize_variant(config.attention)]
     )
-    excluded = set(_LISTED_SEPARATELY | _CHANGES_NO_RUN)
+    excluded = set(_LISTED_SEPARATELY)
+    if not (isinstance(config, StudyConfig) and config.until_decided):  # which settles its margin
+        excluded |= _CHANGES_NO_RUN
     options = config.model_dump(exclude_defaults=True, exclude=excluded)
     options |= {name: _normalize_path(options[name]) for name in PATH_OPTIONS & set(options)}
     if "grid" in options:

@@ -66,9 +66,22 @@ def _find_conflicts(stored: Design, requested: Design) -> list[str]:
     conflicts += list_differences(
         {"first_seed": stored.first_seed}, {"first_seed": requested.first_seed}
     )
+    conflicts += _find_sequential_conflicts(stored, requested)
     stored_cells = {cell.label: cell for cell in stored.cells}
     for cell in requested.cells:
         if cell.label in stored_cells:
             differences = list_differences(stored_cells[cell.label].identity, cell.identity)
             conflicts += [f"in {cell.label}: {difference}" for difference in differences]
+    return conflicts
+
+
+def _find_sequential_conflicts(stored: Design, requested: Design) -> list[str]:
+    """Return in what two designs differ that a sequential study settles before its first run."""
+    if not stored.looks and not requested.looks:
+        return []
+    names = ("looks", "stops_when_unlikely", "variants", "controls", "margin")
+    before, now = ({name: getattr(each, name) for name in names} for each in (stored, requested))
+    conflicts = list_differences(before, now)
+    if [cell.label for cell in stored.cells] != [cell.label for cell in requested.cells]:
+        conflicts.append("the settings of the grid differ")
     return conflicts

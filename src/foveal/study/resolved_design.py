@@ -15,6 +15,7 @@ from foveal.errors import FovealError, UsageError
 from foveal.models import build_model, resolve_where
 from foveal.records import Cell, Design
 from foveal.records.design import CHECKSUM_OPTIONS
+from foveal.stats.sequential import choose_looks
 from foveal.study.config import SharedConfig, StudyConfig, expand_grid, shared_config_to_dict
 from foveal.study.data_loading import load_config_data
 from foveal.study.resolved_config import add_checksums, resolve_options
@@ -58,12 +59,16 @@ def resolve_design(
         shared_options=shared_config_to_dict(resolved),
         variants=variants,
         controls=list_controls(config, variants),
-        seeds=config.seeds,
-        planned_seeds=config.seeds,
+        seeds=config.seed_count,
+        planned_seeds=config.seed_count,
         margin=margin,
         planned_margin=margin,
         first_seed=config.first_seed,
+        looks=choose_looks(config.max_seeds) if config.until_decided else (),
+        stops_when_unlikely=config.futility,
     )
+    if design.looks:
+        _require_baseline(config)
     cells = [
         _resolve_cell(design, list(config.grid), resolve_options(cell_config, known), stored)
         for cell_config in expand_grid(resolved, config.grid)
@@ -77,6 +82,14 @@ def resolve_design(
         shared_options={**design.shared_options, **cell.options},
         cells=(replace(cell, options={}),),
     )
+
+
+def _require_baseline(config: StudyConfig) -> None:
+    """Raise a UsageError if a sequential study has nothing to decide, or two numbers of seeds."""
+    if BASELINE not in resolve_variants(config):
+        raise UsageError(f"Parameter `attention` should contain {BASELINE!r} with --until-decided.")
+    if config.seeds != StudyConfig.model_fields["seeds"].default:
+        raise UsageError("Use --max-seeds in place of --seeds with --until-decided.")
 
 
 def _reject_duplicate_cells(cells: Sequence[Cell]) -> None:

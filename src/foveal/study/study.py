@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from foveal.errors import CorruptRecordError, FovealError
 from foveal.records import (
     Design,
+    RunRecord,
     StudyRecord,
     is_complete,
     list_run_folders,
@@ -26,6 +27,7 @@ from foveal.study.design_extension import extend_design, read_stored_design
 from foveal.study.executors import Executor, Outcome, Task, run_in_process
 from foveal.study.extras_registry import store_variant_extras
 from foveal.study.locks import lock_study
+from foveal.study.needed_runs import select_needed_runs
 from foveal.study.resolved_design import resolve_design
 from foveal.study.run_list import PlannedRun, list_runs, map_same_seed, select_shard
 from foveal.study.study_step_times import store_step_times, store_step_times_in_child
@@ -45,6 +47,7 @@ class Study:
 
     folder: Path
     design: Design
+    _known_runs: dict[Path, RunRecord] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def open(cls, folder: Path, config: StudyConfig, *, max_parallel_runs: int = 1) -> Study:
@@ -78,11 +81,16 @@ class Study:
         return select_shard(list_runs(self.design, self.folder), shard)
 
     def list_missing_runs(self, shard: str | None = None) -> list[PlannedRun]:
-        """Return the runs that are not finished."""
-        return [run for run in self.list_runs(shard) if not is_complete(run.folder)]
+        """Return the runs that are not finished; in a sequential study, those needed for the next looks."""
+        runs = self.list_runs(shard)
+        if self.design.looks:
+            record = read_study(self.folder, known=self._known_runs)
+            runs = select_needed_runs(runs, replace(record, design=self.design))
+        return [run for run in runs if not is_complete(run.folder)]
 
     def quarantine_damaged_runs(self) -> list[str]:
         """Quarantine every run whose files have changed, and return a warning per run."""
+        self._known_runs.clear()
         with lock_study(self.folder):
             return [
                 f"{error} It was renamed to {quarantine_folder(folder).name}."
