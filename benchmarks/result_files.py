@@ -43,7 +43,7 @@ def save_results(
 ) -> Path:
     """Write rows and `more` to `results/NAME.json` and return the path."""
     conditions = {
-        "command": " ".join(["python", f"benchmarks/bench_{name}.py", *sys.argv[1:]]),
+        "command": " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
         "date": datetime.now(UTC).date().isoformat(),
         "machine": describe_machine(device),
         "torch": torch.__version__,
