@@ -1,20 +1,17 @@
 """Error rates, power and seeds used of sequential studies, simulated with the rule of foveal.stats.
 
-Four variants share one baseline. Each comparison stops by itself, so that studies are simulated as arrays.
-`calibration.py` runs this with everything else.
+Four variants share one baseline. `calibration.py` runs this with everything else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import numpy.typing as npt
 from rich.table import Table
 
-from foveal.stats import SequentialDesign, SequentialOutcomes, plan_looks
-from foveal.stats.sequential_simulation import apply_design
+from foveal.stats import plan_looks, simulate_sequential_studies
 
 VARIANTS = 4
 MAX_SEEDS = 20
@@ -70,37 +67,29 @@ CASES = (
 )  # fmt: skip
 
 
-def measure_sequential_rates(
-    case: Case, studies: int, generator: np.random.Generator
-) -> SequentialRates:
+def measure_sequential_rates(case: Case, studies: int, seed: Sequence[int]) -> SequentialRates:
     """Simulate studies of one case."""
     design = plan_looks(
         MAX_SEEDS, comparisons=VARIANTS, stops_when_unlikely=case.stops_when_unlikely
     )
-    shape = (studies, VARIANTS, MAX_SEEDS)
-    values = generator.normal(case.difference, case.variant_sd, shape)
-    baseline = np.broadcast_to(generator.standard_normal((studies, 1, MAX_SEEDS)), shape)
-    outcomes = judge_all(values, baseline, design, case.margin)
-    verdicts = outcomes.verdicts.reshape(studies, VARIANTS)
+    outcomes = simulate_sequential_studies(
+        design,
+        difference=case.difference,
+        margin=case.margin,
+        sd=case.variant_sd,
+        baseline_sd=1.0,
+        variants=VARIANTS,
+        studies=studies,
+        seed=seed,
+    )
     return SequentialRates(
         case,
-        wrong_studies=float((np.abs(verdicts) == 1).any(axis=1).mean()),
+        wrong_studies=float((np.abs(outcomes.verdicts) == 1).any(axis=1).mean()),
         better=outcomes.compute_share(1),
         worse=outcomes.compute_share(-1),
         equivalent=outcomes.compute_share(0),
         seeds=float(outcomes.seeds.mean()),
     )
-
-
-def judge_all(
-    values: npt.NDArray[np.float64],
-    baseline: npt.NDArray[np.float64],
-    design: SequentialDesign,
-    margin: float,
-) -> SequentialOutcomes:
-    """Return the outcomes of all comparisons of all studies, (studies x variants, seeds)."""
-    flat = (each.reshape(-1, values.shape[-1]) for each in (values, baseline))
-    return apply_design(*flat, design=design, margin=margin)
 
 
 def find_exceeded_sequential_bounds(rows: list[SequentialRates]) -> Iterator[str]:

@@ -14,11 +14,12 @@ PUBLIC_NAMES = {
         TrainingTimes VariantExtra VariantRuns average_maps_by_class check_hypotheses
         collect_occlusion_records collect_robustness_curves compare_cell_variants
         compare_classes compute_effect_sizes compute_final_slopes compute_guessing
-        compute_training_times describe_failed_learning describe_loaded_weights describe_variant
-        find_caveats find_failed_runs find_next_steps format_data_name format_network_name
-        group_runs_by_variant list_variant_costs make_gate_cost_table make_stored_layer_table
-        make_stored_torchsummary_table make_variant_cost_table normalize_rows read_stored_extras
-        summarize_gates write_answer write_question
+        compute_training_times count_seeds_needed describe_failed_learning
+        describe_loaded_weights describe_variant find_caveats find_failed_runs
+        find_next_steps format_data_name format_network_name group_runs_by_variant
+        list_variant_costs make_gate_cost_table make_stored_layer_table
+        make_stored_torchsummary_table make_variant_cost_table normalize_rows
+        plan_design_looks read_stored_extras summarize_gates write_answer write_question
     """,
     "foveal.attention": """
         AttentionEntry BAM CBAM ChannelAttention ConcurrentSqueezeExcitation CoordinateAttention
@@ -90,14 +91,16 @@ PUBLIC_NAMES = {
         Report write_comparison write_report
     """,
     "foveal.stats": """
-        Comparison EquivalenceTest MAX_SEEDS_NEEDED MIN_SEEDS McNemarTest RemovedErrors
-        SdEstimate SpreadRatio TwoWaySlope VarianceSplit Verdict WelchTest WinChance
-        compare_accuracies compare_variants compute_detectable_difference
-        compute_difference_over_sd compute_mean_interval compute_power compute_removed_errors
-        compute_sd_interval compute_seeds_needed compute_seeds_needed_interval
-        compute_simultaneous_intervals compute_spread_ratio compute_win_chance estimate_sd
-        find_low_outliers fit_two_way_slope is_at_guessing run_equivalence_test run_mcnemar_test
-        run_welch_test split_variance
+        Comparison EquivalenceTest LookResult MAX_SEEDS_NEEDED MIN_SEEDS McNemarTest
+        RemovedErrors SdEstimate SequentialDesign SequentialOutcomes SequentialResult
+        SpreadRatio TwoWaySlope VarianceSplit Verdict WelchTest WinChance compare_accuracies
+        compare_variants compute_chance_of_verdict compute_detectable_difference
+        compute_difference_over_sd compute_mean_interval compute_power
+        compute_removed_errors compute_sd_interval compute_seeds_needed
+        compute_seeds_needed_interval compute_simultaneous_intervals compute_spread_ratio
+        compute_win_chance estimate_sd find_low_outliers fit_two_way_slope is_at_guessing
+        plan_looks run_equivalence_test run_mcnemar_test run_sequential_test run_welch_test
+        simulate_sequential_studies split_variance
     """,
     "foveal.study": """
         Plan Progress RunConfig Study StudyConfig plan run run_in_pool run_in_process run_on_ray

@@ -13,7 +13,7 @@ from foveal.stats import (
     compute_chance_of_verdict,
     plan_looks,
     run_sequential_test,
-    simulate_sequential_tests,
+    simulate_sequential_studies,
 )
 from foveal.stats.sequential_simulation import apply_design
 
@@ -85,12 +85,12 @@ def test_outcomes_are_those_of_the_audit(
     count = 4000
     for expected, stops_when_unlikely in ((full, False), (early, True)):
         design = plan_looks(20, comparisons=4, stops_when_unlikely=stops_when_unlikely)
-        outcomes = simulate_sequential_tests(
+        outcomes = simulate_sequential_studies(
             design,
             difference=difference,
             margin=margin,
             sd=1.0,
-            comparisons=count,
+            studies=count,
         )
         for verdict, percent in zip((0, 1), expected[:2], strict=True):
             if percent is not None:

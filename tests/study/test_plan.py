@@ -44,3 +44,23 @@ def test_time_depends_on_epochs_and_workers() -> None:
     short, long = (plan(change(epochs=epochs)) for epochs in (1, 400))
     assert long.seconds > 3 * short.seconds
     assert plan(change(epochs=400), workers=4).seconds < long.seconds
+
+
+def test_plan_of_a_sequential_study() -> None:
+    """Larger differences take fewer seeds, and all of them at most the maximum."""
+    made = plan(change(until_decided=True, max_seeds=10, seeds=5, margin=2), sd=1.0)
+    assert made.looks == (4, 5, 6, 8, 10)
+    assert made.runs == 20
+    assert [row.difference for row in made.outlook] == [0, 1, 2, 4]
+    seeds = [row.seeds for row in made.outlook]
+    assert 4 < seeds[3] < seeds[2] <= 10
+    assert all(row.seconds <= made.seconds for row in made.outlook)
+    assert made.outlook[0].share_equivalent > 0.9
+    assert made.outlook[3].share_better > 0.9
+
+
+def test_plan_of_the_audit() -> None:
+    """Four variants, sd 1.5 and half a point: 203 seeds."""
+    made = plan(change(attention="none,channel,spatial,bam,cbam"), sd=1.5, detect=0.5)
+    assert made.seeds_needed == pytest.approx(203, abs=2)
+    assert plan(change(), sd=1.0).outlook == ()

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from cyclopts.types import NonNegativeInt, PositiveFloat
 from cyclopts.validators import Number
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
+from rich.table import Table
 
 from foveal.cli.console import print_json, print_message, stdout
 from foveal.cli.options import JsonFlag
 from foveal.errors import UsageError
 from foveal.study.config import StudyConfig
-from foveal.text_format import format_duration, format_level
+from foveal.text_format import format_duration, format_level, join_with_and
 
 if TYPE_CHECKING:
     from foveal.study.planning import Plan
 
 _DEFAULT_STUDY = StudyConfig()
-_MAX_COUNTED_SEEDS = 100
-"""Seeds per variant above which a longer training is the better plan."""
 
 
 def plan(
@@ -72,6 +72,8 @@ def plan(
         return
     for name, text in _format_plan(study_plan):
         stdout.print(f"{name:<10}{escape(text)}", soft_wrap=True)
+    if study_plan.outlook:
+        stdout.print(_make_outlook_table(study_plan))
 
 
 def _format_plan(plan: Plan) -> list[tuple[str, str]]:
@@ -98,21 +100,39 @@ def _format_plan(plan: Plan) -> list[tuple[str, str]]:
     sd = f"{plan.sd:.2g} points from run to run"
     if plan.sd_range[0] < plan.sd_range[1]:
         sd += f", between {plan.sd_range[0]:.2g} and {plan.sd_range[1]:.2g}"
-    needed = [
-        f"more than {_MAX_COUNTED_SEEDS}" if count > _MAX_COUNTED_SEEDS else f"{count}"
-        for count in plan.seeds_needed_range
-    ]
+    needed = f"{plan.seeds_needed:,} seeds to detect {plan.detect:g} points in 4 of 5 studies"
+    low, high = plan.seeds_needed_range
+    if low < high:
+        needed += f", between {low:,} and {high:,} by the range of the deviation"
+    most = "at most " if plan.outlook else ""
+    interval = f"{format_level(1 - plan.alpha)}{correction}"
+    if plan.outlook:
+        interval = f"the error rate of 5 % is spent over looks at {join_with_and(plan.looks)} seeds"
     return [
-        ("runs", f"{plan.runs}: {', '.join(plan.variants)}, {seeds}"),
-        ("time", f"about {format_duration(plan.seconds)}{parallel}; per run: {per_run}"),
-        ("interval", f"{format_level(1 - plan.alpha)}{correction}"),
-        ("sd", f"{sd} ({plan.sd_source})"),
-        ("detects", detects),
+        ("runs", f"{most}{plan.runs}: {', '.join(plan.variants)}, {seeds}"),
         (
-            "needs",
-            f"{_format_range(*needed)} seeds to detect {plan.detect:g} points in 4 of 5 studies",
+            "time",
+            f"{most or 'about '}{format_duration(plan.seconds)}{parallel}; per run: {per_run}",
         ),
+        ("interval", interval),
+        ("sd", f"{sd} ({plan.sd_source})"),
+        *([] if plan.outlook else [("detects", detects)]),
+        ("needs", needed),
     ]
+
+
+def _make_outlook_table(plan: Plan) -> Table:
+    """Return the table of what to expect of a sequential study."""
+    table = Table("if the difference is", "seeds", "time", "better", "equivalent", box=SIMPLE_HEAD)
+    for row in plan.outlook:
+        table.add_row(
+            f"{row.difference:g} points",
+            f"about {row.seeds:.0f}",
+            format_duration(row.seconds / plan.workers),
+            f"{row.share_better:.0%}",
+            f"{row.share_equivalent:.0%}",
+        )
+    return table
 
 
 def _format_range(low: str, high: str) -> str:

@@ -27,7 +27,7 @@ from foveal.stats.sequential import (
     plan_looks,
     run_sequential_test,
 )
-from foveal.stats.sequential_simulation import SequentialOutcomes, simulate_sequential_tests
+from foveal.stats.sequential_simulation import SequentialOutcomes, simulate_sequential_studies
 from foveal.stats.simultaneous import compute_simultaneous_intervals
 from foveal.stats.slope import TwoWaySlope, fit_two_way_slope
 from foveal.stats.spread import SpreadRatio, compute_spread_ratio
@@ -41,10 +41,10 @@ __all__ = [
     "MIN_SEEDS",
     "Comparison",
     "EquivalenceTest",
+    "LookResult",
     "McNemarTest",
     "RemovedErrors",
     "SdEstimate",
-    "LookResult",
     "SequentialDesign",
     "SequentialOutcomes",
     "SequentialResult",
@@ -77,6 +77,6 @@ __all__ = [
     "run_mcnemar_test",
     "run_sequential_test",
     "run_welch_test",
-    "simulate_sequential_tests",
+    "simulate_sequential_studies",
     "split_variance",
 ]

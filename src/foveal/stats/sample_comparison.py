@@ -24,7 +24,7 @@ from foveal.stats.welch import compute_rounding_variance
 
 @dataclass(frozen=True)
 class Rule:
-    """What decides a comparison: margin, levels, and what is known about the test set.
+    """Rule of one comparison: margin, levels, and knowledge about the test set.
 
     `alpha` is the two-sided level of the interval D, and `equivalence_alpha` the one-sided level of the
     interval E. `test_images` and `guessing_accuracy` are None if unknown.

@@ -63,7 +63,7 @@ class SequentialDesign:
 
 @dataclass(frozen=True)
 class LookResult:
-    """What a comparison said at one look, from the first `seeds` runs of both variants.
+    """Result of a comparison at one look, from the first `seeds` runs of both variants.
 
     `interval` is D and `equivalence_interval` is E. `chance_of_verdict` is the predictive chance of any verdict
     at the last look; None where it is not computed, which is before 5 seeds and at the last look.

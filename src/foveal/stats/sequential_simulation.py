@@ -1,7 +1,8 @@
-"""What a sequential design does: shares of verdicts and seeds used, from simulated comparisons."""
+"""Simulation of sequential designs: verdicts of many studies and the seeds that they use."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,7 @@ _FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SequentialOutcomes:
-    """How simulated comparisons ended, one value per comparison.
+    """Ends of simulated comparisons, in arrays of any shape with one value per comparison.
 
     `verdicts` is 1 for better, -1 for worse, 0 for equivalent, and NaN for undecided; `seeds` is the number of
     seeds per variant at which each stopped.
@@ -35,28 +36,41 @@ class SequentialOutcomes:
         return float(np.mean(self.verdicts == verdict))
 
 
-def simulate_sequential_tests(
+def simulate_sequential_studies(
     design: SequentialDesign,
     *,
     difference: float,
     margin: float,
     sd: float,
-    comparisons: int = 2000,
-    seed: int = 0,
+    baseline_sd: float | None = None,
+    variants: int = 1,
+    studies: int = 2000,
+    seed: int | Sequence[int] = 0,
 ) -> SequentialOutcomes:
-    """Return the outcomes of simulated comparisons with normal values.
+    """Return the outcomes of simulated studies with normal values, in arrays (studies, variants).
+
+    Args:
+        design: looks and levels of one comparison.
+        difference: true difference of every variant from the baseline, which all of a study share.
+        margin: largest difference that counts as equivalent.
+        sd: standard deviation of the variants from seed to seed.
+        baseline_sd: that of the baseline, by default the same.
+        variants: number of variants of a study.
+        studies: number of studies.
+        seed: seed or seeds of the generator.
 
     >>> from foveal.stats import plan_looks
-    >>> outcomes = simulate_sequential_tests(plan_looks(20), difference=4.0, margin=0.5, sd=1.0)
+    >>> outcomes = simulate_sequential_studies(plan_looks(20), difference=4.0, margin=0.5, sd=1.0)
     >>> outcomes.compute_share(1), bool(outcomes.seeds.mean() < 5)
     (1.0, True)
     """
     require_positive("sd", sd)
-    require_positive_int("comparisons", comparisons)
+    require_positive_int("studies", studies)
     random = np.random.default_rng(seed)
-    shape = (comparisons, design.looks[-1])
-    values, baseline = random.normal(difference, sd, shape), random.normal(0.0, sd, shape)
-    return apply_design(values, baseline, design=design, margin=margin)
+    shape = (studies, variants, design.max_seeds)
+    values = random.normal(difference, sd, shape)
+    baseline = random.normal(0.0, baseline_sd or sd, (studies, 1, design.max_seeds))
+    return apply_design(values, np.broadcast_to(baseline, shape), design=design, margin=margin)
 
 
 def apply_design(
@@ -66,17 +80,17 @@ def apply_design(
     design: SequentialDesign,
     margin: float,
 ) -> SequentialOutcomes:
-    """Apply a design to many comparisons at once: arrays (comparisons, seeds), with seeds up to the last look.
+    """Apply a design to many comparisons at once: arrays (..., seeds), with seeds up to the last look.
 
     The same rule as `run_sequential_test`, for arrays whose values differ in every row.
     """
-    count = len(values)
-    verdicts, stopped_at = np.full(count, np.nan), np.full(count, design.looks[-1], np.int64)
-    is_open = np.ones(count, bool)
+    shape = values.shape[:-1]
+    verdicts, stopped_at = np.full(shape, np.nan), np.full(shape, design.max_seeds, np.int64)
+    is_open = np.ones(shape, bool)
     for index, seeds in enumerate(design.looks):
-        a, b = values[:, :seeds], baseline[:, :seeds]
-        difference = a.mean(1) - b.mean(1)
-        variances = a.var(1, ddof=1), b.var(1, ddof=1)
+        a, b = values[..., :seeds], baseline[..., :seeds]
+        difference = a.mean(-1) - b.mean(-1)
+        variances = a.var(-1, ddof=1), b.var(-1, ddof=1)
         total = variances[0] + variances[1]
         degrees_of_freedom = (seeds - 1) * total**2 / (variances[0] ** 2 + variances[1] ** 2)
         error = np.sqrt(total / seeds)

@@ -18,6 +18,7 @@ from foveal.study.data_loading import load_config_data
 from foveal.study.resolved_design import resolve_design
 from foveal.study.run_extras import count_forward_passes
 from foveal.study.run_list import make_run_config
+from foveal.study.sequential_outlook import SequentialOutlook, list_sequential_outlook
 from foveal.study.step_timing import StepTimes, measure_step_times
 
 _ALPHA: Final = 0.05
@@ -31,7 +32,8 @@ class Plan:
 
     `detectable` is the smallest true difference that the design detects with power 0.8 at the level
     `alpha` of one comparison, and `seeds_needed` the seeds per variant that detect `detect` with it. Both
-    depend on the standard deviation from run to run, `sd`, and each of the three has a range.
+    depend on the standard deviation from run to run, `sd`, and each of the three has a range. `looks` and
+    `outlook` are those of a sequential study, whose `runs`, `seeds` and `seconds` are the largest possible.
     """
 
     runs: int
@@ -52,6 +54,8 @@ class Plan:
     seconds: float
     seconds_by_variant: Mapping[str, float]
     workers: int
+    looks: tuple[int, ...] = ()
+    outlook: tuple[SequentialOutlook, ...] = ()
 
 
 def plan(
@@ -116,6 +120,10 @@ def plan(
         seconds=seconds / min(workers, design.run_count),
         seconds_by_variant=seconds_by_variant,
         workers=workers,
+        looks=design.looks,
+        outlook=list_sequential_outlook(
+            design, sd=spread.sd, seconds_by_variant=seconds_by_variant
+        ),
     )
 
 
