@@ -146,6 +146,12 @@ def test_answer_about_one_variant(comparison: Comparison, text: str, title: str)
             "Mixed: `cbam` makes no difference that matters, 1 no better than guessing. "
             "`cbam` is equivalent: −0.05 points (interval −0.30 to +0.20).",
         ),
+        (
+            (UNDECIDED, name(NOTHING_LEARNED, "bam"), name(NOTHING_LEARNED, "se")),
+            "Not shown: neither the network without attention nor `bam` or `se` is better than guessing, which "
+            "reaches 10.0 %. Nothing was learned, so the numbers say nothing about attention. Train longer, on "
+            "more images or with another learning rate.",
+        ),
     ],
 )  # fmt: skip
 def test_answer_about_several_variants(comparisons: tuple[Comparison, ...], text: str) -> None:

@@ -127,12 +127,13 @@ def write_fake_study(
 
 
 def make_costs(variant: str) -> Arrays:
-    """Return the costs that a study stores for `none` or `channel`."""
-    gates = {"none": 0, "channel": 2}[variant]
-    totals = {
-        "none": {"parameters": 1000, "element_operations": 6400, "saved_bytes": 2 * 2**20},
-        "channel": {"parameters": 1010, "element_operations": 9600, "saved_bytes": 3 * 2**20},
-    }[variant]
+    """Return the costs that a study stores for `none`, or for a variant with two gates."""
+    gates = 0 if variant == "none" else 2
+    totals = (
+        {"parameters": 1010, "element_operations": 9600, "saved_bytes": 3 * 2**20}
+        if gates
+        else {"parameters": 1000, "element_operations": 6400, "saved_bytes": 2 * 2**20}
+    )
     return {
         "batch_size": np.array(32),
         "layer_headings": np.array(["layer", "output", "parameters"]),
@@ -149,20 +150,26 @@ def make_costs(variant: str) -> Arrays:
     }
 
 
-def make_occlusion(seed: int, *, with_gates: bool = False) -> Arrays:
-    """Return occlusion maps of four images (two cats, a dog and a frog), as a run stores them."""
+def make_occlusion(
+    seed: int, *, with_gates: bool = False, classes: Sequence[int] = (0, 1, 2, 0), shown: int = 3
+) -> Arrays:
+    """Return occlusion maps of some images, by default two cats, a dog and a frog, as a run stores them.
+
+    All are classified correctly but the second.
+    """
     random = np.random.default_rng(seed)
     down, across = WINDOWS.starts
-    labels = np.array([0, 1, 2, 0])
+    labels = np.array(classes)
+    count = len(labels)
     pairs = [("grad-cam", "occlusion")] + [("blocks.0.attention", "occlusion")] * with_gates
     return {
-        "image_indices": np.array([5, 3, 1, 9]),
+        "image_indices": np.array([5, 3, 1, 9, *range(10, 10 + count)])[:count],
         "labels": labels,
-        "drop": random.normal(size=(4, *WINDOWS.shape)).astype(np.float32),
-        "window_predictions": np.zeros((4, *WINDOWS.shape), np.uint16),
-        "confidence": random.random(4),
-        "predicted": np.where(np.arange(4) == 1, 2, labels).astype(np.uint16),
-        "shown_images": random.integers(0, 256, (3, 6, 8, 3), dtype=np.uint8),
+        "drop": random.normal(size=(count, *WINDOWS.shape)).astype(np.float32),
+        "window_predictions": np.zeros((count, *WINDOWS.shape), np.uint16),
+        "confidence": random.random(count),
+        "predicted": np.where(np.arange(count) == 1, 2, labels).astype(np.uint16),
+        "shown_images": random.integers(0, 256, (shown, 6, 8, 3), dtype=np.uint8),
         "image_size": np.array(WINDOWS.image_size),
         "window": np.array(WINDOWS.window),
         "stride": np.array(WINDOWS.stride),
@@ -223,4 +230,31 @@ def store_maps(folder: Path, accuracies: Mapping[str, Sequence[float]]) -> Path:
             store_extras(
                 run, occlusion=make_occlusion(10 * index + seed, with_gates=index > 0), **gates
             )
+    return folder
+
+
+def write_full_study(folder: Path, *, size: int = 10, first_class: str = "class 0") -> Path:
+    """Write a study of `size` classes, five variants and three seeds with all extras and costs.
+
+    By construction `channel` is better, `spatial` is equivalent, `bam` is worse and `cbam` is undecided.
+    """
+    accuracies = {
+        "none": [0.700, 0.701, 0.702],
+        "channel": [0.750, 0.752, 0.751],
+        "spatial": [0.702, 0.701, 0.7005],
+        "bam": [0.640, 0.641, 0.642],
+        "cbam": [0.66, 0.72, 0.76],
+    }
+    names = [first_class, *(f"class {label}" for label in range(1, size))]
+    write_fake_study(folder, accuracies, classes=names, epochs=3)
+    for index, (variant, values) in enumerate(accuracies.items()):
+        write_extra(folder, f"cost-{index}-0", make_costs(variant))
+        for seed, accuracy in enumerate(values):
+            gates = {"gates": make_gates()} if index else {}
+            maps = make_occlusion(
+                10 * index + seed, with_gates=index > 0, classes=range(size), shown=size
+            )
+            robustness = make_robustness(accuracy)
+            run = folder / "runs" / f"{index}-{seed}"
+            store_extras(run, occlusion=maps, robustness=robustness, **gates)
     return folder

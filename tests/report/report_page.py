@@ -11,7 +11,10 @@ VOID_TAGS = {"meta", "img", "br"}
 
 
 class ReportPage(HTMLParser):
-    """Rows, attributes and text of a page. Tags that are not closed in order fail an assertion."""
+    """Rows, attributes and text of a page. Tags that are not closed in order fail an assertion.
+
+    Titles of shapes, which a browser shows under the pointer only, are no text.
+    """
 
     def __init__(self, html: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -41,7 +44,7 @@ class ReportPage(HTMLParser):
         assert self.open_tags.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if {"style", "script"} & set(self.open_tags):
+        if {"style", "script", "title"} & set(self.open_tags):
             return
         self.text += data
         if {"td", "th"} & set(self.open_tags):

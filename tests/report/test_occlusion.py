@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from foveal.explanation.occlusion.windows import Windows
+from foveal.overlap import average_windows
 from report.fake_records import (
     TWO_VARIANTS,
+    WINDOWS,
     make_occlusion,
     store_extras,
     store_maps,
@@ -22,17 +24,34 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> ReportPage:
     return read_report(store_maps(folder, TWO_VARIANTS))
 
 
-def test_shows_every_image_with_its_class(page: ReportPage) -> None:
-    classes = [
-        value for tag, name, value in page.attributes if (tag, name) == ("figure", "data-class")
-    ]
-    assert classes == ["cat", "dog", "frog", "cat", "frog"]  # images, then mean maps by class
+def test_shows_every_image_and_every_map(page: ReportPage) -> None:
     labels = page.attribute_values("aria-label")
-    descriptions = [each for each in labels if each.startswith("Occlusion maps of test image 3")]
-    assert len(descriptions) == 1
-    assert "dog; largest drop: none" in descriptions[0]
+    images = [label for label in labels if label.startswith("Test image: ")]
+    assert images[:3] == [f"Test image: {name}" for name in ("cat", "dog", "frog")]
+    maps = [label for label in labels if " seeds right, mean probability " in label]
+    assert len(maps) == 3 * len(TWO_VARIANTS)
+    assert sum("on dog: 0 of 3 seeds right" in label for label in maps) == len(TWO_VARIANTS)
+    means = [label for label in labels if ", mean of " in label]
+    assert len(means) == 2 * len(TWO_VARIANTS)  # no run classifies the dog correctly
     text = " ".join(page.text.split())
-    assert "A window of 2 x 4 px hides a part of the image. It is filled with the mean" in text
+    assert "A plain patch of 2 × 4 px hides one place after the other" in text
+
+
+def test_a_tile_names_the_place_with_the_largest_effect(page: ReportPage) -> None:
+    drops = np.mean([make_occlusion(seed)["drop"][0] for seed in range(3)], axis=0)
+    pixels = average_windows(drops, WINDOWS.starts, window=(2, 4), image_size=(6, 8))
+    row, column = np.unravel_index(np.abs(pixels).argmax(), pixels.shape)
+    value = pixels[row, column]
+    place = (
+        f"{('top', 'middle', 'bottom')[row // 2]} {('left', 'center', 'right')[3 * column // 8]}"
+    )
+    effect = f"hiding the {place} {'lowers' if value > 0 else 'raises'} it by {abs(value):.2f}"
+    label = next(v for v in page.attribute_values("aria-label") if v.startswith("none on cat"))
+    assert label.endswith(effect)
+
+
+def test_numbers_of_the_maps_are_in_a_table(page: ReportPage) -> None:
+    assert page.find_row("none", "3")[2:5] == ["dog", "frog", "3/3"]
 
 
 def test_shows_agreement_with_the_rank_and_the_features(page: ReportPage) -> None:
@@ -53,10 +72,9 @@ def test_missing_extras_are_reported_with_the_option(tmp_path: Path) -> None:
     folder = write_fake_study(tmp_path / "study", TWO_VARIANTS)
     text = " ".join(read_report(folder).text.split())
     assert "At least one run has not stored occlusion maps" in text
-    assert "No run has stored its gate maps" in text
+    assert "Inside the attention modules" not in text
     run_text = " ".join(read_report(folder / "runs" / "0-0").text.split())
     assert "This run has not stored occlusion maps" in run_text
-    assert "none has no gates" in run_text
 
 
 def test_large_images_become_small_pictures(tmp_path: Path) -> None:
@@ -75,4 +93,4 @@ def test_large_images_become_small_pictures(tmp_path: Path) -> None:
     }
     store_extras(folder / "runs" / "0-0", occlusion=large)
     read_report(folder)
-    assert (folder / "report.html").stat().st_size < 700_000
+    assert (folder / "report.html").stat().st_size < 300_000

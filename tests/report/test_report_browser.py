@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import pytest
 
 from browser import launch_chromium
 from foveal.report import Report, write_report
-from report.fake_records import ACCURACIES, store_maps, write_fake_study
+from report.fake_records import write_full_study
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -26,11 +27,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def address(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return the address of a report, written only where there is a browser to open it."""
+    """Return the address of a report of ten classes and five variants, one name with markup."""
     assert browser.is_connected()
-    folder = tmp_path_factory.mktemp("browser") / "study"
-    write_fake_study(folder, ACCURACIES, classes=("cat", MARKUP, "frog"))
-    store_maps(folder, ACCURACIES)
+    folder = write_full_study(tmp_path_factory.mktemp("browser") / "study", first_class=MARKUP)
     return write_report(folder, only_page=True).page.as_uri()
 
 
@@ -58,133 +57,110 @@ def opened(browser: Browser, address: str) -> Iterator[OpenedPage]:
     opened.context.close()
 
 
-def test_opens_from_disk(opened: OpenedPage) -> None:
-    assert opened.page.title() == "Does attention help convnet on scenes?"
-    assert opened.page.locator("main figure").count() > 20
+def open_all_folds(page: Page) -> None:
+    page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
 
 
-def test_figures_are_filtered_by_variant(opened: OpenedPage) -> None:
+def test_question_answer_and_plot_are_on_the_first_screen(opened: OpenedPage) -> None:
     page = opened.page
-    figures = page.locator("figure[data-variant]:visible")
-    before = figures.count()
-    page.get_by_label("variant").first.select_option("channel")
-    assert 0 < figures.count() < before
-    assert page.locator('figure[data-variant="none"]:visible').count() == 0
-    page.get_by_label("variant").first.select_option("")
-    assert figures.count() == before
-
-
-def test_figures_are_filtered_by_a_class_with_markup(opened: OpenedPage) -> None:
-    page = opened.page
-    page.locator('select[data-filter="class"]').select_option(MARKUP)
-    assert page.locator("figure[data-class]:visible").count() == 1
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert page.title().startswith("Does attention help ConvNet on scenes? Mixed: channel helps")
+    for locator in (page.locator("h1"), page.locator(".answer"), page.locator("table.main")):
+        box = locator.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] < 900
+    badges = page.locator("table.main .badge").all_inner_texts()
+    assert [" ".join(badge.split()) for badge in badges] == [
+        "· baseline",
+        "↑ better",
+        "= equivalent",
+        "↓ worse",
+        "? undecided",
+    ]
+    assert page.evaluate("document.documentElement.scrollHeight") < 6000
 
 
 def read_column(opened: OpenedPage, index: int) -> list[str]:
-    cells = opened.page.locator("table").first.locator(f"tbody tr > :nth-child({index})")
+    cells = opened.page.locator("table.main").locator(f"tbody tr > :nth-child({index})")
     return [text.splitlines()[0] for text in cells.all_inner_texts()]
 
 
-def test_table_is_sorted_by_click_and_by_key(opened: OpenedPage) -> None:
-    heading = opened.page.locator("table").first.locator("thead th").nth(2)
+def test_table_is_sorted_by_numbers_by_click_and_by_key(opened: OpenedPage) -> None:
+    heading = opened.page.locator("table.main thead th").nth(3)
     button = heading.get_by_role("button")
-    original = read_column(opened, 3)
+    original = read_column(opened, 4)
     button.click()
     assert heading.get_attribute("aria-sort") == "descending"
-    assert read_column(opened, 3) == sorted(original, reverse=True)
+    assert read_column(opened, 4) == ["+5.00", "+1.2", "+0.02", "–", "−6.00"]
     button.press("Enter")
     assert heading.get_attribute("aria-sort") == "ascending"
-    assert read_column(opened, 3) == sorted(original)
+    assert read_column(opened, 4) == ["−6.00", "–", "+0.02", "+1.2", "+5.00"]
     button.press("Enter")
     assert heading.get_attribute("aria-sort") is None
-    assert read_column(opened, 3) == original
+    assert read_column(opened, 4) == original
 
 
-def test_figure_is_enlarged_and_restored(opened: OpenedPage) -> None:
+def test_folded_tables_sort_numbers_with_true_minus(opened: OpenedPage) -> None:
     page = opened.page
-    figure = page.locator("main figure").first
-    small = figure.locator("svg").bounding_box()
-    figure.get_by_role("button").click()
-    dialog = page.locator("dialog")
-    large = dialog.locator("svg").bounding_box()
-    assert small is not None
-    assert large is not None
-    assert large["width"] > small["width"]
-    dialog.get_by_role("button", name="Close").click()
-    assert not dialog.is_visible()
-    figure.get_by_role("button").click()
-    page.keyboard.press("Escape")
-    assert not dialog.is_visible()
-    assert figure.locator("svg").count() == 1
-    assert figure.get_by_role("button").evaluate("button => button === document.activeElement")
+    open_all_folds(page)
+    table = page.locator("table.sortable", has_text="Cost of the variants").first
+    table.locator("thead th").nth(1).get_by_role("button").click()
+    numbers = [
+        float(text.splitlines()[0].replace(",", ""))
+        for text in table.locator("tbody td:nth-child(2)").all_inner_texts()
+    ]
+    assert numbers == sorted(numbers, reverse=True)
 
 
-def test_confusion_explorer_reads_out_cells(opened: OpenedPage) -> None:
+def test_legend_dims_the_other_variants(opened: OpenedPage) -> None:
     page = opened.page
-    explorer = page.locator(".explorer").first
-    canvas = explorer.locator("canvas")
-    canvas.focus()
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("ArrowRight")
-    readout = explorer.locator(".readout")
-    assert readout.inner_text().startswith(f"true cat, predicted {MARKUP}: ")
-    assert readout.inner_text().endswith(" %")
-    explorer.get_by_label("quantity").select_option("count")
-    assert readout.inner_text().rstrip("s").endswith(" image")
-    explorer.get_by_label("variant").select_option("channel")
-    explorer.get_by_label("quantity").select_option("difference")
-    assert readout.inner_text().endswith(" points")
-    box = canvas.bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + box["width"] - 4, box["y"] + box["height"] - 4)
-    assert readout.inner_text().startswith("true frog, predicted frog: ")
+    button = page.get_by_role("button", name="bam", exact=True)
+    mark = (
+        page.locator("table.main svg.row, table.main .plot svg")
+        .nth(1)
+        .locator("[data-v='1']")
+        .first
+    )
+    opacity = "mark => getComputedStyle(mark).opacity"
+    assert mark.evaluate(opacity) == "1"
+    button.click()
+    assert button.get_attribute("aria-pressed") == "true"
+    assert float(mark.evaluate(opacity)) < 0.2
+    button.press("Enter")
+    assert mark.evaluate(opacity) == "1"
 
 
-def test_confusion_explorer_counts_the_test_images(opened: OpenedPage) -> None:
-    explorer = opened.page.locator(".explorer").first
-    explorer.get_by_label("seed").select_option("0")
-    explorer.get_by_label("quantity").select_option("count")
-    canvas = explorer.locator("canvas")
-    canvas.focus()
-    counts = []
-    for key in ("ArrowLeft", "ArrowRight", "ArrowRight"):
-        opened.page.keyboard.press(key)
-        counts.append(int(explorer.locator(".readout").inner_text().split(": ")[1].split()[0]))
-    assert sum(counts) == 400  # test images per class of `write_fake_run`
+def test_folds_open_together(opened: OpenedPage) -> None:
+    page = opened.page
+    closed = page.locator("main details:not([open])")
+    assert closed.count() > 5
+    page.get_by_role("button", name="Open all folds").click()
+    assert closed.count() == 0
+    page.get_by_role("button", name="Close all folds").click()
+    assert page.locator("main details[open]").count() == 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
-def test_axe_finds_no_serious_violation(
-    browser: Browser, address: str, scheme: str, width: int
-) -> None:
+def test_axe_finds_nothing(browser: Browser, address: str, scheme: str) -> None:
     axe = pytest.importorskip(
         "axe_playwright_python.sync_playwright", reason="axe is not installed"
     )
     # The test adds axe to the page, which the policy of the page forbids.
-    opened = OpenedPage(
-        browser,
-        address,
-        color_scheme=scheme,
-        viewport={"width": width, "height": 900},
-        bypass_csp=True,
-    )
-    for details in opened.page.locator("details").all():
-        details.evaluate("details => details.open = true")
+    viewport = {"width": 1280, "height": 900}
+    opened = OpenedPage(browser, address, color_scheme=scheme, viewport=viewport, bypass_csp=True)
+    open_all_folds(opened.page)
     violations = axe.Axe().run(opened.page).response["violations"]
-    serious = [
-        (each["id"], each["nodes"][0]["html"][:200])
-        for each in violations
-        if each["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
+    assert [(each["id"], each["nodes"][0]["html"][:200]) for each in violations] == []
     opened.context.close()
 
 
-@pytest.mark.parametrize("width", [360, 768, 1280])
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
 def test_page_fits_the_screen(browser: Browser, address: str, width: int) -> None:
     opened = OpenedPage(browser, address, viewport={"width": width, "height": 900})
-    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    measure = "document.documentElement.scrollWidth"
+    assert opened.page.evaluate(measure) == width
+    open_all_folds(opened.page)
+    assert opened.page.evaluate(measure) == width
     opened.context.close()
 
 
@@ -195,25 +171,31 @@ def test_links_and_buttons_work_in_the_frame_of_a_notebook(browser: Browser, add
     frame = page.frame_locator("iframe")
     frame.get_by_role("link", name="Confusion").click()
     assert frame.get_by_role("heading", name="Confusion").is_visible()
-    frame.locator("main figure").first.get_by_role("button").click()
-    frame.get_by_role("button", name="Close").click()
-    assert not frame.locator("dialog").is_visible()
+    frame.get_by_role("button", name="Open all folds").click()
+    assert frame.locator("main details:not([open])").count() == 0
     page.close()
 
 
-def test_collapsed_parts_are_open_in_print(opened: OpenedPage) -> None:
-    closed = opened.page.locator("details:not([open])")
-    assert closed.count() > 2
-    opened.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-    assert closed.count() == 0
-    opened.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
-    assert closed.count() > 2
-
-
-def test_page_is_complete_without_its_script(browser: Browser, address: str) -> None:
-    opened = OpenedPage(browser, address, java_script_enabled=False)
-    page = opened.page
-    assert page.locator("main figure:visible, details figure").count() > 20
-    assert page.locator(".filters, .explorer, .enlarge").locator("visible=true").count() == 0
-    assert "is better than none" in page.locator(".verdicts").inner_text()
+@pytest.mark.parametrize("paper", ["A4", "Letter"])
+def test_prints_on_six_pages(browser: Browser, address: str, paper: str) -> None:
+    opened = OpenedPage(browser, address)
+    pdf = opened.page.pdf(format=paper, print_background=True)
+    assert 2 <= len(re.findall(rb"/Type\s*/Page\b(?!s)", pdf)) <= 6
+    opened.page.emulate_media(media="print")
+    assert opened.page.get_by_text("Versions and machine").is_visible()
+    assert opened.page.locator(".answer").is_visible()
+    assert opened.page.locator("table.main").is_visible()
+    for heading in opened.page.locator("h2, h3").all():
+        assert heading.evaluate("heading => getComputedStyle(heading).breakAfter") == "avoid"
     opened.context.close()
+
+
+def test_text_is_the_same_without_the_script(browser: Browser, address: str) -> None:
+    texts = []
+    for enabled in (True, False):
+        opened = OpenedPage(browser, address, java_script_enabled=enabled)
+        texts.append(opened.page.locator("main").inner_text())
+        assert opened.page.locator("#all").is_visible() == enabled
+        opened.context.close()
+    assert texts[0] == texts[1]
+    assert "Mixed: channel helps, bam makes it worse" in " ".join(texts[1].split())

@@ -8,10 +8,10 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from foveal.cli.app import main
 from foveal.report import Report, write_report
+from foveal.stats import compare_variants
 from foveal.text_tables import Table, render_csv, render_latex, render_markdown
 from report.fake_records import ACCURACIES, write_fake_run, write_fake_study
 from report.report_page import read_report
@@ -39,16 +39,14 @@ def test_copied_records_give_the_same_files(study: Path, tmp_path: Path) -> None
     assert read_files(copy) == read_files(study)
 
 
-def test_every_figure_has_a_png_and_an_svg_without_variables(study: Path) -> None:
+def test_every_figure_is_a_file_that_contains_its_styles(study: Path) -> None:
     names = {path.stem for path in (study / "figures").iterdir()}
-    assert {"forest", "overview-accuracy", "confusion-0", "classes"} <= names
+    assert {"accuracy-1", "loss-2", "confusion-0", "classes-1"} <= names
     for name in names:
         text = (study / "figures" / f"{name}.svg").read_text()
         assert ET.fromstring(text).attrib["aria-label"]
-        assert "var(" not in text
-        with Image.open(study / "figures" / f"{name}.png") as image:
-            image.load()
-            assert min(image.size) > 100
+        used = set(re.findall(r"var\((--[\w-]+)", text)) - {"--c"}
+        assert used <= set(re.findall(r"(--[\w-]+):", text))
 
 
 def test_tables_have_the_numbers_of_the_page(study: Path) -> None:
@@ -56,21 +54,33 @@ def test_tables_have_the_numbers_of_the_page(study: Path) -> None:
     with (study / "tables" / "results.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["variant"] for row in rows] == list(ACCURACIES)
-    for row in rows:
-        shown = page.find_row(row["variant"], "3")
-        assert row["difference in points"] == shown[3].replace("\N{MINUS SIGN}", "-")
-        assert row["verdict"] == shown[5]
+    comparisons = {each.variant: each for each in compare_variants(ACCURACIES, margin=0.01)}
+    for row in rows[1:]:
+        shown = next(each for each in page.rows if each and each[0].startswith(row["variant"]))
+        assert shown[4].endswith(row["verdict"])
+        comparison = comparisons[row["variant"]]
+        assert row["difference in points"] == f"{100 * comparison.difference:+.2f}"
+        low, high = (f"{100 * bound:+.2f}" for bound in comparison.interval)
+        assert row["interval"] == f"[{low}, {high}]"
     latex = (study / "tables" / "results.tex").read_text()
     assert r"\toprule" in latex
     assert latex.count(r" \\") == 1 + len(ACCURACIES)
 
 
-def test_text_has_every_verdict_and_links_existing_figures(study: Path) -> None:
+def test_page_links_the_tables_only_where_they_are_written(study: Path, tmp_path: Path) -> None:
+    targets = [v for v in read_report(study).attribute_values("href") if v.endswith(".csv")]
+    assert "tables/results.csv" in targets
+    assert all((study / target).is_file() for target in targets)
+    alone = write_fake_study(tmp_path / "alone", {"none": [0.7]}, epochs=1)
+    assert not [v for v in read_report(alone).attribute_values("href") if v.endswith(".csv")]
+
+
+def test_text_has_the_answer_and_links_existing_figures(study: Path) -> None:
     text = (study / "report.md").read_text()
-    assert "- **channel** is better than none: by at least" in text
+    assert "**Mixed:** `channel` helps, 1 undecided." in text
     assert "| cbam:reduction=8 | 3 |" in text
     links = re.findall(r"!\[[^\]]*\]\((figures/[^)]*)\)", text)
-    assert len(links) == len(set(links)) == len(list((study / "figures").glob("*.png")))
+    assert len(links) == len(set(links)) == len(list((study / "figures").glob("*.svg")))
     assert all((study / name).is_file() for name in links)
 
 
@@ -100,11 +110,11 @@ def test_page_alone_is_written_until_other_files_exist(tmp_path: Path) -> None:
     assert not (folder / "tables").exists()
     write_report(folder)
     before = (folder / "report.md").read_text()
-    assert (folder / "figures" / "confusion-1.png").is_file()
+    assert (folder / "figures" / "confusion-1.svg").is_file()
     shutil.rmtree(folder / "runs" / "1-0")
     write_report(folder, only_page=True)
     assert (folder / "report.md").read_text() != before
-    assert not (folder / "figures" / "confusion-1.png").exists()
+    assert not (folder / "figures" / "confusion-1.svg").exists()
     assert not list(folder.glob(".*partial"))
 
 
@@ -116,7 +126,7 @@ def test_other_files_in_the_folder_are_left_alone(tmp_path: Path) -> None:
     write_report(folder)
     assert (folder / "figures" / "mine.png").read_bytes() == b"mine"
     assert "81.25 %" in (folder / "report.md").read_text()
-    assert (folder / "figures" / "overview-loss.svg").is_file()
+    assert (folder / "figures" / "loss-1.svg").is_file()
 
 
 def test_command_prints_the_paths(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,9 +21,10 @@ def test_shows_two_studies_side_by_side(study: Path, tmp_path: Path) -> None:
     report = write_comparison(study, other)
     assert report.page == study / "compare-other" / "report.html"
     page = ReportPage(report.page.read_text())
-    row = page.find_row("channel")
-    assert row[3] == "better"
-    assert row[6] == "worse"
+    rows = [row for row in page.rows if row and row[0].startswith("channel")]
+    assert [row[4] for row in rows] == ["↑ better", "↓ worse"]
+    text = " ".join(page.text.split())
+    assert text.index("Yes: channel is better") < text.index("No: channel makes it worse")
     assert "Comparison of study and other" in page.text
     assert "The records show no difference" in page.text
 
@@ -53,3 +54,14 @@ def test_refuses_a_folder_with_another_report(study: Path, tmp_path: Path) -> No
     with pytest.raises(UsageError, match="not a comparison"):
         write_comparison(study, other, out=folder)
     assert (folder / "report.md").read_text() == "mine"
+
+
+def test_both_plots_share_their_axis_and_their_styles(study: Path, tmp_path: Path) -> None:
+    values = {"eca": [0.5, 0.51, 0.52], "channel": [0.60, 0.61, 0.62]}
+    other = write_fake_study(tmp_path / "other", {"none": [0.70, 0.71, 0.72], **values})
+    page = ReportPage(write_comparison(study, other).page.read_text())
+    lefts = [v for tag, name, v in page.attributes if (tag, name) == ("i", "style")]
+    size = len(lefts) // 6  # two tables with two rows and a foot
+    assert all(lefts[size * k : size * (k + 1)] == lefts[:size] for k in range(6))
+    picks = [v for _, name, v in page.attributes if name == "data-pick"]
+    assert picks == ["0", "1"]

@@ -5,7 +5,7 @@ from pathlib import Path
 from foveal.analysis import group_runs_by_variant
 from foveal.records import read_study
 from foveal.report.cell_view import CellView
-from foveal.report.sections.results import build_results_table
+from foveal.report.sections.results_table import build_results_table
 from foveal.report.warnings import list_warnings
 from report.fake_records import TWO_VARIANTS, write_fake_study
 
@@ -36,7 +36,7 @@ def test_warns_about_a_missing_baseline(tmp_path: Path) -> None:
     folder = write_fake_study(tmp_path / "study", {"channel": [0.8, 0.81, 0.82]})
     (warning,) = read_warnings(folder)
     assert "--attention none,channel" in warning
-    headings = build_results_table(read_cell(folder)).table.headings
+    headings = build_results_table(read_cell(folder)).headings
     assert "difference in points" not in headings
 
 

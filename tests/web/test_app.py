@@ -284,7 +284,12 @@ def test_least_recently_used_images_are_dropped(client: TestClient) -> None:
 
 def test_report_is_that_of_the_folder(report_response: Any, folder: Path) -> None:
     page = write_report(folder, only_page=True).page
-    assert report_response.text == page.read_text(encoding="utf-8")
+    # The last paragraphs link files of the folder, which the server does not serve.
+    served, written = (
+        text.partition("<footer>")[0]
+        for text in (report_response.text, page.read_text(encoding="utf-8"))
+    )
+    assert served == written
     page.unlink()
 
 

@@ -6,7 +6,6 @@ from foveal.analysis.class_differences import ClassDifference, compare_classes
 from foveal.analysis.cost_tables import (
     make_gate_cost_table,
     make_stored_layer_table,
-    make_stored_torchsummary_table,
     make_variant_cost_table,
 )
 from foveal.analysis.costs import list_variant_costs
@@ -89,7 +88,6 @@ __all__ = [
     "list_variant_costs",
     "make_gate_cost_table",
     "make_stored_layer_table",
-    "make_stored_torchsummary_table",
     "make_variant_cost_table",
     "normalize_rows",
     "plan_design_looks",

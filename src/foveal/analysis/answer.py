@@ -32,6 +32,7 @@ _NUMBER_WORDS: Final = (
 _MAX_DETAILS: Final = 3
 _UNTESTED: Final = "untested"
 _UNLEARNED: Final = "unlearned"
+_DECIDED: Final = frozenset({"better", "worse", "equivalent"})
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,8 @@ def write_answer(
     for each in main:
         groups.setdefault(_classify(each), []).append(each)
     contrasts = _describe_contrasts(comparisons, asked)
+    if _UNLEARNED in groups and not groups.keys() & _DECIDED:
+        return _write_unlearned_answer(groups[_UNLEARNED], len(main))
     if len(groups) > 1:
         return _write_mixed_answer(groups, contrasts)
     (kind,) = groups
@@ -96,8 +99,6 @@ def write_answer(
         return _write_undecided_answer(main, accuracies, contrasts)
     if kind == _UNTESTED:
         return _write_untested_answer(main)
-    if kind == _UNLEARNED:
-        return _write_unlearned_answer(main)
     return _write_decided_answer(kind, main, contrasts)
 
 
@@ -211,11 +212,15 @@ def _write_untested_answer(comparisons: Sequence[Comparison]) -> Answer:
     return Answer("undecided", "Not tested.", sentence, title="Not tested.")
 
 
-def _write_unlearned_answer(comparisons: Sequence[Comparison]) -> Answer:
-    """Return the answer if no network is better than guessing; the reason is its first sentence."""
+def _write_unlearned_answer(comparisons: Sequence[Comparison], variant_count: int) -> Answer:
+    """Return the answer if the baseline and some of the variants are no better than guessing.
+
+    The reason is its first sentence.
+    """
     share = f"{100 * (comparisons[0].guessing_accuracy or 0):.1f} %"
-    names = _join_variants(comparisons)
-    subject = names if len(comparisons) <= _MAX_DETAILS else "any attention variant"
+    names = _join_variants(comparisons, "or")
+    is_all = len(comparisons) == variant_count > _MAX_DETAILS
+    subject = "any attention variant" if is_all else names
     pair = f"neither {describe_reference(BASELINE)} nor {subject} is"
     sentence = f"{pair} better than guessing, which reaches {share}."
     advice = "Train longer, on more images or with another learning rate."
@@ -302,9 +307,10 @@ def _format_interval(comparison: Comparison) -> str:
     return " to ".join(format_rounded_points(bound, decimals) for bound in interval)
 
 
-def _join_variants(comparisons: Sequence[Comparison]) -> str:
-    """Return the variants in backticks, joined."""
-    return join_with_and([f"`{each.variant}`" for each in comparisons])
+def _join_variants(comparisons: Sequence[Comparison], word: str = "and") -> str:
+    """Return the variants in backticks, joined with a word before the last one."""
+    names = join_with_and([f"`{each.variant}`" for each in comparisons])
+    return names if word == "and" else f" {word} ".join(names.rsplit(" and ", 1))
 
 
 def _spell(number: int) -> str:

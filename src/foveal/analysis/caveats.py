@@ -30,7 +30,15 @@ BASELINE_TOLERANCE: Final = 0.03
 
 
 @dataclass(frozen=True)
-class _PublishedAccuracy:
+class Caveat:
+    """A warning beside a verdict: a title of a few words, and one or two sentences."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class PublishedAccuracy:
     """Lowest published accuracy of a plain network after so many epochs on all training images."""
 
     data: str
@@ -43,51 +51,60 @@ class _PublishedAccuracy:
 # Lower ends of published final-epoch accuracies (ResNets, 200 epochs, CIFAR stem). The accuracy of the
 # ConvNet is that of `foveal train --data cifar10 --epochs 10`, and no ResNet should be below it.
 PUBLISHED_ACCURACIES: Final = (
-    _PublishedAccuracy("cifar10", "resnet18", "cifar", 200, 0.948),
-    _PublishedAccuracy("cifar10", "resnet34", "cifar", 200, 0.953),
-    _PublishedAccuracy("cifar10", "resnet50", "cifar", 200, 0.954),
-    _PublishedAccuracy("cifar100", "resnet18", "cifar", 200, 0.756),
-    _PublishedAccuracy("cifar100", "resnet34", "cifar", 200, 0.768),
-    _PublishedAccuracy("cifar100", "resnet50", "cifar", 200, 0.774),
-    _PublishedAccuracy("cifar10", "convnet", "", 10, 0.835),
+    PublishedAccuracy("cifar10", "resnet18", "cifar", 200, 0.948),
+    PublishedAccuracy("cifar10", "resnet34", "cifar", 200, 0.953),
+    PublishedAccuracy("cifar10", "resnet50", "cifar", 200, 0.954),
+    PublishedAccuracy("cifar100", "resnet18", "cifar", 200, 0.756),
+    PublishedAccuracy("cifar100", "resnet34", "cifar", 200, 0.768),
+    PublishedAccuracy("cifar100", "resnet50", "cifar", 200, 0.774),
+    PublishedAccuracy("cifar10", "convnet", "", 10, 0.835),
 )
+ROUGH_TIMES: Final = "The times are rough."
+"""Title of the caveat about runs that took another time than their steps."""
+WEAK_BASELINE: Final = "Weak baseline."
+"""Title of the caveat about a baseline far below its published accuracy."""
 _RESNET_NAMES: Final = frozenset({"resnet18", "resnet34", "resnet50"})
 
 
 def find_caveats(study: StudyRecord) -> list[str]:
     """Return the caveats of a study, one or two sentences each."""
-    caveats = _warn_of_changed_margin(study)
+    caveats = [caveat.text for caveat in _warn_of_changed_margin(study)]
     for cell_study in study.split_by_cell():
         cell = cell_study.cell or Cell()
-        comparisons = compare_cell_variants(cell_study)
         prefix = f"{cell.label}: " if cell.label else ""
-        caveats += [
-            prefix + caveat
-            for caveat in (
-                *_warn_of_guessing(comparisons),
-                *_list_failed_runs(cell_study),
-                *_list_different_spreads(comparisons),
-                *_warn_of_weak_baseline(cell_study),
-                *_list_other_epochs(cell),
-                *_list_loaded_weights(cell_study),
-                *_warn_of_different_sites(cell),
-                *_warn_of_small_controls(cell_study),
-                *_warn_of_instruction_sets(cell_study),
-                *describe_disturbed_times(cell_study),
-            )
-        ]
+        caveats += [prefix + caveat.text for caveat in find_cell_caveats(cell_study)]
     return caveats
 
 
-def _warn_of_changed_margin(study: StudyRecord) -> list[str]:
+def find_cell_caveats(cell_study: StudyRecord) -> list[Caveat]:
+    """Return the caveats of one cell of a study, without that of a changed margin."""
+    cell = cell_study.cell or Cell()
+    comparisons = compare_cell_variants(cell_study)
+    sentences = {
+        "Nothing was learned.": _warn_of_guessing(comparisons),
+        "A run failed.": _list_failed_runs(cell_study),
+        "Seeds differ unequally.": _list_different_spreads(comparisons),
+        WEAK_BASELINE: _warn_of_weak_baseline(cell_study),
+        "Variants are not trained for equally long.": _list_other_epochs(cell),
+        "Weights of a file.": _list_loaded_weights(cell_study),
+        "Two things differ.": _warn_of_different_sites(cell),
+        "A control is too small.": _warn_of_small_controls(cell_study),
+        "Different processors.": _warn_of_instruction_sets(cell_study),
+        ROUGH_TIMES: describe_disturbed_times(cell_study),
+    }
+    return [Caveat(title, text) for title, texts in sentences.items() for text in texts]
+
+
+def _warn_of_changed_margin(study: StudyRecord) -> list[Caveat]:
     """Warn if the margin is not the one with which the study was created."""
     design = study.design
     if design.margin == design.planned_margin:
         return []
-    return [
+    text = (
         f"The margin was {design.planned_margin:g} points when the study was created and is "
         f"{design.margin:g} now. A margin chosen after seeing results makes verdicts unreliable."
-    ]
+    )
+    return [Caveat("The margin was changed.", text)]
 
 
 def _warn_of_guessing(comparisons: Sequence[Comparison]) -> list[str]:
@@ -136,7 +153,7 @@ def _warn_of_weak_baseline(study: StudyRecord) -> list[str]:
     if not runs:
         return []
     accuracy = _average_accuracy(runs)
-    published = _find_published_accuracy(runs[0].config, runs[0].results)
+    published = find_published_accuracy(runs[0].config, runs[0].results)
     if published is None or accuracy >= published.accuracy - BASELINE_TOLERANCE:
         return []
     stem = f" with the {published.stem} stem" if published.stem else ""
@@ -147,9 +164,9 @@ def _warn_of_weak_baseline(study: StudyRecord) -> list[str]:
     ]
 
 
-def _find_published_accuracy(
+def find_published_accuracy(
     config: Mapping[str, Any], results: Mapping[str, Any]
-) -> _PublishedAccuracy | None:
+) -> PublishedAccuracy | None:
     """Return the published accuracy for at most the epochs of a run, or None if there is none.
 
     There is none for a part of the training images or for pretrained weights.

@@ -95,33 +95,6 @@ def make_gate_cost_table(costs: _Costs) -> Table:
     )
 
 
-def make_stored_torchsummary_table(costs: _Costs) -> Table:
-    """Return a table of the memory printed by torchsummary, corrected and measured.
-
-    Only variants of the original study have rows.
-    """
-    rows = [
-        (
-            cost["variant"],
-            f"{cost['torchsummary'][0] / BYTES_PER_MB:,.2f}",
-            f"{cost['torchsummary'][1] / BYTES_PER_MB:,.4f}",
-            f"{cost['saved_bytes'] / cost['batch_size'] / BYTES_PER_MB:,.4f}",
-        )
-        for cost in costs
-        if cost["torchsummary"]
-    ]
-    return Table(
-        "Memory table of the original study, corrected",
-        ("variant", "printed by torchsummary", "corrected total", "saved, measured"),
-        tuple(rows),
-        "MB for one image. torchsummary adds products of output shapes with -1 for the batch, so each layer "
-        "counts negative; a pool that returns its indices counts as the product of both outputs, squared and "
-        "positive; abs() hides the sign of the sum. Attention adds negative rows and was printed as less "
-        "memory. The corrected total is every layer's output, twice. Training needs the bytes saved for "
-        "the backward pass, which are measured. foveal cost --explain-torchsummary shows the arithmetic.",
-    )
-
-
 def make_stored_layer_table(cost: Mapping[str, Any]) -> Table:
     """Return the stored table of the layers of a variant."""
     headings = tuple(cost["layer_headings"])

@@ -33,8 +33,8 @@ _MODULE_NAMES: Final = {
 }
 _DESCRIPTIONS: Final = {
     BASELINE: "no attention",
-    "channel": "CBAM, first half",
-    "spatial": "CBAM, second half",
+    "channel": "CBAM, 1st half",
+    "spatial": "CBAM, 2nd half",
     "cbam": "channel, then spatial",
     "bam": "channel beside spatial",
     "se": "squeeze-and-excitation",

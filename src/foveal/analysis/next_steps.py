@@ -73,7 +73,7 @@ def find_next_steps(cell: StudyRecord, comparisons: Sequence[Comparison]) -> Nex
     if not undecided:
         return None
     learned = [each for each in undecided if not each.has_learned_nothing]
-    gains = _find_last_epoch_gains(cell, undecided[0].margin)
+    gains = find_last_epoch_gains(cell, undecided[0].margin)
     is_longer = bool(gains) or not learned
     command = _choose_command(cell, max(each.seeds for each in undecided), is_longer=is_longer)
     return NextSteps(gains, _list_outlook(cell, learned), command)
@@ -88,7 +88,7 @@ def _choose_command(cell: StudyRecord, seeds: int, *, is_longer: bool) -> str:
     return format_next_command(cell, seeds=more, epochs=epochs)
 
 
-def _find_last_epoch_gains(cell: StudyRecord, margin: float) -> dict[str, float]:
+def find_last_epoch_gains(cell: StudyRecord, margin: float) -> dict[str, float]:
     """Return the mean gain of test accuracy in the last epoch, of each variant above the margin.
 
     A training of one epoch has gained what it is above guessing.

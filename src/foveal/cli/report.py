@@ -23,7 +23,7 @@ def report(
     """Write the report of a study or a run.
 
     The report needs only the stored records. It is one HTML page, the same text in Markdown, the tables as
-    CSV and LaTeX, and the figures as SVG and PNG.
+    CSV and LaTeX, and the figures as SVG.
 
     Parameters
     ----------

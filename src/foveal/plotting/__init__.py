@@ -28,19 +28,20 @@ if TYPE_CHECKING:
     from foveal.plotting.gate_figure import SiteMaps as SiteMaps
     from foveal.plotting.gate_figure import draw_gate_maps as draw_gate_maps
     from foveal.plotting.gate_figure import pick_evenly_spaced as pick_evenly_spaced
-    from foveal.plotting.images import compute_page_block_size as compute_page_block_size
     from foveal.plotting.images import make_thumbnail as make_thumbnail
+    from foveal.plotting.images import shrink_blocks as shrink_blocks
     from foveal.plotting.images import shrink_for_page as shrink_for_page
     from foveal.plotting.images import to_data_uri as to_data_uri
+    from foveal.plotting.images import to_transparent_data_uri as to_transparent_data_uri
     from foveal.plotting.overlay import blend_gate_map as blend_gate_map
     from foveal.plotting.overlay import blend_signed_map as blend_signed_map
+    from foveal.plotting.overlay import color_gate_map as color_gate_map
+    from foveal.plotting.overlay import color_signed_map as color_signed_map
     from foveal.plotting.overlay import compute_color_limit as compute_color_limit
     from foveal.plotting.overlay import compute_value_range as compute_value_range
     from foveal.plotting.overlay import is_flat as is_flat
     from foveal.plotting.overlay import make_color_scale_uris as make_color_scale_uris
-    from foveal.plotting.page_svg import add_tooltip as add_tooltip
     from foveal.plotting.page_svg import build_svg_element as build_svg_element
-    from foveal.plotting.page_svg import replace_css_variables as replace_css_variables
     from foveal.plotting.robustness_figure import AccuracyCurve as AccuracyCurve
     from foveal.plotting.robustness_figure import draw_robustness_curves as draw_robustness_curves
     from foveal.plotting.style import GRID_COLOR as GRID_COLOR
@@ -49,8 +50,24 @@ if TYPE_CHECKING:
     from foveal.plotting.style import VARIANT_COLORS as VARIANT_COLORS
     from foveal.plotting.style import get_variant_style as get_variant_style
     from foveal.plotting.style import use_report_style as use_report_style
+    from foveal.plotting.svg_canvas import SvgCanvas as SvgCanvas
+    from foveal.plotting.svg_canvas import choose_ticks as choose_ticks
+    from foveal.plotting.svg_canvas import draw_marker as draw_marker
+    from foveal.plotting.svg_canvas import format_tick as format_tick
+    from foveal.plotting.svg_canvas import get_hue as get_hue
+    from foveal.plotting.svg_canvas import render_key as render_key
 
 __all__ = [
+    "to_transparent_data_uri",
+    "shrink_blocks",
+    "color_signed_map",
+    "color_gate_map",
+    "render_key",
+    "get_hue",
+    "format_tick",
+    "draw_marker",
+    "choose_ticks",
+    "SvgCanvas",
     "AccuracyCurve",
     "CLASS_MAP_CAPTION",
     "GATE_CAPTION",
@@ -61,12 +78,10 @@ __all__ = [
     "SiteMaps",
     "TEXT_COLOR",
     "VARIANT_COLORS",
-    "add_tooltip",
     "blend_gate_map",
     "blend_signed_map",
     "build_svg_element",
     "compute_color_limit",
-    "compute_page_block_size",
     "compute_value_range",
     "draw_gate_maps",
     "draw_map_comparison",
@@ -83,7 +98,6 @@ __all__ = [
     "make_thumbnail",
     "new_figure",
     "pick_evenly_spaced",
-    "replace_css_variables",
     "use_report_style",
     "save_figure",
     "shrink_for_page",
@@ -93,6 +107,16 @@ __all__ = [
 __getattr__ = lazy_exports(
     __name__,
     {
+        "to_transparent_data_uri": "images",
+        "shrink_blocks": "images",
+        "color_signed_map": "overlay",
+        "color_gate_map": "overlay",
+        "render_key": "svg_canvas",
+        "get_hue": "svg_canvas",
+        "format_tick": "svg_canvas",
+        "draw_marker": "svg_canvas",
+        "choose_ticks": "svg_canvas",
+        "SvgCanvas": "svg_canvas",
         "AccuracyCurve": "robustness_figure",
         "CLASS_MAP_CAPTION": "captions",
         "GATE_CAPTION": "captions",
@@ -103,12 +127,10 @@ __getattr__ = lazy_exports(
         "SiteMaps": "gate_figure",
         "TEXT_COLOR": "style",
         "VARIANT_COLORS": "style",
-        "add_tooltip": "page_svg",
         "blend_gate_map": "overlay",
         "blend_signed_map": "overlay",
         "build_svg_element": "page_svg",
         "compute_color_limit": "overlay",
-        "compute_page_block_size": "images",
         "compute_value_range": "overlay",
         "draw_gate_maps": "gate_figure",
         "draw_map_comparison": "comparison_figure",
@@ -125,7 +147,6 @@ __getattr__ = lazy_exports(
         "make_thumbnail": "images",
         "new_figure": "figure",
         "pick_evenly_spaced": "gate_figure",
-        "replace_css_variables": "page_svg",
         "use_report_style": "style",
         "save_figure": "figure",
         "shrink_for_page": "images",

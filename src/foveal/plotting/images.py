@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,28 @@ def to_data_uri(image: _Array) -> str:
     buffer = io.BytesIO()
     Image.fromarray(_to_rgb(image)).save(buffer, format="PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def to_transparent_data_uri(colors: _Array) -> str:
+    """Return colors (H, W, 4) in [0, 1], the last channel opacity, as a PNG data URI."""
+    buffer = io.BytesIO()
+    Image.fromarray(_to_uint8(colors), mode="RGBA").save(buffer, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def shrink_blocks(values: _Array) -> _Array:
+    """Return a map (H, W) with the largest square blocks of equal values as single values.
+
+    >>> shrink_blocks(np.array([[1, 1, 2, 2], [1, 1, 2, 2]])).tolist()
+    [[1, 2]]
+    """
+    height, width = values.shape
+    for block in range(math.gcd(height, width), 1, -1):
+        if math.gcd(height, width) % block == 0:
+            small = values[::block, ::block]
+            if np.array_equal(np.kron(small, np.ones((block, block), values.dtype)), values):
+                return small
+    return values
 
 
 def _to_rgb(image: _Array) -> _Pixels:
@@ -65,11 +88,11 @@ def shrink_for_page(values: _Array) -> _Array:
 
     uint8 stays uint8, rounded; other dtypes become float64.
     """
-    means = _average_blocks(values, compute_page_block_size(values))
+    means = _average_blocks(values, _compute_page_block_size(values))
     return np.asarray(np.rint(means), dtype=np.uint8) if values.dtype == np.uint8 else means
 
 
-def compute_page_block_size(values: _Array) -> int:
+def _compute_page_block_size(values: _Array) -> int:
     """Return the side of the blocks that `shrink_for_page` averages: 1 for small images."""
     height, width = values.shape[:2]
     block: int = max(1, min(-(-max(height, width) // _MAX_PAGE_SIDE), height, width))

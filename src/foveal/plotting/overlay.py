@@ -23,6 +23,14 @@ _Array = npt.NDArray[Any]
 _SIGNED_COLORMAP = "RdBu_r"  # red is positive; color-blind readers can tell both ends apart
 GATE_COLORMAP = "cividis"  # perceptually uniform, also for color-blind readers
 GATE_OPACITY = 0.7  # below 1, so that image and colors can both be recognized
+# Colors of maps in pages: what the network needs, what distracts it; the ends and the middle of cividis.
+_POSITIVE_RGB, _NEGATIVE_RGB = np.array([213, 60, 0]), np.array([0, 110, 200])
+_GATE_LOW_RGB, _GATE_MIDDLE_RGB, _GATE_HIGH_RGB = (
+    np.array([0, 34, 78]),
+    np.array([124, 123, 120]),
+    np.array([254, 232, 56]),
+)
+_MAP_OPACITY = 0.85
 _MIN_RANGE = 1e-6  # a smaller range is rounding error
 _LIMIT_PERCENTILE = 99
 _SCALE_STEPS = 256
@@ -60,6 +68,27 @@ def blend_signed_map(picture: _Array, values: _Array, *, limit: float) -> _Array
     colors = matplotlib.colormaps[_SIGNED_COLORMAP](Normalize(-limit, limit)(known))[:, :, :3]
     opacity = np.clip(np.abs(known) / limit, 0, 1)[:, :, None]
     return np.asarray(opacity * colors + (1 - opacity) * to_grayscale(picture))
+
+
+def color_signed_map(values: _Array, *, limit: float) -> _Array:
+    """Return a map (H, W) as colors with opacity (H, W, 4), to be shown over a gray image.
+
+    Orange is positive, blue negative; opacity grows with |value| up to `limit`.
+    """
+    known = np.nan_to_num(values)[:, :, None]
+    colors = np.where(known > 0, _POSITIVE_RGB, _NEGATIVE_RGB) / 255
+    opacity = _MAP_OPACITY * np.clip(np.abs(known) / limit, 0, 1)
+    return np.concatenate([colors, opacity], axis=2)
+
+
+def color_gate_map(values: _Array, *, limits: tuple[float, float]) -> _Array:
+    """Return a gate map (H, W) as colors with opacity (H, W, 4), from dark blue (lowest) to yellow."""
+    low, high = limits
+    share = np.clip((np.nan_to_num(values) - low) / (high - low), 0, 1)[:, :, None]
+    middle = np.clip(1 - 2 * np.abs(share - 0.5), 0, 1)
+    ends = np.where(share > 0.5, _GATE_HIGH_RGB, _GATE_LOW_RGB)
+    colors = (middle * _GATE_MIDDLE_RGB + (1 - middle) * ends) / 255
+    return np.concatenate([colors, np.full_like(share, GATE_OPACITY)], axis=2)
 
 
 def blend_gate_map(picture: _Array, values: _Array, *, limits: tuple[float, float]) -> _Array:

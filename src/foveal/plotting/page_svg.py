@@ -1,20 +1,15 @@
-"""SVG elements for HTML pages: figures with CSS colors, tooltips and unique ids."""
+"""SVG elements for HTML pages from figures of matplotlib: CSS colors and unique ids."""
 
 from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
 from typing import Final
 
-from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
 from foveal.plotting.figure import encode_svg
 from foveal.plotting.style import GRID_COLOR, MUTED_COLOR, TEXT_COLOR, VARIANT_COLORS
-from foveal.text_format import replace_unprintable
-
-_TOOLTIP_PREFIX: Final = "tooltip: "
 
 # A page sets these variables for its light and dark theme.
 _CSS_VARIABLES: Final = {
@@ -27,14 +22,7 @@ _CSS_VARIABLES: Final = {
 _SVG = "{http://www.w3.org/2000/svg}"
 _XLINK = "{http://www.w3.org/1999/xlink}"
 _FONT_FAMILY = re.compile(r"\s*font-family:[^;]*;?")
-_COLOR_VARIABLE = re.compile(r"var\(--[\w-]+, (#\w+)\)")
 _ID_REFERENCE = re.compile(r"#([\w.-]+)")
-
-
-def add_tooltip(artists: Artist | Sequence[Artist], text: str) -> None:
-    """Give artists a text that a browser shows under the pointer."""
-    for artist in [artists] if isinstance(artists, Artist) else artists:
-        artist.set_gid(_TOOLTIP_PREFIX + replace_unprintable(text))
 
 
 def build_svg_element(figure: Figure, *, name: str, description: str) -> str:
@@ -68,15 +56,6 @@ def build_svg_element(figure: Figure, *, name: str, description: str) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
-def replace_css_variables(svg: str) -> str:
-    """Return the SVG with literal colors, for a file outside of a page.
-
-    >>> replace_css_variables("fill: none; stroke: var(--ink, #1b1f24)")
-    'fill: none; stroke: #1b1f24'
-    """
-    return _COLOR_VARIABLE.sub(r"\1", svg)
-
-
 def _remove_children(parent: ET.Element, tag: str) -> None:
     """Remove the children with this tag."""
     for child in parent.findall(tag):
@@ -84,16 +63,12 @@ def _remove_children(parent: ET.Element, tag: str) -> None:
 
 
 def _simplify_element(element: ET.Element, referenced_ids: set[str]) -> None:
-    """Remove namespaces, unused ids and white space of one element, and turn its tooltip into a title."""
+    """Remove namespaces, unused ids and white space of one element."""
     element.tag = element.tag.removeprefix(_SVG)
     attributes = element.attrib
     name = attributes.get("id", "")
     if name not in referenced_ids:
         attributes.pop("id", None)
-    if name.startswith(_TOOLTIP_PREFIX):
-        tooltip = ET.Element("title")
-        tooltip.text = name.removeprefix(_TOOLTIP_PREFIX)
-        element.insert(0, tooltip)
     if f"{_XLINK}href" in attributes:
         attributes["href"] = "".join(attributes.pop(f"{_XLINK}href").split())
     if attributes.get("transform", "").startswith("rotate(-0 "):
@@ -103,7 +78,7 @@ def _simplify_element(element: ET.Element, referenced_ids: set[str]) -> None:
     if "style" in attributes:
         attributes["style"] = _add_css_variables(_FONT_FAMILY.sub("", attributes["style"]))
     element.tail = None
-    if element.tag not in ("text", "title"):
+    if element.tag != "text":
         element.text = None
 
 

@@ -10,10 +10,11 @@ from typing import Any, Final
 import matplotlib
 
 TEXT_COLOR: Final = "#1b1f24"
-MUTED_COLOR: Final = "#5b6470"
-GRID_COLOR: Final = "#d5dae0"
-# Okabe and Ito's color-blind-safe hues, those with the best contrast on white first.
-VARIANT_COLORS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+MUTED_COLOR: Final = "#57606b"
+GRID_COLOR: Final = "#dde1e6"
+# Hues of Okabe and Ito, darkened to a contrast of at least 4.5 on white; from the fifth variant on they
+# repeat with other markers. `palette.css` of the report has the same.
+VARIANT_COLORS: Final = ("#0072b2", "#c05000", "#00805c", "#a8447a")
 _VARIANT_MARKERS: Final = "osD^vPX"
 
 _TEXT_STYLE: Final[dict[Any, Any]] = {"svg.fonttype": "none", "text.parse_math": False}

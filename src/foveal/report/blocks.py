@@ -1,15 +1,17 @@
-"""Blocks of a report: headings, sentences, tables and figures, independent of any file format."""
+"""Blocks of a report: headings, sentences, tables, figures and folds, independent of any file format.
+
+Text may contain `code` in backticks and **bold** words, see `foveal.report.inline_text`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, ClassVar
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
 
-from matplotlib.figure import Figure
+from markupsafe import Markup
 
-from foveal.plotting import build_svg_element, use_report_style
+from foveal.analysis import Answer
 from foveal.text_tables import Table
 
 
@@ -23,11 +25,11 @@ class Heading:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A paragraph of text; a muted one explains a table or a figure."""
+    """A paragraph of text; a muted one is a caption."""
 
     kind: ClassVar = "paragraph"
     text: str
-    is_muted: bool = True
+    is_muted: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Callout:
 
 @dataclass(frozen=True)
 class CodeBlock:
-    """A command as the user typed it."""
+    """A command to copy."""
 
     kind: ClassVar = "code"
     text: str
@@ -48,11 +50,13 @@ class CodeBlock:
 
 @dataclass(frozen=True)
 class TableBlock:
-    """A table, and the name of its files."""
+    """A table, and the name of its files. A table with `is_in_page=False` is too large for the page."""
 
     kind: ClassVar = "table"
     name: str
     table: Table
+    is_in_page: bool = True
+    is_sortable: bool = True
 
 
 @dataclass(frozen=True)
@@ -64,63 +68,88 @@ class KeyValueBlock:
     rows: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class FigureBlock:
-    """A figure, the name of its files, a description for screen readers, and a caption.
+    """A figure as an SVG element that `foveal.plotting.SvgCanvas` has rendered, and the name of its file.
 
-    `filters` has the `variant`, `seed` or `class` of the figure, by which a reader can filter the page.
-    `width` is the maximum width in the page: `whole`, or `column` for a plot with few lines.
+    `description` is the text for screen readers, which the element contains as well.
     """
 
     kind: ClassVar = "figure"
     name: str
-    figure: Figure
+    svg: Markup
     description: str
     caption: str = ""
-    filters: Mapping[str, str] = field(default_factory=dict)
-    width: str = "whole"
-
-    @cached_property
-    def svg(self) -> str:
-        """The figure as an SVG element of a page. Computing it fixes the layout of the figure."""
-        with use_report_style():
-            svg = build_svg_element(self.figure, name=self.name, description=self.description)
-        self.figure.set_layout_engine("none")
-        return svg
 
 
 @dataclass(frozen=True)
 class FigureGrid:
-    """Figures side by side; `size` sets the width of a figure: `pair`, `tile`, `narrow` or `wide`."""
+    """Figures side by side. `columns` is the number in a row of a wide screen: two, three, four, five or six.
+
+    With `is_stacked_on_phones` a phone shows one below the other instead of two in a row.
+    """
 
     kind: ClassVar = "figure_grid"
     figures: tuple[FigureBlock, ...]
-    size: str = "tile"
+    columns: int
+    is_stacked_on_phones: bool = False
 
 
 @dataclass(frozen=True)
-class ImageGrid:
-    """Small images: pairs of a caption and a data URI."""
+class HtmlBlock:
+    """A part that only the page shows in this form: pictures, or a table with figures in its cells.
 
-    kind: ClassVar = "image_grid"
-    images: tuple[tuple[str, str], ...]
+    `table` contains its numbers for Markdown, CSV and LaTeX, if it has any, and `name` names its files.
+    """
 
-
-@dataclass(frozen=True)
-class ScriptData:
-    """Numbers for an interactive view that the page's script draws with its function `function`."""
-
-    kind: ClassVar = "script_data"
-    function: str
-    content: Mapping[str, Any]
+    kind: ClassVar = "html"
+    html: Markup
+    name: str = ""
+    table: Table | None = None
 
 
 @dataclass(frozen=True)
-class Collapsible:
-    """Blocks that a reader unfolds by a click on their summary."""
+class AnswerBlock:
+    """The answer of one cell, the titles of the checks that ask for care, and the anchor of the checklist."""
 
-    kind: ClassVar = "collapsible"
+    kind: ClassVar = "answer"
+    answer: Answer
+    careful: tuple[str, ...] = ()
+    anchor: str = ""
+
+
+@dataclass(frozen=True)
+class ListBlock:
+    """Sentences, each about a variant: pairs of the style index of its marker and the text."""
+
+    kind: ClassVar = "list"
+    items: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True)
+class Checklist:
+    """Checks of a comparison: triples of True for fine, a title and a sentence."""
+
+    kind: ClassVar = "checklist"
+    checks: tuple[tuple[bool, str, str], ...]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Two groups of blocks side by side on a wide screen."""
+
+    kind: ClassVar = "columns"
+    left: tuple[Block, ...]
+    right: tuple[Block, ...]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Blocks that a reader unfolds by a click on their summary; `hint` says what is inside."""
+
+    kind: ClassVar = "fold"
     summary: str
+    hint: str
     blocks: tuple[Block, ...]
 
 
@@ -133,9 +162,12 @@ Block = (
     | KeyValueBlock
     | FigureBlock
     | FigureGrid
-    | ImageGrid
-    | ScriptData
-    | Collapsible
+    | HtmlBlock
+    | AnswerBlock
+    | ListBlock
+    | Checklist
+    | Columns
+    | Fold
 )
 
 
@@ -149,13 +181,16 @@ class Section:
 
 
 def flatten_blocks(blocks: Iterable[Block]) -> list[Block]:
-    """Return blocks in order, with collapsibles and figure grids replaced by their content."""
+    """Return blocks in order, with folds, columns and figure grids replaced by their content."""
     flat: list[Block] = []
     for block in blocks:
-        if isinstance(block, Collapsible):
-            flat += flatten_blocks(block.blocks)
-        elif isinstance(block, FigureGrid):
-            flat += block.figures
-        else:
-            flat.append(block)
+        match block:
+            case Fold(blocks=inner):
+                flat += flatten_blocks(inner)
+            case Columns(left=left, right=right):
+                flat += flatten_blocks((*left, *right))
+            case FigureGrid(figures=figures):
+                flat += figures
+            case _:
+                flat.append(block)
     return flat

@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
-from foveal.analysis import NextSteps, VariantRuns, find_next_steps, list_variant_costs
+from foveal.analysis import (
+    Answer,
+    NextSteps,
+    VariantRuns,
+    find_next_steps,
+    list_variant_costs,
+    write_answer,
+)
 from foveal.records import Design, StudyRecord
 from foveal.records.run import Arrays
 from foveal.stats import Comparison
+from foveal.text_format import BYTES_PER_MB
 from foveal.variant_names import BASELINE
+
+_CostColumn = tuple[str, str, str, float]
+_STEP_COLUMN: Final[_CostColumn] = ("training step", "step_seconds", "{:.3g} ms", 0.001)
+_TIME_COLUMN: Final[_CostColumn] = ("training", "training_seconds", "{:,.3g} s", 1.0)
+_MEMORY_COLUMN: Final[_CostColumn] = (
+    "training memory",
+    "saved_bytes",
+    "{:,.3g} MB",
+    float(BYTES_PER_MB),
+)
 
 
 @dataclass(frozen=True)
@@ -52,11 +70,26 @@ class CellView:
         return self.groups[0].classes
 
     @property
+    def test_images(self) -> int:
+        """Number of test images."""
+        return len(self.groups[0].runs[0].predictions["labels"])
+
+    @property
     def comparisons(self) -> list[Comparison]:
         """The comparisons of each variant: with the baseline, then with its controls."""
         return [comparison for group in self.groups for comparison in group.comparisons]
 
-    @property
+    @cached_property
+    def answer(self) -> Answer:
+        """The answer of this cell in one sentence."""
+        accuracies = {group.variant: group.get_results("test_accuracy") for group in self.groups}
+        return write_answer(
+            self.comparisons,
+            accuracies={name: values.tolist() for name, values in accuracies.items()},
+            controls=self.design.controls if self.design else (),
+        )
+
+    @cached_property
     def next_steps(self) -> NextSteps | None:
         """The steps that would decide; None if no comparison is undecided."""
         return None if self.study is None else find_next_steps(self.study, self.comparisons)
@@ -72,9 +105,20 @@ class CellView:
         return any(len(group.runs) > 1 for group in self.groups)
 
     @property
+    def seed_count(self) -> int:
+        """The largest number of runs of a variant."""
+        return max(len(group.runs) for group in self.groups)
+
+    @property
     def baseline(self) -> VariantRuns | None:
         """The runs of the baseline, if one is finished."""
         return self.groups_by_variant.get(BASELINE)
+
+    @property
+    def compared_groups(self) -> tuple[VariantRuns, ...]:
+        """The variants that figures compare with the baseline; the only one of a single run."""
+        others = tuple(group for group in self.groups if group.variant != BASELINE)
+        return others or self.groups
 
     @cached_property
     def groups_by_variant(self) -> dict[str, VariantRuns]:
@@ -88,9 +132,23 @@ class CellView:
             return {}
         return {cost["variant"]: cost for cost in list_variant_costs(self.study)}
 
-    def add_label(self, title: str) -> str:
-        """Return a title with the label of the cell, if it has one."""
-        return f"{title}: {self.label}" if self.label else title
+    @property
+    def has_step_times(self) -> bool:
+        """True if the study has timed the training steps of all variants in turns."""
+        costs = self.costs.values()
+        return bool(costs) and all(cost.get("step_seconds") for cost in costs)
+
+    @property
+    def cost_columns(self) -> list[_CostColumn]:
+        """Heading, key, format and divisor of the costs that the table of results shows."""
+        if not self.costs:
+            return []
+        return [_STEP_COLUMN if self.has_step_times else _TIME_COLUMN, _MEMORY_COLUMN]
+
+    @property
+    def cost_headings(self) -> list[str]:
+        """Headings of the costs in the table of results."""
+        return ["parameters", *(column[0] for column in self.cost_columns)]
 
     def list_extras(self, name: str) -> list[tuple[str, Arrays | None]]:
         """Return the variant and the extra `name` of every run; None for a run without this extra."""

@@ -4,51 +4,46 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from importlib.resources import files
-from typing import Any
+from typing import Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from foveal.report.blocks import FigureBlock, ScriptData
 from foveal.report.document import ReportDocument
-from foveal.report.sections.results import describe_detectable_difference, format_verdict
-from foveal.text_format import format_percent
+from foveal.report.templating import render_template
 
-_MAX_PAGE_BYTES = 4_000_000
-_FILTER_NAMES = ("variant", "seed", "class")
+_MAX_PAGE_BYTES: Final = 4_000_000
 
 
-def render_report_html(document: ReportDocument) -> str:
+def render_report_html(
+    document: ReportDocument, *, links: Sequence[tuple[str, str]] = ()
+) -> Markup:
     """Return the page of a report. Text from records is escaped and never becomes markup.
 
     The page is complete without its script. Its content security policy allows this script only.
+
+    Args:
+        document: the report.
+        links: text and relative address of the files beside the page.
     """
-    environment = Environment(
-        loader=PackageLoader("foveal.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    budget = SizeBudget()
-    environment.filters |= {
-        "format_percent": format_percent,
-        "format_verdict": format_verdict,
-        "describe_detectable_difference": describe_detectable_difference,
-        "embed_svg": budget.embed_svg,
-        "embed_json": budget.embed_json,
-    }
-    script = files("foveal.report").joinpath("templates", "report.js").read_text("utf-8")
-    filters = [(name, document.list_filter_values(name)) for name in _FILTER_NAMES]
-    return environment.get_template("report.html.j2").render(
+    script = read_template_file("report.js")
+    return render_template(
+        "report.html.j2",
         document=document,
-        filters=[(name, values) for name, values in filters if len(values) > 1],
+        links=links,
+        budget=SizeBudget(),
+        styles=Markup(  # noqa: S704 - files of this package
+            "".join(map(read_template_file, ("palette.css", "figures.css", "report.css")))
+        ),
         script=Markup(script),  # noqa: S704 - a file of this package
         script_hash=_compute_script_hash(script),
     )
+
+
+def read_template_file(name: str) -> str:
+    """Return a file of the folder of templates."""
+    return files("foveal.report").joinpath("templates", name).read_text("utf-8")
 
 
 class SizeBudget:
@@ -60,33 +55,12 @@ class SizeBudget:
     def __init__(self, max_bytes: int = _MAX_PAGE_BYTES) -> None:
         self.bytes_left = max_bytes
 
-    def reserve(self, size: int) -> bool:
-        """Return True and subtract `size` from the budget if that many bytes are left."""
-        fits = size <= self.bytes_left
-        self.bytes_left -= size if fits else 0
-        return fits
-
-    def embed_svg(self, figure: FigureBlock) -> Markup:
-        """Return the SVG element of a figure, empty if it exceeds the budget."""
-        # The SVG writer has escaped all text as XML.
-        return Markup(figure.svg if self.reserve(len(figure.svg)) else "")  # noqa: S704
-
-    def embed_json(self, data: ScriptData) -> Markup:
-        """Return the numbers of a block as JSON, empty if they exceed the budget."""
-        text = _to_embedded_json(data.content)
-        return text if self.reserve(len(text)) else Markup("")
-
-
-def _to_embedded_json(content: Mapping[str, Any]) -> Markup:
-    r"""Return numbers and names as JSON that cannot close the script element around it.
-
-    >>> print(_to_embedded_json({"name": "</script>"}))
-    {"name":"\u003c/script\u003e"}
-    """
-    text = json.dumps(content, separators=(",", ":"))
-    for character in "<>&":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)  # noqa: S704 - all markup characters are escaped
+    def embed(self, markup: Markup) -> Markup:
+        """Return the markup and subtract its size, or return nothing if it exceeds the budget."""
+        if len(markup) > self.bytes_left:
+            return Markup("")
+        self.bytes_left -= len(markup)
+        return markup
 
 
 def _compute_script_hash(script: str) -> str:

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from foveal.atomic import atomic_write
 from foveal.errors import UsageError
-from foveal.plotting import encode_png, replace_css_variables, use_report_style
 from foveal.records import schema
 from foveal.report.document import ReportDocument, build_document
-from foveal.report.html_page import render_report_html
+from foveal.report.html_page import read_template_file, render_report_html
 from foveal.report.markdown import render_report_markdown
 from foveal.report.study_comparison import build_comparison_document
 from foveal.text_tables import render_csv, render_latex
@@ -42,7 +41,7 @@ class Report:
 def write_report(folder: Path | str, *, only_page: bool = False) -> Report:
     """Write the report of a study or a run into its folder, from its records alone, and return it.
 
-    The files are `report.html`, `report.md`, `tables/` (CSV and LaTeX) and `figures/` (SVG and PNG). The
+    The files are `report.html`, `report.md`, `tables/` (CSV and LaTeX) and `figures/` (SVG). The
     same records and package versions give the same bytes.
 
     Args:
@@ -87,9 +86,11 @@ def write_comparison(
 def _write_document(folder: Path, document: ReportDocument, *, only_page: bool = False) -> Report:
     """Write all files of a report, and delete the tables and figures of the previous one."""
     page = folder / schema.REPORT_FILE
-    _write_file(page, render_report_html(document).encode())
     previous = _read_previous_files(folder)
-    if only_page and not previous:
+    has_files = bool(previous) or not only_page
+    html = render_report_html(document, links=_list_links(folder, document, has_files=has_files))
+    _write_file(page, html.encode())
+    if not has_files:
         return Report(page)
     # Existing files are always written again, so that they never contradict the page.
     text = render_report_markdown(document, figure_folder=_FIGURE_FOLDER)
@@ -103,6 +104,18 @@ def _write_document(folder: Path, document: ReportDocument, *, only_page: bool =
     names = sorted(f"{path.parent.name}/{path.name}" for path in written)
     _write_file(folder / _FILE_LIST_NAME, json.dumps(names, indent=1).encode())
     return Report(page)
+
+
+def _list_links(
+    folder: Path, document: ReportDocument, *, has_files: bool
+) -> list[tuple[str, str]]:
+    """Return name and relative address of the tables beside the page."""
+    links = [
+        (f"{block.name}.csv", f"{_TABLE_FOLDER}/{block.name}.csv") for block in document.tables
+    ]
+    name = schema.RESULTS_TABLE_FILE
+    all_runs = [(f"all runs ({name})", name)] if (folder / name).is_file() else []
+    return [*all_runs, *(links if has_files else [])]
 
 
 def _read_previous_files(folder: Path) -> set[Path]:
@@ -123,12 +136,11 @@ def _render_tables(document: ReportDocument) -> Iterator[tuple[str, bytes]]:
 
 
 def _render_figures(document: ReportDocument) -> Iterator[tuple[str, bytes]]:
-    """Yield the file name and the content of each figure, as SVG and as PNG."""
+    """Yield the file name and the content of each figure, an SVG file with the styles of the page."""
+    styles = read_template_file("palette.css") + read_template_file("figures.css")
     for block in document.figures:
-        yield f"{block.name}.svg", replace_css_variables(block.svg).encode()
-        with use_report_style():
-            png = encode_png(block.figure)
-        yield f"{block.name}.png", png
+        start, end, rest = str(block.svg).partition(">")
+        yield f"{block.name}.svg", f"{start}{end}<style>{styles}</style>{rest}".encode()
 
 
 def _write_files(folder: Path, files: Iterable[tuple[str, bytes]]) -> list[Path]:

@@ -47,7 +47,7 @@ def _list_verdict_warnings(groups: Sequence[VariantRuns]) -> list[str]:
     variants = [group.variant for group in groups]
     if BASELINE not in variants:
         return [
-            f"There are no differences, because no run of the baseline {BASELINE} is finished. "
+            f"There are no differences, because no run of `{BASELINE}` is finished. "
             f"Train it together with the others: --attention {','.join([BASELINE, *variants])}."
         ]
     if len(groups) == 1:
@@ -65,9 +65,7 @@ def _list_data_warnings(groups: Sequence[VariantRuns]) -> list[str]:
     """Return a warning if the runs were trained or tested on different data."""
     checksums = {run.results["data_checksum"] for group in groups for run in group.runs}
     if len(checksums) > 1:
-        return [
-            "The runs did not all read the same data. The section Provenance lists their checksums."
-        ]
+        return ["The runs did not all read the same data. How it was done lists their checksums."]
     return []
 
 

@@ -1,230 +1,201 @@
-"""Confusion section: shares, counts and differences to the baseline of the confusion matrices."""
+"""Confusion section: the matrix of the baseline once, then what changes with each variant."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from foveal.analysis import VariantRuns
-from foveal.analysis.variant_runs import normalize_rows
-from foveal.plotting import new_figure, use_report_style
+from foveal.analysis import VariantRuns, normalize_rows
+from foveal.plotting import SvgCanvas, draw_marker
 from foveal.report.blocks import (
     Block,
-    Collapsible,
     FigureBlock,
     FigureGrid,
+    Fold,
+    HtmlBlock,
+    ListBlock,
     Paragraph,
-    ScriptData,
     Section,
+    TableBlock,
 )
 from foveal.report.cell_view import CellView
-from foveal.text_format import MINUS, format_percent, shorten_name
+from foveal.report.templating import render_template
+from foveal.text_format import ABSENT_VALUE, format_percent, format_rounded_points, shorten_name
+from foveal.text_tables import Table
 from foveal.variant_names import BASELINE
 
-MAX_CLASSES_IN_FIGURE: Final = 20
-_MAX_COUNTS_IN_PAGE: Final = 400_000
-_MAX_OPACITY: Final = 0.75  # text on a cell stays readable in the light and in the dark theme
-_BLUE, _ORANGE = (0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)
-_MATRIX_DESCRIPTIONS: Final = {
-    "confusion": "Confusion matrix of {variant}.",
-    "counts": "Confusion matrix of {variant} in counts.",
-    "confusion-difference": f"Confusion matrix of {{variant}} minus that of {BASELINE}.",
-}
-_Array = npt.NDArray[Any]
+_MAX_CLASSES_IN_FIGURE: Final = 30
+_MAX_CLASSES_WITH_SMALL_CELLS: Final = 12
+_MAX_CHANGES: Final = 5
+_ROUND_LIMITS: Final = (1, 2, 5, 10, 25, 50, 100)
+"""Ends of the scale of differences, in points."""
+_MIN_OPACITY: Final = 0.02
 
 
 def build_confusion_section(cell: CellView) -> Section:
-    """Return the matrices of all variants as shares, differences to the baseline and counts."""
-    shares = [normalize_rows(group.confusion) for group in cell.groups]
-    max_error = max(float(_zero_diagonal(share).max()) for share in shares)
-    matrices = tuple(
-        _build_matrix_figure(
-            cell, group, "confusion", _draw_share_matrix(group, max_error=max_error)
+    """Return the matrices as figures, the largest changes as sentences, and all numbers folded."""
+    name, size = f"confusion{cell.suffix}", len(cell.classes)
+    base = cell.baseline or cell.groups[0]
+    others = [group for group in cell.groups if group is not base]
+    shares = {group.variant: normalize_rows(group.confusion) for group in cell.groups}
+    changes = {group.variant: shares[group.variant] - shares[base.variant] for group in others}
+    limit = _choose_limit(list(changes.values()))
+    blocks: list[Block] = []
+    if size <= _MAX_CLASSES_IN_FIGURE:
+        blocks.append(Paragraph(_explain(base, bool(others))))
+        figures = [_draw_matrix(cell, base, shares[base.variant], None)]
+        figures += [_draw_matrix(cell, group, changes[group.variant], limit) for group in others]
+        columns = min(max(len(figures), 3), 5) if size <= _MAX_CLASSES_WITH_SMALL_CELLS else 3
+        blocks.append(FigureGrid(tuple(figures), columns))
+        scales = render_template("confusion_scales.html.j2", limit=limit if others else None)
+        blocks.append(HtmlBlock(scales))
+    else:
+        blocks.append(Paragraph(f"With {size} classes only the largest values are shown here."))
+    blocks.append(ListBlock(tuple(_list_sentences(cell, base, others, shares, changes))))
+    tables = tuple(
+        TableBlock(
+            f"{name}-{group.style_index}",
+            _build_table(cell, group, shares[group.variant]),
+            is_in_page=size <= _MAX_CLASSES_IN_FIGURE,
         )
         for group in cell.groups
     )
-    blocks: list[Block] = [
-        Paragraph(_explain_matrices(cell, max_error)),
-        *_build_matrix_explorer(cell),
-        FigureGrid(matrices),
-        *_build_difference_matrices(cell),
-    ]
-    if len(cell.classes) <= MAX_CLASSES_IN_FIGURE:
-        counts = tuple(
-            _build_matrix_figure(cell, group, "counts", _draw_count_matrix(group))
-            for group in cell.groups
-        )
-        blocks.append(Collapsible("As counts", (FigureGrid(counts),)))
-    return Section(f"confusion{cell.suffix}", cell.add_label("Confusion"), tuple(blocks))
+    if size <= _MAX_CLASSES_IN_FIGURE:
+        hint = f"{len(tables)} tables, one per variant" if len(tables) > 1 else "table"
+        blocks.append(Fold("All numbers", hint, tables))
+    else:
+        blocks += tables
+    return Section(name, "Confusion", tuple(blocks))
 
 
-def _explain_matrices(cell: CellView, max_error: float) -> str:
-    """Return the explanation of rows, colors and color scales."""
-    summed = ", summed over the seeds" if cell.has_several_seeds else ""
-    cells = (
-        "The classes are in the order of the table below."
-        if len(cell.classes) > MAX_CLASSES_IN_FIGURE
-        else "Cells below 0.5 % have no text."
-    )
-    shared = "" if cell.is_single_run else ", in all matrices"
+def _explain(base: VariantRuns, has_others: bool) -> str:
+    """Return how to read the matrices."""
+    text = "Rows are the true class, columns the answer. "
+    if not has_others:
+        return f"{text}The outlined diagonal holds the right answers."
     return (
-        f"Each row is a true class and shows the predictions of its test images in %{summed}. {cells} Blue "
-        f"cells are correct, with the full shade at 100 %. Orange cells are errors, with the full shade at "
-        f"{format_percent(max_error, 1)} %{shared}."
+        f"{text}The first panel shows `{base.variant}`; the others show what changes, all on one scale. The "
+        "outlined diagonal holds the right answers: purple is good there, and means more mistakes "
+        "everywhere else."
     )
 
 
-def _build_matrix_figure(
-    cell: CellView, group: VariantRuns, kind: str, figure: Figure
-) -> FigureBlock:
-    """Return the figure block of a matrix; `kind` is a key of `_MATRIX_DESCRIPTIONS`."""
+def _choose_limit(changes: list[Any]) -> int:
+    """Return the end of the scale in points: a round number that few cells exceed."""
+    if not changes:
+        return _ROUND_LIMITS[0]
+    values = 100 * np.abs(np.nan_to_num(np.concatenate([each.ravel() for each in changes])))
+    reached = float(np.percentile(values, 99))
+    return next((limit for limit in _ROUND_LIMITS if limit >= reached), _ROUND_LIMITS[-1])
+
+
+def _draw_matrix(cell: CellView, group: VariantRuns, values: Any, limit: int | None) -> FigureBlock:
+    """Draw shares in gray, or, with a limit in points, differences in two colors."""
+    size = len(values)
+    small = size <= _MAX_CLASSES_WITH_SMALL_CELLS
+    side = 13.0 if small else 11.0
+    left, top = (64.0, 75.0) if small else (66.0, 78.0)
+    canvas = SvgCanvas(left + size * side + 26, top + size * side + 5)
+    title = shorten_name(group.variant, 20)
+    title = title if limit is None else f"{title} − {BASELINE}"
+    canvas.add(draw_marker(group.style_index, 8, 10, 4.2))
+    canvas.add_text(18, 14, title, "tt")
+    for row, name in enumerate(cell.classes):
+        y, x = top + side * (row + 0.5), left + side * (row + 0.5)
+        short = shorten_name(name, 10)
+        canvas.add_text(left - 3, y + 3.5, short, "ts", anchor="end")
+        turned = f' transform="translate({x + 3:.0f} {top - 4:.0f}) rotate(-60)"'
+        canvas.add_text(0, 0, short, "ts", extra=turned)
+    for row, column in np.argwhere(np.nan_to_num(np.abs(values)) > 0):
+        value = float(values[row, column])
+        opacity = min(1.0, abs(value) if limit is None else 100 * abs(value) / limit)
+        if opacity >= _MIN_OPACITY:
+            kind = "gr" if limit is None else "up" if value > 0 else "dn"
+            extra = f' opacity="{opacity:.2f}"'
+            canvas.add_rectangle(left + side * column, top + side * row, side, side, kind, extra)
+    canvas.add_rectangle(left, top, size * side, size * side, "frame")
+    for row in range(size):
+        canvas.add_rectangle(left + side * row, top + side * row, side, side, "diag")
+    kind = (
+        "Shares of the answers by true class"
+        if limit is None
+        else "Change of the answers by true class"
+    )
+    largest = _describe_largest(cell, values, signed=limit is not None)
+    description = f"{kind}, {group.variant}; {largest}"
     return FigureBlock(
-        name=f"{kind}-{group.style_index}{cell.suffix}",
-        figure=figure,
-        description=_MATRIX_DESCRIPTIONS[kind].format(variant=group.variant),
-        filters={"variant": group.variant},
+        f"confusion-{group.style_index}{cell.suffix}", canvas.render(description), description
     )
 
 
-def _build_difference_matrices(cell: CellView) -> list[Block]:
-    """Return the differences of the shares to those of the baseline, in percentage points."""
-    baseline = cell.baseline
-    others = [group for group in cell.groups if group is not baseline]
-    if baseline is None or not others:
-        return []
-    differences = [
-        normalize_rows(group.confusion) - normalize_rows(baseline.confusion) for group in others
+def _describe_largest(cell: CellView, values: Any, *, signed: bool) -> str:
+    """Return the three largest values off the diagonal and the mean of the diagonal for screen readers."""
+    errors = np.nan_to_num(values - np.diag(np.diag(values)))
+    places = np.argsort(-np.abs(errors), axis=None)[:3]
+    parts = []
+    for place in places:
+        row, column = np.unravel_index(int(place), errors.shape)
+        value = float(errors[row, column])
+        shown = format_rounded_points(value, 0) if signed else f"{format_percent(value, 0)} %"
+        parts.append(f"{cell.classes[int(row)]} taken for {cell.classes[int(column)]} {shown}")
+    return "largest: " + ", ".join(parts)
+
+
+def _list_sentences(
+    cell: CellView,
+    base: VariantRuns,
+    others: list[VariantRuns],
+    shares: dict[str, Any],
+    changes: dict[str, Any],
+) -> list[tuple[int, str]]:
+    """Return the commonest confusions of the baseline and the five largest changes."""
+    names = cell.classes
+    errors = np.nan_to_num(shares[base.variant] - np.diag(np.diag(shares[base.variant])))
+    parts = []
+    for place in np.argsort(-errors, axis=None)[:2].tolist():
+        row, column = divmod(place, len(errors))
+        share = format_percent(float(errors[row, column]), 0)
+        parts.append(f"{names[int(column)]} for {names[int(row)]} ({share} %)")
+    items = [(base.style_index, f"`{base.variant}` most often takes {' and '.join(parts)}.")]
+    candidates = [
+        (abs(float(change[row, column])), group, int(row), int(column))
+        for group in others
+        for change in [np.nan_to_num(changes[group.variant])]
+        for place in np.argsort(-np.abs(change), axis=None)[:_MAX_CHANGES].tolist()
+        for row, column in [divmod(place, len(change))]
     ]
-    limit = max(float(np.nan_to_num(np.abs(values)).max()) for values in differences)
-    matrices = tuple(
-        _build_matrix_figure(
-            cell, group, "confusion-difference", _draw_difference_matrix(group, values, limit=limit)
+    for _, group, row, column in sorted(candidates, key=lambda each: -each[0])[:_MAX_CHANGES]:
+        before, after = shares[base.variant][row, column], shares[group.variant][row, column]
+        what = "recognized" if row == column else f"taken for {names[column]}"
+        points = format_rounded_points(float(after - before), 0)
+        items.append(
+            (
+                group.style_index,
+                f"`{group.variant}`: {names[row]} {what} **{points} points** "
+                f"({format_percent(float(before), 0)} % → {format_percent(float(after), 0)} %)",
+            )
         )
-        for group, values in zip(others, differences, strict=True)
+    return items
+
+
+def _build_table(cell: CellView, group: VariantRuns, shares: Any) -> Table:
+    """Return the shares of one variant in percent of each true class."""
+    rows = tuple(
+        (name, *(_format_share(float(share)) for share in shares[row]))
+        for row, name in enumerate(cell.classes)
     )
-    explanation = (
-        f"Difference of each share to that of {BASELINE}, in percentage points. Blue is more, orange is less, "
-        f"with the full shade at {format_percent(limit, 1)} points. A single cell has few images: look for "
-        "rows and groups of cells."
+    seeds = " over the seeds" if cell.has_several_seeds else ""
+    return Table(
+        f"{group.variant}: answers in % of each true class",
+        ("true class", *cell.classes),
+        rows,
+        f"Rows are the true class, columns the answer, summed{seeds}."
+        if seeds
+        else "Rows are the true class, columns the answer.",
     )
-    return [
-        Collapsible(f"Difference to {BASELINE}", (Paragraph(explanation), FigureGrid(matrices)))
-    ]
 
 
-def _build_matrix_explorer(cell: CellView) -> list[Block]:
-    """Return the counts of each run for the interactive matrix; empty for too many counts."""
-    size = len(cell.classes)
-    runs = [(group.variant, run) for group in cell.groups for run in group.runs]
-    if size**2 * len(runs) > _MAX_COUNTS_IN_PAGE:
-        return []
-    counts = [
-        {
-            "variant": variant,
-            "seed": run.results["seed"],
-            "counts": np.asarray(run.predictions["confusion"]).ravel().tolist(),
-        }
-        for variant, run in runs
-    ]
-    content = {"classes": cell.classes, "baseline": BASELINE, "runs": counts}
-    return [ScriptData("confusion", content)]
-
-
-def _zero_diagonal(shares: _Array) -> _Array:
-    """Return the shares of the errors, with 0 for correct predictions and for classes without images."""
-    return np.asarray(np.nan_to_num(shares - np.diag(np.diag(shares))))
-
-
-@use_report_style()
-def _draw_share_matrix(group: VariantRuns, *, max_error: float) -> Figure:
-    """Draw the predictions of each true class in percent, summed over the runs.
-
-    Shades of correct predictions go up to 100 %, those of errors up to the fraction `max_error`, so that
-    matrices of several variants can be compared by eye.
-    """
-    shares = normalize_rows(group.confusion)
-    texts = np.where(np.rint(100 * shares) >= 1, np.vectorize(_format_whole_percent)(shares), "")
-    return _draw_matrix(group, _color_shares(shares, max_error), texts)
-
-
-@use_report_style()
-def _draw_count_matrix(group: VariantRuns) -> Figure:
-    """Draw the number of images of each true class and prediction, colored by their share."""
-    shares, counts = normalize_rows(group.confusion), group.confusion.astype(np.int64)
-    texts = np.where(counts > 0, np.vectorize(str)(counts), "")
-    return _draw_matrix(group, _color_shares(shares, float(_zero_diagonal(shares).max())), texts)
-
-
-@use_report_style()
-def _draw_difference_matrix(group: VariantRuns, differences: _Array, *, limit: float) -> Figure:
-    """Draw differences of shares (K, K) in percentage points, with the full shade at `limit`."""
-    values = np.nan_to_num(differences)
-    colors = _blend_colors(values > 0, np.abs(values) / max(limit, 1e-9))
-    signed = np.vectorize(lambda v: f"{100 * v:+.0f}".replace("-", MINUS))(values)
-    return _draw_matrix(group, colors, np.where(np.abs(np.rint(100 * values)) >= 1, signed, ""))
-
-
-def _format_whole_percent(share: float) -> str:
-    """Return a share in whole percent, empty for NaN."""
-    return "" if np.isnan(share) else f"{100 * share:.0f}"
-
-
-def _draw_matrix(group: VariantRuns, colors: _Array, texts: _Array) -> Figure:
-    """Draw cells with RGBA colors (K, K, 4) and texts (K, K); rows are true classes."""
-    size = len(colors)
-    with_text = size <= MAX_CLASSES_IN_FIGURE
-    side = max(29 * size, 120) if with_text else 330
-    axes = _create_square_axes(side, with_names=with_text)
-    axes.imshow(colors, interpolation="none")
-    axes.set_title(shorten_name(group.variant, 36))
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("true")
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0)
-    if with_text:
-        names = [shorten_name(name, 12) for name in group.classes]
-        axes.set_xticks(range(size), names, rotation=90)
-        axes.set_yticks(range(size), names)
-        _write_cell_texts(axes, texts)
-    figure = axes.figure
-    assert isinstance(figure, Figure)
-    return figure
-
-
-def _create_square_axes(side: float, *, with_names: bool) -> Axes:
-    """Return axes of `side` CSS pixels, with room for class names on the left and below.
-
-    The margins are fixed instead of measured: a page has many matrices with a hundred texts each.
-    """
-    left, bottom, top, right = (108, 112, 26, 6) if with_names else (50, 50, 26, 6)
-    width, height = side + left + right, side + top + bottom
-    figure = new_figure(width, height)
-    figure.set_layout_engine("none")
-    return figure.add_axes((left / width, bottom / height, side / width, side / height))
-
-
-def _write_cell_texts(axes: Axes, texts: _Array) -> None:
-    """Write each non-empty text into its cell."""
-    for row, column in zip(*np.nonzero(texts != ""), strict=True):
-        axes.text(column, row, texts[row, column], ha="center", va="center_baseline", fontsize=10)
-
-
-def _color_shares(shares: _Array, max_error: float) -> _Array:
-    """Return the RGBA colors (K, K, 4) of a confusion matrix; cells without images are transparent."""
-    correct = np.eye(len(shares), dtype=bool)
-    scale = np.where(correct, 1.0, max(max_error, 1e-9))
-    return _blend_colors(correct, np.nan_to_num(shares) / scale)
-
-
-def _blend_colors(is_blue: _Array, strength: _Array) -> _Array:
-    """Return blue or orange with an opacity proportional to `strength` in [0, 1], RGBA (K, K, 4)."""
-    colors = np.empty((*strength.shape, 4))
-    colors[is_blue, :3] = _BLUE
-    colors[~is_blue, :3] = _ORANGE
-    colors[..., :3] /= 255
-    colors[..., 3] = _MAX_OPACITY * np.clip(strength, 0, 1)
-    return colors
+def _format_share(share: float) -> str:
+    """Return a share in percent with one decimal; a dash for a class without images."""
+    return ABSENT_VALUE if np.isnan(share) else f"{100 * share:.1f}"

@@ -1,147 +1,212 @@
-"""Cost sections: cost of the variants, gain over cost, and layers of the networks."""
+"""Cost section: what each variant needs relative to the baseline, where memory goes, and layers folded."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
-from matplotlib.figure import Figure
-
 from foveal.analysis import (
-    VariantRuns,
     make_gate_cost_table,
     make_stored_layer_table,
-    make_stored_torchsummary_table,
     make_variant_cost_table,
 )
-from foveal.plotting import (
-    GRID_COLOR,
-    MUTED_COLOR,
-    TEXT_COLOR,
-    add_tooltip,
-    get_variant_style,
-    new_figure,
-    use_report_style,
-)
+from foveal.plotting import SvgCanvas, choose_ticks, format_tick, get_hue
 from foveal.report.blocks import (
     Block,
     Callout,
-    Collapsible,
     FigureBlock,
-    Heading,
+    FigureGrid,
+    Fold,
     Paragraph,
     Section,
     TableBlock,
 )
 from foveal.report.cell_view import CellView
-from foveal.text_format import format_points, shorten_name
+from foveal.text_format import BYTES_PER_MB, shorten_name
 from foveal.variant_names import BASELINE
 
-_COST_AXIS_TITLES: Final = {"training_seconds": "training time", "saved_bytes": "saved memory"}
+_WIDTH, _LEFT, _RIGHT, _TOP = 480.0, 128.0, 458.0, 10.0
+_ROW_HEIGHT: Final = 32.0
+_BAR_LEFT: Final = 96.0
+_BAR_HEIGHT: Final = 18.0
+_MAX_SITES: Final = 8
+_QUANTITIES: Final = (
+    ("parameters", "parameters"),
+    ("macs", "multiply-adds"),
+    ("saved_bytes", "training memory"),
+    ("training_seconds", "training time"),
+    ("element_operations", "element operations"),
+)
 
 
 def build_costs_section(cell: CellView) -> Section:
-    """Return the cost of each variant, a figure of gain over cost, and the most expensive gates."""
-    name, title, costs = f"cost{cell.suffix}", cell.add_label("Cost"), cell.costs
+    """Return the ratios and the memory as figures, and all tables folded."""
+    name, title, costs = f"cost{cell.suffix}", "Cost", cell.costs
     if not costs:
-        return Section(name, title, (Callout(_missing_costs_message(cell)),))
+        return Section(name, title, (Callout(_explain_missing_costs(cell)),))
     stored = list(costs.values())
-    blocks: list[Block] = [TableBlock(name, make_variant_cost_table(stored))]
-    compared = [group for group in cell.groups if group.comparison and group.variant in costs]
-    if BASELINE in costs and compared:
-        blocks.append(
-            FigureBlock(
-                name=f"gain-over-cost{cell.suffix}",
-                figure=_draw_gain_over_cost(compared, costs),
-                description=f"Difference to {BASELINE} with its interval, over training time and saved memory.",
-                caption="Gain of each variant with its interval, over its cost. The shaded band is the margin.",
-            )
-        )
-    for key, table in (
-        ("gate-costs", make_gate_cost_table(stored)),
-        ("torchsummary", make_stored_torchsummary_table(stored)),
-    ):
-        if table.rows:
-            blocks.append(Collapsible(table.title, (TableBlock(f"{key}{cell.suffix}", table),)))
+    figures = [_draw_ratios(cell)] if BASELINE in costs and len(costs) > 1 else []
+    figures.append(_draw_memory(cell))
+    blocks: list[Block] = [Paragraph(_explain(cell)), FigureGrid(tuple(figures), 2, True)]
+    tables = [TableBlock(name, make_variant_cost_table(stored))]
+    gates = make_gate_cost_table(stored)
+    tables += [TableBlock(f"gate-costs{cell.suffix}", gates)] if gates.rows else []
+    blocks.append(
+        Fold("All numbers", "cost of each variant and of the most expensive gates", tuple(tables))
+    )
+    layers = tuple(
+        TableBlock(f"layers-{index}{cell.suffix}", make_stored_layer_table(cost))
+        for index, cost in enumerate(stored)
+    )
+    note = Paragraph(
+        f"Shapes are (N, C, H, W) for a batch of {stored[0]['batch_size']}. Saved bytes are those that "
+        "a layer saves "
+        "for the backward pass; MACs are multiply-adds, elements are element operations. A gate is "
+        "listed below "
+        "the layer whose output it weights."
+    )
+    blocks.append(Fold("Layer by layer", "one table per variant", (note, *layers)))
     return Section(name, title, tuple(blocks))
 
 
-def _missing_costs_message(cell: CellView) -> str:
-    """Return the message for a study or a run without stored costs."""
+def _explain_missing_costs(cell: CellView) -> str:
+    """Return why there are no costs."""
     if cell.is_single_run:
-        return "Costs are stored with a study, not with a single run. Run foveal ablate to measure them."
+        return "Costs are stored with a study, not with a single run. Run `foveal ablate` to measure them."
     return (
-        "This study has not stored its costs. Complete its runs with foveal ablate, without --no-extras, to "
+        "This study has not stored its costs. Complete its runs with `foveal ablate`, without --no-extras, to "
         "store them."
     )
 
 
-def build_layers_section(cell: CellView) -> Section:
-    """Return the layers of each network: the first one visible, the others in collapsibles."""
-    name, title, costs = f"layers{cell.suffix}", cell.add_label("Layers"), cell.costs
-    if not costs:
-        return Section(name, title, (Callout(_missing_costs_message(cell)),))
-    first, *others = costs
-    batch = costs[first]["batch_size"]
-    blocks: list[Block] = [
-        Paragraph(
-            f"Shapes are (N, C, H, W) for a batch of {batch}. Saved bytes are those that a layer saves for the "
-            "backward pass; MACs are multiply-adds, elements are element operations. A gate is listed below "
-            "the layer whose output it weights."
-        ),
-        Heading(first),
-        _build_layer_table(cell, first),
+def _explain(cell: CellView) -> str:
+    """Return what costs most, with its numbers."""
+    costs = cell.costs
+    others = [cost for variant, cost in costs.items() if variant != BASELINE]
+    if BASELINE not in costs or not others:
+        return "What the network needs for a batch of training."
+    plain = costs[BASELINE]
+    rises = {
+        key: 100 * (max(cost[key] / plain[key] for cost in others) - 1)
+        for key in ("parameters", "saved_bytes", "training_seconds")
+    }
+    source = (
+        ""
+        if cell.has_step_times
+        else " Times are medians of the runs, on a machine that may have done other work."
+    )
+    return (
+        f"Here attention adds at most {rises['parameters']:.2g} % of the parameters, but it reads and "
+        "writes whole "
+        f"feature maps: up to {rises['saved_bytes']:.0f} % more training memory and "
+        f"{rises['training_seconds']:.0f} % "
+        f"more training time.{source}"
+    )
+
+
+def _draw_ratios(cell: CellView) -> FigureBlock:
+    """Draw each cost of each variant as a multiple of that of the baseline."""
+    costs, plain = cell.costs, cell.costs[BASELINE]
+    groups = [
+        group for group in cell.groups if group.variant in costs and group.variant != BASELINE
     ]
-    blocks += [Collapsible(variant, (_build_layer_table(cell, variant),)) for variant in others]
-    return Section(name, title, tuple(blocks))
+    quantities = [(key, title) for key, title in _QUANTITIES if plain[key] > 0]
+    ratios = {
+        (group.variant, key): costs[group.variant][key] / plain[key]
+        for group in groups
+        for key, _ in quantities
+    }
+    ticks = choose_ticks(min(1.0, *ratios.values()), max(1.05, *ratios.values()), 4)
+    bottom = _TOP + _ROW_HEIGHT * len(quantities)
+    canvas = SvgCanvas(_WIDTH, bottom + 36)
+    for tick in ticks:
+        x = _locate(tick, ticks)
+        canvas.add_line(x, _TOP, x, bottom, "zero" if tick == 1 else "grid")
+        canvas.add_text(x, bottom + 16, f"{format_tick(tick)}×", anchor="middle")
+    spread = min(6.0, 22.0 / max(len(groups) - 1, 1))
+    for row, (key, title) in enumerate(quantities):
+        y = _TOP + _ROW_HEIGHT * (row + 0.5)
+        canvas.add_text(_LEFT - 12, y + 4, title, anchor="end")
+        canvas.add_line(_LEFT, y, _RIGHT, y, "grid")
+        for place, group in enumerate(groups):
+            ratio = ratios[group.variant, key]
+            shift = spread * (place - (len(groups) - 1) / 2)
+            text = f"{group.variant}: {ratio:.2f} times the {title} of {BASELINE}"
+            canvas.add_marker(group.style_index, _locate(ratio, ticks), y + shift, 4, title=text)
+    canvas.add_text(
+        (_LEFT + _RIGHT) / 2, bottom + 32, f"times as much as {BASELINE}", anchor="middle"
+    )
+    shown = "; ".join(
+        f"{title}: " + ", ".join(f"{g.variant} {ratios[g.variant, key]:.2f}" for g in groups)
+        for key, title in quantities
+    )
+    description = f"Cost relative to {BASELINE}. {shown}"
+    caption = f"What each variant needs, relative to `{BASELINE}`. Farther right is more expensive."
+    return FigureBlock(
+        f"cost-ratios{cell.suffix}", canvas.render(description), description, caption
+    )
 
 
-def _build_layer_table(cell: CellView, variant: str) -> TableBlock:
-    """Return the table of the layers of one variant."""
-    index = list(cell.costs).index(variant)
-    return TableBlock(f"layers-{index}{cell.suffix}", make_stored_layer_table(cell.costs[variant]))
+def _locate(value: float, ticks: Sequence[float], left: float = _LEFT) -> float:
+    """Return the horizontal position of a value."""
+    return left + (value - ticks[0]) / (ticks[-1] - ticks[0]) * (_RIGHT - left)
 
 
-@use_report_style()
-def _draw_gain_over_cost(
-    groups: Sequence[VariantRuns], costs: Mapping[str, Mapping[str, Any]]
-) -> Figure:
-    """Draw the difference of each variant with its interval, over its training time and its memory.
+def _draw_memory(cell: CellView) -> FigureBlock:
+    """Draw the memory of each variant as a bar: the network, then its gates from the first to the last."""
+    groups = [group for group in cell.groups if group.variant in cell.costs]
+    totals = {g.variant: cell.costs[g.variant]["saved_bytes"] / BYTES_PER_MB for g in groups}
+    ticks = choose_ticks(0.0, max(totals.values()), 4)
+    bottom = _TOP + _ROW_HEIGHT * len(groups)
+    canvas = SvgCanvas(_WIDTH, bottom + 36)
+    for tick in ticks:
+        x = _locate(tick, ticks, _BAR_LEFT)
+        canvas.add_line(x, _TOP, x, bottom, "grid")
+        canvas.add_text(x, bottom + 16, format_tick(tick), anchor="middle")
+    shown = []
+    for row, group in enumerate(groups):
+        y = _TOP + _ROW_HEIGHT * row + (_ROW_HEIGHT - _BAR_HEIGHT) / 2
+        parts = _split_memory(cell.costs[group.variant])
+        _draw_bar(canvas, group.style_index, parts, ticks, y)
+        canvas.add_text(_BAR_LEFT - 8, y + 13, shorten_name(group.variant, 13), anchor="end")
+        total = totals[group.variant]
+        canvas.add_text(_locate(total, ticks, _BAR_LEFT) + 5, y + 13, f"{total:.3g}")
+        gates = ", ".join(f"{part:.1f}" for part in parts[1:]) or "none"
+        shown.append(f"{group.variant} {total:.1f} MB, of which gates {gates}")
+    batch = next(iter(cell.costs.values()))["batch_size"]
+    canvas.add_text(
+        (_BAR_LEFT + _RIGHT) / 2,
+        bottom + 32,
+        f"MB saved for the backward pass, batch of {batch}",
+        anchor="middle",
+    )
+    description = f"Training memory: {'; '.join(shown)}"
+    caption = "Where the memory goes. Gray: the network itself; colored: its gates, the first one darkest."
+    return FigureBlock(f"memory{cell.suffix}", canvas.render(description), description, caption)
 
-    Both costs are ratios to the baseline, which is the point (1, 0). The margin is shaded.
-    """
-    figure = new_figure(640, 330)
-    plots = figure.subplots(1, 2, sharey=True)
-    for axes, (key, title) in zip(plots, _COST_AXIS_TITLES.items(), strict=True):
-        comparisons = [group.comparison for group in groups if group.comparison]
-        margin = 100 * comparisons[0].margin
-        axes.axhspan(-margin, margin, color=GRID_COLOR, alpha=0.5, linewidth=0)
-        axes.axhline(0, color=TEXT_COLOR, linewidth=1)
-        axes.plot(
-            1, 0, marker="o", color=TEXT_COLOR, markersize=6, linestyle="none", label=BASELINE
-        )
-        for group, comparison in zip(groups, comparisons, strict=True):
-            style = get_variant_style(group.style_index)
-            ratio = costs[group.variant][key] / costs[BASELINE][key]
-            low, high = (100 * bound for bound in comparison.interval)
-            if not math.isnan(low):
-                axes.plot([ratio, ratio], [low, high], color=style["color"], linewidth=1.6)
-            points = axes.plot(
-                ratio,
-                100 * comparison.difference,
-                linestyle="none",
-                label=shorten_name(group.variant, 24),
-                **style,
+
+def _split_memory(cost: dict[str, Any]) -> list[float]:
+    """Return the MB of the network itself, then those of its gates; of many, the last ones together."""
+    sites = [site["saved_bytes"] / BYTES_PER_MB for site in cost["sites"]]
+    if len(sites) > _MAX_SITES:
+        sites = [*sites[: _MAX_SITES - 1], sum(sites[_MAX_SITES - 1 :])]
+    return [max(0.0, cost["saved_bytes"] / BYTES_PER_MB - sum(sites)), *sites]
+
+
+def _draw_bar(
+    canvas: SvgCanvas, index: int, parts: Sequence[float], ticks: Sequence[float], y: float
+) -> None:
+    """Draw one bar from its parts."""
+    position = 0.0
+    for place, part in enumerate(parts):
+        left = _locate(position, ticks, _BAR_LEFT)
+        width = _locate(position + part, ticks, _BAR_LEFT) - left
+        if place == 0:
+            canvas.add_rectangle(left, y, width, _BAR_HEIGHT, "basebar")
+        else:
+            opacity = 1 - 0.6 * (place - 1) / max(len(parts) - 2, 1)
+            extra = f' data-v="{index}" opacity="{opacity:.2f}"'
+            canvas.add_rectangle(
+                left, y, max(width - 1, 0.5), _BAR_HEIGHT, f"f v{get_hue(index)}", extra
             )
-            difference = format_points(comparison.difference)
-            add_tooltip(
-                points, f"{group.variant}: {difference} points at {ratio:.2f} times the cost"
-            )
-        axes.set_xlabel(f"{title} relative to {BASELINE}", color=MUTED_COLOR)
-        axes.grid(axis="x")
-        low, high = axes.get_xlim()
-        axes.set_xlim(min(low, 0.95), max(high, 1.1))
-    plots[0].set_ylabel(f"accuracy difference to {BASELINE}, points", color=MUTED_COLOR)
-    plots[1].legend(loc="best", fontsize=10)
-    return figure
+        position += part

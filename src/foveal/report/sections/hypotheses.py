@@ -1,4 +1,4 @@
-"""Hypotheses section: answers of this study to claims about the images that attention helps with."""
+"""Claims about the images that attention helps with: the answers of this study, and the table of effects."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from foveal.analysis import HypothesisResult, check_hypotheses
 from foveal.records import StudyRecord
-from foveal.report.blocks import Block, Paragraph, Section, TableBlock
+from foveal.report.blocks import Block, Paragraph, TableBlock
 from foveal.text_format import (
     ABSENT_VALUE,
     format_interval,
@@ -19,13 +19,13 @@ from foveal.text_tables import Table
 from foveal.variant_names import BASELINE
 
 
-def build_hypotheses_section(study: StudyRecord) -> Section:
+def build_hypothesis_blocks(study: StudyRecord) -> list[Block]:
     """Return the answer to each hypothesis in a sentence, and the table of all effects."""
     results = check_hypotheses(study)
-    blocks: list[Block] = [Paragraph(_format_answer(each), is_muted=False) for each in results]
+    blocks: list[Block] = [Paragraph(_format_answer(each)) for each in results]
     if any(result.effects for result in results):
         blocks.append(_build_effect_table(results))
-    return Section("hypotheses", "Hypotheses about attention", tuple(blocks))
+    return blocks
 
 
 def _format_answer(result: HypothesisResult) -> str:

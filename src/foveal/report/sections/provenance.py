@@ -1,62 +1,92 @@
-"""Provenance sections: a training batch, and the commands, configuration and environment of the runs."""
+"""How it was done: commands, settings, versions and checksums; and training images as the network saw them."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from foveal.plotting import shrink_for_page, to_data_uri
 from foveal.records import Design, RunRecord
-from foveal.report.blocks import Block, CodeBlock, ImageGrid, KeyValueBlock, Paragraph, Section
+from foveal.report.blocks import (
+    Block,
+    CodeBlock,
+    Columns,
+    Fold,
+    HtmlBlock,
+    KeyValueBlock,
+    Section,
+)
 from foveal.report.cell_view import CellView
-from foveal.text_format import join_with_and
+from foveal.report.templating import render_template
+from foveal.report.tiles import SharedImages, Tile
+from foveal.text_format import format_count, join_seeds, replace_unprintable
 
-_MAX_BATCH_IMAGES = 32
-_MAX_LISTED_VALUES = 3
+_MAX_BATCH_IMAGES: Final = 32
+_MAX_LISTED_VALUES: Final = 3
+_ABSOLUTE_PATH: Final = re.compile(
+    r"(?<![\w./:])(?:[A-Za-z]:)?[/\\](?:[^\s/\\'\"=:]+[/\\])+(?=[^\s/\\])"
+)
 
 
-def build_training_batch_section(cell: CellView) -> Section:
-    """Return the first images of a training batch, after augmentation."""
+def build_data_section(cell: CellView) -> Section:
+    """Return the first images of a training batch, after augmentation, folded."""
     group = cell.groups[0]
     batch = group.runs[0].training_batch
     images, labels = batch["images"][:_MAX_BATCH_IMAGES], batch["labels"][:_MAX_BATCH_IMAGES]
-    pictures = tuple(
-        (group.classes[label], to_data_uri(shrink_for_page(image)))
-        for image, label in zip(images, labels, strict=True)
+    shared = SharedImages(f"b{cell.number}-", images)
+    tiles = []
+    for index, label in enumerate(labels):
+        name = group.classes[label]
+        tiles.append(Tile(shared.draw(index, f"Training image: {name}"), name))
+    html = render_template(
+        "training_batch.html.j2", definitions=shared.render_definitions(), tiles=tiles
     )
-    explanation = (
-        f"{len(pictures)} training images of seed {group.seeds[0]}, as the network saw them."
+    fold = Fold(
+        f"{format_count(len(tiles), 'training image')} as the network saw them",
+        f"seed {group.seeds[0]}, after random changes",
+        (HtmlBlock(html),),
     )
-    return Section(
-        f"batch{cell.suffix}",
-        cell.add_label("Training batch"),
-        (Paragraph(explanation), ImageGrid(pictures)),
-    )
+    return Section(f"data{cell.suffix}", "Data", (fold,))
 
 
 def build_provenance_section(
     cells: Sequence[CellView], config: Mapping[str, Any], runs: Sequence[RunRecord]
 ) -> Section:
-    """Return commands, seeds, configuration, environment and data checksums."""
+    """Return commands, seeds, configuration, environment and data checksums, folded."""
     environment = _collect_distinct_values([format_values(run.environment) for run in runs])
     commands = environment.pop("command", [])
-    checksums = sorted({run.results["data_checksum"] for run in runs})
     rows = [(name, _format_distinct_values(values)) for name, values in environment.items()]
-    rows.append(("data checksum", ", ".join(checksums)))
-    blocks: list[Block] = [CodeBlock(command) for command in commands]
+    checksums = sorted({run.results["data_checksum"] for run in runs})
+    settings: list[Block] = [KeyValueBlock("Settings", tuple(format_values(config).items()))]
     if not cells[0].is_single_run:
-        seeds = [
-            (
-                f"{group.variant}{', ' + cell.label if cell.label else ''}",
-                join_with_and(group.seeds),
-            )
+        seeds = tuple(
+            (f"{group.variant}{', ' + cell.label if cell.label else ''}", join_seeds(group.seeds))
             for cell in cells
             for group in cell.groups
-        ]
-        blocks.append(KeyValueBlock("Seeds", tuple(seeds)))
-    blocks.append(KeyValueBlock("Configuration", tuple(format_values(config).items())))
-    blocks.append(KeyValueBlock("Environment", tuple(rows)))
-    return Section("provenance", "Provenance", tuple(blocks))
+        )
+        settings.append(KeyValueBlock("Seeds", seeds))
+    machine: list[Block] = [
+        KeyValueBlock("Versions and machine", tuple(rows)),
+        KeyValueBlock("Checksums", tuple(("data", checksum) for checksum in checksums)),
+    ]
+    fold = Fold(
+        "Command, settings, versions, checksums",
+        "everything needed to repeat it",
+        (
+            *(CodeBlock(shorten_paths(command)) for command in commands),
+            Columns(tuple(settings), tuple(machine)),
+        ),
+    )
+    return Section("made", "How it was done", (fold,))
+
+
+def shorten_paths(text: str) -> str:
+    """Return text with the last part of each absolute path: a report is sent to others.
+
+    >>> shorten_paths("foveal ablate --data /home/me/images/leaves --out runs/leaves")
+    'foveal ablate --data …/leaves --out runs/leaves'
+    """
+    return _ABSOLUTE_PATH.sub("…/", text)
 
 
 def flatten_config(design: Design) -> dict[str, Any]:
@@ -86,13 +116,15 @@ def _format_distinct_values(values: Sequence[str]) -> str:
 
 
 def format_values(content: Mapping[str, Any]) -> dict[str, str]:
-    """Return the values of a configuration or an environment as text.
+    """Return the values of a configuration or an environment as text, without absolute paths.
 
-    >>> format_values({"epochs": 3, "variants": ["none", "cbam"]})
-    {'epochs': '3', 'variants': 'none, cbam'}
+    >>> format_values({"epochs": 3, "variants": ["none", "cbam"], "data": "/home/me/leaves"})
+    {'epochs': '3', 'variants': 'none, cbam', 'data': '…/leaves'}
     """
     return {
-        name: ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        name: replace_unprintable(
+            shorten_paths(", ".join(map(str, value)) if isinstance(value, list) else str(value))
+        )
         for name, value in content.items()
     }
 

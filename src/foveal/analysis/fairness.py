@@ -1,0 +1,210 @@
+"""Checks of a comparison: what a reader may rely on, and where to be careful, found in the records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from foveal.analysis.caveats import WEAK_BASELINE, find_cell_caveats, find_published_accuracy
+from foveal.analysis.costs import list_variant_costs
+from foveal.analysis.next_steps import find_last_epoch_gains
+from foveal.records import StudyRecord
+from foveal.stats import Comparison
+from foveal.text_format import format_count, format_percent, join_with_and
+from foveal.variant_names import (
+    BASELINE,
+    SAME_TIME_CONTROL,
+    WIDE_CONTROL,
+    get_variant_name,
+    has_attention,
+)
+
+_MIN_CAREFREE_SEEDS: Final = 5
+_MAX_TIME_RATIO: Final = 1.3
+"""Ratio of the slowest and the fastest run of a variant from which times are not called steady."""
+_MAX_SIZE_INCREASE: Final = 0.02
+_MAX_TIME_INCREASE: Final = 0.05
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of a comparison: a title and the facts. `is_fine` is False where to be careful."""
+
+    is_fine: bool
+    title: str
+    text: str
+
+
+def check_fairness(cell: StudyRecord, comparisons: Sequence[Comparison]) -> list[Check]:
+    """Return the checks of one cell of a study, those that are always made first.
+
+    Args:
+        cell: the study of one cell, with a finished run.
+        comparisons: the comparisons of the cell.
+    """
+    others = [caveat for caveat in find_cell_caveats(cell) if caveat.title != WEAK_BASELINE]
+    checks = [
+        _check_data(cell),
+        Check(
+            True,
+            "Nothing picked by looking at the test set.",
+            "Accuracy is that of the last epoch of every seed: no best epoch, no best seed.",
+        ),
+        _check_plan(cell),
+        _check_end_of_training(cell),
+        _check_seed_count(cell, comparisons),
+        _check_times(cell),
+        _check_controls(cell),
+        _check_baseline(cell),
+        *(Check(False, caveat.title, caveat.text) for caveat in others),
+    ]
+    return [check for check in checks if check is not None]
+
+
+def _check_data(cell: StudyRecord) -> Check:
+    """Check that all runs read the same data."""
+    if len({run.results["data_checksum"] for run in cell.runs}) > 1:
+        text = "The runs did not all read the same data; How it was done lists the checksums."
+        return Check(False, "Different data.", text)
+    return Check(
+        True,
+        "Same start, same data.",
+        "For each seed, all variants start from the same backbone weights and see the same images in the same "
+        "order, with the same random changes.",
+    )
+
+
+def _check_plan(cell: StudyRecord) -> Check:
+    """Check that the numbers of seeds and the margin are as planned."""
+    design = cell.design
+    counts = [len(cell.get_runs(variant)) for variant in cell.variants]
+    planned = f"{format_count(design.planned_seeds, 'seed')} planned"
+    if max(counts) > design.planned_seeds:
+        text = (
+            f"{planned}, {max(counts)} trained. Adding seeds after a look at the result raises the rate of "
+            "false alarms above the level of the intervals."
+        )
+        return Check(False, "More seeds than planned.", text)
+    if design.margin != design.planned_margin:
+        text = (
+            f"{design.planned_margin:g} points planned, {design.margin:g} now. A margin chosen after seeing "
+            "results makes verdicts unreliable."
+        )
+        return Check(False, "The margin was changed.", text)
+    if min(counts) < design.planned_seeds:
+        text = f"{planned}, only {min(counts)} trained of some variants. The same command trains the rest."
+        return Check(False, "The study is not finished.", text)
+    text = f"{planned}, {min(counts)} trained; margin {design.margin:g} points, not changed."
+    return Check(True, "Number of seeds and margin fixed beforehand.", text)
+
+
+def _check_end_of_training(cell: StudyRecord) -> Check:
+    """Check that no accuracy still rose by more than the margin in the last epoch."""
+    margin = cell.design.margin
+    gains = find_last_epoch_gains(cell, margin / 100)
+    if not gains:
+        text = f"In the last epoch no variant gained more than the margin of {margin:g} points."
+        return Check(True, "Training had ended.", text)
+    name, gain = max(gains.items(), key=lambda item: item[1])
+    return Check(
+        False,
+        "Training had not ended.",
+        f"In the last epoch the accuracy of `{name}` still rose by {100 * gain:.1f} points. So this "
+        "compares how "
+        "fast the variants learn, not how good they get.",
+    )
+
+
+def _check_seed_count(cell: StudyRecord, comparisons: Sequence[Comparison]) -> Check:
+    """Check the number of seeds, with their spread and the share of the variance due to the test images."""
+    counts = [len(runs) for variant in cell.variants if (runs := cell.get_runs(variant))]
+    is_fine = min(counts) >= _MIN_CAREFREE_SEEDS
+    title = "Enough seeds to see their spread." if is_fine else "Few seeds."
+    facts = [f"{format_count(min(counts), 'seed')} of each variant."]
+    accuracies = cell.accuracies.get(BASELINE, [])
+    if len(accuracies) > 1:
+        spread = 100 * (max(accuracies) - min(accuracies))
+        facts.append(
+            f"Seeds of `{BASELINE}` differ by up to {spread:.{1 if spread >= 1 else 2}f} points."
+        )
+    facts.append(_describe_image_share(cell, comparisons))
+    return Check(is_fine, title, " ".join(filter(None, facts)))
+
+
+def _describe_image_share(cell: StudyRecord, comparisons: Sequence[Comparison]) -> str:
+    """Return which part of the variance of a difference is due to the choice of the test images."""
+    splits = [each.variance_split for each in comparisons if each.variance_split is not None]
+    shares = [
+        split.image_error**2 / split.total_error**2 for split in splits if split.total_error > 0
+    ]
+    if not shares:
+        return ""
+    images = len(cell.runs[0].predictions["labels"])
+    return (
+        f"At most {format_percent(max(shares), 0)} % of the variance of a difference is due to the "
+        "choice of the "
+        f"{images:,} test images, the rest to the seeds."
+    )
+
+
+def _check_times(cell: StudyRecord) -> Check | None:
+    """Check that runs of one variant took equally long; None for single runs."""
+    spans = {}
+    for variant in cell.variants:
+        seconds = [float(run.metrics["time_seconds"].sum()) for run in cell.get_runs(variant)]
+        if len(seconds) > 1 and min(seconds) > 0:
+            spans[variant] = (min(seconds), max(seconds))
+    if not spans:
+        return None
+    name = max(spans, key=lambda variant: spans[variant][1] / spans[variant][0])
+    low, high = spans[name]
+    if high / low < _MAX_TIME_RATIO:
+        text = f"The slowest run of a variant took at most {high / low:.2f} times as long as its fastest."
+        return Check(True, "The times are steady.", text)
+    return Check(
+        False,
+        "The times are rough.",
+        f"Training of `{name}` took {low:.0f} to {high:.0f} s, so something else was using the machine. "
+        "For exact "
+        "times: `foveal cost --latency`.",
+    )
+
+
+def _check_controls(cell: StudyRecord) -> Check | None:
+    """Check that a gain can be told from that of more parameters or of longer training; None without costs."""
+    costs = {cost["variant"]: cost for cost in list_variant_costs(cell)}
+    asked = [variant for variant in costs if has_attention(variant)]
+    if BASELINE not in costs or not asked:
+        return None
+    increase = {
+        key: max(costs[variant][key] / costs[BASELINE][key] - 1 for variant in asked)
+        for key in ("parameters", "training_seconds")
+    }
+    controls = {get_variant_name(variant) for variant in cell.variants}
+    missing = []
+    if WIDE_CONTROL not in controls and increase["parameters"] > _MAX_SIZE_INCREASE:
+        missing.append("`--wide` adds a plain network with as many parameters")
+    if SAME_TIME_CONTROL not in controls and increase["training_seconds"] > _MAX_TIME_INCREASE:
+        missing.append("`--same-time` adds a plain network trained for as long")
+    facts = (
+        f"Attention adds up to {100 * increase['parameters']:.2g} % of the parameters and makes training up to "
+        f"{1 + increase['training_seconds']:.1f} times as long."
+    )
+    if missing:
+        text = f"{facts} {join_with_and(missing)}."
+        return Check(False, "No control for size or training time.", text)
+    return Check(True, "Size and training time are no other explanation.", facts)
+
+
+def _check_baseline(cell: StudyRecord) -> Check | None:
+    """Check that the baseline is near its published accuracy; None without a published one."""
+    for caveat in find_cell_caveats(cell):
+        if caveat.title == WEAK_BASELINE:
+            return Check(False, caveat.title, caveat.text.removeprefix("Weak baseline: "))
+    runs = cell.get_runs(BASELINE)
+    published = find_published_accuracy(runs[0].config, runs[0].results) if runs else None
+    if published is None:
+        return None
+    text = f"`{BASELINE}` is known to reach at least {published.accuracy:.1%}, and does so here."
+    return Check(True, "The plain network is as good as published.", text)

@@ -1,0 +1,178 @@
+"""Learning curves section: accuracy and loss by epoch, one panel per variant, every seed a thin line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from foveal.analysis import VariantRuns
+from foveal.analysis.next_steps import find_last_epoch_gains
+from foveal.plotting import SvgCanvas, choose_ticks, format_tick, get_hue
+from foveal.report.blocks import Block, FigureBlock, FigureGrid, Paragraph, Section
+from foveal.report.cell_view import CellView
+from foveal.text_format import shorten_name
+from foveal.variant_names import BASELINE
+
+_WIDTH, _HEIGHT = 236.0, 158.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 34.0, 224.0, 26.0, 132.0
+_MAX_PANELS_IN_ROW: Final = 4
+_MAX_EPOCHS_WITH_MARKERS: Final = 15
+_QUANTITIES: Final = (("accuracy", "accuracy, %", 100.0), ("loss", "loss", 1.0))
+
+
+def build_curves_section(cell: CellView) -> Section:
+    """Return the panels of all variants: a row of accuracies, then a row of losses."""
+    groups = cell.compared_groups
+    grids: list[Block] = []
+    scales = {
+        quantity: _choose_scale(cell.groups, quantity, factor)
+        for quantity, _, factor in _QUANTITIES
+    }
+    for start in range(0, len(groups), _MAX_PANELS_IN_ROW):
+        row = groups[start : start + _MAX_PANELS_IN_ROW]
+        figures = tuple(
+            _build_panel(cell, group, quantity, title, factor, scales[quantity])
+            for quantity, title, factor in _QUANTITIES
+            for group in row
+        )
+        grids.append(FigureGrid(figures, len(row) if len(row) > 1 else 2))
+    blocks = [Paragraph(_explain(cell)), *grids]
+    return Section(f"curves{cell.suffix}", "Learning curves", tuple(blocks))
+
+
+def _explain(cell: CellView) -> str:
+    """Return what the lines are, and whether training had ended."""
+    lines = (
+        "Thick line: mean of the variant; thin: each seed; dashed: on training images"
+        if cell.has_several_seeds
+        else "Line: on test images; dashed: on training images"
+    )
+    if cell.baseline and cell.comparisons:
+        lines += f"; gray: mean of `{BASELINE}`"
+    sentences = [f"{lines}."]
+    if cell.study is not None and cell.design is not None:
+        epochs = cell.shared_results["epochs"]
+        gains = find_last_epoch_gains(cell.study, cell.design.margin / 100)
+        if gains:
+            name = max(gains, key=lambda variant: gains[variant])
+            sentences.append(
+                f"In epoch {epochs}, the last, the accuracy of `{name}` still rose by {100 * gains[name]:.1f} "
+                "points, so training had not ended."
+            )
+        else:
+            sentences.append(f"By epoch {epochs} no accuracy rises by more than the margin.")
+    sentences.append("All panels of a row share one scale.")
+    return " ".join(sentences)
+
+
+def _choose_scale(groups: Sequence[VariantRuns], quantity: str, factor: float) -> list[float]:
+    """Return the ticks of an axis that fits the curves of all variants."""
+    values = factor * np.concatenate(
+        [
+            group.get_metrics(f"{split}_{quantity}").ravel()
+            for group in groups
+            for split in ("train", "test")
+        ]
+    )
+    finite = values[np.isfinite(values)]
+    return choose_ticks(float(finite.min()), float(finite.max()), 4) if finite.size else [0.0, 1.0]
+
+
+def _build_panel(
+    cell: CellView,
+    group: VariantRuns,
+    quantity: str,
+    title: str,
+    factor: float,
+    ticks: Sequence[float],
+) -> FigureBlock:
+    """Return the panel of one quantity of one variant."""
+    canvas = SvgCanvas(_WIDTH, _HEIGHT)
+    name = shorten_name(group.variant, 20)
+    canvas.add_text(_LEFT, 16, f"{name}: {title}", "tt")
+    for tick in ticks:
+        y = _locate(tick, ticks)
+        canvas.add_line(_LEFT, y, _RIGHT, y, "grid")
+        canvas.add_text(_LEFT - 5, y + 4, format_tick(tick), "t", anchor="end")
+    epochs = group.runs[0].metrics["epoch"]
+    _draw_epoch_axis(canvas, epochs)
+    test = factor * group.get_metrics(f"test_{quantity}")
+    train = factor * group.get_metrics(f"train_{quantity}")
+    baseline = cell.baseline if cell.baseline is not group else None
+    if baseline is not None:
+        plain = factor * baseline.get_metrics(f"test_{quantity}").mean(axis=0)
+        points = _place(plain, baseline.runs[0].metrics["epoch"], ticks)
+        canvas.add_curve(points, "s base", index=0, width=2.5)
+    color = f"s v{get_hue(group.style_index)}"
+    if len(test) > 1:
+        for row in test:
+            points = _place(row, epochs, ticks)
+            canvas.add_curve(points, color, index=group.style_index, opacity=0.65)
+    dashed = _place(train.mean(axis=0), epochs, ticks)
+    canvas.add_curve(dashed, f"{color} dash", index=group.style_index, width=1.5)
+    mean = _place(test.mean(axis=0), epochs, ticks)
+    canvas.add_curve(mean, color, index=group.style_index, width=2.25)
+    if len(epochs) <= _MAX_EPOCHS_WITH_MARKERS:
+        for x, y in mean:
+            if math.isfinite(y):
+                canvas.add_marker(group.style_index, x, y, 3.4)
+    description = _describe(name, title, group, quantity, factor, baseline)
+    return FigureBlock(
+        f"{quantity}-{group.style_index}{cell.suffix}", canvas.render(description), description
+    )
+
+
+def _draw_epoch_axis(canvas: SvgCanvas, epochs: Any) -> None:
+    """Draw the numbers of a few epochs below a panel."""
+    count = len(epochs)
+    places = sorted({0, count - 1, *([count // 2] if count > 4 or count == 3 else [])})
+    for place in places:
+        x = _place_epoch(float(epochs[place]), epochs)
+        number = format_tick(float(epochs[place]))
+        if place == 0:
+            canvas.add_text(_LEFT - 4, _HEIGHT - 8, f"epoch {number}")
+        else:
+            anchor = "end" if place == count - 1 else "middle"
+            canvas.add_text(x, _HEIGHT - 8, number, anchor=anchor)
+
+
+def _place_epoch(epoch: float, epochs: Any) -> float:
+    """Return the horizontal position of an epoch."""
+    first, last = float(epochs[0]), float(epochs[-1])
+    share = (epoch - first) / (last - first) if last > first else 0.0
+    return _LEFT + share * (_RIGHT - _LEFT)
+
+
+def _locate(value: float, ticks: Sequence[float]) -> float:
+    """Return the vertical position of a value."""
+    share = (value - ticks[0]) / (ticks[-1] - ticks[0])
+    return _BOTTOM - share * (_BOTTOM - _TOP)
+
+
+def _place(values: Any, epochs: Any, ticks: Sequence[float]) -> list[tuple[float, float]]:
+    """Return the positions of a curve."""
+    return [
+        (_place_epoch(float(epoch), epochs), _locate(float(value), ticks))
+        for epoch, value in zip(epochs, values, strict=True)
+    ]
+
+
+def _describe(
+    name: str,
+    title: str,
+    group: VariantRuns,
+    quantity: str,
+    factor: float,
+    baseline: VariantRuns | None,
+) -> str:
+    """Return the first and the last mean of a panel for screen readers."""
+
+    def summarize(each: VariantRuns) -> str:
+        mean = factor * each.get_metrics(f"test_{quantity}").mean(axis=0)
+        return f"{mean[0]:.3g} after the first epoch, {mean[-1]:.3g} after the last"
+
+    text = f"{name}: {title}, mean {summarize(group)}"
+    return text if baseline is None else f"{text}; {BASELINE} {summarize(baseline)}"

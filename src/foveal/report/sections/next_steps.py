@@ -1,0 +1,123 @@
+"""What it would take to decide: longer training, then more seeds, then one command to copy."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Final
+
+from foveal.analysis import NextSteps
+from foveal.report.blocks import Block, CodeBlock, Columns, Heading, Paragraph, TableBlock
+from foveal.report.cell_view import CellView
+from foveal.report.sections.provenance import shorten_paths
+from foveal.text_format import ABSENT_VALUE, format_count, format_duration
+from foveal.text_tables import Table
+from foveal.variant_names import BASELINE
+
+_RECOMMENDED_SEEDS: Final = 10
+_LONGER: Final = 4
+"""Factor of epochs that the command proposes where training had not ended."""
+_REPLACED_OPTIONS: Final = frozenset({"--out", "--seeds", "--first-seed"})
+
+
+def build_next_steps(cell: CellView) -> list[Block]:
+    """Return the steps that would decide; empty if every comparison is decided."""
+    steps = cell.next_steps
+    if steps is None or not (steps.last_epoch_gains or steps.outlook):
+        return []
+    left: list[Block] = [Heading("What it would take to decide")]
+    if steps.last_epoch_gains:
+        left.append(Paragraph(_advise_longer_training(cell, steps)))
+    if steps.outlook:
+        then = "Then, more seeds." if steps.last_epoch_gains else "More seeds."
+        left.append(
+            Paragraph(
+                f"**{then}** With seeds as different as these, the table shows which true difference a study "
+                "would find 4 times out of 5. Start a new folder with new seeds: adding seeds here until "
+                "something shows raises false alarms."
+            )
+        )
+    command = propose_command(cell, longer=bool(steps.last_epoch_gains))
+    left += [CodeBlock(command)] if command else []
+    if not steps.outlook:
+        return left
+    table = TableBlock(
+        f"next-steps{cell.suffix}", _build_outlook_table(cell, steps), is_sortable=False
+    )
+    return [Columns(tuple(left), (table,))]
+
+
+def _advise_longer_training(cell: CellView, steps: NextSteps) -> str:
+    """Return the advice to train longer, with the gain of the last epoch."""
+    gains = steps.last_epoch_gains
+    name = BASELINE if BASELINE in gains else max(gains, key=lambda variant: gains[variant])
+    baseline = cell.groups_by_variant[name].get_results("test_accuracy")
+    spread = 100 * float(baseline.max() - baseline.min())
+    differ = f", and its seeds differ by {spread:.1f} points" if len(baseline) > 1 else ""
+    return (
+        f"**First, train longer.** In the last epoch `{name}` still gained {100 * gains[name]:.1f} "
+        f"points{differ}. "
+        "Networks that have finished learning usually differ less from seed to seed, which makes every "
+        "interval "
+        "shorter."
+    )
+
+
+def _build_outlook_table(cell: CellView, steps: NextSteps) -> Table:
+    """Return what this study and studies with more seeds find, and the time they take."""
+    found = [
+        each.detectable_difference
+        for each in cell.comparisons
+        if each.verdict == "undecided" and each.detectable_difference is not None
+    ]
+    rows = []
+    if found:
+        rows.append(
+            (f"{cell.seed_count}\nthis study", _format_range(min(found), max(found)), ABSENT_VALUE)
+        )
+    rows += [
+        (
+            f"{row.seeds}",
+            _format_range(*row.detectable_differences),
+            f"about {format_duration(row.extra_seconds)}",
+        )
+        for row in steps.outlook
+    ]
+    epochs = cell.shared_results["epochs"]
+    headings = (
+        "seeds per variant",
+        "smallest difference found",
+        f"time, {format_count(epochs, 'epoch')}",
+    )
+    note = "A range is over the undecided variants. Times are those of all runs, one after another."
+    return Table("More seeds see smaller differences", headings, tuple(rows), note)
+
+
+def _format_range(low: float, high: float) -> str:
+    """Return a range of differences in points; a single number if both are equal.
+
+    >>> _format_range(0.082, 0.082), _format_range(0.004, 0.0123)
+    ('8.2 points', '0.4 to 1.2 points')
+    """
+    first, last = (f"{100 * bound:.{1 if bound >= 0.002 else 2}f}" for bound in (low, high))
+    return f"{last} points" if first == last else f"{first} to {last} points"
+
+
+def propose_command(cell: CellView, *, longer: bool) -> str:
+    """Return the command of this study with new seeds, more of them, and a new folder; empty if unknown."""
+    run = cell.groups[0].runs[0]
+    design = cell.design
+    words = shlex.split(run.environment.get("command", ""))
+    if words[:2] != ["foveal", "ablate"] or design is None or len(design.cells) > 1:
+        return ""
+    kept, skip = [], False
+    for word in words:
+        name = word.partition("=")[0]
+        is_replaced = name in _REPLACED_OPTIONS or (longer and name == "--epochs")
+        if not skip and not is_replaced:
+            kept.append(word)
+        skip = is_replaced and "=" not in word
+    first = design.first_seed + max(design.seeds, cell.seed_count)
+    kept += ["--epochs", str(_LONGER * cell.shared_results["epochs"])] if longer else []
+    kept += ["--seeds", str(_RECOMMENDED_SEEDS), "--first-seed", str(first)]
+    command = shlex.join([*kept, "--out", "runs/longer" if longer else "runs/more-seeds"])
+    return shorten_paths(command)
