@@ -9,17 +9,17 @@ PUBLIC_NAMES = {
         __version__ insert keep_freed_memory
     """,
     "foveal.analysis": """
-        Answer ClassDifference EffectSizes FinalSlope GateSummary Guessing HypothesisResult
-        MAX_TIME_RATIO MeanClassMaps NextSteps OcclusionRecords RobustnessCurves SeedOutlook
-        TrainingTimes VariantExtra VariantRuns average_maps_by_class check_hypotheses
-        collect_occlusion_records collect_robustness_curves compare_cell_variants
-        compare_classes compute_effect_sizes compute_final_slopes compute_guessing
-        compute_training_times count_seeds_needed describe_failed_learning
-        describe_loaded_weights describe_variant find_caveats find_failed_runs
-        find_next_steps format_data_name format_network_name group_runs_by_variant
-        list_variant_costs make_gate_cost_table make_stored_layer_table
-        make_stored_torchsummary_table make_variant_cost_table normalize_rows
-        plan_design_looks read_stored_extras summarize_gates write_answer write_question
+        Answer ClassDifference EffectSizes FinalSlope GateSummary Guessing
+        HypothesisResult MAX_TIME_RATIO MeanClassMaps NextSteps OcclusionRecords
+        RobustnessCurves SeedOutlook TrainingTimes VariantExtra VariantRuns
+        average_maps_by_class check_hypotheses collect_occlusion_records
+        collect_robustness_curves compare_cell_variants compare_classes
+        compute_effect_sizes compute_final_slopes compute_guessing compute_training_times
+        count_seeds_needed describe_failed_learning describe_loaded_weights
+        describe_variant find_caveats find_failed_runs find_next_steps format_data_name
+        format_network_name group_runs_by_variant list_variant_costs make_gate_cost_table
+        make_stored_layer_table make_variant_cost_table normalize_rows plan_design_looks
+        read_stored_extras summarize_gates write_answer write_question
     """,
     "foveal.attention": """
         AttentionEntry BAM CBAM ChannelAttention ConcurrentSqueezeExcitation CoordinateAttention
@@ -71,14 +71,16 @@ PUBLIC_NAMES = {
         resnet50 resolve_where save_model
     """,
     "foveal.plotting": """
-        AccuracyCurve CLASS_MAP_CAPTION GATE_CAPTION GRID_COLOR MUTED_COLOR MapColumn SCORE_UNITS
-        SiteMaps TEXT_COLOR VARIANT_COLORS add_tooltip blend_gate_map blend_signed_map
-        build_svg_element compute_color_limit compute_page_block_size compute_value_range
-        draw_gate_maps draw_map_comparison draw_robustness_curves encode_png find_difference_pair
+        AccuracyCurve CLASS_MAP_CAPTION GATE_CAPTION GRID_COLOR MUTED_COLOR MapColumn
+        SCORE_UNITS SiteMaps SvgCanvas TEXT_COLOR VARIANT_COLORS blend_gate_map
+        blend_signed_map build_svg_element choose_ticks color_gate_map color_signed_map
+        compute_color_limit compute_value_range draw_gate_maps draw_map_comparison
+        draw_marker draw_robustness_curves encode_png find_difference_pair
         format_color_caption format_occlusion_caption format_panel_titles
-        format_robustness_caption format_seeds get_variant_style is_flat make_color_scale_uris
-        make_thumbnail new_figure pick_evenly_spaced replace_css_variables save_figure
-        shrink_for_page to_data_uri use_report_style
+        format_robustness_caption format_seeds format_tick get_hue get_variant_style
+        is_flat make_color_scale_uris make_thumbnail new_figure pick_evenly_spaced
+        render_key save_figure shrink_blocks shrink_for_page to_data_uri
+        to_transparent_data_uri use_report_style
     """,
     "foveal.records": """
         Arrays Cell Design RunProgress RunRecord SCHEMA_VERSION StudyRecord VariantStepTime

@@ -17,14 +17,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from foveal.analysis import compare_cell_variants, group_runs_by_variant, write_answer
+from foveal.analysis import compare_cell_variants, write_answer
 from foveal.errors import FovealError, UsageError
 from foveal.records import read_study
 from foveal.records.manifest import write_manifest
 from foveal.report import write_report
-from foveal.report.cell_view import CellView
 from foveal.report.inline_text import remove_inline_markup
-from foveal.report.sections.next_steps import propose_command
 from foveal.stats import compare_variants, compute_detectable_difference, run_equivalence_test
 from foveal.text_format import ABSENT_VALUE, shorten_name
 from report.fake_records import (
@@ -81,7 +79,9 @@ def test_page_needs_neither_torch_nor_matplotlib(study: Path, html: str, tmp_pat
     code = "import sys; from pathlib import Path; from foveal.report import write_report; "
     code += "write_report(Path(sys.argv[1]), only_page=True); "
     code += "assert not {'torch', 'matplotlib.pyplot'} & sys.modules.keys()"
-    copy = shutil.copytree(study, tmp_path / "copy", ignore=shutil.ignore_patterns("*.html"))
+    copy = shutil.copytree(
+        study, tmp_path / "copy" / study.name, ignore=shutil.ignore_patterns("*.html")
+    )
     subprocess.run([sys.executable, "-c", code, str(copy)], check=True)
     assert (copy / "report.html").read_text(encoding="utf-8") == html
     assert len(html) < 200_000
@@ -188,21 +188,21 @@ def test_undecided_study_says_what_more_seeds_would_show(tmp_path: Path) -> None
     assert "What it would take to decide" not in page.text
 
 
-@pytest.mark.parametrize(("longer", "epochs"), [(True, " --epochs 8"), (False, "")])
-def test_the_command_to_copy_has_new_seeds_and_a_new_folder(
-    tmp_path: Path, longer: bool, epochs: str
-) -> None:
-    folder = write_fake_study(tmp_path / "study", TWO_VARIANTS)
-    path = folder / "runs" / "0-0" / "environment.json"
-    command = "foveal ablate --data scenes --seeds 3 --epochs=2 --out runs/a"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"command": command}))
-    write_manifest(path.parent)
-    record = read_study(folder)
-    cell = CellView(tuple(group_runs_by_variant(record)), record)
-    proposed = propose_command(cell, longer=longer)
-    kept = "foveal ablate --data scenes" + ("" if longer else " --epochs=2")
-    out = "runs/longer" if longer else "runs/more-seeds"
-    assert proposed == f"{kept}{epochs} --seeds 10 --first-seed 3 --out {out}"
+def test_a_reviewer_finds_sizes_of_the_differences(full_page: ReportPage) -> None:
+    none, channel = np.array([0.700, 0.701, 0.702]), np.array([0.750, 0.752, 0.751])
+    row = full_page.find_row("channel", f"+{(channel - none).mean() / none.std(ddof=1):.1f}")
+    assert row[2].startswith(f"+{100 * 0.05 / 0.299:.1f} %")
+    assert row[3] == "100 %"
+    assert full_page.find_row("none", ABSENT_VALUE, ABSENT_VALUE, ABSENT_VALUE)[4] == "0.00 ± 0.00"
+
+
+def test_classes_have_intervals_that_hold_together(full_page: ReportPage) -> None:
+    table = next(k for k, row in enumerate(full_page.rows) if row[:2] == ["class", "channel"])
+    for row in full_page.rows[table + 1 : table + 11]:
+        assert re.fullmatch(r"class \d", row[0])
+        for cell in row[1:]:
+            assert re.fullmatch(r"[+−]?\d+\.\d[+−]\d+\.\d to [+−]\d+\.\d", cell)
+    assert "With intervals that hold for all classes together, " in full_page.text
 
 
 def test_every_svg_is_xml_with_a_label_and_ids_are_unique(
@@ -275,7 +275,6 @@ def test_no_absolute_path_is_in_the_page(tmp_path: Path) -> None:
         text = path.read_text()
         assert str(tmp_path) not in text
         assert "--data …/leaves --out …/study" in text
-        assert "--data …/leaves --seeds 10" in text.replace("'", "")
 
 
 def test_page_fetches_nothing(html: str, page: ReportPage) -> None:

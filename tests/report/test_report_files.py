@@ -32,7 +32,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_copied_records_give_the_same_files(study: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
+    copy = tmp_path / "copy" / study.name
     shutil.copytree(study / "runs", copy / "runs")
     shutil.copy(study / "study.toml", copy)
     write_report(copy)

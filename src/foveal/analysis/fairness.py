@@ -6,9 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from foveal.analysis.caveats import WEAK_BASELINE, find_cell_caveats, find_published_accuracy
+from foveal.analysis.caveats import (
+    ROUGH_TIMES,
+    WEAK_BASELINE,
+    find_cell_caveats,
+    find_published_accuracy,
+)
 from foveal.analysis.costs import list_variant_costs
 from foveal.analysis.next_steps import find_last_epoch_gains
+from foveal.analysis.training_times import MAX_TIME_RATIO, compute_training_times
 from foveal.records import StudyRecord
 from foveal.stats import Comparison
 from foveal.text_format import format_count, format_percent, join_with_and
@@ -21,8 +27,6 @@ from foveal.variant_names import (
 )
 
 _MIN_CAREFREE_SEEDS: Final = 5
-_MAX_TIME_RATIO: Final = 1.3
-"""Ratio of the slowest and the fastest run of a variant from which times are not called steady."""
 _MAX_SIZE_INCREASE: Final = 0.02
 _MAX_TIME_INCREASE: Final = 0.05
 
@@ -43,7 +47,8 @@ def check_fairness(cell: StudyRecord, comparisons: Sequence[Comparison]) -> list
         cell: the study of one cell, with a finished run.
         comparisons: the comparisons of the cell.
     """
-    others = [caveat for caveat in find_cell_caveats(cell) if caveat.title != WEAK_BASELINE]
+    checked = {WEAK_BASELINE, ROUGH_TIMES}
+    others = [caveat for caveat in find_cell_caveats(cell) if caveat.title not in checked]
     checks = [
         _check_data(cell),
         Check(
@@ -149,26 +154,26 @@ def _describe_image_share(cell: StudyRecord, comparisons: Sequence[Comparison]) 
 
 
 def _check_times(cell: StudyRecord) -> Check | None:
-    """Check that runs of one variant took equally long; None for single runs."""
-    spans = {}
-    for variant in cell.variants:
-        seconds = [float(run.metrics["time_seconds"].sum()) for run in cell.get_runs(variant)]
-        if len(seconds) > 1 and min(seconds) > 0:
-            spans[variant] = (min(seconds), max(seconds))
-    if not spans:
-        return None
-    name = max(spans, key=lambda variant: spans[variant][1] / spans[variant][0])
-    low, high = spans[name]
-    if high / low < _MAX_TIME_RATIO:
-        text = f"The slowest run of a variant took at most {high / low:.2f} times as long as its fastest."
+    """Check that runs took as long as their steps, or without step times, that they are steady.
+
+    None for single runs without step times, which could not be found rough.
+    """
+    for caveat in find_cell_caveats(cell):
+        if caveat.title == ROUGH_TIMES:
+            return Check(False, caveat.title, caveat.text)
+    times = compute_training_times(cell).values()
+    if all(each.step_seconds is not None for each in times):
+        text = (
+            "Training steps were timed before the first run, all variants in turns, and the runs agree "
+            "with them "
+            f"within a factor of {MAX_TIME_RATIO}."
+        )
         return Check(True, "The times are steady.", text)
-    return Check(
-        False,
-        "The times are rough.",
-        f"Training of `{name}` took {low:.0f} to {high:.0f} s, so something else was using the machine. "
-        "For exact "
-        "times: `foveal cost --latency`.",
-    )
+    if len(cell.runs) == len(times):
+        return None
+    slowest = max(each.slowest_over_fastest for each in times)
+    text = f"The slowest run of a variant took at most {slowest:.2f} times as long as its fastest."
+    return Check(True, "The times are steady.", text)
 
 
 def _check_controls(cell: StudyRecord) -> Check | None:

@@ -24,7 +24,7 @@ def build_agreement_table(cell: CellView) -> list[TableBlock]:
         for index, (first, second) in enumerate(pairs):
             values = np.array([arrays["agreement"][index] for arrays in stored])
             activations = np.array([arrays["agreement_activation"][index] for arrays in stored])
-            site = first.rpartition(f".{GATE_MODULE_NAME}")[0]
+            site = first.rpartition(f".{GATE_MODULE_NAME}")[0] or first
             rows.append(
                 (
                     group.variant,

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from foveal.analysis import VariantRuns
+from foveal.analysis import ClassDifference, VariantRuns, compare_classes
 from foveal.plotting import SvgCanvas, format_tick, get_hue
 from foveal.report.blocks import (
     Block,
@@ -19,6 +19,7 @@ from foveal.report.blocks import (
     TableBlock,
 )
 from foveal.report.cell_view import CellView
+from foveal.stats import Comparison
 from foveal.text_format import (
     ABSENT_VALUE,
     format_percent,
@@ -30,6 +31,7 @@ from foveal.text_tables import Table
 from foveal.variant_names import BASELINE
 
 _MAX_CLASSES: Final = 20
+_MAX_NAMED: Final = 4
 _WIDTH: Final = 262.0
 _LEFT, _RIGHT, _TOP = 90.0, 252.0, 26.0
 _ROW_HEIGHT: Final = 22.0
@@ -56,7 +58,9 @@ def build_class_section(cell: CellView) -> Section:
         blocks.append(FigureGrid(figures, columns, is_stacked_on_phones=True))
     else:
         blocks.append(Paragraph("Accuracy in each class; differences need runs of `none`."))
-    blocks.append(Fold("Accuracy of every class and variant", "table", (table,)))
+    tables = [*_build_difference_table(cell), table]
+    hint = "differences with intervals, accuracies" if len(tables) > 1 else "table"
+    blocks.append(Fold("Every class and variant", hint, tuple(tables)))
     return Section(f"classes{cell.suffix}", "Per class", tuple(blocks))
 
 
@@ -114,9 +118,67 @@ def _explain(cell: CellView, groups: Any, means: Any, order: list[int]) -> str:
     return (
         f"Accuracy on each class, minus that of `{BASELINE}`, in points. {marks}{largest}{cut}A class "
         "has about "
-        f"{images:,} test images, and among {means.size} comparisons some look large by chance, so there is no "
-        "verdict per class."
+        f"{images:,} test images, and among {means.size} comparisons some look large by chance. "
+        f"{_name_shown_classes(cell)}"
     )
+
+
+def _name_shown_classes(cell: CellView) -> str:
+    """Return the classes whose interval excludes 0, with all classes and comparisons counted."""
+    shown = [
+        f"`{comparison.variant}` on {each.name} ({format_rounded_points(each.difference, 0)})"
+        for comparison, classes in _compare_classes(cell)
+        for each in classes
+        if each.is_shown
+    ]
+    if not cell.has_intervals:
+        return "There is no verdict per class."
+    if not shown:
+        return "With intervals that hold for all classes together, no class shows a difference."
+    rest = f" and {len(shown) - _MAX_NAMED} more" if len(shown) > _MAX_NAMED else ""
+    names = ", ".join(shown[:_MAX_NAMED]) if rest else join_with_and(shown)
+    return f"With intervals that hold for all classes together, these show a difference: {names}{rest}."
+
+
+def _compare_classes(cell: CellView) -> list[tuple[Comparison, list[ClassDifference]]]:
+    """Return the differences by class of each variant to the baseline."""
+    if cell.study is None:
+        return []
+    return [
+        (group.comparison, compare_classes(cell.study, group.comparison))
+        for group in cell.groups
+        if group.comparison is not None
+    ]
+
+
+def _build_difference_table(cell: CellView) -> list[TableBlock]:
+    """Return a table of the differences by class with their intervals; empty without intervals."""
+    compared = _compare_classes(cell)
+    if not compared or not cell.has_intervals:
+        return []
+    rows = tuple(
+        (name, *(_format_class_difference(classes[label]) for _, classes in compared))
+        for label, name in enumerate(cell.classes)
+    )
+    headings = ("class", *(comparison.variant for comparison, _ in compared))
+    note = (
+        f"Accuracy in the class minus that of {BASELINE}, in points. The intervals of all classes and "
+        "all variants "
+        "hold together in 95 % of studies."
+    )
+    table = Table("Differences by class", headings, rows, note)
+    return [TableBlock(f"class-differences{cell.suffix}", table)]
+
+
+def _format_class_difference(each: ClassDifference) -> str:
+    """Return the difference in one class with its interval in a second line."""
+    if math.isnan(each.difference):
+        return ABSENT_VALUE
+    difference = format_rounded_points(each.difference, 1)
+    if math.isnan(each.interval[0]):
+        return difference
+    low, high = (format_rounded_points(bound, 1) for bound in each.interval)
+    return f"{difference}\n{low} to {high}"
 
 
 def _draw_panel(

@@ -91,7 +91,7 @@ def _explain(cell: CellView) -> str:
         for key in ("parameters", "saved_bytes", "training_seconds")
     }
     source = (
-        ""
+        " Times are those of training steps, measured before the first run, all variants in turns."
         if cell.has_step_times
         else " Times are medians of the runs, on a machine that may have done other work."
     )

@@ -1,9 +1,6 @@
-"""What it would take to decide: longer training, then more seeds, then one command to copy."""
+"""Steps that would decide: longer training, then more seeds, then one command to copy."""
 
 from __future__ import annotations
-
-import shlex
-from typing import Final
 
 from foveal.analysis import NextSteps
 from foveal.report.blocks import Block, CodeBlock, Columns, Heading, Paragraph, TableBlock
@@ -12,11 +9,6 @@ from foveal.report.sections.provenance import shorten_paths
 from foveal.text_format import ABSENT_VALUE, format_count, format_duration
 from foveal.text_tables import Table
 from foveal.variant_names import BASELINE
-
-_RECOMMENDED_SEEDS: Final = 10
-_LONGER: Final = 4
-"""Factor of epochs that the command proposes where training had not ended."""
-_REPLACED_OPTIONS: Final = frozenset({"--out", "--seeds", "--first-seed"})
 
 
 def build_next_steps(cell: CellView) -> list[Block]:
@@ -36,8 +28,7 @@ def build_next_steps(cell: CellView) -> list[Block]:
                 "something shows raises false alarms."
             )
         )
-    command = propose_command(cell, longer=bool(steps.last_epoch_gains))
-    left += [CodeBlock(command)] if command else []
+    left.append(CodeBlock(shorten_paths(steps.command)))
     if not steps.outlook:
         return left
     table = TableBlock(
@@ -100,24 +91,3 @@ def _format_range(low: float, high: float) -> str:
     """
     first, last = (f"{100 * bound:.{1 if bound >= 0.002 else 2}f}" for bound in (low, high))
     return f"{last} points" if first == last else f"{first} to {last} points"
-
-
-def propose_command(cell: CellView, *, longer: bool) -> str:
-    """Return the command of this study with new seeds, more of them, and a new folder; empty if unknown."""
-    run = cell.groups[0].runs[0]
-    design = cell.design
-    words = shlex.split(run.environment.get("command", ""))
-    if words[:2] != ["foveal", "ablate"] or design is None or len(design.cells) > 1:
-        return ""
-    kept, skip = [], False
-    for word in words:
-        name = word.partition("=")[0]
-        is_replaced = name in _REPLACED_OPTIONS or (longer and name == "--epochs")
-        if not skip and not is_replaced:
-            kept.append(word)
-        skip = is_replaced and "=" not in word
-    first = design.first_seed + max(design.seeds, cell.seed_count)
-    kept += ["--epochs", str(_LONGER * cell.shared_results["epochs"])] if longer else []
-    kept += ["--seeds", str(_RECOMMENDED_SEEDS), "--first-seed", str(first)]
-    command = shlex.join([*kept, "--out", "runs/longer" if longer else "runs/more-seeds"])
-    return shorten_paths(command)

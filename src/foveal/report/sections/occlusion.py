@@ -1,4 +1,4 @@
-"""Where it looks section: occlusion maps of the same images side by side, mean maps, gates and agreement."""
+"""Section "Where it looks": occlusion maps of the same images side by side, mean maps, gates, agreement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How it was done: commands, settings, versions and checksums; and training images as the network saw them."""
+"""Section "How it was done": commands, settings, versions, checksums; and the training images."""
 
 from __future__ import annotations
 

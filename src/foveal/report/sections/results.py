@@ -6,6 +6,7 @@ from foveal.report.blocks import Block, Fold, HtmlBlock, Paragraph, Section
 from foveal.report.cell_view import CellView
 from foveal.report.forest_rows import ForestScale, build_forest_rows, make_forest_scale
 from foveal.report.number_text import format_comparison_name, format_interval
+from foveal.report.sections.evidence import build_evidence_fold
 from foveal.report.sections.next_steps import build_next_steps
 from foveal.report.sections.results_table import build_results_table, name_results
 from foveal.report.templating import render_template
@@ -17,6 +18,7 @@ def build_results_section(cell: CellView) -> Section:
     blocks: list[Block] = [build_forest_table(cell)]
     if cell.has_intervals:
         blocks.append(_build_reading_fold(cell))
+    blocks += build_evidence_fold(cell)
     blocks += build_next_steps(cell)
     return Section(f"results{cell.suffix}", "Results", tuple(blocks))
 
