@@ -44,6 +44,22 @@ def test_equals_scikit_learn(classes: int) -> None:
         assert evaluation.correct_top5 is None
 
 
+def test_scores_of_single_images_equal_scikit_learn() -> None:
+    logits, labels = (
+        torch.randn(40, 5, generator=torch.Generator().manual_seed(0)),
+        torch.arange(40) % 5,
+    )
+    evaluation = compute_metrics(Predictions(4 * logits, labels))
+    probabilities = (4 * logits).double().softmax(1).numpy()
+    for image in range(40):
+        expected = metrics.log_loss(
+            labels[image : image + 1], probabilities[image : image + 1], labels=range(5)
+        )
+        assert evaluation.log_losses[image] == pytest.approx(expected, rel=1e-9)
+    brier = metrics.brier_score_loss(labels, probabilities, labels=range(5), scale_by_half=False)
+    assert evaluation.brier_scores.mean() == pytest.approx(brier)
+
+
 @pytest.mark.parametrize("classes", [20, 21, 100])
 def test_constant_logits_hit_by_chance(classes: int) -> None:
     labels = torch.arange(classes).repeat(3)

@@ -65,6 +65,33 @@ def test_record_is_consistent(folder: Path) -> None:
     assert record.results["parameters"] == sum(p.numel() for p in weights)
 
 
+def test_scores_of_single_images_are_stored(folder: Path) -> None:
+    record = read_run(folder)
+    predictions, results = record.predictions, record.results
+    for prefix in ("", "averaged_"):
+        log_loss, brier = predictions[f"{prefix}log_loss"], predictions[f"{prefix}brier"]
+        assert log_loss.dtype == brier.dtype == np.float16
+        assert log_loss.mean(dtype=float) == pytest.approx(results[f"{prefix}test_loss"], rel=2e-3)
+        correct = predictions[f"{prefix}predicted"] == predictions["labels"]
+        assert correct.mean() == results[f"{prefix}test_accuracy"]
+        assert 0 <= brier.min() <= brier.max() <= 2
+    stored = np.load(folder / "model" / "log_probabilities.npz")["log_probabilities"]
+    of_labels = stored[np.arange(len(stored)), predictions["labels"]]
+    np.testing.assert_array_equal(of_labels, -predictions["log_loss"])
+
+
+def test_run_without_weights_is_complete(folder: Path, tmp_path: Path) -> None:
+    light = tmp_path / "light"
+    record = run(SMALL, light, with_extras=False, keep_weights=False)
+    assert not (light / "model").exists()
+    expected = read_run(folder)
+    for name in ("test_accuracy", "test_loss", "averaged_test_loss"):
+        assert record.results[name] == expected.results[name]
+    assert run(SMALL, light).results == record.results  # it is read, not trained again
+    with pytest.raises(UsageError, match="stored without its weights"):
+        evaluate_run(light)
+
+
 def test_config_is_resolved(folder: Path) -> None:
     config = tomllib.loads((folder / "config.toml").read_text())
     assert config["memory_format"] == "channels_last"

@@ -159,7 +159,7 @@ def test_count_of_forward_passes(variant: str, data: ImageData) -> None:
     job = build_job(resolve_options(config, None), data)
     counts: list[int] = []
     job.model.register_forward_pre_hook(lambda _, inputs: counts.append(len(inputs[0])))
-    training = TrainingResult(job.model, (), None, 0.0)  # type: ignore[arg-type]  # not used
+    training = TrainingResult(job.model, (), None, None, None, 0.0)  # type: ignore[arg-type]  # not used
     for compute in extras_registry.RUN_EXTRAS.values():
         compute(job, training)
     assert sum(counts) == count_forward_passes(config, data)

@@ -120,3 +120,15 @@ def test_refusals(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=message):
             Study.open(tmp_path / "study", config)
     assert not (tmp_path / "study").exists()
+
+
+def test_study_without_weights_is_moved_and_continued(tmp_path: Path) -> None:
+    config = StudyConfig(**(CONFIG.model_dump() | {"until_decided": False, "seeds": 1}))
+    Study.open(tmp_path / "study", config).run(with_extras=False, keep_weights=False)
+    (tmp_path / "study").rename(tmp_path / "moved")
+    more = StudyConfig(**(config.model_dump() | {"seeds": 2}))
+    study = Study.open(tmp_path / "moved", more)
+    assert study.quarantine_damaged_runs() == []
+    assert {run.config.seed for run in study.list_missing_runs()} == {1}
+    batches = list((tmp_path / "moved").glob("runs/*/training_batch.npz"))
+    assert [path.parent.name.split("-seed")[0] for path in batches] == ["none"]

@@ -59,6 +59,7 @@ def test_resumed_training_is_bitwise_equal(
     assert len(rows) == 3 - epochs_before
     assert get_curves(resumed) == get_curves(uninterrupted)
     assert have_equal_weights(resumed.model, uninterrupted.model)
+    assert resumed.averaged_evaluation.loss == uninterrupted.averaged_evaluation.loss
 
 
 def test_result_depends_on_the_seed_and_not_on_earlier_draws(data: ImageData) -> None:

@@ -77,7 +77,10 @@ def ablate(
     outcomes: list[Outcome] = []
     with show_live_status(study.list_runs(execution.shard)):
         for outcome in study.run_missing(
-            executor, shard=execution.shard, with_extras=execution.extras
+            executor,
+            shard=execution.shard,
+            with_extras=execution.extras,
+            keep_weights=execution.keep_weights == "all",
         ):
             outcomes.append(outcome)
             warnings += [outcome.warning] if outcome.warning else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -31,6 +31,9 @@ class Execution(BaseModel):
     """Execute only part i of n of the runs, written i/n: one job of a job array."""
     extras: bool = True
     """Store what the report shows beyond accuracy: occlusion maps, gate statistics, robustness."""
+
+    keep_weights: Literal["all", "none"] = "all"
+    """Weights to keep: of all runs, or of none, which explain, evaluate and export need."""
 
     @property
     def max_parallel_runs(self) -> int:

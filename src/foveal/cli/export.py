@@ -20,11 +20,12 @@ def export(run: Path, file: Path, *, json: JsonFlag = False) -> None:
     file
         The file to write: .onnx, or .pt2 for torch.export.
     """
-    from foveal.models import export_model, load_model
-    from foveal.records import read_run, schema
+    from foveal.models import export_model
+    from foveal.records import read_run
+    from foveal.study.run_network import load_run_network
 
     read_run(run)
-    difference = export_model(load_model(run / schema.MODEL_FOLDER), file)
+    difference = export_model(load_run_network(run), file)
     if json:
         print_json({"file": str(file), "max_logit_difference": difference})
     else:

@@ -24,7 +24,8 @@ class Evaluation:
     It and `top5_accuracy` are None for fewer than 20 classes, where top-5 says little.
     `calibration_error` is the expected calibration error over 15 equal bins (Guo et al. 2017). Rows
     of `confusion` (K, K) are the true classes. `per_class_accuracy` (K,) is NaN for a class without
-    images.
+    images. `log_losses` (N,) are the negative log-likelihoods of the labels, in nats, and `brier_scores`
+    (N,) the squared distances of the probabilities from the labels, from 0 to 2 (Brier 1950).
     """
 
     loss: float
@@ -37,6 +38,8 @@ class Evaluation:
     predicted: npt.NDArray[np.int64]
     correct: npt.NDArray[np.bool_]
     correct_top5: npt.NDArray[np.float64] | None
+    log_losses: npt.NDArray[np.float64]
+    brier_scores: npt.NDArray[np.float64]
 
 
 def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> Evaluation:
@@ -65,7 +68,22 @@ def compute_metrics(predictions: Predictions) -> Evaluation:
         predicted=predicted,
         correct=predicted == labels,
         correct_top5=correct_top5,
+        log_losses=nn.functional.cross_entropy(
+            logits.double(), predictions.labels, reduction="none"
+        ).numpy(),
+        brier_scores=_compute_brier_scores(logits, predictions.labels),
     )
+
+
+def _compute_brier_scores(logits: Tensor, labels: Tensor) -> npt.NDArray[np.float64]:
+    """Return the squared distance between the probabilities and the one-hot label of each image.
+
+    >>> import torch
+    >>> _compute_brier_scores(torch.tensor([[0.0, 0.0]]), torch.tensor([1])).tolist()
+    [0.5]
+    """
+    targets = nn.functional.one_hot(labels, logits.shape[1])
+    return np.asarray((logits.double().softmax(1) - targets).square().sum(1).numpy())
 
 
 def _compute_expected_hits(logits: Tensor, labels: Tensor, k: int) -> npt.NDArray[np.float64]:

@@ -7,11 +7,11 @@ from typing import Final
 
 from foveal.errors import UsageError
 from foveal.evaluation import Evaluation, evaluate
-from foveal.models import load_model
-from foveal.records import is_complete, schema
+from foveal.records import is_complete
 from foveal.records.run import read_config
 from foveal.study.config import RunConfig
 from foveal.study.data_loading import load_config_data
+from foveal.study.run_network import load_run_network
 from foveal.study.training_job import get_numerics
 from foveal.training import (
     EVALUATION_BATCH_SIZE,
@@ -35,7 +35,7 @@ def evaluate_run(folder: Path, *, source: str | None = None) -> Evaluation:
     config = RunConfig(**read_config(folder))
     if source is not None:
         config = config.model_copy(update={"data": source, **_WHOLE_DATA_SET_OPTIONS})
-    model, data = load_model(folder / schema.MODEL_FOLDER), load_config_data(config)
+    model, data = load_run_network(folder), load_config_data(config)
     numerics = get_numerics(config)
     model.to(numerics.device)
     with numerics_context(numerics), autocast_context(numerics, model):

@@ -11,12 +11,12 @@ from torch import nn
 from foveal.attention import canonicalize_variant
 from foveal.data import ImageData
 from foveal.errors import UsageError, bad_parameter
-from foveal.models import load_model
-from foveal.records import is_complete, read_design, schema
+from foveal.records import is_complete, read_design
 from foveal.records.run import read_config
 from foveal.study.config import RunConfig
 from foveal.study.data_loading import load_config_data
 from foveal.study.run_list import list_runs
+from foveal.study.run_network import load_run_network
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class TrainedRun:
 
     def load_network(self) -> nn.Module:
         """Return the trained network, on the CPU."""
-        return load_model(self.folder / schema.MODEL_FOLDER)
+        return load_run_network(self.folder)
 
 
 def find_trained_runs(

@@ -41,8 +41,8 @@ class RunRecord:
     """All records of a finished run except its weights.
 
     `metrics` has one array per column of metrics.csv, with a value per epoch. `predictions` are the
-    predictions on the test set, `training_batch` some augmented training images. `extras` are arrays
-    computed from the trained network, by the name of the extra.
+    predictions on the test set, `training_batch` some augmented training images; most runs of a study have
+    none. `extras` are arrays computed from the trained network, by the name of the extra.
     """
 
     folder: Path
@@ -72,13 +72,14 @@ def write_run(
     metrics: Sequence[Mapping[str, float]],
     results: Mapping[str, Any],
     predictions: Arrays,
-    training_batch: Arrays,
+    training_batch: Arrays | None = None,
 ) -> None:
     """Write the results of a run, then the manifest that completes it."""
     write_json(folder / schema.ENVIRONMENT_FILE, environment)
     write_table(folder / schema.METRICS_FILE, metrics)
-    _write_arrays(folder / schema.PREDICTIONS_FILE, predictions)
-    _write_arrays(folder / schema.TRAINING_BATCH_FILE, training_batch)
+    write_arrays(folder / schema.PREDICTIONS_FILE, predictions)
+    if training_batch is not None:
+        write_arrays(folder / schema.TRAINING_BATCH_FILE, training_batch)
     write_json(folder / schema.RESULTS_FILE, {"schema": schema.SCHEMA_VERSION, **results})
     write_manifest(folder)
 
@@ -102,17 +103,23 @@ def read_run(folder: Path) -> RunRecord:
             metrics=_read_table(folder / schema.METRICS_FILE),
             results=read_results(folder),
             predictions=read_predictions(folder),
-            training_batch=read_arrays(folder / schema.TRAINING_BATCH_FILE),
+            training_batch=_read_training_batch(folder),
             extras=read_extras(folder),
         )
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise make_corrupt_run_error(folder, str(error)) from error
 
 
+def _read_training_batch(folder: Path) -> Arrays:
+    """Return some training images of a run; empty in most runs of a study, which stores them once."""
+    path = folder / schema.TRAINING_BATCH_FILE
+    return read_arrays(path) if path.exists() else {}
+
+
 def write_extra(folder: Path, name: str, arrays: Arrays) -> None:
     """Write the arrays of one extra of a run or a study."""
     (folder / schema.EXTRAS_FOLDER).mkdir(exist_ok=True)
-    _write_arrays(folder / schema.EXTRAS_FOLDER / f"{name}.npz", arrays)
+    write_arrays(folder / schema.EXTRAS_FOLDER / f"{name}.npz", arrays)
 
 
 def has_extra(folder: Path, name: str) -> bool:
@@ -220,7 +227,7 @@ def _read_table(path: Path) -> dict[str, npt.NDArray[np.float64]]:
     }
 
 
-def _write_arrays(path: Path, arrays: Arrays) -> None:
+def write_arrays(path: Path, arrays: Arrays) -> None:
     """Write named arrays as a compressed npz file, atomically."""
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes ** for allow_pickle

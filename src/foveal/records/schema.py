@@ -13,6 +13,8 @@ RESULTS_FILE: Final = "results.json"
 PREDICTIONS_FILE: Final = "predictions.npz"
 TRAINING_BATCH_FILE: Final = "training_batch.npz"
 MODEL_FOLDER: Final = "model"
+LOG_PROBABILITIES_FILE: Final = "log_probabilities.npz"
+"""In the folder of the model."""
 EXTRAS_FOLDER: Final = "extras"
 MANIFEST_FILE: Final = "manifest.json"
 

@@ -85,8 +85,11 @@ class RunConfig(SharedConfig):
 
     @property
     def key(self) -> str:
-        """Hash of all options that determine the result; paths are left out, because files may move."""
-        options = {name: v for name, v in self.model_dump().items() if name not in PATH_OPTIONS}
+        """Hash of the options that determine the result and differ from their defaults.
+
+        Later versions may thus add options. Paths are left out, because files may move.
+        """
+        options = self.model_dump(exclude_defaults=True, exclude=set(PATH_OPTIONS))
         return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:8]
 
     @property

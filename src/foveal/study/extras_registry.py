@@ -32,8 +32,8 @@ RUN_EXTRAS: Final[dict[str, Callable[[TrainingJob, TrainingResult], Arrays]]] = 
     "covariates": compute_covariates_extra,
 }
 """Extras of each run, computed after its training. An extra without arrays is not stored."""
-VARIANT_EXTRAS: Final[dict[str, Callable[[RunConfig, Path], Arrays]]] = {"cost": compute_cost_extra}
-"""Extras of each variant in each cell, computed from config and folder of its first run."""
+VARIANT_EXTRAS: Final[dict[str, Callable[[RunConfig], Arrays]]] = {"cost": compute_cost_extra}
+"""Extras of each variant in each cell, computed from the config of its first run."""
 
 
 def store_run_extras(folder: Path, job: TrainingJob, training: TrainingResult) -> None:
@@ -66,7 +66,7 @@ def store_variant_extras(study: Path, design: Design) -> None:
             if has_extra(study, stored_name):
                 continue
             try:
-                arrays = compute(config, run_folder)
+                arrays = compute(config)
             except FovealError as error:
                 raise FovealError(
                     f"All runs are complete, but the extra {name!r} of {config.attention} cannot be "

@@ -14,7 +14,7 @@ from foveal.data import ImageData
 from foveal.errors import UsageError
 from foveal.models import save_model
 from foveal.records import RunRecord, read_run, schema, write_json, write_run
-from foveal.records.run import read_config, write_config
+from foveal.records.run import read_config, write_arrays, write_config
 from foveal.study.config import RunConfig, config_to_dict, list_differences
 from foveal.study.data_loading import load_config_data
 from foveal.study.environment import describe_environment
@@ -26,6 +26,7 @@ from foveal.study.resolved_config import add_checksums, resolve_options
 from foveal.study.training_job import (
     TrainingJob,
     build_job,
+    collect_log_probabilities,
     collect_predictions,
     collect_training_images,
     run_training,
@@ -41,6 +42,8 @@ def run(
     data: ImageData | None = None,
     progress: Progress | None = None,
     with_extras: bool = True,
+    keep_weights: bool = True,
+    keep_training_batch: bool = True,
     same_seed: Sequence[Path] = (),
 ) -> RunRecord:
     """Train and evaluate one network, write its record into `folder` and return the record.
@@ -55,6 +58,8 @@ def run(
         data: the images of the config, if they are loaded already.
         progress: callbacks for runs, steps and epochs.
         with_extras: store maps, gate statistics, robustness and covariates with the run.
+        keep_training_batch: store some training images with the run; a study needs them once.
+        keep_weights: store the weights and the log-probabilities of the test images with the run.
         same_seed: folders of the runs of a study that must share an instruction set with this one.
 
     Raises:
@@ -84,7 +89,16 @@ def run(
         training, results = run_training(job, partial, progress or Progress())
         if with_extras:
             store_run_extras(partial, job, training)
-        _write_training_record(job, partial, training, results | {"run": str(folder)})
+        if keep_weights:
+            _write_weights(partial / schema.MODEL_FOLDER, job, training)
+        write_run(
+            partial,
+            environment=describe_environment(),
+            metrics=[asdict(metrics) for metrics in training.history],
+            results=results | {"run": str(folder)},
+            predictions=collect_predictions(training),
+            training_batch=collect_training_images(job) if keep_training_batch else None,
+        )
     partial.rename(folder)
     _remove_working_files(folder)
     return read_run(folder)
@@ -133,16 +147,7 @@ def _begin_run(config: RunConfig, folder: Path, same_seed: Sequence[Path]) -> No
         write_json(partial / schema.ENVIRONMENT_FILE, describe_environment())
 
 
-def _write_training_record(
-    job: TrainingJob, folder: Path, training: TrainingResult, results: Mapping[str, Any]
-) -> None:
-    """Write the weights and the record of a run, then the manifest that completes it."""
-    save_model(training.model, folder / schema.MODEL_FOLDER, **job.model_options)
-    write_run(
-        folder,
-        environment=describe_environment(),
-        metrics=[asdict(metrics) for metrics in training.history],
-        results=results,
-        predictions=collect_predictions(training.evaluation),
-        training_batch=collect_training_images(job),
-    )
+def _write_weights(folder: Path, job: TrainingJob, training: TrainingResult) -> None:
+    """Write what only the trained network knows: its weights and its log-probabilities."""
+    save_model(training.model, folder, **job.model_options)
+    write_arrays(folder / schema.LOG_PROBABILITIES_FILE, collect_log_probabilities(training))

@@ -104,6 +104,7 @@ class Study:
         *,
         shard: str | None = None,
         with_extras: bool = True,
+        keep_weights: bool = True,
     ) -> StudyRecord:
         """Train the missing runs, resume interrupted ones, write results.csv and return the record.
 
@@ -111,7 +112,11 @@ class Study:
             FovealError: some runs failed or were left out; all others are complete.
         """
         self.quarantine_damaged_runs()
-        outcomes = list(self.run_missing(executor, shard=shard, with_extras=with_extras))
+        outcomes = list(
+            self.run_missing(
+                executor, shard=shard, with_extras=with_extras, keep_weights=keep_weights
+            )
+        )
         record = self.write_results()
         failed = [outcome for outcome in outcomes if outcome.error]
         if failed:
@@ -124,6 +129,7 @@ class Study:
         *,
         shard: str | None = None,
         with_extras: bool = True,
+        keep_weights: bool = True,
     ) -> Iterator[Outcome]:
         """Train the missing runs and yield the outcome of each when it ends; call `write_results` after it."""
         runs = self.list_missing_runs(shard)
@@ -132,10 +138,19 @@ class Study:
             store(self.folder, read_design(self.folder))
         next_table = 0.0
         same_seed = map_same_seed(read_design(self.folder), self.folder)
+        first_seed, first_variant = self.design.first_seed, self.design.variants[0]
 
         def list_tasks() -> list[Task]:
             return [
-                Task(run.config, run.folder, with_extras, same_seed[run.folder])
+                Task(
+                    run.config,
+                    run.folder,
+                    with_extras=with_extras,
+                    keep_weights=keep_weights,
+                    keep_training_batch=(run.config.seed, run.config.attention)
+                    == (first_seed, first_variant),
+                    same_seed=same_seed[run.folder],
+                )
                 for run in self.list_missing_runs(shard)
             ]
 

@@ -12,7 +12,6 @@ from torch import nn
 
 from foveal.data import ImageData
 from foveal.errors import UsageError
-from foveal.evaluation import Evaluation
 from foveal.models import LoadReport, build_model, build_parameter_groups, load_pretrained_weights
 from foveal.records import schema
 from foveal.study.config import RunConfig
@@ -116,6 +115,7 @@ def run_training(
 def _summarize_training(job: TrainingJob, training: TrainingResult) -> dict[str, Any]:
     """Return the results of a run after its final epoch, never those of its best epoch."""
     last_epoch, evaluation = training.history[-1], training.evaluation
+    averaged = training.averaged_evaluation
     return {
         "variant": job.config.attention,
         "seed": job.config.seed,
@@ -125,6 +125,10 @@ def _summarize_training(job: TrainingJob, training: TrainingResult) -> dict[str,
         "train_accuracy": last_epoch.train_accuracy,
         "train_loss": last_epoch.train_loss,
         "calibration_error": evaluation.calibration_error,
+        "averaged_test_accuracy": averaged.accuracy,
+        "averaged_test_loss": averaged.loss,
+        "averaged_top5_accuracy": averaged.top5_accuracy,
+        "averaged_calibration_error": averaged.calibration_error,
         "parameters": sum(p.numel() for p in training.model.parameters()),
         "epochs": job.config.epochs,
         "weights": asdict(job.load_report) if job.load_report else None,
@@ -135,17 +139,38 @@ def _summarize_training(job: TrainingJob, training: TrainingResult) -> dict[str,
     }
 
 
-def collect_predictions(evaluation: Evaluation) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the predictions on the test set, in dtypes small enough to store with every run."""
+def collect_predictions(training: TrainingResult) -> dict[str, np.ndarray[Any, Any]]:
+    """Return the predictions on the test set, in dtypes small enough to store with every run.
+
+    The names of those of the averaged weights begin with `averaged_`.
+    """
+    evaluation, averaged = training.evaluation, training.averaged_evaluation
     predictions: dict[str, np.ndarray[Any, Any]] = {
         "labels": evaluation.labels.astype(np.uint16),
         "predicted": evaluation.predicted.astype(np.uint16),
         "correct": evaluation.correct,
         "confusion": evaluation.confusion,
+        "log_loss": _to_float16(evaluation.log_losses),
+        "brier": _to_float16(evaluation.brier_scores),
+        "averaged_predicted": averaged.predicted.astype(np.uint16),
+        "averaged_log_loss": _to_float16(averaged.log_losses),
+        "averaged_brier": _to_float16(averaged.brier_scores),
     }
     if evaluation.correct_top5 is not None:
         predictions["correct_top5"] = evaluation.correct_top5.astype(np.float32)
     return predictions
+
+
+def collect_log_probabilities(training: TrainingResult) -> dict[str, np.ndarray[Any, Any]]:
+    """Return the log-probabilities of the classes for the test images, float16 (N, K)."""
+    log_probabilities = training.logits.double().log_softmax(1).numpy()
+    return {"log_probabilities": _to_float16(log_probabilities)}
+
+
+def _to_float16(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return values in half precision, those beyond its range as its largest."""
+    limit = np.finfo(np.float16).max
+    return np.asarray(np.clip(values, -limit, limit), dtype=np.float16)
 
 
 def collect_training_images(job: TrainingJob) -> dict[str, np.ndarray[Any, Any]]:

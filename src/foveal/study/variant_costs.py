@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -14,9 +13,11 @@ from foveal.cost.torchsummary import (
     compute_printed_bytes,
     list_original_calls,
 )
-from foveal.models import load_model
-from foveal.records import Arrays, schema
+from foveal.models import build_model
+from foveal.records import Arrays
 from foveal.study.config import RunConfig
+from foveal.study.data_loading import load_shared_data
+from foveal.study.training_job import get_model_options
 from foveal.variant_names import BASELINE
 
 _ORIGINAL_INPUT_SHAPE: Final = (3, 32, 32)
@@ -25,7 +26,7 @@ _TABLE_DEPTH: Final = 2
 """Levels of modules in the stored table of layers."""
 
 
-def compute_cost_extra(config: RunConfig, run: Path) -> Arrays:
+def compute_cost_extra(config: RunConfig) -> Arrays:
     """Return the cost of the network of a run for one batch of its training, as arrays to store.
 
     Scalars are sums for the batch, `saved_bytes` and `output_bytes` in bytes. Arrays by gate (G,), in
@@ -34,7 +35,7 @@ def compute_cost_extra(config: RunConfig, run: Path) -> Arrays:
     network's layers as text, with the headings `layer_headings`. For the networks of the original study,
     `torchsummary` contains the total that torchsummary prints and the corrected one, in bytes for one image.
     """
-    model = load_model(run / schema.MODEL_FOLDER)
+    model = build_model(**get_model_options(config, load_shared_data(config)))
     shape: Any = model.input_shape
     comparison = compare_costs(
         {config.attention: model},

@@ -17,15 +17,17 @@ from torch import nn
 from foveal.atomic import atomic_write
 from foveal.errors import CorruptRecordError
 from foveal.training.history import EpochMetrics
+from foveal.training.weight_average import WeightAverage
 
 
 @dataclass(frozen=True)
 class TrainingState:
-    """Objects that change with every step: model, optimizer and learning rate schedule."""
+    """Objects that change with every step: model, optimizer, learning rate schedule and mean weights."""
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
+    average: WeightAverage
 
 
 def save_checkpoint(path: Path, state: TrainingState, history: Sequence[EpochMetrics]) -> None:
@@ -34,6 +36,7 @@ def save_checkpoint(path: Path, state: TrainingState, history: Sequence[EpochMet
         "model": state.model.state_dict(),
         "optimizer": state.optimizer.state_dict(),
         "schedule": state.schedule.state_dict(),
+        "average": state.average.state_dict(),
         "history": [asdict(row) for row in history],
     }
     with atomic_write(path) as partial:
@@ -55,4 +58,5 @@ def load_checkpoint(path: Path, state: TrainingState) -> list[EpochMetrics]:
     state.model.load_state_dict(content["model"])
     state.optimizer.load_state_dict(content["optimizer"])
     state.schedule.load_state_dict(content["schedule"])
+    state.average.load_state_dict(content["average"])
     return [EpochMetrics(**row) for row in content["history"]]

@@ -26,6 +26,7 @@ from foveal.training.numerics import (
     resolve_numerics,
 )
 from foveal.training.recipe import Recipe, make_optimizer, make_schedule
+from foveal.training.weight_average import WeightAverage
 
 _Batches = Iterator[tuple[Tensor, Tensor]]
 EVALUATION_BATCH_SIZE = 500
@@ -49,11 +50,17 @@ class TrainingData(Protocol):
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """Trained model, its training curves, and its evaluation on the test set after the last epoch."""
+    """Trained model, its training curves, and its evaluation on the test set after the last epoch.
+
+    `logits` (N, K) are those of the test set. `averaged_evaluation` is that of the mean weights of the last
+    fifth of the training, which the model does not keep.
+    """
 
     model: nn.Module
     history: tuple[EpochMetrics, ...]
     evaluation: Evaluation
+    logits: Tensor
+    averaged_evaluation: Evaluation
     images_per_second: float
 
 
@@ -119,9 +126,18 @@ def train(
                 save_checkpoint(checkpoint, context.state, history)
         if predictions is None:  # the checkpoint was already complete
             predictions = _predict_test_split(context)
+        with context.state.average.applied():
+            averaged_predictions = _predict_test_split(context)
     seconds = sum(metrics.time_seconds for metrics in history)
     images_per_second = len(data.train) * len(history) / seconds
-    return TrainingResult(model, tuple(history), compute_metrics(predictions), images_per_second)
+    return TrainingResult(
+        model,
+        tuple(history),
+        compute_metrics(predictions),
+        predictions.logits,
+        compute_metrics(averaged_predictions),
+        images_per_second,
+    )
 
 
 def build_context(
@@ -133,8 +149,9 @@ def build_context(
     model.to(device, memory_format=get_memory_format(numerics))  # type: ignore[call-overload]
     optimizer = make_optimizer(groups, recipe)
     steps_per_epoch = -(-len(data.train) // recipe.batch_size)
-    schedule = make_schedule(optimizer, recipe, recipe.epochs * steps_per_epoch)
-    state = TrainingState(model, optimizer, schedule)
+    steps = recipe.epochs * steps_per_epoch
+    schedule = make_schedule(optimizer, recipe, steps)
+    state = TrainingState(model, optimizer, schedule, WeightAverage(model, steps))
     return TrainingContext(device, state, data, recipe, numerics, seed, steps_per_epoch)
 
 
@@ -160,6 +177,7 @@ def _run_epoch(
         apply_memory_format(batches, context.numerics), start=1
     ):
         logits = run_step(context, images, labels)
+        context.state.average.update(epoch * context.steps_per_epoch + step)
         losses.append(nn.functional.cross_entropy(logits, labels, reduction="sum"))
         correct_counts.append((logits.argmax(1) == labels).sum())
         if on_step is not None:

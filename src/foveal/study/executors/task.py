@@ -18,11 +18,13 @@ from foveal.study.runner import run
 
 @dataclass(frozen=True)
 class Task:
-    """A run to train, its folder, and the folders of the runs of its seed that it is compared with."""
+    """A run to train, its folder, what it stores, and the folders of the runs of its seed."""
 
     config: RunConfig
     folder: Path
     with_extras: bool = True
+    keep_weights: bool = True
+    keep_training_batch: bool = True
     same_seed: tuple[Path, ...] = ()
 
 
@@ -90,5 +92,7 @@ def _complete_run(task: Task, progress: Progress | None) -> None:
         data=load_shared_data(task.config),
         progress=progress,
         with_extras=task.with_extras,
+        keep_weights=task.keep_weights,
+        keep_training_batch=task.keep_training_batch,
         same_seed=task.same_seed,
     )
