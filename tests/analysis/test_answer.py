@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from foveal.analysis import Answer, write_answer
-from foveal.stats import Comparison, Verdict
+from foveal.stats import Comparison, LookResult, SequentialResult, Verdict
 
 ACCURACIES = {"none": [0.482, 0.591, 0.502], "cbam": [0.58, 0.575, 0.57]}
 
@@ -189,3 +189,43 @@ def test_the_variant_that_moves_most_is_the_reason() -> None:
 
 def test_nothing_to_compare() -> None:
     assert answer().lead == "Not tested."
+
+
+def look(seeds: int, verdict: Verdict) -> LookResult:
+    return LookResult(seeds, 0.026, (0.006, 0.047), (0.006, 0.047), verdict)
+
+
+def test_sequential_study_says_where_it_stopped() -> None:
+    decided = replace(
+        BETTER,
+        sequential=SequentialResult((look(4, "undecided"), look(5, "better")), "verdict", None),
+    )
+    going_on = replace(
+        name(UNDECIDED, "bam"), sequential=SequentialResult((look(4, "undecided"),), None, 5)
+    )
+    unlikely = replace(
+        name(UNDECIDED, "se"),
+        seeds=6,
+        sequential=SequentialResult((look(6, "undecided"),), "unlikely", None),
+    )
+    last = replace(
+        name(UNDECIDED, "eca"),
+        seeds=8,
+        sequential=SequentialResult((look(8, "undecided"),), "last look", None),
+    )
+    assert answer(decided).details[-2:] == (
+        "`cbam` was decided at 5 seeds.",
+        "A difference found at an early look is likely smaller than it looks; its interval holds.",
+    )
+    assert answer(going_on).details[-1] == "The next look at `bam` is at 5 seeds."
+    assert answer(unlikely, last).details[-2:] == (
+        "`eca` reached the last look, at 8 seeds.",
+        "`se` stopped at 6 seeds, because a verdict had become unlikely.",
+    )
+
+
+def test_sequential_study_before_its_first_look() -> None:
+    waiting = replace(UNDECIDED, sequential=SequentialResult((), None, 4))
+    assert answer(waiting).text == (
+        "Not tested. No variant has reached the first look. The next look at `cbam` is at 4 seeds."
+    )

@@ -44,12 +44,24 @@ def test_command_is_read_back_as_the_same_study() -> None:
     assert resolve_variants(read) == design.variants
 
 
+def test_command_of_a_sequential_study_is_sequential() -> None:
+    config = StudyConfig(
+        **(OPTIONS | {"seeds": 5, "until_decided": True, "max_seeds": 8, "futility": False})
+    )
+    design = resolve_design(config, None, max_parallel_runs=1)
+    study = StudyRecord(Path("/somewhere/runs/first"), design, ())
+    read, _ = parse(format_next_command(study, seeds=16, epochs=6))
+    assert (read.until_decided, read.max_seeds, read.futility) == (True, 16, False)
+    assert read.first_seed == 100
+
+
 def test_defaults_are_those_of_a_study() -> None:
     default = StudyConfig()
     for name, value in OPTION_DEFAULTS.items():
         assert value is None or value == getattr(default, name), name
     identified_otherwise = {
         *("attention", "seeds", "first_seed", "margin", "se", "wide", "same_time", "grid"),
+        *("until_decided", "max_seeds", "futility"),
         *("device", "threads", "dtype", "memory_format", "kernels"),
         *("data_checksum", "weights_checksum", "model_checksum"),
     }

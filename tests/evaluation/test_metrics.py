@@ -52,9 +52,8 @@ def test_scores_of_single_images_equal_scikit_learn() -> None:
     evaluation = compute_metrics(Predictions(4 * logits, labels))
     probabilities = (4 * logits).double().softmax(1).numpy()
     for image in range(40):
-        expected = metrics.log_loss(
-            labels[image : image + 1], probabilities[image : image + 1], labels=range(5)
-        )
+        one = slice(image, image + 1)
+        expected = metrics.log_loss(labels[one], probabilities[one], labels=range(5))
         assert evaluation.log_losses[image] == pytest.approx(expected, rel=1e-9)
     brier = metrics.brier_score_loss(labels, probabilities, labels=range(5), scale_by_half=False)
     assert evaluation.brier_scores.mean() == pytest.approx(brier)

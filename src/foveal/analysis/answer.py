@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from foveal.analysis.course import describe_looks
 from foveal.analysis.display_names import describe_reference, select_attention_variants
 from foveal.stats import MIN_SEEDS, Comparison
 from foveal.text_format import (
@@ -86,6 +87,17 @@ def write_answer(
     if not main:
         sentence = "There is nothing to compare yet: a verdict needs runs of `none` and of another variant."
         return Answer("undecided", "Not tested.", sentence, title="Not tested.")
+    answer = _write_answer_of_verdicts(main, comparisons, accuracies)
+    return replace(answer, details=(*answer.details, *describe_looks(main)))
+
+
+def _write_answer_of_verdicts(
+    main: Sequence[Comparison],
+    comparisons: Sequence[Comparison],
+    accuracies: Mapping[str, Sequence[float]],
+) -> Answer:
+    """Return the answer about comparisons with the baseline, among all comparisons."""
+    asked = [each.variant for each in main]
     groups: dict[str, list[Comparison]] = {}
     for each in main:
         groups.setdefault(_classify(each), []).append(each)
@@ -106,7 +118,8 @@ def _classify(comparison: Comparison) -> str:
     """Return the verdict, or the reason for which there can be none."""
     if comparison.has_learned_nothing:
         return _UNLEARNED
-    return _UNTESTED if comparison.seeds < MIN_SEEDS else comparison.verdict
+    before_first_look = comparison.sequential is not None and not comparison.sequential.looks
+    return _UNTESTED if comparison.seeds < MIN_SEEDS or before_first_look else comparison.verdict
 
 
 def _write_decided_answer(
@@ -205,6 +218,9 @@ def _explain_width(comparison: Comparison, accuracies: Mapping[str, Sequence[flo
 
 def _write_untested_answer(comparisons: Sequence[Comparison]) -> Answer:
     """Return the answer for fewer seeds than an interval needs."""
+    if any(each.sequential is not None for each in comparisons):
+        sentence = "No variant has reached the first look."
+        return Answer("undecided", "Not tested.", sentence, title="Not tested.")
     seeds = max(each.seeds for each in comparisons)
     runs = "One run" if seeds == 1 else f"{_spell(seeds).capitalize()} runs of each variant"
     verb = "says nothing" if seeds == 1 else "say too little"

@@ -60,7 +60,12 @@ def format_next_command(cell: StudyRecord, *, seeds: int, epochs: int) -> str:
     words += _list_control_flags(design.controls)
     words += ["--margin", f"{design.margin:g}"] if design.margin != _DEFAULT_MARGIN else []
     first_seed = (design.all_seeds[-1] // _SEED_STEP + 1) * _SEED_STEP
-    words += ["--seeds", f"{seeds}", "--first-seed", f"{first_seed}"]
+    if design.looks:
+        words += ["--until-decided", "--max-seeds", f"{seeds}"]
+        words += [] if design.stops_when_unlikely else ["--no-futility"]
+    else:
+        words += ["--seeds", f"{seeds}"]
+    words += ["--first-seed", f"{first_seed}"]
     return shlex.join([*words, "--out", f"runs/{cell.folder.name}-from-{first_seed}"])
 
 

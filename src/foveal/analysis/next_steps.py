@@ -14,6 +14,7 @@ from foveal.records import RunRecord, StudyRecord
 from foveal.stats import Comparison, compute_detectable_difference
 from foveal.text_format import join_with_and
 
+_ALPHA: Final = 0.05
 SEED_COUNTS: Final = (5, 10, 20, 50)
 """Seeds per variant for which the table of next steps says what they show."""
 _MAX_NAMED_VARIANTS: Final = 3
@@ -65,12 +66,15 @@ class NextSteps:
 def find_next_steps(cell: StudyRecord, comparisons: Sequence[Comparison]) -> NextSteps | None:
     """Return the steps that would decide them, or None if no comparison of the cell is undecided.
 
+    There are none either while a sequential study goes on: its next look may decide.
+
     Args:
         cell: the study of one cell of the grid.
         comparisons: the comparisons of the cell.
     """
     undecided = [each for each in comparisons if each.verdict == "undecided"]
-    if not undecided:
+    is_open = any(each.sequential and each.sequential.next_look for each in comparisons)
+    if not undecided or is_open:
         return None
     learned = [each for each in undecided if not each.has_learned_nothing]
     gains = find_last_epoch_gains(cell, undecided[0].margin)
@@ -82,6 +86,7 @@ def find_next_steps(cell: StudyRecord, comparisons: Sequence[Comparison]) -> Nex
 def _choose_command(cell: StudyRecord, seeds: int, *, is_longer: bool) -> str:
     """Return the command of a longer study with at least five seeds, or of one with more seeds."""
     epochs = len(cell.runs[0].metrics["test_accuracy"])
+    seeds = cell.design.seeds if cell.design.looks else seeds
     if is_longer:
         return format_next_command(cell, seeds=max(seeds, SEED_COUNTS[0]), epochs=2 * epochs)
     more = next((count for count in SEED_COUNTS if count > seeds), 2 * seeds)
@@ -113,7 +118,8 @@ def _get_last_epoch_gain(run: RunRecord, start: float) -> float:
 
 def _list_outlook(cell: StudyRecord, undecided: Sequence[Comparison]) -> tuple[SeedOutlook, ...]:
     """Return one row per number of seeds; none without a standard deviation."""
-    spreads = [(each.seed_sd, 1 - each.level) for each in undecided if each.seed_sd is not None]
+    alpha = _ALPHA / cell.design.comparison_count
+    spreads = [each.seed_sd for each in undecided if each.seed_sd is not None]
     seconds_per_seed = sum(
         float(np.median([run.results["seconds"] for run in runs]))
         for variant in cell.variants
@@ -121,8 +127,6 @@ def _list_outlook(cell: StudyRecord, undecided: Sequence[Comparison]) -> tuple[S
     )
     rows = []
     for seeds in SEED_COUNTS if spreads else ():
-        shown = [
-            compute_detectable_difference(sd=sd, seeds=seeds, alpha=alpha) for sd, alpha in spreads
-        ]
+        shown = [compute_detectable_difference(sd=sd, seeds=seeds, alpha=alpha) for sd in spreads]
         rows.append(SeedOutlook(seeds, (min(shown), max(shown)), seeds * seconds_per_seed))
     return tuple(rows)
