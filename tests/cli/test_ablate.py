@@ -41,7 +41,10 @@ def test_output_by_number_of_seeds(
     shutil.copytree(finished_study, folder)
     options = ["--out", str(folder), "--seeds"]
 
-    text = join_lines(run_foveal(capsys, *ABLATE, *options, "1"))
+    lines = run_foveal(capsys, *ABLATE, *options, "1").splitlines()
+    assert lines[-1] == f"Report: {folder / 'report.html'}"
+    assert any(line.startswith("Does CBAM help ConvNet on scenes? Not") for line in lines[-5:-1])
+    text = join_lines("\n".join(lines))
     assert "one run per variant says nothing about the method" in text
     assert "McNemar" in text
     assert "undecided" in text
@@ -74,6 +77,20 @@ def test_json_by_number_of_seeds(
         assert (comparison.standard_error_images is None) == (seeds < 3)
         if seeds < 3:
             assert comparison.verdict == "undecided"
+
+
+def test_adds_the_baseline_and_says_so(
+    finished_study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "study"
+    shutil.copytree(finished_study, folder)
+    command = ["ablate", *SMALL_RUN, "--attention", "cbam", "--no-extras", "--seeds", "1", "--json"]
+    assert main([*command, "--out", str(folder)]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["trained"] == 0
+    first_line, second_line, *_ = captured.err.splitlines()
+    assert first_line.startswith("Added the variant none, the network without attention")
+    assert "2 runs of 1 epoch (2 variants x 1 seed)" in second_line
 
 
 def test_every_field_of_the_schema_has_a_description() -> None:
@@ -140,7 +157,8 @@ def test_rejects_wrong_options_before_creating_a_study(
     assert main([*ABLATE, *options, "--out", folder]) == 2
     *first_line, error = capsys.readouterr().err.strip().split("\n")
     assert message in error
-    assert first_line in ([], [f"{folder}: 10 runs (2 variants, 5 seeds). {CONTINUE}"])
+    runs = "convnet, scenes: 10 runs of 1 epoch (2 variants x 5 seeds)"
+    assert first_line in ([], [f"{runs}, in {folder}. {CONTINUE}"])
     assert list(tmp_path.iterdir()) == []
 
 

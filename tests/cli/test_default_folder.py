@@ -110,8 +110,9 @@ def test_study_without_out_goes_on(
         assert Path(output["report"]).is_file()
     assert trained == [2, 0, 2]
     name = output["study"]
-    assert lines[1] == f"{name}: 2 runs (2 variants, 1 seed). {CONTINUE}"
-    assert lines[2] == f"{name}: 4 runs (2 variants, 2 seeds). {CONTINUE}"
+    runs = "convnet, scenes: {} runs of 1 epoch (2 variants x {})"
+    assert lines[1] == f"{runs.format(2, '1 seed')}, in {name}. {CONTINUE}"
+    assert lines[2] == f"{runs.format(4, '2 seeds')}, in {name}. {CONTINUE}"
 
 
 CONTINUE = "Ctrl-C stops; the same command continues."

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import scipy.stats
 from rich.console import Console
+from rich.text import Text
 
 from foveal.analysis import compare_cell_variants
 from foveal.cli.console import stdout
 from foveal.cli.json_schema import AblateOutput, make_ablate_output
-from foveal.cli.study_tables import make_comparison_table, print_comparisons
+from foveal.cli.study_tables import format_answer, make_comparison_table, print_comparisons
 from foveal.records import read_study, write_extra
 from report.fake_records import make_costs, write_fake_study
 from report.report_page import read_report
@@ -65,19 +66,16 @@ Test accuracy on scenes, final epoch
                                  accuracy  diff. to         98.33 %
  variant              seeds          in %      none        interval  verdict
  ─────────────────────────────────────────────────────────────────────────────
- none                     3  70.00 ± 0.20
+ none                     3  70.00 ± 0.20             compared with
  cbam                     3  72.00 ± 0.20     +2.00  [+1.35, +2.65]  better
    minus same-time        3                   +1.00  [−5.36, +7.36]  undecided
  same-time:like=cbam      3  71.00 ± 1.50     +1.00  [−5.36, +7.36]  undecided
 
-cbam: better, by at least 1.35 points. Standard error 0.14 points from the seeds, 0.00 more from the
-test images.
+cbam: better, by at least 1.35 points.
 same-time:like=cbam: undecided, the difference may be anywhere from −5.36 to +7.36 points; 3 seeds
-per variant show a difference as large as 5.60 points in 4 of 5 studies. Standard error 0.87 points
-from the seeds, 0.00 more from the test images.
+per variant show a difference as large as 5.60 points in 4 of 5 studies.
 cbam minus same-time:like=cbam: undecided, the difference may be anywhere from −5.36 to +7.36
-points; 3 seeds per variant show a difference as large as 5.60 points in 4 of 5 studies. Standard
-error 0.87 points from the seeds, 0.00 more from the test images.
+points; 3 seeds per variant show a difference as large as 5.60 points in 4 of 5 studies.
 More seeds, in a new study (--first-seed)
 
          smallest difference found
@@ -95,12 +93,11 @@ Test accuracy on scenes, final epoch
                      accuracy  diff. to            95 %
  variant  seeds          in %      none        interval  verdict
  ──────────────────────────────────────────────────────────────────
- none         3  33.50 ± 0.50
+ none         3  33.50 ± 0.50             compared with
  cbam         3  30.50 ± 0.50     −3.00  [−4.13, −1.87]  undecided
                                                          (guessing)
 
-cbam: undecided, neither arm is better than guessing, which reaches 33.3 %. Standard error 0.41
-points from the seeds, 0.00 more from the test images."""
+cbam: undecided, neither arm is better than guessing, which reaches 33.3 %."""
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +119,16 @@ def test_controls_have_a_row_below_their_variant(
     controlled_study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert print_study(controlled_study, capsys) == GOLDEN_CONTROLLED
+
+
+def test_answer_has_the_question_before_it(controlled_study: Path) -> None:
+    (cell,) = read_study(controlled_study).split_by_cell()
+    answer = Text.from_markup(format_answer(cell, compare_cell_variants(cell))).plain
+    assert answer == (
+        "Does CBAM help ConvNet on scenes? Yes: cbam is better, by +2.00 points (interval +1.35 to +2.65). "
+        "cbam is not shown to be better than the plain network trained for as long: +1.0 points "
+        "(interval \N{MINUS SIGN}5.4 to +7.4)."
+    )
 
 
 def test_networks_that_learned_nothing_are_named_first(

@@ -48,6 +48,35 @@ def test_train_prints_the_results(run: Path, results: dict[str, object]) -> None
     assert {"test_accuracy", "test_loss", "seconds", "images_per_second"} <= set(results)
 
 
+def test_text_gives_epochs_and_the_accuracy_of_guessing(
+    run: Path, results: dict[str, object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = run.parent / "text"
+    assert main(["train", *SMALL_RUN, "--attention", "cbam", "--out", str(folder)]) == 0
+    captured = capsys.readouterr()
+    accuracy = f"{results['test_accuracy']:.2%}"
+    first_line, heading, epoch = captured.err.splitlines()
+    assert first_line.startswith("convnet, scenes, cbam, seed 0: 1 run of 1 epoch, in ")
+    assert heading.split() == [
+        "epoch",
+        "train",
+        "loss",
+        "accuracy",
+        "test",
+        "loss",
+        "accuracy",
+        "time",
+    ]
+    assert epoch.split()[0] == "1/1"
+    assert epoch.split()[4] == accuracy
+    answer, _, last = captured.out.splitlines()
+    assert answer == (
+        f"cbam, seed 0: test accuracy {accuracy} after 1 epoch; guessing reaches 10.00%"
+    )
+    assert last.startswith(f"Run: {folder}: weights in model/")
+    assert all((folder / name).exists() for name in ("model", "metrics.csv", "predictions.npz"))
+
+
 def test_evaluate_repeats_the_accuracy(
     run: Path, results: dict[str, object], capsys: pytest.CaptureFixture[str]
 ) -> None:

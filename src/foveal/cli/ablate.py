@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,15 +9,19 @@ from cyclopts import Parameter
 from cyclopts.types import NonNegativeInt
 from rich.markup import escape
 
-from foveal.cli.console import print_json, print_message, stdout
+from foveal.cli.console import print_json, print_message, stderr, stdout
 from foveal.cli.execution import Execution, choose_executor
+from foveal.cli.first_line import add_missing_baseline, describe_runs
 from foveal.cli.live_status import show_live_status
 from foveal.cli.options import DefaultOutFolder, JsonFlag, OutFolder
-from foveal.cli.study_tables import list_study_footnotes, print_comparisons
+from foveal.cli.study_tables import format_answer, list_study_footnotes, print_comparisons
 from foveal.study.config import StudyConfig
-from foveal.text_format import format_count
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from foveal.records import StudyRecord
+    from foveal.stats import Comparison
     from foveal.study.executors import Outcome
     from foveal.study.study import Study
 
@@ -63,9 +66,12 @@ def ablate(
     from foveal.study.run_list import select_shard
     from foveal.study.study import Study, describe_failures
 
+    config = add_missing_baseline(config)
     folder = choose_default_folder(config) if out_folder is None else out_folder
     select_shard([], execution.shard)  # reject a wrong shard before the study is created
-    print_message(_format_first_line(config, folder))
+    print_message(
+        f"{describe_runs(config)}, in {escape(str(folder))}. Ctrl-C stops; the same command continues."
+    )
     workers = execution.workers or choose_worker_count(config, read_stored_design(folder))
     execution = execution.model_copy(update={"workers": workers})
     executor = choose_executor(execution)
@@ -84,7 +90,8 @@ def ablate(
         ):
             outcomes.append(outcome)
             warnings += [outcome.warning] if outcome.warning else []
-            print_message(_format_outcome(outcome, len(outcomes), missing))
+            if outcome.error or not stderr.is_terminal:  # the table on a terminal has the others
+                print_message(_format_outcome(outcome, len(outcomes), missing))
     failed = [outcome for outcome in outcomes if outcome.error]
     trained = len(outcomes) - len(failed)
     record = study.write_results()
@@ -108,23 +115,10 @@ def ablate(
             print_comparisons(cell_record, comparisons)
         for line in list_study_footnotes(record):
             stdout.print(line)
-        _print_summary(study, trained, page)
+        _print_summary(study, trained)
+        _print_answers(by_cell, page)
     if failed:
         raise FovealError(describe_failures(failed, len(outcomes)))
-
-
-def _format_first_line(config: StudyConfig, folder: Path) -> str:
-    """Return the folder and the runs of a study as rich markup, for the time before its first run ends."""
-    from foveal.study.variants import resolve_variants
-
-    variants = len(resolve_variants(config))
-    settings = math.prod(len(values) for values in config.grid.values())
-    seeds = format_count(config.seeds, "seed")
-    seeds += f" from {config.first_seed} on" if config.first_seed else ""
-    parts = [format_count(variants, "variant"), seeds]
-    parts += [format_count(settings, "setting")] if config.grid else []
-    runs = format_count(variants * config.seeds * settings, "run")
-    return f"{escape(str(folder))}: {runs} ({', '.join(parts)}). Ctrl-C stops; the same command continues."
 
 
 def _format_outcome(outcome: Outcome, number: int, count: int) -> str:
@@ -141,14 +135,24 @@ def _format_outcome(outcome: Outcome, number: int, count: int) -> str:
     return f"{name} test accuracy {accuracy:7.2%}"
 
 
-def _print_summary(study: Study, trained: int, page: Path | None) -> None:
-    """Print the number of trained and missing runs, and the paths of the results."""
+def _print_summary(study: Study, trained: int) -> None:
+    """Print the number of trained and missing runs, and the path of the table."""
     missing = len(study.list_missing_runs())
     missing_text = f"; {missing} still missing" if missing else ""
-    stdout.print(f"{len(study.list_runs())} runs, {trained} of them trained now{missing_text}")
+    text = f"{len(study.list_runs())} runs, {trained} of them trained now{missing_text}"
+    table = escape(str(study.folder / "results.csv"))
+    stdout.print(f"[dim]{text}. All numbers: {table}[/]\n", soft_wrap=True)
+
+
+def _print_answers(
+    by_cell: Sequence[tuple[StudyRecord, list[Comparison]]], page: Path | None
+) -> None:
+    """Print the answer of each cell, and last the path of the report, which a click opens in many terminals."""
+    for cell, comparisons in by_cell:
+        stdout.print(format_answer(cell, comparisons))
     if page is not None:
-        stdout.print(f"table   {study.folder / 'results.csv'}", soft_wrap=True, markup=False)
-        stdout.print(f"report  {page}", soft_wrap=True, markup=False)
+        link = page.resolve().as_uri()
+        stdout.print(f"[link={link}]Report: {escape(str(page))}[/link]", soft_wrap=True)
 
 
 def demo(

@@ -1,7 +1,9 @@
-"""Status table of a study: finished, running and missing runs, and the time left, read from its folder."""
+"""Status table of a study: accuracies, running and missing runs, and the time left, read from its folder."""
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,7 +32,7 @@ def show_live_status(runs: Sequence[tuple[RunConfig, Path]]) -> Live:
 
     def render() -> Group:
         states = [read_run_state(config, folder) for config, folder in runs]
-        return Group(make_status_table(states), Text(format_status_line(states), style="dim"))
+        return Group(make_status_table(states), *map(Text.from_markup, list_status_lines(states)))
 
     return Live(
         get_renderable=render if stderr.is_terminal else lambda: Text(""),
@@ -42,29 +44,61 @@ def show_live_status(runs: Sequence[tuple[RunConfig, Path]]) -> Live:
 
 
 def make_status_table(states: Sequence[RunState]) -> Table:
-    """Return a table with a row per variant and a state per run, in the order of the seeds."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    """Return a table with a row per variant and a state per run, in the order of the seeds.
+
+    A complete run is its test accuracy in percent. The mean of a variant follows from two runs on.
+    """
+    table = Table(
+        title="Test accuracy in % by seed", title_justify="left", box=SIMPLE_HEAD, pad_edge=False
+    )
     table.add_column("variant", no_wrap=True)
     table.add_column("runs")
     table.add_column("complete", justify="right")
+    table.add_column("mean ± sd", justify="right", no_wrap=True)
     rows: dict[str, list[RunState]] = {}
     for state in states:
         rows.setdefault(state.config.key_without_seed, []).append(state)
     for row in rows.values():
-        complete = sum(state.state == "complete" for state in row)
+        accuracies = [100 * state.accuracy for state in row if state.accuracy is not None]
         cells = " ".join(_format_state(state) for state in row)
-        table.add_row(escape(row[0].config.attention), cells, f"{complete}/{len(row)}")
+        mean = ""
+        if len(accuracies) > 1:
+            mean = f"{statistics.fmean(accuracies):.2f} ± {statistics.stdev(accuracies):.2f}"
+        complete = f"{len(accuracies)}/{len(row)}"
+        table.add_row(escape(row[0].config.attention), cells, complete, mean)
     return table
 
 
 def _format_state(state: RunState) -> str:
     """Return the state of a run as a few characters of rich markup."""
+    if state.accuracy is not None:
+        return f"[green]{100 * state.accuracy:4.1f}[/]"
     return {
         "complete": "[green]done[/]",
         "running": f"[cyan]{state.share:4.0%}[/]",
         "interrupted": f"[yellow]{state.share:4.0%}[/]",
         "missing": "[dim]  - [/]",
     }[state.state]
+
+
+def list_status_lines(states: Sequence[RunState]) -> list[str]:
+    """Return a line per running run, and the number of runs in each state with the time left, as markup."""
+    lines = [_describe_running(state) for state in states if state.state == "running"]
+    return [*lines, f"[dim]{format_status_line(states)}[/]"]
+
+
+def _describe_running(state: RunState) -> str:
+    """Return the epoch, the accuracies after the last epoch and the time of a step of a running run."""
+    config, progress = state.config, state.progress
+    epoch = min(config.epochs, math.floor(state.share * config.epochs) + 1)
+    parts = [f"epoch {epoch} of {config.epochs}"]
+    if progress is not None and progress.train_accuracy is not None:
+        parts.append(f"train {progress.train_accuracy:.1%}")
+    if progress is not None and progress.test_accuracy is not None:
+        parts.append(f"test {progress.test_accuracy:.1%}")
+    if progress is not None and progress.step_seconds is not None:
+        parts.append(f"{1000 * progress.step_seconds:.0f} ms a step")
+    return f"[cyan]{escape(config.attention)}, seed {config.seed}[/]: {', '.join(parts)}"
 
 
 def format_status_line(states: Sequence[RunState]) -> str:

@@ -18,7 +18,7 @@ def status(study: Path, *, json: JsonFlag = False) -> None:
     study
         The study folder.
     """
-    from foveal.cli.live_status import format_status_line, make_status_table
+    from foveal.cli.live_status import list_status_lines, make_status_table
     from foveal.study.status import count_states, estimate_seconds_left, read_study_states
 
     states = read_study_states(study)
@@ -30,6 +30,7 @@ def status(study: Path, *, json: JsonFlag = False) -> None:
                 "run": state.folder.name,
                 "state": state.state,
                 "progress": state.share,
+                "test_accuracy": state.accuracy,
             }
             for state in states
         ]
@@ -38,4 +39,5 @@ def status(study: Path, *, json: JsonFlag = False) -> None:
         )
         return
     stdout.print(make_status_table(states))
-    stdout.print(format_status_line(states))
+    for line in list_status_lines(states):
+        stdout.print(line)

@@ -32,6 +32,9 @@ _VERDICT_COLORS = {
     "equivalent": "cyan",
     "undecided": "yellow",
 }
+_MIN_SHOWN_ERROR = 0.005
+"""Standard error in points that is more than 0.00 when it is printed."""
+_REFERENCE_NOTE = "[dim]compared with[/]"
 
 
 def print_comparisons(cell: StudyRecord, comparisons: list[Comparison]) -> None:
@@ -52,6 +55,37 @@ def print_comparisons(cell: StudyRecord, comparisons: list[Comparison]) -> None:
     if next_steps.outlook:
         stdout.print(make_next_steps_table(next_steps))
     stdout.print(f"Next: [bold]{escape(next_steps.command)}[/]", soft_wrap=True)
+
+
+def format_answer(cell: StudyRecord, comparisons: list[Comparison]) -> str:
+    """Return the question of a cell and its answer as rich markup, with the verdict in its color."""
+    from foveal.analysis import write_answer, write_question
+
+    design = cell.design
+    options = {**design.shared_options, **(cell.cell.options if cell.cell else {})}
+    question = write_question(
+        cell.variants, model=options["model"], data=options["data"], controls=design.controls
+    )
+    accuracies = {
+        variant: [run.results["test_accuracy"] for run in cell.get_runs(variant)]
+        for variant in cell.variants
+    }
+    answer = write_answer(comparisons, accuracies=accuracies, controls=design.controls)
+    label = f" ({cell.cell.label})" if cell.cell and cell.cell.label else ""
+    text = " ".join([answer.sentence, *answer.details])
+    color = _VERDICT_COLORS.get(answer.verdict, "bold")
+    lead = f"[bold {color}]{escape(answer.lead)}[/]"
+    return f"[bold]{escape(question)}[/]{escape(label)} {lead} {_emphasize_names(text)}"
+
+
+def _emphasize_names(text: str) -> str:
+    """Return text as rich markup with the names between backticks in bold.
+
+    >>> _emphasize_names("`cbam` is better.")
+    '[bold]cbam[/] is better.'
+    """
+    parts = [escape(part) for part in text.split("`")]
+    return "".join(f"[bold]{part}[/]" if index % 2 else part for index, part in enumerate(parts))
 
 
 def make_comparison_table(cell: StudyRecord, comparisons: list[Comparison]) -> Table:
@@ -90,7 +124,12 @@ def make_comparison_table(cell: StudyRecord, comparisons: list[Comparison]) -> T
         if accuracies:
             own = {each.reference: each for each in comparisons if each.variant == variant}
             entries = _list_accuracy_entries(variant, accuracies)
-            entries += _list_difference_entries(own.pop(BASELINE, None))
+            is_reference = variant == BASELINE and bool(comparisons)
+            entries += (
+                ["", _REFERENCE_NOTE, ""]
+                if is_reference
+                else _list_difference_entries(own.pop(BASELINE, None))
+            )
             table.add_row(*entries, *_list_cost_ratio_entries(costs, variant))
             for control, comparison in own.items():
                 name = f"  minus {escape(get_variant_name(control))}"
@@ -157,6 +196,8 @@ def _describe_uncertainty(comparison: Comparison) -> str:
     """
     split = comparison.variance_split
     if split is None or math.isnan(split.seed_error):
+        return ""
+    if 100 * split.image_error < _MIN_SHOWN_ERROR:
         return ""
     return (
         f" [dim]Standard error {100 * split.seed_error:.2f} points from the seeds, "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from rich.markup import escape
@@ -11,9 +12,14 @@ from rich.progress import Progress as ProgressBars
 
 from foveal.cli.console import print_json, print_message, stderr, stdout
 from foveal.cli.options import DefaultOutFolder, Flag, JsonFlag
+from foveal.errors import UsageError
 from foveal.study.config import RunConfig
 from foveal.study.progress import Progress
+from foveal.text_format import format_count
 from foveal.training import EpochMetrics
+
+if TYPE_CHECKING:
+    from foveal.records import RunRecord
 
 _DEFAULT_RUN = RunConfig()
 _PRINTED_RESULTS = (
@@ -43,8 +49,10 @@ class _ProgressBar(Progress):
             TimeRemainingColumn(),
             console=stderr,
             transient=True,
+            disable=not stderr.is_terminal,
         )
         self.task = self.bars.add_task("", total=None)
+        self.epochs = 1
 
     def __enter__(self) -> _ProgressBar:
         return self
@@ -54,20 +62,28 @@ class _ProgressBar(Progress):
             self.bars.stop()
 
     def on_run_start(self, config: RunConfig) -> None:
-        """Show the bar with the variant and seed of the run."""
+        """Show the bar with the first epoch of the run, and the heading of the lines of epochs."""
+        self.epochs = config.epochs
+        print_message("[dim]  epoch  train loss  accuracy  test loss  accuracy     time[/]")
         self.bars.start()
-        self.bars.update(self.task, description=f"{config.attention} seed {config.seed}")
+        self._describe_epoch(1)
 
     def on_step(self, step: int, steps: int) -> None:
         """Advance the bar."""
         self.bars.update(self.task, completed=step, total=steps)
+        self._describe_epoch(step * self.epochs // steps + 1)
 
     def on_epoch(self, metrics: EpochMetrics) -> None:
         """Print the line of an epoch."""
         print_message(
-            f"epoch {metrics.epoch:>3}  train {metrics.train_loss:.4f} {metrics.train_accuracy:7.2%}  "
-            f"test {metrics.test_loss:.4f} {metrics.test_accuracy:7.2%}  {metrics.time_seconds:6.1f} s"
+            f"{metrics.epoch:>3}/{self.epochs:<3}  {metrics.train_loss:10.4f}  {metrics.train_accuracy:8.2%}  "
+            f"{metrics.test_loss:9.4f}  {metrics.test_accuracy:8.2%}  {metrics.time_seconds:5.1f} s"
         )
+
+    def _describe_epoch(self, epoch: int) -> None:
+        """Show the number of the epoch in front of the bar."""
+        epoch = min(epoch, self.epochs)
+        self.bars.update(self.task, description=f"epoch {epoch} of {self.epochs}, step")
 
 
 def train(
@@ -78,6 +94,9 @@ def train(
     json: JsonFlag = False,
 ) -> None:
     """Train one network and write a run folder.
+
+    The folder contains the weights (model/), the accuracy and loss of each epoch (metrics.csv), the prediction
+    for each test image (predictions.npz), the results (results.json) and every option (config.toml).
 
     Parameters
     ----------
@@ -91,19 +110,43 @@ def train(
     from foveal.study.default_folder import choose_default_folder
     from foveal.study.runner import run
 
+    if "," in config.attention:
+        raise UsageError(
+            "`foveal train` trains one variant. To compare several: "
+            f"foveal ablate --attention {config.attention}"
+        )
     folder = choose_default_folder(config) if out_folder is None else out_folder
-    print_message(f"Run folder: {escape(str(folder))}")
+    options = escape(f"{config.model}, {config.data}, {config.attention}, seed {config.seed}")
+    print_message(
+        f"{options}: 1 run of {format_count(config.epochs, 'epoch')}, in {escape(str(folder))}. "
+        "Ctrl-C stops; --resume continues."
+    )
     with _ProgressBar() as progress:
         record = run(config, folder, resume=resume, progress=progress)
     results = {name: record.results[name] for name in _PRINTED_RESULTS} | {"run": str(folder)}
     if json:
         print_json(results)
         return
-    stdout.print(
-        f"{results['variant']}, seed {results['seed']}: test accuracy [bold]{results['test_accuracy']:.2%}[/] "
-        f"after {results['epochs']} epochs, {results['parameters']:,} parameters, "
-        f"{results['seconds']:.0f} s, {results['images_per_second']:,.0f} images/s"
-    )
+    _print_results(record)
     if weights := describe_loaded_weights(record):
         stdout.print(f"weights {weights}", soft_wrap=True, markup=False)
-    stdout.print(f"run     {folder}", soft_wrap=True, markup=False)
+    stdout.print(
+        f"Run: {folder}: weights in model/, curves in metrics.csv, predictions.npz, results.json, config.toml",
+        soft_wrap=True,
+        markup=False,
+    )
+
+
+def _print_results(record: RunRecord) -> None:
+    """Print the test accuracy of a run beside what guessing reaches, and its cost."""
+    results, labels = record.results, record.predictions["labels"].tolist()
+    guessing = max(Counter(labels).values()) / len(labels)
+    stdout.print(
+        f"{escape(results['variant'])}, seed {results['seed']}: test accuracy "
+        f"[bold]{results['test_accuracy']:.2%}[/] after {format_count(results['epochs'], 'epoch')}; "
+        f"guessing reaches {guessing:.2%}"
+    )
+    stdout.print(
+        f"[dim]{results['parameters']:,} parameters, {results['seconds']:.0f} s, "
+        f"{results['images_per_second']:,.0f} images/s[/]"
+    )

@@ -19,9 +19,11 @@ _STALE_SECONDS: Final = 600.0
 
 @dataclass(frozen=True)
 class RunProgress:
-    """Progress of a run: steps done, all steps, expected time left, and the process that trains it.
+    """Progress of a run: steps done, all steps, times, accuracies, and the process that trains it.
 
-    `written_at` is the time of writing in seconds since the epoch.
+    `seconds_left` is the expected time left and `step_seconds` the mean time of a step, both None before the
+    second step. The accuracies are those of the last complete epoch, None before its end. `written_at` is the
+    time of writing in seconds since the epoch.
     """
 
     step: int
@@ -30,6 +32,9 @@ class RunProgress:
     machine: str
     process_id: int
     written_at: float
+    step_seconds: float | None = None
+    train_accuracy: float | None = None
+    test_accuracy: float | None = None
 
     @property
     def is_alive(self) -> bool:
@@ -45,9 +50,28 @@ class RunProgress:
         return True
 
 
-def write_progress(folder: Path, *, step: int, steps: int, seconds_left: float | None) -> None:
-    """Write the progress of the run in `folder`, trained by this process."""
-    progress = RunProgress(step, steps, seconds_left, platform.node(), os.getpid(), time.time())
+def write_progress(
+    folder: Path,
+    *,
+    step: int,
+    steps: int,
+    seconds_left: float | None,
+    step_seconds: float | None = None,
+    train_accuracy: float | None = None,
+    test_accuracy: float | None = None,
+) -> None:
+    """Write the progress of the run in `folder`, trained by this process; see `RunProgress`."""
+    progress = RunProgress(
+        step,
+        steps,
+        seconds_left,
+        platform.node(),
+        os.getpid(),
+        time.time(),
+        step_seconds,
+        train_accuracy,
+        test_accuracy,
+    )
     with atomic_write(folder / schema.PROGRESS_FILE) as temporary:
         temporary.write_text(json.dumps(asdict(progress)))
 

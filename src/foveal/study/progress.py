@@ -38,6 +38,7 @@ class ProgressWriter:
         self.folder = folder
         self.first_step = 0
         self.start = self.written_at = time.monotonic()
+        self.last_epoch: EpochMetrics | None = None
         write_progress(folder, step=0, steps=1, seconds_left=None)
 
     def on_step(self, step: int, steps: int) -> None:
@@ -49,5 +50,18 @@ class ProgressWriter:
             return
         self.written_at = now
         done = step - self.first_step
-        seconds_left = (now - self.start) / done * (steps - step) if done else None
-        write_progress(self.folder, step=step, steps=steps, seconds_left=seconds_left)
+        step_seconds = (now - self.start) / done if done else None
+        last = self.last_epoch
+        write_progress(
+            self.folder,
+            step=step,
+            steps=steps,
+            seconds_left=step_seconds * (steps - step) if step_seconds is not None else None,
+            step_seconds=step_seconds,
+            train_accuracy=last.train_accuracy if last else None,
+            test_accuracy=last.test_accuracy if last else None,
+        )
+
+    def on_epoch(self, metrics: EpochMetrics) -> None:
+        """Keep the accuracies of an epoch for the next writing."""
+        self.last_epoch = metrics

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 from foveal.atomic import get_partial_path
 from foveal.records import (
+    RunProgress,
     is_complete,
     read_design,
     read_progress,
@@ -26,7 +27,8 @@ _State = Literal["complete", "running", "interrupted", "missing"]
 class RunState:
     """State of a run: the share of its steps that are done, and times in seconds.
 
-    `seconds` is the duration of a complete run, `seconds_left` the expected time left of a running one.
+    `seconds` is the duration and `accuracy` the test accuracy of a complete run. `seconds_left` is the
+    expected time left of a running one, and `progress` its progress file.
     """
 
     config: RunConfig
@@ -35,6 +37,8 @@ class RunState:
     share: float = 0.0
     seconds: float | None = None
     seconds_left: float | None = None
+    accuracy: float | None = None
+    progress: RunProgress | None = None
 
 
 def read_study_states(folder: Path) -> list[RunState]:
@@ -52,10 +56,11 @@ def read_run_state(config: RunConfig, folder: Path) -> RunState:
     """Return the state of one run."""
     if is_complete(folder):
         try:
-            seconds = float(read_results(folder)["seconds"])
+            results = read_results(folder)
+            seconds, accuracy = float(results["seconds"]), float(results["test_accuracy"])
         except (OSError, ValueError):  # damaged: the next `ablate` quarantines it
             return RunState(config, folder, "missing")
-        return RunState(config, folder, "complete", 1.0, seconds, 0.0)
+        return RunState(config, folder, "complete", 1.0, seconds, 0.0, accuracy)
     partial = get_partial_path(folder)
     if not partial.exists():
         return RunState(config, folder, "missing")
@@ -64,7 +69,7 @@ def read_run_state(config: RunConfig, folder: Path) -> RunState:
         return RunState(config, folder, "interrupted")
     state: _State = "running" if progress.is_alive else "interrupted"
     share = progress.step / progress.steps
-    return RunState(config, folder, state, share, None, progress.seconds_left)
+    return RunState(config, folder, state, share, None, progress.seconds_left, progress=progress)
 
 
 def count_states(states: Sequence[RunState]) -> dict[str, int]:

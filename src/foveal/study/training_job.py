@@ -16,7 +16,7 @@ from foveal.models import LoadReport, build_model, build_parameter_groups, load_
 from foveal.records import schema
 from foveal.study.config import RunConfig
 from foveal.study.progress import Progress, ProgressWriter
-from foveal.training import Numerics, TrainingResult, train
+from foveal.training import EpochMetrics, Numerics, TrainingResult, train
 from foveal.variant_names import get_variant_name, has_attention
 
 _STORED_TRAINING_IMAGES: Final = 40
@@ -95,6 +95,10 @@ def run_training(
         writer.on_step(step, steps)
         progress.on_step(step, steps)
 
+    def on_epoch(metrics: EpochMetrics) -> None:
+        writer.on_epoch(metrics)
+        progress.on_epoch(metrics)
+
     progress.on_run_start(job.config)
     training = train(
         job.model,
@@ -105,7 +109,7 @@ def run_training(
         groups=get_parameter_groups(job),
         checkpoint=folder / schema.CHECKPOINT_FILE,
         on_step=on_step,
-        on_epoch=progress.on_epoch,
+        on_epoch=on_epoch,
     )
     progress.on_run_end(job.config)
     seconds = round(time.perf_counter() - start, 3)

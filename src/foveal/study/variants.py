@@ -40,6 +40,20 @@ def resolve_variants(config: StudyConfig) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*requested, *controls]))
 
 
+def add_baseline(config: StudyConfig) -> StudyConfig:
+    """Return the config with `none` before its variants if it is not among them: no verdict without it.
+
+    Raises:
+        UsageError: a variant is unknown.
+
+    >>> add_baseline(StudyConfig(attention="cbam")).attention, add_baseline(StudyConfig()).attention[:12]
+    ('none,cbam', 'none,channel')
+    """
+    if BASELINE in resolve_variants(config):
+        return config
+    return config.model_copy(update={"attention": f"{BASELINE},{config.attention}"})
+
+
 def list_controls(config: StudyConfig, variants: Sequence[str]) -> tuple[str, ...]:
     """Return the controls among resolved variants: those with a control's name, and `se` if it is requested.
 

@@ -1,0 +1,45 @@
+"""First line of a study: what runs, how often and for how long, printed before anything is loaded."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from foveal.cli.console import print_message
+from foveal.text_format import format_count
+
+if TYPE_CHECKING:
+    from foveal.study.config import StudyConfig
+
+
+def add_missing_baseline(config: StudyConfig) -> StudyConfig:
+    """Return the config with `none`, and print a line if it was not among the variants."""
+    from foveal.study.variants import add_baseline
+
+    complete = add_baseline(config)
+    if complete != config:
+        print_message("Added the variant none, the network without attention: a verdict needs it.")
+    return complete
+
+
+def describe_runs(config: StudyConfig) -> str:
+    """Return the network, the data and the number of runs of a study, as rich markup."""
+    from foveal.study.variants import resolve_variants
+
+    variants = len(resolve_variants(config))
+    settings = math.prod(len(values) for values in config.grid.values())
+    seeds = format_count(config.seeds, "seed")
+    seeds += f" from {config.first_seed} on" if config.first_seed else ""
+    parts = [format_count(variants, "variant"), seeds]
+    parts += [format_count(settings, "setting")] if config.grid else []
+    runs = format_count(variants * config.seeds * settings, "run")
+    options = ", ".join(_join_values(config, name) for name in ("model", "data"))
+    epochs = f"{_join_values(config, 'epochs')} epoch" + ("" if config.epochs == 1 else "s")
+    return f"{escape(options)}: {runs} of {epochs} ({' x '.join(parts)})"
+
+
+def _join_values(config: StudyConfig, option: str) -> str:
+    """Return the values of an option, several in a grid."""
+    return " and ".join(str(value) for value in config.grid.get(option, [getattr(config, option)]))
