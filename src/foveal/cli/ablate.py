@@ -14,7 +14,7 @@ from foveal.cli.execution import Execution, choose_executor
 from foveal.cli.first_line import add_missing_baseline, describe_runs
 from foveal.cli.live_status import show_live_status
 from foveal.cli.options import DefaultOutFolder, JsonFlag, OutFolder
-from foveal.cli.study_tables import format_answer, list_study_footnotes, print_comparisons
+from foveal.cli.study_tables import list_study_footnotes, print_answer, print_comparisons
 from foveal.study.config import StudyConfig
 
 if TYPE_CHECKING:
@@ -147,9 +147,12 @@ def _print_summary(study: Study, trained: int) -> None:
 def _print_answers(
     by_cell: Sequence[tuple[StudyRecord, list[Comparison]]], page: Path | None
 ) -> None:
-    """Print the answer of each cell, and last the path of the report, which a click opens in many terminals."""
+    """Print the answer of each cell and what to do next, and last the path of the report.
+
+    Many terminals open it with a click.
+    """
     for cell, comparisons in by_cell:
-        stdout.print(format_answer(cell, comparisons))
+        print_answer(cell, comparisons)
     if page is not None:
         link = page.resolve().as_uri()
         stdout.print(f"[link={link}]Report: {escape(str(page))}[/link]", soft_wrap=True)

@@ -30,11 +30,12 @@ def describe_runs(config: StudyConfig) -> str:
 
     variants = len(resolve_variants(config))
     settings = math.prod(len(values) for values in config.grid.values())
-    seeds = format_count(config.seeds, "seed")
+    most = "at most " if config.until_decided else ""
+    seeds = most + format_count(config.seed_count, "seed")
     seeds += f" from {config.first_seed} on" if config.first_seed else ""
     parts = [format_count(variants, "variant"), seeds]
     parts += [format_count(settings, "setting")] if config.grid else []
-    runs = format_count(variants * config.seeds * settings, "run")
+    runs = most + format_count(variants * config.seed_count * settings, "run")
     options = ", ".join(_join_values(config, name) for name in ("model", "data"))
     epochs = f"{_join_values(config, 'epochs')} epoch" + ("" if config.epochs == 1 else "s")
     return f"{escape(options)}: {runs} of {epochs} ({' x '.join(parts)})"

@@ -16,7 +16,8 @@ LAST_GROUP: Final = "Output"
 
 _STUDY_GROUPS: Final = {
     "What to compare": (
-        "attention", "seeds", "margin", "seed", "first-seed", "se", "wide", "same-time", "grid",
+        "attention", "seeds", "margin", "until-decided", "max-seeds", "futility", "first-seed",
+        "se", "wide", "same-time", "grid",
     ),
     "What it can detect": ("like", "pilot", "sd", "detect"),
     "Data": (

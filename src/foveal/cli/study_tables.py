@@ -54,7 +54,16 @@ def print_comparisons(cell: StudyRecord, comparisons: list[Comparison]) -> None:
         stdout.print(escape(next_steps.training_advice))
     if next_steps.outlook:
         stdout.print(make_next_steps_table(next_steps))
-    stdout.print(f"Next: [bold]{escape(next_steps.command)}[/]", soft_wrap=True)
+
+
+def print_answer(cell: StudyRecord, comparisons: list[Comparison]) -> None:
+    """Print the answer of a cell, and the command of the first step that would decide it."""
+    from foveal.analysis import find_next_steps
+
+    stdout.print(format_answer(cell, comparisons))
+    next_steps = find_next_steps(cell, comparisons)
+    if next_steps is not None:
+        stdout.print(f"Next: [bold]{escape(next_steps.command)}[/]", soft_wrap=True)
 
 
 def format_answer(cell: StudyRecord, comparisons: list[Comparison]) -> str:
