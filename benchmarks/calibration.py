@@ -30,6 +30,15 @@ from foveal import stats
 from foveal.plotting import VARIANT_COLORS, build_svg_element, new_figure, use_report_style
 from foveal.stats.decision import choose_verdict
 from foveal.stats.verdict import REPEATED_LOOKS_ERROR_RATE
+from sequential_calibration import (
+    CASES,
+    MAX_SEEDS,
+    SequentialRates,
+    find_exceeded_sequential_bounds,
+    list_sequential_rows,
+    measure_sequential_rates,
+    sequential_table,
+)
 
 ROOT = Path(__file__).parents[1]
 REAL_RUNS = "benchmarks/results/convnet-cifar10-short-runs.csv"
@@ -394,6 +403,7 @@ def build_record(
     repeated_looks: list[RepeatedLooks],
     unequal: UnequalSeeds,
     guessing: list[GuessingRates],
+    sequential: list[SequentialRates],
     real: dict[str, object] | None,
 ) -> dict[str, object]:
     """Return the content of the result file: every number and the command that reproduces it."""
@@ -417,6 +427,11 @@ def build_record(
         "repeated_looks": [{"seeds": list(LOOKS), **asdict(looks)} for looks in repeated_looks],
         "rows": [asdict(row) for row in rows],
         "seed": options.seed,
+        "sequential": {
+            "max_seeds": MAX_SEEDS,
+            "studies": options.look_studies // 10,
+            "rows": list_sequential_rows(sequential),
+        },
         "studies_per_row": options.studies,
         "unequal_seeds": asdict(unequal),
         "variants": VARIANTS,
@@ -461,17 +476,23 @@ def main() -> int:
         for images in TEST_IMAGES
         for accuracy in (GUESSING, *ACCURACIES)
     ]
+    sequential = [
+        measure_sequential_rates(case, options.look_studies // 10, [options.seed, number])
+        for number, case in enumerate(CASES)
+    ]
     looks_rate = repeated_looks[0].at_this_or_an_earlier_look[-1]
     exceeded = [
         *find_exceeded_bounds(rows, looks_rate),
         *find_broken_rules(unequal, guessing),
+        *find_exceeded_sequential_bounds(sequential),
     ]
-    record = build_record(options, rows, repeated_looks, unequal, guessing, real)
+    record = build_record(options, rows, repeated_looks, unequal, guessing, sequential, real)
     write_text(ROOT / options.json, json.dumps(record, indent=2, sort_keys=True))
     write_text(ROOT / options.figure, draw_repeated_looks(repeated_looks[0]))
     console = Console()
     console.print(rates_table(rows))
     console.print(guessing_table(guessing))
+    console.print(sequential_table(sequential))
     console.print(
         f"{FEW_SEEDS} seeds against {MANY_SEEDS} of none: {unequal.with_all_runs:.2%} of studies show a "
         f"difference, {unequal.with_common_seeds:.2%} with the seeds that both have."

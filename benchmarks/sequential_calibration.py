@@ -128,7 +128,7 @@ def sequential_table(rows: list[SequentialRates]) -> Table:
     return table
 
 
-def list_rows(rows: list[SequentialRates]) -> list[dict[str, object]]:
+def list_sequential_rows(rows: list[SequentialRates]) -> list[dict[str, object]]:
     """Return the rows of the result file; what the audit found stays here."""
     case_fields = ("difference", "margin", "variant_sd", "stops_when_unlikely")
     return [

@@ -15,16 +15,20 @@ from pydantic import BaseModel
 from foveal.analysis.caveats import BASELINE_TOLERANCE, PUBLISHED_ACCURACIES
 from foveal.cli import json_schema
 
-CALIBRATION_FILE = Path(__file__).parents[1] / "benchmarks" / "results" / "calibration.json"
+RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
+CALIBRATION_FILE = RESULTS / "calibration.json"
+PEERS_FILE = RESULTS / "calibration_peers.json"
 TYPE_NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 
 
 def write_study_tables(folder: Path) -> None:
-    """Write `calibration.md`, `rules.md`, `repeated-looks.md`, `anchors.md`, `ablate-json.md` into `folder`."""
+    """Write the tables of the page on studies into `folder`."""
     results = json.loads(CALIBRATION_FILE.read_text())
     write_lines(folder / "calibration.md", calibration_lines(results))
     write_lines(folder / "rules.md", rules_lines(results))
     write_lines(folder / "repeated-looks.md", repeated_looks_lines(results))
+    write_lines(folder / "sequential.md", sequential_lines(results))
+    write_lines(folder / "peers.md", peer_lines(json.loads(PEERS_FILE.read_text())))
     write_lines(folder / "anchors.md", anchor_lines())
     write_lines(folder / "ablate-json.md", schema_lines(json_schema.AblateOutput))
 
@@ -126,6 +130,72 @@ def repeated_looks_lines(results: dict[str, Any]) -> Iterator[str]:
         f"{'; '.join(rates)}. The figure is for "
         f"{count_variants(results['repeated_looks'][0]['variants'])}. "
         f"Measured with `{results['command']}`.\n"
+    )
+
+
+def sequential_lines(results: dict[str, Any]) -> Iterator[str]:
+    """Yield the table of what sequential studies do."""
+    sequential = results["sequential"]
+    head = (
+        "true difference",
+        "margin",
+        "deviation of the variants",
+        "stops when unlikely",
+        "studies with a false *better* or *worse*, %",
+        "*better*, %",
+        "*equivalent*, %",
+        "seeds",
+    )
+    rows = [
+        (
+            f"{row['difference']:g}",
+            "0" if row["margin"] < 1e-6 else f"{row['margin']:g}",
+            f"{row['variant_sd']:g}",
+            "yes" if row["stops_when_unlikely"] else "no",
+            percent(row["wrong_studies"]) if row["difference"] == 0 else "",
+            percent(row["better"]),
+            percent(row["equivalent"]),
+            f"{row['seeds']:.1f}",
+        )
+        for row in sequential["rows"]
+    ]
+    yield from markdown_table(head, rows, numbers=5)
+    yield (
+        f"{sequential['studies']:,} simulated studies per row, of {results['variants']} variants and up to "
+        f"{sequential['max_seeds']} seeds; differences, margins and deviations in standard deviations of "
+        "`none`. *better* and *equivalent* are shares of comparisons; where the true difference is the margin, every "
+        f"*equivalent* is false. Measured with `{results['command']}`.\n"
+    )
+
+
+def peer_lines(results: dict[str, Any]) -> Iterator[str]:
+    """Yield the table of four ways to compare networks on the same studies."""
+    head = (
+        "deviations",
+        "true difference",
+        "method",
+        "studies with a false verdict, %",
+        "comparisons decided, %",
+        "*better*, %",
+        "seeds",
+    )
+    rows = [
+        (
+            row["deviations"],
+            f"{row['difference']:g}",
+            row["method"],
+            f"{100 * row['studies_with_a_wrong_verdict']:.1f}",
+            f"{100 * row['comparisons_decided']:.1f}",
+            f"{100 * row['comparisons_better']:.1f}",
+            f"{row['seeds_per_variant']:.1f}",
+        )
+        for row in results["rows"]
+    ]
+    yield from markdown_table(head, rows, numbers=4)
+    yield (
+        f"{results['studies']} simulated studies per row, of 4 variants; differences in standard deviations, "
+        f"margin {results['margin_in_sd']:g}. AdaStop makes no claim of equivalence. "
+        "Measured with `make calibration-peers`.\n"
     )
 
 

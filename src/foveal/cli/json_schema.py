@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from foveal.records import StudyRecord
-    from foveal.stats import Comparison
+    from foveal.stats import Comparison, SequentialResult
 
 Interval = tuple[float, float]
 
@@ -71,6 +71,34 @@ class McNemarOutput(Output):
     """Exact two-sided p-value."""
 
 
+class LookOutput(Output):
+    """Look at a comparison of a sequential study, at its first `seeds` seeds; differences are fractions."""
+
+    seeds: int
+    """Number of seeds of both."""
+    difference: float
+    """Mean accuracy of the variant minus that of the reference."""
+    interval: Interval | None
+    """Welch interval at the level of this look."""
+    equivalence_interval: Interval | None
+    """Welch interval that is compared with the margin, at the level of this look."""
+    verdict: Literal["better", "worse", "equivalent", "undecided"]
+    """Verdict at this look."""
+    chance_of_verdict: float | None
+    """Predictive chance of any verdict by the last look; null before 5 seeds and at the last look."""
+
+
+class SequentialOutput(Output):
+    """Looks of one comparison of a sequential study."""
+
+    looks: list[LookOutput]
+    """Looks so far, up to the one at which the comparison stopped."""
+    stop: Literal["verdict", "unlikely", "last look"] | None
+    """Reason of the stop: a verdict, a verdict that had become unlikely, or the last look; null if none."""
+    next_look: int | None
+    """Number of seeds of the next look; null after the stop."""
+
+
 class ComparisonOutput(Output):
     """Comparison of one variant with a reference in the same cell; accuracies and differences are fractions."""
 
@@ -109,7 +137,7 @@ class ComparisonOutput(Output):
     interval: Interval | None
     """Welch interval of the difference at `level`. The verdict and the figure use it."""
     level: float
-    """Level of the interval: 1 - 0.05 / comparisons."""
+    """Level of the interval: 1 - 0.05 / comparisons, or that of the look of a sequential study."""
     equivalence_interval: Interval | None
     """Welch interval that is compared with the margin (two one-sided tests)."""
     margin: float
@@ -132,6 +160,8 @@ class ComparisonOutput(Output):
     """Standard error for other seeds and other test images: the root of the sum of both squares."""
     finite_test_share: float | None
     """Share of the variance due to seeds that exists only because the test set is finite."""
+    sequential: SequentialOutput | None
+    """Looks of a sequential study; null in other studies."""
     mcnemar: McNemarOutput | None
     """McNemar's test; null with more than one run per variant."""
 
@@ -300,6 +330,7 @@ def _make_comparison_output(cell: str, comparison: Comparison) -> ComparisonOutp
         standard_error_images=nan_to_none(split.image_error) if split else None,
         standard_error_both=split.total_error if split else None,
         finite_test_share=nan_to_none(split.finite_test_share) if split else None,
+        sequential=_make_sequential_output(comparison.sequential),
         mcnemar=McNemarOutput(
             only_variant=test.only_variant,
             only_baseline=test.only_baseline,
@@ -308,6 +339,24 @@ def _make_comparison_output(cell: str, comparison: Comparison) -> ComparisonOutp
         if test
         else None,
     )
+
+
+def _make_sequential_output(result: SequentialResult | None) -> SequentialOutput | None:
+    """Return the output of the looks of a comparison, or None if its study has no looks."""
+    if result is None:
+        return None
+    looks = [
+        LookOutput(
+            seeds=look.seeds,
+            difference=look.difference,
+            interval=interval_or_none(look.interval),
+            equivalence_interval=interval_or_none(look.equivalence_interval),
+            verdict=look.verdict,
+            chance_of_verdict=look.chance_of_verdict,
+        )
+        for look in result.looks
+    ]
+    return SequentialOutput(looks=looks, stop=result.stop, next_look=result.next_look)
 
 
 def nan_to_none(value: float) -> float | None:
