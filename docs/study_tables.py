@@ -163,8 +163,8 @@ def sequential_lines(results: dict[str, Any]) -> Iterator[str]:
     yield (
         f"{sequential['studies']:,} simulated studies per row, of {results['variants']} variants and up to "
         f"{sequential['max_seeds']} seeds; differences, margins and deviations in standard deviations of "
-        "`none`. *better* and *equivalent* are shares of comparisons; where the true difference is the margin, every "
-        f"*equivalent* is false. Measured with `{results['command']}`.\n"
+        "`none`. *better* and *equivalent* are shares of comparisons; where the true difference is the "
+        f"margin, every *equivalent* is false. Measured with `{results['command']}`.\n"
     )
 
 

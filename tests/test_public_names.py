@@ -9,17 +9,17 @@ PUBLIC_NAMES = {
         __version__ insert keep_freed_memory
     """,
     "foveal.analysis": """
-        Answer ClassDifference EffectSizes FinalSlope GateSummary Guessing
-        HypothesisResult MAX_TIME_RATIO MeanClassMaps NextSteps OcclusionRecords
-        RobustnessCurves SeedOutlook TrainingTimes VariantExtra VariantRuns
-        average_maps_by_class check_hypotheses collect_occlusion_records
-        collect_robustness_curves compare_cell_variants compare_classes
-        compute_effect_sizes compute_final_slopes compute_guessing compute_training_times
-        count_seeds_needed describe_failed_learning describe_loaded_weights
-        describe_variant find_caveats find_failed_runs find_next_steps format_data_name
-        format_network_name group_runs_by_variant list_variant_costs make_gate_cost_table
-        make_stored_layer_table make_variant_cost_table normalize_rows plan_design_looks
-        read_stored_extras summarize_gates write_answer write_question
+        Answer ClassDifference EffectSizes FinalSlope GateSummary Guessing HypothesisResult
+        MAX_TIME_RATIO MeanClassMaps NextSteps OcclusionRecords RobustnessCurves SeedOutlook
+        TrainingTimes VariantExtra VariantRuns average_maps_by_class check_hypotheses
+        collect_occlusion_records collect_robustness_curves compare_cell_variants
+        compare_classes compute_effect_sizes compute_final_slopes compute_guessing
+        compute_training_times count_seeds_needed describe_course describe_failed_learning
+        describe_loaded_weights describe_variant find_caveats find_failed_runs
+        find_next_steps format_data_name format_network_name group_runs_by_variant
+        list_variant_costs make_gate_cost_table make_stored_layer_table
+        make_variant_cost_table normalize_rows plan_design_looks read_stored_extras
+        summarize_gates write_answer write_question
     """,
     "foveal.attention": """
         AttentionEntry BAM CBAM ChannelAttention ConcurrentSqueezeExcitation CoordinateAttention

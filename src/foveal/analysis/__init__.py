@@ -9,6 +9,7 @@ from foveal.analysis.cost_tables import (
     make_variant_cost_table,
 )
 from foveal.analysis.costs import list_variant_costs
+from foveal.analysis.course import describe_course
 from foveal.analysis.display_names import (
     describe_variant,
     format_data_name,
@@ -76,6 +77,7 @@ __all__ = [
     "compute_guessing",
     "compute_training_times",
     "count_seeds_needed",
+    "describe_course",
     "describe_failed_learning",
     "describe_loaded_weights",
     "describe_variant",

@@ -2,13 +2,55 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
-from foveal.stats import Comparison
+from scipy.special import stdtrit
+
+from foveal.analysis.variant_runs import compare_cell_variants, plan_design_looks
+from foveal.records import StudyRecord
+from foveal.stats import Comparison, SequentialDesign
 from foveal.text_format import join_with_and
+from foveal.variant_names import BASELINE
 
 _OPEN: Final = "open"
+
+
+def describe_course(cell: StudyRecord) -> list[str]:
+    """Return a line per comparison of one cell of a sequential study: its last look, and what decides next.
+
+    What decides is half of the interval at the next look, if runs go on to differ as much from seed to seed.
+    """
+    design = plan_design_looks(cell.design)
+    if design is None:
+        return []
+    lines = []
+    for comparison in compare_cell_variants(cell):
+        name = comparison.variant
+        if comparison.reference != BASELINE:
+            name += f" minus {comparison.reference}"
+        lines.append(f"{name}: {_describe_comparison(comparison, design)}")
+    return lines
+
+
+def _describe_comparison(comparison: Comparison, design: SequentialDesign) -> str:
+    """Return where a comparison stands."""
+    result = comparison.sequential
+    if result is None or not result.looks:
+        return f"first look at {design.looks[0]} seeds"
+    low, high = comparison.interval
+    seen = f"at {comparison.seeds} seeds {100 * comparison.difference:+.2f} points"
+    if not math.isnan(low):
+        seen += f" ({100 * low:+.2f} to {100 * high:+.2f})"
+    if result.next_look is None:
+        words = {"unlikely": "stopped, a verdict had become unlikely"}
+        return f"{seen}, {words.get(result.stop or '', comparison.verdict)}"
+    look = design.looks.index(result.next_look)
+    level = design.difference_levels[look]
+    quantile = float(stdtrit(2 * result.next_look - 2, 1 - level / 2))
+    half_width = quantile * (comparison.seed_sd or 0.0) * math.sqrt(2 / result.next_look)
+    return f"{seen}; at {result.next_look} seeds more than {100 * half_width:.2f} points decide"
 
 
 def describe_looks(comparisons: Sequence[Comparison]) -> list[str]:
@@ -32,7 +74,10 @@ def describe_looks(comparisons: Sequence[Comparison]) -> list[str]:
                 _OPEN: f"The next look at {names} is at {seeds} seeds.",
             }[stop]
         )
-    if any(stop == "verdict" for stop, _ in groups):
+    found = {"better", "worse"}
+    if any(
+        each.sequential and each.sequential.stop and each.verdict in found for each in comparisons
+    ):
         sentences.append(
             "A difference found at an early look is likely smaller than it looks; its interval holds."
         )

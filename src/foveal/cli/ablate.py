@@ -16,6 +16,7 @@ from foveal.cli.live_status import show_live_status
 from foveal.cli.options import DefaultOutFolder, JsonFlag, OutFolder
 from foveal.cli.study_tables import list_study_footnotes, print_answer, print_comparisons
 from foveal.study.config import StudyConfig
+from foveal.text_format import format_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,9 +80,10 @@ def ablate(
     warnings = study.quarantine_damaged_runs()
     for warning in warnings:
         print_message(escape(warning))
-    missing = len(study.list_missing_runs(execution.shard))
+    # How many runs a sequential study takes is known when it ends.
+    of_all = "" if study.design.looks else f"/{len(study.list_missing_runs(execution.shard))}"
     outcomes: list[Outcome] = []
-    with show_live_status(study.list_runs(execution.shard)):
+    with show_live_status(study, execution.shard):
         for outcome in study.run_missing(
             executor,
             shard=execution.shard,
@@ -91,7 +93,7 @@ def ablate(
             outcomes.append(outcome)
             warnings += [outcome.warning] if outcome.warning else []
             if outcome.error or not stderr.is_terminal:  # the table on a terminal has the others
-                print_message(_format_outcome(outcome, len(outcomes), missing))
+                print_message(_format_outcome(outcome, len(outcomes), of_all))
     failed = [outcome for outcome in outcomes if outcome.error]
     trained = len(outcomes) - len(failed)
     record = study.write_results()
@@ -115,18 +117,18 @@ def ablate(
             print_comparisons(cell_record, comparisons)
         for line in list_study_footnotes(record):
             stdout.print(line)
-        _print_summary(study, trained)
+        _print_summary(study, trained, execution.shard)
         _print_answers(by_cell, page)
     if failed:
         raise FovealError(describe_failures(failed, len(outcomes)))
 
 
-def _format_outcome(outcome: Outcome, number: int, count: int) -> str:
-    """Return the line of a run that ended, the `number`-th of `count`, as rich markup."""
+def _format_outcome(outcome: Outcome, number: int, count: str) -> str:
+    """Return the line of a run that ended, the `number`-th, as rich markup."""
     from foveal.records import read_results
 
     config = outcome.task.config
-    name = f"{number:>3}/{count}  {escape(config.attention):<28} seed {config.seed:<3}"
+    name = f"{number:>3}{count}  {escape(config.attention):<28} seed {config.seed:<3}"
     if outcome.is_left_out:
         return f"{name} [yellow]left out[/]: the seed needs another instruction set"
     if outcome.error:
@@ -135,11 +137,14 @@ def _format_outcome(outcome: Outcome, number: int, count: int) -> str:
     return f"{name} test accuracy {accuracy:7.2%}"
 
 
-def _print_summary(study: Study, trained: int) -> None:
+def _print_summary(study: Study, trained: int, shard: str | None) -> None:
     """Print the number of trained and missing runs, and the path of the table."""
     missing = len(study.list_missing_runs())
     missing_text = f"; {missing} still missing" if missing else ""
-    text = f"{len(study.list_runs())} runs, {trained} of them trained now{missing_text}"
+    if missing and shard is not None and not study.list_missing_runs(shard):
+        missing_text = f"; waiting for {format_count(missing, 'run')} of other shards: run again"
+    runs = format_count(len(study.list_wanted_runs()), "run")
+    text = f"{runs}, {trained} of them trained now{missing_text}"
     table = escape(str(study.folder / "results.csv"))
     stdout.print(f"[dim]{text}. All numbers: {table}[/]\n", soft_wrap=True)
 

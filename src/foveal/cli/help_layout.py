@@ -30,7 +30,7 @@ _STUDY_GROUPS: Final = {
     "Network": ("model", "weights", "weights-from", "start", "stem"),
     "Machine": ("device", "workers", "threads", "dtype", "memory-format", "kernels"),
     "Cluster": ("ray", "gpus-per-run", "retries", "shard"),
-    LAST_GROUP: ("out", "extras", "json"),
+    LAST_GROUP: ("out", "extras", "keep-weights", "json"),
 }  # fmt: skip
 OPTION_GROUPS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
     "ablate": _STUDY_GROUPS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
@@ -15,7 +15,6 @@ from rich.table import Table
 from rich.text import Text
 
 from foveal.cli.console import stderr
-from foveal.study.config import RunConfig
 from foveal.study.status import (
     RunState,
     count_states,
@@ -24,15 +23,24 @@ from foveal.study.status import (
 )
 from foveal.text_format import format_duration
 
+if TYPE_CHECKING:
+    from foveal.records import StudyRecord
+    from foveal.study.study import Study
+
 _REFRESHES_PER_SECOND = 1.0
 
 
-def show_live_status(runs: Sequence[tuple[RunConfig, Path]]) -> Live:
-    """Return a live table of `runs`, shown on a terminal until the context ends; empty elsewhere."""
+def show_live_status(study: Study, shard: str | None) -> Live:
+    """Return a live table of a study, shown on a terminal until the context ends; empty elsewhere."""
+    all_runs = study.list_runs(shard)
 
     def render() -> Group:
+        runs = study.list_wanted_runs(shard) if study.design.looks else all_runs
         states = [read_run_state(config, folder) for config, folder in runs]
-        return Group(make_status_table(states), *map(Text.from_markup, list_status_lines(states)))
+        lines = list_status_lines(states)
+        if study.design.looks:
+            lines = [*list_look_lines(study.read_finished()), *lines]
+        return Group(make_status_table(states), *map(Text.from_markup, lines))
 
     return Live(
         get_renderable=render if stderr.is_terminal else lambda: Text(""),
@@ -41,6 +49,17 @@ def show_live_status(runs: Sequence[tuple[RunConfig, Path]]) -> Live:
         auto_refresh=stderr.is_terminal,
         transient=True,
     )
+
+
+def list_look_lines(record: StudyRecord) -> list[str]:
+    """Return a line per comparison of a sequential study, its last look and what decides next, as markup."""
+    from foveal.analysis import describe_course
+
+    lines = []
+    for cell in record.split_by_cell():
+        label = f"{cell.cell.label}: " if cell.cell and cell.cell.label else ""
+        lines += [escape(label + line) for line in describe_course(cell)]
+    return lines
 
 
 def make_status_table(states: Sequence[RunState]) -> Table:

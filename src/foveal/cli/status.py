@@ -18,7 +18,8 @@ def status(study: Path, *, json: JsonFlag = False) -> None:
     study
         The study folder.
     """
-    from foveal.cli.live_status import list_status_lines, make_status_table
+    from foveal.cli.live_status import list_look_lines, list_status_lines, make_status_table
+    from foveal.records import read_design, read_study
     from foveal.study.status import count_states, estimate_seconds_left, read_study_states
 
     states = read_study_states(study)
@@ -39,5 +40,8 @@ def status(study: Path, *, json: JsonFlag = False) -> None:
         )
         return
     stdout.print(make_status_table(states))
+    if read_design(study).looks:
+        for line in list_look_lines(read_study(study)):
+            stdout.print(line)
     for line in list_status_lines(states):
         stdout.print(line)

@@ -97,6 +97,13 @@ def _emphasize_names(text: str) -> str:
     return "".join(f"[bold]{part}[/]" if index % 2 else part for index, part in enumerate(parts))
 
 
+def _format_interval_heading(comparisons: list[Comparison]) -> str:
+    """Return the heading of the intervals; in a sequential study every look has its own level."""
+    if not comparisons or comparisons[0].sequential is not None:
+        return "interval"
+    return f"{format_level(comparisons[0].level)}\ninterval"
+
+
 def make_comparison_table(cell: StudyRecord, comparisons: list[Comparison]) -> Table:
     """Return the table of one cell: a row per variant with accuracy, difference, interval and verdict.
 
@@ -105,7 +112,7 @@ def make_comparison_table(cell: StudyRecord, comparisons: list[Comparison]) -> T
     """
     from foveal.analysis import list_variant_costs
 
-    heading = f"{format_level(comparisons[0].level)}\ninterval" if comparisons else "interval"
+    heading = _format_interval_heading(comparisons)
     data = cell.runs[0].results["data"] if cell.runs else "no images yet"
     title = f"Test accuracy on {data}, final epoch"
     if cell.cell and cell.cell.label:

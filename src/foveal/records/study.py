@@ -112,7 +112,7 @@ def read_study(folder: Path, *, known: dict[Path, RunRecord] | None = None) -> S
     for path in list_run_folders(folder):
         if path not in known and is_complete(path):
             known[path] = read_run(path)
-    for run in known.values():
+    for run in list(known.values()):  # another thread may read as well
         cell = design.find_cell(run.config)
         if cell is not None:
             variant = design.variants.index(run.config["attention"])

@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from foveal.analysis import count_seeds_needed
+from foveal.atomic import get_partial_path
 from foveal.records import StudyRecord
 from foveal.study.config import config_to_dict
 from foveal.study.run_list import PlannedRun
+
+
+def select_wanted_runs(runs: Sequence[PlannedRun], record: StudyRecord) -> list[PlannedRun]:
+    """Return the runs that are needed for the next looks, were begun, or are finished."""
+    needed = {run.folder for run in select_needed_runs(runs, record)}
+    return [
+        run
+        for run in runs
+        if run.folder in needed or run.folder.exists() or get_partial_path(run.folder).exists()
+    ]
 
 
 def select_needed_runs(runs: Sequence[PlannedRun], record: StudyRecord) -> list[PlannedRun]:

@@ -16,8 +16,10 @@ from foveal.records import (
     read_design,
     read_progress,
     read_results,
+    read_study,
 )
 from foveal.study.config import RunConfig
+from foveal.study.needed_runs import select_wanted_runs
 from foveal.study.run_list import list_runs
 
 _State = Literal["complete", "running", "interrupted", "missing"]
@@ -42,13 +44,15 @@ class RunState:
 
 
 def read_study_states(folder: Path) -> list[RunState]:
-    """Return the state of every run that was requested so far.
+    """Return the state of every run that was requested so far, in a sequential study up to the next looks.
 
     Raises:
         UsageError: `folder` is not a study.
         FovealError: the study is damaged or has another schema.
     """
     runs = list_runs(read_design(folder), folder)
+    if read_design(folder).looks:
+        runs = select_wanted_runs(runs, read_study(folder))
     return [read_run_state(config, run_folder) for config, run_folder in runs]
 
 

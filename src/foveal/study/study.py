@@ -27,7 +27,7 @@ from foveal.study.design_extension import extend_design, read_stored_design
 from foveal.study.executors import Executor, Outcome, Task, run_in_process
 from foveal.study.extras_registry import store_variant_extras
 from foveal.study.locks import lock_study
-from foveal.study.needed_runs import select_needed_runs
+from foveal.study.needed_runs import select_needed_runs, select_wanted_runs
 from foveal.study.resolved_design import resolve_design
 from foveal.study.run_list import PlannedRun, list_runs, map_same_seed, select_shard
 from foveal.study.study_step_times import store_step_times, store_step_times_in_child
@@ -80,13 +80,22 @@ class Study:
         """Return every requested run, all variants of a seed together."""
         return select_shard(list_runs(self.design, self.folder), shard)
 
+    def list_wanted_runs(self, shard: str | None = None) -> list[PlannedRun]:
+        """Return every requested run; in a sequential study, those that were begun or are needed next."""
+        runs = self.list_runs(shard)
+        return select_wanted_runs(runs, self.read_finished()) if self.design.looks else runs
+
     def list_missing_runs(self, shard: str | None = None) -> list[PlannedRun]:
         """Return the runs that are not finished; in a sequential study, those needed for the next looks."""
         runs = self.list_runs(shard)
         if self.design.looks:
-            record = read_study(self.folder, known=self._known_runs)
-            runs = select_needed_runs(runs, replace(record, design=self.design))
+            runs = select_needed_runs(runs, self.read_finished())
         return [run for run in runs if not is_complete(run.folder)]
+
+    def read_finished(self) -> StudyRecord:
+        """Return the requested study with its finished runs, each of which is read once."""
+        record = read_study(self.folder, known=self._known_runs)
+        return replace(record, design=self.design)
 
     def quarantine_damaged_runs(self) -> list[str]:
         """Quarantine every run whose files have changed, and return a warning per run."""
