@@ -48,7 +48,7 @@ NETWORKS: dict[str, tuple[Build, dict[str, tuple[int, str, str] | None]]] = {
         {
             "residual": (8, "layer1.0.bn2", "layer4.1.bn2"),
             "stage": (3, "layer1.1", "layer3.1"),
-            "conv": None,  # one ReLU is called twice per block
+            "conv": (9, "relu", "layer4.1.bn1"),  # one ReLU is called twice per block
         },
     ),
     "torchvision/resnet50": (
@@ -56,7 +56,7 @@ NETWORKS: dict[str, tuple[Build, dict[str, tuple[int, str, str] | None]]] = {
         {
             "residual": (16, "layer1.0.bn3", "layer4.2.bn3"),
             "stage": (3, "layer1.2", "layer3.5"),
-            "conv": None,
+            "conv": (33, "relu", "layer4.2.bn2"),
         },
     ),
     "torchvision/vgg11_bn": (
@@ -114,9 +114,9 @@ NETWORKS: dict[str, tuple[Build, dict[str, tuple[int, str, str] | None]]] = {
     "timm/regnety_002": (
         build_timm("regnety_002"),
         {
-            "residual": (13, "s1.b1.conv3.bn", "s4.b7.conv3.bn"),
+            "residual": (13, "s1.b1.conv3", "s4.b7.conv3"),
             "stage": (3, "s1.b1.act3", "s3.b4.act3"),
-            "conv": (27, "stem.bn", "s4.b7.conv2.bn"),
+            "conv": (27, "stem", "s4.b7.conv2"),
         },
     ),
 }

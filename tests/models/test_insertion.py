@@ -105,11 +105,12 @@ def test_refuses_a_second_gate_at_a_site() -> None:
         insert(model, "channel")
 
 
-def test_refuses_a_module_called_twice() -> None:
-    relu = nn.ReLU()
-    model = nn.Sequential(nn.Conv2d(3, 4, 3), relu, nn.Conv2d(4, 4, 3), relu)
-    with pytest.raises(UsageError, match="'1', which is called 2 times"):
-        insert(model, "cbam", example=torch.zeros(1, 3, 9, 9))
+def test_skips_a_module_called_twice() -> None:
+    gelu = nn.GELU()
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), gelu, nn.Conv2d(4, 4, 3), gelu)
+    found = insert(model, "cbam", example=torch.zeros(1, 3, 9, 9), dry_run=True)
+    assert [(site.name, site.position) for site in found.sites] == [("2", "input")]
+    assert [(place.name, place.reason) for place in found.skipped] == [("1", "is called 2 times")]
 
 
 def test_refuses_a_network_without_such_sites() -> None:

@@ -28,6 +28,7 @@ _NATIVE_COMBINATIONS = {"sum", "product"}
 @register(
     "bam",
     where="stage",
+    positive_factor=True,
     aliases=("parallel", "bam-paper"),
     deviations=(
         ("between the layers of a branch", "ReLU, as in the authors' code", "not specified"),

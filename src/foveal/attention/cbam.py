@@ -16,6 +16,7 @@ _ORDERS = ("channel-first", "spatial-first")
 @register(
     "cbam",
     where="residual",
+    positive_factor=True,
     aliases=("series", "cbam-paper"),
     deviations=(
         ("biases of the MLP", "yes, as in the authors' code", "not specified"),

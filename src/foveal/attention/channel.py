@@ -14,6 +14,7 @@ from foveal.attention.registry import register
 @register(
     "channel",
     where="residual",
+    positive_factor=True,
     deviations=(
         ("biases of the MLP", "yes, as in the authors' code", "not specified"),
         ("width of the MLP", "floor(C/r), at least 1", "C/r"),

@@ -14,6 +14,7 @@ from foveal.attention.registry import register
 @register(
     "coordinate",
     where="residual",
+    positive_factor=True,
     deviations=(
         ("after F1", "batch norm and h-swish, as in the authors' code", "a non-linear function"),
         ("width of the bottleneck", "floor(C/r), at least 8, as in the authors' code", "C/r"),

@@ -11,7 +11,7 @@ from foveal.attention.registry import register
 from foveal.validation import require_odd, require_positive_int
 
 
-@register("eca", where="residual")
+@register("eca", where="residual", positive_factor=True)
 class EfficientChannelAttention(PooledGate):
     """ECA: weights each channel by its average and the averages of its neighbor channels.
 

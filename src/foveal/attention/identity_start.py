@@ -17,15 +17,28 @@ class IdentityStart(nn.Module):
     function of a pretrained network. The idea is that of ReZero (Bachlechner et al. 2020), applied to the
     difference between output and input of the gate.
 
+    Args:
+        gate: G.
+        is_bounded: whether a is kept from 0 to 1, so that the factors of a gate stay positive. The gradient
+            of a is that of an unbounded a, so that training can move it back.
+
     Shape: (N, C, H, W) to (N, C, H, W).
     """
 
-    def __init__(self, gate: nn.Module) -> None:
+    def __init__(self, gate: nn.Module, *, is_bounded: bool = False) -> None:
         super().__init__()
         self.gate = gate
+        self.is_bounded = is_bounded
         self.weight = nn.Parameter(torch.zeros(()))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return F + a (G(F) - F)."""
-        mixed: Tensor = x + self.weight * (self.gate(x) - x)
+        weight: Tensor = self.weight
+        if self.is_bounded:
+            weight = weight.detach().clamp(0, 1) + (weight - weight.detach())
+        mixed: Tensor = x + weight * (self.gate(x) - x)
         return mixed
+
+    def extra_repr(self) -> str:
+        """Return whether a is bounded, for printing."""
+        return "is_bounded=True" if self.is_bounded else ""

@@ -9,11 +9,19 @@ from foveal.variant_names import GATE_MODULE_NAME
 INSERTED_MARK = (
     "is_inserted_gate"  # attribute that tells a gate from another child of the same name
 )
+INPUT_MARK = (
+    "weights_input"  # attribute of a gate that is applied to the input of the module at its site
+)
 
 
 def is_inserted_gate(module: nn.Module) -> bool:
     """Return True if `insert` put this module at a site."""
     return getattr(module, INSERTED_MARK, False)
+
+
+def weights_input(gate: nn.Module) -> bool:
+    """Return True if an inserted gate is applied to the input of the module that it is a child of."""
+    return getattr(gate, INPUT_MARK, False)
 
 
 def get_gate(module: nn.Module) -> nn.Module | None:

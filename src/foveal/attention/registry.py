@@ -47,6 +47,8 @@ class AttentionEntry:
         preset_options: options in which a preset differs from its module.
         deviations: deviations of a module from its paper, or of a preset from its module.
         is_user: whether the factory is a user's own class or function.
+        positive_factor: whether the module multiplies each value by a factor of at least zero, so that it can
+            be inserted at the layer before a ReLU or LeakyReLU, see `GateBeforeActivation`.
     """
 
     name: str
@@ -57,6 +59,7 @@ class AttentionEntry:
     preset_options: Mapping[str, object] = field(default_factory=dict)
     deviations: tuple[_PaperDeviation, ...] = ()
     is_user: bool = False
+    positive_factor: bool = False
 
     @property
     def options(self) -> dict[str, object]:
@@ -82,6 +85,7 @@ def register(
     where: str,
     aliases: tuple[str, ...] = (),
     deviations: tuple[_PaperDeviation, ...] = (),
+    positive_factor: bool = False,
 ) -> Callable[[Module], Module]:
     """Return a decorator that registers a module class under `name`.
 
@@ -92,10 +96,13 @@ def register(
         where: the sites of the module's paper.
         aliases: other names of the module.
         deviations: deviations from the paper.
+        positive_factor: see `AttentionEntry`.
     """
 
     def add_entry(module: Module) -> Module:
-        ENTRIES[name] = AttentionEntry(name, module, where, aliases, deviations=deviations)
+        ENTRIES[name] = AttentionEntry(
+            name, module, where, aliases, deviations=deviations, positive_factor=positive_factor
+        )
         return module
 
     return add_entry
@@ -120,6 +127,7 @@ def register_preset(
         preset_of=base,
         preset_options=options,
         deviations=deviations,
+        positive_factor=module.positive_factor,
     )
 
 

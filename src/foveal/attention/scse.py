@@ -12,6 +12,7 @@ from foveal.attention.se import SqueezeExcitation
 @register(
     "scse",
     where="residual",
+    positive_factor=True,
     deviations=(
         ("biases", "yes, as in the authors' code", "not in the formulas"),
         ("width of the bottleneck", "floor(C/r), at least 1", "C/r"),

@@ -13,6 +13,7 @@ from foveal.attention.registry import register
 @register(
     "se",
     where="residual",
+    positive_factor=True,
     deviations=(("width of the bottleneck", "floor(C/r), at least 1", "C/r"),),
 )
 class SqueezeExcitation(PooledGate):

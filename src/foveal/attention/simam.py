@@ -12,6 +12,7 @@ from foveal.validation import require_positive, require_positive_int
 @register(
     "simam",
     where="residual",
+    positive_factor=True,
     deviations=(
         ("divisor of the variance", "H W - 1, as in the authors' code", "H W"),
         ("1x1 map, for which v is 0/0", "sigma(1/2), the limit", "not specified"),

@@ -15,6 +15,7 @@ from foveal.validation import require_odd, require_positive_int
 @register(
     "spatial",
     where="residual",
+    positive_factor=True,
     deviations=(
         ("after the convolution", "batch norm, as in the authors' code", "not specified"),
         ("bias of the convolution", "no (yes with norm=false)", "not specified"),

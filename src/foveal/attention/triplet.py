@@ -12,6 +12,7 @@ from foveal.attention.spatial import SpatialAttention
 @register(
     "triplet",
     where="residual",
+    positive_factor=True,
     deviations=(("momentum of the batch norms", "0.01, as in the authors' code", "not specified"),),
 )
 class TripletAttention(Gate):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from foveal.errors import FovealError, UsageError
-from foveal.models.insertion import make_example
+from foveal.models.example_inputs import make_example
 from foveal.module_modes import eval_mode
 from foveal.optional_imports import suggest_install
 

@@ -2,41 +2,50 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from html import escape
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from foveal.attention import create, get_entry
+from foveal.attention.gate_before_activation import GateBeforeActivation
 from foveal.attention.identity_start import IdentityStart
-from foveal.attention.inserted import INSERTED_MARK, get_gate
+from foveal.attention.inserted import INPUT_MARK, INSERTED_MARK
 from foveal.errors import UsageError, bad_parameter
+from foveal.models.example_inputs import run_with_inputs
 from foveal.models.finetuning import collect_parameters, exclude_parameters, freeze_parameters
 from foveal.models.gate_hooks import reattach_gate_hooks, remove_gate_hooks
-from foveal.models.placement import find_residual_branch_ends
-from foveal.models.sites import Site, Where, find_sites
-from foveal.models.tracing import Node, trace_forward
+from foveal.models.insertable import require_insertable
+from foveal.models.insertion_table import (
+    format_html_table,
+    format_skipped,
+    format_table,
+    format_tree,
+    make_table_rows,
+)
+from foveal.models.sites import (
+    Site,
+    SkippedSite,
+    Where,
+    choose_default_where,
+    find_sites,
+    format_where,
+)
+from foveal.models.tracing import Trace, trace_forward
 from foveal.seeding import fork_rng
 from foveal.validation import require_one_of
 from foveal.variant_names import GATE_MODULE_NAME
 
-_WRAPPER_CLASSES = (
-    "DataParallel",
-    "DistributedDataParallel",
-    "FullyShardedDataParallel",
-    "OptimizedModule",
-)
 _STARTS = ("paper", "identity")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Insertion:
-    """Result of `insert`; as a string it is a table of the sites.
+    """Result of `insert`; as a string it is a table of the sites, of a dry run a tree of the network.
 
     Attributes:
         model: the network.
@@ -44,6 +53,8 @@ class Insertion:
         where: the sites that were selected.
         sites: one site per gate, in the order of the forward pass; with `dry_run` without gates.
         parameters: number of parameters of each gate.
+        skipped: selected places without a gate, with the reason.
+        is_dry_run: whether nothing was inserted.
         handles: handles of the hooks on `model`.
     """
 
@@ -52,6 +63,8 @@ class Insertion:
     where: str
     sites: tuple[Site, ...]
     parameters: tuple[int, ...]
+    skipped: tuple[SkippedSite, ...] = ()
+    is_dry_run: bool = False
     handles: tuple[RemovableHandle, ...] = field(default=(), repr=False)
 
     @property
@@ -100,31 +113,25 @@ class Insertion:
         """Add the parameters of the gates to an existing optimizer as a group with these `options`."""
         optimizer.add_param_group({"params": self.gate_parameters, **options})
 
-    def table_rows(self) -> Iterator[tuple[str, str, str]]:
-        """Yield the rows of the table: site, shape (C x H x W), parameters."""
-        yield "site", "shape", "parameters"
-        for site, count in zip(self.sites, self.parameters, strict=True):
-            yield site.name, " x ".join(map(str, site.shape[1:])), f"{count:,}"
-        yield f"{len(self.sites)} sites", "", f"{sum(self.parameters):,}"
-
     def __str__(self) -> str:
-        rows = list(self.table_rows())
-        widths = [max(len(row[column]) for row in rows) for column in range(3)]
-        lines = [
-            f"{name:<{widths[0]}}  {shape:<{widths[1]}}  {count:>{widths[2]}}"
-            for name, shape, count in rows
-        ]
-        return "\n".join([f"{self.attention} at {self.where!r}", *lines])
+        rows = make_table_rows(self.sites, self.parameters)
+        lines = format_table(rows)
+        if self.is_dry_run:
+            lines = format_tree(self.model, self.attention, self.sites, self.skipped)
+            lines.append(f"{rows[-1][0]}, {rows[-1][2]} parameters; nothing is inserted (dry run)")
+        return "\n".join([self._caption, *lines, *format_skipped(self.skipped)])
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         """Return the table as HTML for notebooks."""
-        head, *body = self.table_rows()
-        cells = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-        rows = "".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in body
-        )
-        caption = escape(f"{self.attention} at {self.where!r}")
-        return f"<table><caption>{caption}</caption><tr>{cells}</tr>{rows}</table>"
+        rows = make_table_rows(self.sites, self.parameters)
+        return format_html_table(self._caption, rows, self.skipped)
+
+    @property
+    def _caption(self) -> str:
+        """The attention module and `where`."""
+        return f"{self.attention} at {self.where!r}"
 
 
 def insert(
@@ -132,7 +139,7 @@ def insert(
     attention: str | Callable[..., nn.Module],
     *,
     where: Where | None = None,
-    example: Tensor | None = None,
+    example: object = None,
     seed: int | None = None,
     start: str = "paper",
     dry_run: bool = False,
@@ -152,19 +159,22 @@ def insert(
         where: `residual` (in each residual block after the last norm, before the addition), `stage`
             (at the end of each stage except the last), `conv` (after the activation of each
             convolutional block, before pooling), several of them joined by a plus sign, a pattern of
-            module names such as `layer[34].*.bn2`, or a function of a module's name and the module.
-            By default the sites of the module's paper, and `conv` in a network without residual blocks.
-        example: an input (N, C, H, W) for the forward pass that finds the sites; by default zeros of
-            the model's `input_shape`, or of 3x224x224.
+            module names such as `layer[34].*.bn2`, a function of a module's name and the module, or a
+            list of these. By default the sites of the module's paper, and `conv` in a network without
+            residual blocks. Places where no module can hold a gate are left out, see `skipped`.
+        example: what the model takes, for the forward pass that finds the sites: a tensor, a tuple of
+            arguments, or a dict of keyword arguments. By default zeros of the model's `input_shape`, or
+            images with the channels of its first convolution, in several sizes.
         seed: seed of the gates' random streams, by default torch's initial seed. The state of torch's
             generators does not change.
         start: `paper`, or `identity`: a new gate leaves its input unchanged until it is trained.
-        dry_run: return the result without changing the model.
+        dry_run: return the result without changing the model; printed, it is a tree of the network.
         options: of the attention module; a list gives one value per site.
 
     Raises:
-        UsageError: the name, an option or `where` is invalid, the network has no such sites, a site
-            already has a gate, or the model is compiled or wrapped for distributed training.
+        UsageError: the name, an option or `where` is invalid, the network does not take the example, no
+            module can hold a gate at the selected places, or the model cannot be changed: it is compiled,
+            scripted, wrapped for distributed training or has lazy modules.
 
     >>> from foveal.models import ConvNet
     >>> print(insert(ConvNet(), "cbam"))
@@ -175,76 +185,60 @@ def insert(
     blocks.2.relu  128 x 8 x 8        2,284
     3 sites                           3,226
     """
-    if type(model).__name__ in _WRAPPER_CLASSES:
-        raise UsageError(
-            f"The model is wrapped in {type(model).__name__}. Insert attention before wrapping it."
-        )
+    require_insertable(model)
     require_one_of("start", start, _STARTS)
     entry = get_entry(attention)
-    example = make_example(model) if example is None else example
-    nodes = trace_forward(model, example)
-    where = _get_default_where(nodes, entry.where) if where is None else where
-    sites = find_sites(nodes, where)
-    _require_free_sites(model, sites)
+    inputs, trace = run_with_inputs(model, example, partial(trace_forward, model))
+    factor = {"has_positive_factor": entry.positive_factor}
+    where = choose_default_where(trace, entry.where, **factor) if where is None else where
+    sites, skipped = find_sites(model, trace, where, **factor)
     seed = torch.initial_seed() if seed is None else seed
-    parameter = next(model.parameters())
     gates = [
-        _create_gate(site, attention, site_options, seed, start).to(parameter)
+        _create_gate(site, attention, site_options, seed, start)
         for site, site_options in zip(
             sites, _split_options_by_site(options, len(sites)), strict=True
         )
     ]
     counts = tuple(sum(p.numel() for p in gate.parameters()) for gate in gates)
-    where_name = where if isinstance(where, str) else getattr(where, "__name__", "a function")
+    insertion = Insertion(
+        model,
+        entry.name,
+        format_where(where),
+        tuple(sites),
+        counts,
+        tuple(skipped),
+        is_dry_run=dry_run,
+    )
     if dry_run:
-        return Insertion(model, entry.name, where_name, tuple(sites), counts)
-    for site, gate in zip(sites, gates, strict=True):
-        module = model.get_submodule(site.name)
-        setattr(gate, INSERTED_MARK, True)
-        module.add_module(GATE_MODULE_NAME, gate.train(module.training))
-    reattach_gate_hooks(model, ())
-    handle = model.register_forward_pre_hook(reattach_gate_hooks)
-    insertion = Insertion(model, entry.name, where_name, tuple(sites), counts, (handle,))
-    _verify_single_call(insertion, trace_forward(model, example))
+        return insertion
+    try:
+        for site, gate in zip(sites, gates, strict=True):
+            module = model.get_submodule(site.name)
+            setattr(gate, INSERTED_MARK, True)
+            setattr(gate, INPUT_MARK, site.position == "input")
+            module.add_module(GATE_MODULE_NAME, gate.train(module.training))
+        reattach_gate_hooks(model, ())
+        insertion = replace(
+            insertion, handles=(model.register_forward_pre_hook(reattach_gate_hooks),)
+        )
+        _require_single_calls(insertion, trace_forward(model, inputs))
+    except BaseException:
+        insertion.remove()
+        raise
     return insertion
 
 
-def make_example(model: nn.Module) -> Tensor:
-    """Return an input of zeros, with the shape of the model's images and the dtype of its parameters."""
-    parameter = next(model.parameters())
-    shape = getattr(model, "input_shape", (3, 224, 224))
-    return torch.zeros(1, *shape, dtype=parameter.dtype, device=parameter.device)
-
-
-def _get_default_where(nodes: list[Node], paper_where: str) -> str:
-    """Return the sites of the paper, or `conv` in a network without residual blocks."""
-    return paper_where if find_residual_branch_ends(nodes) else "conv"
-
-
-def _require_free_sites(model: nn.Module, sites: list[Site]) -> None:
-    """Raise a `UsageError` if a site already has a gate or a child with the name of one."""
-    for site in sites:
-        module = model.get_submodule(site.name)
-        if get_gate(module) is not None:
-            raise UsageError(f"{site.name!r} already has attention. Remove it first.")
-        if hasattr(module, GATE_MODULE_NAME):
-            raise UsageError(
-                f"{site.name!r} has its own attribute {GATE_MODULE_NAME!r}. Choose another module."
-            )
-
-
-def _verify_single_call(insertion: Insertion, nodes: list[Node]) -> None:
-    """Remove the insertion and raise a `UsageError` if a gate does not run exactly once per forward pass.
+def _require_single_calls(insertion: Insertion, trace: Trace) -> None:
+    """Raise a `UsageError` if a gate does not run once for each call of the module at its site.
 
     It runs more often if the forward of the module at its site calls all children.
     """
-    calls = Counter(node.call for node in nodes)
     for site, gate in zip(insertion.sites, insertion.gates, strict=True):
-        if calls[gate] != 1:
-            insertion.remove()
+        calls, expected = trace.gate_calls[gate], trace.module_calls[site.name]
+        if calls != expected:
             raise UsageError(
-                f"A gate at {site.name!r} would run {calls[gate]} times per forward pass, because "
-                "that module calls all its children. Choose another module by a name pattern."
+                f"A gate at {site.name!r} would run {calls} times per forward pass instead of {expected}. "
+                "That module calls all its children. Choose another module by a name pattern."
             )
 
 
@@ -271,4 +265,9 @@ def _create_gate(
     """Create the gate of a site; its weights come from a random stream of that site."""
     with fork_rng(seed, "gates", site.name):
         gate = create(attention, site.channels, **options)
-    return IdentityStart(gate) if start == "identity" else gate
+    is_before_activation = site.negative_slope is not None
+    if site.negative_slope is not None:
+        gate = GateBeforeActivation(gate, negative_slope=site.negative_slope)
+    if start == "identity":
+        gate = IdentityStart(gate, is_bounded=is_before_activation)
+    return gate.to(site.device, site.dtype)

@@ -1,146 +1,295 @@
-"""Sites: the modules of a network that can hold one gate each, selected by `where`."""
+"""Sites: the modules of a network that hold one gate each, selected by `where`."""
 
 from __future__ import annotations
 
 import fnmatch
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
+import torch
 from torch import nn
 
-from foveal.errors import UsageError
-from foveal.models.node_kinds import is_feature_map, is_norm
-from foveal.models.placement import PLACEMENTS
-from foveal.models.tracing import Node
+from foveal.attention.inserted import get_gate
+from foveal.errors import UsageError, bad_parameter
+from foveal.models.holders import (
+    CONTAINERS,
+    Holder,
+    describe_node,
+    explain_missing_holder,
+    list_holders,
+)
+from foveal.models.node_kinds import is_activation, is_feature_map, is_norm, is_weight_layer
+from foveal.models.placement import PLACEMENTS, has_places
+from foveal.models.places import Place
+from foveal.models.score_maps import find_score_maps
+from foveal.models.tracing import Node, Trace
+from foveal.variant_names import GATE_MODULE_NAME
 
-Where = str | Callable[[str, nn.Module], bool]
-# Modules whose forward calls all their children in turn, and so would call a gate as one of them.
-_CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+ModulePredicate = Callable[[str, nn.Module], bool]
+Where = str | ModulePredicate | Sequence[str | ModulePredicate]
+
+
+_TAKEN_REASON = "already has attention"
 
 
 @dataclass(frozen=True)
 class Site:
-    """A site for one gate: the module whose output the gate weights, and the shape of that output."""
+    """A site for one gate: the module that holds it, and the shape of the map that it weights.
+
+    Attributes:
+        name: name of the module.
+        shape: shape of the map.
+        position: `output`, or `input` if the gate weights the input of the module.
+        negative_slope: for a gate at the layer before a ReLU (0) or LeakyReLU, the slope of this activation
+            below zero: the gate computes its factors from the map after it; otherwise None.
+        dtype: dtype of the gate.
+        device: device of the gate.
+    """
 
     name: str
     shape: tuple[int, ...]
+    position: str = "output"
+    negative_slope: float | None = None
+    dtype: torch.dtype = field(default=torch.float32, compare=False, repr=False)
+    device: torch.device = field(default=torch.device("cpu"), compare=False, repr=False)
 
     @property
     def channels(self) -> int:
         """C of the feature map."""
         return self.shape[1]
 
+    @property
+    def label(self) -> str:
+        """The name of the module, and the side of it at which the gate is unless it follows the module."""
+        if self.negative_slope is not None:
+            return f"{self.name} (before {'LeakyReLU' if self.negative_slope else 'ReLU'})"
+        return f"{self.name} (input)" if self.position == "input" else self.name
 
-def find_sites(nodes: list[Node], where: Where) -> list[Site]:
-    """Return the sites that `where` selects, in the order of the forward pass.
+
+@dataclass(frozen=True)
+class SkippedSite:
+    """A selected place that gets no gate, and the reason."""
+
+    name: str
+    reason: str
+
+
+def find_sites(
+    model: nn.Module, trace: Trace, where: Where, *, has_positive_factor: bool
+) -> tuple[list[Site], list[SkippedSite]]:
+    """Return the sites that `where` selects in the order of the forward pass, and the places left out.
+
+    Args:
+        model: the network.
+        trace: its trace.
+        where: see `insert`.
+        has_positive_factor: whether the gates weight by positive factors, see `AttentionEntry`.
 
     Raises:
-        UsageError: the network has no such sites, or a selected module cannot hold a gate.
+        UsageError: the network has no such sites, or no module can hold a gate at any of them.
     """
-    calls = Counter(name for node in nodes for name, _ in _list_modules(node))
-    if not isinstance(where, str):
-        return _select_sites(nodes, calls, where, "the function")
-    placed: dict[int, Site] = {}
+    placed: list[tuple[int, Site]] = []
     named: list[Site] = []
-    for part in where.split("+"):
-        if part in PLACEMENTS:
-            indices = PLACEMENTS[part](nodes)
-            if not indices:
-                raise _make_no_placement_error(nodes, part)
-            placed |= {index: _choose_site(nodes[index], calls, part) for index in indices}
+    skipped: list[SkippedSite] = []
+    for part in split_where(where):
+        if isinstance(part, str) and part in PLACEMENTS:
+            pairs = _find_placed_sites(trace, part, has_positive_factor=has_positive_factor)
+            placed += [(index, site) for index, site in pairs if isinstance(site, Site)]
+            skipped += [site for _, site in pairs if isinstance(site, SkippedSite)]
         else:
-            named += _select_sites(nodes, calls, _make_name_filter(part), repr(part))
-    sites = [placed[index] for index in sorted(placed)] + named
-    return list({site.name: site for site in sites}.values())
+            selected = _select_modules(model, trace, part)
+            named += [site for site in selected if isinstance(site, Site)]
+            skipped += [site for site in selected if isinstance(site, SkippedSite)]
+    placed.sort(key=lambda pair: pair[0])
+    sites, conflicts = _resolve_conflicts(model, [*(site for _, site in placed), *named])
+    skipped = list(dict.fromkeys([*skipped, *conflicts]))
+    if not sites:
+        raise _make_no_site_error(trace, where, skipped)
+    return sites, skipped
 
 
-def _list_modules(node: Node) -> Iterator[tuple[str, nn.Module]]:
-    """Yield the modules that returned the output of a node, innermost first, with their names."""
-    if isinstance(node.call, nn.Module):
-        yield node.name, node.call
-    yield from node.containers
+def _find_placed_sites(
+    trace: Trace, placement: str, *, has_positive_factor: bool
+) -> list[tuple[int, Site | SkippedSite]]:
+    """Return the sites of a placement, or the reasons against them, with the nodes of their places.
 
-
-def _choose_site(node: Node, calls: Counter[str], placement: str) -> Site:
-    """Return the innermost module that can hold a gate at the output of a node; norms have priority."""
-    candidates = [
-        (name, module)
-        for name, module in _list_modules(node)
-        if name and calls[name] == 1 and not isinstance(module, _CONTAINERS)
+    Raises:
+        UsageError: the network has no such places.
+    """
+    places = PLACEMENTS[placement](trace)
+    if not places:
+        raise _make_no_placement_error(trace, placement)
+    return [
+        (place.index, _choose_site(trace, place, has_positive_factor=has_positive_factor))
+        for place in places
     ]
-    if not candidates:
-        count = calls.get(node.name, 0)
-        reason = f"is called {count} times" if count else "is a function, not a module"
-        raise UsageError(
-            f"A gate for where={placement!r} would follow {node.name!r}, which {reason}. "
-            "Select modules that are called once by a pattern, such as where='layer*.bn1'."
+
+
+def _resolve_conflicts(
+    model: nn.Module, candidates: list[Site]
+) -> tuple[list[Site], list[SkippedSite]]:
+    """Return at most one site for each module, and the sites that are left out because of another gate."""
+    sites: dict[str, Site] = {}
+    conflicts = []
+    for site in candidates:
+        first = sites.setdefault(site.name, site)
+        if get_gate(model.get_submodule(site.name)) is not None:
+            del sites[site.name]
+            conflicts.append(SkippedSite(site.name, _TAKEN_REASON))
+        elif (first.position, first.negative_slope) != (site.position, site.negative_slope):
+            conflicts.append(SkippedSite(site.label, "belongs to a module that gets another gate"))
+    return list(sites.values()), conflicts
+
+
+def choose_default_where(trace: Trace, paper_where: str, *, has_positive_factor: bool) -> str:
+    """Return the sites of the paper, or `conv` in a network without residual blocks.
+
+    If the network has no such sites, this is the first of the other placements that has some.
+    """
+    order = ["conv", "stage"]
+    if has_places(trace, "residual"):
+        order = [paper_where, "residual", *order]
+
+    def has_sites(placement: str) -> bool:
+        sites = (
+            _choose_site(trace, place, has_positive_factor=has_positive_factor)
+            for place in PLACEMENTS[placement](trace)
         )
-    norms = [pair for pair in candidates if is_norm(Node(pair[0], pair[1], (), ()))]
-    name, _ = (norms or candidates)[0]
-    return Site(name, node.shape)
+        return any(isinstance(site, Site) for site in sites)
+
+    return next((placement for placement in order if has_sites(placement)), order[0])
 
 
-def _make_name_filter(pattern: str) -> Callable[[str, nn.Module], bool]:
+def split_where(where: Where) -> list[str | ModulePredicate]:
+    """Return the parts of `where`: placements, patterns and functions.
+
+    >>> split_where(["residual+stage", "conv?"])
+    ['residual', 'stage', 'conv?']
+    """
+    if isinstance(where, str):
+        return list(where.split("+"))
+    if callable(where):
+        return [where]
+    if not isinstance(where, Sequence) or not where:
+        raise bad_parameter("where", "a placement, a pattern, a function, or a list of them", where)
+    return [part for each in where for part in split_where(each)]
+
+
+def format_where(where: Where) -> str:
+    """Return `where` as text; a function is given by its name."""
+    parts = split_where(where)
+    return "+".join(
+        part if isinstance(part, str) else getattr(part, "__name__", "a function") for part in parts
+    )
+
+
+def _choose_site(trace: Trace, place: Place, *, has_positive_factor: bool) -> Site | SkippedSite:
+    """Return the site of the best module that can hold a gate at a place, or the reason why there is none."""
+    name = describe_node(trace.nodes[place.index])
+    if place.reason:
+        return SkippedSite(name, place.reason)
+    holders = [
+        holder
+        for index in (place.index, *place.alternatives)
+        for holder in list_holders(trace, index, has_positive_factor=has_positive_factor)
+    ]
+    if holders:  # a module that returns the map has priority over one that takes it
+        return _make_site(trace, min(holders, key=lambda holder: holder.position == "input"))
+    reason = explain_missing_holder(trace, place.index, has_positive_factor=has_positive_factor)
+    return SkippedSite(name, reason)
+
+
+def _make_site(trace: Trace, holder: Holder) -> Site:
+    """Return the site of a holder."""
+    node = trace.nodes[holder.index]
+    return Site(
+        holder.name, node.shape, holder.position, holder.negative_slope, node.dtype, node.device
+    )
+
+
+def _select_modules(
+    model: nn.Module, trace: Trace, part: str | ModulePredicate
+) -> list[Site | SkippedSite]:
+    """Return the modules that a pattern or a function selects, as sites or with the reason against it."""
+    is_selected = _make_name_filter(part) if isinstance(part, str) else part
+    selected: list[Site | SkippedSite] = []
+    for index, node in enumerate(trace.nodes):
+        for name, module in node.list_modules():
+            if index and name and is_selected(name, module):
+                reason = _explain_if_invalid(trace, node, name, module)
+                site = _make_site(trace, Holder(name, index))
+                selected.append(SkippedSite(name, reason) if reason else site)
+    if selected:
+        return selected
+    for name, module in model.named_modules():
+        if name and is_selected(name, module):
+            return [SkippedSite(name, "did not run, or returns something other than one tensor")]
+    selector = repr(part) if isinstance(part, str) else "the function"
+    raise UsageError(
+        f"No module of the network is selected by {selector}. "
+        f"It has sites for {_join_placements(trace) or 'no named placement'}."
+    )
+
+
+def _make_name_filter(pattern: str) -> ModulePredicate:
     """Return a predicate for module names that match a pattern with `*`, `?` and `[...]`."""
     return lambda name, _: fnmatch.fnmatchcase(name, pattern)
 
 
-def _select_sites(
-    nodes: list[Node],
-    calls: Counter[str],
-    is_selected: Callable[[str, nn.Module], bool],
-    selector: str,
-) -> list[Site]:
-    """Return the selected modules as sites, and check that each can hold one gate.
-
-    `selector` describes the predicate in the error for an empty selection.
-    """
-    sites = []
-    for node in nodes[1:]:
-        for name, module in _list_modules(node):
-            if name and is_selected(name, module):
-                _require_valid_site(node, name, module, calls)
-                sites.append(Site(name, node.shape))
-    if not sites:
-        placements = _list_placements(nodes)
-        raise UsageError(
-            f"No module of the network is selected by {selector}. "
-            f"It has sites for {_join_placements(placements) or 'no named placement'}."
-        )
-    return sites
-
-
-def _require_valid_site(node: Node, name: str, module: nn.Module, calls: Counter[str]) -> None:
-    """Raise a `UsageError` if a module cannot hold one gate for feature maps."""
-    if calls[name] > 1:
-        raise UsageError(f"{name!r} is called {calls[name]} times. Choose a module called once.")
-    if isinstance(module, _CONTAINERS):
-        raise UsageError(
-            f"{name!r} is a container and would run the gate as one of its children. "
-            "Name its last child instead."
-        )
+def _explain_if_invalid(trace: Trace, node: Node, name: str, module: nn.Module) -> str:
+    """Return why a module cannot hold a gate for feature maps, or an empty string if it can."""
+    if trace.count_places(name) > 1:
+        return f"is called {trace.count_places(name)} times"
+    if isinstance(module, CONTAINERS):
+        return "is a container and would run the gate as one of its children; name its last child"
     if not is_feature_map(node):
-        raise UsageError(
-            f"{name!r} returns shape {node.shape}. A gate needs a feature map (N, C, H, W)."
-        )
+        return f"returns shape {node.shape}, and a gate needs a feature map (N, C, H, W)"
+    if get_gate(module) is None and hasattr(module, GATE_MODULE_NAME):
+        return f"has its own attribute {GATE_MODULE_NAME!r}"
+    return ""
 
 
-def _list_placements(nodes: list[Node]) -> list[str]:
-    """Return the placements for which the network has sites."""
-    return [placement for placement, find_nodes in PLACEMENTS.items() if find_nodes(nodes)]
+def _make_no_placement_error(trace: Trace, placement: str) -> UsageError:
+    """Return the error for a placement that has no sites in the network."""
+    others = _join_placements(trace)
+    alternative = f"It has sites for {others}" if others else "It has none for other placements"
+    return UsageError(
+        f"The network has no sites for where={placement!r}. {alternative}.{_suggest_pattern(trace)}"
+    )
 
 
-def _join_placements(placements: list[str]) -> str:
-    """Return placements as a list in a sentence."""
+def _make_no_site_error(trace: Trace, where: Where, skipped: list[SkippedSite]) -> UsageError:
+    """Return the error for places without a module that can hold a gate."""
+    first = next((each for each in skipped if each.reason == _TAKEN_REASON), skipped[0])
+    others = f" {len(skipped) - 1} more places are left out." if len(skipped) > 1 else ""
+    if first.reason == _TAKEN_REASON:
+        return UsageError(f"{first.name!r} {first.reason}. Remove it first.")
+    return UsageError(
+        f"No module can hold a gate for where={format_where(where)!r}: {first.name!r} {first.reason}."
+        f"{others}{_suggest_pattern(trace)}"
+    )
+
+
+def _join_placements(trace: Trace) -> str:
+    """Return the placements for which the network has sites, as a list in a sentence."""
+    placements = [placement for placement in PLACEMENTS if has_places(trace, placement)]
     return " and ".join(f"where={placement!r}" for placement in placements)
 
 
-def _make_no_placement_error(nodes: list[Node], placement: str) -> UsageError:
-    """Return the error for a placement that has no sites in the network."""
-    others = _join_placements(_list_placements(nodes))
-    alternative = f"It has sites for {others}" if others else "It has none for other placements"
-    return UsageError(
-        f"The network has no sites for where={placement!r}. {alternative}. "
-        "A name pattern selects any module, such as where='layer4.*.bn2'."
-    )
+def _suggest_pattern(trace: Trace) -> str:
+    """Return a sentence with the name of a module that can hold a gate, the last one after a convolution."""
+    scores = find_score_maps(trace)
+    candidates = [
+        (
+            is_weight_layer(node) or is_norm(node) or is_activation(node),
+            index not in scores,
+            index,
+            name,
+        )
+        for index, node in enumerate(trace.nodes)
+        for name, module in node.list_modules()
+        if name and not _explain_if_invalid(trace, node, name, module) and get_gate(module) is None
+    ]
+    if candidates:
+        return f" A name pattern selects any module, such as where={max(candidates)[-1]!r}."
+    return " A gate needs a module that returns a feature map (N, C, H, W) once per forward pass."
