@@ -95,7 +95,7 @@ def _follow_branch(trace: Trace, index: int, branch: set[int]) -> list[int]:
 def _compare_area(trace: Trace, index: int) -> int:
     """Return 1 if a node enlarges its map, -1 if it reduces it to more than one position, otherwise 0.
 
-    Linear layers and permutations change the last axis, which is no width for them.
+    Linear layers and permutations change the last axis, which is not a width for them.
     """
     node = trace.nodes[index]
     sources = [trace.nodes[source] for source in node.sources]
