@@ -12,18 +12,25 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from foveal.analysis import compare_cell_variants, write_answer
 from foveal.errors import FovealError, UsageError
-from foveal.records import read_study
+from foveal.records import read_design, read_study, write_design
 from foveal.records.manifest import write_manifest
 from foveal.report import write_report
 from foveal.report.inline_text import remove_inline_markup
-from foveal.stats import compare_variants, compute_detectable_difference, run_equivalence_test
+from foveal.stats import (
+    compare_variants,
+    compute_detectable_difference,
+    plan_looks,
+    run_equivalence_test,
+)
 from foveal.text_format import ABSENT_VALUE, shorten_name
 from report.fake_records import (
     ACCURACIES,
@@ -154,7 +161,7 @@ def test_controls_have_a_row_with_their_interval(tmp_path: Path) -> None:
     folder = write_fake_study(tmp_path / "study", accuracies, controls=[control])
     page = read_report(folder)
     contrast = compare_variants(accuracies, margin=0.01, contrasts=[("channel", control)])[2]
-    row = next(row for row in page.rows if row and row[0].startswith("minus same-time"))
+    row = next(row for row in page.rows if row and row[0] == "channel − same-time")
     low, high = (format_signed(bound, 1) for bound in contrast.interval)
     assert row[3] == f"{format_signed(contrast.difference, 1)}{low} to {high}"
     assert row[4] == f"? {contrast.verdict}" == "? undecided"
@@ -186,6 +193,37 @@ def test_undecided_study_says_what_more_seeds_would_show(tmp_path: Path) -> None
     decided = {"none": [0.70, 0.71, 0.72], "channel": [0.90, 0.91, 0.92]}
     page = read_report(write_fake_study(tmp_path / "decided", decided))
     assert "What it would take to decide" not in page.text
+
+
+def test_sequential_study_shows_every_look(tmp_path: Path) -> None:
+    accuracies = {
+        "none": [0.700, 0.702, 0.704, 0.703, 0.701],
+        "channel": [0.740, 0.750, 0.745, 0.744, 0.746],
+        "cbam": [0.700, 0.710, 0.720, 0.690, 0.700],
+    }
+    folder = write_fake_study(tmp_path / "study", accuracies, planned_seeds=20)
+    looks = (4, 5, 6, 8, 10, 14, 20)
+    write_design(folder, replace(read_design(folder), looks=looks, stops_when_unlikely=False))
+    page = read_report(folder)
+    text = " ".join(page.text.split())
+    assert "channel was decided at 4 seeds. The next look at cbam is at 6 seeds." in text
+    labels = [v for v in page.attribute_values("aria-label") if "at each look" in v]
+    design = plan_looks(20, comparisons=2)
+    for label, (variant, counts) in zip(
+        labels, {"channel": [4], "cbam": [4, 5]}.items(), strict=True
+    ):
+        for look, seeds in enumerate(counts):
+            values, plain = accuracies[variant][:seeds], accuracies["none"][:seeds]
+            test = scipy.stats.ttest_ind(values, plain, equal_var=False)
+            bounds = test.confidence_interval(1 - design.difference_levels[look])
+            decimals = 2 if bounds.high - bounds.low < 0.02 else 1
+            low, high = (format_signed(bound, decimals) for bound in (bounds.low, bounds.high))
+            assert f"{seeds} seeds " in label
+            assert f", {low} to {high}" in label
+    assert labels[0].endswith("; better")
+    assert labels[1].endswith("; next look at 6 seeds")
+    assert "The next look is at 6 seeds." in text
+    assert "The study is not finished" not in text
 
 
 def test_a_reviewer_finds_sizes_of_the_differences(full_page: ReportPage) -> None:
@@ -325,7 +363,7 @@ def test_single_run_has_no_verdict(tmp_path: Path) -> None:
     folder = write_fake_run(tmp_path / "run", variant="cbam", seed=4, accuracy=0.8125)
     page = read_report(folder)
     assert "One run of cbam: no verdict from one run" in page.text
-    assert page.find_row("cbamchannel, then spatial")[1] == "81.25 %"
+    assert page.find_row("cbamchannel → spatial")[1] == "81.25 %"
     assert "nothing about the method" in page.text
     for words in ("undecided", "difference, points", "Is it a fair comparison?"):
         assert words not in page.text

@@ -35,11 +35,11 @@ _DESCRIPTIONS: Final = {
     BASELINE: "no attention",
     "channel": "CBAM, 1st half",
     "spatial": "CBAM, 2nd half",
-    "cbam": "channel, then spatial",
-    "bam": "channel beside spatial",
-    "se": "squeeze-and-excitation",
-    WIDE_CONTROL: "no attention, widened",
-    SAME_TIME_CONTROL: "no attention, longer",
+    "cbam": "channel → spatial",
+    "bam": "channel + spatial",
+    "se": "SENet",
+    WIDE_CONTROL: "wider",
+    SAME_TIME_CONTROL: "longer",
 }
 _CONTROL_PHRASES: Final = {
     WIDE_CONTROL: "the plain network with as many parameters",
@@ -72,7 +72,7 @@ def describe_variant(variant: str) -> str:
     """Return a few words on what a variant is; empty for a module that its name describes.
 
     >>> describe_variant("cbam:reduction=8"), describe_variant("triplet")
-    ('channel, then spatial', '')
+    ('channel → spatial', '')
     """
     return _DESCRIPTIONS.get(get_variant_name(variant), "")
 

@@ -97,6 +97,13 @@ def _check_plan(cell: StudyRecord) -> Check:
             "results makes verdicts unreliable."
         )
         return Check(False, "The margin was changed.", text)
+    if design.looks:
+        text = (
+            f"Looks at {join_with_and(design.looks)} seeds planned, margin {design.margin:g} points, "
+            "not changed. The "
+            "intervals are wide enough for all looks together."
+        )
+        return Check(True, "Looks and margin fixed beforehand.", text)
     if min(counts) < design.planned_seeds:
         text = f"{planned}, only {min(counts)} trained of some variants. The same command trains the rest."
         return Check(False, "The study is not finished.", text)

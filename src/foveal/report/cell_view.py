@@ -55,6 +55,11 @@ class CellView:
         return None if self.study is None else self.study.design
 
     @property
+    def is_sequential(self) -> bool:
+        """True for a study that looks at its results at planned numbers of seeds."""
+        return self.design is not None and bool(self.design.looks)
+
+    @property
     def suffix(self) -> str:
         """The suffix that keeps names of tables, figures and sections unique across cells."""
         return "" if self.number == 1 else f"-{self.number}"

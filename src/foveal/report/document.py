@@ -168,8 +168,8 @@ def _build_grid_document(
 ) -> ReportDocument:
     """Return the report of a grid: a row and a section per setting, with the details of each folded."""
     counts = Counter(cell.answer.lead.rstrip(".:") for cell in cells)
-    parts = [f"{lead} in {count}" for lead, count in counts.items()]
-    summary = f"{', '.join(parts)} of {len(cells)} settings."
+    parts = [f"{lead.lower()} in {count}" for lead, count in counts.items()]
+    summary = f"{', '.join(parts).capitalize()} of {len(cells)} settings."
     rows = tuple(
         (
             cell.label,

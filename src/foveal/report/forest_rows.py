@@ -14,7 +14,7 @@ from foveal.analysis import VariantRuns, describe_variant
 from foveal.plotting import SvgCanvas, choose_ticks, format_tick
 from foveal.report.cell_view import CellView
 from foveal.report.number_text import (
-    describe_missing_verdict,
+    describe_basis,
     format_change,
     format_comparison_name,
     format_difference,
@@ -24,16 +24,23 @@ from foveal.report.number_text import (
 from foveal.stats import Comparison
 from foveal.text_format import (
     ABSENT_VALUE,
+    MINUS,
     choose_point_decimals,
+    format_count,
     format_percent,
     format_rounded_points,
     shorten_name,
 )
-from foveal.variant_names import BASELINE, get_variant_name
+from foveal.variant_names import (
+    BASELINE,
+    CONTROLS,
+    get_controlled_variant,
+    get_variant_name,
+)
 
 _WIDTH, _HEIGHT, _PADDING = 310.0, 40.0, 10.0
 _MAX_TICKS: Final = 5
-_MAX_NAME_LENGTH: Final = 22
+_MAX_NAME_LENGTH: Final = 18
 _MAX_LISTED_SEEDS: Final = 12
 
 
@@ -126,9 +133,9 @@ def _build_variant_row(cell: CellView, group: VariantRuns, scale: ForestScale | 
     verdict = comparison.verdict if comparison else "baseline" if is_baseline else ""
     return ForestRow(
         index=group.style_index,
-        name=shorten_name(group.variant, _MAX_NAME_LENGTH),
+        name=_name_variant(group.variant),
         full_name=group.variant,
-        description=describe_variant(group.variant),
+        description=_describe(group.variant),
         accuracy=_format_accuracy(accuracies, _choose_accuracy_decimals(cell)),
         accuracy_notes=tuple(_list_accuracy_notes(cell, group)),
         accuracy_key=float(accuracies.mean()),
@@ -137,9 +144,23 @@ def _build_variant_row(cell: CellView, group: VariantRuns, scale: ForestScale | 
         interval=format_interval(comparison) if comparison else "",
         difference_key=comparison.difference if comparison else 0.0,
         verdict=verdict,
-        verdict_note=describe_missing_verdict(comparison) if comparison else "",
+        verdict_note=describe_basis(comparison) if comparison else "",
         costs=tuple(_list_costs(cell, group)),
     )
+
+
+def _name_variant(variant: str) -> str:
+    """Return the short name of a variant; a control without the module that it is a control of."""
+    name = get_variant_name(variant)
+    return name if name in CONTROLS else shorten_name(variant, _MAX_NAME_LENGTH)
+
+
+def _describe(variant: str) -> str:
+    """Return a few words on a variant; a control names its module."""
+    text = describe_variant(variant)
+    if get_variant_name(variant) not in CONTROLS:
+        return text
+    return f"{text}, like {shorten_name(get_controlled_variant(variant), _MAX_NAME_LENGTH)}"
 
 
 def _build_contrast_row(
@@ -154,9 +175,9 @@ def _build_contrast_row(
         svg = canvas.render(_describe_comparison(format_comparison_name(comparison), comparison))
     return ForestRow(
         index=group.style_index,
-        name=f"minus {control}",
+        name=f"{shorten_name(comparison.variant, _MAX_NAME_LENGTH)} {MINUS} {control}",
         full_name=f"{comparison.variant} minus {comparison.reference}",
-        description=f"{shorten_name(get_variant_name(comparison.variant), 14)} against its control",
+        description="",
         accuracy="",
         accuracy_notes=(),
         accuracy_key=comparison.mean,
@@ -165,7 +186,7 @@ def _build_contrast_row(
         interval=format_interval(comparison),
         difference_key=comparison.difference,
         verdict=comparison.verdict,
-        verdict_note=describe_missing_verdict(comparison),
+        verdict_note=describe_basis(comparison),
         costs=tuple(CostEntry(name, "", "", 0.0) for name in cell.cost_headings),
         is_contrast=True,
     )
@@ -189,7 +210,9 @@ def _list_accuracy_notes(cell: CellView, group: VariantRuns) -> list[str]:
     """Return small print below the accuracy: missing seeds, and the top-5 accuracy where it is stored."""
     notes = []
     planned = cell.design.planned_seeds if cell.design else len(group.runs)
-    if len(group.runs) != planned:
+    if cell.is_sequential:
+        notes.append(format_count(len(group.runs), "seed"))
+    elif len(group.runs) != planned:
         notes.append(f"{len(group.runs)} of {planned} seeds")
     if cell.shared_results["top5_accuracy"] is not None:
         notes.append(

@@ -46,6 +46,14 @@ def describe_missing_verdict(comparison: Comparison) -> str:
     return ""
 
 
+def describe_basis(comparison: Comparison) -> str:
+    """Return why there can be no verdict, or the seeds of the look on which it rests; otherwise empty."""
+    reason = describe_missing_verdict(comparison)
+    if reason or comparison.sequential is None:
+        return reason
+    return f"at {comparison.seeds} seeds"
+
+
 def format_parameters(count: int) -> str:
     """Return a number of parameters, in millions from a million on.
 

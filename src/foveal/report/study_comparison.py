@@ -54,6 +54,7 @@ def build_comparison_document(first: Path, second: Path) -> ReportDocument:
         raise UsageError(
             f"{first} and {second} have no variant in common. Name two studies that share a variant."
         )
+    warnings = _list_study_warnings(cells)
     cells = tuple(_select_variants(cell, shared) for cell in cells)
     scale = make_forest_scale(cells)
     blocks: list[Block] = []
@@ -79,7 +80,7 @@ def build_comparison_document(first: Path, second: Path) -> ReportDocument:
         title,
         (),
         (),
-        _list_study_warnings(cells),
+        warnings,
         (Section("compared", "Results of both studies", tuple(blocks)), options),
         list_legend(cells),
     )

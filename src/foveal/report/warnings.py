@@ -28,7 +28,7 @@ def _list_seed_warnings(study: StudyRecord, groups: Sequence[VariantRuns]) -> li
     fewer = [f"{v} ({n})" for v in study.variants if (n := finished.get(v, 0)) < planned]
     more = [f"{v} ({n})" for v, n in finished.items() if n > planned]
     warnings = []
-    if fewer:
+    if fewer and not study.design.looks:  # a sequential study stops each variant at a look
         warnings.append(
             f"The study is not finished. {format_count(planned, 'seed')} were planned, and these variants "
             f"have fewer: {', '.join(fewer)}. Run the same command again to train the rest."

@@ -54,8 +54,7 @@ def build_class_section(cell: CellView) -> Section:
         figures = tuple(
             _draw_panel(cell, group, differences[group.variant], order, ticks) for group in groups
         )
-        columns = min(max(len(figures), 2), _MAX_PANELS_IN_ROW)
-        blocks.append(FigureGrid(figures, columns, is_stacked_on_phones=True))
+        blocks.append(FigureGrid(figures, _MAX_PANELS_IN_ROW, is_stacked_on_phones=True))
     else:
         blocks.append(Paragraph("Accuracy in each class; differences need runs of `none`."))
     tables = [*_build_difference_table(cell), table]
@@ -102,7 +101,7 @@ def _explain(cell: CellView, groups: Any, means: Any, order: list[int]) -> str:
     for sign in (1, -1):
         variant, label = np.unravel_index(int(np.nanargmax(sign * means)), means.shape)
         value = float(means[variant, label])
-        if sign * value > 0:
+        if sign * value >= 1:
             extremes.append(
                 f"`{groups[int(variant)].variant}` on {names[int(label)]} "
                 f"({format_rounded_points(value / 100, 0)})"
@@ -188,7 +187,7 @@ def _draw_panel(
     bottom = _TOP + _ROW_HEIGHT * len(order)
     canvas = SvgCanvas(_WIDTH, bottom + 22)
     canvas.add_marker(group.style_index, _LEFT - 12, 12, 4.5)
-    canvas.add_text(_LEFT, 16, shorten_name(group.variant, 24), "tt")
+    canvas.add_text(_LEFT, 16, shorten_name(group.variant, 20), "tt")
 
     def locate(points: float) -> float:
         return _LEFT + 8 + (points - ticks[0]) / (ticks[-1] - ticks[0]) * (_RIGHT - _LEFT - 16)

@@ -46,7 +46,7 @@ def build_confusion_section(cell: CellView) -> Section:
         blocks.append(Paragraph(_explain(base, bool(others))))
         figures = [_draw_matrix(cell, base, shares[base.variant], None)]
         figures += [_draw_matrix(cell, group, changes[group.variant], limit) for group in others]
-        columns = min(max(len(figures), 3), 5) if size <= _MAX_CLASSES_WITH_SMALL_CELLS else 3
+        columns = 5 if size <= _MAX_CLASSES_WITH_SMALL_CELLS else 3
         blocks.append(FigureGrid(tuple(figures), columns))
         scales = render_template("confusion_scales.html.j2", limit=limit if others else None)
         blocks.append(HtmlBlock(scales))
@@ -97,7 +97,7 @@ def _draw_matrix(cell: CellView, group: VariantRuns, values: Any, limit: int | N
     side = 13.0 if small else 11.0
     left, top = (64.0, 75.0) if small else (66.0, 78.0)
     canvas = SvgCanvas(left + size * side + 26, top + size * side + 5)
-    title = shorten_name(group.variant, 20)
+    title = shorten_name(group.variant, 16)
     title = title if limit is None else f"{title} − {BASELINE}"
     canvas.add(draw_marker(group.style_index, 8, 10, 4.2))
     canvas.add_text(18, 14, title, "tt")

@@ -33,12 +33,16 @@ def build_curves_section(cell: CellView) -> Section:
     }
     for start in range(0, len(groups), _MAX_PANELS_IN_ROW):
         row = groups[start : start + _MAX_PANELS_IN_ROW]
-        figures = tuple(
-            _build_panel(cell, group, quantity, title, factor, scales[quantity])
+        panels = [
+            tuple(
+                _build_panel(cell, group, quantity, title, factor, scales[quantity])
+                for group in row
+            )
             for quantity, title, factor in _QUANTITIES
-            for group in row
-        )
-        grids.append(FigureGrid(figures, len(row) if len(row) > 1 else 2))
+        ]
+        if len(groups) == 1:
+            panels = [(*panels[0], *panels[1])]
+        grids += [FigureGrid(figures, _MAX_PANELS_IN_ROW) for figures in panels]
     blocks = [Paragraph(_explain(cell)), *grids]
     return Section(f"curves{cell.suffix}", "Learning curves", tuple(blocks))
 
@@ -91,7 +95,7 @@ def _build_panel(
 ) -> FigureBlock:
     """Return the panel of one quantity of one variant."""
     canvas = SvgCanvas(_WIDTH, _HEIGHT)
-    name = shorten_name(group.variant, 20)
+    name = shorten_name(group.variant, 12)
     canvas.add_text(_LEFT, 16, f"{name}: {title}", "tt")
     for tick in ticks:
         y = _locate(tick, ticks)

@@ -13,6 +13,17 @@ from foveal.variant_names import BASELINE
 
 def build_next_steps(cell: CellView) -> list[Block]:
     """Return the steps that would decide; empty if every comparison is decided."""
+    next_look = min(
+        (
+            each.sequential.next_look
+            for each in cell.comparisons
+            if each.sequential is not None and each.sequential.next_look is not None
+        ),
+        default=None,
+    )
+    if next_look is not None:
+        text = f"The next look is at {next_look} seeds. The same command trains the runs that it needs."
+        return [Heading("What it would take to decide"), Paragraph(text)]
     steps = cell.next_steps
     if steps is None or not (steps.last_epoch_gains or steps.outlook):
         return []

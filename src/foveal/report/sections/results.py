@@ -7,6 +7,7 @@ from foveal.report.cell_view import CellView
 from foveal.report.forest_rows import ForestScale, build_forest_rows, make_forest_scale
 from foveal.report.number_text import format_comparison_name, format_interval
 from foveal.report.sections.evidence import build_evidence_fold
+from foveal.report.sections.looks import build_looks
 from foveal.report.sections.next_steps import build_next_steps
 from foveal.report.sections.results_table import build_results_table, name_results
 from foveal.report.templating import render_template
@@ -19,6 +20,7 @@ def build_results_section(cell: CellView) -> Section:
     if cell.has_intervals:
         blocks.append(_build_reading_fold(cell))
     blocks += build_evidence_fold(cell)
+    blocks += build_looks(cell)
     blocks += build_next_steps(cell)
     return Section(f"results{cell.suffix}", "Results", tuple(blocks))
 
@@ -34,11 +36,21 @@ def build_forest_table(cell: CellView, *, scale: ForestScale | None = None) -> H
         cost_headings=cell.cost_headings,
         axis=scale.axis_labels if scale else (),
         with_plot=scale is not None,
-        level=format_level(cell.comparisons[0].level) if cell.has_intervals else "",
+        level=_name_interval(cell),
         margin="" if margin is None else f"{margin:g}",
     )
     name = name_results(cell)
     return HtmlBlock(html, name, build_results_table(cell))
+
+
+def _name_interval(cell: CellView) -> str:
+    """Return the intervals of the table with their level; empty without any."""
+    if not cell.has_intervals:
+        return ""
+    # In a sequential study the level is that of the look, which differs from row to row.
+    return (
+        "interval" if cell.is_sequential else f"{format_level(cell.comparisons[0].level)} interval"
+    )
 
 
 def _write_caption(cell: CellView) -> str:
@@ -75,6 +87,14 @@ def _explain_intervals(cell: CellView) -> str:
         if number > 1
         else f"It is Welch's interval at {format_level(first.level)}."
     )
+    if cell.is_sequential:
+        return (
+            "The interval says where the true difference can plausibly be, given how much seeds vary. "
+            "This study looks "
+            f"several times, and there {'are' if number > 1 else 'is'} "
+            f"{format_count(number, 'comparison')}: each "
+            "interval is as wide as all of them at all looks together need to be right in 95 % of studies."
+        )
     narrower = ", ".join(
         f"`{format_comparison_name(each)}` {format_interval(each, each.equivalence_interval)}"
         for each in cell.comparisons
