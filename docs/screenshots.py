@@ -78,7 +78,7 @@ def show_top(page: Page) -> None:
 
 def show_occlusion(page: Page) -> None:
     """Scroll to the occlusion section."""
-    page.locator("#occlusion").evaluate("heading => heading.scrollIntoView()")
+    page.locator("#looks").evaluate("heading => heading.scrollIntoView()")
 
 
 def show_print(page: Page) -> None:

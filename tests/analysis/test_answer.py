@@ -158,29 +158,6 @@ def test_answer_about_several_variants(comparisons: tuple[Comparison, ...], text
     assert answer(*comparisons).text == text
 
 
-def look_at(
-    comparison: Comparison, *seeds: int, stop: str | None, next_look: int | None
-) -> Comparison:
-    looks = tuple(
-        LookResult(n, 0.026, comparison.interval, comparison.interval, comparison.verdict)
-        for n in seeds
-    )
-    return replace(comparison, sequential=SequentialResult(looks, stop, next_look))  # type: ignore[arg-type]
-
-
-def test_answer_of_a_sequential_study_names_the_look() -> None:
-    decided = look_at(BETTER, 4, 5, stop="verdict", next_look=None)
-    assert answer(decided).text == (
-        "Yes: `cbam` is better, by +2.6 points (interval +0.6 to +4.7). `cbam` was decided at 5 seeds. "
-        "A difference "
-        "found at an early look is likely smaller than it looks; its interval holds."
-    )
-    goes_on = look_at(UNDECIDED, 4, stop=None, next_look=5)
-    assert answer(goes_on).text.endswith("The next look at `cbam` is at 5 seeds.")
-    unlikely = look_at(UNDECIDED, stop="unlikely", next_look=None)
-    assert answer(unlikely).lead == "Not tested."
-
-
 def test_answer_is_not_about_controls_but_names_them() -> None:
     wide = "wide:like=cbam"
     comparisons = (
