@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from foveal.records import read_study
+from foveal.records import read_design, read_study
 from foveal.study import Study, extras_registry, run_in_process
 from study.small_study import change, read_rows
 
@@ -20,7 +20,8 @@ def without_other_extras(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_times_are_measured_once_and_change_no_number(uninterrupted: Path, tmp_path: Path) -> None:
     folder = tmp_path / "study"
-    record = Study.open(folder, change(seeds=1)).run()
+    kernels = read_design(uninterrupted).shared_options["kernels"]  # a probe may choose others
+    record = Study.open(folder, change(seeds=1, kernels=kernels)).run()
     rows = read_rows(folder)
     expected = [row for row in read_rows(uninterrupted) if row["seed"] == "0"]
     assert [row["test_loss"] for row in rows] == [row["test_loss"] for row in expected]
