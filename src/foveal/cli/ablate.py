@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from foveal.cli.console import print_json, print_message, stderr, stdout
 from foveal.cli.execution import Execution, choose_executor
-from foveal.cli.first_line import add_missing_baseline, describe_runs
+from foveal.cli.first_line import add_missing_baseline, describe_runs, describe_time
 from foveal.cli.live_status import show_live_status
 from foveal.cli.options import DefaultOutFolder, JsonFlag, OutFolder
 from foveal.cli.study_tables import list_study_footnotes, print_answer, print_comparisons
@@ -80,8 +80,11 @@ def ablate(
     warnings = study.quarantine_damaged_runs()
     for warning in warnings:
         print_message(escape(warning))
+    missing = study.list_missing_runs(execution.shard)
     # How many runs a sequential study takes is known when it ends.
-    of_all = "" if study.design.looks else f"/{len(study.list_missing_runs(execution.shard))}"
+    of_all = "" if study.design.looks else f"/{len(missing)}"
+    study.store_step_times(executor, shard=execution.shard, with_extras=execution.extras)
+    print_message(describe_time(folder, missing, parallel=workers))
     outcomes: list[Outcome] = []
     with show_live_status(study, execution.shard):
         for outcome in study.run_missing(

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from foveal.cli.console import print_message
-from foveal.text_format import format_count
+from foveal.text_format import format_count, format_duration
 
 if TYPE_CHECKING:
-    from foveal.study.config import StudyConfig
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from foveal.study.config import RunConfig, StudyConfig
 
 
 def add_missing_baseline(config: StudyConfig) -> StudyConfig:
@@ -39,6 +42,19 @@ def describe_runs(config: StudyConfig) -> str:
     options = ", ".join(_join_values(config, name) for name in ("model", "data"))
     epochs = f"{_join_values(config, 'epochs')} epoch" + ("" if config.epochs == 1 else "s")
     return f"{escape(options)}: {runs} of {epochs} ({' x '.join(parts)})"
+
+
+def describe_time(folder: Path, runs: Sequence[tuple[RunConfig, Path]], *, parallel: int) -> str:
+    """Return the line about the time of the missing runs of a study, from its stored step times."""
+    from foveal.study.study_step_times import estimate_training_seconds
+
+    seconds = estimate_training_seconds(folder, runs)
+    if not runs:
+        return "All runs are finished."
+    if seconds is None:
+        return "The first run shows how long the study takes."
+    duration = format_duration(seconds / max(1, min(parallel, len(runs))))
+    return f"Training takes about {duration}, by the time of a few steps of each variant."
 
 
 def _join_values(config: StudyConfig, option: str) -> str:

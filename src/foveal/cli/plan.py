@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from foveal.cli.console import print_json, print_message, stdout
+from foveal.cli.first_line import add_missing_baseline, describe_runs
 from foveal.cli.options import JsonFlag
 from foveal.errors import UsageError
 from foveal.study.config import StudyConfig
@@ -60,12 +61,15 @@ def plan(
 
     if sum(each is not None for each in (sd, like, pilot)) > 1:
         raise UsageError("Only one of --sd, --like and --pilot can give the deviation.")
+    config = add_missing_baseline(config)
+    print_message(
+        f"{describe_runs(config)}. Now a few steps of each variant are timed, which takes up to a minute."
+    )
     workers = workers or choose_worker_count(config, None)
     if pilot is not None:
         print_message(f"Training {pilot} seeds of none as a pilot")
         like = run_pilot(config, pilot, workers=workers)
         print_message(f"Pilot: {escape(str(like))}")
-    print_message("Timing a few steps of each variant")
     study_plan = plan_study(config, sd=sd, like=like, detect=detect, workers=workers)
     if json:
         print_json(asdict(study_plan))

@@ -132,6 +132,18 @@ class Study:
             raise FovealError(describe_failures(failed, len(outcomes)))
         return record
 
+    def store_step_times(
+        self,
+        executor: Executor = run_in_process,
+        *,
+        shard: str | None = None,
+        with_extras: bool = True,
+    ) -> None:
+        """Time a few steps of each variant before the first run, unless they are stored or no run is missing."""
+        if with_extras and self.list_missing_runs(shard):
+            store = store_step_times if executor is run_in_process else store_step_times_in_child
+            store(self.folder, read_design(self.folder))
+
     def run_missing(
         self,
         executor: Executor = run_in_process,
@@ -141,10 +153,7 @@ class Study:
         keep_weights: bool = True,
     ) -> Iterator[Outcome]:
         """Train the missing runs and yield the outcome of each when it ends; call `write_results` after it."""
-        runs = self.list_missing_runs(shard)
-        if runs and with_extras:
-            store = store_step_times if executor is run_in_process else store_step_times_in_child
-            store(self.folder, read_design(self.folder))
+        self.store_step_times(executor, shard=shard, with_extras=with_extras)
         next_table = 0.0
         same_seed = map_same_seed(read_design(self.folder), self.folder)
         first_seed, first_variant = self.design.first_seed, self.design.variants[0]

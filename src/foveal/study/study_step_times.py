@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -60,6 +61,28 @@ def store_step_times_in_child(folder: Path, design: Design) -> None:
     spawn = multiprocessing.get_context("spawn")  # a forked CUDA context cannot be used
     with ProcessPoolExecutor(1, mp_context=spawn) as pool, suppress(BrokenProcessPool):
         pool.submit(store_step_times, folder, design).result()
+
+
+def estimate_training_seconds(folder: Path, runs: Sequence[tuple[RunConfig, Path]]) -> float | None:
+    """Return the time of training `runs` one after another, without evaluation and extras.
+
+    None if the step times of a variant are not stored.
+    """
+    stored = read_step_times(folder)
+    total = 0.0
+    for config, _ in runs:
+        times = [each for each in stored if _is_timed_by(config, each)]
+        if not times:
+            return None
+        total += config.epochs * times[0].steps_per_epoch * times[0].step_seconds
+    return total
+
+
+def _is_timed_by(config: RunConfig, time: VariantStepTime) -> bool:
+    """Return True if a step time is that of the variant and the cell of a run."""
+    return config.attention == time.variant and all(
+        getattr(config, name) == value for name, value in time.cell.items()
+    )
 
 
 def _measure_cell(design: Design, cell: Cell) -> list[VariantStepTime]:
