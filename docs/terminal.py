@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from photo_folder import write_photos  # in this folder
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -50,10 +51,11 @@ class Terminal(SphinxDirective):
 
 
 def prepare_folder() -> Path:
-    """Return the folder of the commands, with a link to the `studies` of the repository."""
+    """Return the folder of the commands, with a link to the `studies` of the repository and with `photos`."""
     folder = Path(COMMAND_FOLDER.name)
     if not (folder / "studies").exists():
         (folder / "studies").symlink_to(ROOT / "studies", target_is_directory=True)
+        write_photos(folder / "photos", train=80, test=40)
     return folder
 
 

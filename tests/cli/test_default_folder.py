@@ -92,27 +92,25 @@ def test_runs_of_other_seeds_and_variants_are_in_other_folders() -> None:
     assert choose_default_folder(RunConfig(attention="series:reduction=16")) in folders
 
 
-def test_study_without_out_goes_on(
+def test_study_without_out_ends_in_an_answer_and_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    command = ["ablate", "--data", "scenes", *SMALL_RUN, "--attention", "none,channel"]
-    command += ["--no-extras", "--json", "--seeds"]
-    trained, lines = [], []
-    for seeds in ("1", "1", "2"):
-        assert main([*command, seeds]) == 0
+    command = ["ablate", "--data", "scenes", *SMALL_RUN, "--attention", "channel", "--no-extras"]
+    for seeds, trained, runs in ((1, 2, "2 runs"), (1, 0, "2 runs"), (2, 2, "4 runs")):
+        assert main([*command, "--seeds", str(seeds)]) == 0
         captured = capsys.readouterr()
-        output = json.loads(captured.out)
-        trained.append(output["trained"])
-        lines.append(captured.err.split("\n")[0])
-        (folder,) = (tmp_path / "runs").iterdir()
-        assert Path(output["study"]) == folder.relative_to(tmp_path)
-        assert Path(output["report"]).is_file()
-    assert trained == [2, 0, 2]
-    name = output["study"]
-    runs = "convnet, scenes: {} runs of 1 epoch (2 variants x {})"
-    assert lines[1] == f"{runs.format(2, '1 seed')}, in {name}. {CONTINUE}"
-    assert lines[2] == f"{runs.format(4, '2 seeds')}, in {name}. {CONTINUE}"
+        (folder,) = (path.relative_to(tmp_path) for path in (tmp_path / "runs").iterdir())
+        counts = f"(2 variants x {seeds} seed{'s' if seeds > 1 else ''})"
+        added, first_line, *_ = captured.err.splitlines()
+        assert added.startswith("Added the variant none")
+        assert first_line == f"convnet, scenes: {runs} of 1 epoch {counts}, in {folder}. {CONTINUE}"
+        assert f"{runs}, {trained} of them trained now." in captured.out
+        closing = captured.out.split("\nDoes ")[1]
+        assert closing.startswith("channel attention help ConvNet on scenes? Not ")
+        last_line = closing.splitlines()[-1]
+        assert last_line == f"Report: {folder / 'report.html'}"
+        assert (tmp_path / folder / "report.html").is_file()
 
 
 CONTINUE = "Ctrl-C stops; the same command continues."

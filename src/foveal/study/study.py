@@ -139,7 +139,7 @@ class Study:
         shard: str | None = None,
         with_extras: bool = True,
     ) -> None:
-        """Time a few steps of each variant before the first run, unless they are stored or no run is missing."""
+        """Time a few steps of each variant, unless their times are stored or no run is missing."""
         if with_extras and self.list_missing_runs(shard):
             store = store_step_times if executor is run_in_process else store_step_times_in_child
             store(self.folder, read_design(self.folder))
