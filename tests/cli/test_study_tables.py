@@ -49,9 +49,11 @@ def test_differences_and_costs_agree_with_the_report(study: Path) -> None:
     page = read_report(study)
     rows = {columns[0]: columns for line in print_table(study, 100) if (columns := line.split())}
     for index, name in enumerate(VARIANTS[1:], 1):
-        shown = page.find_row(name, "3")
-        assert rows[name][5].replace("-", "\N{MINUS SIGN}") == shown[3]
+        shown = next(row for row in page.rows if len(row) == 8 and row[0].startswith(name[:9]))
+        difference = float(rows[name][5].replace("\N{MINUS SIGN}", "-"))
+        assert shown[3].startswith(f"{difference:+.1f}")
         assert rows[name][-2:] == ["1.00", f"{1 + 0.1 * index:.2f}"]
+        assert shown[-1].endswith(f"+{10 * index} %")
 
 
 CONTROLLED = {
