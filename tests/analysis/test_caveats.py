@@ -127,6 +127,26 @@ def test_unequal_spread_is_a_finding() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("data", "is_easy"),
+    [
+        ("scenes:size=16:clutter=0.3", True),
+        ("scenes:size=48", False),
+        ("scenes", False),
+        ("cifar10", False),
+        ("/images/size=16", False),
+    ],
+)
+def test_small_synthetic_images_are_easy(data: str, is_easy: bool) -> None:
+    caveats = list_caveats(make_run("none", 0.85, data=data, train_size=100))
+    assert caveats == (
+        ["The images are synthetic and small (16 x 16 pixels), and the task is easy. A verdict on them need not "
+         "hold for photographs."]
+        if is_easy
+        else []
+    )  # fmt: skip
+
+
 def test_different_sites_with_the_matched_variant() -> None:
     where = {"cbam": "residual", "bam": "stage"}
     (caveat,) = list_caveats(make_run("none", 0.9), cell=Cell(where=where))

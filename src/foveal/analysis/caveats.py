@@ -21,12 +21,15 @@ from foveal.variant_names import (
     get_variant_name,
     is_gate_key,
     remove_option,
+    split_variant,
 )
 
 _MIN_RELATIVE_WIDENING: Final = 0.01
 """Relative number of added parameters below which a widened network is not a useful control."""
 BASELINE_TOLERANCE: Final = 0.03
 """Accuracy below a published one from which a baseline counts as weak, as a fraction."""
+_ORDINARY_SIDE: Final = 32
+"""Pixels of a side of a scene below which its images are small."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ def find_cell_caveats(cell_study: StudyRecord) -> list[Caveat]:
         "A control is too small.": _warn_of_small_controls(cell_study),
         "Different processors.": _warn_of_instruction_sets(cell_study),
         ROUGH_TIMES: describe_disturbed_times(cell_study),
+        "An easy task.": _describe_easy_images(cell_study),
     }
     return [Caveat(title, text) for title, texts in sentences.items() for text in texts]
 
@@ -275,3 +279,17 @@ def _warn_of_instruction_sets(study: StudyRecord) -> list[str]:
             "with the same one."
         )
     return caveats
+
+
+def _describe_easy_images(study: StudyRecord) -> list[str]:
+    """Say that a verdict on small synthetic images, such as those of the demo, is about these images only."""
+    if not study.runs:
+        return []
+    name, options = split_variant(str(study.runs[0].config.get("data")))
+    side = int(options.get("size", _ORDINARY_SIDE))
+    if name != "scenes" or side >= _ORDINARY_SIDE:
+        return []
+    return [
+        f"The images are synthetic and small ({side} x {side} pixels), and the task is easy. A verdict on them "
+        "need not hold for photographs."
+    ]

@@ -30,7 +30,7 @@ COMMAND_GROUPS: Final = {
     "Start here": {
         "demo": (
             "foveal.cli.ablate:demo",
-            "Compare five variants on synthetic images in a few minutes, offline.",
+            "Compare five variants on small synthetic images in a few minutes, offline.",
         ),
         "train": ("foveal.cli.train:train", "Train one network and write a run folder."),
         "ablate": (
