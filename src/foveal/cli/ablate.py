@@ -35,9 +35,10 @@ _DEMO_STUDY = StudyConfig(
     train_size=4000,
     test_size=1000,
     crop=0,
-    epochs=6,
+    epochs=5,
     seeds=4,
     batch_size=64,
+    learning_rate=0.2,
     dtype="float32",
     threads=1,
 )
