@@ -140,11 +140,13 @@ def test_unequal_spread_is_a_finding() -> None:
 def test_small_synthetic_images_are_easy(data: str, is_easy: bool) -> None:
     caveats = list_caveats(make_run("none", 0.85, data=data, train_size=100))
     assert caveats == (
-        ["The images are synthetic and small (16 x 16 pixels), and the task is easy. A verdict on them need not "
-         "hold for photographs."]
+        [
+            "The images are synthetic and small (16 x 16 pixels), and the task is easy. A verdict on them need "
+            "not hold for photographs."
+        ]
         if is_easy
         else []
-    )  # fmt: skip
+    )
 
 
 def test_different_sites_with_the_matched_variant() -> None:
