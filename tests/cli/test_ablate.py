@@ -213,3 +213,13 @@ def test_brackets_in_paths_are_printed(
     folder = tmp_path / "c[d]"
     shutil.copytree(finished_study, folder)
     assert str(folder) in run_foveal(capsys, *ABLATE, "--seeds", "1", "--out", str(folder))
+
+
+def test_missing_images_are_named_before_the_machine_is_probed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FOVEAL_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "photos" / "cat").mkdir(parents=True)
+    assert main(["ablate", "--data", str(tmp_path / "photos"), "--out", str(tmp_path / "o")]) == 2
+    assert "image files in train/CLASS and test/CLASS" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from foveal.attention.variant_spec import parse_value
-from foveal.data import Augmentation, ImageData, is_import_path, load_data
+from foveal.data import Augmentation, ImageData, is_import_path, list_data_names, load_data
+from foveal.data.sources import find_source
 from foveal.errors import UsageError
 from foveal.study.config import DataConfig
 from foveal.study.resolved_config import require_checksum
@@ -31,6 +32,13 @@ def load_config_data(config: DataConfig) -> ImageData:
     )
     require_checksum(config.data, "images", data.checksum, config.data_checksum)
     return data
+
+
+def require_data_source(config: DataConfig) -> None:
+    """Raise UsageError if the images of a config cannot be found; nothing is loaded or downloaded."""
+    source, _ = _parse_data_source(config.data)
+    if source not in list_data_names() and not source.startswith("hf:"):
+        find_source(source, image_size=config.image_size)
 
 
 def load_shared_data(config: DataConfig) -> ImageData:

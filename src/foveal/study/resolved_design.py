@@ -17,7 +17,7 @@ from foveal.records import Cell, Design
 from foveal.records.design import CHECKSUM_OPTIONS
 from foveal.stats.sequential import choose_looks
 from foveal.study.config import SharedConfig, StudyConfig, expand_grid, shared_config_to_dict
-from foveal.study.data_loading import load_config_data
+from foveal.study.data_loading import load_config_data, require_data_source
 from foveal.study.resolved_config import add_checksums, resolve_options
 from foveal.study.run_list import make_run_config
 from foveal.study.step_timing import measure_step_times
@@ -47,6 +47,8 @@ def resolve_design(
     Raises:
         UsageError: an option or a variant is wrong, or two cells of the grid are the same.
     """
+    for cell_config in expand_grid(config, config.grid):
+        require_data_source(cell_config)  # a typo is reported before probes of the machine
     if stored is None:
         known: Mapping[str, object] = {"threads": max(1, count_cpu_cores() // max_parallel_runs)}
         default_margin = _DEFAULT_MARGIN
