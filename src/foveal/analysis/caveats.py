@@ -282,7 +282,7 @@ def _warn_of_instruction_sets(study: StudyRecord) -> list[str]:
 
 
 def _describe_easy_images(study: StudyRecord) -> list[str]:
-    """Say that a verdict on small synthetic images, such as those of the demo, is about these images only."""
+    """Warn of small synthetic images, such as those of the demo: a verdict is about these images only."""
     if not study.runs:
         return []
     name, options = split_variant(str(study.runs[0].config.get("data")))

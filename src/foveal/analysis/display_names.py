@@ -48,12 +48,13 @@ _CONTROL_PHRASES: Final = {
 
 
 def format_data_name(data: str) -> str:
-    """Return the name of a data set; a folder without its parents.
+    """Return the name of a data set without its options; a folder without its parents.
 
-    >>> format_data_name("cifar10"), format_data_name("scenes"), format_data_name("/home/me/leaves")
+    >>> format_data_name("cifar10"), format_data_name("scenes:size=16"), format_data_name("/home/me/leaves")
     ('CIFAR-10', 'scenes', 'leaves')
     """
     name = PurePath(data).name if "/" in data and not data.startswith("hf:") else data
+    name = re.sub(r"(:\w+=[^:]*)+$", "", name)
     return _DATA_NAMES.get(name, replace_unprintable(name))
 
 
