@@ -1,5 +1,6 @@
 """Contract of attention modules: checks that take the name of a registered module."""
 
+import copy
 import shutil
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -55,6 +56,17 @@ def autocast_keeps_the_dtype_of_the_input(name: str) -> None:
     gate, x = randomized(name, 12).eval(), features(2, 12, 6, 5)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert (gate(x).dtype, gate(x.bfloat16()).dtype) == (torch.float32, torch.bfloat16)
+
+
+def float16_maps_with_large_sums_give_the_right_output(name: str) -> None:
+    gate, x = create(name, 12).eval(), 50 * features(2, 12, 40, 36).abs()
+    x[1] *= 3
+    assert x.sum((2, 3)).max() > torch.finfo(torch.float16).max
+    expected = gate(x)
+    half = copy.deepcopy(gate).half()
+    out = half(x.half()).float()
+    assert half.train()(x.half()).isfinite().all()
+    torch.testing.assert_close(out, expected, rtol=0, atol=0.02 * float(x.max()))
 
 
 def every_parameter_has_a_gradient(name: str) -> None:
@@ -167,6 +179,7 @@ CHECKS: list[Check] = [
     *map(of_registered, contract.CHECKS),
     keeps_the_channels_last_format,
     autocast_keeps_the_dtype_of_the_input,
+    float16_maps_with_large_sums_give_the_right_output,
     maps_are_within_their_range,
     every_parameter_has_a_gradient,
     maps_multiply_the_input,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from foveal.attention.gate import Gate
@@ -44,6 +45,8 @@ class SimAM(Gate):
 
     def logits(self, x: Tensor) -> Tensor:
         """Return 1/E, (N, C, H, W)."""
+        if x.dtype == torch.float16:  # sums of squares soon exceed its largest value, 65,504
+            x = x.float()
         squares = (x - x.mean((2, 3), keepdim=True)).square()
         degrees = max(1, x.shape[2] * x.shape[3] - 1)
         variance = squares.sum((2, 3), keepdim=True) / degrees
