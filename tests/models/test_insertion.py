@@ -139,8 +139,8 @@ def test_loaded_model_gives_the_same_logits(tmp_path: object) -> None:
     folder = Path(str(tmp_path))
     built_with = {"name": "convnet", "num_classes": 7, "attention": "cbam:reduction=8"}
     model = build_model(**built_with, seed=9).eval()  # type: ignore[arg-type]
-    save_model(model, folder, **built_with)
-    assert torch.equal(load_model(folder).eval()(make_images()), model(make_images()))
+    save_model(model, str(folder), **built_with)
+    assert torch.equal(load_model(str(folder)).eval()(make_images()), model(make_images()))
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_head_for_other_classes_keeps_its_initial_weights(tmp_path: Path, name: 
     model = build_network(name=name, seed=5)
     head = {"torchvision/resnet18": "fc", "torchvision/squeezenet1_1": "classifier.1"}[name]
     before = copy_state(model)
-    report = load_pretrained_weights(model, path)
+    report = load_pretrained_weights(model, str(path))
     keys = [f"{head}.weight", f"{head}.bias"]
     assert list(report.missing) == keys
     assert report.unexpected == ()

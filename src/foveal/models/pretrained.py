@@ -31,7 +31,7 @@ _CHECKSUM_DIGITS = 16
 
 
 def load_pretrained_weights(
-    model: nn.Module, path: Path, *, source: str = _FOVEAL_SOURCE, target: str | None = None
+    model: nn.Module, path: str | Path, *, source: str = _FOVEAL_SOURCE, target: str | None = None
 ) -> LoadReport:
     """Load a weight file into a model and return what happened to each key.
 
@@ -50,6 +50,7 @@ def load_pretrained_weights(
         UsageError: the file or the source does not exist, or another key is missing, unexpected or has
             another shape. The model is unchanged then.
     """
+    path = Path(path)
     require_one_of("source", source, (_FOVEAL_SOURCE, *GATE_KEYS))
     weights = _read_state_dict(path)
     state = (
@@ -69,12 +70,13 @@ def load_pretrained_weights(
     return report
 
 
-def compute_weights_checksum(path: Path) -> str:
+def compute_weights_checksum(path: str | Path) -> str:
     """Return the first 16 hexadecimal digits of the SHA-256 of a weight file.
 
     Raises:
         UsageError: the file does not exist.
     """
+    path = Path(path)
     _require_file(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:_CHECKSUM_DIGITS]

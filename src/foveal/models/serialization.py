@@ -39,14 +39,14 @@ class AttentionModel(
         return out
 
 
-def save_model(model: nn.Module, folder: Path, **build_options: Any) -> None:
+def save_model(model: nn.Module, folder: str | Path, **build_options: Any) -> None:
     """Write the weights of a model, and the options with which `build_model` built it."""
     wrapper = AttentionModel(**build_options)
     wrapper.model = model
     wrapper.save_pretrained(folder)
 
 
-def load_model(folder: Path) -> nn.Module:
+def load_model(folder: str | Path) -> nn.Module:
     """Build a saved network and load its weights; all keys must match.
 
     Raises:
