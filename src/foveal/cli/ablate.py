@@ -83,8 +83,7 @@ def ablate(
     executor = choose_executor(execution)
     study = Study.open(folder, config, max_parallel_runs=execution.max_parallel_runs)
     warnings = study.quarantine_damaged_runs()
-    for warning in warnings:
-        print_message(escape(warning))
+    _print_warnings(study, warnings)
     missing = study.list_missing_runs(execution.shard)
     # How many runs a sequential study takes is known when it ends.
     of_all = "" if study.design.looks else f"/{len(missing)}"
@@ -129,6 +128,18 @@ def ablate(
         _print_answers(by_cell, page)
     if failed:
         raise FovealError(describe_failures(failed, len(outcomes)))
+
+
+def _print_warnings(study: Study, warnings: Sequence[str]) -> None:
+    """Print what is damaged, and that seeds were added which the study was not planned for."""
+    for warning in warnings:
+        print_message(escape(warning))
+    planned = study.design.planned_seeds
+    if study.design.seeds > planned:
+        print_message(
+            f"Planned for {format_count(planned, 'seed')}: verdicts from more are marked. A new study with "
+            "--until-decided adds seeds at the promised error rate."
+        )
 
 
 def _format_outcome(outcome: Outcome, number: int, count: str) -> str:
