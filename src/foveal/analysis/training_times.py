@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,7 +23,8 @@ class TrainingTimes:
     None in a study without them. `training_seconds` is the training time of a run: its number of steps
     times `step_seconds`, otherwise the median over the runs. `epoch_seconds` is that of an epoch.
     `runs_over_steps` is the median time of the runs divided by `training_seconds`, None without step times.
-    `slowest_over_fastest` is the ratio of the slowest and the fastest run.
+    `slowest_over_fastest` is the ratio of the slowest and the fastest run, and `step_spread` that of the
+    quartiles of the steps, None without them.
     """
 
     variant: str
@@ -33,6 +33,7 @@ class TrainingTimes:
     epoch_seconds: float
     runs_over_steps: float | None
     slowest_over_fastest: float
+    step_spread: float | None
 
     @property
     def is_steady(self) -> bool:
@@ -66,16 +67,23 @@ def compute_training_times(cell: StudyRecord) -> dict[str, TrainingTimes]:
             training / epochs,
             median / training if step else None,
             float(run_seconds.max() / run_seconds.min()),
+            step.quartiles[1] / step.quartiles[0] if step else None,
         )
     return times
 
 
 def describe_disturbed_times(cell: StudyRecord) -> list[str]:
-    """Return a sentence if the runs took another time than the steps.
+    """Return a sentence if the steps were timed on a busy machine, or if the runs took longer than they say.
 
     Without step times, return one if the runs of a variant are not steady. The list is empty otherwise.
     """
     times = list(compute_training_times(cell).values())
+    busy = [t.variant for t in times if _were_steps_disturbed(t)]
+    if busy:
+        return [
+            f"The training steps of {join_with_and(busy)} were timed while other programs used the machine: "
+            "do not rely on the training times."
+        ]
     disturbed = {t.variant: t.runs_over_steps or 1 for t in times if not t.agrees_with_steps}
     if disturbed:
         ratios = _name_largest_ratios(disturbed)
@@ -92,16 +100,22 @@ def describe_disturbed_times(cell: StudyRecord) -> list[str]:
         ratios = _name_largest_ratios(unsteady)
         return [
             f"The slowest run took {ratios} as long as the fastest, and no steps were timed in turns: do not "
-            "rely on the training times."
+            "do not rely on the training times."
         ]
     return []
 
 
-def _name_largest_ratios(ratios: dict[str, float]) -> str:
-    """Return the ratios that are farthest from 1, at most three.
+def _were_steps_disturbed(times: TrainingTimes) -> bool:
+    """Return True if the steps of a variant vary much, or if its runs were faster than they."""
+    runs, spread = times.runs_over_steps or 1, times.step_spread or 1
+    return runs < 1 / MAX_TIME_RATIO or spread > MAX_TIME_RATIO
 
-    >>> _name_largest_ratios({"none": 1.5, "cbam": 0.25, "bam": 9.94, "se": 1.4})
-    '9.9 (bam), 0.2 (cbam) and 1.5 (none) times'
+
+def _name_largest_ratios(ratios: dict[str, float]) -> str:
+    """Return the ratios that are largest, at most three.
+
+    >>> _name_largest_ratios({"none": 1.5, "cbam": 3.25, "bam": 9.94, "se": 1.4})
+    '9.9 (bam), 3.2 (cbam) and 1.5 (none) times'
     """
-    largest = sorted(ratios.items(), key=lambda item: -abs(math.log(item[1])))[:_MAX_NAMED]
+    largest = sorted(ratios.items(), key=lambda item: -item[1])[:_MAX_NAMED]
     return f"{join_with_and([f'{ratio:.1f} ({variant})' for variant, ratio in largest])} times"

@@ -30,6 +30,8 @@ _WARM_UP_STEPS: Final = 3
 _MEASURED_STEPS: Final = 9
 _MIN_STEPS: Final = 3
 """Steps of each variant, however slow they are."""
+_USEFUL_STEPS: Final = _WARM_UP_STEPS + _MEASURED_STEPS
+"""Steps of each variant from which a shorter limit of time counts: fewer vary too much on a busy machine."""
 _MAX_SECONDS: Final = 15.0
 """Time after which no further round starts."""
 _SCHEDULE_EPOCHS: Final = 1000
@@ -74,7 +76,7 @@ def measure_step_seconds(
         configs: one config per variant.
         data: their images.
         steps: number of steps of each variant.
-        max_seconds: time after which no further step of each variant starts, as soon as there are two.
+        max_seconds: time after which no further step of each variant starts, once nine are measured.
     """
     contexts = {config.attention: _build_timing_context(config, data) for config in configs}
     seconds = _time_steps(contexts, steps, max_seconds)
@@ -95,7 +97,8 @@ def _time_steps(
     start = time.monotonic()
     with numerics_context(numerics), torch.random.fork_rng():
         for round_index in range(_WARM_UP_STEPS + steps):
-            if round_index >= _MIN_STEPS and time.monotonic() - start > max_seconds:
+            limit = max_seconds if round_index >= _USEFUL_STEPS else _MAX_SECONDS
+            if round_index >= _MIN_STEPS and time.monotonic() - start > limit:
                 break
             for variant, context in contexts.items():
                 seconds[variant].append(_time_step(context, batches[variant]))

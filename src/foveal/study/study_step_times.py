@@ -28,7 +28,7 @@ _MAX_STEPS: Final = 24
 _MAX_SHARE: Final = 0.02
 """Share of the training steps of a study that may be spent on timing."""
 _MAX_SECONDS: Final = 3.0
-"""Time per cell after which no further step of each variant starts."""
+"""Time per cell after which no further step of each variant starts, once nine are measured."""
 
 
 def store_step_times(folder: Path, design: Design) -> None:
