@@ -6,7 +6,7 @@ import pytest
 
 PUBLIC_NAMES = {
     "foveal": """
-        __version__ insert keep_freed_memory
+        __version__ apply insert insertion_of keep_freed_memory
     """,
     "foveal.analysis": """
         Answer ClassDifference EffectSizes FinalSlope GateSummary Guessing HypothesisResult

@@ -1,27 +1,65 @@
-"""Recognition of inserted gates: their mark, the site of each, leaf modules."""
+"""Inserted gates: the record that marks each, its site, leaf modules."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from torch import nn
 
 from foveal.variant_names import GATE_MODULE_NAME
 
-INSERTED_MARK = (
-    "is_inserted_gate"  # attribute that tells a gate from another child of the same name
-)
-INPUT_MARK = (
-    "weights_input"  # attribute of a gate that is applied to the input of the module at its site
-)
+_RECORD = "insertion_record"  # attribute that tells a gate from another child of the same name
+
+
+@dataclass(frozen=True)
+class GateRecord:
+    """What a gate is and where it was inserted; it stays with the gate in copies and pickles.
+
+    Attributes:
+        attention: name of the attention module.
+        options: its options.
+        start: `paper` or `identity`.
+        where: the sites that were selected.
+        place: name of the module that holds the gate, in the network of the insertion.
+        position: `output`, or `input` if the gate is applied to the input of that module.
+        negative_slope: slope below zero of the activation after a gate that is computed from the map after it.
+        shape: shape of the map.
+        convolution: name of the convolution before a norm that holds the gate, or None.
+        index: position of the gate in the forward pass.
+    """
+
+    attention: str
+    options: Mapping[str, object]
+    start: str
+    where: str
+    place: str
+    position: str
+    negative_slope: float | None
+    shape: tuple[int, ...]
+    convolution: str | None = None
+    index: int = 0
+
+
+def set_record(gate: nn.Module, record: GateRecord) -> None:
+    """Mark a module as an inserted gate."""
+    setattr(gate, _RECORD, record)
+
+
+def get_record(module: nn.Module) -> GateRecord | None:
+    """Return the record of an inserted gate, or None for another module."""
+    return vars(module).get(_RECORD)
 
 
 def is_inserted_gate(module: nn.Module) -> bool:
     """Return True if `insert` put this module at a site."""
-    return getattr(module, INSERTED_MARK, False)
+    return _RECORD in vars(module)
 
 
 def weights_input(gate: nn.Module) -> bool:
     """Return True if an inserted gate is applied to the input of the module that it is a child of."""
-    return getattr(gate, INPUT_MARK, False)
+    record = get_record(gate)
+    return record is not None and record.position == "input"
 
 
 def get_gate(module: nn.Module) -> nn.Module | None:

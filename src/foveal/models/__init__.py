@@ -9,7 +9,8 @@ from foveal.models.build import build_model, list_model_names, resolve_where
 from foveal.models.convnet import ConvNet
 from foveal.models.export import export_model
 from foveal.models.finetuning import build_parameter_groups, find_head
-from foveal.models.insertion import Insertion, insert
+from foveal.models.insertion import insert
+from foveal.models.insertion_result import Insertion
 from foveal.models.pretrained import compute_weights_checksum, load_pretrained_weights
 from foveal.models.resnet import ResNet, resnet18, resnet34, resnet50, resnet101
 from foveal.models.sites import Site
