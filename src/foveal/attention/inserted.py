@@ -14,7 +14,7 @@ _RECORD = "insertion_record"  # attribute that tells a gate from another child o
 
 @dataclass(frozen=True)
 class GateRecord:
-    """What a gate is and where it was inserted; it stays with the gate in copies and pickles.
+    """Record of an inserted gate: what it is and where it was inserted; copies and pickles keep it.
 
     Attributes:
         attention: name of the attention module.
