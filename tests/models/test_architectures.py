@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.ao.quantization import fuse_modules
 
 from foveal import insert
+from foveal.attention.inserted import find_gates
 from foveal.errors import UsageError
 from foveal.models import resnet18, resnet50
 
@@ -267,12 +268,13 @@ def test_rebuilt_norm_keeps_its_gate() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-def test_fusing_a_norm_with_a_gate_fails_loudly() -> None:
+def test_fusing_a_norm_keeps_its_gate() -> None:
     model = resnet18(num_classes=7, stem="cifar", image_size=32).eval()
-    insert(model, "cbam")
+    insertion = insert(model, "cbam")
+    expected = model(make_images(32))
     fused = fuse_modules(model, [["layer1.0.conv2", "layer1.0.bn2"]])  # type: ignore[no-untyped-call]
-    with pytest.raises(AttributeError, match="no attribute 'attention'"):
-        fused(make_images(32))
+    torch.testing.assert_close(fused(make_images(32)), expected, rtol=1e-4, atol=1e-5)
+    assert len(find_gates(fused)) == len(insertion.gates)
 
 
 def test_refuses_wrapped_models() -> None:

@@ -92,6 +92,9 @@ def make_gated(
 class FrozenNorm(nn.Module):
     """As detectors freeze norms: a new module with the same function."""
 
+    scale: Tensor
+    shift: Tensor
+
     def __init__(self, norm: nn.BatchNorm2d) -> None:
         super().__init__()
         assert norm.running_var is not None
@@ -102,8 +105,7 @@ class FrozenNorm(nn.Module):
         self.register_buffer("shift", shift.detach()[:, None, None])
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = x * self.scale + self.shift
-        return out
+        return x * self.scale + self.shift
 
 
 def replace_norms(model: nn.Module, make: Callable[[nn.BatchNorm2d], nn.Module]) -> nn.Module:
@@ -132,12 +134,12 @@ def fuse_by_quantization(model: nn.Module) -> nn.Module:
     pairs = [[f"block{i}.conv{j}", f"block{i}.bn{j}"] for i in (1, 2) for j in (1, 2)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        fused: nn.Module = torch.ao.quantization.fuse_modules(model, pairs)
+        fused: nn.Module = torch.ao.quantization.fuse_modules(model, pairs)  # type: ignore[no-untyped-call]
     return fused
 
 
 def wrap_a_block(model: nn.Module) -> nn.Module:
-    model.block1 = nn.DataParallel(model.block1)  # type: ignore[arg-type]
+    model.block1 = nn.DataParallel(model.get_submodule("block1"))
     return model
 
 
@@ -168,7 +170,7 @@ CONVERSIONS: dict[str, Callable[[nn.Module], nn.Module]] = {
     "folded by hand": fold_like_ultralytics,
     "wrapped block": wrap_a_block,
     "hooks cleared": clear_hooks,
-    "replica": lambda m: m._replicate_for_data_parallel(),  # type: ignore[no-any-return, operator]
+    "replica": lambda m: m._replicate_for_data_parallel(),  # type: ignore[no-untyped-call]
 }
 
 
@@ -229,7 +231,7 @@ def lose_by_fusing_an_activation(model: nn.Module) -> None:
     """As `fuse_modules` does with convolution, norm and ReLU: no module is left between them."""
     block = model.block2
     assert isinstance(block, Block)
-    block.conv2 = torch.ao.nn.intrinsic.ConvReLU2d(block.conv2, nn.ReLU())  # type: ignore[assignment]
+    block.conv2 = torch.ao.nn.intrinsic.ConvReLU2d(block.conv2, nn.ReLU())  # type: ignore[assignment, no-untyped-call]
     block.bn2 = nn.Identity()  # type: ignore[assignment]
 
 
@@ -242,9 +244,9 @@ def lose_by_a_container(model: nn.Module) -> None:
 def lose_by_removing_norm_and_convolution(model: nn.Module) -> None:
     block = model.block2
     assert isinstance(block, Block)
-    block.folded = nn.Conv2d(8, 6, 3, padding=1)
+    folded = block.folded = nn.Conv2d(8, 6, 3, padding=1)
     del block.bn2, block.conv2
-    block.forward = lambda x: block.relu(block.folded(x))  # type: ignore[method-assign]
+    block.forward = lambda x: block.relu(folded(x))  # type: ignore[method-assign]
 
 
 @pytest.mark.parametrize(
@@ -282,7 +284,7 @@ def run_children(norm: nn.Module) -> Callable[[Tensor], Tensor]:
 def test_a_gate_that_runs_twice_raises() -> None:
     model, _ = make_gated()
     norm = model.get_submodule("block1.bn2")
-    norm.forward = run_children(norm)  # type: ignore[method-assign]
+    norm.forward = run_children(norm)
     with pytest.raises(FovealError, match=r"'block1\.bn2' ran 2 times in 1 calls"):
         model(make_images())
 
@@ -343,7 +345,7 @@ def test_compiles_in_one_graph_and_exports() -> None:
     torch.testing.assert_close(compiled(make_images()), expected, rtol=1e-4, atol=1e-5)
     program = torch.export.export(model, (make_images(),))
     torch.testing.assert_close(program.module()(make_images()), expected, rtol=1e-4, atol=1e-5)
-    traced = torch.jit.trace(model, make_images())
+    traced = torch.jit.trace(model, make_images())  # type: ignore[no-untyped-call]
     torch.testing.assert_close(traced(make_images()), expected, rtol=1e-4, atol=1e-5)
 
 

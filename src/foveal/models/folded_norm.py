@@ -16,6 +16,7 @@ from foveal.models.gate_hooks import attach_gate
 from foveal.models.sites import Site
 from foveal.models.tracing import Trace
 
+Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
 _TOLERANCE = 1e-3  # of folded weights, relative
 
 
@@ -34,7 +35,7 @@ class FoldedNormHook:
     """
 
     def __init__(
-        self, mark: CopyMark, convolution: nn.Module, norm: nn.Module, gate: nn.Module
+        self, mark: CopyMark, convolution: Convolution, norm: nn.Module, gate: nn.Module
     ) -> None:
         self.mark = mark
         self.norm = norm
@@ -54,7 +55,7 @@ class FoldedNormHook:
         new.is_alone = is_alone
         return new
 
-    def __call__(self, module: nn.Module, _: object, output: Tensor) -> Tensor | None:
+    def __call__(self, module: Convolution, _: object, output: Tensor) -> Tensor | None:
         """Return the output of the convolution, weighted by the gate if the norm is folded into it."""
         if not self.is_alone or module.weight is self.weight or not self.is_folded(module):
             return None
@@ -64,7 +65,7 @@ class FoldedNormHook:
             attach_gate(module, self.gate)
         return weighted
 
-    def is_folded(self, convolution: nn.Module) -> bool:
+    def is_folded(self, convolution: Convolution) -> bool:
         """Return True if a convolution has the weights that folding the norm into it gives."""
         if convolution.bias is None:
             return False
@@ -97,6 +98,6 @@ def find_folding_convolution(trace: Trace, site: Site) -> str | None:
         if is_site and isinstance(node.call, _BatchNorm) and len(node.sources) == 1:
             source = trace.nodes[node.sources[0]]
             is_alone = trace.get_only_consumer(node.sources[0]) == index
-            if isinstance(source.call, nn.Conv1d | nn.Conv2d | nn.Conv3d) and is_alone:
+            if isinstance(source.call, Convolution) and is_alone:
                 return source.name
     return None

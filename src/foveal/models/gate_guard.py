@@ -12,7 +12,7 @@ from torch.utils.hooks import RemovableHandle
 
 from foveal.attention.inserted import get_gate, get_record
 from foveal.errors import FovealError
-from foveal.models.folded_norm import CopyMark, FoldedNormHook, remove_folding_hooks
+from foveal.models.folded_norm import Convolution, CopyMark, FoldedNormHook, remove_folding_hooks
 from foveal.models.gate_hooks import attach_gate, has_gate_hook, remove_gate_hooks, remove_hooks
 from foveal.models.holders import CONTAINERS
 from foveal.models.rebuilt_networks import forget_rebuilding, watch_rebuilding
@@ -98,6 +98,7 @@ def guard_gate(model: nn.Module, gate: nn.Module) -> None:
     site = GuardedSite(path, holder, parent, gate, forward=vars(holder).get("forward"))
     if record.convolution is not None:
         convolution = model.get_submodule(record.convolution)
+        assert isinstance(convolution, Convolution)
         site.convolution = tuple(record.convolution.split("."))
         convolution.register_forward_hook(FoldedNormHook(guard.mark, convolution, holder, gate))
     guard.sites.append(site)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -159,11 +160,11 @@ def _find_attention(name: str) -> str | Callable[..., nn.Module]:
         return name
     module, _, attribute = name.partition(":")
     try:
-        factory = functools.reduce(getattr, attribute.split("."), sys.modules[module])
+        factory: Any = functools.reduce(getattr, attribute.split("."), sys.modules[module])
     except (KeyError, AttributeError) as error:
         raise UsageError(
             f"The recipe has the attention module {name}. Import {module} before the recipe is applied."
         ) from error
-    if not isinstance(factory, type) or not issubclass(factory, nn.Module):
+    if not inspect.isclass(factory) or not issubclass(factory, nn.Module):
         raise UsageError(f"{name} in the recipe should be a subclass of torch.nn.Module.")
     return factory
