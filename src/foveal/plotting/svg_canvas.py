@@ -159,7 +159,7 @@ def choose_ticks(low: float, high: float, count: int) -> list[float]:
     >>> choose_ticks(-14.5, 23.6, 5)
     [-20.0, -10.0, 0.0, 10.0, 20.0, 30.0]
     >>> choose_ticks(0, 0, 3)
-    [0.0, 1.0]
+    [0.0, 0.5, 1.0]
     """
     if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
         high = low + 1 if math.isfinite(low) else 1.0

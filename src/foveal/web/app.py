@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 from foveal.errors import FovealError
 from foveal.plotting import make_color_scale_uris
 from foveal.report.document import build_document
-from foveal.report.html_page import render_report_html
+from foveal.report.html_page import read_template_file, render_report_html
 from foveal.web.errors import (
     ERROR_HANDLERS,
     NOT_FOUND,
@@ -117,7 +117,8 @@ async def get_page() -> Response:
 @_router.get("/page.css")
 async def get_style() -> Response:
     """Return the style sheet of the page."""
-    return Response(_read_page_file("page.css"), media_type="text/css")
+    styles = read_template_file("palette.css") + _read_page_file("page.css")
+    return Response(styles, media_type="text/css")
 
 
 @_router.get("/page.js")
