@@ -95,3 +95,4 @@ def test_study_without_step_times_takes_those_of_its_epochs(folder: Path) -> Non
     assert list_time_caveats(old) == []
     (caveat,) = list_time_caveats(stretch(old, "channel", {1: 1.5}))
     assert caveat.startswith("The slowest run took 1.5 (channel) times as long as the fastest")
+    assert caveat.endswith("in turns: do not rely on the training times.")

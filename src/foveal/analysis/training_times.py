@@ -99,7 +99,7 @@ def describe_disturbed_times(cell: StudyRecord) -> list[str]:
     if unsteady:
         ratios = _name_largest_ratios(unsteady)
         return [
-            f"The slowest run took {ratios} as long as the fastest, and no steps were timed in turns: do not "
+            f"The slowest run took {ratios} as long as the fastest, and no steps were timed in turns: "
             "do not rely on the training times."
         ]
     return []
