@@ -20,7 +20,7 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
         weight = next(training.model.parameters()).detach().numpy()
         return {"weight": weight, "seed": np.array(job.config.seed)}
 
-    def compute_length(config: RunConfig, _: Path) -> Arrays:
+    def compute_length(config: RunConfig) -> Arrays:
         return {"length": np.array(len(config.attention))}
 
     monkeypatch.setattr(extras_registry, "RUN_EXTRAS", {"first": compute_weight})
