@@ -186,6 +186,27 @@ class ShortNorm(nn.Module):
         return self.head(x + self.b(self.a(x))).mean((2, 3))
 
 
+class InlineSqueeze(nn.Module):
+    """A residual block with padding as a layer, and squeeze and excitation written into its forward."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = ConvBlock(3, 8)
+        self.pad, self.conv1, self.conv2 = (
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(8, 8, 3),
+            nn.Conv2d(8, 8, 1),
+        )
+        self.norm, self.down, self.up = nn.InstanceNorm2d(8), nn.Conv2d(8, 2, 1), nn.Conv2d(2, 8, 1)
+        self.scores = nn.Conv2d(8, 5, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        out = self.norm(self.conv2(F.relu(self.conv1(self.pad(x)))))
+        factors = torch.sigmoid(self.up(F.relu(self.down(out.mean((2, 3), keepdim=True)))))
+        return F.relu(self.scores(F.relu(x + out * factors))).mean((2, 3))
+
+
 class Swish(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x * torch.sigmoid(x)
@@ -246,12 +267,19 @@ KINDS: dict[str, tuple[Callable[[], nn.Module], str | None, list[str]]] = {
     "channel groups": (Split, "stage", ["stages.0", "stages.1"]),
     "permuted": (Permuted, None, ["drop_path"]),
     "norm in a module": (ShortNorm, None, ["b"]),
+    "weighted by functions": (InlineSqueeze, None, ["norm"]),
+    "weighted by functions, conv": (InlineSqueeze, "conv", ["stem.2", "conv1 (before ReLU)"]),
     "encoder and decoder": (UNet, None, ["one.2", "two.2", "three.2", "merge2.2", "merge1.2"]),
     "stages of an encoder": (UNet, "stage", ["one.2", "two.2"]),
     "scores are pooled": (
         lambda: nn.Sequential(
             ConvBlock(3, 8), nn.Conv2d(8, 5, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
         ), None, ["0.2"],
+    ),
+    "stages without scores": (
+        lambda: nn.Sequential(
+            ConvBlock(3, 8), ConvBlock(8, 8, 2), nn.Conv2d(8, 5, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1)
+        ), "stage", ["0.2"],
     ),
     "backbone without a head": (lambda: nn.Sequential(ConvBlock(3, 8), ConvBlock(8, 8)), None, ["0.2", "1.2"]),
     "generator": (

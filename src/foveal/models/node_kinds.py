@@ -61,6 +61,9 @@ _MAX_POOLS = (
 _POOLS = (
     *_MAX_POOLS, nn.AvgPool2d, functional.avg_pool2d, nn.LPPool2d, functional.lp_pool2d,
 )  # fmt: skip
+_PADDINGS = (
+    nn.ReflectionPad2d, nn.ReplicationPad2d, nn.ConstantPad2d, nn.CircularPad2d, functional.pad,
+)  # fmt: skip
 _ADDITION_FUNCTIONS = (
     torch.add,
     Tensor.add,
@@ -167,6 +170,11 @@ def is_max_pool(node: Node) -> bool:
 def is_pool(node: Node) -> bool:
     """Return True for pooling of feature maps by windows."""
     return is_call_to(node, _POOLS)
+
+
+def is_padding(node: Node) -> bool:
+    """Return True for padding of feature maps."""
+    return is_call_to(node, _PADDINGS)
 
 
 def is_addition(node: Node, nodes: list[Node]) -> bool:

@@ -10,6 +10,7 @@ from foveal.models.node_kinds import (
     is_addition,
     is_convolution,
     is_norm,
+    is_padding,
     is_passthrough,
     is_product,
     is_weight_layer,
@@ -57,7 +58,21 @@ def _find_branch_end(trace: Trace, terms: tuple[int, ...], scores: set[int]) -> 
     reason = _explain_if_not_residual(trace, terms[longer], branch, shortcut)
     if not reason and end in scores:
         reason = SCORE_REASON
-    return Place(end, tuple(reversed(scaled)), reason)
+    alternatives = (*reversed(scaled), *_list_weighted_maps(trace, end))
+    return Place(end, alternatives, reason)
+
+
+def _list_weighted_maps(trace: Trace, index: int) -> list[int]:
+    """Return the map that a product of functions weights, as in squeeze and excitation, and what it weights."""
+    maps = []
+    while is_product(trace.nodes[index]):
+        area = get_area(trace.nodes[index])
+        sources = [s for s in trace.nodes[index].sources if get_area(trace.nodes[s]) == area]
+        if not sources:
+            break
+        index = min(sources)
+        maps.append(index)
+    return maps
 
 
 def _explain_if_not_residual(trace: Trace, term: int, branch: set[int], shortcut: set[int]) -> str:
@@ -95,12 +110,13 @@ def _follow_branch(trace: Trace, index: int, branch: set[int]) -> list[int]:
 def _compare_area(trace: Trace, index: int) -> int:
     """Return 1 if a node enlarges its map, -1 if it reduces it to more than one position, otherwise 0.
 
-    Linear layers and permutations change the last axis, which is not a width for them.
+    Padding enlarges a map for the convolution after it. Linear layers and permutations change the last axis,
+    which is not a width for them.
     """
     node = trace.nodes[index]
     sources = [trace.nodes[source] for source in node.sources]
     if not is_convolution(node):
-        if is_weight_layer(node):
+        if is_weight_layer(node) or is_padding(node):
             return 0
         sources = [source for source in sources if source.shape[1:2] == node.shape[1:2]]
     area, before = get_area(node), max(map(get_area, sources), default=0)

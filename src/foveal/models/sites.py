@@ -261,7 +261,7 @@ def _make_no_placement_error(trace: Trace, placement: str) -> UsageError:
 def _make_no_site_error(trace: Trace, where: Where, skipped: list[SkippedSite]) -> UsageError:
     """Return the error for places without a module that can hold a gate."""
     first = next((each for each in skipped if each.reason == _TAKEN_REASON), skipped[0])
-    others = f" {len(skipped) - 1} more places are left out." if len(skipped) > 1 else ""
+    others = f" More places are left out: {len(skipped) - 1}." if len(skipped) > 1 else ""
     if first.reason == _TAKEN_REASON:
         return UsageError(f"{first.name!r} {first.reason}. Remove it first.")
     return UsageError(

@@ -12,6 +12,7 @@ from foveal.models.node_kinds import (
     is_merge,
 )
 from foveal.models.places import Place, collect_ancestors
+from foveal.models.score_maps import find_score_maps
 from foveal.models.tracing import Trace
 
 
@@ -22,9 +23,10 @@ def find_stage_ends(trace: Trace) -> list[Place]:
     that all paths through the network share. If the network has merges (additions, concatenations),
     this is the last merge of the stage with the activation after it; after a concatenation, the norm
     too. Then the stem, which has no merge, is not a stage. In a network that enlarges maps again, or has
-    several outputs, the paths are those to its smallest maps.
+    several outputs, the paths are those to its smallest maps. Maps of scores belong to no stage.
     """
-    trunk = _find_longest_trunk(trace)
+    scores = find_score_maps(trace)
+    trunk = [index for index in _find_longest_trunk(trace) if index not in scores]
     merges = [index for index in trunk if is_merge(trace.nodes[index], trace.nodes)]
     ends = {trace.nodes[index].shape[2:]: index for index in merges or trunk[1:]}
     places = []
