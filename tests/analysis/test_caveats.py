@@ -87,8 +87,8 @@ def test_failed_run_is_named() -> None:
     runs = [make_run("none", a, seed=seed, train_size=100) for seed, a in enumerate(accuracies)]
     (caveat,) = list_caveats(*runs)
     assert caveat == (
-        "none with seed 3 reaches 10.0%, which is guessing and far below its other seeds. "
-        "The run counts in every number."
+        "One run stayed at guessing, which reaches 10.0 %: none with seed 3 has 10.0 %, far below its other "
+        "seeds. It counts in every number."
     )
     low = [make_run("none", 0.4, seed=3, train_size=100)]  # far below, but it has learned
     assert list_caveats(*runs[:3], *low, *runs[4:]) == []

@@ -18,12 +18,12 @@ def test_guessing_is_the_share_of_the_largest_class() -> None:
 def test_sentence_comes_before_the_numbers_if_nothing_was_learned() -> None:
     nothing = compare_cell_variants(make_study({"none": [0.1] * 3, "cbam": [0.12, 0.11, 0.1]}))
     assert describe_failed_learning(nothing) == (
-        "Undecided: neither arm is better than guessing, which reaches 10.0 %."
+        "Undecided: no variant is better than guessing, which reaches 10.0 %."
     )
     accuracies = {"none": [0.1] * 3, "cbam": [0.12, 0.11, 0.1], "bam": [0.5, 0.52, 0.51]}
     mixed = compare_cell_variants(make_study(accuracies))
     assert describe_failed_learning(mixed) == (
-        "Undecided for cbam minus none: neither arm is better than guessing, which reaches 10.0 %."
+        "Undecided for cbam minus none: neither is better than guessing, which reaches 10.0 %."
     )
     assert [each.verdict for each in mixed] == ["undecided", "better"]
     learned = compare_cell_variants(make_study({"none": [0.6] * 3, "cbam": [0.7] * 3}))

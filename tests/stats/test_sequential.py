@@ -233,7 +233,7 @@ def test_guessing_counts_at_every_look() -> None:
     options: dict[str, Any] = {"design": plan_looks(10), "test_images": 200}
     (comparison,) = compare_variants(accuracies, guessing_accuracy=0.1, **options)
     assert (comparison.verdict, comparison.seeds) == ("undecided", 5)
-    assert comparison.reason.startswith("neither arm is better than guessing")
+    assert comparison.reason.startswith("neither variant is better than guessing")
     assert comparison.reason.endswith("because a verdict had become unlikely")
     (judged,) = compare_variants(accuracies, **options)
     assert (judged.verdict, judged.seeds) == ("better", 4)

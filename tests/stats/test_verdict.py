@@ -43,10 +43,10 @@ MARGIN = 0.005
         ((-0.003, 0.003), (-0.002, 0.002), "equivalent", "any difference is within the margin"),
         ((0.001, 0.0045), (0.0015, 0.004), "equivalent", "a real difference, but smaller than"),
         ((-0.0045, -0.001), (-0.004, -0.0015), "equivalent", "a real difference, but smaller than"),
-        ((0.006, 0.02), (0.007, 0.019), "better", "by at least 0.60 points"),
-        ((0.001, 0.02), (0.002, 0.019), "better", "0.10 points, which is under the margin"),
-        ((-0.02, -0.006), (-0.019, -0.007), "worse", "by at least 0.60 points"),
-        ((-0.02, -0.001), (-0.019, -0.002), "worse", "0.10 points, which is under the margin"),
+        ((0.006, 0.02), (0.007, 0.019), "better", "from +0.60 to +2.00 points is above 0"),
+        ((0.001, 0.02), (0.002, 0.019), "better", "above 0, but its lower end is under the margin"),
+        ((-0.02, -0.006), (-0.019, -0.007), "worse", "from -2.00 to -0.60 points is below 0"),
+        ((-0.02, -0.001), (-0.019, -0.002), "worse", "below 0, but its upper end is under the margin"),
         ((-0.01, 0.02), (-0.009, 0.019), "undecided", "anywhere from -1.00 to +2.00 points"),
         ((-0.006, 0.004), (-0.005, 0.003), "undecided", "anywhere from -0.60 to +0.40 points"),
     ],
@@ -74,7 +74,7 @@ def test_variants_share_the_error_rate() -> None:
     assert all(comparison.level == pytest.approx(1 - 0.05 / 4) for comparison in found)
     expected = stats.run_welch_test(values["a"], values["none"]).compute_interval(1 - 0.05 / 4)
     assert found[0].interval == expected
-    assert "seeds per variant show" in found[0].reason
+    assert "with 3 seeds per variant, 4 of 5 studies find" in found[0].reason
 
 
 def test_equal_accuracies_do_not_mean_certainty() -> None:
@@ -109,18 +109,18 @@ def shifted(difference: float, spread: float) -> list[float]:
     return [0.7 + difference, 0.7 + difference + spread, 0.7 + difference - spread]
 
 
-SMALL = "which is under the margin"
+SMALL = "end is under the margin"
 TABLE = [
     ([0.9], [0.1], "undecided", ["one run per variant says nothing about the method"]),
     ([0.9, 0.8], [0.1, 0.2], "undecided", ["two runs per variant are too few for a useful interval"]),
     (shifted(0, 0.001), NONE, "equivalent", ["any difference is within the margin of 0.50 points"]),
     (shifted(0.003, 0.0003), NONE, "equivalent", ["a real difference, but smaller than the margin"]),
     (shifted(-0.003, 0.0003), NONE, "equivalent", ["a real difference, but smaller than the mar"]),
-    (shifted(0.02, 0.001), NONE, "better", ["by at least 1.77 points"]),
-    (shifted(0.006, 0.001), NONE, "better", ["by at least 0.37 points", SMALL]),
-    (shifted(-0.02, 0.001), NONE, "worse", ["by at least 1.77 points"]),
-    (shifted(-0.006, 0.001), NONE, "worse", ["by at least 0.37 points", SMALL]),
-    (shifted(0.003, 0.005), NONE, "undecided", ["anywhere from ", "3 seeds per variant show "]),
+    (shifted(0.02, 0.001), NONE, "better", ["from +1.77 to "]),
+    (shifted(0.006, 0.001), NONE, "better", ["from +0.37 to ", SMALL]),
+    (shifted(-0.02, 0.001), NONE, "worse", ["to -1.77 points"]),
+    (shifted(-0.006, 0.001), NONE, "worse", ["to -0.37 points", SMALL]),
+    (shifted(0.003, 0.005), NONE, "undecided", ["anywhere from ", "with 3 seeds per variant, 4 of 5 "]),
 ]  # fmt: skip
 
 
@@ -143,7 +143,8 @@ def test_undecided_names_the_difference_that_the_design_shows() -> None:
     assert power == pytest.approx(0.8, abs=1e-6)
     points = f"{100 * found.detectable_difference:.2f} points"
     assert found.reason.endswith(
-        f"; 3 seeds per variant show a difference as large as {points} in 4 of 5 studies"
+        f"; with 3 seeds per variant, 4 of 5 studies find a true difference of {points}, and fewer find a "
+        "smaller one"
     )
 
 

@@ -8,7 +8,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
 
-from foveal.analysis.learning import find_failed_runs
+from foveal.analysis.learning import compute_guessing, find_failed_runs
 from foveal.analysis.training_times import describe_disturbed_times
 from foveal.analysis.variant_runs import compare_cell_variants
 from foveal.records import Cell, RunRecord, StudyRecord
@@ -62,8 +62,8 @@ PUBLISHED_ACCURACIES: Final = (
     PublishedAccuracy("cifar100", "resnet50", "cifar", 200, 0.774),
     PublishedAccuracy("cifar10", "convnet", "", 10, 0.835),
 )
-ROUGH_TIMES: Final = "The times are rough."
-"""Title of the caveat about runs that took another time than their steps."""
+UNRELIABLE_TIMES: Final = "Unreliable times."
+"""Title of the caveat about times that contradict one another."""
 WEAK_BASELINE: Final = "Weak baseline."
 """Title of the caveat about a baseline far below its published accuracy."""
 _RESNET_NAMES: Final = frozenset({"resnet18", "resnet34", "resnet50"})
@@ -85,7 +85,7 @@ def find_cell_caveats(cell_study: StudyRecord) -> list[Caveat]:
     comparisons = compare_cell_variants(cell_study)
     sentences = {
         "Nothing was learned.": _warn_of_guessing(comparisons),
-        "A run failed.": _list_failed_runs(cell_study),
+        "A run stayed at guessing.": _list_failed_runs(cell_study),
         "Seeds differ unequally.": _list_different_spreads(comparisons),
         WEAK_BASELINE: _warn_of_weak_baseline(cell_study),
         "Variants are not trained for equally long.": _list_other_epochs(cell),
@@ -93,7 +93,7 @@ def find_cell_caveats(cell_study: StudyRecord) -> list[Caveat]:
         "Two things differ.": _warn_of_different_sites(cell),
         "A control is too small.": _warn_of_small_controls(cell_study),
         "Different processors.": _warn_of_instruction_sets(cell_study),
-        ROUGH_TIMES: describe_disturbed_times(cell_study),
+        UNRELIABLE_TIMES: describe_disturbed_times(cell_study),
         "An easy task.": _describe_easy_images(cell_study),
     }
     return [Caveat(title, text) for title, texts in sentences.items() for text in texts]
@@ -123,9 +123,12 @@ def _warn_of_guessing(comparisons: Sequence[Comparison]) -> list[str]:
 
 def _list_failed_runs(study: StudyRecord) -> list[str]:
     """Name each run at guessing that is far below the others of its variant. It counts as they do."""
+    guessing = compute_guessing(study)
+    share = f"{100 * guessing.accuracy:.1f} %" if guessing else ""
     return [
-        f"{run.results['variant']} with seed {run.results['seed']} reaches {run.results['test_accuracy']:.1%}, "
-        "which is guessing and far below its other seeds. The run counts in every number."
+        f"One run stayed at guessing, which reaches {share}: {run.results['variant']} with seed "
+        f"{run.results['seed']} has {100 * run.results['test_accuracy']:.1f} %, far below its other seeds. It "
+        "counts in every number."
         for run in find_failed_runs(study)
     ]
 

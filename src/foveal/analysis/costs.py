@@ -18,8 +18,8 @@ def list_variant_costs(study: StudyRecord) -> list[dict[str, Any]]:
 
     `macs` and `element_operations` are per image, `saved_bytes` (saved for backward) and `layers` (rows of
     text) per batch. `seconds` is the median duration of a run, on the machines on which the runs were trained.
-    `step_seconds`, `epoch_seconds`, `training_seconds`, `runs_over_steps`, `slowest_over_fastest` and
-    `step_spread` are those of `TrainingTimes`.
+    `step_seconds`, `epoch_seconds`, `training_seconds`, `runs_over_steps`, `slowest_over_fastest`,
+    `step_spread` and `has_reliable_time` are those of `TrainingTimes`.
     """
     costs = []
     for cell_study in study.split_by_cell():

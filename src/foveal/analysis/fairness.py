@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from foveal.analysis.caveats import (
-    ROUGH_TIMES,
+    UNRELIABLE_TIMES,
     WEAK_BASELINE,
     find_cell_caveats,
     find_published_accuracy,
@@ -47,7 +47,7 @@ def check_fairness(cell: StudyRecord, comparisons: Sequence[Comparison]) -> list
         cell: the study of one cell, with a finished run.
         comparisons: the comparisons of the cell.
     """
-    checked = {WEAK_BASELINE, ROUGH_TIMES}
+    checked = {WEAK_BASELINE, UNRELIABLE_TIMES}
     others = [caveat for caveat in find_cell_caveats(cell) if caveat.title not in checked]
     checks = [
         _check_data(cell),
@@ -161,19 +161,18 @@ def _describe_image_share(cell: StudyRecord, comparisons: Sequence[Comparison]) 
 
 
 def _check_times(cell: StudyRecord) -> Check | None:
-    """Check that runs took as long as their steps, or without step times, that they are steady.
+    """Check that the times agree with one another, or without step times, that runs are steady.
 
-    None for single runs without step times, which could not be found rough.
+    None for single runs without step times, which could not be found unreliable.
     """
     for caveat in find_cell_caveats(cell):
-        if caveat.title == ROUGH_TIMES:
+        if caveat.title == UNRELIABLE_TIMES:
             return Check(False, caveat.title, caveat.text)
     times = compute_training_times(cell).values()
     if all(each.step_seconds is not None for each in times):
         text = (
-            "Training steps were timed before the first run, all variants in turns, and the runs agree "
-            "with them "
-            f"within a factor of {MAX_TIME_RATIO}."
+            "Training steps were timed before the first run, all variants in turns, and the runs of all "
+            f"variants took the same multiple of them, within a factor of {MAX_TIME_RATIO}."
         )
         return Check(True, "The times are steady.", text)
     if len(cell.runs) == len(times):

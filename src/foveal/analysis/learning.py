@@ -41,11 +41,10 @@ def describe_failed_learning(comparisons: Sequence[Comparison]) -> str:
     if not failed:
         return ""
     share = f"{100 * (failed[0].guessing_accuracy or 0):.1f} %"
-    reason = f"neither arm is better than guessing, which reaches {share}"
     if len(failed) == len(comparisons):
-        return f"Undecided: {reason}."
+        return f"Undecided: no variant is better than guessing, which reaches {share}."
     pairs = join_with_and([f"{each.variant} minus {each.reference}" for each in failed])
-    return f"Undecided for {pairs}: {reason}."
+    return f"Undecided for {pairs}: neither is better than guessing, which reaches {share}."
 
 
 def has_one_predicted_class(run: RunRecord) -> bool:

@@ -1,18 +1,21 @@
-"""Training times of the variants: from steps timed in turns, and how far the times of the runs differ."""
+"""Training times of the variants: from steps timed in turns, and whether they can be trusted."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from foveal.records import StudyRecord
 from foveal.text_format import join_with_and
+from foveal.variant_names import BASELINE, has_attention
 
 MAX_TIME_RATIO: Final = 1.3
 """Ratio of two times of the same training from which they are not called equal."""
-_MAX_NAMED: Final = 3
+_MAX_SPEED_UP: Final = 0.1
+"""Share of the baseline's step time that a module cannot save: it adds work to every step."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,8 @@ class TrainingTimes:
     times `step_seconds`, otherwise the median over the runs. `epoch_seconds` is that of an epoch.
     `runs_over_steps` is the median time of the runs divided by `training_seconds`, None without step times.
     `slowest_over_fastest` is the ratio of the slowest and the fastest run, and `step_spread` that of the
-    quartiles of the steps, None without them.
+    quartiles of the steps, None without them. `has_reliable_time` is False for all variants of a cell if
+    their times contradict one another, see `compute_training_times`.
     """
 
     variant: str
@@ -34,21 +38,23 @@ class TrainingTimes:
     runs_over_steps: float | None
     slowest_over_fastest: float
     step_spread: float | None
+    has_reliable_time: bool = True
 
     @property
     def is_steady(self) -> bool:
         """True if the slowest run took less than 1.3 times as long as the fastest."""
         return self.slowest_over_fastest < MAX_TIME_RATIO
 
-    @property
-    def agrees_with_steps(self) -> bool:
-        """True without step times, or if the times of the runs differ from them by a factor of at most 1.3."""
-        ratio = self.runs_over_steps
-        return ratio is None or 1 / MAX_TIME_RATIO <= ratio <= MAX_TIME_RATIO
-
 
 def compute_training_times(cell: StudyRecord) -> dict[str, TrainingTimes]:
-    """Return the training times of each variant of a cell that has finished runs."""
+    """Return the training times of each variant of a cell that has finished runs.
+
+    The times are unreliable if steps vary by a factor of 1.3, if runs were faster than their steps by it, or if
+    the runs of one variant took a multiple of their steps that differs by it from that of another. A multiple
+    above 1 that all variants share is fine: two runs at once on two cores take longer than a step that is
+    timed alone. Attention that makes training faster by more than 10 % is a sign of unreliable times too, and
+    without step times so are runs that are not steady.
+    """
     steps = {each.variant: each for each in cell.step_times}
     times = {}
     for variant in cell.variants:
@@ -69,53 +75,49 @@ def compute_training_times(cell: StudyRecord) -> dict[str, TrainingTimes]:
             float(run_seconds.max() / run_seconds.min()),
             step.quartiles[1] / step.quartiles[0] if step else None,
         )
-    return times
+    is_reliable = _are_consistent(times) and not _list_unsteady_variants(list(times.values()))
+    return {name: replace(each, has_reliable_time=is_reliable) for name, each in times.items()}
+
+
+def has_reliable_times(cell: StudyRecord) -> bool:
+    """Return True if the training times of a cell can be compared."""
+    return all(each.has_reliable_time for each in compute_training_times(cell).values())
+
+
+def _are_consistent(times: dict[str, TrainingTimes]) -> bool:
+    """Return True if runs and steps of the variants agree, and no attention makes training much faster."""
+    ratios = [each.runs_over_steps for each in times.values() if each.runs_over_steps is not None]
+    spreads = [each.step_spread for each in times.values() if each.step_spread is not None]
+    if max(spreads, default=1.0) > MAX_TIME_RATIO:
+        return False
+    if ratios and MAX_TIME_RATIO * min(ratios) < max(1.0, *ratios):
+        return False
+    baseline = times.get(BASELINE)
+    return baseline is None or not any(
+        each.epoch_seconds < (1 - _MAX_SPEED_UP) * baseline.epoch_seconds
+        for each in times.values()
+        if has_attention(each.variant)
+    )
+
+
+def _list_unsteady_variants(times: Sequence[TrainingTimes]) -> list[TrainingTimes]:
+    """Return the variants without step times whose runs are not steady."""
+    return [each for each in times if each.step_seconds is None and not each.is_steady]
 
 
 def describe_disturbed_times(cell: StudyRecord) -> list[str]:
-    """Return a sentence if the steps were timed on a busy machine, or if the runs took longer than they say.
-
-    Without step times, return one if the runs of a variant are not steady. The list is empty otherwise.
-    """
+    """Return a sentence if the times are unreliable; the list is empty otherwise."""
     times = list(compute_training_times(cell).values())
-    busy = [t.variant for t in times if _were_steps_disturbed(t)]
-    if busy:
-        return [
-            f"The training steps of {join_with_and(busy)} were timed while other programs used the machine: "
-            "do not rely on the training times."
-        ]
-    disturbed = {t.variant: t.runs_over_steps or 1 for t in times if not t.agrees_with_steps}
-    if disturbed:
-        ratios = _name_largest_ratios(disturbed)
-        return [
-            f"The runs took {ratios} as long as their training steps, which were measured before the first "
-            "run: parallel runs, other programs or another machine. Training times are those of the steps."
-        ]
-    unsteady = {
-        t.variant: t.slowest_over_fastest
-        for t in times
-        if t.step_seconds is None and not t.is_steady
-    }
+    if all(each.has_reliable_time for each in times):
+        return []
+    unsteady = _list_unsteady_variants(times)
     if unsteady:
-        ratios = _name_largest_ratios(unsteady)
+        ratios = [f"{each.slowest_over_fastest:.1f} ({each.variant})" for each in unsteady]
         return [
-            f"The slowest run took {ratios} as long as the fastest, and no steps were timed in turns: "
-            "do not rely on the training times."
+            f"Do not trust the times: the slowest run took {join_with_and(ratios)} times as long as the "
+            "fastest, and no steps were timed in turns."
         ]
-    return []
-
-
-def _were_steps_disturbed(times: TrainingTimes) -> bool:
-    """Return True if the steps of a variant vary much, or if its runs were faster than they."""
-    runs, spread = times.runs_over_steps or 1, times.step_spread or 1
-    return runs < 1 / MAX_TIME_RATIO or spread > MAX_TIME_RATIO
-
-
-def _name_largest_ratios(ratios: dict[str, float]) -> str:
-    """Return the ratios that are largest, at most three.
-
-    >>> _name_largest_ratios({"none": 1.5, "cbam": 3.25, "bam": 9.94, "se": 1.4})
-    '9.9 (bam), 3.2 (cbam) and 1.5 (none) times'
-    """
-    largest = sorted(ratios.items(), key=lambda item: -item[1])[:_MAX_NAMED]
-    return f"{join_with_and([f'{ratio:.1f} ({variant})' for variant, ratio in largest])} times"
+    return [
+        "Do not trust the times: something else used the machine while they were measured. Time it again with "
+        "nothing else running."
+    ]

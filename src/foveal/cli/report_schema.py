@@ -76,6 +76,8 @@ class TrainingOutput(Output):
     """Median training time of the runs divided by `training_seconds`; null without step times."""
     slowest_over_fastest: float
     """Training time of the slowest run divided by that of the fastest."""
+    has_reliable_time: bool
+    """False if the times of the cell contradict one another: then no time of it should be used."""
 
 
 class ReportOutput(Output):
@@ -159,6 +161,7 @@ def _list_training_outputs(cell: StudyRecord) -> list[TrainingOutput]:
                 training_seconds=times.training_seconds,
                 runs_over_steps=times.runs_over_steps,
                 slowest_over_fastest=times.slowest_over_fastest,
+                has_reliable_time=times.has_reliable_time,
             )
         )
     return outputs

@@ -21,6 +21,7 @@ def choose_verdict(
 ) -> tuple[Verdict, str]:
     """Return the verdict for the intervals D and E, and its reason."""
     low, high = interval
+    ends = f"{format_signed_points(low)} to {format_signed_points(high)}"
     if -margin < equivalence_interval[0] and equivalence_interval[1] < margin:
         size = (
             "a real difference, but smaller than"
@@ -29,10 +30,9 @@ def choose_verdict(
         )
         return "equivalent", f"{size} the margin of {100 * margin:.2f} points"
     if low > 0:
-        note = ", which is under the margin" if low < margin else ""
-        return "better", f"by at least {100 * low:.2f} points{note}"
+        note = ", but its lower end is under the margin" if low < margin else ""
+        return "better", f"the interval from {ends} points is above 0{note}"
     if high < 0:
-        note = ", which is under the margin" if -high < margin else ""
-        return "worse", f"by at least {-100 * high:.2f} points{note}"
-    ends = f"{format_signed_points(low)} to {format_signed_points(high)}"
+        note = ", but its upper end is under the margin" if -high < margin else ""
+        return "worse", f"the interval from {ends} points is below 0{note}"
     return "undecided", f"the difference may be anywhere from {ends} points"

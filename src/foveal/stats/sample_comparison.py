@@ -126,7 +126,7 @@ def _apply_guessing_rule(comparison: Comparison) -> Comparison:
     """Return the comparison, undecided if both are at guessing, and with a note if one of them is."""
     share = f"{100 * (comparison.guessing_accuracy or 0):.1f} %"
     if comparison.has_learned_nothing:
-        reason = f"neither arm is better than guessing, which reaches {share}"
+        reason = f"neither variant is better than guessing, which reaches {share}"
         if comparison.seeds < MIN_SEEDS:
             reason += f"; {comparison.reason}"
         return replace(comparison, verdict="undecided", reason=reason)

@@ -178,8 +178,8 @@ def _name_detectable_difference(comparison: Comparison) -> Comparison:
     if comparison.verdict != "undecided" or comparison.has_learned_nothing or detectable is None:
         return comparison
     clause = (
-        f"{comparison.seeds} seeds per variant show a difference as large as {100 * detectable:.2f} points in "
-        "4 of 5 studies"
+        f"with {comparison.seeds} seeds per variant, 4 of 5 studies find a true difference of "
+        f"{100 * detectable:.2f} points, and fewer find a smaller one"
     )
     return replace(comparison, reason=f"{comparison.reason}; {clause}")
 
