@@ -17,7 +17,6 @@ from foveal.records import (
 )
 from report.fake_records import TWO_VARIANTS, make_costs, write_fake_study
 
-
 BUSY = (
     "Do not trust the times: something else used the machine while they were measured. Time it again with "
     "nothing else running."
@@ -120,4 +119,6 @@ def test_study_without_step_times_takes_those_of_its_epochs(folder: Path) -> Non
     assert times.has_reliable_time
     assert list_time_caveats(old) == []
     (caveat,) = list_time_caveats(stretch(old, "channel", {1: 1.5}))
-    assert caveat.startswith("Do not trust the times: the slowest run took 1.5 (channel) times as long as ")
+    assert caveat.startswith(
+        "Do not trust the times: the slowest run took 1.5 (channel) times as long as "
+    )

@@ -32,7 +32,9 @@ def test_reason_comes_first_with_few_seeds(seeds: int) -> None:
     found = compare_accuracies(
         [0.1, 0.11][:seeds], [0.12, 0.1][:seeds], test_images=100, guessing_accuracy=0.1
     )
-    assert found.reason.startswith("neither variant is better than guessing, which reaches 10.0 %; ")
+    assert found.reason.startswith(
+        "neither variant is better than guessing, which reaches 10.0 %; "
+    )
 
 
 def test_networks_that_name_one_class_are_undecided() -> None:

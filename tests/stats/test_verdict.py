@@ -46,7 +46,12 @@ MARGIN = 0.005
         ((0.006, 0.02), (0.007, 0.019), "better", "from +0.60 to +2.00 points is above 0"),
         ((0.001, 0.02), (0.002, 0.019), "better", "above 0, but its lower end is under the margin"),
         ((-0.02, -0.006), (-0.019, -0.007), "worse", "from -2.00 to -0.60 points is below 0"),
-        ((-0.02, -0.001), (-0.019, -0.002), "worse", "below 0, but its upper end is under the margin"),
+        (
+            (-0.02, -0.001),
+            (-0.019, -0.002),
+            "worse",
+            "below 0, but its upper end is under the margin",
+        ),
         ((-0.01, 0.02), (-0.009, 0.019), "undecided", "anywhere from -1.00 to +2.00 points"),
         ((-0.006, 0.004), (-0.005, 0.003), "undecided", "anywhere from -0.60 to +0.40 points"),
     ],
