@@ -537,3 +537,10 @@ def test_refuses_a_study_without_runs(tmp_path: Path) -> None:
     folder = write_fake_study(tmp_path / "study", {"none": []})
     with pytest.raises(UsageError, match="no finished run yet"):
         write_report(folder)
+
+
+def test_run_without_training_images_has_a_page(tmp_path: Path) -> None:
+    folder = write_fake_run(tmp_path / "run", epochs=1)
+    (folder / "training_batch.npz").unlink()
+    write_manifest(folder)
+    assert "This run has stored no training images" in read_report(folder).text

@@ -22,7 +22,7 @@ from foveal.report.blocks import (
 )
 from foveal.report.cell_view import CellView
 from foveal.report.document import ReportDocument, list_legend
-from foveal.report.forest_rows import make_forest_scale
+from foveal.report.forest_plot import make_forest_scale
 from foveal.report.sections.provenance import flatten_config, format_values
 from foveal.report.sections.results import build_forest_table
 from foveal.report.warnings import list_warnings

@@ -14,6 +14,7 @@ from foveal.report.blocks import (
     Fold,
     HtmlBlock,
     KeyValueBlock,
+    Paragraph,
     Section,
 )
 from foveal.report.cell_view import CellView
@@ -30,23 +31,31 @@ _ABSOLUTE_PATH: Final = re.compile(
 
 def build_data_section(cell: CellView) -> Section:
     """Return the first images of a training batch, after augmentation, folded."""
-    group = cell.groups[0]
-    batch = group.runs[0].training_batch
+    name, title = f"data{cell.suffix}", "Data"
+    run = next(
+        (run for group in cell.groups for run in group.runs if "images" in run.training_batch), None
+    )
+    if run is None:
+        message = (
+            "This run has stored no training images: the first run of a study stores those of all."
+        )
+        return Section(name, title, (Paragraph(message),))
+    batch = run.training_batch
     images, labels = batch["images"][:_MAX_BATCH_IMAGES], batch["labels"][:_MAX_BATCH_IMAGES]
     shared = SharedImages(f"b{cell.number}-", images)
-    tiles = []
-    for index, label in enumerate(labels):
-        name = group.classes[label]
-        tiles.append(Tile(shared.draw(index, f"Training image: {name}"), name))
+    tiles = [
+        Tile(shared.draw(index, f"Training image: {cell.classes[label]}"), cell.classes[label])
+        for index, label in enumerate(labels)
+    ]
     html = render_template(
         "training_batch.html.j2", definitions=shared.render_definitions(), tiles=tiles
     )
     fold = Fold(
         f"{format_count(len(tiles), 'training image')} as the network saw them",
-        f"seed {group.seeds[0]}, after random changes",
+        f"seed {run.results['seed']}, after random changes",
         (HtmlBlock(html),),
     )
-    return Section(f"data{cell.suffix}", "Data", (fold,))
+    return Section(name, title, (fold,))
 
 
 def build_provenance_section(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from foveal.report.blocks import Block, Fold, HtmlBlock, Paragraph, Section
 from foveal.report.cell_view import CellView
-from foveal.report.forest_rows import ForestScale, build_forest_rows, make_forest_scale
+from foveal.report.forest_plot import ForestScale, make_forest_scale
+from foveal.report.forest_rows import build_forest_rows
 from foveal.report.number_text import format_comparison_name, format_interval
 from foveal.report.sections.evidence import build_evidence_fold
 from foveal.report.sections.looks import build_looks
