@@ -14,12 +14,13 @@ PUBLIC_NAMES = {
         TrainingTimes VariantExtra VariantRuns average_maps_by_class check_hypotheses
         collect_occlusion_records collect_robustness_curves compare_cell_variants
         compare_classes compute_effect_sizes compute_final_slopes compute_guessing
-        compute_training_times count_seeds_needed describe_course describe_failed_learning
-        describe_loaded_weights describe_variant find_caveats find_failed_runs
+        compute_training_times count_seeds_needed describe_course describe_data
+        describe_failed_learning describe_loaded_weights describe_other_test_images
+        describe_variant find_caveats find_failed_runs
         find_next_steps format_data_name format_network_name group_runs_by_variant
         list_variant_costs make_gate_cost_table make_stored_layer_table
         make_variant_cost_table normalize_rows plan_design_looks read_stored_extras
-        summarize_gates write_answer write_question
+        summarize_gates write_answer write_cell_answer write_question
     """,
     "foveal.attention": """
         AttentionEntry BAM CBAM ChannelAttention ConcurrentSqueezeExcitation CoordinateAttention

@@ -83,7 +83,7 @@ def answer(*comparisons: Comparison, controls: tuple[str, ...] = ()) -> Answer:
             UNDECIDED,
             "Not shown. With 3 seeds, `cbam` cannot be told apart from the network without attention: "
             "+4.6 points, but anything from −14.5 to +23.6 is possible. "
-            "The reason: the plain network alone moves by 11 points when only the seed changes.",
+            "The reason: the accuracy of `none` differs by up to 11 points from seed to seed.",
             "Not shown.",
         ),
         (
@@ -116,7 +116,8 @@ def test_answer_about_one_variant(comparison: Comparison, text: str, title: str)
     [
         (
             (BETTER, name(make_comparison("better", 4.0, 2.0, 6.0), "bam")),
-            "Yes: both attention variants are better, `bam` most: +4.0 points (interval +2.0 to +6.0).",
+            "Yes: both attention variants are better, `bam` most: +4.0 points (interval +2.0 to +6.0). "
+            "Which of `cbam` and `bam` is better was not tested.",
         ),
         (
             (WORSE, name(make_comparison("worse", -3.0, -4.2, -1.8), "bam")),
@@ -130,21 +131,30 @@ def test_answer_about_one_variant(comparison: Comparison, text: str, title: str)
         ),
         (
             (UNDECIDED, *(name(make_comparison("undecided", -1, -9, 7, seeds=3), f"v{i}") for i in "abc")),
-            "Not shown. With 3 seeds, none of the four attention variants can be told apart from the network "
-            "without attention. The largest gain is that of `cbam`: +4.6 points, but the true difference can "
-            "be anything from −14.5 to +23.6. The reason: the plain network alone moves by 11 points when "
-            "only the seed changes.",
+            "Not shown. With 3 seeds, not one of the four attention variants can be told apart from the "
+            "network without attention. The largest gain is that of `cbam`: +4.6 points, but the true "
+            "difference can be anything from −14.5 to +23.6. The reason: the accuracy of `none` differs by "
+            "up to 11 points from seed to seed.",
         ),
         (
             (BETTER, name(WORSE, "bam"), name(UNDECIDED, "se"), name(UNDECIDED, "eca")),
-            "Mixed: `cbam` helps, `bam` makes it worse, 2 undecided. "
-            "`cbam` is better: +2.6 points (interval +0.6 to +4.7). "
-            "`bam` is worse: −7.8 points (interval −11.0 to −4.5).",
+            "Mixed: `cbam` (+2.6 points, interval +0.6 to +4.7) helps, `bam` (−7.8 points, interval −11.0 to "
+            "−4.5) makes it worse, `se` and `eca` are undecided.",
+        ),
+        (
+            (
+                name(make_comparison("better", 2.5, 0.3, 4.7), "bam"),
+                name(make_comparison("better", 4.0, 2.0, 6.0), "se"),
+                UNDECIDED,
+            ),
+            "Mixed: `se` (+4.0 points, interval +2.0 to +6.0) and `bam` (+2.5 points, interval +0.3 to +4.7) "
+            "help, `cbam` is undecided. Which of `bam` and `se` is better was not tested. "
+            "The gain of `bam` may be too small to matter: the margin is 0.5 points.",
         ),
         (
             (EQUIVALENT, name(NOTHING_LEARNED, "bam")),
-            "Mixed: `cbam` makes no difference that matters, 1 no better than guessing. "
-            "`cbam` is equivalent: −0.05 points (interval −0.30 to +0.20).",
+            "Mixed: `cbam` (−0.05 points, interval −0.30 to +0.20) makes no difference that matters, "
+            "`bam` is no better than guessing, which reaches 10.0 %.",
         ),
         (
             (UNDECIDED, name(NOTHING_LEARNED, "bam"), name(NOTHING_LEARNED, "se")),
@@ -184,7 +194,44 @@ def test_equivalence_names_the_interval_that_decides() -> None:
 def test_the_variant_that_moves_most_is_the_reason() -> None:
     accuracies = {"none": [0.50, 0.51, 0.52], "cbam": [0.50, 0.51, 0.555]}
     text = write_answer([UNDECIDED], accuracies=accuracies).text
-    assert text.endswith("The reason: `cbam` alone moves by 5.5 points when only the seed changes.")
+    assert text.endswith("the accuracy of `cbam` differs by up to 5.5 points from seed to seed.")
+
+
+def test_training_that_had_not_ended_is_a_condition_of_the_answer() -> None:
+    def write(*comparisons: Comparison, has_reliable_times: bool = True) -> str:
+        return write_answer(
+            comparisons,
+            accuracies=ACCURACIES,
+            unfinished_epochs=5,
+            has_reliable_times=has_reliable_times,
+        ).text
+
+    assert write(BETTER, has_reliable_times=False) == (
+        "Yes: after 5 epochs, `cbam` is better, by +2.6 points (interval +0.6 to +4.7). Accuracy still rose in "
+        "the last epoch: `cbam` may only learn faster. Do not trust the times."
+    )
+    assert write(BETTER, name(UNDECIDED, "bam")).startswith("Mixed: after 5 epochs, `cbam` (+2.6 ")
+    undecided = write(UNDECIDED)
+    assert undecided.startswith(
+        "Not shown. After 5 epochs, with 3 seeds, `cbam` cannot be told apart"
+    )
+    assert undecided.endswith("in the last epoch, so longer training may change this.")
+    assert "epoch" not in write(NOTHING_LEARNED)
+
+
+def test_networks_that_hardly_learned_are_named_first() -> None:
+    comparison = replace(WORSE, mean=0.11, guessing_accuracy=0.1)  # `none` reaches 18.8 %
+    assert answer(comparison).text == (
+        "No: with networks that hardly learned (at most 18.8 % right, and guessing reaches 10.0 %), `cbam` "
+        "makes it worse, by 7.8 points (interval −11.0 to −4.5)."
+    )
+    assert answer(replace(comparison, mean=0.12)).text.startswith("No: `cbam` makes it worse")
+
+
+def test_title_of_a_mixed_answer_has_no_sizes() -> None:
+    assert (
+        answer(BETTER, name(UNDECIDED, "bam")).title == "Mixed: `cbam` helps, `bam` is undecided."
+    )
 
 
 def test_nothing_to_compare() -> None:

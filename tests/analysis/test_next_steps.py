@@ -32,7 +32,7 @@ def make_study(
             }  # fmt: skip
             predictions = {"labels": labels, "predicted": predicted, "correct": is_correct}
             config = {"attention": variant, "seed": seed}
-            metrics = {"test_accuracy": curve}
+            metrics = {"test_accuracy": curve, "time_seconds": np.ones(epochs)}
             runs.append(RunRecord(Path("r"), config, {}, metrics, results, predictions, {}))
     seeds = len(next(iter(accuracies.values())))
     design = Design({}, tuple(accuracies), seeds, seeds, margin, margin)
@@ -69,7 +69,7 @@ def test_longer_training_comes_first_where_accuracy_still_rose(
     if is_advised:
         assert found.last_epoch_gains == pytest.approx(dict.fromkeys(UNDECIDED, gain))
         assert found.training_advice.startswith("Train longer first: in the last epoch the test ")
-        assert "by more than the margin (none by 2.0, cbam by 2.0 and bam by 2.0 points)" in (
+        assert "more than the margin, none by 2.0, cbam by 2.0 and bam by 2.0 points. " in (
             found.training_advice
         )
     else:
@@ -98,6 +98,41 @@ def test_decided_comparisons_do_not_enter_the_table() -> None:
         [row.detectable_differences for row in alone.outlook],
     )
     assert np.all((ratios > 1) & (ratios < 1.1))
+
+
+@pytest.mark.parametrize(
+    ("gain", "epochs", "seeds"), [(0.0, 2, 5), (0.014, 4, 5), (0.015, 4, 5), (0.016, 8, 5)]
+)
+def test_one_recommendation_with_its_time_and_difference(
+    gain: float, epochs: int, seeds: int
+) -> None:
+    found = find(make_study(UNDECIDED, last_gain=gain))
+    assert found is not None
+    assert (found.epochs, found.seeds) == (epochs, seeds)
+    assert f"--epochs {epochs} --seeds {seeds} --first-seed 100 " in found.command
+    assert found.seconds == 10 * 3 * seeds * epochs / 2
+    # The study with five seeds is the first row of the table.
+    assert found.detectable_difference == found.outlook[0].detectable_differences[1]
+    assert f"{100 * found.detectable_difference:.2f} points" in found.summary
+    assert found.summary.startswith(f"{epochs} epochs and {seeds} seeds per variant, about ")
+
+
+@pytest.mark.parametrize(("factor", "is_added"), [(1.04, False), (1.2, True)])
+def test_same_time_is_advised_for_better_variants_that_cost_time(
+    factor: float, is_added: bool
+) -> None:
+    study = make_study({**UNDECIDED, "se": [0.9, 0.91, 0.92]})
+    for run in study.runs:
+        if run.results["variant"] == "se":
+            run.metrics["time_seconds"][:] = factor
+    found = find(study)
+    assert found is not None
+    assert ("--same-time" in found.command) == is_added
+    assert found.seconds == (4 + 3 * is_added) * 10 * 5
+    slow = make_study(UNDECIDED)  # not better, so its time does not matter
+    for run in slow.runs:
+        run.metrics["time_seconds"][:] = 1 + (run.results["variant"] == "bam")
+    assert "--same-time" not in (found_slow.command if (found_slow := find(slow)) else "")
 
 
 @pytest.mark.parametrize(

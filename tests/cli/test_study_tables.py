@@ -63,43 +63,57 @@ CONTROLLED = {
 }
 
 GOLDEN_CONTROLLED = """\
-Test accuracy on scenes, final epoch
+Test accuracy after the last epoch: synthetic 32 x 32 images, 3 classes, 1,200
+for testing
 
-                                 accuracy  diff. to         98.33 %
- variant              seeds          in %      none        interval  verdict
+                                 accuracy  diff. to
+ variant              seeds        % ± sd      none        interval  verdict
  ─────────────────────────────────────────────────────────────────────────────
- none                     3  70.00 ± 0.20             compared with
+ none                     3  70.00 ± 0.20                  baseline
  cbam                     3  72.00 ± 0.20     +2.00  [+1.35, +2.65]  better
    minus same-time        3                   +1.00  [−5.36, +7.36]  undecided
  same-time:like=cbam      3  71.00 ± 1.50     +1.00  [−5.36, +7.36]  undecided
 
-cbam: better, by at least 1.35 points.
-same-time:like=cbam: undecided, the difference may be anywhere from −5.36 to +7.36 points; 3 seeds
-per variant show a difference as large as 5.60 points in 4 of 5 studies.
+± is the standard deviation over seeds. All 3 intervals hold together in 95 % of studies, each in
+98.33 %. Better: the interval is above 0. Equivalent: it is within the margin of 1.00 points, under
+which a difference does not matter. Differences are in points of accuracy, computed before rounding.
+The intervals are about other seeds on the same 1,200 test images.
+
+cbam: better, the interval from +1.35 to +2.65 points is above 0.
+same-time:like=cbam: undecided, the difference may be anywhere from −5.36 to +7.36 points; with 3
+seeds per variant, 4 of 5 studies find a true difference of 5.60 points, and fewer find a smaller
+one.
 cbam minus same-time:like=cbam: undecided, the difference may be anywhere from −5.36 to +7.36
-points; 3 seeds per variant show a difference as large as 5.60 points in 4 of 5 studies.
-More seeds, in a new study (--first-seed)
+points; with 3 seeds per variant, 4 of 5 studies find a true difference of 5.60 points, and fewer
+find a smaller one.
+More seeds in a new study, 2 epochs
 
          smallest difference found
- seeds   in 4 of 5 studies, points   extra time
- ──────────────────────────────────────────────
-     5                        2.81        3 min
-    10                        1.70        6 min
-    20                        1.14       11 min
-    50                        0.70       28 min"""
+ seeds   in 4 of 5 studies, points     time
+ ──────────────────────────────────────────
+     5                        2.81    3 min
+    10                        1.70    6 min
+    20                        1.14   11 min
+    50                        0.70   28 min"""
 
 GOLDEN_GUESSING = """\
-Undecided: neither arm is better than guessing, which reaches 33.3 %.
-Test accuracy on scenes, final epoch
+Undecided: no variant is better than guessing, which reaches 33.3 %.
+Test accuracy after the last epoch: synthetic 32 x 32 images, 3
+classes, 1,200 for testing
 
-                     accuracy  diff. to            95 %
- variant  seeds          in %      none        interval  verdict
+                     accuracy  diff. to
+ variant  seeds        % ± sd      none        interval  verdict
  ──────────────────────────────────────────────────────────────────
- none         3  33.50 ± 0.50             compared with
+ none         3  33.50 ± 0.50                  baseline
  cbam         3  30.50 ± 0.50     −3.00  [−4.13, −1.87]  undecided
                                                          (guessing)
 
-cbam: undecided, neither arm is better than guessing, which reaches 33.3 %."""
+± is the standard deviation over seeds. The interval holds in 95 % of studies. Better: the interval
+is above 0. Equivalent: it is within the margin of 1.00 points, under which a difference does not
+matter. Differences are in points of accuracy, computed before rounding.
+The intervals are about other seeds on the same 1,200 test images.
+
+cbam: undecided, neither variant is better than guessing, which reaches 33.3 %."""
 
 
 @pytest.fixture(scope="module")

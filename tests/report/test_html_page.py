@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from foveal.analysis import compare_cell_variants, write_answer
+from foveal.analysis import compare_cell_variants, write_cell_answer
 from foveal.errors import FovealError, UsageError
 from foveal.records import read_design, read_study, write_design
 from foveal.records.manifest import write_manifest
@@ -135,13 +135,13 @@ def test_question_and_answer_come_before_the_sections(page: ReportPage) -> None:
     better, undecided = compare_variants(ACCURACIES, margin=0.01)
     assert (better.verdict, undecided.verdict) == ("better", "undecided")
     first = text.index("Does attention help ConvNet on scenes?")
-    second = text.index("Mixed: channel helps, 1 undecided. channel is better: +9.5 points")
+    second = text.index("Mixed: channel (+9.5 points, interval ")
     assert first < second < text.index("Test accuracy after the last epoch")
 
 
 def test_the_answer_is_the_one_of_the_terminal(study: Path, page: ReportPage) -> None:
     record = read_study(study)
-    answer = write_answer(compare_cell_variants(record), accuracies=record.accuracies)
+    answer = write_cell_answer(record, compare_cell_variants(record))
     assert remove_inline_markup(answer.text) in " ".join(page.text.split())
 
 

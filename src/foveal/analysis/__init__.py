@@ -2,6 +2,7 @@
 
 from foveal.analysis.answer import Answer, write_answer
 from foveal.analysis.caveats import describe_loaded_weights, find_caveats
+from foveal.analysis.cell_answer import write_cell_answer
 from foveal.analysis.class_differences import ClassDifference, compare_classes
 from foveal.analysis.cost_tables import (
     make_gate_cost_table,
@@ -10,6 +11,7 @@ from foveal.analysis.cost_tables import (
 )
 from foveal.analysis.costs import list_variant_costs
 from foveal.analysis.course import describe_course
+from foveal.analysis.data_description import describe_data
 from foveal.analysis.display_names import (
     describe_variant,
     format_data_name,
@@ -34,6 +36,7 @@ from foveal.analysis.occlusion import (
     average_maps_by_class,
     collect_occlusion_records,
 )
+from foveal.analysis.other_test_images import describe_other_test_images
 from foveal.analysis.robustness import RobustnessCurves, collect_robustness_curves
 from foveal.analysis.stored_extras import VariantExtra, read_stored_extras
 from foveal.analysis.training_times import (
@@ -78,8 +81,10 @@ __all__ = [
     "compute_training_times",
     "count_seeds_needed",
     "describe_course",
+    "describe_data",
     "describe_failed_learning",
     "describe_loaded_weights",
+    "describe_other_test_images",
     "describe_variant",
     "find_caveats",
     "find_failed_runs",
@@ -96,5 +101,6 @@ __all__ = [
     "read_stored_extras",
     "summarize_gates",
     "write_answer",
+    "write_cell_answer",
     "write_question",
 ]

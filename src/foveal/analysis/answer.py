@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -31,6 +32,11 @@ _NUMBER_WORDS: Final = (
     "nine",
 )
 _MAX_DETAILS: Final = 3
+_MAX_SIZES: Final = 4
+"""Number of decided variants up to which a mixed answer has the difference of each."""
+_HARDLY_LEARNED: Final = 0.1
+"""Share of the errors of guessing of which networks that hardly learned avoid less."""
+_LEADS_WITHOUT_SIZES: Final = frozenset({"Not tested.", "Not shown:"})
 _UNTESTED: Final = "untested"
 _UNLEARNED: Final = "unlearned"
 _DECIDED: Final = frozenset({"better", "worse", "equivalent"})
@@ -65,6 +71,8 @@ def write_answer(
     *,
     accuracies: Mapping[str, Sequence[float]],
     controls: Sequence[str] = (),
+    unfinished_epochs: int | None = None,
+    has_reliable_times: bool = True,
 ) -> Answer:
     """Return the answer of one cell.
 
@@ -72,6 +80,8 @@ def write_answer(
         comparisons: the comparisons of the cell, those with the baseline and those with controls.
         accuracies: accuracy of each run, fractions of 1, by variant.
         controls: variants that are controls of others; the answer is not about them.
+        unfinished_epochs: number of epochs, if the accuracy still rose by more than the margin in the last.
+        has_reliable_times: False if the training times cannot be compared.
 
     With one variant:
 
@@ -88,7 +98,45 @@ def write_answer(
         sentence = "There is nothing to compare yet: a verdict needs runs of `none` and of another variant."
         return Answer("undecided", "Not tested.", sentence, title="Not tested.")
     answer = _write_answer_of_verdicts(main, comparisons, accuracies)
-    return replace(answer, details=(*answer.details, *describe_looks(main)))
+    details = [*answer.details]
+    if answer.lead not in _LEADS_WITHOUT_SIZES:
+        answer = _add_condition(answer, _describe_condition(main, unfinished_epochs))
+        details += [] if unfinished_epochs is None else [_describe_rise(main)]
+    details += [] if has_reliable_times else ["Do not trust the times."]
+    return replace(answer, details=(*details, *describe_looks(main)))
+
+
+def _add_condition(answer: Answer, condition: str) -> Answer:
+    """Return the answer with a condition before its first sentence."""
+    if not condition:
+        return answer
+    sentence = answer.sentence[0].lower() + answer.sentence[1:]
+    start = condition[0].upper() if answer.lead.endswith(".") else condition[0]
+    return replace(answer, sentence=f"{start}{condition[1:]}, {sentence}")
+
+
+def _describe_condition(main: Sequence[Comparison], unfinished_epochs: int | None) -> str:
+    """Return that networks hardly learned, and after how many epochs they still did; empty if neither."""
+    parts = []
+    guessing = main[0].guessing_accuracy
+    best = max(max(each.mean, each.mean - each.difference) for each in main)
+    if guessing is not None and best - guessing < _HARDLY_LEARNED * (1 - guessing):
+        parts.append(
+            f"with networks that hardly learned (at most {100 * best:.1f} % right, and guessing reaches "
+            f"{100 * guessing:.1f} %)"
+        )
+    if unfinished_epochs is not None:
+        parts.append(f"after {format_count(unfinished_epochs, 'epoch')}")
+    return ", ".join(parts)
+
+
+def _describe_rise(main: Sequence[Comparison]) -> str:
+    """Return what it means that the accuracy still rose in the last epoch."""
+    better = [each for each in main if each.verdict == "better"]
+    if not better:
+        return "Accuracy still rose in the last epoch, so longer training may change this."
+    names = _join_variants(better) if len(better) <= _MAX_DETAILS else "the better variants"
+    return f"Accuracy still rose in the last epoch: {names} may only learn faster."
 
 
 def _write_answer_of_verdicts(
@@ -136,8 +184,8 @@ def _write_decided_answer(
         sentence = f"{name} is better, by {points} points (interval {interval})."
         if not is_single:
             sentence = f"{count} are better, {name} most: {points} points (interval {interval})."
-        note = [_describe_small_gains(comparisons)] if _describe_small_gains(comparisons) else []
-        return Answer(verdict, "Yes:", sentence, (*note, *contrasts), "Yes.")
+        notes = _describe_gains(comparisons, is_only_one=is_single)
+        return Answer(verdict, "Yes:", sentence, (*notes, *contrasts), "Yes.")
     if verdict == "worse":
         size = _format_points(largest, signed=False)
         sentence = f"{name} makes it worse, by {size} points (interval {interval})."
@@ -158,13 +206,18 @@ def _write_decided_answer(
     return Answer(verdict, lead, sentence, tuple(contrasts), "No difference that matters.")
 
 
-def _describe_small_gains(comparisons: Sequence[Comparison]) -> str:
-    """Return a warning if the low end of a gain is below the margin; empty otherwise."""
-    small = [each for each in comparisons if each.interval[0] < each.margin]
-    if not small:
-        return ""
-    subject = "It" if len(comparisons) == 1 else _join_variants(small)
-    return f"{subject} may be too small to matter: the margin is {100 * small[0].margin:g} points."
+def _describe_gains(better: Sequence[Comparison], *, is_only_one: bool) -> list[str]:
+    """Return a warning if the low end of a gain is below the margin, and that gains are not compared."""
+    sentences = []
+    if len(better) > 1:
+        which = f"{_join_variants(better)} is better" if len(better) == 2 else "these is best"
+        sentences.append(f"Which of {which} was not tested.")
+    small = [each for each in better if each.interval[0] < each.margin]
+    if small:
+        subject = "It" if is_only_one else f"The gain of {_join_variants(small)}"
+        margin = f"{100 * small[0].margin:g} points"
+        sentences.append(f"{subject} may be too small to matter: the margin is {margin}.")
+    return sentences
 
 
 def _write_undecided_answer(
@@ -186,10 +239,8 @@ def _write_undecided_answer(
         details = []
     else:
         count = _spell(len(comparisons))
-        sentence = (
-            f"With {seeds}, none of the {count} attention variants can be told apart from {plain}."
-        )
-        kind = "largest gain" if best.difference > 0 else "smallest loss"
+        sentence = f"With {seeds}, not one of the {count} attention variants can be told apart from {plain}."
+        kind = "largest gain" if best.difference > 0 else "smallest difference"
         details = [f"The {kind} is that of `{best.variant}`: {size}."]
     details.append(_explain_width(best, accuracies))
     return Answer(
@@ -198,22 +249,25 @@ def _write_undecided_answer(
 
 
 def _explain_width(comparison: Comparison, accuracies: Mapping[str, Sequence[float]]) -> str:
-    """Return why the interval is wide: how far seeds alone move one of the two; empty without a spread."""
-    ranges = {
-        name: max(values) - min(values)
+    """Return why the interval is wide: how much seeds alone change the accuracy of one of the two."""
+    samples = {
+        name: values
         for name in (BASELINE, comparison.variant)
         if len(values := accuracies.get(name, ())) > 1
     }
-    widest = max(ranges, key=lambda name: ranges[name], default=BASELINE)
-    if not ranges.get(widest):
+    widest = max(samples, key=lambda name: statistics.stdev(samples[name]), default=BASELINE)
+    values = samples.get(widest, (0.0,))
+    difference = max(values) - min(values)
+    if not difference:
         return (
             "All runs of a variant have the same accuracy, so nothing is known about other seeds."
         )
-    name = "the plain network" if widest == BASELINE else f"`{widest}`"
-    value = 100 * ranges[widest]
+    value = 100 * difference
     size = f"{value:.0f}" if value >= 10 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
     unit = "point" if size == "1" else "points"
-    return f"The reason: {name} alone moves by {size} {unit} when only the seed changes."
+    return (
+        f"The reason: the accuracy of `{widest}` differs by up to {size} {unit} from seed to seed."
+    )
 
 
 def _write_untested_answer(comparisons: Sequence[Comparison]) -> Answer:
@@ -252,33 +306,43 @@ def _write_unlearned_answer(comparisons: Sequence[Comparison], variant_count: in
 def _write_mixed_answer(
     groups: Mapping[str, Sequence[Comparison]], contrasts: Sequence[str]
 ) -> Answer:
-    """Return the answer if variants have several verdicts."""
+    """Return the answer if variants have several verdicts: all of them by name in one sentence."""
+    parts = _list_mixed_parts(groups, with_sizes=False)
+    title = f"Mixed: {', '.join(parts)}."
+    decided = sum(len(groups.get(kind, ())) for kind in _DECIDED)
+    if decided <= _MAX_SIZES:
+        parts = _list_mixed_parts(groups, with_sizes=True)
+    gains = _describe_gains(groups.get("better", ()), is_only_one=False)
+    return Answer("mixed", "Mixed:", f"{', '.join(parts)}.", (*gains, *contrasts), title)
+
+
+def _list_mixed_parts(groups: Mapping[str, Sequence[Comparison]], *, with_sizes: bool) -> list[str]:
+    """Return for each verdict the variants that have it, with their differences or without."""
     parts = []
     for kind, singular, plural in (
         ("better", "helps", "help"),
         ("worse", "makes it worse", "make it worse"),
         ("equivalent", "makes no difference that matters", "make no difference that matters"),
+        ("undecided", "is undecided", "are undecided"),
+        (_UNTESTED, "was not tested", "were not tested"),
+        (_UNLEARNED, "is no better than guessing", "are no better than guessing"),
     ):
-        if kind in groups:
-            verb = singular if len(groups[kind]) == 1 else plural
-            parts.append(f"{_join_variants(groups[kind])} {verb}")
-    for kind, words in (
-        ("undecided", "undecided"),
-        (_UNTESTED, "not tested"),
-        (_UNLEARNED, "no better than guessing"),
-    ):
-        if kind in groups:
-            parts.append(f"{len(groups[kind])} {words}")
-    sizes = [
-        f"`{each.variant}` is {each.verdict}: {_format_points(each)} points "
-        f"(interval {_format_interval(each)})."
-        for kind in ("better", "worse", "equivalent")
-        for each in sorted(groups.get(kind, ()), key=lambda each: -abs(each.difference))
-    ]
-    small = _describe_small_gains(groups.get("better", ()))
-    details = [*sizes[:_MAX_DETAILS], *([small.replace("It may", "The gain may")] if small else [])]
-    sentence = ", ".join(parts) + "."
-    return Answer("mixed", "Mixed:", sentence, (*details, *contrasts), f"Mixed: {sentence}")
+        if kind not in groups:
+            continue
+        group = sorted(groups[kind], key=lambda each: -abs(each.difference))
+        sized = with_sizes and kind in _DECIDED
+        names = [_name_with_size(each) if sized else f"`{each.variant}`" for each in group]
+        part = f"{join_with_and(names)} {singular if len(group) == 1 else plural}"
+        if kind == _UNLEARNED:
+            part += f", which reaches {100 * (group[0].guessing_accuracy or 0):.1f} %"
+        parts.append(part)
+    return parts
+
+
+def _name_with_size(comparison: Comparison) -> str:
+    """Return a variant with its difference and the interval that decides."""
+    size = f"{_format_points(comparison)} points, interval {_format_interval(comparison)}"
+    return f"`{comparison.variant}` ({size})"
 
 
 def _describe_contrasts(comparisons: Sequence[Comparison], asked: Sequence[str]) -> list[str]:

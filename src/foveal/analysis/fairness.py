@@ -13,14 +13,14 @@ from foveal.analysis.caveats import (
     find_published_accuracy,
 )
 from foveal.analysis.costs import list_variant_costs
-from foveal.analysis.next_steps import find_last_epoch_gains
+from foveal.analysis.next_steps import find_last_epoch_gains, needs_same_time
+from foveal.analysis.other_test_images import describe_other_test_images
 from foveal.analysis.training_times import MAX_TIME_RATIO, compute_training_times
 from foveal.records import StudyRecord
 from foveal.stats import Comparison
-from foveal.text_format import format_count, format_percent, join_with_and
+from foveal.text_format import format_count, join_with_and
 from foveal.variant_names import (
     BASELINE,
-    SAME_TIME_CONTROL,
     WIDE_CONTROL,
     get_variant_name,
     has_attention,
@@ -28,7 +28,6 @@ from foveal.variant_names import (
 
 _MIN_CAREFREE_SEEDS: Final = 5
 _MAX_SIZE_INCREASE: Final = 0.02
-_MAX_TIME_INCREASE: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def check_fairness(cell: StudyRecord, comparisons: Sequence[Comparison]) -> list
         _check_end_of_training(cell),
         _check_seed_count(cell, comparisons),
         _check_times(cell),
-        _check_controls(cell),
+        _check_controls(cell, comparisons),
         _check_baseline(cell),
         *(Check(False, caveat.title, caveat.text) for caveat in others),
     ]
@@ -129,7 +128,7 @@ def _check_end_of_training(cell: StudyRecord) -> Check:
 
 
 def _check_seed_count(cell: StudyRecord, comparisons: Sequence[Comparison]) -> Check:
-    """Check the number of seeds, with their spread and the share of the variance due to the test images."""
+    """Check the number of seeds, with their spread and what other test images would add."""
     counts = [len(runs) for variant in cell.variants if (runs := cell.get_runs(variant))]
     is_fine = min(counts) >= _MIN_CAREFREE_SEEDS
     title = "Enough seeds to see their spread." if is_fine else "Few seeds."
@@ -140,24 +139,8 @@ def _check_seed_count(cell: StudyRecord, comparisons: Sequence[Comparison]) -> C
         facts.append(
             f"Seeds of `{BASELINE}` differ by up to {spread:.{1 if spread >= 1 else 2}f} points."
         )
-    facts.append(_describe_image_share(cell, comparisons))
+    facts.append(describe_other_test_images(comparisons, len(cell.runs[0].predictions["labels"])))
     return Check(is_fine, title, " ".join(filter(None, facts)))
-
-
-def _describe_image_share(cell: StudyRecord, comparisons: Sequence[Comparison]) -> str:
-    """Return which part of the variance of a difference is due to the choice of the test images."""
-    splits = [each.variance_split for each in comparisons if each.variance_split is not None]
-    shares = [
-        split.image_error**2 / split.total_error**2 for split in splits if split.total_error > 0
-    ]
-    if not shares:
-        return ""
-    images = len(cell.runs[0].predictions["labels"])
-    return (
-        f"At most {format_percent(max(shares), 0)} % of the variance of a difference is due to the "
-        "choice of the "
-        f"{images:,} test images, the rest to the seeds."
-    )
 
 
 def _check_times(cell: StudyRecord) -> Check | None:
@@ -182,8 +165,11 @@ def _check_times(cell: StudyRecord) -> Check | None:
     return Check(True, "The times are steady.", text)
 
 
-def _check_controls(cell: StudyRecord) -> Check | None:
-    """Check that a gain can be told from that of more parameters or of longer training; None without costs."""
+def _check_controls(cell: StudyRecord, comparisons: Sequence[Comparison]) -> Check | None:
+    """Check that a gain can be told from that of more parameters or of longer training; None without costs.
+
+    Training time is left out where it is unreliable.
+    """
     costs = {cost["variant"]: cost for cost in list_variant_costs(cell)}
     asked = [variant for variant in costs if has_attention(variant)]
     if BASELINE not in costs or not asked:
@@ -196,12 +182,12 @@ def _check_controls(cell: StudyRecord) -> Check | None:
     missing = []
     if WIDE_CONTROL not in controls and increase["parameters"] > _MAX_SIZE_INCREASE:
         missing.append("`--wide` adds a plain network with as many parameters")
-    if SAME_TIME_CONTROL not in controls and increase["training_seconds"] > _MAX_TIME_INCREASE:
+    if needs_same_time(cell, comparisons):
         missing.append("`--same-time` adds a plain network trained for as long")
-    facts = (
-        f"Attention adds up to {100 * increase['parameters']:.2g} % of the parameters and makes training up to "
-        f"{1 + increase['training_seconds']:.1f} times as long."
-    )
+    facts = f"Attention adds up to {100 * increase['parameters']:.2g} % of the parameters"
+    if all(cost["has_reliable_time"] for cost in costs.values()):
+        facts += f" and makes training up to {1 + increase['training_seconds']:.1f} times as long"
+    facts += "."
     if missing:
         text = f"{facts} {join_with_and(missing)}."
         return Check(False, "No control for size or training time.", text)

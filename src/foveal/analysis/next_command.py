@@ -40,10 +40,13 @@ _DEFAULT_MARGIN: Final = 0.5
 _SEED_STEP: Final = 100
 
 
-def format_next_command(cell: StudyRecord, *, seeds: int, epochs: int) -> str:
+def format_next_command(
+    cell: StudyRecord, *, seeds: int, epochs: int, adds_same_time: bool = False
+) -> str:
     """Return the command of a new study like this cell, in a new folder, with seeds that nobody has seen.
 
-    The paths of data and weights are written as they were typed.
+    The paths of data and weights are written as they were typed. `adds_same_time` adds the plain networks that
+    are trained for as long as the variants.
     """
     design = cell.design
     options = {
@@ -57,7 +60,9 @@ def format_next_command(cell: StudyRecord, *, seeds: int, epochs: int) -> str:
         value = options.get(name)
         if value is not None and value != default:
             words += _format_option(name, _shorten_path(cell, name, value))
-    words += _list_control_flags(design.controls)
+    flags = _list_control_flags(design.controls)
+    flags += ["--same-time"] if adds_same_time and "--same-time" not in flags else []
+    words += flags
     words += ["--margin", f"{design.margin:g}"] if design.margin != _DEFAULT_MARGIN else []
     first_seed = (design.all_seeds[-1] // _SEED_STEP + 1) * _SEED_STEP
     if design.looks:

@@ -10,14 +10,19 @@ import numpy as np
 
 from foveal.analysis.learning import compute_guessing
 from foveal.analysis.next_command import format_next_command
+from foveal.analysis.training_times import compute_training_times
 from foveal.records import RunRecord, StudyRecord
 from foveal.stats import Comparison, compute_detectable_difference
-from foveal.text_format import join_with_and
+from foveal.text_format import format_count, format_duration, join_with_and
+from foveal.variant_names import BASELINE, SAME_TIME_CONTROL, get_variant_name, has_attention
 
 _ALPHA: Final = 0.05
 SEED_COUNTS: Final = (5, 10, 20, 50)
 """Seeds per variant for which the table of next steps says what they show."""
-_MAX_NAMED_VARIANTS: Final = 3
+_MAX_GAIN_IN_MARGINS: Final = 3
+"""Gain in the last epoch, in margins, up to which twice the epochs are advised; above it four times."""
+_MIN_TIME_INCREASE: Final = 0.05
+"""Share of training time that a better variant costs from which longer training may explain its gain."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +45,21 @@ class NextSteps:
 
     `last_epoch_gains` are the gains of test accuracy in the last epoch, as fractions of 1, of the variants
     for which it is more than the margin: train these longer first. `outlook` is empty below three seeds and
-    where nothing was learned. `command` starts the first step: a study of twice as many epochs where longer
-    training comes first or nothing was learned, otherwise one with the next larger number of seeds.
+    where nothing was learned.
+
+    `command` starts the first step: a study of twice or four times as many epochs where longer training comes
+    first, of twice as many where nothing was learned, otherwise one with the next larger number of seeds. It
+    has `epochs` and `seeds`, its runs take `seconds` one after another, and four of five such studies find a
+    true difference of `detectable_difference` if seeds differ as much as here; None without such an estimate.
     """
 
     last_epoch_gains: dict[str, float]
     outlook: tuple[SeedOutlook, ...]
     command: str
+    epochs: int
+    seeds: int
+    seconds: float
+    detectable_difference: float | None
 
     @property
     def training_advice(self) -> str:
@@ -54,12 +67,25 @@ class NextSteps:
         gains = sorted(self.last_epoch_gains.items(), key=lambda item: -item[1])
         if not gains:
             return ""
-        named = [f"{name} by {100 * gain:.1f}" for name, gain in gains[:_MAX_NAMED_VARIANTS]]
-        rest = len(gains) - len(named)
-        named += [f"{rest} more by less"] if rest else []
+        named = join_with_and([f"{name} by {100 * gain:.1f}" for name, gain in gains])
         return (
-            "Train longer first: in the last epoch the test accuracy still rose by more than the margin "
-            f"({join_with_and(named)} points). Trained longer, networks usually differ less from seed to seed."
+            "Train longer first: in the last epoch the test accuracy still rose by more than the margin, "
+            f"{named} points. Trained longer, networks usually differ less from seed to seed."
+        )
+
+    @property
+    def summary(self) -> str:
+        """Size of the study that `command` starts, and which difference it finds."""
+        size = (
+            f"{format_count(self.epochs, 'epoch')} and {format_count(self.seeds, 'seed')} per variant, about "
+            f"{format_duration(self.seconds)} one run after another."
+        )
+        if self.detectable_difference is None:
+            return size
+        later = ", after longer training usually a smaller one" if self.last_epoch_gains else ""
+        return (
+            f"{size} If seeds differ as much as here, 4 of 5 such studies find a true difference of "
+            f"{100 * self.detectable_difference:.2f} points{later}."
         )
 
 
@@ -78,19 +104,81 @@ def find_next_steps(cell: StudyRecord, comparisons: Sequence[Comparison]) -> Nex
         return None
     learned = [each for each in undecided if not each.has_learned_nothing]
     gains = find_last_epoch_gains(cell, undecided[0].margin)
-    is_longer = bool(gains) or not learned
-    command = _choose_command(cell, max(each.seeds for each in undecided), is_longer=is_longer)
-    return NextSteps(gains, _list_outlook(cell, learned), command)
+    factor = _choose_epoch_factor(gains, undecided[0].margin, has_learned=bool(learned))
+    seeds = cell.design.seeds if cell.design.looks else max(each.seeds for each in undecided)
+    if factor > 1:
+        seeds = max(seeds, SEED_COUNTS[0])
+    else:
+        seeds = next((count for count in SEED_COUNTS if count > seeds), 2 * seeds)
+    epochs = factor * count_epochs(cell)
+    controlled = _list_uncontrolled_variants(cell) if needs_same_time(cell, comparisons) else []
+    command = format_next_command(cell, seeds=seeds, epochs=epochs, adds_same_time=bool(controlled))
+    # A same-time control takes as long as its variant.
+    seconds = seeds * factor * (_sum_seconds(cell, cell.variants) + _sum_seconds(cell, controlled))
+    # Each control adds its own comparison and that of its variant.
+    alpha = _ALPHA / (cell.design.comparison_count + 2 * len(controlled))
+    spreads = [each.seed_sd for each in learned if each.seed_sd is not None]
+    detectable = None
+    if spreads and not cell.design.looks:
+        detectable = compute_detectable_difference(sd=max(spreads), seeds=seeds, alpha=alpha)
+    outlook = _list_outlook(cell, learned)
+    return NextSteps(gains, outlook, command, epochs, seeds, seconds, detectable)
 
 
-def _choose_command(cell: StudyRecord, seeds: int, *, is_longer: bool) -> str:
-    """Return the command of a longer study with at least five seeds, or of one with more seeds."""
-    epochs = len(cell.runs[0].metrics["test_accuracy"])
-    seeds = cell.design.seeds if cell.design.looks else seeds
-    if is_longer:
-        return format_next_command(cell, seeds=max(seeds, SEED_COUNTS[0]), epochs=2 * epochs)
-    more = next((count for count in SEED_COUNTS if count > seeds), 2 * seeds)
-    return format_next_command(cell, seeds=more, epochs=epochs)
+def count_epochs(cell: StudyRecord) -> int:
+    """Return the number of epochs of the first run of a cell."""
+    return len(cell.runs[0].metrics["test_accuracy"])
+
+
+def _choose_epoch_factor(gains: dict[str, float], margin: float, *, has_learned: bool) -> int:
+    """Return how many times as many epochs the next study should have.
+
+    >>> _choose_epoch_factor({"none": 0.015}, 0.005, has_learned=True)
+    2
+    >>> _choose_epoch_factor({"none": 0.015, "cbam": 0.016}, 0.005, has_learned=True)
+    4
+    """
+    if not gains:
+        return 1 if has_learned else 2
+    return 2 if max(gains.values()) <= _MAX_GAIN_IN_MARGINS * margin * (1 + 1e-9) else 4
+
+
+def needs_same_time(cell: StudyRecord, comparisons: Sequence[Comparison]) -> bool:
+    """Return True if a variant that is better costs more training time and has no control for it.
+
+    False where the times are unreliable.
+    """
+    better = {
+        each.variant
+        for each in comparisons
+        if each.reference == BASELINE and each.verdict == "better" and has_attention(each.variant)
+    }
+    if not better & set(_list_uncontrolled_variants(cell)):
+        return False
+    times = compute_training_times(cell)
+    plain = times[BASELINE].epoch_seconds
+    return any(
+        times[variant].has_reliable_time
+        and times[variant].epoch_seconds > (1 + _MIN_TIME_INCREASE) * plain
+        for variant in better
+    )
+
+
+def _list_uncontrolled_variants(cell: StudyRecord) -> list[str]:
+    """Return the variants with attention of a study without same-time controls; empty with any."""
+    design = cell.design
+    if any(get_variant_name(control) == SAME_TIME_CONTROL for control in design.controls):
+        return []
+    return [each for each in design.variants if has_attention(each) and each not in design.controls]
+
+
+def _sum_seconds(cell: StudyRecord, variants: Sequence[str]) -> float:
+    """Return the time of one run of each variant, the median over its runs."""
+    return sum(
+        float(np.median([run.results["seconds"] for run in runs]))
+        for variant in variants
+        if (runs := cell.get_runs(variant))
+    )
 
 
 def find_last_epoch_gains(cell: StudyRecord, margin: float) -> dict[str, float]:
@@ -120,11 +208,7 @@ def _list_outlook(cell: StudyRecord, undecided: Sequence[Comparison]) -> tuple[S
     """Return one row per number of seeds; none without a standard deviation."""
     alpha = _ALPHA / cell.design.comparison_count
     spreads = [each.seed_sd for each in undecided if each.seed_sd is not None]
-    seconds_per_seed = sum(
-        float(np.median([run.results["seconds"] for run in runs]))
-        for variant in cell.variants
-        if (runs := cell.get_runs(variant))
-    )
+    seconds_per_seed = _sum_seconds(cell, cell.variants)
     rows = []
     for seeds in SEED_COUNTS if spreads else ():
         shown = [compute_detectable_difference(sd=sd, seeds=seeds, alpha=alpha) for sd in spreads]

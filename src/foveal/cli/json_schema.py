@@ -197,6 +197,14 @@ class NextStepsOutput(Output):
     """Studies with more seeds; empty below three seeds."""
     command: str
     """Command of the first step: a longer study, otherwise one with more seeds."""
+    epochs: int
+    """Epochs of this step."""
+    seeds: int
+    """Seeds per variant of this step."""
+    seconds: float
+    """Time of its runs, one after another, in seconds."""
+    detectable_difference: float | None
+    """Difference that 4 of 5 such studies find if seeds differ as much as here; null without an estimate."""
 
 
 class AblateOutput(Output):
@@ -292,6 +300,10 @@ def _make_next_steps_output(
         ],
         outlook=[SeedOutlookOutput(**asdict(row)) for row in next_steps.outlook],
         command=next_steps.command,
+        epochs=next_steps.epochs,
+        seeds=next_steps.seeds,
+        seconds=next_steps.seconds,
+        detectable_difference=next_steps.detectable_difference,
     )
 
 

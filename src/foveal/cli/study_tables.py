@@ -12,6 +12,7 @@ from rich.table import Table
 
 from foveal.cli.console import stdout
 from foveal.text_format import (
+    format_count,
     format_duration,
     format_interval,
     format_level,
@@ -32,54 +33,63 @@ _VERDICT_COLORS = {
     "equivalent": "cyan",
     "undecided": "yellow",
 }
-_MIN_SHOWN_ERROR = 0.005
-"""Standard error in points that is more than 0.00 when it is printed."""
-_REFERENCE_NOTE = "[dim]compared with[/]"
+_REFERENCE_NOTE = "[dim]baseline[/]"
+_UNRELIABLE = "?"
 
 
 def print_comparisons(cell: StudyRecord, comparisons: list[Comparison]) -> None:
     """Print the table and the sentences of one cell, and the steps that would decide it."""
-    from foveal.analysis import describe_failed_learning, find_next_steps
+    from foveal.analysis import describe_failed_learning, describe_other_test_images
 
     failure = describe_failed_learning(comparisons)
     if failure:
         stdout.print(f"[yellow]{escape(failure)}[/]")
     stdout.print(make_comparison_table(cell, comparisons))
+    if comparisons:
+        stdout.print(f"[dim]{escape(explain_comparison_table(cell, comparisons))}[/]")
+        images = len(cell.runs[0].predictions["labels"])
+        note = describe_other_test_images(comparisons, images)
+        stdout.print(f"[dim]{escape(note)}[/]\n" if note else "")
     for line in list_verdict_lines(comparisons):
         stdout.print(line)
+    _print_next_steps(cell, comparisons)
+
+
+def _print_next_steps(cell: StudyRecord, comparisons: list[Comparison]) -> None:
+    """Print the advice to train longer and what more seeds find, if a comparison is undecided."""
+    from foveal.analysis import find_next_steps
+    from foveal.analysis.next_steps import count_epochs
+
     next_steps = find_next_steps(cell, comparisons)
     if next_steps is None:
         return
     if next_steps.training_advice:
         stdout.print(escape(next_steps.training_advice))
     if next_steps.outlook:
-        stdout.print(make_next_steps_table(next_steps))
+        stdout.print(make_next_steps_table(next_steps, epochs=count_epochs(cell)))
 
 
 def print_answer(cell: StudyRecord, comparisons: list[Comparison]) -> None:
-    """Print the answer of a cell, and the command of the first step that would decide it."""
+    """Print the answer of a cell, and the first step that would decide it with its command."""
     from foveal.analysis import find_next_steps
 
     stdout.print(format_answer(cell, comparisons))
     next_steps = find_next_steps(cell, comparisons)
     if next_steps is not None:
-        stdout.print(f"Next: [bold]{escape(next_steps.command)}[/]", soft_wrap=True)
+        stdout.print(f"Next: {escape(next_steps.summary)}")
+        stdout.print(f"[bold]{escape(next_steps.command)}[/]", soft_wrap=True)
 
 
 def format_answer(cell: StudyRecord, comparisons: list[Comparison]) -> str:
     """Return the question of a cell and its answer as rich markup, with the verdict in its color."""
-    from foveal.analysis import write_answer, write_question
+    from foveal.analysis import write_cell_answer, write_question
 
     design = cell.design
     options = {**design.shared_options, **(cell.cell.options if cell.cell else {})}
     question = write_question(
         cell.variants, model=options["model"], data=options["data"], controls=design.controls
     )
-    accuracies = {
-        variant: [run.results["test_accuracy"] for run in cell.get_runs(variant)]
-        for variant in cell.variants
-    }
-    answer = write_answer(comparisons, accuracies=accuracies, controls=design.controls)
+    answer = write_cell_answer(cell, comparisons)
     label = f" ({cell.cell.label})" if cell.cell and cell.cell.label else ""
     text = " ".join([answer.sentence, *answer.details])
     color = _VERDICT_COLORS.get(answer.verdict, "bold")
@@ -97,11 +107,35 @@ def _emphasize_names(text: str) -> str:
     return "".join(f"[bold]{part}[/]" if index % 2 else part for index, part in enumerate(parts))
 
 
-def _format_interval_heading(comparisons: list[Comparison]) -> str:
-    """Return the heading of the intervals; in a sequential study every look has its own level."""
-    if not comparisons or comparisons[0].sequential is not None:
-        return "interval"
-    return f"{format_level(comparisons[0].level)}\ninterval"
+def explain_comparison_table(cell: StudyRecord, comparisons: list[Comparison]) -> str:
+    """Return how to read the table: spread, interval, verdicts, margin and costs."""
+    from foveal.analysis import list_variant_costs
+
+    parts = ["± is the standard deviation over seeds."]
+    if any(each.detectable_difference is not None for each in comparisons):
+        parts += [
+            _describe_level(cell, comparisons[0]),
+            f"Better: the interval is above 0. Equivalent: it is within the margin of {cell.design.margin:.2f} "
+            "points, under which a difference does not matter.",
+        ]
+    parts.append("Differences are in points of accuracy, computed before rounding.")
+    costs = list_variant_costs(cell)
+    if any(cost["variant"] == BASELINE for cost in costs):
+        parts.append("Time and memory are multiples of those of none.")
+    if not all(cost["has_reliable_time"] for cost in costs):
+        parts.append("?: not to be trusted.")
+    return " ".join(parts)
+
+
+def _describe_level(cell: StudyRecord, comparison: Comparison) -> str:
+    """Return in how many studies the intervals hold."""
+    count = cell.design.comparison_count
+    if comparison.sequential is not None:
+        return "All intervals at all looks hold together in 95 % of studies."
+    if count == 1:
+        return f"The interval holds in {format_level(comparison.level)} of studies."
+    level = format_level(comparison.level)
+    return f"All {count} intervals hold together in 95 % of studies, each in {level}."
 
 
 def make_comparison_table(cell: StudyRecord, comparisons: list[Comparison]) -> Table:
@@ -110,16 +144,14 @@ def make_comparison_table(cell: StudyRecord, comparisons: list[Comparison]) -> T
     A row below a variant compares it with one of its controls. Training time and saved memory, where they
     are stored, are multiples of those of `none`.
     """
-    from foveal.analysis import list_variant_costs
+    from foveal.analysis import describe_data, list_variant_costs
 
-    heading = _format_interval_heading(comparisons)
-    data = cell.runs[0].results["data"] if cell.runs else "no images yet"
-    title = f"Test accuracy on {data}, final epoch"
+    title = "Test accuracy after the last epoch"
+    if cell.runs:
+        title += f": {describe_data(cell.runs[0])}"
     if cell.cell and cell.cell.label:
-        title += f": {cell.cell.label}"
+        title += f"; {cell.cell.label}"
     costs = {cost["variant"]: cost for cost in list_variant_costs(cell)}
-    if BASELINE in costs:
-        title += "; time and memory as multiples of none's"
     table = Table(
         title=escape(title),
         title_justify="left",
@@ -128,9 +160,9 @@ def make_comparison_table(cell: StudyRecord, comparisons: list[Comparison]) -> T
         collapse_padding=True,
     )
     table.add_column("variant", overflow="fold")
-    for name in ("seeds", "accuracy\nin %", "diff. to\nnone"):
+    for name in ("seeds", "accuracy\n% ± sd", "diff. to\nnone"):
         table.add_column(name, justify="right")
-    table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("interval", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     if BASELINE in costs:
         table.add_column("time", justify="right", no_wrap=True)
@@ -174,13 +206,18 @@ def _list_difference_entries(comparison: Comparison | None) -> list[str]:
 
 
 def _list_cost_ratio_entries(costs: dict[str, dict[str, Any]], variant: str) -> list[str]:
-    """Return training time and saved memory of a variant as multiples of those of `none`."""
+    """Return training time and saved memory of a variant as multiples of those of `none`.
+
+    A question mark stands for times that are not to be trusted.
+    """
     if BASELINE not in costs:
         return []
     if variant not in costs:
         return ["", ""]
-    names = "training_seconds", "saved_bytes"
-    return [f"{costs[variant][name] / costs[BASELINE][name]:.2f}" for name in names]
+    cost, plain = costs[variant], costs[BASELINE]
+    time = f"{cost['training_seconds'] / plain['training_seconds']:.2f}"
+    memory = f"{cost['saved_bytes'] / plain['saved_bytes']:.2f}"
+    return [time if cost["has_reliable_time"] else _UNRELIABLE, memory]
 
 
 def format_interval_or_blank(bounds: tuple[float, float]) -> str:
@@ -189,7 +226,7 @@ def format_interval_or_blank(bounds: tuple[float, float]) -> str:
 
 
 def list_verdict_lines(comparisons: list[Comparison]) -> list[str]:
-    """Return one sentence per comparison: the verdict, its reason, and the two sources of uncertainty."""
+    """Return one sentence per comparison: the verdict and its reason."""
     if not comparisons:
         return [
             "There is nothing to compare. Differences need runs of `none` and of another variant."
@@ -200,38 +237,21 @@ def list_verdict_lines(comparisons: list[Comparison]) -> list[str]:
         name = comparison.variant
         if comparison.reference != BASELINE:
             name += f" minus {comparison.reference}"
-        sentence = f"[bold]{escape(name)}[/]: {comparison.verdict}, {reason}."
-        lines.append(sentence + _describe_uncertainty(comparison))
+        lines.append(f"[bold]{escape(name)}[/]: {comparison.verdict}, {reason}.")
     return lines
 
 
-def _describe_uncertainty(comparison: Comparison) -> str:
-    """Return the sentence about seed uncertainty and test-set uncertainty; empty if unknown.
-
-    The verdict uses the seed uncertainty only: it is about other seeds on the same test images.
-    """
-    split = comparison.variance_split
-    if split is None or math.isnan(split.seed_error):
-        return ""
-    if 100 * split.image_error < _MIN_SHOWN_ERROR:
-        return ""
-    return (
-        f" [dim]Standard error {100 * split.seed_error:.2f} points from the seeds, "
-        f"{100 * split.image_error:.2f} more from the test images.[/]"
-    )
-
-
-def make_next_steps_table(next_steps: NextSteps) -> Table:
-    """Return a table of what 5, 10, 20 and 50 seeds per variant show, and their time."""
+def make_next_steps_table(next_steps: NextSteps, *, epochs: int) -> Table:
+    """Return a table of what 5, 10, 20 and 50 seeds per variant find in as many epochs, and their time."""
     table = Table(
-        title="More seeds, in a new study (--first-seed)",
+        title=f"More seeds in a new study, {format_count(epochs, 'epoch')}",
         title_justify="left",
         box=SIMPLE_HEAD,
         pad_edge=False,
     )
     table.add_column("seeds", justify="right")
     table.add_column("smallest difference found\nin 4 of 5 studies, points", justify="right")
-    table.add_column("extra time", justify="right")
+    table.add_column("time", justify="right")
     for row in next_steps.outlook:
         duration = format_duration(row.extra_seconds)
         table.add_row(str(row.seeds), format_points_range(row.detectable_differences), duration)
@@ -239,9 +259,7 @@ def make_next_steps_table(next_steps: NextSteps) -> Table:
 
 
 def list_study_footnotes(record: StudyRecord) -> list[str]:
-    """Return the caveats of a study and the line about units and margin."""
+    """Return the caveats of a study."""
     from foveal.analysis import find_caveats
 
-    caveats = [f"[yellow]Caveat[/] {escape(caveat)}" for caveat in find_caveats(record)]
-    margin = f"margin {record.design.margin:.2f} points"
-    return [*caveats, f"[dim]Differences to `none` in points of accuracy; {margin}.[/]"]
+    return [f"[yellow]Caveat:[/] {escape(caveat)}" for caveat in find_caveats(record)]

@@ -13,6 +13,7 @@ from foveal.analysis import (
     find_next_steps,
     list_variant_costs,
     write_answer,
+    write_cell_answer,
 )
 from foveal.records import Design, StudyRecord
 from foveal.records.run import Arrays
@@ -87,12 +88,9 @@ class CellView:
     @cached_property
     def answer(self) -> Answer:
         """The answer of this cell in one sentence."""
-        accuracies = {group.variant: group.get_results("test_accuracy") for group in self.groups}
-        return write_answer(
-            self.comparisons,
-            accuracies={name: values.tolist() for name, values in accuracies.items()},
-            controls=self.design.controls if self.design else (),
-        )
+        if self.study is None:
+            return write_answer([], accuracies={})
+        return write_cell_answer(self.study, self.comparisons)
 
     @cached_property
     def next_steps(self) -> NextSteps | None:
