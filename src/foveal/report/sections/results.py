@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from foveal.report.blocks import Block, Fold, HtmlBlock, Paragraph, Section
 from foveal.report.cell_view import CellView
 from foveal.report.forest_plot import ForestScale, make_forest_scale
@@ -12,7 +14,10 @@ from foveal.report.sections.looks import build_looks
 from foveal.report.sections.next_steps import build_next_steps
 from foveal.report.sections.results_table import build_results_table, name_results
 from foveal.report.templating import render_template
-from foveal.text_format import format_count, format_level
+from foveal.text_format import format_count, format_level, join_with_and
+from foveal.variant_names import BASELINE
+
+_MAX_SITES: Final = 6
 
 
 def build_results_section(cell: CellView) -> Section:
@@ -39,6 +44,7 @@ def build_forest_table(cell: CellView, *, scale: ForestScale | None = None) -> H
         with_plot=scale is not None,
         level=_name_interval(cell),
         margin="" if margin is None else f"{margin:g}",
+        ranking=_refuse_ranking(cell),
     )
     name = name_results(cell)
     return HtmlBlock(html, name, build_results_table(cell))
@@ -49,8 +55,22 @@ def _name_interval(cell: CellView) -> str:
     if not cell.has_intervals:
         return ""
     # In a sequential study the level is that of the look, which differs from row to row.
+    if cell.is_sequential:
+        return "interval"
+    number = cell.design.comparison_count if cell.design else 1
+    if number == 1:
+        return f"{format_level(cell.comparisons[0].level)} interval"
+    return f"interval (95 % for all {number} comparisons together)"
+
+
+def _refuse_ranking(cell: CellView) -> str:
+    """Return that the better variants are not compared with one another; empty with fewer than two."""
+    better = [each for each in cell.comparisons if each.verdict == "better"]
+    if len([each for each in better if each.reference == BASELINE]) < 2:
+        return ""
     return (
-        "interval" if cell.is_sequential else f"{format_level(cell.comparisons[0].level)} interval"
+        "Nothing is said about which of the better variants is better; that takes a comparison planned "
+        "before the first run."
     )
 
 
@@ -69,12 +89,24 @@ def _build_reading_fold(cell: CellView) -> Fold:
     """Return the explanation of the four verdicts, the intervals and the costs."""
     examples = HtmlBlock(render_template("verdict_examples.html.j2"))
     blocks: list[Block] = [examples, Paragraph(_explain_intervals(cell))]
-    costs = _explain_costs(cell)
-    return Fold(
-        "How to read this table",
-        "",
-        (*blocks, *([Paragraph(costs)] if costs else [])),
+    notes = [note for note in (_explain_costs(cell), _name_sites(cell)) if note]
+    return Fold("How to read this table", "", (*blocks, *map(Paragraph, notes)))
+
+
+def _name_sites(cell: CellView) -> str:
+    """Return where the attention modules are inserted; empty without stored costs."""
+    sites = max(
+        ([site["site"] for site in cost["sites"]] for cost in cell.costs.values()),
+        key=len,
+        default=[],
     )
+    if not sites:
+        return ""
+    # A module with two gates, such as scSE, may be listed twice.
+    names = [f"`{name}`" for name in dict.fromkeys(sites)]
+    if len(names) > _MAX_SITES:
+        return f"Attention modules are inserted at {len(names)} places, from {names[0]} to {names[-1]}."
+    return f"An attention module is inserted after {join_with_and(names)}."
 
 
 def _explain_intervals(cell: CellView) -> str:
