@@ -15,7 +15,6 @@ from foveal.report.sections.next_steps import build_next_steps
 from foveal.report.sections.results_table import build_results_table, name_results
 from foveal.report.templating import render_template
 from foveal.text_format import format_count, format_level, join_with_and
-from foveal.variant_names import BASELINE
 
 _MAX_SITES: Final = 6
 
@@ -44,7 +43,6 @@ def build_forest_table(cell: CellView, *, scale: ForestScale | None = None) -> H
         with_plot=scale is not None,
         level=_name_interval(cell),
         margin="" if margin is None else f"{margin:g}",
-        ranking=_refuse_ranking(cell),
     )
     name = name_results(cell)
     return HtmlBlock(html, name, build_results_table(cell))
@@ -61,17 +59,6 @@ def _name_interval(cell: CellView) -> str:
     if number == 1:
         return f"{format_level(cell.comparisons[0].level)} interval"
     return f"interval (95 % for all {number} comparisons together)"
-
-
-def _refuse_ranking(cell: CellView) -> str:
-    """Return that the better variants are not compared with one another; empty with fewer than two."""
-    better = [each for each in cell.comparisons if each.verdict == "better"]
-    if len([each for each in better if each.reference == BASELINE]) < 2:
-        return ""
-    return (
-        "Nothing is said about which of the better variants is better; that takes a comparison planned "
-        "before the first run."
-    )
 
 
 def _write_caption(cell: CellView) -> str:
