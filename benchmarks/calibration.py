@@ -29,7 +29,7 @@ import foveal
 from foveal import stats
 from foveal.plotting import VARIANT_COLORS, build_svg_element, new_figure, use_report_style
 from foveal.stats.decision import choose_verdict
-from foveal.stats.verdict import REPEATED_LOOKS_ERROR_RATE
+from foveal.stats.pair_comparison import REPEATED_LOOKS_ERROR_RATE
 from sequential_calibration import (
     CASES,
     MAX_SEEDS,
@@ -46,6 +46,7 @@ ALPHA = 0.05
 VARIANTS = 4
 SEEDS = (5, 10, 20)
 LOOKS = range(3, 21)
+CENTER = 0.5  # of deviations, so that they are accuracies
 NORMAL_SD = 0.003  # arbitrary: margins are multiples of it
 TINY_MARGIN = 1e-9
 FEW_SEEDS, MANY_SEEDS = 3, 20
@@ -187,7 +188,7 @@ def check_verdicts(studies: FloatArray, *, margin: float) -> None:
     verdicts, _ = judge_studies(studies, margin=margin)
     for study, expected in zip(studies, verdicts, strict=True):
         names = [*map(str, range(len(study) - 1)), "none"]
-        accuracies = dict(zip(names, study.tolist(), strict=True))
+        accuracies = dict(zip(names, (CENTER + study).tolist(), strict=True))
         comparisons = stats.compare_variants(accuracies, margin=margin, alpha=ALPHA)
         if [comparison.verdict for comparison in comparisons] != expected.tolist():
             raise AssertionError(
@@ -234,7 +235,7 @@ def measure_unequal_seeds(count: int, generator: np.random.Generator) -> Unequal
                 wrong[row, number] |= verdict != "undecided"
         names = [*map(str, range(VARIANTS)), "none"]
         if number < 20:
-            accuracies = {n: row.tolist() for n, row in zip(names, study, strict=True)}
+            accuracies = {n: row.tolist() for n, row in zip(names, CENTER + study, strict=True)}
             few = {n: row if n == "none" else row[:FEW_SEEDS] for n, row in accuracies.items()}
             found = stats.compare_variants(few, margin=TINY_MARGIN, alpha=ALPHA)
             if any(each.verdict != "undecided" for each in found) != wrong[1, number]:

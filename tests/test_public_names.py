@@ -10,10 +10,10 @@ PUBLIC_NAMES = {
     """,
     "foveal.analysis": """
         Answer ClassDifference EffectSizes FinalSlope GateSummary Guessing HypothesisResult
-        MAX_TIME_RATIO MapAgreement MeanClassMaps NextSteps OcclusionRecords RobustnessCurves SeedOutlook
+        MAX_TIME_RATIO MeanClassMaps NextSteps OcclusionRecords RobustnessCurves SeedOutlook
         TrainingTimes VariantExtra VariantRuns average_maps_by_class check_hypotheses
         collect_occlusion_records collect_robustness_curves compare_cell_variants
-        compare_classes compare_maps compute_effect_sizes compute_final_slopes compute_guessing
+        compare_classes compute_effect_sizes compute_final_slopes compute_guessing
         compute_training_times count_seeds_needed describe_course describe_data
         describe_failed_learning describe_loaded_weights describe_other_test_images
         describe_variant find_caveats find_failed_runs
@@ -94,14 +94,14 @@ PUBLIC_NAMES = {
         Report write_comparison write_report
     """,
     "foveal.stats": """
-        Comparison EquivalenceTest LookResult MAX_SEEDS_NEEDED MIN_SEEDS McNemarTest
-        RemovedErrors SdEstimate SequentialDesign SequentialOutcomes SequentialResult
-        SpreadRatio TwoWaySlope VarianceSplit Verdict WelchTest WinChance compare_accuracies
-        compare_variants compute_chance_of_verdict compute_detectable_difference
+        Comparison DataJudgment EquivalenceTest Judgment LookResult MAX_SEEDS_NEEDED MIN_SEEDS McNemarTest
+        OutcomeUnit RemovedErrors SdEstimate SequentialDesign SequentialOutcomes SequentialResult
+        SpreadRatio Suspicion TwoWaySlope VarianceSplit VariantValues Verdict WelchTest WinChance
+        compare_accuracies compare_variants compute_chance_of_verdict compute_detectable_difference
         compute_difference_over_sd compute_mean_interval compute_power
         compute_removed_errors compute_sd_interval compute_seeds_needed
         compute_seeds_needed_interval compute_simultaneous_intervals compute_spread_ratio
-        compute_win_chance estimate_sd find_low_outliers fit_two_way_slope is_at_guessing
+        compute_win_chance estimate_sd find_low_outliers fit_two_way_slope is_at_guessing judge
         plan_looks run_equivalence_test run_mcnemar_test run_sequential_test run_welch_test
         simulate_sequential_studies split_variance
     """,

@@ -188,8 +188,8 @@ def test_chance_of_a_verdict_is_that_of_simulated_means() -> None:
 
 
 def test_margin_is_checked() -> None:
-    with pytest.raises(UsageError, match="`margin` should be above 0"):
-        run_sequential_test([1.0], [1.0], design=plan_looks(4), margin=0)
+    with pytest.raises(UsageError, match="`margin` should be 0 or more"):
+        run_sequential_test([1.0], [1.0], design=plan_looks(4), margin=-1)
 
 
 def test_variants_are_compared_at_their_looks() -> None:

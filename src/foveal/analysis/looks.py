@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from foveal.analysis.variant_runs import compare_cell_variants
 from foveal.records import StudyRecord
+from foveal.stats.next_seeds import count_needed_seeds
 from foveal.variant_names import BASELINE
 
 
@@ -14,14 +15,6 @@ def count_seeds_needed(cell: StudyRecord) -> dict[str, int]:
     by its own runs alone, so the answer does not depend on the order in which runs end.
     """
     design = cell.design
-    next_looks = {
-        (comparison.variant, comparison.reference): comparison.sequential.next_look
-        for comparison in compare_cell_variants(cell)
-        if comparison.sequential is not None
-    }
-    needed = dict.fromkeys(design.variants, 0)
-    for pair in [(v, BASELINE) for v in design.variants if v != BASELINE] + [*design.contrasts]:
-        next_look = next_looks.get(pair, design.looks[0])
-        for variant in pair:
-            needed[variant] = max(needed[variant], next_look or 0)
-    return needed
+    pairs = [(v, BASELINE) for v in design.variants if v != BASELINE] + [*design.contrasts]
+    needed = count_needed_seeds(compare_cell_variants(cell), pairs, first_look=design.looks[0])
+    return {**dict.fromkeys(design.variants, 0), **needed}

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from foveal.records import StudyRecord
 from foveal.records.design import PATH_OPTIONS
+from foveal.stats.next_seeds import choose_first_new_seed
 from foveal.variant_names import CONTROLS, SAME_TIME_CONTROL, WIDE_CONTROL, get_variant_name
 
 OPTION_DEFAULTS: Final[Mapping[str, Any]] = {
@@ -37,7 +38,6 @@ OPTION_DEFAULTS: Final[Mapping[str, Any]] = {
 }
 """Default of each option that a command repeats if it has another value; numerics are resolved anew."""
 _DEFAULT_MARGIN: Final = 0.5
-_SEED_STEP: Final = 100
 
 
 def format_next_command(
@@ -64,7 +64,7 @@ def format_next_command(
     flags += ["--same-time"] if adds_same_time and "--same-time" not in flags else []
     words += flags
     words += ["--margin", f"{design.margin:g}"] if design.margin != _DEFAULT_MARGIN else []
-    first_seed = (design.all_seeds[-1] // _SEED_STEP + 1) * _SEED_STEP
+    first_seed = choose_first_new_seed(design.all_seeds[-1])
     if design.looks:
         words += ["--until-decided", "--max-seeds", f"{seeds}"]
         words += [] if design.stops_when_unlikely else ["--no-futility"]

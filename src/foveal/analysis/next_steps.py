@@ -13,12 +13,11 @@ from foveal.analysis.next_command import format_next_command
 from foveal.analysis.training_times import compute_training_times
 from foveal.records import RunRecord, StudyRecord
 from foveal.stats import Comparison, compute_detectable_difference
+from foveal.stats.next_seeds import SEED_COUNTS, choose_more_seeds
 from foveal.text_format import format_count, format_duration, join_with_and
 from foveal.variant_names import BASELINE, SAME_TIME_CONTROL, get_variant_name, has_attention
 
 _ALPHA: Final = 0.05
-SEED_COUNTS: Final = (5, 10, 20, 50)
-"""Seeds per variant for which the table of next steps says what they show."""
 _MAX_GAIN_IN_MARGINS: Final = 3
 """Gain in the last epoch, in margins, up to which twice the epochs are advised; above it four times."""
 _MIN_TIME_INCREASE: Final = 0.05
@@ -106,10 +105,7 @@ def find_next_steps(cell: StudyRecord, comparisons: Sequence[Comparison]) -> Nex
     gains = find_last_epoch_gains(cell, undecided[0].margin)
     factor = _choose_epoch_factor(gains, undecided[0].margin, has_learned=bool(learned))
     seeds = cell.design.seeds if cell.design.looks else max(each.seeds for each in undecided)
-    if factor > 1:
-        seeds = max(seeds, SEED_COUNTS[0])
-    else:
-        seeds = next((count for count in SEED_COUNTS if count > seeds), 2 * seeds)
+    seeds = max(seeds, SEED_COUNTS[0]) if factor > 1 else choose_more_seeds(seeds)
     epochs = factor * count_epochs(cell)
     controlled = _list_uncontrolled_variants(cell) if needs_same_time(cell, comparisons) else []
     command = format_next_command(cell, seeds=seeds, epochs=epochs, adds_same_time=bool(controlled))

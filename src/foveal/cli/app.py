@@ -37,6 +37,10 @@ COMMAND_GROUPS: Final = {
             "foveal.cli.ablate:ablate",
             "Train every variant with every seed and compare the variants.",
         ),
+        "judge": (
+            "foveal.cli.judge:judge",
+            "Give verdicts on a table of runs that were trained anywhere.",
+        ),
         "report": ("foveal.cli.report:report", "Write the report of a study or a run."),
     },
     "Before and during": {
@@ -184,12 +188,15 @@ def _read_config_file(path: Path) -> dict[str, object]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0, 1 for failure, 2 for wrong use, 130 for Ctrl-C."""
+    """Run one command and return its exit code: 0, 1 for failure, 2 for wrong use, 130 for Ctrl-C.
+
+    A command may return another code, such as that of a verdict.
+    """
     tokens = _translate_help(list(sys.argv[1:] if arguments is None else arguments))
     try:
         app = build_app(tokens)
         try:
-            app.meta(tokens)
+            code = app.meta(tokens)
         except CycloptsError as error:
             if explanation := _explain_parse_error(app, tokens, error):
                 raise UsageError(explanation) from error
@@ -204,7 +211,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "Interrupted. Finished runs are kept. Repeat the command to continue (`train`: add --resume)."
         )
         return _INTERRUPTED_EXIT_CODE
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def _explain_parse_error(app: App, tokens: Sequence[str], error: CycloptsError) -> str | None:

@@ -46,6 +46,12 @@ OPTION_GROUPS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
         "Machine": ("device", "precision", "batch-size"),
         LAST_GROUP: ("depth", "json"),
     },
+    "judge": {
+        "What to compare": ("baseline", "margin", "lower-is-better"),
+        "Table": ("variant-column", "seed-column", "value-column", "data-column", "allow-best"),
+        "Checks": ("test-images", "chance"),
+        LAST_GROUP: ("exit-code", "json"),
+    },
     "explain": {
         "Images": ("per-class", "images", "most-different"),
         "Networks": ("variants", "seeds"),
@@ -68,6 +74,10 @@ EXAMPLES: Final[Mapping[str, Sequence[str]]] = {
     "train": (
         "foveal train --data scenes --attention cbam",
         "foveal train --data photos --model resnet18 --attention bam --epochs 30",
+    ),
+    "judge": (
+        "foveal judge runs.csv --baseline none --margin 0.5",
+        "foveal judge losses.parquet --baseline adam --value-column loss --lower-is-better",
     ),
     "report": ("foveal report runs/demo", "foveal report --compare runs/first runs/second"),
     "status": ("foveal status runs/demo", "foveal status runs/demo --json"),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from foveal.records import StudyRecord
     from foveal.stats import Comparison
 
-_VERDICT_COLORS = {
+VERDICT_COLORS = {
     "better": "green",
     "worse": "red",
     "equivalent": "cyan",
@@ -92,15 +92,15 @@ def format_answer(cell: StudyRecord, comparisons: list[Comparison]) -> str:
     answer = write_cell_answer(cell, comparisons)
     label = f" ({cell.cell.label})" if cell.cell and cell.cell.label else ""
     text = " ".join([answer.sentence, *answer.details])
-    color = _VERDICT_COLORS.get(answer.verdict, "bold")
+    color = VERDICT_COLORS.get(answer.verdict, "bold")
     lead = f"[bold {color}]{escape(answer.lead)}[/]"
-    return f"[bold]{escape(question)}[/]{escape(label)} {lead} {_emphasize_names(text)}"
+    return f"[bold]{escape(question)}[/]{escape(label)} {lead} {emphasize_names(text)}"
 
 
-def _emphasize_names(text: str) -> str:
+def emphasize_names(text: str) -> str:
     """Return text as rich markup with the names between backticks in bold.
 
-    >>> _emphasize_names("`cbam` is better.")
+    >>> emphasize_names("`cbam` is better.")
     '[bold]cbam[/] is better.'
     """
     parts = [escape(part) for part in text.split("`")]
@@ -198,7 +198,7 @@ def _list_difference_entries(comparison: Comparison | None) -> list[str]:
     """Return the cells of one comparison: difference, interval, verdict; blank without one."""
     if comparison is None:
         return ["", "", ""]
-    verdict = f"[{_VERDICT_COLORS[comparison.verdict]}]{comparison.verdict}[/]"
+    verdict = f"[{VERDICT_COLORS[comparison.verdict]}]{comparison.verdict}[/]"
     if comparison.has_learned_nothing:
         verdict += "\n(guessing)"
     interval = format_interval_or_blank(comparison.interval)

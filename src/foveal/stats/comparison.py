@@ -7,6 +7,7 @@ from typing import Final
 
 from foveal.stats.decision import Verdict
 from foveal.stats.mcnemar import McNemarTest
+from foveal.stats.outcome_unit import POINTS, OutcomeUnit
 from foveal.stats.sequential import SequentialResult
 from foveal.stats.spread import SpreadRatio
 from foveal.stats.variance import VarianceSplit
@@ -33,6 +34,9 @@ class Comparison:
     whose accuracy is `guessing_accuracy`.
 
     `sequential` has the looks of a sequential design; the numbers are those of its last look.
+
+    `unit` is how differences are shown. Outcomes that are no accuracies are judged in their own unit, with a
+    negative sign where lower is better, and `margin` is 0 where there is none.
 
     If the correctness per image is known: `mcnemar` for one run each, `variance_split` from two on.
     """
@@ -63,6 +67,7 @@ class Comparison:
     planned_seeds: int | None = None
     omitted_runs: int = 0
     omitted_reference_runs: int = 0
+    unit: OutcomeUnit = POINTS
 
     @property
     def has_learned_nothing(self) -> bool:

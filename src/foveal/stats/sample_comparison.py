@@ -10,8 +10,8 @@ import numpy as np
 
 from foveal.stats.comparison import MIN_SEEDS, Comparison
 from foveal.stats.decision import choose_verdict
-from foveal.stats.equivalence import run_equivalence_test
 from foveal.stats.image_uncertainty import add_image_uncertainty
+from foveal.stats.outcome_unit import POINTS, OutcomeUnit
 from foveal.stats.power import (
     compute_detectable_difference,
     compute_seeds_needed,
@@ -19,7 +19,7 @@ from foveal.stats.power import (
 )
 from foveal.stats.sample import Sample
 from foveal.stats.spread import compute_spread_ratio
-from foveal.stats.welch import compute_rounding_variance
+from foveal.stats.welch import compute_rounding_variance, run_welch_test
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class Rule:
     """Rule of one comparison: margin, levels, and knowledge about the test set.
 
     `alpha` is the two-sided level of the interval D, and `equivalence_alpha` the one-sided level of the
-    interval E. `test_images` and `guessing_accuracy` are None if unknown.
+    interval E. `test_images` and `guessing_accuracy` are None if unknown. A `margin` of 0 means that there is
+    none.
     """
 
     margin: float
@@ -35,6 +36,7 @@ class Rule:
     equivalence_alpha: float
     test_images: int | None = None
     guessing_accuracy: float | None = None
+    unit: OutcomeUnit = POINTS
 
 
 def compare_samples(sample: Sample, reference: Sample, rule: Rule) -> Comparison:
@@ -78,6 +80,7 @@ def _compare_means(sample: Sample, reference: Sample, rule: Rule) -> Comparison:
         equivalence_interval=no_interval,
         level=1 - alpha,
         margin=margin,
+        unit=rule.unit,
         verdict="undecided",
         reason="one run per variant says nothing about the method"
         if seeds == 1
@@ -87,29 +90,31 @@ def _compare_means(sample: Sample, reference: Sample, rule: Rule) -> Comparison:
     )
     if seeds < MIN_SEEDS:
         return comparison
-    test = run_equivalence_test(
-        values, others, margin=margin, alpha=rule.equivalence_alpha, test_images=test_images
-    )
-    if test.welch.standard_error == 0:
+    test = run_welch_test(values, others, test_images=test_images)
+    if test.standard_error == 0:
+        quantity = "accuracy" if rule.unit == POINTS else "value"
         reason = (
-            "all runs of a variant have the same accuracy, so nothing is known about other seeds"
+            f"all runs of a variant have the same {quantity}, so nothing is known about other seeds"
         )
         return replace(comparison, reason=reason)
-    interval = test.welch.compute_interval(1 - alpha)
-    verdict, reason = choose_verdict(interval, test.interval, margin)
+    interval = test.compute_interval(1 - alpha)
+    equivalence_interval = test.compute_interval(1 - 2 * rule.equivalence_alpha)
+    verdict, reason = choose_verdict(interval, equivalence_interval, margin, rule.unit)
     seed_sd = _average_sd(values, others, test_images)
     return replace(
         comparison,
         interval=interval,
-        equivalence_interval=test.interval,
+        equivalence_interval=equivalence_interval,
         verdict=verdict,
         reason=reason,
         seed_sd=seed_sd,
         detectable_difference=compute_detectable_difference(sd=seed_sd, seeds=seeds, alpha=alpha),
-        seeds_needed=compute_seeds_needed(margin, sd=seed_sd, alpha=alpha),
+        seeds_needed=compute_seeds_needed(margin, sd=seed_sd, alpha=alpha) if margin else None,
         seeds_needed_interval=compute_seeds_needed_interval(
             margin, sd=seed_sd, seeds=seeds, alpha=alpha
-        ),
+        )
+        if margin
+        else None,
         spread_ratio=compute_spread_ratio(values, others, level=1 - alpha),
     )
 

@@ -154,7 +154,7 @@ def run_sequential_test(
         values: outcomes of the variant, one per seed, larger is better.
         baseline: outcomes of the baseline.
         design: looks and levels, such as `plan_looks` returns.
-        margin: largest difference that counts as equivalent.
+        margin: largest difference that counts as equivalent; 0 if none does.
         test_images: bounds the standard error as in `run_welch_test`.
         has_learned: called with a number of seeds; returns False if the first so many runs of both are not
             better than guessing. Then there is no verdict, and none is likely.
@@ -163,8 +163,8 @@ def run_sequential_test(
     >>> run_sequential_test([.80, .81, .80, .82], [.70, .71, .70, .70], design=design, margin=.01).stop
     'verdict'
     """
-    if not margin > 0:
-        raise bad_parameter("margin", "above 0", margin)
+    if not margin >= 0:
+        raise bad_parameter("margin", "0 or more", margin)
     available = min(len(values), len(baseline))
     results: list[LookResult] = []
     for index, seeds in enumerate(design.looks):

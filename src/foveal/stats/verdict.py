@@ -15,22 +15,16 @@ Only the seeds that both have count, so that the numbers of runs are equal.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Final
 
-from foveal.errors import bad_parameter
-from foveal.stats.comparison import MIN_SEEDS, Comparison
+from foveal.errors import UsageError, bad_parameter, unknown_name
+from foveal.stats.comparison import Comparison
 from foveal.stats.correctness import BoolArray
 from foveal.stats.image_uncertainty import require_run_count
-from foveal.stats.look_comparison import compare_at_looks
-from foveal.stats.sample import Sample, select_common_seeds, select_leading_seeds
-from foveal.stats.sample_comparison import Rule, compare_samples
+from foveal.stats.pair_comparison import compare_pairs
+from foveal.stats.sample import Sample
+from foveal.stats.sample_comparison import Rule
 from foveal.stats.sequential import SequentialDesign
 from foveal.variant_names import BASELINE
-
-# Rate of studies without a difference that show one if the result is checked after each seed from
-# 3 to 20 at level 5 %; measured by `python benchmarks/calibration.py`.
-REPEATED_LOOKS_ERROR_RATE: Final = 0.21
 
 
 def compare_accuracies(
@@ -132,7 +126,14 @@ def compare_variants(
         comparisons: number of comparisons that share `alpha`. By default all variants and contrasts count,
             also those without runs, so that a later run does not change the intervals of the others.
         design: looks of a sequential study, whose seeds count in order; its levels replace `alpha`.
+
+    Raises:
+        UsageError: the baseline is not among the variants, or an accuracy is NaN or in percent.
     """
+    if baseline not in accuracies:
+        raise unknown_name("variant", baseline, accuracies)
+    for name, values in accuracies.items():
+        _require_fractions(name, values)
     pairs = [(variant, baseline) for variant in accuracies if variant != baseline]
     pairs += contrasts
     count = len(pairs) if comparisons is None else comparisons
@@ -150,67 +151,15 @@ def compare_variants(
         )
         for name, values in accuracies.items()
     }
-    all_seeds = sorted({seed for sample in samples.values() for seed in sample.seeds})
     rule = Rule(margin, alpha / count, alpha / count, test_images, guessing_accuracy)
-    found = []
-    for variant, reference in pairs:
-        if {variant, reference} <= samples.keys():
-            sample, other = select_common_seeds(samples[variant], samples[reference])
-            if design is not None:
-                sample, other = select_leading_seeds(sample, other, all_seeds)
-                found += [compare_at_looks(sample, other, design, rule)] if sample.seeds else []
-            elif sample.seeds:
-                comparison = compare_samples(sample, other, rule)
-                found.append(_add_clauses(replace(comparison, planned_seeds=planned_seeds)))
-    return found
+    return compare_pairs(samples, pairs, rule=rule, planned_seeds=planned_seeds, design=design)
 
 
-def _add_clauses(comparison: Comparison) -> Comparison:
-    """Add to the reason what the comparison could detect, and what was left out or added."""
-    for add_clause in _name_detectable_difference, _flag_omitted_runs, _flag_extra_seeds:
-        comparison = add_clause(comparison)
-    return comparison
-
-
-def _name_detectable_difference(comparison: Comparison) -> Comparison:
-    """Add to the reason of an undecided comparison which difference so many seeds detect."""
-    detectable = comparison.detectable_difference
-    if comparison.verdict != "undecided" or comparison.has_learned_nothing or detectable is None:
-        return comparison
-    clause = (
-        f"with {comparison.seeds} seeds per variant, 4 of 5 studies find a true difference of "
-        f"{100 * detectable:.2f} points, and fewer find a smaller one"
-    )
-    return replace(comparison, reason=f"{comparison.reason}; {clause}")
-
-
-def _flag_omitted_runs(comparison: Comparison) -> Comparison:
-    """Add to the reason how many runs are left out because only one of the two has their seeds."""
-    omitted = {
-        comparison.variant: comparison.omitted_runs,
-        comparison.reference: comparison.omitted_reference_runs,
-    }
-    counts = [f"{n} {'run' if n == 1 else 'runs'} of {name}" for name, n in omitted.items() if n]
-    if not counts:
-        return comparison
-    seeds = "the seed that both have counts"
-    if comparison.seeds > 1:
-        seeds = f"the {comparison.seeds} seeds that both have count"
-    verb = "is" if sum(omitted.values()) == 1 else "are"
-    clause = f"only {seeds}: {' and '.join(counts)} {verb} left out"
-    return replace(comparison, reason=f"{comparison.reason}; {clause}")
-
-
-def _flag_extra_seeds(comparison: Comparison) -> Comparison:
-    """Add to the reason that seeds were added to the study and how that affects false positives."""
-    if not comparison.exceeds_planned_seeds:
-        return comparison
-    noun = "seed" if comparison.planned_seeds == 1 else "seeds"
-    clause = f"planned for {comparison.planned_seeds} {noun} and evaluated at {comparison.seeds}"
-    if comparison.seeds < MIN_SEEDS:  # no claim that could be false
-        return replace(comparison, reason=f"{comparison.reason}; {clause}")
-    clause += (
-        ": adding seeds until a difference shows raises the rate of false positives from 5 % to as much as "
-        f"{100 * REPEATED_LOOKS_ERROR_RATE:.0f} % if the result is checked after each seed from 3 to 20"
-    )
-    return replace(comparison, reason=f"{comparison.reason}; {clause}")
+def _require_fractions(name: str, accuracies: Sequence[float]) -> None:
+    """Raise a `UsageError` if an accuracy is not a fraction of 1, such as NaN or percent."""
+    wrong = [float(value) for value in accuracies if not 0 <= value <= 1]
+    if wrong:
+        advice = ". Divide percent by 100" if wrong[0] > 1 else ""
+        raise UsageError(
+            f"Accuracies should be fractions from 0 to 1. Found {wrong[0]:g} for {name!r}{advice}."
+        )

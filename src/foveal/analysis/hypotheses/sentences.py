@@ -8,7 +8,7 @@ from foveal.analysis.hypotheses.claims import Hypothesis
 from foveal.analysis.hypotheses.effects import CONFIDENCE_LEVEL, Effect, answer_from_interval
 from foveal.analysis.hypotheses.evidence import Evidence
 from foveal.stats import MIN_SEEDS
-from foveal.stats.decision import format_signed_points
+from foveal.stats.outcome_unit import POINTS
 from foveal.variant_names import BASELINE
 
 _RESUME_HINT = "run the same `foveal ablate` command again to resume"
@@ -19,12 +19,12 @@ def describe_effect(
 ) -> str:
     """Return the effect of the variant of a hypothesis, and its limits."""
     gain = f"the gain of {effect.variant} over {BASELINE}"
-    points = format_signed_points(effect.change)
+    points = POINTS.format_signed(effect.change)
     change = f"{_describe_range(hypothesis, evidence)} {gain} changes by {points} points"
     if effect.seeds < MIN_SEEDS:
         few = "one seed claims" if effect.seeds == 1 else "two seeds claim"
         return f"{few} nothing, and an answer needs at least {MIN_SEEDS}; {change}"
-    low, high = map(format_signed_points, effect.interval)
+    low, high = map(POINTS.format_signed, effect.interval)
     groups = len({cell.group for cell in evidence.cells})
     within = f", within {groups} settings" if groups > 1 else ""
     sample = f"{effect.seeds} seeds, {effect.images} images{within}"
@@ -45,8 +45,8 @@ def _list_changes_per_error(hypothesis: Hypothesis, effect: Effect) -> list[str]
     """Return the effect per error of the baseline, and its answer if it differs; empty if it is unknown."""
     if math.isnan(effect.change_per_error):
         return []
-    points = format_signed_points(effect.change_per_error)
-    low, high = map(format_signed_points, effect.interval_per_error)
+    points = POINTS.format_signed(effect.change_per_error)
+    low, high = map(POINTS.format_signed, effect.interval_per_error)
     clauses = [
         f"the share of {BASELINE}'s errors that {effect.variant} removes changes by {points} points "
         f"({low} to {high})"

@@ -1,0 +1,19 @@
+"""Tables of runs that were trained anywhere: files, sentences and tables of verdicts. No torch."""
+
+from foveal.analysis.run_tables.files import read_table_file
+from foveal.analysis.run_tables.sentences import (
+    describe_next_runs,
+    list_remarks,
+    list_verdict_sentences,
+    write_judgment_answer,
+)
+from foveal.analysis.run_tables.verdict_table import make_verdict_table
+
+__all__ = [
+    "describe_next_runs",
+    "list_remarks",
+    "list_verdict_sentences",
+    "make_verdict_table",
+    "read_table_file",
+    "write_judgment_answer",
+]

@@ -1,0 +1,206 @@
+"""Schema of the output of `foveal judge --json`, and the functions that fill it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from foveal.cli.json_schema import Interval, LookOutput, Output, SequentialOutput, nan_to_none
+
+if TYPE_CHECKING:
+    from foveal.stats import Comparison, DataJudgment, Judgment, SequentialResult
+    from foveal.stats.outcome_scale import OutcomeScale
+
+
+class JudgedRunsOutput(Output):
+    """Runs of one variant on one data set; values are in the unit of the table."""
+
+    data: str
+    """Data set; empty without a column of data sets."""
+    variant: str
+    """Name of the variant."""
+    seeds: list[int]
+    """Seed of each run."""
+    values: list[float]
+    """Final value of each run."""
+    next_seeds: list[int]
+    """Seeds to train next; empty if no comparison needs them."""
+
+
+class JudgedComparisonOutput(Output):
+    """Comparison of one variant with the baseline; values and differences are in the unit of the table."""
+
+    data: str
+    """Data set; empty without a column of data sets."""
+    variant: str
+    """Name of the variant."""
+    reference: str
+    """Name of the baseline."""
+    verdict: Literal["better", "worse", "equivalent", "undecided"]
+    """Verdict by the rule of foveal.stats."""
+    reason: str
+    """Reason of the verdict, in a sentence; differences of accuracies are in points."""
+    seeds: int
+    """Number of seeds that both have; only these count."""
+    omitted_runs: int
+    """Runs of the variant that are left out, because the baseline lacks their seeds."""
+    omitted_reference_runs: int
+    """Runs of the baseline that are left out, because the variant lacks their seeds."""
+    at_guessing: bool
+    """True if the variant is not better than guessing; false if `chance` is unknown."""
+    mean: float
+    """Mean value of the variant."""
+    sd: float | None
+    """Standard deviation from run to run; null for one run."""
+    difference: float
+    """Mean of the variant minus that of the baseline."""
+    interval: Interval | None
+    """Welch interval of the difference at `level`."""
+    level: float
+    """Level of the interval: 1 - 0.05 / comparisons, or that of the look of a sequential design."""
+    equivalence_interval: Interval | None
+    """Welch interval that is compared with the margin (two one-sided tests)."""
+    detectable_difference: float | None
+    """Smallest difference that these seeds detect with power 0.8."""
+    seeds_needed: int | None
+    """Estimated seeds per variant that show a difference as large as the margin in 4 of 5 studies."""
+    seeds_needed_interval: tuple[int, int] | None
+    """90 % interval of `seeds_needed`."""
+    sequential: SequentialOutput | None
+    """Looks of a sequential design; null without one."""
+
+
+class SuspicionOutput(Output):
+    """Sign that the runs are not what a verdict assumes."""
+
+    kind: str
+    """Kind of the suspicion."""
+    text: str
+    """The suspicion in a sentence."""
+
+
+class JudgeOutput(Output):
+    """Complete output of `foveal judge --json`."""
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    """Version of this schema. Within a version, fields may be added but not removed."""
+    baseline: str
+    """Name of the baseline."""
+    outcome: str
+    """Name of the outcome."""
+    lower_is_better: bool
+    """True for losses and errors."""
+    best_epochs: bool
+    """True if the values are best epochs or maxima over epochs, which favor variants that vary more."""
+    margin: float | None
+    """Largest difference that counts as equivalent; null if none was given."""
+    exit_code: int
+    """Exit code with --exit-code: 0 better, 10 equivalent, 11 undecided, 12 worse."""
+    comparisons: list[JudgedComparisonOutput]
+    """Comparison of every variant with the baseline, for each data set."""
+    runs: list[JudgedRunsOutput]
+    """Runs of every variant, for each data set."""
+    is_new_study: list[str]
+    """Data sets for which `next_seeds` are those of a new study: more seeds here would be wrong too often."""
+    suspicions: list[SuspicionOutput]
+    """Signs that the runs are not what a verdict assumes."""
+    unchecked: list[str]
+    """Checks that could not be made."""
+    notes: list[str]
+    """What was guessed or left out."""
+
+
+def make_judge_output(judgment: Judgment) -> dict[str, Any]:
+    """Return the output as JSON values."""
+    output = JudgeOutput(
+        baseline=judgment.baseline,
+        outcome=judgment.outcome,
+        lower_is_better=judgment.lower_is_better,
+        best_epochs=judgment.is_best,
+        margin=judgment.margin,
+        exit_code=judgment.exit_code,
+        comparisons=[
+            _make_comparison_output(part.data, each, judgment.scale)
+            for part in judgment.parts
+            for each in part.comparisons
+        ],
+        runs=[each for part in judgment.parts for each in _make_runs_output(part)],
+        is_new_study=[part.data for part in judgment.parts if part.is_new_study],
+        suspicions=[
+            SuspicionOutput(kind=each.kind, text=each.text) for each in judgment.suspicions
+        ],
+        unchecked=list(judgment.unchecked),
+        notes=list(judgment.notes),
+    )
+    return output.model_dump(by_alias=True, mode="json")
+
+
+def _make_runs_output(part: DataJudgment) -> list[JudgedRunsOutput]:
+    """Return the runs of each variant, also of those without any."""
+    names = dict.fromkeys([*part.runs, *part.next_runs])
+    return [
+        JudgedRunsOutput(
+            data=part.data,
+            variant=name,
+            seeds=list(part.runs[name].seeds) if name in part.runs else [],
+            values=part.runs[name].values.tolist() if name in part.runs else [],
+            next_seeds=list(part.next_runs.get(name, ())),
+        )
+        for name in names
+    ]
+
+
+def _make_comparison_output(
+    data: str, comparison: Comparison, scale: OutcomeScale
+) -> JudgedComparisonOutput:
+    """Return the output of one comparison in the unit of the table."""
+    detectable = comparison.detectable_difference
+    sd = nan_to_none(comparison.sd)
+    return JudgedComparisonOutput(
+        data=data,
+        variant=comparison.variant,
+        reference=comparison.reference,
+        verdict=comparison.verdict,
+        reason=comparison.reason,
+        seeds=comparison.seeds,
+        omitted_runs=comparison.omitted_runs,
+        omitted_reference_runs=comparison.omitted_reference_runs,
+        at_guessing=comparison.is_at_guessing,
+        mean=scale.to_table(comparison.mean),
+        sd=None if sd is None else abs(scale.to_table(sd)),
+        difference=scale.to_table(comparison.difference),
+        interval=_convert_interval(comparison.interval, scale),
+        level=comparison.level,
+        equivalence_interval=_convert_interval(comparison.equivalence_interval, scale),
+        detectable_difference=None if detectable is None else abs(scale.to_table(detectable)),
+        seeds_needed=comparison.seeds_needed,
+        seeds_needed_interval=comparison.seeds_needed_interval,
+        sequential=_make_sequential_output(comparison.sequential, scale),
+    )
+
+
+def _convert_interval(interval: Interval, scale: OutcomeScale) -> Interval | None:
+    """Return an interval in the unit of the table, or None if its ends are NaN."""
+    low, high = sorted(map(scale.to_table, interval))
+    return None if low != low else (low, high)
+
+
+def _make_sequential_output(
+    result: SequentialResult | None, scale: OutcomeScale
+) -> SequentialOutput | None:
+    """Return the looks of a comparison, or None without a sequential design."""
+    if result is None:
+        return None
+    looks = [
+        LookOutput(
+            seeds=look.seeds,
+            difference=scale.to_table(look.difference),
+            interval=_convert_interval(look.interval, scale),
+            equivalence_interval=_convert_interval(look.equivalence_interval, scale),
+            verdict=look.verdict,
+            chance_of_verdict=look.chance_of_verdict,
+        )
+        for look in result.looks
+    ]
+    return SequentialOutput(looks=looks, stop=result.stop, next_look=result.next_look)

@@ -1,0 +1,120 @@
+"""The command `foveal judge`: text, JSON, exit codes, and what it imports."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import foveal.cli.console
+from cli.cli_runs import join_lines, run_foveal
+from cli.test_app import loaded_modules
+from foveal.cli import main
+from foveal.cli.judge_schema import JudgeOutput
+
+NONE = [76.36, 75.94, 76.38, 76.03, 76.37]
+CBAM = [78.20, 78.55, 78.23, 78.26, 78.16]
+GOLDEN = """\
+test_acc, final values
+
+ variant  runs     mean in %  diff. to none  97.5 % interval  verdict
+ ──────────────────────────────────────────────────────────────────────
+ none        5  76.22 ± 0.21              –                –  baseline
+ cbam        5  78.28 ± 0.16          +2.06   [+1.73, +2.40]  better
+ bam         5  76.21 ± 0.23           0.00   [−0.39, +0.38]  undecided
+
+cbam: better, the interval from +1.73 to +2.40 points is above 0.
+bam: undecided, the difference may be anywhere from −0.39 to +0.38 points; with 5 seeds per variant,
+4 of 5 studies find a true difference of 0.54 points, and fewer find a smaller one.
+Differences in points; no margin, so none is equivalent.
+Not checked Runs at chance: needs --chance and --test-images.
+Not checked Steps of the test set, which bound the error: needs --test-images.
+Note The column of seeds is 'seed'.
+Note The column of variants is 'variant'.
+Note The column of outcomes is 'test_acc'.
+Note The baseline is 'none'.
+Note No margin was given, so no variant can be equivalent: add --margin.
+
+Compared with none: cbam is better by 2.06 points (interval +1.73 to +2.40); bam is undecided, 0.00
+points (interval −0.39 to +0.38).
+Next: a new table with none, cbam and bam with seeds 100 to 109. More seeds in this table, until a
+difference shows, would be wrong too often."""
+
+
+def write_table(path: Path, name: str = "test_acc", **values: list[float]) -> str:
+    rows = [
+        f"{variant},{seed},{value}"
+        for variant, each in values.items()
+        for seed, value in enumerate(each)
+    ]
+    path.write_text("\n".join([f"variant,seed,{name}", *rows, ""]))
+    return str(path)
+
+
+def read_output(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(run_foveal(capsys, "judge", *arguments, "--json"))
+    JudgeOutput.model_validate(content, strict=False)
+    return content
+
+
+def test_text_of_a_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(foveal.cli.console.stdout, "width", 100)
+    bam = [76.21, 75.93, 76.41, 76.04, 76.47]
+    path = write_table(tmp_path / "runs.csv", none=NONE, cbam=CBAM, bam=bam)
+    text = run_foveal(capsys, "judge", path)
+    assert [line.rstrip() for line in text.splitlines()] == GOLDEN.splitlines()
+
+
+def test_json_is_in_the_unit_of_the_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    percent = write_table(tmp_path / "a.csv", none=NONE, cbam=CBAM)
+    fractions = write_table(
+        tmp_path / "b.csv",
+        none=[value / 100 for value in NONE],
+        cbam=[value / 100 for value in CBAM],
+    )
+    (first,) = read_output(capsys, percent, "--margin", "0.5")["comparisons"]
+    (second,) = read_output(capsys, fractions, "--margin", "0.005")["comparisons"]
+    assert first["difference"] == pytest.approx(2.064)
+    assert second["difference"] == pytest.approx(0.02064)
+    assert first["verdict"] == second["verdict"] == "better"
+    assert first["interval"] == pytest.approx([100 * end for end in second["interval"]])
+
+
+def test_json_of_a_loss(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_table(tmp_path / "a.csv", "loss", adam=[2.1, 2.2, 2.15], sgd=[1.1, 1.2, 1.1])
+    output = read_output(capsys, path, "--baseline", "adam", "--lower-is-better")
+    (comparison,) = output["comparisons"]
+    low, high = comparison["interval"]
+    assert comparison["verdict"] == "better"
+    assert low < comparison["difference"] < high < 0
+    assert comparison["mean"] == pytest.approx(3.4 / 3)
+
+
+def test_exit_codes(tmp_path: Path) -> None:
+    path = write_table(tmp_path / "runs.csv", none=NONE, cbam=CBAM)
+    worse = write_table(tmp_path / "worse.csv", none=CBAM, cbam=NONE)
+    assert main(["judge", path, "--exit-code"]) == 0
+    assert main(["judge", path, "--exit-code", "--margin", "9"]) == 10
+    assert main(["judge", worse]) == 0
+    assert main(["judge", worse, "--exit-code"]) == 12
+    assert main(["judge", str(tmp_path / "gone.csv"), "--exit-code"]) == 2
+
+
+def test_best_epochs_are_marked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_table(tmp_path / "runs.csv", "best_acc", none=NONE, cbam=CBAM)
+    assert main(["judge", path]) == 2
+    assert "--allow-best" in join_lines(capsys.readouterr().err)
+    assert "best epochs" in run_foveal(capsys, "judge", path, "--allow-best")
+    assert read_output(capsys, path, "--allow-best")["best_epochs"]
+
+
+@pytest.mark.parametrize("option", [[], ["--json"]])
+def test_judge_imports_neither_torch_nor_matplotlib(option: list[str], tmp_path: Path) -> None:
+    path = write_table(tmp_path / "runs.csv", none=NONE, cbam=CBAM)
+    loaded = loaded_modules("judge", path, *option)
+    assert not {"torch", "matplotlib", "pandas", "pyarrow"} & loaded
+    assert "foveal.stats.judgment" in loaded
