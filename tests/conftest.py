@@ -39,6 +39,26 @@ def pytest_configure() -> None:
     from foveal.kernels import unavailable_reason
 
     unavailable_reason()
+    write_measurements()
+
+
+def write_measurements() -> None:
+    """Write what the probes of a machine would measure; tests of the probes have a cache of their own.
+
+    So no test waits for a clock, and none depends on how busy the machine is.
+    """
+    from foveal.kernels import PARTS
+    from foveal.training import count_cpu_cores
+    from foveal.training.hardware_probe import BFLOAT16_PROBE, PARALLEL_PROBE, write_measurement
+    from foveal.training.kernel_probe import write_step_seconds
+
+    times = {"plain": [0.2] * 21, **{part: [0.1] * 21 for part in PARTS}}
+    for threads in {1, 2, count_cpu_cores()}:
+        write_measurement(f"{threads}", BFLOAT16_PROBE, 1.0)
+        write_measurement(f"{threads} runs", PARALLEL_PROBE, 1.5)
+        for dtype in ("float32", "bfloat16"):
+            for memory_format in ("channels_last", "contiguous"):
+                write_step_seconds(times, threads, dtype, memory_format)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

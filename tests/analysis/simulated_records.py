@@ -116,7 +116,7 @@ def write_study(folder: Path, study: StudyRecord) -> Path:
         write_run(
             path,
             environment={"date": "2024-01-01"},
-            metrics=[{"epoch": 1.0}],
+            metrics=[{"epoch": 1.0, "time_seconds": 1.0}],
             results={**results, **run.results},
             predictions=run.predictions,
             training_batch={"images": np.zeros((1, 4, 5, 3), np.uint8)},

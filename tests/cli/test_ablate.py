@@ -115,7 +115,10 @@ def test_shards_and_status_count_missing_runs(
     folder = str(tmp_path / "study")
     command = [*ABLATE, "--seeds", "1", "--out", folder, "--shard"]
     text = run_foveal(capsys, *command, "1/2")
-    assert "2 runs, 1 of them trained now; 1 still missing" in join_lines(text)
+    assert (
+        "2 runs, 1 of them trained now; waiting for 1 run of other shards: run again"
+        in join_lines(text)
+    )
     content = json.loads(run_foveal(capsys, "status", folder, "--json"))
     assert (content["complete"], content["missing"]) == (1, 1)
     assert [run["state"] for run in content["runs"]] == ["complete", "missing"]

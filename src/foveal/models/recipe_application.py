@@ -43,10 +43,10 @@ def apply(recipe: Mapping[str, Any], model: nn.Module) -> Insertion:
     >>> print(apply(recipe, ConvNet()))
     se at 'conv'
     site           shape         parameters
-    blocks.0.relu  32 x 32 x 32         552
-    blocks.1.relu  64 x 16 x 16       2,128
-    blocks.2.relu  128 x 8 x 8        8,352
-    3 sites                          11,032
+    blocks.0.relu  32 x 32 x 32         512
+    blocks.1.relu  64 x 16 x 16       2,048
+    blocks.2.relu  128 x 8 x 8        8,192
+    3 sites                          10,752
     """
     require_insertable(model)
     records = [_read_record(row) for row in _read_rows(recipe)]

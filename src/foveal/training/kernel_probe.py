@@ -14,7 +14,7 @@ _MIN_WINS = 15  # of the rounds: by chance, one part in 25 would win as often
 _MAX_RATIO = 0.99  # a smaller gain is not worth another set of kernels
 _MAX_SPREAD = 1.25  # of the middle half of the rounds; more comes from other load
 _ATTEMPTS = 2
-_BATCH_SIZE = 64
+_BATCH_SIZE = 32
 _MEASUREMENT = "step_seconds"
 
 StepSeconds = Mapping[str, Sequence[float]]
