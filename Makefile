@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
 # torch first and by its exact version: a range lets pip take a build of several gigabytes.
 TORCH := $(shell grep '^torch==' constraints.txt)
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test check format coverage browser calibration calibration-peers docs wheel check-wheel clean \
 	bench bench-cli bench-gates bench-occlusion bench-step bench-study bench-train

@@ -34,6 +34,18 @@ for name in (
 (HOME / "ray").mkdir()
 
 
+# Files that take longest begin first: a process that gets one at the end works alone.
+SLOW_FILES = (
+    "test_executors.py", "test_instruction_sets.py", "test_explain.py", "test_study.py", "test_readme.py",
+    "test_sequential_study.py", "test_contract.py", "test_report_browser.py", "test_page_browser.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort slow files to the front; their tests stay in order."""
+    items.sort(key=lambda item: item.path.name not in SLOW_FILES)
+
+
 def pytest_configure() -> None:
     """Build the native kernels once, before test processes and tests with an empty cache need them."""
     from foveal.kernels import unavailable_reason
