@@ -188,6 +188,29 @@ def test_gates_move_along(conversion: str, bias: bool) -> None:
     assert len(list(insertion_of(again).gates)) == 2
 
 
+class ConvNormAct(nn.Module):
+    def __init__(self, fan_in: int, width: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(fan_in, width, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.norm(self.conv(x)))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("where", ["0", "1.norm"])
+def test_a_gate_of_a_module_with_children_is_one_call_in_torch_fx(where: str) -> None:
+    model = nn.Sequential(ConvNormAct(3, 8), ConvNormAct(8, 6), nn.Conv2d(6, 2, 1)).eval()
+    draw_statistics(model)
+    insert(model, "cbam", where=where, example=make_images(1))
+    expected = model(make_images())
+    for converted in torch.fx.symbolic_trace(model), fuse_by_fx(model):
+        torch.testing.assert_close(converted(make_images()), expected, rtol=1e-4, atol=1e-5)
+        assert len(find_gates(converted)) == 1
+        assert len(insertion_of(converted).gates) == 1
+
+
 def test_a_group_norm_in_place_of_a_batch_norm_keeps_its_gate() -> None:
     model, _ = make_gated()
     plain = Network().eval()

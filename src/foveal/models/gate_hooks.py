@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.fx import Proxy, Tracer
 
 from foveal.attention.inserted import weights_input
 from foveal.variant_names import GATE_MODULE_NAME
@@ -24,8 +25,7 @@ class GateHook:
 
     def __call__(self, module: nn.Module, _: object, output: Tensor) -> Tensor:
         """Return the output of `module`, weighted by its gate."""
-        weighted: Tensor = _get_gate_for_call(module, self.gate)(output)
-        return weighted
+        return _run_gate(_get_gate_for_call(module, self.gate), output)
 
 
 class InputGateHook:
@@ -36,7 +36,16 @@ class InputGateHook:
 
     def __call__(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return the arguments of `module`, the first of them weighted by its gate."""
-        return (_get_gate_for_call(module, self.gate)(args[0]), *args[1:])
+        return (_run_gate(_get_gate_for_call(module, self.gate), args[0]), *args[1:])
+
+
+def _run_gate(gate: nn.Module, x: Tensor | Proxy) -> Any:
+    """Return the output of a gate; in a trace of torch.fx it is one call of a module, as a layer of torch."""
+    if isinstance(x, Proxy):
+        tracer = x.tracer
+        assert isinstance(tracer, Tracer)
+        return tracer.create_proxy("call_module", tracer.path_of_module(gate), (x,), {})
+    return gate(x)
 
 
 def _get_gate_for_call(module: nn.Module, gate: nn.Module) -> nn.Module:
