@@ -351,13 +351,14 @@ def check(
     """
     try:
         with silence():
-            run(copy.deepcopy(plain))
+            reference = run(copy.deepcopy(plain))
     except Exception as error:  # a limit of the library
         steps[step] = f"left out: {type(error).__name__}"
         return
     with record(steps, step), silence():
         found = run(copy.deepcopy(gated))
-        if tolerance is not None:
+        require(len(found) == len(reference), "it returns another number of tensors")
+        if tolerance is not None and len(found) == len(expected):  # a fused YOLO drops a head
             require_close(found, expected, tolerance)
     if steps[step].startswith("refused") and step != "fuse":
         steps[step] = steps[step].replace("refused", "failed", 1)

@@ -25,7 +25,8 @@ class GateHook:
 
     def __call__(self, module: nn.Module, _: object, output: Tensor) -> Tensor:
         """Return the output of `module`, weighted by its gate."""
-        return _run_gate(_get_gate_for_call(module, self.gate), output)
+        weighted: Tensor = _run_gate(_get_gate_for_call(module, self.gate), output)
+        return weighted
 
 
 class InputGateHook:
