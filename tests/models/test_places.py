@@ -523,3 +523,12 @@ def test_lists_of_places() -> None:
     assert labels(found) == ["0.0", "0.1", "0.2", "1.1"]
     with pytest.raises(UsageError, match="Parameter `where` should be"):
         insert(model, "se", where=[], example=images())
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+def test_a_network_with_a_shared_module_is_exported() -> None:
+    torch.manual_seed(0)
+    model, x = KINDS["shared, no ReLU"][0]().eval(), images()
+    insert(model, "se", example=x)
+    program = torch.export.export(model, (x,))
+    torch.testing.assert_close(program.module()(x), model(x))

@@ -46,8 +46,11 @@ class GuardedSite:
 
     def is_in_place(self, model: nn.Module) -> bool:
         """Return True if the holder is in the network and applies its gate."""
+        found = find_module(model, self.path)
+        # torch.export wraps modules that a network has twice in proxies with the same attributes.
+        is_holder = found is self.holder or (found is not None and vars(found) is vars(self.holder))
         return (
-            find_module(model, self.path) is self.holder
+            is_holder
             and GATE_MODULE_NAME in self.holder._modules
             and has_gate_hook(self.holder, self.gate)
         )
