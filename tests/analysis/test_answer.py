@@ -154,7 +154,7 @@ def test_answer_about_one_variant(comparison: Comparison, text: str, title: str)
         (
             (EQUIVALENT, name(NOTHING_LEARNED, "bam")),
             "Mixed: `cbam` (−0.05 points, interval −0.30 to +0.20) makes no difference that matters, "
-            "`bam` is no better than guessing, which reaches 10.0 %.",
+            "`bam` is not better than guessing, which reaches 10.0 %.",
         ),
         (
             (UNDECIDED, name(NOTHING_LEARNED, "bam"), name(NOTHING_LEARNED, "se")),

@@ -198,4 +198,4 @@ def test_text_is_the_same_without_the_script(browser: Browser, address: str) -> 
         assert opened.page.locator("#all").is_visible() == enabled
         opened.context.close()
     assert texts[0] == texts[1]
-    assert "Mixed: channel helps, bam makes it worse" in " ".join(texts[1].split())
+    assert "Mixed: channel (+5.00 points" in " ".join(texts[1].split())

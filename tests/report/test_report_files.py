@@ -77,7 +77,7 @@ def test_page_links_the_tables_only_where_they_are_written(study: Path, tmp_path
 
 def test_text_has_the_answer_and_links_existing_figures(study: Path) -> None:
     text = (study / "report.md").read_text()
-    assert "**Mixed:** `channel` helps, 1 undecided." in text
+    assert "**Mixed:** `channel` (+9.5 points, interval +6.8 to +12.2) helps" in text
     assert "| cbam:reduction=8 | 3 |" in text
     links = re.findall(r"!\[[^\]]*\]\((figures/[^)]*)\)", text)
     assert len(links) == len(set(links)) == len(list((study / "figures").glob("*.svg")))

@@ -325,7 +325,7 @@ def _list_mixed_parts(groups: Mapping[str, Sequence[Comparison]], *, with_sizes:
         ("equivalent", "makes no difference that matters", "make no difference that matters"),
         ("undecided", "is undecided", "are undecided"),
         (_UNTESTED, "was not tested", "were not tested"),
-        (_UNLEARNED, "is no better than guessing", "are no better than guessing"),
+        (_UNLEARNED, "is not better than guessing", "are not better than guessing"),
     ):
         if kind not in groups:
             continue

@@ -89,7 +89,7 @@ def compare_cell_variants(cell: StudyRecord) -> list[Comparison]:
     All comparisons of all cells share the error rate. Only seeds that both variants have count.
     """
     guessing = compute_guessing(cell)
-    if guessing is None:
+    if guessing is None or BASELINE not in cell.accuracies:
         return []
     return compare_variants(
         cell.accuracies,
