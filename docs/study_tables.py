@@ -15,9 +15,7 @@ from pydantic import BaseModel
 from foveal.analysis.caveats import BASELINE_TOLERANCE, PUBLISHED_ACCURACIES
 from foveal.cli import json_schema
 
-RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
-CALIBRATION_FILE = RESULTS / "calibration.json"
-PEERS_FILE = RESULTS / "calibration_peers.json"
+CALIBRATION_FILE = Path(__file__).parents[1] / "benchmarks" / "results" / "calibration.json"
 TYPE_NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 
 
@@ -28,7 +26,6 @@ def write_study_tables(folder: Path) -> None:
     write_lines(folder / "rules.md", rules_lines(results))
     write_lines(folder / "repeated-looks.md", repeated_looks_lines(results))
     write_lines(folder / "sequential.md", sequential_lines(results))
-    write_lines(folder / "peers.md", peer_lines(json.loads(PEERS_FILE.read_text())))
     write_lines(folder / "anchors.md", anchor_lines())
     write_lines(folder / "ablate-json.md", schema_lines(json_schema.AblateOutput))
 
@@ -165,37 +162,6 @@ def sequential_lines(results: dict[str, Any]) -> Iterator[str]:
         f"{sequential['max_seeds']} seeds; differences, margins and deviations in standard deviations of "
         "`none`. *better* and *equivalent* are shares of comparisons; where the true difference is the "
         f"margin, every *equivalent* is false. Measured with `{results['command']}`.\n"
-    )
-
-
-def peer_lines(results: dict[str, Any]) -> Iterator[str]:
-    """Yield the table of four ways to compare networks on the same studies."""
-    head = (
-        "deviations",
-        "true difference",
-        "method",
-        "studies with a false verdict, %",
-        "comparisons decided, %",
-        "*better*, %",
-        "seeds",
-    )
-    rows = [
-        (
-            row["deviations"],
-            f"{row['difference']:g}",
-            row["method"],
-            f"{100 * row['studies_with_a_wrong_verdict']:.1f}",
-            f"{100 * row['comparisons_decided']:.1f}",
-            f"{100 * row['comparisons_better']:.1f}",
-            f"{row['seeds_per_variant']:.1f}",
-        )
-        for row in results["rows"]
-    ]
-    yield from markdown_table(head, rows, numbers=4)
-    yield (
-        f"{results['studies']} simulated studies per row, of 4 variants; differences in standard deviations, "
-        f"margin {results['margin_in_sd']:g}. AdaStop makes no claim of equivalence. "
-        "Measured with `make calibration-peers`.\n"
     )
 
 
