@@ -10,10 +10,10 @@ PUBLIC_NAMES = {
     """,
     "foveal.analysis": """
         Answer ClassDifference EffectSizes FinalSlope GateSummary Guessing HypothesisResult
-        MAX_TIME_RATIO MeanClassMaps NextSteps OcclusionRecords RobustnessCurves SeedOutlook
+        MAX_TIME_RATIO MapAgreement MeanClassMaps NextSteps OcclusionRecords RobustnessCurves SeedOutlook
         TrainingTimes VariantExtra VariantRuns average_maps_by_class check_hypotheses
         collect_occlusion_records collect_robustness_curves compare_cell_variants
-        compare_classes compute_effect_sizes compute_final_slopes compute_guessing
+        compare_classes compare_maps compute_effect_sizes compute_final_slopes compute_guessing
         compute_training_times count_seeds_needed describe_course describe_data
         describe_failed_learning describe_loaded_weights describe_other_test_images
         describe_variant find_caveats find_failed_runs

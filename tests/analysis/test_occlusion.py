@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from foveal.analysis import average_maps_by_class, collect_occlusion_records
+from foveal.analysis import average_maps_by_class, collect_occlusion_records, compare_maps
 from report.fake_records import WINDOWS, make_occlusion
 
 
@@ -50,3 +50,26 @@ def test_no_records_for_other_images_or_missing_runs() -> None:
     assert (
         collect_occlusion_records([("none", make_occlusion(1)), ("channel", other_images)]) is None
     )
+
+
+def test_maps_are_compared_with_the_baseline_and_between_seeds() -> None:
+    seeds = {"none": (1, 2), "channel": (3, 4, 5)}
+    records = collect_occlusion_records(
+        [(name, make_occlusion(seed)) for name, numbers in seeds.items() for seed in numbers]
+    )
+    assert records is not None
+
+    def correlate(pairs: list[tuple[int, int]]) -> float:
+        values = [
+            np.corrcoef(first.ravel(), second.ravel())[0, 1]
+            for pair in pairs
+            for first, second in zip(*(make_occlusion(seed)["drop"] for seed in pair), strict=True)
+        ]
+        return float(np.mean(values))
+
+    agreement = compare_maps(records)
+    across = [(first, second) for first in seeds["none"] for second in seeds["channel"]]
+    np.testing.assert_allclose(agreement["channel"].with_baseline, correlate(across), rtol=1e-5)
+    own = correlate([(3, 4), (3, 5), (4, 5)])
+    np.testing.assert_allclose(agreement["channel"].between_runs, own, rtol=1e-5)
+    assert agreement["none"].with_baseline == agreement["none"].between_runs

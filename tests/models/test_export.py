@@ -7,10 +7,21 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from foveal import insert
 from foveal.errors import FovealError, UsageError
 from foveal.models import build_model
 from foveal.models.export import export_model
+
+
+class SeveralOutputs(nn.Module):
+    """A network that returns a dict with a tuple, as those of Hugging Face and torchvision do."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> dict[str, Tensor | tuple[Tensor, ...] | None]:
+        logits = self.network(x)
+        return {"logits": logits, "pair": (2 * logits, -logits), "loss": None}
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -18,50 +29,24 @@ def test_exports_to_onnx_and_torch_export(tmp_path: Path) -> None:
     model = build_model("convnet", attention="cbam").train()
     model.get_submodule("blocks.0").eval()  # a mode that the user chose and the export must keep
     modes = [module.training for module in model.modules()]
-    assert export_model(model, tmp_path / "model.onnx") < 1e-4
+    network = SeveralOutputs(model)
+    assert (
+        export_model(network, str(tmp_path / "model.onnx"), example=torch.zeros(1, 3, 32, 32))
+        < 1e-4
+    )
     assert export_model(model, tmp_path / "model.pt2") < 1e-4
     assert model.training
     assert [module.training for module in model.modules()] == modes
     images = torch.randn(5, 3, 32, 32)
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
-    (logits,) = session.run(None, {"images": images.numpy()})
+    assert [output.name for output in session.get_outputs()] == ["logits", "pair_0", "pair_1"]
+    exported = [torch.from_numpy(out) for out in session.run(None, {"images": images.numpy()})]
     expected = model.eval()(images).detach()
-    torch.testing.assert_close(torch.from_numpy(logits), expected, rtol=1e-3, atol=1e-4)
+    outputs = [expected, 2 * expected, -expected]
+    torch.testing.assert_close(exported, outputs, rtol=1e-3, atol=1e-4)
     program = torch.export.load(tmp_path / "model.pt2").module()
     torch.testing.assert_close(program(images).detach(), expected, rtol=1e-3, atol=1e-4)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.onnx", "model.pt2"]
-
-
-class TwoOutputs(nn.Module):
-    """A network that returns a dict with a tuple, as those of Hugging Face and torchvision do."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv, self.relu, self.head = nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Linear(4, 2)
-
-    def forward(self, x: Tensor) -> dict[str, Tensor | tuple[Tensor, ...] | None]:
-        features = self.relu(self.conv(x))
-        return {
-            "logits": self.head(features.mean((2, 3))),
-            "maps": (features, -features),
-            "loss": None,
-        }
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-def test_exports_networks_with_several_outputs(tmp_path: Path) -> None:
-    model, x = TwoOutputs().eval(), torch.randn(2, 3, 9, 7)
-    insert(model, "cbam", example=x)
-    path = str(tmp_path / "model.onnx")
-    assert export_model(model, path, example=x) < 1e-4
-    outputs = model(x)
-    session = onnxruntime.InferenceSession(path)
-    assert [output.name for output in session.get_outputs()] == ["logits", "maps_0", "maps_1"]
-    exported = session.run(None, {"images": x.numpy()})
-    expected = (outputs["logits"], *outputs["maps"])
-    torch.testing.assert_close(
-        [torch.from_numpy(out) for out in exported], [out.detach() for out in expected]
-    )
 
 
 def test_refuses_other_suffixes(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_figures_describe_ratios_and_where_memory_goes(study: Path) -> None:
     )
     assert "parameters: channel 1.01; multiply-adds: channel 1.00" in ratios
     assert "training memory: channel 1.50; training time: channel 1.00" in ratios
-    assert "none 2.0 MB, of which gates none; channel 3.0 MB, of which gates" in memory
+    assert "none 2.0 MB, of which attention modules none; channel 3.0 MB, of which" in memory
 
 
 def test_times_are_those_of_training(study: Path) -> None:

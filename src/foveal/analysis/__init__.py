@@ -31,10 +31,12 @@ from foveal.analysis.learning import (
 from foveal.analysis.looks import count_seeds_needed
 from foveal.analysis.next_steps import NextSteps, SeedOutlook, find_next_steps
 from foveal.analysis.occlusion import (
+    MapAgreement,
     MeanClassMaps,
     OcclusionRecords,
     average_maps_by_class,
     collect_occlusion_records,
+    compare_maps,
 )
 from foveal.analysis.other_test_images import describe_other_test_images
 from foveal.analysis.robustness import RobustnessCurves, collect_robustness_curves
@@ -62,6 +64,7 @@ __all__ = [
     "Guessing",
     "HypothesisResult",
     "MeanClassMaps",
+    "MapAgreement",
     "NextSteps",
     "OcclusionRecords",
     "RobustnessCurves",
@@ -72,6 +75,7 @@ __all__ = [
     "average_maps_by_class",
     "check_hypotheses",
     "collect_occlusion_records",
+    "compare_maps",
     "collect_robustness_curves",
     "compare_cell_variants",
     "compare_classes",

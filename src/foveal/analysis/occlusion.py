@@ -13,6 +13,7 @@ import numpy.typing as npt
 from foveal.analysis.stored_extras import VariantExtra, group_comparable_extras
 from foveal.overlap import average_windows
 from foveal.records import Arrays
+from foveal.variant_names import BASELINE
 
 _FloatArray = npt.NDArray[np.floating[Any]]
 _ARRAYS_EQUAL_IN_ALL_RUNS: Final = (
@@ -25,6 +26,7 @@ _ARRAYS_EQUAL_IN_ALL_RUNS: Final = (
     "score",
 )
 """Arrays that must be equal for runs to be compared."""
+_MIN_NORM: Final = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,3 +158,42 @@ def average_maps_by_class(records: OcclusionRecords) -> MeanClassMaps:
         stride=records.get_size("stride"),
         fill=records.fill,
     )
+
+
+@dataclass(frozen=True)
+class MapAgreement:
+    """Mean correlations of occlusion maps: with the baseline, and between the runs of the variant itself."""
+
+    with_baseline: float
+    between_runs: float
+
+
+def compare_maps(records: OcclusionRecords) -> dict[str, MapAgreement]:
+    """Return how far the maps of each variant agree with those of the baseline, and with one another.
+
+    Each is the mean over the images and over all pairs of different runs. Images with a flat map are left out,
+    and so is a variant with one run.
+    """
+    if BASELINE not in records.runs:
+        return {}
+    scores = {name: _standardize_maps(runs) for name, runs in records.runs.items()}
+    agreement = {}
+    for name, maps in scores.items():
+        own = _correlate(maps, maps)[~np.eye(len(maps), dtype=bool)]
+        others = own if name == BASELINE else _correlate(maps, scores[BASELINE])
+        if np.isfinite(own).any() and np.isfinite(others).any():
+            agreement[name] = MapAgreement(float(np.nanmean(others)), float(np.nanmean(own)))
+    return agreement
+
+
+def _correlate(first: _FloatArray, second: _FloatArray) -> _FloatArray:
+    """Return the correlations of standardized maps (R, M, P) and (S, M, P), (R, S, M)."""
+    return np.asarray(np.einsum("rmp,smp->rsm", first, second))
+
+
+def _standardize_maps(runs: Sequence[Arrays]) -> _FloatArray:
+    """Return the maps of runs with mean 0 and norm 1, (R, M, P); NaN for a flat map."""
+    maps = np.stack([run["drop"].reshape(len(run["drop"]), -1) for run in runs]).astype(float)
+    maps -= maps.mean(axis=2, keepdims=True)
+    norms = np.linalg.norm(maps, axis=2, keepdims=True)
+    return np.asarray(maps / np.where(norms > _MIN_NORM, norms, np.nan))

@@ -31,12 +31,17 @@ class IdentityStart(nn.Module):
         self.is_bounded = is_bounded
         self.weight = nn.Parameter(torch.zeros(()))
 
+    @property
+    def mixing_weight(self) -> Tensor:
+        """The number a."""
+        weight = self.weight
+        if not self.is_bounded:
+            return weight
+        return weight.detach().clamp(0, 1) + (weight - weight.detach())
+
     def forward(self, x: Tensor) -> Tensor:
         """Return F + a (G(F) - F)."""
-        weight: Tensor = self.weight
-        if self.is_bounded:
-            weight = weight.detach().clamp(0, 1) + (weight - weight.detach())
-        mixed: Tensor = x + weight * (self.gate(x) - x)
+        mixed: Tensor = x + self.mixing_weight * (self.gate(x) - x)
         return mixed
 
     def extra_repr(self) -> str:

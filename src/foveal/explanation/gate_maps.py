@@ -103,4 +103,4 @@ def get_mixing_weight(model: nn.Module, name: str) -> float:
     """Return the weight of the `IdentityStart` around a gate, 1 without one."""
     parts = name.split(".")
     parents = (model.get_submodule(".".join(parts[:depth])) for depth in range(len(parts)))
-    return next((float(m.weight) for m in parents if isinstance(m, IdentityStart)), 1.0)
+    return next((float(m.mixing_weight) for m in parents if isinstance(m, IdentityStart)), 1.0)

@@ -15,6 +15,7 @@ from foveal.analysis import (
     write_answer,
     write_cell_answer,
 )
+from foveal.analysis.training_times import describe_disturbed_times
 from foveal.records import Design, StudyRecord
 from foveal.records.run import Arrays
 from foveal.stats import Comparison
@@ -24,6 +25,8 @@ from foveal.variant_names import BASELINE
 _CostColumn = tuple[str, str, str, float]
 _STEP_COLUMN: Final[_CostColumn] = ("training step", "step_seconds", "{:.3g} ms", 0.001)
 _TIME_COLUMN: Final[_CostColumn] = ("training", "training_seconds", "{:,.3g} s", 1.0)
+TIME_KEYS: Final = (_STEP_COLUMN[1], _TIME_COLUMN[1])
+"""Keys of the costs that are measured times."""
 _MEMORY_COLUMN: Final[_CostColumn] = (
     "training memory",
     "saved_bytes",
@@ -140,6 +143,11 @@ class CellView:
         """True if the study has timed the training steps of all variants in turns."""
         costs = self.costs.values()
         return bool(costs) and all(cost.get("step_seconds") for cost in costs)
+
+    @cached_property
+    def has_reliable_times(self) -> bool:
+        """True if the training times of the variants can be compared."""
+        return self.study is None or not describe_disturbed_times(self.study)
 
     @property
     def cost_columns(self) -> list[_CostColumn]:

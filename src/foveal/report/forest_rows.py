@@ -8,7 +8,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from foveal.analysis import VariantRuns, describe_variant
-from foveal.report.cell_view import CellView
+from foveal.report.cell_view import TIME_KEYS, CellView
 from foveal.report.forest_plot import ForestScale, draw_contrast_row, draw_variant_row
 from foveal.report.number_text import (
     describe_basis,
@@ -186,6 +186,8 @@ def _list_costs(cell: CellView, group: VariantRuns) -> list[CostEntry]:
         value = cost.get(key)
         if value is None:
             entries.append(CostEntry(label, ABSENT_VALUE, "", 0.0))
+        elif key in TIME_KEYS and not cell.has_reliable_times:
+            entries.append(CostEntry(label, "?", "not reliable", 0.0))
         else:
             change = format_change(value, baseline.get(key, 0))
             entries.append(CostEntry(label, form.format(value / divisor), change, value))

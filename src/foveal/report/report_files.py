@@ -111,10 +111,13 @@ def _list_links(
 ) -> list[tuple[str, str]]:
     """Return name and relative address of the tables beside the page."""
     links = [
-        (f"{block.name}.csv", f"{_TABLE_FOLDER}/{block.name}.csv") for block in document.tables
+        (f"{_TABLE_FOLDER}/{block.name}.csv", f"{_TABLE_FOLDER}/{block.name}.csv")
+        for block in document.tables
     ]
     name = schema.RESULTS_TABLE_FILE
-    all_runs = [(f"all runs ({name})", name)] if (folder / name).is_file() else []
+    all_runs = (
+        [(f"every run with all its numbers ({name})", name)] if (folder / name).is_file() else []
+    )
     return [*all_runs, *(links if has_files else [])]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -20,13 +21,20 @@ from foveal.report.blocks import (
     TableBlock,
 )
 from foveal.report.cell_view import CellView
+from foveal.report.sections.class_order import list_class_differences, sort_classes
 from foveal.report.templating import render_template
-from foveal.text_format import ABSENT_VALUE, format_percent, format_rounded_points, shorten_name
+from foveal.text_format import (
+    ABSENT_VALUE,
+    format_percent,
+    format_rounded_points,
+    join_with_and,
+    shorten_name,
+)
 from foveal.text_tables import Table
 from foveal.variant_names import BASELINE
 
 _MAX_CLASSES_IN_FIGURE: Final = 30
-_MAX_CLASSES_WITH_SMALL_CELLS: Final = 12
+_MAX_CLASSES_WITH_LARGE_CELLS: Final = 12
 _MAX_CHANGES: Final = 5
 _ROUND_LIMITS: Final = (1, 2, 5, 10, 25, 50, 100)
 """Ends of the scale of differences, in points."""
@@ -46,13 +54,19 @@ def build_confusion_section(cell: CellView) -> Section:
         blocks.append(Paragraph(_explain(base, bool(others))))
         figures = [_draw_matrix(cell, base, shares[base.variant], None)]
         figures += [_draw_matrix(cell, group, changes[group.variant], limit) for group in others]
-        columns = 5 if size <= _MAX_CLASSES_WITH_SMALL_CELLS else 3
+        columns = 3 if size <= _MAX_CLASSES_WITH_LARGE_CELLS else 2
         blocks.append(FigureGrid(tuple(figures), columns))
         scales = render_template("confusion_scales.html.j2", limit=limit if others else None)
         blocks.append(HtmlBlock(scales))
     else:
         blocks.append(Paragraph(f"With {size} classes only the largest values are shown here."))
     blocks.append(ListBlock(tuple(_list_sentences(cell, base, others, shares, changes))))
+    if others and cell.has_intervals:
+        text = (
+            "Bold: a change beyond chance by the intervals of Per class. All other changes may be chance; "
+            "there is no test for a pair of classes."
+        )
+        blocks.append(Paragraph(text, is_muted=True))
     tables = tuple(
         TableBlock(
             f"{name}-{group.style_index}",
@@ -71,13 +85,13 @@ def build_confusion_section(cell: CellView) -> Section:
 
 def _explain(base: VariantRuns, has_others: bool) -> str:
     """Return how to read the matrices."""
-    text = "Rows are the true class, columns the answer. "
+    text = "Rows are the true class, columns the answer"
     if not has_others:
-        return f"{text}The outlined diagonal holds the right answers."
+        return f"{text}. The outlined diagonal holds the right answers."
     return (
-        f"{text}The first panel shows `{base.variant}`; the others show what changes, all on one scale. The "
-        "outlined diagonal holds the right answers: purple is good there, and means more mistakes "
-        "everywhere else."
+        f"{text}, both in the order of Per class. The first panel shows `{base.variant}`; the others show "
+        "what changes, all on one scale. The outlined diagonal holds the right answers: purple is good "
+        "there, and means more mistakes everywhere else."
     )
 
 
@@ -93,20 +107,21 @@ def _choose_limit(changes: list[Any]) -> int:
 def _draw_matrix(cell: CellView, group: VariantRuns, values: Any, limit: int | None) -> FigureBlock:
     """Draw shares in gray, or, with a limit in points, differences in two colors."""
     size = len(values)
-    small = size <= _MAX_CLASSES_WITH_SMALL_CELLS
-    side = 13.0 if small else 11.0
-    left, top = (64.0, 75.0) if small else (66.0, 78.0)
-    canvas = SvgCanvas(left + size * side + 26, top + size * side + 5)
+    side = 20.0 if size <= _MAX_CLASSES_WITH_LARGE_CELLS else 13.0
+    left, top = 76.0, 84.0
+    canvas = SvgCanvas(left + size * side + 32, top + size * side + 5)
+    order = sort_classes(cell)
+    values = values[np.ix_(order, order)]
     title = shorten_name(group.variant, 16)
     title = title if limit is None else f"{title} − {BASELINE}"
     canvas.add(draw_marker(group.style_index, 8, 10, 4.2))
     canvas.add_text(18, 14, title, "tt")
-    for row, name in enumerate(cell.classes):
+    for row, label in enumerate(order):
         y, x = top + side * (row + 0.5), left + side * (row + 0.5)
-        short = shorten_name(name, 10)
-        canvas.add_text(left - 3, y + 3.5, short, "ts", anchor="end")
+        short = shorten_name(cell.classes[label], 10)
+        canvas.add_text(left - 4, y + 4, short, anchor="end")
         turned = f' transform="translate({x + 3:.0f} {top - 4:.0f}) rotate(-60)"'
-        canvas.add_text(0, 0, short, "ts", extra=turned)
+        canvas.add_text(0, 0, short, extra=turned)
     for row, column in np.argwhere(np.nan_to_num(np.abs(values)) > 0):
         value = float(values[row, column])
         opacity = min(1.0, abs(value) if limit is None else 100 * abs(value) / limit)
@@ -122,15 +137,16 @@ def _draw_matrix(cell: CellView, group: VariantRuns, values: Any, limit: int | N
         if limit is None
         else "Change of the answers by true class"
     )
-    largest = _describe_largest(cell, values, signed=limit is not None)
+    names = [cell.classes[label] for label in order]
+    largest = _describe_largest(names, values, signed=limit is not None)
     description = f"{kind}, {group.variant}; {largest}"
     return FigureBlock(
         f"confusion-{group.style_index}{cell.suffix}", canvas.render(description), description
     )
 
 
-def _describe_largest(cell: CellView, values: Any, *, signed: bool) -> str:
-    """Return the three largest values off the diagonal and the mean of the diagonal for screen readers."""
+def _describe_largest(names: Sequence[str], values: Any, *, signed: bool) -> str:
+    """Return the three largest values off the diagonal for screen readers."""
     errors = np.nan_to_num(values - np.diag(np.diag(values)))
     places = np.argsort(-np.abs(errors), axis=None)[:3]
     parts = []
@@ -138,7 +154,7 @@ def _describe_largest(cell: CellView, values: Any, *, signed: bool) -> str:
         row, column = np.unravel_index(int(place), errors.shape)
         value = float(errors[row, column])
         shown = format_rounded_points(value, 0) if signed else f"{format_percent(value, 0)} %"
-        parts.append(f"{cell.classes[int(row)]} taken for {cell.classes[int(column)]} {shown}")
+        parts.append(f"{names[int(row)]} taken for {names[int(column)]} {shown}")
     return "largest: " + ", ".join(parts)
 
 
@@ -155,9 +171,15 @@ def _list_sentences(
     parts = []
     for place in np.argsort(-errors, axis=None)[:2].tolist():
         row, column = divmod(place, len(errors))
-        share = format_percent(float(errors[row, column]), 0)
-        parts.append(f"{names[int(column)]} for {names[int(row)]} ({share} %)")
-    items = [(base.style_index, f"`{base.variant}` most often takes {' and '.join(parts)}.")]
+        share = format_percent(float(errors[row, column]), 1)
+        parts.append(f"{names[row]} taken for {names[column]} ({share} %)")
+    items = [(base.style_index, f"`{base.variant}`, most often: {join_with_and(parts)}")]
+    shown = {
+        (comparison.variant, each.name)
+        for comparison, classes in list_class_differences(cell)
+        for each in classes
+        if each.is_shown
+    }
     candidates = [
         (abs(float(change[row, column])), group, int(row), int(column))
         for group in others
@@ -166,14 +188,20 @@ def _list_sentences(
         for row, column in [divmod(place, len(change))]
     ]
     for _, group, row, column in sorted(candidates, key=lambda each: -each[0])[:_MAX_CHANGES]:
-        before, after = shares[base.variant][row, column], shares[group.variant][row, column]
+        before, after = (
+            round(100 * float(shares[variant][row, column]), 1)
+            for variant in (base.variant, group.variant)
+        )
         what = "recognized" if row == column else f"taken for {names[column]}"
-        points = format_rounded_points(float(after - before), 0)
+        # The difference of the rounded shares, so that the three numbers agree.
+        points = f"{format_rounded_points((after - before) / 100, 1)} points"
+        points = (
+            f"**{points}**" if row == column and (group.variant, names[row]) in shown else points
+        )
         items.append(
             (
                 group.style_index,
-                f"`{group.variant}`: {names[row]} {what} **{points} points** "
-                f"({format_percent(float(before), 0)} % → {format_percent(float(after), 0)} %)",
+                f"`{group.variant}`: {names[row]} {what} {points} ({before:.1f} % → {after:.1f} %)",
             )
         )
     return items

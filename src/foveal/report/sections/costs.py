@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from foveal.analysis import (
@@ -25,11 +25,14 @@ from foveal.report.cell_view import CellView
 from foveal.text_format import BYTES_PER_MB, shorten_name
 from foveal.variant_names import BASELINE
 
-_WIDTH, _LEFT, _RIGHT, _TOP = 480.0, 128.0, 458.0, 10.0
-_ROW_HEIGHT: Final = 32.0
-_BAR_LEFT: Final = 96.0
+_WIDTH, _LEFT, _RIGHT, _TOP = 480.0, 146.0, 458.0, 10.0
+_ROW_HEIGHT: Final = 34.0
+_MARKER_SPREAD: Final = 18.0
+_BAR_LEFT: Final = 112.0
 _BAR_HEIGHT: Final = 18.0
 _MAX_SITES: Final = 8
+_MAX_SHARE_OF_HALVES: Final = 0.8
+"""Share of the memory of both halves of CBAM below which its own needs an explanation."""
 _QUANTITIES: Final = (
     ("parameters", "parameters"),
     ("macs", "multiply-adds"),
@@ -52,7 +55,11 @@ def build_costs_section(cell: CellView) -> Section:
     gates = make_gate_cost_table(stored)
     tables += [TableBlock(f"gate-costs{cell.suffix}", gates)] if gates.rows else []
     blocks.append(
-        Fold("All numbers", "cost of each variant and of the most expensive gates", tuple(tables))
+        Fold(
+            "All numbers",
+            "cost of each variant and of the most expensive attention modules",
+            (*_warn_of_times(cell), *tables),
+        )
     )
     layers = tuple(
         TableBlock(f"layers-{index}{cell.suffix}", make_stored_layer_table(cost))
@@ -61,9 +68,8 @@ def build_costs_section(cell: CellView) -> Section:
     note = Paragraph(
         f"Shapes are (N, C, H, W) for a batch of {stored[0]['batch_size']}. Saved bytes are those that "
         "a layer saves "
-        "for the backward pass; MACs are multiply-adds, elements are element operations. A gate is "
-        "listed below "
-        "the layer whose output it weights."
+        "for the backward pass; MACs are multiply-adds, elements are additions, products and comparisons "
+        "of single values. An attention module is listed below the layer whose output it weights."
     )
     blocks.append(Fold("Layer by layer", "one table per variant", (note, *layers)))
     return Section(name, title, tuple(blocks))
@@ -90,18 +96,42 @@ def _explain(cell: CellView) -> str:
         key: 100 * (max(cost[key] / plain[key] for cost in others) - 1)
         for key in ("parameters", "saved_bytes", "training_seconds")
     }
-    source = (
-        " Times are those of training steps, measured before the first run, all variants in turns."
-        if cell.has_step_times
-        else " Times are medians of the runs, on a machine that may have done other work."
-    )
-    return (
+    text = (
         f"Here attention adds at most {rises['parameters']:.2g} % of the parameters, but it reads and "
-        "writes whole "
-        f"feature maps: up to {rises['saved_bytes']:.0f} % more training memory and "
-        f"{rises['training_seconds']:.0f} % "
-        f"more training time.{source}"
+        "writes whole feature maps: "
+        f"up to {rises['saved_bytes']:.0f} % more training memory (the activations saved for the backward "
+        "pass)"
     )
+    if not cell.has_reliable_times:
+        text += ". How much longer it trains is not known: the measured times are not reliable."
+    else:
+        source = (
+            "Times are those of training steps, measured before the first run, all variants in turns."
+            if cell.has_step_times
+            else "Times are medians of the runs."
+        )
+        text += f" and {rises['training_seconds']:.0f} % more training time. {source}"
+    return text + _explain_shared_memory(costs)
+
+
+def _explain_shared_memory(costs: Mapping[str, dict[str, Any]]) -> str:
+    """Return why CBAM saves less than its halves together; empty if it does not."""
+    if not {BASELINE, "channel", "spatial", "cbam"} <= costs.keys():
+        return ""
+    extra = {
+        name: cost["saved_bytes"] - costs[BASELINE]["saved_bytes"] for name, cost in costs.items()
+    }
+    if extra["cbam"] > _MAX_SHARE_OF_HALVES * (extra["channel"] + extra["spatial"]):
+        return ""
+    return (
+        " `cbam` needs less memory than its halves together, because its kernel saves the feature map "
+        "once for both."
+    )
+
+
+def _warn_of_times(cell: CellView) -> list[Block]:
+    """Return a warning for tables with times; empty if they are reliable."""
+    return [] if cell.has_reliable_times else [Paragraph("The training times are not reliable.")]
 
 
 def _draw_ratios(cell: CellView) -> FigureBlock:
@@ -110,7 +140,11 @@ def _draw_ratios(cell: CellView) -> FigureBlock:
     groups = [
         group for group in cell.groups if group.variant in costs and group.variant != BASELINE
     ]
-    quantities = [(key, title) for key, title in _QUANTITIES if plain[key] > 0]
+    quantities = [
+        (key, title)
+        for key, title in _QUANTITIES
+        if plain[key] > 0 and (key != "training_seconds" or cell.has_reliable_times)
+    ]
     ratios = {
         (group.variant, key): costs[group.variant][key] / plain[key]
         for group in groups
@@ -123,11 +157,12 @@ def _draw_ratios(cell: CellView) -> FigureBlock:
         x = _locate(tick, ticks)
         canvas.add_line(x, _TOP, x, bottom, "zero" if tick == 1 else "grid")
         canvas.add_text(x, bottom + 16, f"{format_tick(tick)}×", anchor="middle")
-    spread = min(6.0, 22.0 / max(len(groups) - 1, 1))
+    spread = min(6.0, _MARKER_SPREAD / max(len(groups) - 1, 1))
     for row, (key, title) in enumerate(quantities):
         y = _TOP + _ROW_HEIGHT * (row + 0.5)
         canvas.add_text(_LEFT - 12, y + 4, title, anchor="end")
-        canvas.add_line(_LEFT, y, _RIGHT, y, "grid")
+        edge = _TOP + _ROW_HEIGHT * (row + 1)
+        canvas.add_line(0, edge, _RIGHT, edge, "grid")
         for place, group in enumerate(groups):
             ratio = ratios[group.variant, key]
             shift = spread * (place - (len(groups) - 1) / 2)
@@ -141,7 +176,10 @@ def _draw_ratios(cell: CellView) -> FigureBlock:
         for key, title in quantities
     )
     description = f"Cost relative to {BASELINE}. {shown}"
-    caption = f"What each variant needs, relative to `{BASELINE}`. Farther right is more expensive."
+    caption = (
+        f"What each variant needs, relative to `{BASELINE}`. Farther right is more expensive. Element "
+        "operations are additions, products and comparisons of single values."
+    )
     return FigureBlock(
         f"cost-ratios{cell.suffix}", canvas.render(description), description, caption
     )
@@ -153,7 +191,7 @@ def _locate(value: float, ticks: Sequence[float], left: float = _LEFT) -> float:
 
 
 def _draw_memory(cell: CellView) -> FigureBlock:
-    """Draw the memory of each variant as a bar: the network, then its gates from the first to the last."""
+    """Draw the memory of each variant as a bar: the network, then its modules from the first to the last."""
     groups = [group for group in cell.groups if group.variant in cell.costs]
     totals = {g.variant: cell.costs[g.variant]["saved_bytes"] / BYTES_PER_MB for g in groups}
     ticks = choose_ticks(0.0, max(totals.values()), 4)
@@ -171,8 +209,8 @@ def _draw_memory(cell: CellView) -> FigureBlock:
         canvas.add_text(_BAR_LEFT - 8, y + 13, shorten_name(group.variant, 13), anchor="end")
         total = totals[group.variant]
         canvas.add_text(_locate(total, ticks, _BAR_LEFT) + 5, y + 13, f"{total:.3g}")
-        gates = ", ".join(f"{part:.1f}" for part in parts[1:]) or "none"
-        shown.append(f"{group.variant} {total:.1f} MB, of which gates {gates}")
+        modules = ", ".join(f"{part:.1f}" for part in parts[1:]) or "none"
+        shown.append(f"{group.variant} {total:.1f} MB, of which attention modules {modules}")
     batch = next(iter(cell.costs.values()))["batch_size"]
     canvas.add_text(
         (_BAR_LEFT + _RIGHT) / 2,
@@ -181,12 +219,15 @@ def _draw_memory(cell: CellView) -> FigureBlock:
         anchor="middle",
     )
     description = f"Training memory: {'; '.join(shown)}"
-    caption = "Where the memory goes. Gray: the network itself; colored: its gates, the first one darkest."
+    caption = (
+        "Where the memory goes. Gray: the network itself; colored: its attention modules, the first one "
+        "darkest."
+    )
     return FigureBlock(f"memory{cell.suffix}", canvas.render(description), description, caption)
 
 
 def _split_memory(cost: dict[str, Any]) -> list[float]:
-    """Return the MB of the network itself, then those of its gates; of many, the last ones together."""
+    """Return the MB of the network itself, then those of its modules; of many, the last ones together."""
     sites = [site["saved_bytes"] / BYTES_PER_MB for site in cost["sites"]]
     if len(sites) > _MAX_SITES:
         sites = [*sites[: _MAX_SITES - 1], sum(sites[_MAX_SITES - 1 :])]

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import numpy as np
-
-from foveal.analysis import VariantRuns
+from foveal.analysis import VariantRuns, compute_guessing
 from foveal.analysis.next_steps import find_last_epoch_gains
-from foveal.plotting import SvgCanvas, choose_ticks, format_tick, get_hue
+from foveal.plotting import SvgCanvas, format_tick, get_hue
 from foveal.report.blocks import Block, FigureBlock, FigureGrid, Paragraph, Section
 from foveal.report.cell_view import CellView
+from foveal.report.sections.curve_axis import CurveAxis, choose_curve_axis, cut_curve
 from foveal.text_format import shorten_name
 from foveal.variant_names import BASELINE
 
@@ -28,14 +27,16 @@ def build_curves_section(cell: CellView) -> Section:
     groups = cell.compared_groups
     grids: list[Block] = []
     scales = {
-        quantity: _choose_scale(cell.groups, quantity, factor)
+        quantity: choose_curve_axis(
+            [factor * group.get_metrics(f"test_{quantity}") for group in cell.groups]
+        )
         for quantity, _, factor in _QUANTITIES
     }
     for start in range(0, len(groups), _MAX_PANELS_IN_ROW):
         row = groups[start : start + _MAX_PANELS_IN_ROW]
         panels = [
             tuple(
-                _build_panel(cell, group, quantity, title, factor, scales[quantity])
+                _build_panel(cell, group, quantity, title, factor, scales[quantity].ticks)
                 for group in row
             )
             for quantity, title, factor in _QUANTITIES
@@ -43,11 +44,20 @@ def build_curves_section(cell: CellView) -> Section:
         if len(groups) == 1:
             panels = [(*panels[0], *panels[1])]
         grids += [FigureGrid(figures, _MAX_PANELS_IN_ROW) for figures in panels]
-    blocks = [Paragraph(_explain(cell)), *grids]
+    guessing = _find_guessing(cell, scales["accuracy"].ticks)
+    blocks = [Paragraph(_explain(cell, scales, has_guessing=guessing is not None)), *grids]
     return Section(f"curves{cell.suffix}", "Learning curves", tuple(blocks))
 
 
-def _explain(cell: CellView) -> str:
+def _find_guessing(cell: CellView, ticks: Sequence[float]) -> float | None:
+    """Return the accuracy of guessing in percent; None outside of the axis."""
+    guessing = None if cell.study is None else compute_guessing(cell.study)
+    if guessing is None or not ticks[0] <= 100 * guessing.accuracy <= ticks[-1]:
+        return None
+    return 100 * guessing.accuracy
+
+
+def _explain(cell: CellView, scales: Mapping[str, CurveAxis], *, has_guessing: bool) -> str:
     """Return what the lines are, and whether training had ended."""
     lines = (
         "Thick line: mean of the variant; thin: each seed; dashed: on training images"
@@ -56,6 +66,7 @@ def _explain(cell: CellView) -> str:
     )
     if cell.baseline and cell.comparisons:
         lines += f"; gray: mean of `{BASELINE}`"
+    lines += "; dotted: guessing" if has_guessing else ""
     sentences = [f"{lines}."]
     if cell.study is not None and cell.design is not None:
         epochs = cell.shared_results["epochs"]
@@ -68,21 +79,14 @@ def _explain(cell: CellView) -> str:
             )
         else:
             sentences.append(f"By epoch {epochs} no accuracy rises by more than the margin.")
-    sentences.append("All panels of a row share one scale.")
+    sentences.append("All panels of a row share one scale, chosen by the test images.")
+    omitted = max(scale.omitted_epochs for scale in scales.values())
+    if omitted:
+        epochs = "The first epoch is" if omitted == 1 else f"The first {omitted} epochs are"
+        sentences.append(
+            f"{epochs} partly outside of it: else the later differences could not be seen."
+        )
     return " ".join(sentences)
-
-
-def _choose_scale(groups: Sequence[VariantRuns], quantity: str, factor: float) -> list[float]:
-    """Return the ticks of an axis that fits the curves of all variants."""
-    values = factor * np.concatenate(
-        [
-            group.get_metrics(f"{split}_{quantity}").ravel()
-            for group in groups
-            for split in ("train", "test")
-        ]
-    )
-    finite = values[np.isfinite(values)]
-    return choose_ticks(float(finite.min()), float(finite.max()), 4) if finite.size else [0.0, 1.0]
 
 
 def _build_panel(
@@ -106,27 +110,45 @@ def _build_panel(
     test = factor * group.get_metrics(f"test_{quantity}")
     train = factor * group.get_metrics(f"train_{quantity}")
     baseline = cell.baseline if cell.baseline is not group else None
-    if baseline is not None:
-        plain = factor * baseline.get_metrics(f"test_{quantity}").mean(axis=0)
-        points = _place(plain, baseline.runs[0].metrics["epoch"], ticks)
-        canvas.add_curve(points, "s base", index=0, width=2.5)
+    if quantity == "accuracy":
+        _draw_guessing(canvas, cell, ticks)
     color = f"s v{get_hue(group.style_index)}"
     if len(test) > 1:
         for row in test:
             points = _place(row, epochs, ticks)
             canvas.add_curve(points, color, index=group.style_index, opacity=0.65)
+    if baseline is not None:
+        plain = factor * baseline.get_metrics(f"test_{quantity}").mean(axis=0)
+        points = _place(plain, baseline.runs[0].metrics["epoch"], ticks)
+        canvas.add_curve(points, "s base", index=0, width=3)
     dashed = _place(train.mean(axis=0), epochs, ticks)
     canvas.add_curve(dashed, f"{color} dash", index=group.style_index, width=1.5)
     mean = _place(test.mean(axis=0), epochs, ticks)
     canvas.add_curve(mean, color, index=group.style_index, width=2.25)
-    if len(epochs) <= _MAX_EPOCHS_WITH_MARKERS:
-        for x, y in mean:
-            if math.isfinite(y):
-                canvas.add_marker(group.style_index, x, y, 3.4)
+    _mark_epochs(canvas, group, mean, epochs)
     description = _describe(name, title, group, quantity, factor, baseline)
     return FigureBlock(
         f"{quantity}-{group.style_index}{cell.suffix}", canvas.render(description), description
     )
+
+
+def _mark_epochs(
+    canvas: SvgCanvas, group: VariantRuns, mean: Sequence[tuple[float, float]], epochs: Any
+) -> None:
+    """Draw a marker for each epoch of a short training, but none where the curve leaves the panel."""
+    places = {_place_epoch(float(epoch), epochs) for epoch in epochs}
+    if len(places) <= _MAX_EPOCHS_WITH_MARKERS:
+        for x, y in mean:
+            if math.isfinite(y) and x in places:
+                canvas.add_marker(group.style_index, x, y, 3.4)
+
+
+def _draw_guessing(canvas: SvgCanvas, cell: CellView, ticks: Sequence[float]) -> None:
+    """Draw the accuracy of guessing where it is within the axis."""
+    guessing = _find_guessing(cell, ticks)
+    if guessing is not None:
+        y = _locate(guessing, ticks)
+        canvas.add_line(_LEFT, y, _RIGHT, y, "guess")
 
 
 def _draw_epoch_axis(canvas: SvgCanvas, epochs: Any) -> None:
@@ -157,11 +179,15 @@ def _locate(value: float, ticks: Sequence[float]) -> float:
 
 
 def _place(values: Any, epochs: Any, ticks: Sequence[float]) -> list[tuple[float, float]]:
-    """Return the positions of a curve."""
-    return [
-        (_place_epoch(float(epoch), epochs), _locate(float(value), ticks))
-        for epoch, value in zip(epochs, values, strict=True)
-    ]
+    """Return the positions of a curve, cut where it leaves the panel."""
+    return cut_curve(
+        [
+            (_place_epoch(float(epoch), epochs), _locate(float(value), ticks))
+            for epoch, value in zip(epochs, values, strict=True)
+        ],
+        top=_TOP,
+        bottom=_BOTTOM,
+    )
 
 
 def _describe(

@@ -52,8 +52,11 @@ def build_evidence_fold(cell: CellView) -> list[Fold]:
     )
     table = Table("Sizes of the differences", headings, tuple(rows), _explain(slopes))
     block = TableBlock(f"sizes{cell.suffix}", table)
-    hint = "in standard deviations, in errors removed, run against run, slope at the end"
-    return [Fold("What a reviewer asks next", hint, (block,))]
+    hint = (
+        "in standard deviations, as a share of the errors, one run against another, gain per epoch at the "
+        "end"
+    )
+    return [Fold("Sizes of the differences", hint, (block,))]
 
 
 def _explain(slopes: dict[str, FinalSlope]) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from foveal.analysis import NextSteps
 from foveal.report.blocks import Block, CodeBlock, Columns, Heading, Paragraph, TableBlock
 from foveal.report.cell_view import CellView
-from foveal.report.sections.provenance import shorten_paths
-from foveal.text_format import ABSENT_VALUE, format_count, format_duration
+from foveal.report.number_text import format_comparison_name
+from foveal.report.sections.provenance import break_command, shorten_paths
+from foveal.text_format import format_count, format_duration
 from foveal.text_tables import Table
 from foveal.variant_names import BASELINE
 
@@ -39,7 +40,8 @@ def build_next_steps(cell: CellView) -> list[Block]:
                 "something shows raises false alarms."
             )
         )
-    left.append(CodeBlock(shorten_paths(steps.command)))
+    left.append(CodeBlock(break_command(shorten_paths(steps.command))))
+    left.append(Paragraph(steps.summary, is_muted=True))
     if not steps.outlook:
         return left
     table = TableBlock(
@@ -66,15 +68,20 @@ def _advise_longer_training(cell: CellView, steps: NextSteps) -> str:
 
 def _build_outlook_table(cell: CellView, steps: NextSteps) -> Table:
     """Return what this study and studies with more seeds find, and the time they take."""
-    found = [
-        each.detectable_difference
+    found = {
+        format_comparison_name(each): each.detectable_difference
         for each in cell.comparisons
         if each.verdict == "undecided" and each.detectable_difference is not None
-    ]
+    }
     rows = []
     if found:
+        seconds = sum(float(run.results["seconds"]) for group in cell.groups for run in group.runs)
         rows.append(
-            (f"{cell.seed_count}\nthis study", _format_range(min(found), max(found)), ABSENT_VALUE)
+            (
+                f"{cell.seed_count}\nthis study",
+                _format_range(min(found.values()), max(found.values())),
+                format_duration(seconds),
+            )
         )
     rows += [
         (
@@ -90,8 +97,14 @@ def _build_outlook_table(cell: CellView, steps: NextSteps) -> Table:
         "smallest difference found",
         f"time, {format_count(epochs, 'epoch')}",
     )
-    note = "A range is over the undecided variants. Times are those of all runs, one after another."
-    return Table("More seeds see smaller differences", headings, tuple(rows), note)
+    note = "Times are those of all runs, one after another."
+    if len(found) > 1:
+        low, high = min(found, key=found.__getitem__), max(found, key=found.__getitem__)
+        note = (
+            f"A range is over the undecided variants: from {low}, whose seeds differ least, to {high}, "
+            f"whose seeds differ most. {note}"
+        )
+    return Table("More seeds find smaller differences", headings, tuple(rows), note)
 
 
 def _format_range(low: float, high: float) -> str:

@@ -13,6 +13,7 @@ from foveal.analysis import (
     OcclusionRecords,
     average_maps_by_class,
     collect_occlusion_records,
+    compare_maps,
 )
 from foveal.plotting import SCORE_UNITS, color_signed_map, compute_color_limit
 from foveal.report.blocks import (
@@ -30,13 +31,22 @@ from foveal.report.sections.gates import build_gates_fold
 from foveal.report.templating import render_template
 from foveal.report.tiles import SharedImages, Tile, render_tile_table, shrink_map
 from foveal.report.warnings import missing_extra_message
-from foveal.text_format import format_count, shorten_name, shorten_names
+from foveal.text_format import (
+    format_count,
+    join_with_and,
+    shorten_name,
+    shorten_names,
+    use_minus_signs,
+)
 from foveal.text_tables import Table
+from foveal.variant_names import BASELINE
 
 _Array = npt.NDArray[Any]
 _MAX_IMAGES: Final = 10
 _MAX_COLUMNS_SIDE_BY_SIDE: Final = 6
 _MAX_CLASS_MAPS: Final = 20
+_MIN_AGREEMENT_LOSS: Final = 0.1
+"""Correlation by which variant and baseline must agree less than their own seeds to look at other places."""
 
 
 def build_occlusion_section(cell: CellView) -> Section:
@@ -59,6 +69,7 @@ def build_occlusion_section(cell: CellView) -> Section:
     ]
     blocks: list[Block] = [
         Paragraph(_explain(cell, records)),
+        *_build_conclusion(records),
         HtmlBlock(_render_rows(images, maps, rows[:_MAX_IMAGES], limit, with_images=True)),
     ]
     if len(rows) > _MAX_IMAGES:
@@ -88,6 +99,41 @@ def _explain(cell: CellView, records: OcclusionRecords) -> str:
         f"A plain patch of {height} × {width} px hides one place after the other; the color shows how much the "
         f"{_name_score(records)} falls.{mean} The images are the first of each class, not picked.{below}"
     )
+
+
+def _build_conclusion(records: OcclusionRecords) -> list[Paragraph]:
+    """Return whether the variants look at other places than the baseline; empty without several seeds."""
+    agreement = compare_maps(records)
+    baseline = agreement.pop(BASELINE, None)
+    if baseline is None or not agreement:
+        return []
+    others = [
+        name
+        for name, each in agreement.items()
+        if each.with_baseline < min(each.between_runs, baseline.between_runs) - _MIN_AGREEMENT_LOSS
+    ]
+    finding = (
+        f"{join_with_and([f'`{name}`' for name in others])} look{'s' if len(others) == 1 else ''} at other "
+        f"places than `{BASELINE}`"
+        if others
+        else f"No variant looks at clearly other places than `{BASELINE}`"
+    )
+    pairs = ", ".join(
+        f"`{name}` {each.with_baseline:.2f} (two of its own seeds {each.between_runs:.2f})"
+        for name, each in agreement.items()
+    )
+    images = format_count(len(records.labels), "test image")
+    text = (
+        f"{finding}. Correlation of its maps with those of `{BASELINE}` over {images}: {pairs}; two seeds "
+        f"of `{BASELINE}` {baseline.between_runs:.2f}. "
+    )
+    shares = [
+        f"`{name}` {100 * float(np.mean([run['predicted'] == records.labels for run in runs])):.0f} %"
+        for name, runs in records.runs.items()
+    ]
+    return [
+        Paragraph(use_minus_signs(f"{text}Right answers on these images: {', '.join(shares)}."))
+    ]
 
 
 def _name_score(records: OcclusionRecords) -> str:
@@ -125,9 +171,8 @@ def _build_row(
             f"{variant} on {name}: {count}, mean probability {confidence:.2f}; hiding the "
             f"{_describe_strongest(values[index])}"
         )
-        mark = "✓" if right == len(runs) else "✗" if not right else "~"
-        tone = {"✓": "ok", "✗": "no"}.get(mark, "")
-        text = f"{mark} {right}/{len(runs)}" if len(runs) > 1 else mark
+        tone = "ok" if right == len(runs) else "" if right else "no"
+        text = f"right {right} of {len(runs)}" if len(runs) > 1 else count
         tiles.append(Tile(images.draw(index, description, overlay), text, tone))
     return picture, tiles
 
@@ -167,6 +212,7 @@ def _render_rows(
         definitions=images.render_definitions() if with_images else "",
         tables=tables,
         limit=f"{limit:.2g}",
+        is_clipped=any(float(np.nanmax(np.abs(values))) > limit for values in maps.values()),
     )
 
 

@@ -82,7 +82,7 @@ def build_provenance_section(
         "Command, settings, versions, checksums",
         "everything needed to repeat it",
         (
-            *(CodeBlock(shorten_paths(command)) for command in commands),
+            *(CodeBlock(break_command(shorten_paths(command))) for command in commands),
             Columns(tuple(settings), tuple(machine)),
         ),
     )
@@ -96,6 +96,23 @@ def shorten_paths(text: str) -> str:
     'foveal ablate --data …/leaves --out runs/leaves'
     """
     return _ABSOLUTE_PATH.sub("…/", text)
+
+
+def break_command(command: str, width: int = 58) -> str:
+    r"""Return a command in lines that a shell joins, broken before options only.
+
+    >>> print(break_command("foveal ablate --data ../cifar10 --epochs 4 --seeds 5", width=32))
+    foveal ablate --data ../cifar10 \
+      --epochs 4 --seeds 5
+    """
+    first, *options = command.split(" --")
+    lines = [first]
+    for option in options:
+        if len(lines[-1]) + len(option) + 3 > width and lines[-1].strip():
+            lines.append(f"  --{option}")
+        else:
+            lines[-1] += f" --{option}"
+    return " \\\n".join(lines)
 
 
 def flatten_config(design: Design) -> dict[str, Any]:

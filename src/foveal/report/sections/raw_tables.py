@@ -27,7 +27,7 @@ def build_raw_tables_section(cell: CellView, study: StudyRecord | None = None) -
 def build_claims_fold(study: StudyRecord) -> Fold:
     """Return the claims about attention that the whole study tests."""
     claims = tuple(build_hypothesis_blocks(study))
-    return Fold("Two claims about attention", "small objects, colors", claims)
+    return Fold("Does attention help most with small objects or colors?", "two claims", claims)
 
 
 def _build_run_table(cell: CellView) -> Table:

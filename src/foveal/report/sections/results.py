@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from foveal.report.blocks import Block, Fold, HtmlBlock, Paragraph, Section
 from foveal.report.cell_view import CellView
 from foveal.report.forest_plot import ForestScale, make_forest_scale
@@ -12,7 +14,9 @@ from foveal.report.sections.looks import build_looks
 from foveal.report.sections.next_steps import build_next_steps
 from foveal.report.sections.results_table import build_results_table, name_results
 from foveal.report.templating import render_template
-from foveal.text_format import format_count, format_level
+from foveal.text_format import format_count, format_level, join_with_and
+
+_MAX_SITES: Final = 6
 
 
 def build_results_section(cell: CellView) -> Section:
@@ -49,9 +53,12 @@ def _name_interval(cell: CellView) -> str:
     if not cell.has_intervals:
         return ""
     # In a sequential study the level is that of the look, which differs from row to row.
-    return (
-        "interval" if cell.is_sequential else f"{format_level(cell.comparisons[0].level)} interval"
-    )
+    if cell.is_sequential:
+        return "interval"
+    number = cell.design.comparison_count if cell.design else 1
+    if number == 1:
+        return f"{format_level(cell.comparisons[0].level)} interval"
+    return f"interval (95 % for all {number} comparisons together)"
 
 
 def _write_caption(cell: CellView) -> str:
@@ -69,12 +76,24 @@ def _build_reading_fold(cell: CellView) -> Fold:
     """Return the explanation of the four verdicts, the intervals and the costs."""
     examples = HtmlBlock(render_template("verdict_examples.html.j2"))
     blocks: list[Block] = [examples, Paragraph(_explain_intervals(cell))]
-    costs = _explain_costs(cell)
-    return Fold(
-        "How to read this table",
-        "",
-        (*blocks, *([Paragraph(costs)] if costs else [])),
+    notes = [note for note in (_explain_costs(cell), _name_sites(cell)) if note]
+    return Fold("How to read this table", "", (*blocks, *map(Paragraph, notes)))
+
+
+def _name_sites(cell: CellView) -> str:
+    """Return where the attention modules are inserted; empty without stored costs."""
+    sites = max(
+        ([site["site"] for site in cost["sites"]] for cost in cell.costs.values()),
+        key=len,
+        default=[],
     )
+    if not sites:
+        return ""
+    # A module with two gates, such as scSE, may be listed twice.
+    names = [f"`{name}`" for name in dict.fromkeys(sites)]
+    if len(names) > _MAX_SITES:
+        return f"Attention modules are inserted at {len(names)} places, from {names[0]} to {names[-1]}."
+    return f"An attention module is inserted after {join_with_and(names)}."
 
 
 def _explain_intervals(cell: CellView) -> str:

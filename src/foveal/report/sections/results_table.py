@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from foveal.analysis import VariantRuns
-from foveal.report.cell_view import CellView
+from foveal.report.cell_view import TIME_KEYS, CellView
 from foveal.report.number_text import describe_missing_verdict, format_comparison_name
 from foveal.stats import Comparison, compute_mean_interval
 from foveal.text_format import (
@@ -76,6 +76,8 @@ def _build_row(cell: CellView, group: VariantRuns, *, with_top5: bool) -> list[s
         row.append(
             ABSENT_VALUE
             if value is None
+            else "?\nnot reliable"
+            if key in TIME_KEYS and not cell.has_reliable_times
             else with_percent_change(form.format(value / divisor), value, baseline.get(key, 0))
         )
     return row

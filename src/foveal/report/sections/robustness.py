@@ -51,15 +51,38 @@ def build_robustness_section(cell: CellView) -> Section:
     )
     table = TableBlock(name, _build_worst_severity_table(cell, robustness))
     grid = FigureGrid(figures, min(max(len(figures), 3), 6 if _find_right(cell) == _RIGHT else 4))
+    if len(cell.groups) > 1 and _find_largest_gap(robustness) < _compute_noise(robustness):
+        text = (
+            f"No variant is clearly more robust than another ({robustness.image_count:,} images are too "
+            "few)."
+        )
+        hint = f"{len(figures)} panels and a table"
+        inside = (Paragraph(_explain(cell, robustness)), grid, table)
+        return Section(name, title, (Paragraph(text), Fold("Accuracy by severity", hint, inside)))
     fold = Fold("Accuracy at the highest severity", "table", (table,))
-    return Section(name, title, (Paragraph(_explain(robustness)), grid, fold))
+    return Section(name, title, (Paragraph(_explain(cell, robustness)), grid, fold))
 
 
-def _explain(robustness: RobustnessCurves) -> str:
+def _compute_noise(robustness: RobustnessCurves) -> float:
+    """Return the difference in points under which nothing is to be read from a difference."""
+    # Two standard errors of an accuracy of 50 %: all seeds and variants see the same few images.
+    return 100 * 2 * float(np.sqrt(0.25 / robustness.image_count))
+
+
+def _find_largest_gap(robustness: RobustnessCurves) -> float:
+    """Return the largest difference between the means of two variants at a severity, in points."""
+    gaps = [
+        float(np.ptp([curve.accuracy.mean(axis=0) for curve in by_variant.values()], axis=0).max())
+        for by_variant in robustness.curves.values()
+    ]
+    return 100 * max(gaps)
+
+
+def _explain(cell: CellView, robustness: RobustnessCurves) -> str:
     """Return how to read the panels, how much is noise, and where all variants fail alike."""
     count = robustness.image_count
-    # Two standard errors of an accuracy of 50 %: all seeds and variants see the same few images.
-    noise = 100 * 2 * float(np.sqrt(0.25 / count))
+    noise = _compute_noise(robustness)
+    mean = ", mean of the seeds," if cell.has_several_seeds else ""
     falls = {
         condition: [
             100 * float(curve.accuracy[:, -1].mean() - curve.accuracy[:, 0].mean())
@@ -70,7 +93,8 @@ def _explain(robustness: RobustnessCurves) -> str:
     worst = min(falls, key=lambda condition: max(falls[condition]))
     low, high = min(falls[worst]), max(falls[worst])
     sentences = [
-        f"Accuracy (%) on {count:,} test images that get worse step by step: severity 0 is the image as it is. "
+        f"Accuracy (%){mean} on {count:,} test images that get worse step by step: severity 0 is the image "
+        "as it is. "
         f"Read a difference of under about {noise:.0f} points as noise."
     ]
     if high < -noise:
@@ -79,7 +103,10 @@ def _explain(robustness: RobustnessCurves) -> str:
             if len(falls[worst]) > 1
             else f"{MINUS}{-low:.0f}"
         )
-        sentences.append(f"All fail with {_name_condition(worst)} ({span} points).")
+        sentences.append(
+            f"All fail with {_name_condition(worst)} ({span} points at the highest severity, against "
+            "severity 0)."
+        )
     if robustness.occluded_shares:
         shares = ", ".join(f"{100 * share:.0f}" for share in robustness.occluded_shares)
         sentences.append(f"Hidden parts are {shares} % of the image.")
