@@ -19,7 +19,7 @@ NAMES = (Path(__file__).parent / "networks.txt").read_text().split()
 _SIZE = 64  # px
 _CLASSES = 10
 _SIZES = {
-    "torchvision/inception_v3": 224,
+    "torchvision/inception_v3": 299,
     "torchvision/alexnet": 96,
     "timm/inception_v4": 96,
     "timm/inception_resnet_v2": 96,
