@@ -78,8 +78,8 @@ PUBLIC_NAMES = {
         compute_color_limit compute_value_range draw_gate_maps draw_map_comparison
         draw_marker draw_robustness_curves encode_png find_difference_pair
         format_color_caption format_occlusion_caption format_panel_titles
-        format_robustness_caption format_seeds format_tick get_hue get_variant_style
-        is_flat make_color_scale_uris make_thumbnail new_figure pick_evenly_spaced
+        format_robustness_caption format_seeds format_tick get_hue get_variant_style is_flat
+        locate_on_axis make_color_scale_uris make_thumbnail new_figure pick_evenly_spaced
         render_key save_figure shrink_blocks shrink_for_page to_data_uri
         to_transparent_data_uri use_report_style
     """,

@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from scipy.special import stdtrit
-
 from foveal.analysis.variant_runs import compare_cell_variants, plan_design_looks
 from foveal.records import StudyRecord
 from foveal.stats import Comparison, SequentialDesign
@@ -47,9 +45,7 @@ def _describe_comparison(comparison: Comparison, design: SequentialDesign) -> st
         words = {"unlikely": "stopped, a verdict had become unlikely"}
         return f"{seen}, {words.get(result.stop or '', comparison.verdict)}"
     look = design.looks.index(result.next_look)
-    level = design.difference_levels[look]
-    quantile = float(stdtrit(2 * result.next_look - 2, 1 - level / 2))
-    half_width = quantile * (comparison.seed_sd or 0.0) * math.sqrt(2 / result.next_look)
+    half_width = float(design.compute_half_width(look, comparison.seed_sd or 0.0))
     return f"{seen}; at {result.next_look} seeds more than {100 * half_width:.2f} points decide"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -342,7 +343,7 @@ def _make_comparison_output(cell: str, comparison: Comparison) -> ComparisonOutp
         standard_error_images=nan_to_none(split.image_error) if split else None,
         standard_error_both=split.total_error if split else None,
         finite_test_share=nan_to_none(split.finite_test_share) if split else None,
-        sequential=_make_sequential_output(comparison.sequential),
+        sequential=make_sequential_output(comparison.sequential),
         mcnemar=McNemarOutput(
             only_variant=test.only_variant,
             only_baseline=test.only_baseline,
@@ -353,16 +354,21 @@ def _make_comparison_output(cell: str, comparison: Comparison) -> ComparisonOutp
     )
 
 
-def _make_sequential_output(result: SequentialResult | None) -> SequentialOutput | None:
-    """Return the output of the looks of a comparison, or None if its study has no looks."""
+def make_sequential_output(
+    result: SequentialResult | None, convert: Callable[[float], float] = float
+) -> SequentialOutput | None:
+    """Return the output of the looks of a comparison, or None if it has no looks.
+
+    `convert` turns a difference of the statistics into the unit of the output.
+    """
     if result is None:
         return None
     looks = [
         LookOutput(
             seeds=look.seeds,
-            difference=look.difference,
-            interval=interval_or_none(look.interval),
-            equivalence_interval=interval_or_none(look.equivalence_interval),
+            difference=convert(look.difference),
+            interval=interval_or_none(look.interval, convert),
+            equivalence_interval=interval_or_none(look.equivalence_interval, convert),
             verdict=look.verdict,
             chance_of_verdict=look.chance_of_verdict,
         )
@@ -376,6 +382,9 @@ def nan_to_none(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def interval_or_none(ends: Interval) -> Interval | None:
-    """Return the ends of an interval, or None if they are NaN."""
-    return None if math.isnan(ends[0]) else ends
+def interval_or_none(ends: Interval, convert: Callable[[float], float] = float) -> Interval | None:
+    """Return the converted ends of an interval, the lower one first, or None if they are NaN."""
+    if math.isnan(ends[0]):
+        return None
+    low, high = sorted(map(convert, ends))
+    return low, high

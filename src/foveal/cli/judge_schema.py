@@ -6,10 +6,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from foveal.cli.json_schema import Interval, LookOutput, Output, SequentialOutput, nan_to_none
+from foveal.cli.json_schema import (
+    Interval,
+    Output,
+    SequentialOutput,
+    interval_or_none,
+    make_sequential_output,
+    nan_to_none,
+)
 
 if TYPE_CHECKING:
-    from foveal.stats import Comparison, DataJudgment, Judgment, SequentialResult
+    from foveal.stats import Comparison, DataJudgment, Judgment
     from foveal.stats.outcome_scale import OutcomeScale
 
 
@@ -170,37 +177,11 @@ def _make_comparison_output(
         mean=scale.to_table(comparison.mean),
         sd=None if sd is None else abs(scale.to_table(sd)),
         difference=scale.to_table(comparison.difference),
-        interval=_convert_interval(comparison.interval, scale),
+        interval=interval_or_none(comparison.interval, scale.to_table),
         level=comparison.level,
-        equivalence_interval=_convert_interval(comparison.equivalence_interval, scale),
+        equivalence_interval=interval_or_none(comparison.equivalence_interval, scale.to_table),
         detectable_difference=None if detectable is None else abs(scale.to_table(detectable)),
         seeds_needed=comparison.seeds_needed,
         seeds_needed_interval=comparison.seeds_needed_interval,
-        sequential=_make_sequential_output(comparison.sequential, scale),
+        sequential=make_sequential_output(comparison.sequential, scale.to_table),
     )
-
-
-def _convert_interval(interval: Interval, scale: OutcomeScale) -> Interval | None:
-    """Return an interval in the unit of the table, or None if its ends are NaN."""
-    low, high = sorted(map(scale.to_table, interval))
-    return None if low != low else (low, high)
-
-
-def _make_sequential_output(
-    result: SequentialResult | None, scale: OutcomeScale
-) -> SequentialOutput | None:
-    """Return the looks of a comparison, or None without a sequential design."""
-    if result is None:
-        return None
-    looks = [
-        LookOutput(
-            seeds=look.seeds,
-            difference=scale.to_table(look.difference),
-            interval=_convert_interval(look.interval, scale),
-            equivalence_interval=_convert_interval(look.equivalence_interval, scale),
-            verdict=look.verdict,
-            chance_of_verdict=look.chance_of_verdict,
-        )
-        for look in result.looks
-    ]
-    return SequentialOutput(looks=looks, stop=result.stop, next_look=result.next_look)

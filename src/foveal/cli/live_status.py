@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from foveal.cli.console import stderr
+from foveal.study.needed_runs import select_wanted_runs
 from foveal.study.status import (
     RunState,
     count_states,
@@ -35,11 +36,10 @@ def show_live_status(study: Study, shard: str | None) -> Live:
     all_runs = study.list_runs(shard)
 
     def render() -> Group:
-        runs = study.list_wanted_runs(shard) if study.design.looks else all_runs
+        record = study.read_finished() if study.design.looks else None
+        runs = select_wanted_runs(all_runs, record) if record else all_runs
         states = [read_run_state(config, folder) for config, folder in runs]
-        lines = list_status_lines(states)
-        if study.design.looks:
-            lines = [*list_look_lines(study.read_finished()), *lines]
+        lines = [*(list_look_lines(record) if record else ()), *list_status_lines(states)]
         return Group(make_status_table(states), *map(Text.from_markup, lines))
 
     return Live(

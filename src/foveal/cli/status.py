@@ -22,7 +22,8 @@ def status(study: Path, *, json: JsonFlag = False) -> None:
     from foveal.records import read_design, read_study
     from foveal.study.status import count_states, estimate_seconds_left, read_study_states
 
-    states = read_study_states(study)
+    record = read_study(study) if read_design(study).looks else None
+    states = read_study_states(study, record)
     if json:
         runs = [
             {
@@ -40,8 +41,7 @@ def status(study: Path, *, json: JsonFlag = False) -> None:
         )
         return
     stdout.print(make_status_table(states))
-    if read_design(study).looks:
-        for line in list_look_lines(read_study(study)):
-            stdout.print(line)
+    for line in list_look_lines(record) if record else ():
+        stdout.print(line)
     for line in list_status_lines(states):
         stdout.print(line)

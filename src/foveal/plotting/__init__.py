@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from foveal.plotting.svg_canvas import draw_marker as draw_marker
     from foveal.plotting.svg_canvas import format_tick as format_tick
     from foveal.plotting.svg_canvas import get_hue as get_hue
+    from foveal.plotting.svg_canvas import locate_on_axis as locate_on_axis
     from foveal.plotting.svg_canvas import render_key as render_key
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "color_signed_map",
     "color_gate_map",
     "render_key",
+    "locate_on_axis",
     "get_hue",
     "format_tick",
     "draw_marker",
@@ -112,6 +114,7 @@ __getattr__ = lazy_exports(
         "color_signed_map": "overlay",
         "color_gate_map": "overlay",
         "render_key": "svg_canvas",
+        "locate_on_axis": "svg_canvas",
         "get_hue": "svg_canvas",
         "format_tick": "svg_canvas",
         "draw_marker": "svg_canvas",

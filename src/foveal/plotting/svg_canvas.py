@@ -153,6 +153,15 @@ def render_key(index: int) -> Markup:
     )
 
 
+def locate_on_axis(value: float, ticks: Sequence[float], start: float, end: float) -> float:
+    """Return the place of a value on an axis whose first tick is at `start` and whose last is at `end`.
+
+    >>> locate_on_axis(5.0, [0.0, 10.0, 20.0], 100.0, 20.0)
+    80.0
+    """
+    return start + (value - ticks[0]) / (ticks[-1] - ticks[0]) * (end - start)
+
+
 def choose_ticks(low: float, high: float, count: int) -> list[float]:
     """Return at most about `count` round numbers that cover the range from `low` to `high`.
 

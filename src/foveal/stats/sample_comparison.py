@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,7 +18,7 @@ from foveal.stats.power import (
 )
 from foveal.stats.sample import Sample
 from foveal.stats.spread import compute_spread_ratio
-from foveal.stats.welch import compute_rounding_variance, run_welch_test
+from foveal.stats.welch import compute_average_sd, run_welch_test
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ def _compare_means(sample: Sample, reference: Sample, rule: Rule) -> Comparison:
     interval = test.compute_interval(1 - alpha)
     equivalence_interval = test.compute_interval(1 - 2 * rule.equivalence_alpha)
     verdict, reason = choose_verdict(interval, equivalence_interval, margin, rule.unit)
-    seed_sd = _average_sd(values, others, test_images)
+    seed_sd = compute_average_sd(values, others, test_images=test_images)
     return replace(
         comparison,
         interval=interval,
@@ -117,14 +116,6 @@ def _compare_means(sample: Sample, reference: Sample, rule: Rule) -> Comparison:
         else None,
         spread_ratio=compute_spread_ratio(values, others, level=1 - alpha),
     )
-
-
-def _average_sd(values: Sequence[float], others: Sequence[float], test_images: int | None) -> float:
-    """Return the root mean square of two standard deviations, at least that of rounding."""
-    variance = float(np.var(values, ddof=1) + np.var(others, ddof=1)) / 2
-    if test_images is not None:
-        variance = max(variance, compute_rounding_variance(test_images))
-    return math.sqrt(variance)
 
 
 def _apply_guessing_rule(comparison: Comparison) -> Comparison:

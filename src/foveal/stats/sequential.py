@@ -25,7 +25,7 @@ from scipy.special import ndtr, stdtrit
 from foveal.errors import bad_parameter
 from foveal.stats.decision import Verdict, choose_verdict
 from foveal.stats.spending import compute_boundaries, spend_alpha
-from foveal.stats.welch import WelchTest, run_welch_test
+from foveal.stats.welch import WelchTest, compute_average_sd, run_welch_test
 from foveal.validation import require_int, require_positive_int, require_strictly_between
 
 Stop = Literal["verdict", "unlikely", "last look"]
@@ -59,6 +59,13 @@ class SequentialDesign:
     def max_seeds(self) -> int:
         """Number of seeds per variant at the last look."""
         return self.looks[-1]
+
+    def compute_half_width(self, look: int, sd: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Return half of the interval D at a look if both standard deviations are `sd`.
+
+        `look` is the index in `looks`.
+        """
+        return _compute_half_width(self.looks[look], self.difference_levels[look] / 2, sd)
 
 
 @dataclass(frozen=True)
@@ -171,7 +178,8 @@ def run_sequential_test(
         if seeds > available:
             return SequentialResult(tuple(results), None, seeds)
         test = run_welch_test(values[:seeds], baseline[:seeds], test_images=test_images)
-        result = _look(test, design, index, margin, _average_sd(values[:seeds], baseline[:seeds]))
+        sd = compute_average_sd(values[:seeds], baseline[:seeds])
+        result = _look(test, design, index, margin, sd)
         if has_learned is not None and not has_learned(seeds):
             chance = None if result.chance_of_verdict is None else 0.0
             result = replace(result, verdict="undecided", chance_of_verdict=chance)
@@ -229,9 +237,8 @@ def compute_chance_of_verdict(
     """
     center, spread = np.abs(np.asarray(difference, float)), np.asarray(sd, float)
     seeds, last = design.looks[look], design.looks[-1]
-    degrees_of_freedom, error = 2 * last - 2, spread * math.sqrt(2 / last)
-    half_width = stdtrit(degrees_of_freedom, 1 - design.difference_levels[-1] / 2) * error
-    equivalence_half_width = stdtrit(degrees_of_freedom, 1 - design.equivalence_levels[-1]) * error
+    half_width = design.compute_half_width(-1, spread)
+    equivalence_half_width = _compute_half_width(last, design.equivalence_levels[-1], spread)
     inner = np.clip(margin - equivalence_half_width, 0, half_width)
     scale = np.maximum(spread * math.sqrt(2 * (1 / seeds - 1 / last)), np.finfo(float).tiny)
     above, below = ndtr((center - half_width) / scale), ndtr((-half_width - center) / scale)
@@ -239,6 +246,7 @@ def compute_chance_of_verdict(
     return np.asarray(above + below + between)
 
 
-def _average_sd(values: Sequence[float], baseline: Sequence[float]) -> float:
-    """Return the root mean square of two standard deviations."""
-    return math.sqrt(float(np.var(values, ddof=1) + np.var(baseline, ddof=1)) / 2)
+def _compute_half_width(seeds: int, tail: float, sd: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return half of Welch's interval with `tail` above it, for equal standard deviations."""
+    error = np.asarray(sd, float) * math.sqrt(2 / seeds)
+    return np.asarray(stdtrit(2 * seeds - 2, 1 - tail) * error)

@@ -23,7 +23,6 @@ SuspicionKind = Literal[
     "at chance",
     "impossible values",
     "mixed units",
-    "different settings",
 ]
 
 _MAX_EXPECTED_TIES: Final = 0.05

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +59,16 @@ def run_welch_test(
     if test_images is not None:
         variance = max(variance, (1 / a.size + 1 / b.size) * compute_rounding_variance(test_images))
     return WelchTest(float(a.mean() - b.mean()), math.sqrt(variance), degrees_of_freedom)
+
+
+def compute_average_sd(
+    values: Sequence[float], baseline: Sequence[float], *, test_images: int | None = None
+) -> float:
+    """Return the root mean square of two standard deviations, with `test_images` at least that of rounding."""
+    variance = float(np.var(values, ddof=1) + np.var(baseline, ddof=1)) / 2
+    if test_images is not None:
+        variance = max(variance, compute_rounding_variance(test_images))
+    return math.sqrt(variance)
 
 
 def compute_rounding_variance(test_images: int) -> float:

@@ -12,6 +12,7 @@ from typing import Literal, get_args
 from foveal.atomic import get_partial_path
 from foveal.records import (
     RunProgress,
+    StudyRecord,
     is_complete,
     read_design,
     read_progress,
@@ -43,16 +44,19 @@ class RunState:
     progress: RunProgress | None = None
 
 
-def read_study_states(folder: Path) -> list[RunState]:
+def read_study_states(folder: Path, record: StudyRecord | None = None) -> list[RunState]:
     """Return the state of every run that was requested so far, in a sequential study up to the next looks.
+
+    `record` is that of the study, if it was read before.
 
     Raises:
         UsageError: `folder` is not a study.
         FovealError: the study is damaged or has another schema.
     """
-    runs = list_runs(read_design(folder), folder)
-    if read_design(folder).looks:
-        runs = select_wanted_runs(runs, read_study(folder))
+    design = read_design(folder) if record is None else record.design
+    runs = list_runs(design, folder)
+    if design.looks:
+        runs = select_wanted_runs(runs, record or read_study(folder))
     return [read_run_state(config, run_folder) for config, run_folder in runs]
 
 

@@ -10,7 +10,7 @@ from foveal.analysis import (
     make_stored_layer_table,
     make_variant_cost_table,
 )
-from foveal.plotting import SvgCanvas, choose_ticks, format_tick, get_hue
+from foveal.plotting import SvgCanvas, choose_ticks, format_tick, get_hue, locate_on_axis
 from foveal.report.blocks import (
     Block,
     Callout,
@@ -187,7 +187,7 @@ def _draw_ratios(cell: CellView) -> FigureBlock:
 
 def _locate(value: float, ticks: Sequence[float], left: float = _LEFT) -> float:
     """Return the horizontal position of a value."""
-    return left + (value - ticks[0]) / (ticks[-1] - ticks[0]) * (_RIGHT - left)
+    return locate_on_axis(value, ticks, left, _RIGHT)
 
 
 def _draw_memory(cell: CellView) -> FigureBlock:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from foveal.analysis import VariantRuns, compute_guessing
 from foveal.analysis.next_steps import find_last_epoch_gains
-from foveal.plotting import SvgCanvas, format_tick, get_hue
+from foveal.plotting import SvgCanvas, format_tick, get_hue, locate_on_axis
 from foveal.report.blocks import Block, FigureBlock, FigureGrid, Paragraph, Section
 from foveal.report.cell_view import CellView
 from foveal.report.sections.curve_axis import CurveAxis, choose_curve_axis, cut_curve
@@ -174,8 +174,7 @@ def _place_epoch(epoch: float, epochs: Any) -> float:
 
 def _locate(value: float, ticks: Sequence[float]) -> float:
     """Return the vertical position of a value."""
-    share = (value - ticks[0]) / (ticks[-1] - ticks[0])
-    return _BOTTOM - share * (_BOTTOM - _TOP)
+    return locate_on_axis(value, ticks, _BOTTOM, _TOP)
 
 
 def _place(values: Any, epochs: Any, ticks: Sequence[float]) -> list[tuple[float, float]]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from foveal.plotting import SvgCanvas, choose_ticks, format_tick, get_hue
+from foveal.plotting import SvgCanvas, choose_ticks, format_tick, get_hue, locate_on_axis
 from foveal.report.blocks import Block, FigureBlock, FigureGrid, Heading, Paragraph
 from foveal.report.cell_view import CellView
 from foveal.report.number_text import format_comparison_name
@@ -116,4 +116,4 @@ def describe_stop(result: SequentialResult) -> str:
 
 def _locate(points: float, ticks: Sequence[float]) -> float:
     """Return the vertical position of a difference in points."""
-    return _BOTTOM - (points - ticks[0]) / (ticks[-1] - ticks[0]) * (_BOTTOM - _TOP)
+    return locate_on_axis(points, ticks, _BOTTOM, _TOP)

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from foveal.analysis import RobustnessCurves, VariantRuns, collect_robustness_curves
-from foveal.plotting import SvgCanvas, choose_ticks, format_tick, get_hue
+from foveal.plotting import SvgCanvas, choose_ticks, format_tick, get_hue, locate_on_axis
 from foveal.report.blocks import (
     Callout,
     FigureBlock,
@@ -177,7 +177,7 @@ def _write_labels(canvas: SvgCanvas, ends: Sequence[tuple[float, VariantRuns]]) 
 
 def _locate(value: float, ticks: Sequence[float]) -> float:
     """Return the vertical position of an accuracy in percent."""
-    return _BOTTOM - (value - ticks[0]) / (ticks[-1] - ticks[0]) * (_BOTTOM - _TOP)
+    return locate_on_axis(value, ticks, _BOTTOM, _TOP)
 
 
 def _place(severity: float, severities: Any) -> float:
