@@ -5,11 +5,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from foveal.analysis import compare_cell_variants
 from foveal.errors import UsageError
 from foveal.records import StudyRecord, read_study
 from foveal.stats import plan_looks, run_sequential_test
+from foveal.stats.sequential import MIN_MAX_SEEDS
 from foveal.study import Study, StudyConfig, run_in_pool
 from study.small_study import change, read_rows
 
@@ -109,6 +111,12 @@ def test_a_settled_design_is_not_changed(
     config = StudyConfig(**(CONFIG.model_dump() | options))
     with pytest.raises(UsageError, match=rf"study with another config \({difference} is"):
         Study.open(finished, config)
+
+
+def test_smallest_maximum_is_the_first_look() -> None:
+    assert StudyConfig(max_seeds=MIN_MAX_SEEDS).max_seeds == MIN_MAX_SEEDS
+    with pytest.raises(ValidationError, match=f"greater than or equal to {MIN_MAX_SEEDS}"):
+        StudyConfig(max_seeds=MIN_MAX_SEEDS - 1)
 
 
 def test_refusals(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from foveal.analysis import count_seeds_needed
 from foveal.atomic import get_partial_path
 from foveal.records import StudyRecord
 from foveal.study.config import config_to_dict
@@ -26,6 +25,10 @@ def select_needed_runs(runs: Sequence[PlannedRun], record: StudyRecord) -> list[
 
     In a study that is not sequential, all runs are needed.
     """
+    from foveal.analysis import (
+        count_seeds_needed,  # slow to import, and not needed to show `--help`
+    )
+
     design = record.design
     if not design.looks:
         return list(runs)
