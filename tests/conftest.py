@@ -73,6 +73,11 @@ def write_measurements() -> None:
                 write_step_seconds(times, threads, dtype, memory_format)
 
 
+def pytest_runtest_setup() -> None:
+    """Seed torch: a test's random numbers depend on no other test, and a failure can be seen again."""
+    torch.manual_seed(0)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(HOME, ignore_errors=True)
 
