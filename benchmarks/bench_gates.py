@@ -113,7 +113,8 @@ def main() -> None:
     )
     add_isa_option(parser)
     options = parser.parse_args()
-    is_complete = not options.no_compile and options.isa == parser.get_default("isa")
+    has_all_sets = set(options.isa.split(",")) == set(parser.get_default("isa").split(","))
+    is_complete = has_all_sets and not options.no_compile
     rows = []
     with start_processes(options) as processes:
         for isa, process in processes.items():

@@ -6,11 +6,14 @@ A process of the set `v3` uses AVX2 alone: in PyTorch's operations, in oneDNN, i
 from __future__ import annotations
 
 import argparse
+import getpass
 import multiprocessing
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 from foveal.kernels.instruction_set import list_supported
 
@@ -29,8 +32,13 @@ def add_isa_option(parser: argparse.ArgumentParser) -> None:
 
 
 def make_environment(isa: str) -> dict[str, str]:
-    """Return the environment of a process that uses an instruction set."""
-    return os.environ | ENVIRONMENTS.get(isa, {})
+    """Return the environment of a process that uses an instruction set.
+
+    `torch.compile` does not tell the sets apart in its cache: code for one, read by a process of the other,
+    writes beyond its buffers. So each set has a folder of its own.
+    """
+    cache = Path(tempfile.gettempdir()) / f"torchinductor_foveal_{getpass.getuser()}_{isa}"
+    return os.environ | {"TORCHINDUCTOR_CACHE_DIR": str(cache)} | ENVIRONMENTS.get(isa, {})
 
 
 @contextmanager
