@@ -57,7 +57,7 @@ def make_step(
 
     def step() -> None:
         with kernels.use(choice):
-            with autocast_context(numerics):
+            with autocast_context(numerics, model):
                 logits = model(images).float()
             nn.functional.cross_entropy(logits, labels).backward()
         optimizer.step()

@@ -263,9 +263,10 @@ def measure_guessing(
     runs = means + sd * generator.standard_normal((2, count, GUESSING_SEEDS))
     runs = np.round(np.clip(runs, 0, 1) * test_images) / test_images
     alpha = ALPHA / VARIANTS
-    guesses = stats.is_at_guessing(
+    are_at_guessing = stats.is_at_guessing(
         runs.mean(axis=-1), guessing_accuracy=GUESSING, test_images=test_images
-    ).all(axis=0)
+    )
+    guesses: Any = np.asarray(are_at_guessing).all(axis=0)
     is_called = np.zeros((2, count), dtype=bool)
     for number, (values, baseline) in enumerate(zip(*runs, strict=True)):
         verdict, _ = judge_comparison(

@@ -38,7 +38,7 @@ def make_environment(isa: str) -> dict[str, str]:
     writes beyond its buffers. So each set has a folder of its own.
     """
     cache = Path(tempfile.gettempdir()) / f"torchinductor_foveal_{getpass.getuser()}_{isa}"
-    return os.environ | {"TORCHINDUCTOR_CACHE_DIR": str(cache)} | ENVIRONMENTS.get(isa, {})
+    return {**os.environ, "TORCHINDUCTOR_CACHE_DIR": str(cache), **ENVIRONMENTS.get(isa, {})}
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import importlib.metadata
 import io
 import json
@@ -25,6 +26,7 @@ from torch.utils._pytree import tree_leaves
 from foveal import insert
 from foveal.attention.inserted import find_gates
 from foveal.errors import FovealError
+from foveal.models import Insertion
 from networks import Built, build
 
 _LEARNING_RATE = 1e-4
@@ -85,7 +87,7 @@ def run_cbam(
     model.eval()
     plain, before = copy.deepcopy(model), outputs(model, args, kwargs)
     keys = list(model.state_dict())
-    insertion = None
+    insertion: Insertion | None = None
     with record(steps, "insert"):
         example = args[0] if len(args) == 1 and not kwargs else (args, kwargs)
         insertion = insert(model, "cbam", example=make_example(args, kwargs, example))
@@ -93,7 +95,7 @@ def run_cbam(
         require(left == keys, "the keys of the backbone changed")
         steps["insert"] = f"ok: {len(insertion.sites)} sites, {len(insertion.skipped)} skipped"
     if insertion is None:
-        return
+        return  # type: ignore[unreachable]
     gated = copy.deepcopy(model)
     after = outputs(gated, args, kwargs)
     with record(steps, "steps"):
@@ -124,7 +126,7 @@ def run_cbam(
             step,
             plain,
             gated,
-            lambda each, dynamo=dynamo: export(each, args, kwargs, dynamo=dynamo),
+            functools.partial(export, args=args, kwargs=kwargs, dynamo=dynamo),
             None,
             after,
         )
@@ -286,7 +288,7 @@ def export(
     model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], *, dynamo: bool
 ) -> list[Tensor]:
     """Export to ONNX; the result is not compared here, the tests of foveal do."""
-    file = io.BytesIO()
+    file: Any = io.BytesIO()
     options: dict[str, Any] = {"kwargs": kwargs} if kwargs else {}
     program = torch.onnx.export(
         model, args, None if dynamo else file, dynamo=dynamo, verbose=False, **options
@@ -300,7 +302,7 @@ def find_fusion(name: str) -> Callable[[nn.Module], nn.Module] | None:
     """Return the function with which the library of a network folds its norms, or None."""
     library, _, rest = name.partition("/")
     if library == "ultralytics":
-        return lambda model: model.fuse(verbose=False)  # type: ignore[no-any-return, operator]
+        return lambda model: model.fuse(verbose=False)  # type: ignore[operator]
     if library == "timm":
         return fuse_timm
     if rest.startswith("quantized_"):
@@ -318,7 +320,7 @@ def fuse_timm(model: nn.Module) -> nn.Module:
         for module in model.modules()
         for name in ("fuse", "reparameterize", "switch_to_deploy")
     ):
-        return utils.reparameterize_model(model)  # type: ignore[no-any-return]
+        return utils.reparameterize_model(model)
     return fuse_fx(model)
 
 
@@ -331,7 +333,7 @@ def fuse_quantized(model: nn.Module) -> nn.Module:
 def fuse_fx(model: nn.Module) -> nn.Module:
     """Fold norms by torch.fx."""
     optimization = importlib.import_module("torch.fx.experimental.optimization")
-    return optimization.fuse(model.eval())  # type: ignore[no-any-return]
+    return optimization.fuse(model.eval())
 
 
 def check(
