@@ -117,4 +117,4 @@ def test_judge_imports_neither_torch_nor_matplotlib(option: list[str], tmp_path:
     path = write_table(tmp_path / "runs.csv", none=NONE, cbam=CBAM)
     loaded = loaded_modules("judge", path, *option)
     assert not {"torch", "matplotlib", "pandas", "pyarrow"} & loaded
-    assert "foveal.stats.judgment" in loaded
+    assert "foveal.stats.table_verdicts" in loaded

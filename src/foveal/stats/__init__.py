@@ -10,7 +10,7 @@ from foveal.stats.effect_size import (
 )
 from foveal.stats.equivalence import EquivalenceTest, run_equivalence_test
 from foveal.stats.guessing import find_low_outliers, is_at_guessing
-from foveal.stats.judgment import DataJudgment, Judgment, judge
+from foveal.stats.judgment import DataJudgment, Judgment
 from foveal.stats.mcnemar import McNemarTest, run_mcnemar_test
 from foveal.stats.outcome_unit import OutcomeUnit
 from foveal.stats.power import (
@@ -33,6 +33,7 @@ from foveal.stats.sequential_simulation import SequentialOutcomes, simulate_sequ
 from foveal.stats.simultaneous import compute_simultaneous_intervals
 from foveal.stats.slope import TwoWaySlope, fit_two_way_slope
 from foveal.stats.spread import SpreadRatio, compute_spread_ratio
+from foveal.stats.table_verdicts import judge
 from foveal.stats.value_checks import Suspicion, VariantValues
 from foveal.stats.variance import VarianceSplit, split_variance
 from foveal.stats.verdict import compare_accuracies, compare_variants
