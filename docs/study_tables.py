@@ -13,7 +13,7 @@ from markdown_tables import markdown_table, write_lines
 from pydantic import BaseModel
 
 from foveal.analysis.caveats import BASELINE_TOLERANCE, PUBLISHED_ACCURACIES
-from foveal.cli import json_schema
+from foveal.cli.ablate_schema import AblateOutput
 
 CALIBRATION_FILE = Path(__file__).parents[1] / "benchmarks" / "results" / "calibration.json"
 TYPE_NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
@@ -27,7 +27,7 @@ def write_study_tables(folder: Path) -> None:
     write_lines(folder / "repeated-looks.md", repeated_looks_lines(results))
     write_lines(folder / "sequential.md", sequential_lines(results))
     write_lines(folder / "anchors.md", anchor_lines())
-    write_lines(folder / "ablate-json.md", schema_lines(json_schema.AblateOutput))
+    write_lines(folder / "ablate-json.md", schema_lines(AblateOutput))
 
 
 def calibration_lines(results: dict[str, Any]) -> Iterator[str]:

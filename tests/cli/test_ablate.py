@@ -9,7 +9,7 @@ import pytest
 
 from cli.cli_runs import SMALL_RUN, join_lines, run_foveal
 from foveal.cli import main
-from foveal.cli.json_schema import AblateOutput
+from foveal.cli.ablate_schema import AblateOutput
 from foveal.records.manifest import write_manifest
 from kernels.comparison import requires_native_kernels
 

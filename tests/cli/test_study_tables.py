@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.text import Text
 
 from foveal.analysis import compare_cell_variants
+from foveal.cli.ablate_schema import AblateOutput, make_ablate_output
 from foveal.cli.console import stdout
-from foveal.cli.json_schema import AblateOutput, make_ablate_output
 from foveal.cli.study_tables import format_answer, make_comparison_table, print_comparisons
 from foveal.records import read_study, write_extra
 from report.fake_records import make_costs, write_fake_study

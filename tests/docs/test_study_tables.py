@@ -7,7 +7,8 @@ from types import ModuleType
 
 import pytest
 
-from foveal.cli.json_schema import AblateOutput, ComparisonOutput, McNemarOutput, RunOutput
+from foveal.cli.ablate_schema import AblateOutput, RunOutput
+from foveal.cli.comparison_schema import ComparisonOutput, McNemarOutput
 
 ROOT = Path(__file__).parents[2]
 RESULTS = json.loads((ROOT / "benchmarks" / "results" / "calibration.json").read_text())

@@ -1,6 +1,7 @@
 """Analysis of finished runs: verdicts, costs, caveats, hypotheses and stored extras. No torch."""
 
-from foveal.analysis.answer import Answer, write_answer
+from foveal.analysis.answer import write_answer
+from foveal.analysis.answer_content import Answer
 from foveal.analysis.caveats import describe_loaded_weights, find_caveats
 from foveal.analysis.cell_answer import write_cell_answer
 from foveal.analysis.class_differences import ClassDifference, compare_classes

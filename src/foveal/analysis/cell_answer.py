@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from foveal.analysis.answer import Answer, write_answer
+from foveal.analysis.answer import write_answer
+from foveal.analysis.answer_content import Answer
 from foveal.analysis.next_steps import count_epochs, find_last_epoch_gains
 from foveal.analysis.training_times import has_reliable_times
 from foveal.records import StudyRecord

@@ -107,7 +107,7 @@ def ablate(
     page = write_report(folder, only_page=True).page if record.runs else None
     by_cell = [(cell, compare_cell_variants(cell)) for cell in record.split_by_cell()]
     if json:
-        from foveal.cli.json_schema import make_ablate_output
+        from foveal.cli.ablate_schema import make_ablate_output
 
         print_json(
             make_ablate_output(

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from foveal.cli.console import print_json, stdout
-from foveal.cli.json_schema import Interval, Output, interval_or_none
+from foveal.cli.json_values import Interval, Output, interval_or_none
 from foveal.cli.options import JsonFlag
 from foveal.cli.study_tables import format_interval_or_blank
 from foveal.text_format import format_level, format_points, use_minus_signs

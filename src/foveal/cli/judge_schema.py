@@ -6,14 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from foveal.cli.json_schema import (
-    Interval,
-    Output,
-    SequentialOutput,
-    interval_or_none,
-    make_sequential_output,
-    nan_to_none,
-)
+from foveal.cli.comparison_schema import SequentialOutput, make_sequential_output
+from foveal.cli.json_values import Interval, Output, interval_or_none, nan_to_none
 
 if TYPE_CHECKING:
     from foveal.stats import Comparison, DataJudgment, Judgment

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from foveal.cli.json_schema import Interval, Output, get_cell_label, interval_or_none, nan_to_none
+from foveal.cli.json_values import Interval, Output, get_cell_label, interval_or_none, nan_to_none
 
 if TYPE_CHECKING:
     from pathlib import Path
