@@ -91,7 +91,8 @@ PUBLIC_NAMES = {
         write_progress write_results_table write_run write_step_times
     """,
     "foveal.report": """
-        Report write_comparison write_report
+        Report render_judgment_html render_judgment_latex render_judgment_markdown write_comparison
+        write_report
     """,
     "foveal.stats": """
         Comparison DataJudgment EquivalenceTest Judgment LookResult MAX_SEEDS_NEEDED MIN_SEEDS McNemarTest

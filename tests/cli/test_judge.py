@@ -118,3 +118,34 @@ def test_judge_imports_neither_torch_nor_matplotlib(option: list[str], tmp_path:
     loaded = loaded_modules("judge", path, *option)
     assert not {"torch", "matplotlib", "pandas", "pyarrow"} & loaded
     assert "foveal.stats.table_verdicts" in loaded
+
+
+def test_files_and_standard_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_table(tmp_path / "runs.csv", none=NONE, cbam=CBAM)
+    page, table = tmp_path / "page.html", tmp_path / "table.tex"
+    text = run_foveal(
+        capsys, "judge", path, "--html", str(page), "--latex", str(table), "--markdown", "-"
+    )
+    assert text.startswith("**Better.** Compared with `none`: `cbam` is better by 2.06 points")
+    assert "Note" not in text
+    assert "<title>Is cbam better than none? Better.</title>" in page.read_text(encoding="utf-8")
+    assert r"\toprule" in table.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--markdown", "-", "--json"],
+        ["--markdown", "-", "--latex", "-"],
+        ["--markdown", "--json"],
+        ["--html", "gone/page.html"],
+    ],
+)
+def test_files_that_cannot_be_written(
+    options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_table(tmp_path / "runs.csv", none=NONE, cbam=CBAM)
+    assert main(["judge", path, *options]) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert options[0].lstrip("-") in output.err

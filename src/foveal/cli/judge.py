@@ -7,7 +7,7 @@ from pathlib import Path
 from cyclopts.types import PositiveFloat, PositiveInt
 
 from foveal.cli.console import print_json
-from foveal.cli.options import Flag, JsonFlag
+from foveal.cli.options import Flag, JsonFlag, OutputFile
 
 
 def judge(
@@ -25,6 +25,9 @@ def judge(
     test_images: PositiveInt | None = None,
     chance: PositiveFloat | None = None,
     exit_code: Flag = False,
+    html: OutputFile = None,
+    markdown: OutputFile = None,
+    latex: OutputFile = None,
     json: JsonFlag = False,
 ) -> int:
     """Give verdicts on a table of runs that were trained anywhere.
@@ -59,8 +62,15 @@ def judge(
         Accuracy of guessing, the share of the largest class, to recognize runs that have learned nothing.
     exit_code
         Exit with 0 for better, 10 for equivalent, 11 for undecided, 12 for worse; of several the last of these.
+    html
+        Write the report page to this file; - is standard output.
+    markdown
+        Write answer and table to this file as Markdown, for a pull request; - is standard output.
+    latex
+        Write the table to this file as LaTeX; - is standard output.
     """
     from foveal.analysis.run_tables import read_table_file
+    from foveal.cli.judge_files import write_judgment_files
     from foveal.cli.judge_text import print_judgment
     from foveal.stats import judge as judge_table
 
@@ -77,10 +87,13 @@ def judge(
         test_images=test_images,
         chance=chance,
     )
+    is_printed = write_judgment_files(
+        judgment, {"html": html, "markdown": markdown, "latex": latex}, prints_json=json
+    )
     if json:
         from foveal.cli.judge_schema import make_judge_output
 
         print_json(make_judge_output(judgment))
-    else:
+    elif not is_printed:
         print_judgment(judgment)
     return judgment.exit_code if exit_code else 0

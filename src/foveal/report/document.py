@@ -51,7 +51,8 @@ class ReportDocument:
     """A report in the order of its page.
 
     `heading` is the question, `title` the question with its short answer. `facts` are parts of one line, `top`
-    the blocks before the first section.
+    the blocks before the first section. At the end of the page stand `files_hint`, unless it links to files
+    beside it, and `origin`.
     """
 
     heading: str
@@ -61,6 +62,12 @@ class ReportDocument:
     warnings: tuple[str, ...]
     sections: tuple[Section, ...]
     legend: tuple[tuple[int, str], ...]
+    files_hint: str = (
+        "`foveal report FOLDER` writes every table as CSV and LaTeX and every figure as SVG."
+    )
+    origin: str = (
+        "Made by foveal from the records alone. Points are percentage points of test accuracy."
+    )
 
     @property
     def blocks(self) -> list[Block]:

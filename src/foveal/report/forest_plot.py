@@ -25,16 +25,16 @@ _MAX_LISTED_SEEDS: Final = 12
 
 @dataclass(frozen=True)
 class ForestScale:
-    """The horizontal axis that all rows share, in points: its ends, its ticks and the margin."""
+    """The horizontal axis that all rows share, in the shown unit: its ends, its ticks and the margin."""
 
     low: float
     high: float
     ticks: tuple[float, ...]
     margin: float
 
-    def locate(self, points: float) -> float:
-        """Return the horizontal position of a difference in points."""
-        share = (points - self.low) / (self.high - self.low)
+    def locate(self, shown: float) -> float:
+        """Return the horizontal position of a difference in the shown unit."""
+        share = (shown - self.low) / (self.high - self.low)
         return _PADDING + share * (_WIDTH - 2 * _PADDING)
 
     @property
@@ -44,6 +44,14 @@ class ForestScale:
             (f"{100 * self.locate(tick) / _WIDTH:.1f}", format_tick(tick, signed=True))
             for tick in self.ticks
         ]
+
+
+@dataclass(frozen=True)
+class SeedMark:
+    """One run in a row: its difference from the mean of the baseline, and the text under the pointer."""
+
+    difference: float
+    title: str
 
 
 def make_forest_scale(cells: Sequence[CellView]) -> ForestScale | None:
@@ -57,11 +65,16 @@ def make_forest_scale(cells: Sequence[CellView]) -> ForestScale | None:
             values += _list_seed_differences(cell, group).tolist()
         for each in cell.comparisons:
             values += [100 * bound for bound in each.interval if math.isfinite(bound)]
+    return fit_forest_scale(values, min(cell.design.margin for cell in cells if cell.design))
+
+
+def fit_forest_scale(values: Sequence[float], margin: float) -> ForestScale:
+    """Return an axis that contains all values; `margin` is 0 where there is none."""
     # A little room, so that no mark touches the end of the axis.
-    span = (max(values) - min(values)) / 40
+    span = (max(values) - min(values)) / 40 or 1.0
     low, high = min(values) - span, max(values) + span
     ticks = tuple(tick for tick in choose_ticks(low, high, _MAX_TICKS) if low <= tick <= high)
-    return ForestScale(low, high, ticks, min(cell.design.margin for cell in cells if cell.design))
+    return ForestScale(low, high, ticks, margin)
 
 
 def _list_seed_differences(cell: CellView, group: VariantRuns) -> Any:
@@ -76,8 +89,9 @@ def _list_seed_differences(cell: CellView, group: VariantRuns) -> Any:
 def _start_row(scale: ForestScale) -> SvgCanvas:
     """Return a row with the band of the margin, the grid and the line at 0."""
     canvas = SvgCanvas(_WIDTH, _HEIGHT)
-    left, right = scale.locate(-scale.margin), scale.locate(scale.margin)
-    canvas.add_rectangle(left, 0, right - left, _HEIGHT, "band")
+    if scale.margin:
+        left, right = scale.locate(-scale.margin), scale.locate(scale.margin)
+        canvas.add_rectangle(left, 0, right - left, _HEIGHT, "band")
     for tick in scale.ticks:
         x = scale.locate(tick)
         canvas.add_line(x, 0, x, _HEIGHT, "zero" if tick == 0 else "grid")
@@ -86,38 +100,66 @@ def _start_row(scale: ForestScale) -> SvgCanvas:
 
 def draw_contrast_row(index: int, comparison: Comparison, scale: ForestScale) -> Markup:
     """Draw the mean and the interval of a comparison with a control."""
-    canvas = _start_row(scale)
-    _draw_comparison(canvas, index, comparison, scale, y=_HEIGHT / 2)
-    return canvas.render(_describe_comparison(format_comparison_name(comparison), comparison))
+    description = _describe_comparison(format_comparison_name(comparison), comparison)
+    return draw_forest_row(index, scale, comparison=comparison, description=description)
 
 
 def draw_variant_row(cell: CellView, group: VariantRuns, scale: ForestScale) -> Markup:
     """Draw mean, interval and seeds of one variant."""
-    canvas = _start_row(scale)
-    comparison = group.comparison
-    if comparison is not None:
-        _draw_comparison(canvas, group.style_index, comparison, scale, y=14)
     differences = _list_seed_differences(cell, group)
-    for run, difference in zip(group.runs, differences, strict=True):
-        canvas.add_seed(
-            group.style_index,
-            scale.locate(float(difference)),
-            _HEIGHT / 2 if comparison is None else 31,
-            title=f"{group.variant}, seed {run.results['seed']}: "
+    seeds = [
+        SeedMark(
+            float(difference),
+            f"{group.variant}, seed {run.results['seed']}: "
             f"{format_percent(run.results['test_accuracy'], 1)} % accuracy, "
             f"{format_rounded_points(difference / 100, 1)} points from the mean of {BASELINE}",
         )
-    return canvas.render(_describe_row(group, differences))
+        for run, difference in zip(group.runs, differences, strict=True)
+    ]
+    return draw_forest_row(
+        group.style_index,
+        scale,
+        comparison=group.comparison,
+        seeds=seeds,
+        description=_describe_row(group, differences),
+    )
+
+
+def draw_forest_row(
+    index: int,
+    scale: ForestScale,
+    *,
+    description: str,
+    comparison: Comparison | None = None,
+    seeds: Sequence[SeedMark] = (),
+) -> Markup:
+    """Draw one row: the mean difference with the interval that decides, and below it every seed.
+
+    Args:
+        index: the style index of the variant.
+        scale: the axis.
+        description: the numbers of the row for screen readers.
+        comparison: the comparison with the baseline; None for the baseline.
+        seeds: the runs.
+    """
+    canvas = _start_row(scale)
+    if comparison is not None:
+        _draw_comparison(canvas, index, comparison, scale, y=14 if seeds else _HEIGHT / 2)
+    for seed in seeds:
+        y = _HEIGHT / 2 if comparison is None else 31
+        canvas.add_seed(index, scale.locate(seed.difference), y, title=seed.title)
+    return canvas.render(description)
 
 
 def _draw_comparison(
     canvas: SvgCanvas, index: int, comparison: Comparison, scale: ForestScale, *, y: float
 ) -> None:
     """Draw the mean difference with the interval that decides."""
-    low, high = comparison.deciding_interval
+    unit = comparison.unit
+    low, high = unit.convert_interval(comparison.deciding_interval)
     if math.isfinite(low):
-        canvas.add_interval(index, scale.locate(100 * low), scale.locate(100 * high), y)
-    canvas.add_marker(index, scale.locate(100 * comparison.difference), y, 5.5)
+        canvas.add_interval(index, scale.locate(low), scale.locate(high), y)
+    canvas.add_marker(index, scale.locate(unit.factor * comparison.difference), y, 5.5)
 
 
 def _describe_row(group: VariantRuns, differences: Any) -> str:

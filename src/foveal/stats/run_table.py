@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from foveal.errors import UsageError, unknown_name
 from foveal.stats.table_cells import is_empty, is_numeric, list_names, parse_seeds, parse_values
+from foveal.text_format import replace_unprintable
 
 VARIANT_NAMES: Final = ("variant", "attention", "method", "model", "arm", "algorithm", "config")
 SEED_NAMES: Final = ("seed", "random_seed", "run_seed", "manual_seed", "rng_seed")
@@ -104,7 +105,7 @@ def make_run_table(
             f"The column {value_name!r} is a best epoch or a maximum over epochs, which favors variants "
             "that vary more. Use final values, or add --allow-best."
         )
-    variants = [str(name).strip() for name in columns[variant_name]]
+    variants = [_clean_name(name) for name in columns[variant_name]]
     values = parse_values(columns[value_name], variants, value_name)
     seeds = (
         _number_runs(variants, columns[data_column] if data_column else None)
@@ -121,12 +122,21 @@ def make_run_table(
         values,
         ("",) * len(variants)
         if data_column is None
-        else tuple(str(name) for name in columns[data_column]),
-        value_name,
+        else tuple(_clean_name(name) for name in columns[data_column]),
+        _clean_name(value_name),
         seed_name is not None,
         is_best,
         tuple(notes),
     )
+
+
+def _clean_name(name: object) -> str:
+    r"""Return a name in one line without control characters, which could break a terminal or a table.
+
+    >>> _clean_name(" two\n lines\x1b[31m") == "two lines\N{REPLACEMENT CHARACTER}[31m"
+    True
+    """
+    return replace_unprintable(" ".join(str(name).split()))
 
 
 def _read_columns(table: Any) -> dict[str, list[Any]]:

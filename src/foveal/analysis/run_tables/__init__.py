@@ -5,6 +5,7 @@ from foveal.analysis.run_tables.sentences import (
     describe_next_runs,
     list_remarks,
     list_verdict_sentences,
+    make_judgment_answer,
     write_judgment_answer,
 )
 from foveal.analysis.run_tables.verdict_table import make_verdict_table
@@ -13,6 +14,7 @@ __all__ = [
     "describe_next_runs",
     "list_remarks",
     "list_verdict_sentences",
+    "make_judgment_answer",
     "make_verdict_table",
     "read_table_file",
     "write_judgment_answer",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from foveal.analysis.answer import Answer
 from foveal.analysis.course import describe_looks
 from foveal.stats import MIN_SEEDS, Comparison, DataJudgment, Judgment
 from foveal.text_format import join_seeds, join_with_and, use_minus_signs
@@ -31,6 +32,14 @@ def write_judgment_answer(judgment: Judgment, part: DataJudgment) -> str:
     looks = " ".join(["", *describe_looks(part.comparisons)])
     best = " These are best epochs, not final values." if judgment.is_best else ""
     return f"{prefix} with `{judgment.baseline}`: {'; '.join(clauses)}.{best}{looks}"
+
+
+def make_judgment_answer(judgment: Judgment, part: DataJudgment) -> Answer:
+    """Return the answer about one data set for a report: the verdict of all variants, then the sentence."""
+    verdicts = {each.verdict for each in part.comparisons}
+    verdict = verdicts.pop() if len(verdicts) == 1 else "mixed" if verdicts else "undecided"
+    lead = f"{verdict.capitalize()}."
+    return Answer(verdict, lead, write_judgment_answer(judgment, part), title=lead)
 
 
 def _list_clauses(comparisons: list[Comparison]) -> list[str]:

@@ -15,6 +15,7 @@ from foveal.report.sections.next_steps import build_next_steps
 from foveal.report.sections.results_table import build_results_table, name_results
 from foveal.report.templating import render_template
 from foveal.text_format import format_count, format_level, join_with_and
+from foveal.variant_names import BASELINE
 
 _MAX_SITES: Final = 6
 
@@ -37,12 +38,15 @@ def build_forest_table(cell: CellView, *, scale: ForestScale | None = None) -> H
     html = render_template(
         "forest_table.html.j2",
         caption=_write_caption(cell),
+        outcome="accuracy",
+        baseline=BASELINE,
+        unit=", points",
         rows=build_forest_rows(cell, scale),
         cost_headings=cell.cost_headings,
         axis=scale.axis_labels if scale else (),
         with_plot=scale is not None,
         level=_name_interval(cell),
-        margin="" if margin is None else f"{margin:g}",
+        margin="" if margin is None else f"{margin:g} points",
     )
     name = name_results(cell)
     return HtmlBlock(html, name, build_results_table(cell))
