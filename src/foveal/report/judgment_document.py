@@ -217,7 +217,7 @@ def _build_checks_section(judgment: Judgment, checks: tuple[tuple[bool, str, str
 def _list_every_run(judgment: Judgment) -> Block:
     """Return the folded table of every run; very long tables show their first runs."""
     rows = [
-        (part.data, name, str(seed), f"{value:.12g}")
+        (name, str(seed), f"{value:.12g}", *([part.data] if part.data else []))
         for part in judgment.parts
         for name in list_shown(judgment, part)
         for seed, value in zip(part.runs[name].seeds, part.runs[name].values, strict=True)
@@ -225,15 +225,10 @@ def _list_every_run(judgment: Judgment) -> Block:
     note = (
         ""
         if len(rows) <= _MAX_LISTED_RUNS
-        else f"The first {_MAX_LISTED_RUNS} of {len(rows)} runs."
+        else f"The first {_MAX_LISTED_RUNS:,} of {len(rows):,} runs."
     )
-    with_data = any(part.data for part in judgment.parts)
-    columns = slice(0 if with_data else 1, None)
+    headings = ("variant", "seed", judgment.outcome, *(["data"] if judgment.parts[0].data else []))
     table = Table(
-        "Every run",
-        ("data", "variant", "seed", judgment.outcome)[columns],
-        tuple(row[columns] for row in rows[:_MAX_LISTED_RUNS]),
-        note,
-        text_headings=("variant",),
+        "Every run", headings, tuple(rows[:_MAX_LISTED_RUNS]), note, text_headings=("data",)
     )
     return Fold("Every run", format_count(len(rows), "run"), (TableBlock("runs", table),))

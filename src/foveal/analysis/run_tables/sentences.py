@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from foveal.analysis.answer import Answer
+from foveal.analysis.answer_content import Answer
 from foveal.analysis.course import describe_looks
 from foveal.stats import MIN_SEEDS, Comparison, DataJudgment, Judgment
 from foveal.text_format import join_seeds, join_with_and, use_minus_signs
