@@ -28,25 +28,38 @@ def describe_course(cell: StudyRecord) -> list[str]:
         name = comparison.variant
         if comparison.reference != BASELINE:
             name += f" minus {comparison.reference}"
-        lines.append(f"{name}: {_describe_comparison(comparison, design)}")
+        lines.append(f"{name}: {describe_comparison_course(comparison, design)}")
     return lines
 
 
-def _describe_comparison(comparison: Comparison, design: SequentialDesign) -> str:
-    """Return where a comparison stands."""
+def describe_comparison_course(comparison: Comparison, design: SequentialDesign) -> str:
+    """Return the last look of a comparison in its unit, and what decides next."""
     result = comparison.sequential
     if result is None or not result.looks:
         return f"first look at {design.looks[0]} seeds"
-    low, high = comparison.interval
-    seen = f"at {comparison.seeds} seeds {100 * comparison.difference:+.2f} points"
-    if not math.isnan(low):
-        seen += f" ({100 * low:+.2f} to {100 * high:+.2f})"
+    unit = comparison.unit
+    seen = f"at {comparison.seeds} seeds {unit.format_signed(comparison.difference)}{unit.suffix}"
+    if not math.isnan(comparison.interval[0]):
+        seen += f" ({' to '.join(unit.format_ends(comparison.interval))})"
     if result.next_look is None:
         words = {"unlikely": "stopped, a verdict had become unlikely"}
         return f"{seen}, {words.get(result.stop or '', comparison.verdict)}"
+    boundary = compute_next_boundary(comparison, design)
+    if boundary is None:
+        return f"{seen}; the next look is at {result.next_look} seeds"
+    return f"{seen}; at {result.next_look} seeds more than {unit.format_size(boundary)}{unit.suffix} decide"
+
+
+def compute_next_boundary(comparison: Comparison, design: SequentialDesign) -> float | None:
+    """Return half of the interval at the next look, if runs go on to differ as much; None without one.
+
+    A larger difference decides.
+    """
+    result = comparison.sequential
+    if result is None or result.next_look is None or comparison.seed_sd is None:
+        return None
     look = design.looks.index(result.next_look)
-    half_width = float(design.compute_half_width(look, comparison.seed_sd or 0.0))
-    return f"{seen}; at {result.next_look} seeds more than {100 * half_width:.2f} points decide"
+    return float(design.compute_half_width(look, comparison.seed_sd))
 
 
 def describe_looks(comparisons: Sequence[Comparison]) -> list[str]:

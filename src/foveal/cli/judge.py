@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from cyclopts.types import PositiveFloat, PositiveInt
 
-from foveal.cli.console import print_json
+from foveal.cli.console import print_json, stdout
 from foveal.cli.options import Flag, JsonFlag, OutputFile
 
 
@@ -24,6 +25,9 @@ def judge(
     allow_best: Flag = False,
     test_images: PositiveInt | None = None,
     chance: PositiveFloat | None = None,
+    design: Path | None = None,
+    max_seeds: PositiveInt | None = None,
+    self_check: PositiveInt | None = None,
     exit_code: Flag = False,
     html: OutputFile = None,
     markdown: OutputFile = None,
@@ -60,6 +64,13 @@ def judge(
         Number of test images, which bounds the error of accuracies.
     chance
         Accuracy of guessing, the share of the largest class, to recognize runs that have learned nothing.
+    design
+        File of a sequential design. The first call writes it, with --max-seeds; later ones keep to it, name the
+        next runs, and stop each comparison as soon as a look decides it.
+    max_seeds
+        Seeds per variant at the last look of a new design.
+    self_check
+        Compare so many random halves of the runs of the baseline, and say how often they are called different.
     exit_code
         Exit with 0 for better, 10 for equivalent, 11 for undecided, 12 for worse; of several the last of these.
     html
@@ -69,31 +80,45 @@ def judge(
     latex
         Write the table to this file as LaTeX; - is standard output.
     """
-    from foveal.analysis.run_tables import read_table_file
-    from foveal.cli.judge_files import write_judgment_files
-    from foveal.cli.judge_text import print_judgment
-    from foveal.stats import judge as judge_table
+    from rich.markup import escape
 
-    judgment = judge_table(
-        read_table_file(table),
-        baseline=baseline,
-        margin=margin,
-        lower_is_better=lower_is_better,
-        variant_column=variant_column,
-        seed_column=seed_column,
-        value_column=value_column,
-        data_column=data_column,
-        allow_best=allow_best,
-        test_images=test_images,
-        chance=chance,
-    )
+    from foveal.analysis.run_tables import open_design_file, read_table_file, write_design_file
+    from foveal.cli.judge_files import write_judgment_files
+    from foveal.cli.judge_text import print_judgment, print_self_checks
+    from foveal.stats import judge as judge_table
+    from foveal.stats import make_judge_design, run_self_check
+
+    options: dict[str, Any] = {
+        "baseline": baseline,
+        "margin": margin,
+        "lower_is_better": lower_is_better,
+        "variant_column": variant_column,
+        "seed_column": seed_column,
+        "value_column": value_column,
+        "data_column": data_column,
+        "allow_best": allow_best,
+        "test_images": test_images,
+        "chance": chance,
+    }
+    plan, options = open_design_file(design, max_seeds, options)
+    columns = read_table_file(table)
+    is_new_design = design is not None and plan is None
+    if max_seeds is not None and plan is None:
+        plan = make_judge_design(columns, max_seeds=max_seeds, **options)
+    judgment = judge_table(columns, design=plan, **options)
+    checks = run_self_check(judgment, self_check) if self_check is not None else []
+    if design is not None and plan is not None and is_new_design:
+        write_design_file(design, plan)
     is_printed = write_judgment_files(
         judgment, {"html": html, "markdown": markdown, "latex": latex}, prints_json=json
     )
     if json:
         from foveal.cli.judge_schema import make_judge_output
 
-        print_json(make_judge_output(judgment))
+        print_json(make_judge_output(judgment, checks))
     elif not is_printed:
         print_judgment(judgment)
+        if design is not None and is_new_design:
+            stdout.print(f"[dim]Wrote {escape(str(design))}: later calls keep to it.[/]")
+        print_self_checks(checks)
     return judgment.exit_code if exit_code else 0

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from foveal.analysis.course import compute_next_boundary
 from foveal.cli.comparison_schema import SequentialOutput, make_sequential_output
 from foveal.cli.json_values import Interval, Output, interval_or_none, nan_to_none
 
 if TYPE_CHECKING:
-    from foveal.stats import Comparison, DataJudgment, Judgment
-    from foveal.stats.outcome_scale import OutcomeScale
+    from collections.abc import Sequence
+
+    from foveal.stats import Comparison, DataJudgment, JudgeDesign, Judgment, SelfCheck
 
 
 class JudgedRunsOutput(Output):
@@ -70,6 +72,8 @@ class JudgedComparisonOutput(Output):
     """90 % interval of `seeds_needed`."""
     sequential: SequentialOutput | None
     """Looks of a sequential design; null without one."""
+    next_boundary: float | None
+    """Difference that decides at the next look, if runs go on to differ as much; null without one."""
 
 
 class SuspicionOutput(Output):
@@ -79,6 +83,40 @@ class SuspicionOutput(Output):
     """Kind of the suspicion."""
     text: str
     """The suspicion in a sentence."""
+
+
+class JudgeDesignOutput(Output):
+    """Design of a sequential judgment."""
+
+    variants: list[str]
+    """Variants that are compared with the baseline."""
+    data: list[str]
+    """Data sets; one empty name without a column of data sets."""
+    max_seeds: int
+    """Number of seeds per variant at the last look."""
+    looks: list[int]
+    """Numbers of seeds per variant at which a comparison looks."""
+    difference_levels: list[float]
+    """Two-sided level of the interval at each look."""
+    equivalence_levels: list[float]
+    """One-sided level of the interval that is compared with the margin, at each look."""
+    seeds: list[int]
+    """Seeds in the order in which they count."""
+
+
+class SelfCheckOutput(Output):
+    """Comparisons of random halves of the runs of the baseline on one data set."""
+
+    data: str
+    """Data set; empty without a column of data sets."""
+    runs: int
+    """Number of runs of the baseline."""
+    repeats: int
+    """Number of random splits."""
+    different: int
+    """Number of splits whose halves were called different."""
+    expected_share: float
+    """Share of splits that is expected."""
 
 
 class JudgeOutput(Output):
@@ -110,9 +148,13 @@ class JudgeOutput(Output):
     """Checks that could not be made."""
     notes: list[str]
     """What was guessed or left out."""
+    design: JudgeDesignOutput | None
+    """Design of a sequential judgment; null without one."""
+    self_checks: list[SelfCheckOutput]
+    """Result of --self-check on each data set."""
 
 
-def make_judge_output(judgment: Judgment) -> dict[str, Any]:
+def make_judge_output(judgment: Judgment, checks: Sequence[SelfCheck] = ()) -> dict[str, Any]:
     """Return the output as JSON values."""
     output = JudgeOutput(
         baseline=judgment.baseline,
@@ -122,7 +164,7 @@ def make_judge_output(judgment: Judgment) -> dict[str, Any]:
         margin=judgment.margin,
         exit_code=judgment.exit_code,
         comparisons=[
-            _make_comparison_output(part.data, each, judgment.scale)
+            _make_comparison_output(part.data, each, judgment)
             for part in judgment.parts
             for each in part.comparisons
         ],
@@ -133,8 +175,32 @@ def make_judge_output(judgment: Judgment) -> dict[str, Any]:
         ],
         unchecked=list(judgment.unchecked),
         notes=list(judgment.notes),
+        design=None if judgment.design is None else _make_design_output(judgment.design),
+        self_checks=[
+            SelfCheckOutput(
+                data=each.data,
+                runs=each.runs,
+                repeats=each.repeats,
+                different=each.different,
+                expected_share=1 - each.level,
+            )
+            for each in checks
+        ],
     )
     return output.model_dump(by_alias=True, mode="json")
+
+
+def _make_design_output(design: JudgeDesign) -> JudgeDesignOutput:
+    """Return the output of a design."""
+    return JudgeDesignOutput(
+        variants=list(design.variants),
+        data=list(design.data),
+        max_seeds=design.looks.max_seeds,
+        looks=list(design.looks.looks),
+        difference_levels=list(design.looks.difference_levels),
+        equivalence_levels=list(design.looks.equivalence_levels),
+        seeds=list(design.seeds),
+    )
 
 
 def _make_runs_output(part: DataJudgment) -> list[JudgedRunsOutput]:
@@ -153,9 +219,11 @@ def _make_runs_output(part: DataJudgment) -> list[JudgedRunsOutput]:
 
 
 def _make_comparison_output(
-    data: str, comparison: Comparison, scale: OutcomeScale
+    data: str, comparison: Comparison, judgment: Judgment
 ) -> JudgedComparisonOutput:
     """Return the output of one comparison in the unit of the table."""
+    scale, design = judgment.scale, judgment.design
+    boundary = None if design is None else compute_next_boundary(comparison, design.looks)
     detectable = comparison.detectable_difference
     sd = nan_to_none(comparison.sd)
     return JudgedComparisonOutput(
@@ -178,4 +246,5 @@ def _make_comparison_output(
         seeds_needed=comparison.seeds_needed,
         seeds_needed_interval=comparison.seeds_needed_interval,
         sequential=make_sequential_output(comparison.sequential, scale.to_table),
+        next_boundary=None if boundary is None else abs(scale.to_table(boundary)),
     )

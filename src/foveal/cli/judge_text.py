@@ -12,7 +12,9 @@ from foveal.cli.console import stdout
 from foveal.cli.study_tables import VERDICT_COLORS, emphasize_names
 
 if TYPE_CHECKING:
-    from foveal.stats import Judgment
+    from collections.abc import Sequence
+
+    from foveal.stats import Judgment, SelfCheck
     from foveal.text_tables import Table as TextTable
 
 _REMARK_COLORS: Final = {"Check": "yellow", "Not checked": "dim", "Note": "dim"}
@@ -32,9 +34,19 @@ def print_judgment(judgment: Judgment) -> None:
         stdout.print(f"[{_REMARK_COLORS[kind]}]{kind}[/] {escape(text)}")
     stdout.print()
     for part in judgment.parts:
+        for variant, sentence in run_tables.describe_looks_of_design(judgment, part):
+            stdout.print(f"[bold]{escape(variant)}[/]: {escape(sentence)}")
         stdout.print(emphasize_names(run_tables.write_judgment_answer(judgment, part)))
         for sentence in run_tables.describe_next_runs(part):
             stdout.print(escape(sentence))
+
+
+def print_self_checks(checks: Sequence[SelfCheck]) -> None:
+    """Print the results of self-checks."""
+    from foveal.analysis import run_tables
+
+    for check in checks:
+        stdout.print(escape(run_tables.describe_self_check(check)))
 
 
 def _make_rich_table(table: TextTable) -> Table:

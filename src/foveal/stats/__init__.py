@@ -10,6 +10,7 @@ from foveal.stats.effect_size import (
 )
 from foveal.stats.equivalence import EquivalenceTest, run_equivalence_test
 from foveal.stats.guessing import find_low_outliers, is_at_guessing
+from foveal.stats.judge_design import JudgeDesign, make_judge_design
 from foveal.stats.judgment import DataJudgment, Judgment
 from foveal.stats.mcnemar import McNemarTest, run_mcnemar_test
 from foveal.stats.outcome_unit import OutcomeUnit
@@ -21,6 +22,7 @@ from foveal.stats.power import (
     compute_seeds_needed_interval,
 )
 from foveal.stats.sd_estimate import SdEstimate, compute_sd_interval, estimate_sd
+from foveal.stats.self_check import SelfCheck, run_self_check
 from foveal.stats.sequential import (
     LookResult,
     SequentialDesign,
@@ -46,12 +48,14 @@ __all__ = [
     "Comparison",
     "DataJudgment",
     "EquivalenceTest",
+    "JudgeDesign",
     "Judgment",
     "LookResult",
     "McNemarTest",
     "OutcomeUnit",
     "RemovedErrors",
     "SdEstimate",
+    "SelfCheck",
     "SequentialDesign",
     "SequentialOutcomes",
     "SequentialResult",
@@ -82,9 +86,11 @@ __all__ = [
     "fit_two_way_slope",
     "is_at_guessing",
     "judge",
+    "make_judge_design",
     "plan_looks",
     "run_equivalence_test",
     "run_mcnemar_test",
+    "run_self_check",
     "run_sequential_test",
     "run_welch_test",
     "simulate_sequential_studies",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from foveal.stats.comparison import Comparison
+from foveal.stats.judge_design import JudgeDesign
 from foveal.stats.outcome_scale import OutcomeScale
 from foveal.stats.value_checks import Suspicion, VariantValues
 
@@ -48,6 +49,9 @@ class Judgment:
         suspicions: signs that the runs are not what a verdict assumes.
         unchecked: checks that could not be made, a sentence each.
         notes: what was guessed or left out, a sentence each.
+        design: design of a sequential judgment, or None.
+        level: level at which one comparison is made; of a sequential one, over all looks together.
+        test_images: number of test images, or None.
     """
 
     parts: tuple[DataJudgment, ...]
@@ -60,6 +64,9 @@ class Judgment:
     suspicions: tuple[Suspicion, ...] = ()
     unchecked: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    design: JudgeDesign | None = None
+    level: float = 0.95
+    test_images: int | None = None
 
     @property
     def comparisons(self) -> list[Comparison]:

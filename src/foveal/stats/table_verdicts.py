@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from foveal.errors import UsageError
+from foveal.stats.judge_design import (
+    COLUMN_OPTIONS,
+    JudgeDesign,
+    check_seeds,
+    check_table,
+    merge_options,
+)
 from foveal.stats.judgment import DataJudgment, Judgment
 from foveal.stats.next_seeds import plan_next_runs
 from foveal.stats.outcome_scale import OutcomeScale, choose_scale, is_loss_name
@@ -13,7 +19,6 @@ from foveal.stats.pair_comparison import compare_pairs
 from foveal.stats.run_table import RunTable, make_run_table
 from foveal.stats.sample import Sample
 from foveal.stats.sample_comparison import Rule
-from foveal.stats.sequential import SequentialDesign
 from foveal.stats.table_rule import check_rule, choose_baseline, scale_margin
 from foveal.stats.value_checks import Suspicion, VariantValues, find_suspicions, separate_runs
 
@@ -32,6 +37,7 @@ def judge(
     test_images: int | None = None,
     chance: float | None = None,
     alpha: float = 0.05,
+    design: JudgeDesign | None = None,
 ) -> Judgment:
     """Compare every variant of a table of runs with the baseline.
 
@@ -50,33 +56,34 @@ def judge(
         test_images: number of test images, for accuracies.
         chance: accuracy of guessing, a fraction of 1: the share of the largest class.
         alpha: error rate of all comparisons together.
+        design: design of a sequential judgment, by `make_judge_design`. It replaces all other options; one
+            that differs from it is an error.
 
     Raises:
-        UsageError: a column, the baseline or a value is missing or wrong.
+        UsageError: a column, the baseline or a value is missing or wrong, or the table does not fit the design.
 
     >>> runs = {"variant": ["none"] * 3 + ["cbam"] * 3, "seed": [0, 1, 2] * 2}
     >>> judgment = judge({**runs, "accuracy": [70.1, 70.4, 69.9, 75.2, 75.6, 75.1]}, margin=0.5)
     >>> judgment.comparisons[0].verdict
     'better'
     """
-    runs = make_run_table(
-        table,
-        baseline=baseline,
-        variant_column=variant_column,
-        seed_column=seed_column,
-        value_column=value_column,
-        data_column=data_column,
-        allow_best=allow_best,
-    )
-    return judge_runs(
-        runs,
-        baseline=baseline,
-        margin=margin,
-        lower_is_better=lower_is_better,
-        test_images=test_images,
-        chance=chance,
-        alpha=alpha,
-    )
+    options: dict[str, Any] = {
+        "baseline": baseline,
+        "margin": margin,
+        "variant_column": variant_column,
+        "seed_column": seed_column,
+        "value_column": value_column,
+        "data_column": data_column,
+        "lower_is_better": lower_is_better,
+        "allow_best": allow_best,
+        "test_images": test_images,
+        "chance": chance,
+    }
+    if design is not None:
+        options = merge_options(design, options)
+    reading = {name: options.pop(name) for name in (*COLUMN_OPTIONS, "allow_best")}
+    runs = make_run_table(table, baseline=options["baseline"], **reading)
+    return judge_runs(runs, **options, alpha=alpha, design=design)
 
 
 def judge_runs(
@@ -88,9 +95,7 @@ def judge_runs(
     test_images: int | None = None,
     chance: float | None = None,
     alpha: float = 0.05,
-    variants: Sequence[str] | None = None,
-    design: SequentialDesign | None = None,
-    design_seeds: Sequence[int] | None = None,
+    design: JudgeDesign | None = None,
 ) -> Judgment:
     """Return the verdicts on the runs of a table.
 
@@ -102,9 +107,7 @@ def judge_runs(
         test_images: number of test images.
         chance: accuracy of guessing.
         alpha: error rate of all comparisons together.
-        variants: all variants, also those without runs; by default those of the table.
-        design: looks of one comparison of a sequential study; its levels replace `alpha`.
-        design_seeds: seeds of the sequential study, in order.
+        design: design of a sequential judgment with these options; its levels replace `alpha`.
     """
     is_accuracy = test_images is not None or chance is not None
     check_rule(margin, test_images, chance, alpha)
@@ -115,7 +118,12 @@ def judge_runs(
     scale = choose_scale(
         table.values, table.outcome, lower_is_better=lower_is_better, is_accuracy=is_accuracy
     )
-    names = list(dict.fromkeys(table.variants)) if variants is None else list(variants)
+    if design is not None:
+        check_table(design, table, scale)
+        notes.append(design.note)
+        names = [design.baseline, *design.variants]
+    else:
+        names = list(dict.fromkeys(table.variants))
     reference = choose_baseline(names, baseline, notes)
     scaled_margin = scale_margin(margin, scale, notes)
     if len(names) < 2:
@@ -123,6 +131,8 @@ def judge_runs(
     others = [name for name in names if name != reference]
     pairs = [(name, reference) for name in others]
     by_data = _group_runs(table)
+    if design is not None:
+        by_data = {data: by_data.get(data, {}) for data in design.data}
     count = len(pairs) * len(by_data)
     rule = Rule(
         scaled_margin,
@@ -150,10 +160,11 @@ def judge_runs(
             name: Sample(name, (each.values * scale.factor).tolist(), each.seeds)
             for name, each in runs.items()
         }
-        comparisons = compare_pairs(
-            samples, pairs, rule=rule, design=design, seed_order=design_seeds
-        )
-        next_runs, is_new = plan_next_runs(runs, pairs, comparisons, design, design_seeds)
+        looks, order = (None, None) if design is None else (design.looks, design.seeds)
+        comparisons = compare_pairs(samples, pairs, rule=rule, design=looks, seed_order=order)
+        if design is not None:
+            check_seeds(design, runs, comparisons, suspected)
+        next_runs, is_new = plan_next_runs(runs, pairs, comparisons, looks, order)
         parts.append(DataJudgment(data, tuple(comparisons), runs, next_runs, is_new))
     return Judgment(
         tuple(parts),
@@ -166,6 +177,9 @@ def judge_runs(
         tuple(suspicions),
         tuple(_list_unchecked(scale, table.has_seeds, chance, test_images)),
         (*table.notes, *notes),
+        design,
+        1 - (alpha / count if design is None else design.looks.alpha),
+        rule.test_images,
     )
 
 

@@ -1,8 +1,15 @@
 """Tables of runs that were trained anywhere: files, sentences and tables of verdicts. No torch."""
 
+from foveal.analysis.run_tables.design_file import (
+    open_design_file,
+    read_design_file,
+    write_design_file,
+)
 from foveal.analysis.run_tables.files import read_table_file
 from foveal.analysis.run_tables.sentences import (
+    describe_looks_of_design,
     describe_next_runs,
+    describe_self_check,
     list_remarks,
     list_verdict_sentences,
     make_judgment_answer,
@@ -11,11 +18,16 @@ from foveal.analysis.run_tables.sentences import (
 from foveal.analysis.run_tables.verdict_table import make_verdict_table
 
 __all__ = [
+    "describe_looks_of_design",
     "describe_next_runs",
+    "describe_self_check",
     "list_remarks",
     "list_verdict_sentences",
     "make_judgment_answer",
     "make_verdict_table",
+    "open_design_file",
+    "read_design_file",
     "read_table_file",
+    "write_design_file",
     "write_judgment_answer",
 ]

@@ -6,10 +6,12 @@ import math
 from typing import Final
 
 from foveal.analysis.answer_content import Answer
-from foveal.analysis.course import describe_looks
-from foveal.stats import MIN_SEEDS, Comparison, DataJudgment, Judgment
+from foveal.analysis.course import describe_comparison_course, describe_looks
+from foveal.stats import MIN_SEEDS, Comparison, DataJudgment, Judgment, SelfCheck
 from foveal.text_format import join_seeds, join_with_and, use_minus_signs
 
+_MANY_FALSE_DIFFERENCES: Final = 2
+"""Multiple of the expected share of false differences above which a self-check warns."""
 _VERDICTS: Final = ("better", "worse", "equivalent", "undecided")
 
 
@@ -63,7 +65,9 @@ def _write_clause(comparison: Comparison) -> str:
         "equivalent": f"{name} is equivalent, {signed} ({interval})",
         "undecided": f"{name} is undecided, {signed} ({interval})",
     }[comparison.verdict]
-    if comparison.seeds < MIN_SEEDS:
+    if comparison.sequential is not None and not comparison.sequential.looks:
+        text = f"{name} is undecided, before its first look"
+    elif comparison.seeds < MIN_SEEDS:
         text = f"{name} is undecided, a verdict needs at least {MIN_SEEDS} seeds"
     return use_minus_signs(text)
 
@@ -73,6 +77,20 @@ def list_verdict_sentences(part: DataJudgment) -> list[tuple[str, str]]:
     return [
         (each.variant, f"{each.verdict}, {use_minus_signs(each.reason)}.")
         for each in part.comparisons
+    ]
+
+
+def describe_looks_of_design(judgment: Judgment, part: DataJudgment) -> list[tuple[str, str]]:
+    """Return what decides each open comparison of a sequential judgment next; empty without a design."""
+    if judgment.design is None:
+        return []
+    return [
+        (
+            each.variant,
+            use_minus_signs(describe_comparison_course(each, judgment.design.looks)) + ".",
+        )
+        for each in part.comparisons
+        if each.sequential is not None and each.sequential.looks and each.sequential.next_look
     ]
 
 
@@ -90,6 +108,29 @@ def describe_next_runs(part: DataJudgment) -> list[str]:
         f"Next: a new table with {'; '.join(parts)}. More seeds in this table, until a difference shows, "
         "would be wrong too often."
     ]
+
+
+def describe_self_check(check: SelfCheck) -> str:
+    """Return the result of a self-check and what it means.
+
+    >>> check = SelfCheck("", "none", 4, 100, 2, 0.95)
+    >>> describe_self_check(check)[:90]
+    'Self-check: of 100 random splits of the 4 runs of none into halves of 2 (3 different ones,'
+    """
+    share = f"{100 * check.different / check.repeats:.1f} %"
+    promised = f"{100 * (1 - check.level):.3g} %"
+    prefix = f"{check.data}, self-check" if check.data else "Self-check"
+    few = f" ({check.split_count} different ones, few)" if check.split_count < check.repeats else ""
+    meaning = f"Both halves are the same method, and about {promised} are expected."
+    if check.different > _MANY_FALSE_DIFFERENCES * (1 - check.level) * check.repeats:
+        meaning += (
+            " This is more: some runs are far from the others, or the table holds copies. Do not trust a "
+            "verdict of this size."
+        )
+    return (
+        f"{prefix}: of {check.repeats:,} random splits of the {check.runs} runs of {check.baseline} into "
+        f"halves of {check.half}{few}, {check.different:,} were called different ({share}). {meaning}"
+    )
 
 
 def list_remarks(judgment: Judgment) -> list[tuple[str, str]]:
