@@ -16,7 +16,7 @@ BAM = [70.91, 70.02, 70.63, 69.74, 70.85, 70.36]
 
 def write_first(tmp_path: Path, count: int = 1, **more: list[float]) -> tuple[str, str]:
     runs = {"none": NONE[:count], "cbam": CBAM[:count], "bam": BAM[:count], **more}
-    return write_table(tmp_path / "runs.csv", **runs), str(tmp_path / "design.toml")
+    return write_table(tmp_path / "runs.csv", "test_acc", **runs), str(tmp_path / "design.toml")
 
 
 def test_first_call_writes_the_design_and_later_ones_keep_to_it(
