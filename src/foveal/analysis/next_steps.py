@@ -13,7 +13,7 @@ from foveal.analysis.next_command import format_next_command
 from foveal.analysis.training_times import compute_training_times
 from foveal.records import RunRecord, StudyRecord
 from foveal.stats import Comparison, compute_detectable_difference
-from foveal.stats.next_seeds import SEED_COUNTS, choose_more_seeds
+from foveal.stats.next_seeds import SEED_COUNTS, choose_more_seeds, count_undecided_seeds
 from foveal.text_format import format_count, format_duration, join_with_and
 from foveal.variant_names import BASELINE, SAME_TIME_CONTROL, get_variant_name, has_attention
 
@@ -98,13 +98,13 @@ def find_next_steps(cell: StudyRecord, comparisons: Sequence[Comparison]) -> Nex
         comparisons: the comparisons of the cell.
     """
     undecided = [each for each in comparisons if each.verdict == "undecided"]
-    is_open = any(each.sequential and each.sequential.next_look for each in comparisons)
-    if not undecided or is_open:
+    design = cell.design
+    seeds = count_undecided_seeds(comparisons, design.seeds if design.looks else None)
+    if seeds is None:
         return None
     learned = [each for each in undecided if not each.has_learned_nothing]
     gains = find_last_epoch_gains(cell, undecided[0].margin)
     factor = _choose_epoch_factor(gains, undecided[0].margin, has_learned=bool(learned))
-    seeds = cell.design.seeds if cell.design.looks else max(each.seeds for each in undecided)
     seeds = max(seeds, SEED_COUNTS[0]) if factor > 1 else choose_more_seeds(seeds)
     epochs = factor * count_epochs(cell)
     controlled = _list_uncontrolled_variants(cell) if needs_same_time(cell, comparisons) else []

@@ -25,6 +25,7 @@ class DataJudgment:
         runs: outcomes and seeds of each variant, as in the table.
         next_runs: seeds to train next, by variant; empty if no comparison needs a run.
         is_new_study: True if `next_runs` are a new study: these are undecided after all seeds they have.
+        new_design: first seed and largest number of seeds of a new design after an undecided one, or None.
     """
 
     data: str
@@ -32,6 +33,7 @@ class DataJudgment:
     runs: Mapping[str, VariantValues]
     next_runs: Mapping[str, tuple[int, ...]]
     is_new_study: bool = False
+    new_design: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from foveal.stats.comparison import MIN_SEEDS, Comparison
@@ -53,18 +54,51 @@ def count_needed_seeds(
     return needed
 
 
+def count_undecided_seeds(
+    comparisons: Sequence[Comparison], max_seeds: int | None = None
+) -> int | None:
+    """Return the seeds per variant with which comparisons stay undecided; None if no new study is needed.
+
+    A sequential study has `max_seeds` of them; while one of its comparisons is open, its next look may decide.
+
+    >>> count_undecided_seeds([]) is None
+    True
+    """
+    undecided = [each.seeds for each in comparisons if each.verdict == "undecided"]
+    is_open = any(each.sequential and each.sequential.next_look for each in comparisons)
+    if not undecided or is_open:
+        return None
+    return max(undecided) if max_seeds is None else max_seeds
+
+
+@dataclass(frozen=True)
+class NextRuns:
+    """Runs that come next.
+
+    Attributes:
+        seeds: seeds to train, by variant; empty if no comparison needs a run.
+        is_new_study: True if `seeds` are a new study.
+        new_design: first seed and largest number of seeds of a new sequential study, or None.
+    """
+
+    seeds: Mapping[str, tuple[int, ...]]
+    is_new_study: bool = False
+    new_design: tuple[int, int] | None = None
+
+
 def plan_next_runs(
     runs: Mapping[str, VariantValues],
     pairs: Sequence[tuple[str, str]],
     comparisons: Sequence[Comparison],
     design: SequentialDesign | None,
     design_seeds: Sequence[int] | None,
-) -> tuple[dict[str, tuple[int, ...]], bool]:
-    """Return the seeds that each variant needs next, and True if they are those of a new study.
+) -> NextRuns:
+    """Return the runs that come next.
 
     All pairs have the same reference. Without a design, these are the seeds that some variants have and others
     do not, and at least five; if a comparison is undecided after all of them, those of a new study: more seeds
-    until a difference shows would raise the rate of false positives.
+    until a difference shows would raise the rate of false positives. With a design they are those of the next
+    look.
     """
     names = list(dict.fromkeys([pairs[0][1], *(variant for variant, _ in pairs)]))
     seeds = {name: set(runs[name].seeds) if name in runs else set[int]() for name in names}
@@ -80,9 +114,12 @@ def plan_next_runs(
         wanted = {name: set(every) for name in names}
     missing = {name: tuple(sorted(wanted[name] - seeds[name])) for name in names}
     missing = {name: each for name, each in missing.items() if each}
-    undecided = [each for each in comparisons if each.verdict == "undecided"]
-    if missing or design is not None or not undecided:
-        return missing, False
+    undecided = count_undecided_seeds(comparisons, None if design is None else design.max_seeds)
+    if missing or undecided is None:
+        return NextRuns(missing)
+    count = choose_more_seeds(undecided)
+    if design is not None:
+        last = every[-1] if design_seeds is None else max(design_seeds)
+        return NextRuns({}, new_design=(choose_first_new_seed(last), count))
     first = choose_first_new_seed(every[-1])
-    count = choose_more_seeds(max(each.seeds for each in undecided))
-    return dict.fromkeys(names, tuple(range(first, first + count))), True
+    return NextRuns(dict.fromkeys(names, tuple(range(first, first + count))), is_new_study=True)

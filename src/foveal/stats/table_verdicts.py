@@ -164,8 +164,12 @@ def judge_runs(
         comparisons = compare_pairs(samples, pairs, rule=rule, design=looks, seed_order=order)
         if design is not None:
             check_seeds(design, runs, comparisons, suspected)
-        next_runs, is_new = plan_next_runs(runs, pairs, comparisons, looks, order)
-        parts.append(DataJudgment(data, tuple(comparisons), runs, next_runs, is_new))
+        plan = plan_next_runs(runs, pairs, comparisons, looks, order)
+        parts.append(
+            DataJudgment(
+                data, tuple(comparisons), runs, plan.seeds, plan.is_new_study, plan.new_design
+            )
+        )
     return Judgment(
         tuple(parts),
         reference,

@@ -100,6 +100,12 @@ def describe_next_runs(part: DataJudgment) -> list[str]:
     for name, seeds in part.next_runs.items():
         groups.setdefault(seeds, []).append(name)
     parts = [f"{join_with_and(names)} with {join_seeds(seeds)}" for seeds, names in groups.items()]
+    if part.new_design is not None:
+        first, count = part.new_design
+        return [
+            f"Next: a new table with seeds from {first} on, and a new design with --max-seeds {count}. More "
+            "seeds in this table would be wrong too often."
+        ]
     if not parts:
         return []
     if not part.is_new_study:
