@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +35,17 @@ def judge(
     latex: OutputFile = None,
     json: JsonFlag = False,
 ) -> int:
-    """Give verdicts on a table of runs that were trained anywhere.
+    """Give verdicts on a table or a folder of runs that were trained anywhere.
 
     A table has a row per run with columns for variant, seed and value, or a column per variant and a row per
-    seed: CSV, TSV, JSON lines or Parquet. Each variant is compared with the baseline by the rule of `foveal
-    ablate`.
+    seed: CSV, TSV, JSON lines or Parquet, also as MLflow and Weights & Biases export it. A folder has runs of
+    ultralytics, Lightning (CSVLogger), Hugging Face or TensorBoard. Each variant is compared with the baseline
+    by the rule of `foveal ablate`.
 
     Parameters
     ----------
     table
-        The file of the table.
+        The file of the table, or the folder of runs.
     baseline
         Name of the baseline; by default a variant called none, baseline or plain.
     margin
@@ -51,15 +53,15 @@ def judge(
     lower_is_better
         Count lower values as better, as of a loss.
     variant_column
-        Column of variants; guessed by default.
+        Column of variants; of a folder, a setting. Guessed by default.
     seed_column
-        Column of seeds; guessed by default.
+        Column of seeds; of a folder, a setting. Guessed by default.
     value_column
-        Column of final values; guessed by default.
+        Column of final values; of a folder, a metric. Guessed by default.
     data_column
-        Column of data sets, for a verdict on each.
+        Column of data sets, for a verdict on each; of a folder, a setting.
     allow_best
-        Accept best epochs as values. The output says so.
+        Accept best epochs as values; of a folder, take them. The output says so.
     test_images
         Number of test images, which bounds the error of accuracies.
     chance
@@ -82,7 +84,7 @@ def judge(
     """
     from rich.markup import escape
 
-    from foveal.analysis.run_tables import open_design_file, read_table_file, write_design_file
+    from foveal.analysis.run_tables import open_design_file, read_runs, write_design_file
     from foveal.cli.judge_files import write_judgment_files
     from foveal.cli.judge_text import print_judgment, print_self_checks
     from foveal.stats import judge as judge_table
@@ -101,11 +103,15 @@ def judge(
         "chance": chance,
     }
     plan, options = open_design_file(design, max_seeds, options)
-    columns = read_table_file(table)
+    source = read_runs(table, options)
     is_new_design = design is not None and plan is None
     if max_seeds is not None and plan is None:
-        plan = make_judge_design(columns, max_seeds=max_seeds, **options)
-    judgment = judge_table(columns, design=plan, **options)
+        plan = make_judge_design(source.columns, max_seeds=max_seeds, **source.options)
+        plan = replace(plan, columns=source.named_columns)
+    # The names of columns are those of the source: what the design names was read by it.
+    rule = None if plan is None else replace(plan, columns={})
+    judgment = judge_table(source.columns, design=rule, **source.options)
+    judgment = source.add_findings(judgment)
     checks = run_self_check(judgment, self_check) if self_check is not None else []
     if design is not None and plan is not None and is_new_design:
         write_design_file(design, plan)

@@ -99,7 +99,7 @@ def make_run_table(
         variant_name, value_name, is_best = "variant", "value", False
     else:
         value_name = value_column or _guess_value_column(columns, others, notes)
-        is_best = _is_best(value_name)
+        is_best = is_best_name(value_name)
     if is_best and not allow_best:
         raise UsageError(
             f"The column {value_name!r} is a best epoch or a maximum over epochs, which favors variants "
@@ -208,7 +208,7 @@ def _guess_value_column(
     simple = {_simplify(name): name for name in others}
     numeric = [name for name in others if is_numeric(columns[name])]
     usual = [simple[name] for name in VALUE_NAMES if name in simple]
-    final = [name for name in numeric if not _is_best(name)]
+    final = [name for name in numeric if not is_best_name(name)]
     candidates = usual[:1] or (final if len(final) == 1 else numeric)
     if len(candidates) != 1:
         raise UsageError(
@@ -219,11 +219,11 @@ def _guess_value_column(
     return candidates[0]
 
 
-def _is_best(name: str) -> bool:
+def is_best_name(name: str) -> bool:
     """Return True for the name of a best epoch or of a maximum over epochs.
 
-    >>> _is_best("best_acc"), _is_best("val/acc.max"), _is_best("maximal margin"), _is_best("accuracy")
-    (True, True, False, False)
+    >>> [is_best_name(name) for name in ("best_acc", "val/acc.max", "maximal margin", "accuracy")]
+    [True, True, False, False]
     """
     return bool(_BEST.search(_simplify(name)))
 

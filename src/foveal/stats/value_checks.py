@@ -23,6 +23,8 @@ SuspicionKind = Literal[
     "at chance",
     "impossible values",
     "mixed units",
+    "different settings",
+    "unfinished runs",
 ]
 
 _MAX_EXPECTED_TIES: Final = 0.05

@@ -6,6 +6,8 @@ from foveal.analysis.run_tables.design_file import (
     write_design_file,
 )
 from foveal.analysis.run_tables.files import read_table_file
+from foveal.analysis.run_tables.reading import read_runs
+from foveal.analysis.run_tables.run_source import RunSource
 from foveal.analysis.run_tables.sentences import (
     describe_looks_of_design,
     describe_next_runs,
@@ -18,6 +20,7 @@ from foveal.analysis.run_tables.sentences import (
 from foveal.analysis.run_tables.verdict_table import make_verdict_table
 
 __all__ = [
+    "RunSource",
     "describe_looks_of_design",
     "describe_next_runs",
     "describe_self_check",
@@ -27,6 +30,7 @@ __all__ = [
     "make_verdict_table",
     "open_design_file",
     "read_design_file",
+    "read_runs",
     "read_table_file",
     "write_design_file",
     "write_judgment_answer",

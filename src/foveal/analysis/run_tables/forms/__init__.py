@@ -1,0 +1,1 @@
+"""Forms in which programs write runs: one file per program."""
