@@ -23,7 +23,9 @@ def test_paule_mandel_with_hartung_and_knapp(count: int, spread: float, level: f
     )
     assert result.tau2 > 0
     summary = combine_effects(effects.tolist(), errors.tolist(), level=level)
-    low, high = result.conf_int(alpha=1 - level, use_t=True)[3]  # fixed, random, and both with a scale
+    low, high = result.conf_int(alpha=1 - level, use_t=True)[
+        3
+    ]  # fixed, random, and both with a scale
     assert summary.sd == pytest.approx(math.sqrt(result.tau2), rel=1e-6)
     assert summary.mean == pytest.approx(result.mean_effect_re, rel=1e-9)
     assert summary.interval == pytest.approx((low, high), rel=1e-6)
