@@ -43,45 +43,41 @@ def read_runs(path: Path, options: Mapping[str, Any] | None = None) -> RunSource
     Traceback (most recent call last):
     foveal.errors.UsageError: There is no file or folder gone.
     """
-    given = options or {}
-    columns = {name: given.get(name) for name in COLUMN_OPTIONS}
-    choice = {name: bool(given.get(name)) for name in ("lower_is_better", "allow_best")}
+    given = dict(options or {})
+    names = {name: given.get(name) for name in COLUMN_OPTIONS}
+    names |= {name: bool(given.get(name)) for name in ("lower_is_better", "allow_best")}
     if not path.exists():
         raise UsageError(f"There is no file or folder {path}.")
-    source = (
-        _read_folder(path, columns, choice) if path.is_dir() else _read_table(path, columns, choice)
-    )
+    source = _read_folder(path, names) if path.is_dir() else _read_table(path, names)
     return replace(source, given=given)
 
 
-def _read_table(path: Path, names: Mapping[str, Any], choice: Mapping[str, bool]) -> RunSource:
+def _read_table(path: Path, options: dict[str, Any]) -> RunSource:
     """Return the runs of a file; a table that no tracker exported stays as it is."""
     columns = read_table_file(path)
     for form, is_table, list_runs in _TABLE_FORMS:
         if is_table(columns):
-            return make_run_source(
-                list_runs(columns), place=path.name, form=form, **names, **choice
-            )
-    return RunSource(columns, names)
+            return make_run_source(list_runs(columns), place=path.name, form=form, **options)
+    return RunSource(columns, {name: options[name] for name in COLUMN_OPTIONS})
 
 
-def _read_folder(path: Path, names: Mapping[str, Any], choice: Mapping[str, bool]) -> RunSource:
+def _read_folder(path: Path, options: dict[str, Any]) -> RunSource:
     """Return the runs of a folder."""
     if study.is_study(path):
-        return _read_study(path, names, choice)
+        return _read_study(path, options)
     form, runs = find_runs(path)
     return make_run_source(
-        runs, place=str(path), form=form.name, preferred=form.preferred, **names, **choice
+        runs, place=str(path), form=form.name, preferred=form.preferred, **options
     )
 
 
-def _read_study(path: Path, names: Mapping[str, Any], choice: Mapping[str, bool]) -> RunSource:
+def _read_study(path: Path, options: dict[str, Any]) -> RunSource:
     """Return the runs of a study; each cell of a grid is a data set."""
     record = study.read_finished_study(path)
     if len(record.design.cells) > 1:
-        names = {**names, "data_column": names["data_column"] or study.CELL_SETTING}
+        options = {**options, "data_column": options["data_column"] or study.CELL_SETTING}
     source = make_run_source(
-        study.list_study_runs(record), place=str(path), form="foveal", **names, **choice
+        study.list_study_runs(record), place=str(path), form="foveal", **options
     )
     chance, test_images = study.find_guessing(record)
     return replace(source, chance=chance, test_images=test_images)

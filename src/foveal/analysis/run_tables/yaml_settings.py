@@ -22,12 +22,10 @@ def read_yaml_settings(path: Path) -> dict[str, Any]:
     with suggest_install("pyyaml"):
         import yaml
 
-    class Loader(yaml.SafeLoader):
-        """Loader that ignores tags of other programs."""
-
-    Loader.add_multi_constructor("", _ignore_tag)
+    loader: Any = type("Loader", (yaml.SafeLoader,), {})
+    loader.add_multi_constructor("", _ignore_tag)
     try:
-        settings = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader) or {}  # noqa: S506
+        settings = yaml.load(path.read_text(encoding="utf-8"), Loader=loader) or {}  # noqa: S506
     except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
         raise UnreadableRunError(f"{path.name} is not YAML") from error
     if not isinstance(settings, dict):

@@ -38,7 +38,7 @@ def read_hugging_face_run(folder: Path, name: str) -> FoundRun:
     history = state.get("log_history")
     if not isinstance(history, list) or not all(isinstance(row, dict) for row in history):
         raise UnreadableRunError(f"{path.name} has no log_history")
-    settings = {key: state[key] for key in _SETTINGS if key in state}
+    settings: dict[str, Any] = {key: state[key] for key in _SETTINGS if key in state}
     if (path.parent / _MODEL_FILE).is_file():
         model = _read_json(path.parent / _MODEL_FILE)
         settings |= {"model": model.get("_name_or_path") or model.get("model_type")}

@@ -36,13 +36,14 @@ def is_mlflow_table(columns: Mapping[str, Sequence[Any]]) -> bool:
 def list_mlflow_runs(columns: Mapping[str, Sequence[Any]]) -> list[FoundRun]:
     """Return the runs of the table; only those with status FINISHED are finished."""
     if set(_PAGE_COLUMNS) <= columns.keys():
-        names, status, others = columns["Name"], columns["Status"], _PAGE_COLUMNS
+        names, status = columns["Name"], columns["Status"]
     else:
         names = columns.get("tags.mlflow.runName", columns["run_id"])
-        status, others = columns["status"], _FRAME_COLUMNS
+        status = columns["status"]
     kept = {
         name: column
         for name, column in columns.items()
-        if name not in others and not name.startswith(("tags.mlflow.", "mlflow."))
+        if name not in (*_PAGE_COLUMNS, *_FRAME_COLUMNS)
+        and not name.startswith(("tags.mlflow.", "mlflow."))
     }
     return list_tracker_runs(kept, names=names, states=status, finished="FINISHED")
