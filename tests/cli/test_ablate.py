@@ -4,13 +4,17 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from cli.cli_runs import SMALL_RUN, join_lines, run_foveal
 from foveal.cli import main
 from foveal.cli.ablate_schema import AblateOutput
+from foveal.cli.execution import RunExtra
+from foveal.records import read_study
 from foveal.records.manifest import write_manifest
+from foveal.study.extras_registry import RUN_EXTRAS
 from kernels.comparison import requires_native_kernels
 
 # Extras take most of the time of a small run; tests of the study and of README store them.
@@ -91,6 +95,16 @@ def test_adds_the_baseline_and_says_so(
     first_line, second_line, *_ = captured.err.splitlines()
     assert first_line.startswith("Added the variant none, the network without attention")
     assert "2 runs of 1 epoch (2 variants x 1 seed)" in second_line
+
+
+def test_study_file_lists_what_runs_store(tmp_path: Path) -> None:
+    assert get_args(RunExtra) == tuple(RUN_EXTRAS)
+    (tmp_path / "study.toml").write_text('extras = ["robustness"]\nseeds = 1\n')
+    folder, options = tmp_path / "study", ["--config", str(tmp_path / "study.toml")]
+    assert main(["ablate", *SMALL_RUN, *options, "--attention", "none", "--out", str(folder)]) == 0
+    (run,) = read_study(folder).runs
+    assert set(run.extras) == {"robustness"}
+    assert main(["ablate", *SMALL_RUN, "--extras", "maps", "--out", str(tmp_path / "other")]) == 2
 
 
 def test_every_field_of_the_schema_has_a_description() -> None:

@@ -1,6 +1,7 @@
 """Deviation that a plan assumes: from an earlier study, from a pilot, or from a table."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,7 @@ def test_earlier_study_gives_the_deviation_of_its_variants(earlier: Path) -> Non
     variances = [np.var(np.multiply(100, ACCURACIES[name]), ddof=1) for name in ("none", "cbam")]
     assert spread.sd == pytest.approx(np.sqrt(np.mean(variances)))
     assert spread.low < spread.sd < spread.high
+    assert spread.level == 0.9
     assert spread.source.startswith(f"7 runs of 2 variants in {earlier}")
 
 
@@ -98,15 +100,29 @@ def test_plan_is_a_range(earlier: Path) -> None:
         plan(change(), like=earlier, sd=1.0)
 
 
+def test_few_runs_give_a_wide_interval(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Three seeds of two variants with a deviation of 1.5 points: chi-square with 4 degrees of freedom."""
+    folder = write_fake_study(
+        tmp_path / "study", {"none": [0.600, 0.615, 0.630], "cbam": [0.620, 0.605, 0.635]}
+    )
+    options = ["--attention", "none,channel,spatial,bam,cbam", "--detect", "0.5"]
+    text = join_lines(run_foveal(capsys, "plan", *SMALL_RUN, *options, "--like", str(folder)))
+    assert "sd 1.5 points from run to run, 90 % interval 0.97 to 3.6 (6 runs of 2 variants" in text
+    needed = re.search(r"([\d,]+) seeds to .*, 90 % interval ([\d,]+) to ([\d,]+),", text)
+    assert needed is not None
+    numbers = [int(number.replace(",", "")) for number in needed.groups()]
+    assert numbers == pytest.approx([203, 86, 1131], abs=2)
+
+
 def test_text_shows_ranges(earlier: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = join_lines(run_foveal(capsys, *PLAN, "--like", str(earlier), "--detect", "3"))
-    assert " points from run to run, between " in text
+    assert " points from run to run, 90 % interval " in text
     assert f" (7 runs of 2 variants in {earlier}" in text
     assert "with 5 seeds a true difference of " in text
     detects = text.split("true difference of ")[1].split(" points")[0]
     low, high = map(float, detects.split(" to "))
     assert low < high
-    assert "seeds to detect 3 points in 4 of 5 studies" in text
+    assert "seeds to detect 3 points in 4 of 5 studies, 90 % interval " in text
     text = join_lines(run_foveal(capsys, *PLAN, "--detect", "0.01"))
     assert "100,000 seeds to detect 0.01 points" in text
     assert "4.2 points from run to run, between 3 and 6 (a table of trainings" in text

@@ -158,8 +158,9 @@ study.run(partial(run_on_ray, address=sys.argv[3]), with_extras=False)
 
 
 def test_cluster_that_loses_a_node(two_nodes: tuple[str, list[int]], tmp_path: Path) -> None:
+    """A sequential study, whose results decide which runs come next, has the same runs as in one process."""
     address, second_node = two_nodes
-    config = change(epochs=6, seeds=3)
+    config = change(epochs=6, seeds=5, attention="none,channel", until_decided=True, max_seeds=6)
     Study.open(tmp_path / "alone", config).run(with_extras=False)
     folder = tmp_path / "study"
     driver = subprocess.Popen(

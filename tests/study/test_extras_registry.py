@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from foveal.errors import UsageError
 from foveal.records import Arrays, read_extras, read_run, read_study
 from foveal.study import RunConfig, Study, extras_registry
 from foveal.study.training_job import TrainingJob
@@ -40,6 +41,13 @@ def test_extras_are_in_the_records_of_runs_and_variants(tmp_path: Path) -> None:
     Study.open(tmp_path / "study", more).run()
     stored = read_study(tmp_path / "study").extras
     assert sum(name.startswith("length-") for name in stored) == 3
+
+
+def test_extras_are_chosen_by_name() -> None:
+    assert extras_registry.select_run_extras(("first",)) == ("first",)
+    assert extras_registry.select_run_extras(True) == ("first",)
+    with pytest.raises(UsageError, match="There is no extra 'maps'"):
+        extras_registry.select_run_extras(["first", "maps"])
 
 
 def test_damaged_extra_is_found(tmp_path: Path) -> None:

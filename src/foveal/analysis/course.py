@@ -47,7 +47,10 @@ def describe_comparison_course(comparison: Comparison, design: SequentialDesign)
     boundary = compute_next_boundary(comparison, design)
     if boundary is None:
         return f"{seen}; the next look is at {result.next_look} seeds"
-    return f"{seen}; at {result.next_look} seeds more than {unit.format_size(boundary)}{unit.suffix} decide"
+    return (
+        f"{seen}; at {result.next_look} seeds more than {unit.format_size(boundary)}{unit.suffix} decide, "
+        "if seeds differ as before"
+    )
 
 
 def compute_next_boundary(comparison: Comparison, design: SequentialDesign) -> float | None:

@@ -13,11 +13,11 @@ from foveal.analysis.next_command import format_next_command
 from foveal.analysis.training_times import compute_training_times
 from foveal.records import RunRecord, StudyRecord
 from foveal.stats import Comparison, compute_detectable_difference
+from foveal.stats.decision import ALPHA
 from foveal.stats.next_seeds import SEED_COUNTS, choose_more_seeds, count_undecided_seeds
 from foveal.text_format import format_count, format_duration, join_with_and
 from foveal.variant_names import BASELINE, SAME_TIME_CONTROL, get_variant_name, has_attention
 
-_ALPHA: Final = 0.05
 _MAX_GAIN_IN_MARGINS: Final = 3
 """Gain in the last epoch, in margins, up to which twice the epochs are advised; above it four times."""
 _MIN_TIME_INCREASE: Final = 0.05
@@ -112,7 +112,7 @@ def find_next_steps(cell: StudyRecord, comparisons: Sequence[Comparison]) -> Nex
     # A same-time control takes as long as its variant.
     seconds = seeds * factor * (_sum_seconds(cell, cell.variants) + _sum_seconds(cell, controlled))
     # Each control adds its own comparison and that of its variant.
-    alpha = _ALPHA / (cell.design.comparison_count + 2 * len(controlled))
+    alpha = ALPHA / (cell.design.comparison_count + 2 * len(controlled))
     spreads = [each.seed_sd for each in learned if each.seed_sd is not None]
     detectable = None
     if spreads and not cell.design.looks:
@@ -202,7 +202,7 @@ def _get_last_epoch_gain(run: RunRecord, start: float) -> float:
 
 def _list_outlook(cell: StudyRecord, undecided: Sequence[Comparison]) -> tuple[SeedOutlook, ...]:
     """Return one row per number of seeds; none without a standard deviation."""
-    alpha = _ALPHA / cell.design.comparison_count
+    alpha = ALPHA / cell.design.comparison_count
     spreads = [each.seed_sd for each in undecided if each.seed_sd is not None]
     seconds_per_seed = _sum_seconds(cell, cell.variants)
     rows = []

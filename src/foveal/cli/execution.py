@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal, get_args
 
+from cyclopts import Parameter
 from pydantic import BaseModel, ConfigDict, Field
 
 from foveal.errors import UsageError
@@ -12,6 +13,10 @@ from foveal.training import count_cpu_cores
 
 if TYPE_CHECKING:
     from foveal.study.executors import Executor
+
+# Those of foveal.study.extras_registry.RUN_EXTRAS, which is slow to import.
+RunExtra = Literal["occlusion", "gates", "robustness", "covariates"]
+_ALL_EXTRAS: Final[tuple[RunExtra, ...]] = get_args(RunExtra)
 
 
 class Execution(BaseModel):
@@ -29,9 +34,10 @@ class Execution(BaseModel):
     """How often a run is restarted if the cluster loses its machine."""
     shard: str | None = None
     """Execute only part i of n of the runs, written i/n: one job of a job array."""
-    extras: bool = True
-    """Store what the report shows beyond accuracy: occlusion maps, gate statistics, robustness."""
-
+    extras: Annotated[
+        tuple[RunExtra, ...], Parameter(negative="--no-extras", show_default=False)
+    ] = _ALL_EXTRAS
+    """What runs store for the report beyond accuracy, by default everything; repeat it for several."""
     keep_weights: Literal["all", "none"] = "all"
     """Weights to keep: of all runs, or of none, which explain, evaluate and export need."""
 

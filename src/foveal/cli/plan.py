@@ -103,11 +103,14 @@ def _format_plan(plan: Plan) -> list[tuple[str, str]]:
         )
     sd = f"{plan.sd:.2g} points from run to run"
     if plan.sd_range[0] < plan.sd_range[1]:
-        sd += f", between {plan.sd_range[0]:.2g} and {plan.sd_range[1]:.2g}"
+        sd += f", {_name_range(plan, *(f'{end:.2g}' for end in plan.sd_range))}"
     needed = f"{plan.seeds_needed:,} seeds to detect {plan.detect:g} points in 4 of 5 studies"
     low, high = plan.seeds_needed_range
     if low < high:
-        needed += f", between {low:,} and {high:,} by the range of the deviation"
+        needed += f", {_name_range(plan, f'{low:,}', f'{high:,}')}"
+        needed += ", because the deviation is uncertain"
+    if plan.outlook:
+        needed += "; that is without looks, and looks take up to a fifth more"
     most = "at most " if plan.outlook else ""
     interval = f"{format_level(1 - plan.alpha)}{correction}"
     if plan.outlook:
@@ -127,7 +130,12 @@ def _format_plan(plan: Plan) -> list[tuple[str, str]]:
 
 def _make_outlook_table(plan: Plan) -> Table:
     """Return the table of what to expect of a sequential study."""
-    table = Table("if the difference is", "seeds", "time", "better", "equivalent", box=SIMPLE_HEAD)
+    table = Table(
+        "if the difference is", "seeds", "time", "better", "equivalent",
+        box=SIMPLE_HEAD,
+        caption=f"If seeds differ by {plan.sd:.2g} points, in every variant.",
+        caption_justify="left",
+    )  # fmt: skip
     for row in plan.outlook:
         table.add_row(
             f"{row.difference:g} points",
@@ -137,6 +145,13 @@ def _make_outlook_table(plan: Plan) -> Table:
             f"{row.share_equivalent:.0%}",
         )
     return table
+
+
+def _name_range(plan: Plan, low: str, high: str) -> str:
+    """Return the range of a number that follows from the deviation, an interval where that is an estimate."""
+    if plan.range_level is None:
+        return f"between {low} and {high}"
+    return f"{format_level(plan.range_level)} interval {low} to {high}"
 
 
 def _format_range(low: str, high: str) -> str:

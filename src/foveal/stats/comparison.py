@@ -33,7 +33,8 @@ class Comparison:
     `is_at_guessing` and `is_reference_at_guessing` are True if the accuracy is not better than guessing,
     whose accuracy is `guessing_accuracy`.
 
-    `sequential` has the looks of a sequential design; the numbers are those of its last look.
+    `sequential` has the looks of a sequential design; the numbers are those of its last look, and
+    `detectable_difference` and `seeds_needed` those of a study without looks.
 
     `unit` is how differences are shown. Outcomes that are no accuracies are judged in their own unit, with a
     negative sign where lower is better, and `margin` is 0 where there is none.

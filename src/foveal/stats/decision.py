@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from foveal.stats.outcome_unit import POINTS, OutcomeUnit
 
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
+ALPHA: Final = 0.05
+"""Error rate that all comparisons of a study share."""
 
 
 def choose_verdict(

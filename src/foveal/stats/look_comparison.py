@@ -16,7 +16,8 @@ def compare_at_looks(
 ) -> Comparison:
     """Return the comparison of two samples with the same seeds, which are looked at in increasing order.
 
-    The levels of `rule` are replaced by those of the look. Before the first look there is no interval.
+    The levels of `rule` are replaced by those of the look, except for planning: the detectable difference and
+    the seeds needed are those of a study without looks. Before the first look there is no interval.
     """
 
     def has_learned(seeds: int) -> bool:
@@ -42,6 +43,7 @@ def compare_at_looks(
         rule,
         alpha=design.difference_levels[look],
         equivalence_alpha=design.equivalence_levels[look],
+        planning_alpha=design.alpha,
     )
     comparison = compare_samples(sample.take_first(seeds), reference.take_first(seeds), levels)
     if not result.looks:

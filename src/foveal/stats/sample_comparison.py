@@ -26,8 +26,8 @@ class Rule:
     """Rule of one comparison: margin, levels, and knowledge about the test set.
 
     `alpha` is the two-sided level of the interval D, and `equivalence_alpha` the one-sided level of the
-    interval E. `test_images` and `guessing_accuracy` are None if unknown. A `margin` of 0 means that there is
-    none.
+    interval E. `planning_alpha` is the level for planning a study without looks, by default `alpha`.
+    `test_images` and `guessing_accuracy` are None if unknown. A `margin` of 0 means that there is none.
     """
 
     margin: float
@@ -36,6 +36,7 @@ class Rule:
     test_images: int | None = None
     guessing_accuracy: float | None = None
     unit: OutcomeUnit = POINTS
+    planning_alpha: float | None = None
 
 
 def compare_samples(sample: Sample, reference: Sample, rule: Rule) -> Comparison:
@@ -100,6 +101,7 @@ def _compare_means(sample: Sample, reference: Sample, rule: Rule) -> Comparison:
     equivalence_interval = test.compute_interval(1 - 2 * rule.equivalence_alpha)
     verdict, reason = choose_verdict(interval, equivalence_interval, margin, rule.unit)
     seed_sd = compute_average_sd(values, others, test_images=test_images)
+    planned = rule.alpha if rule.planning_alpha is None else rule.planning_alpha
     return replace(
         comparison,
         interval=interval,
@@ -107,10 +109,10 @@ def _compare_means(sample: Sample, reference: Sample, rule: Rule) -> Comparison:
         verdict=verdict,
         reason=reason,
         seed_sd=seed_sd,
-        detectable_difference=compute_detectable_difference(sd=seed_sd, seeds=seeds, alpha=alpha),
-        seeds_needed=compute_seeds_needed(margin, sd=seed_sd, alpha=alpha) if margin else None,
+        detectable_difference=compute_detectable_difference(sd=seed_sd, seeds=seeds, alpha=planned),
+        seeds_needed=compute_seeds_needed(margin, sd=seed_sd, alpha=planned) if margin else None,
         seeds_needed_interval=compute_seeds_needed_interval(
-            margin, sd=seed_sd, seeds=seeds, alpha=alpha
+            margin, sd=seed_sd, seeds=seeds, alpha=planned
         )
         if margin
         else None,

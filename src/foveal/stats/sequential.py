@@ -23,7 +23,7 @@ import numpy.typing as npt
 from scipy.special import ndtr, stdtrit
 
 from foveal.errors import bad_parameter
-from foveal.stats.decision import Verdict, choose_verdict
+from foveal.stats.decision import ALPHA, Verdict, choose_verdict
 from foveal.stats.spending import compute_boundaries, spend_alpha
 from foveal.stats.welch import WelchTest, compute_average_sd, run_welch_test
 from foveal.validation import require_int, require_positive_int, require_strictly_between
@@ -118,7 +118,7 @@ def plan_looks(
     max_seeds: int,
     *,
     comparisons: int = 1,
-    alpha: float = 0.05,
+    alpha: float = ALPHA,
     stops_when_unlikely: bool = True,
 ) -> SequentialDesign:
     """Return the design with up to `max_seeds` per variant, for one of `comparisons` that share `alpha`.

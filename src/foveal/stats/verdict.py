@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from foveal.errors import UsageError, bad_parameter, unknown_name
 from foveal.stats.comparison import Comparison
 from foveal.stats.correctness import BoolArray
+from foveal.stats.decision import ALPHA
 from foveal.stats.image_uncertainty import require_run_count
 from foveal.stats.pair_comparison import compare_pairs
 from foveal.stats.sample import Sample
@@ -35,7 +36,7 @@ def compare_accuracies(
     reference: str = "baseline",
     comparisons: int = 1,
     margin: float = 0.005,
-    alpha: float = 0.05,
+    alpha: float = ALPHA,
     correct: BoolArray | None = None,
     baseline_correct: BoolArray | None = None,
     test_images: int | None = None,
@@ -95,7 +96,7 @@ def compare_variants(
     baseline: str = BASELINE,
     contrasts: Sequence[tuple[str, str]] = (),
     margin: float = 0.005,
-    alpha: float = 0.05,
+    alpha: float = ALPHA,
     seeds: Mapping[str, Sequence[int]] | None = None,
     correctness: Mapping[str, BoolArray] | None = None,
     names_one_class: Mapping[str, Sequence[bool]] | None = None,

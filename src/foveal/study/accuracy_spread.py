@@ -18,15 +18,21 @@ from foveal.training import Recipe
 
 _MIN_RUNS: Final = 2
 """Runs of a variant that have a standard deviation."""
+_LEVEL: Final = 0.9
+"""Level of the interval of a deviation that is estimated from runs."""
 
 
 class AccuracySpread(NamedTuple):
-    """Standard deviation of test accuracy from run to run, in points: an estimate, its range, its source."""
+    """Standard deviation of test accuracy from run to run, in points: an estimate, its range, its source.
+
+    `level` is that of the range if it is a confidence interval, otherwise None.
+    """
 
     sd: float
     low: float
     high: float
     source: str
+    level: float | None = None
 
 
 class _Measured(NamedTuple):
@@ -132,13 +138,13 @@ def measure_spread(folder: Path, config: SharedConfig) -> AccuracySpread:
             f"{folder} has no variant with {_MIN_RUNS} finished runs of {config.model} on {config.data}. "
             "Name another study, or measure with --pilot 4."
         )
-    estimate = estimate_sd(samples)
+    estimate = estimate_sd(samples, level=_LEVEL)
     count = format_count(sum(len(sample) for sample in samples), "run")
     source = f"{count} of {format_count(len(samples), 'variant')} in {folder}"
     differences = _list_task_differences(_get_config(matching[0]), config)
     if differences:
         source += f", where {'; '.join(differences)}"
-    return AccuracySpread(estimate.sd, estimate.low, estimate.high, source)
+    return AccuracySpread(estimate.sd, estimate.low, estimate.high, source, _LEVEL)
 
 
 def _get_config(cell: StudyRecord) -> dict[str, Any]:

@@ -6,12 +6,12 @@ record stores the arrays under the name of the extra.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from foveal.errors import FovealError
+from foveal.errors import FovealError, unknown_name
 from foveal.records import Arrays, Design, has_extra, write_extra
 from foveal.study.config import RunConfig
 from foveal.study.run_extras import (
@@ -36,15 +36,34 @@ VARIANT_EXTRAS: Final[dict[str, Callable[[RunConfig], Arrays]]] = {"cost": compu
 """Extras of each variant in each cell, computed from the config of its first run."""
 
 
-def store_run_extras(folder: Path, job: TrainingJob, training: TrainingResult) -> None:
-    """Compute and store the extras of a run.
+def select_run_extras(with_extras: bool | Collection[str]) -> tuple[str, ...]:
+    """Return the names of the extras to store with a run: all for True, none for False, or the given ones.
+
+    >>> select_run_extras(["robustness"]), select_run_extras(False)
+    (('robustness',), ())
+
+    Raises:
+        UsageError: there is no such extra.
+    """
+    if isinstance(with_extras, bool):
+        return tuple(RUN_EXTRAS) if with_extras else ()
+    for name in with_extras:
+        if name not in RUN_EXTRAS:
+            raise unknown_name("extra", name, RUN_EXTRAS)
+    return tuple(with_extras)
+
+
+def store_run_extras(
+    folder: Path, job: TrainingJob, training: TrainingResult, names: Collection[str]
+) -> None:
+    """Compute and store the extras of a run that have these names.
 
     Raises:
         FovealError: an extra cannot be computed; the training is kept.
     """
-    for name, compute in RUN_EXTRAS.items():
+    for name in names:
         try:
-            arrays = compute(job, training)
+            arrays = RUN_EXTRAS[name](job, training)
         except FovealError as error:
             raise FovealError(
                 f"The training is complete, but its extra {name!r} cannot be computed ({error}) "

@@ -12,6 +12,7 @@ from foveal.data import ImageData
 from foveal.errors import UsageError
 from foveal.records import Cell, Design
 from foveal.stats import MIN_SEEDS, compute_detectable_difference, compute_seeds_needed
+from foveal.stats.decision import ALPHA
 from foveal.study.accuracy_spread import AccuracySpread, look_up_spread, measure_spread
 from foveal.study.config import RunConfig, SharedConfig, StudyConfig
 from foveal.study.data_loading import load_config_data
@@ -21,7 +22,6 @@ from foveal.study.run_list import make_run_config
 from foveal.study.sequential_outlook import SequentialOutlook, list_sequential_outlook
 from foveal.study.step_timing import StepTimes, measure_step_times
 
-_ALPHA: Final = 0.05
 _OVERHEAD_SECONDS: Final = 1.0
 """Time per run to build the network and to write the record."""
 
@@ -32,8 +32,10 @@ class Plan:
 
     `detectable` is the smallest true difference that the design detects with power 0.8 at the level
     `alpha` of one comparison, and `seeds_needed` the seeds per variant that detect `detect` with it. Both
-    depend on the standard deviation from run to run, `sd`, and each of the three has a range. `looks` and
-    `outlook` are those of a sequential study, whose `runs`, `seeds` and `seconds` are the largest possible.
+    depend on the standard deviation from run to run, `sd`, and each of the three has a range: a confidence
+    interval at `range_level` if the deviation is an estimate, otherwise measured or given ends. `looks` and
+    `outlook` are those of a sequential study, whose `runs`, `seeds` and `seconds` are the largest possible;
+    `detectable` and `seeds_needed` are those of a study without looks.
     """
 
     runs: int
@@ -44,6 +46,7 @@ class Plan:
     alpha: float
     sd: float
     sd_range: tuple[float, float]
+    range_level: float | None
     sd_source: str
     detectable: float | None
     detectable_range: tuple[float, float] | None
@@ -92,7 +95,7 @@ def plan(
         seconds += design.seeds * sum(times.values())
         seconds_by_variant |= times
     spread = max(spreads)  # of the cell in which accuracy varies most
-    alpha = _ALPHA / design.comparison_count
+    alpha = ALPHA / design.comparison_count
     detect = design.margin if detect is None else detect
     detectable, needed = [], []
     for each in spread[:3]:
@@ -110,6 +113,7 @@ def plan(
         alpha=alpha,
         sd=spread.sd,
         sd_range=(spread.low, spread.high),
+        range_level=spread.level,
         sd_source=spread.source,
         detectable=detectable[0] if detectable else None,
         detectable_range=(detectable[1], detectable[2]) if detectable else None,

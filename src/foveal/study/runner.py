@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +18,7 @@ from foveal.records.run import read_config, write_arrays, write_config
 from foveal.study.config import RunConfig, config_to_dict, list_differences
 from foveal.study.data_loading import load_config_data
 from foveal.study.environment import describe_environment
-from foveal.study.extras_registry import store_run_extras
+from foveal.study.extras_registry import select_run_extras, store_run_extras
 from foveal.study.instruction_sets import require_same_instruction_set
 from foveal.study.locks import lock_run, lock_study
 from foveal.study.progress import Progress
@@ -41,7 +41,7 @@ def run(
     resume: bool = False,
     data: ImageData | None = None,
     progress: Progress | None = None,
-    with_extras: bool = True,
+    with_extras: bool | Collection[str] = True,
     keep_weights: bool = True,
     keep_training_batch: bool = True,
     same_seed: Sequence[Path] = (),
@@ -57,7 +57,7 @@ def run(
         resume: resume an interrupted run from its checkpoint.
         data: the images of the config, if they are loaded already.
         progress: callbacks for runs, steps and epochs.
-        with_extras: store maps, gate statistics, robustness and covariates with the run.
+        with_extras: which of `RUN_EXTRAS` to store with the run: all, none, or these names.
         keep_training_batch: store some training images with the run; a study needs them once.
         keep_weights: store the weights and the log-probabilities of the test images with the run.
         same_seed: folders of the runs of a study that must share an instruction set with this one.
@@ -69,6 +69,7 @@ def run(
         CorruptRecordError: a file in the folder is damaged.
     """
     parse_variant(config.attention)  # report a typo before the images are loaded
+    extras = select_run_extras(with_extras)
     if data is None:
         data = load_config_data(config)
     partial = get_partial_path(folder)
@@ -87,8 +88,7 @@ def run(
     with lock_run(partial):
         _begin_run(config, folder, same_seed)
         training, results = run_training(job, partial, progress or Progress())
-        if with_extras:
-            store_run_extras(partial, job, training)
+        store_run_extras(partial, job, training, extras)
         if keep_weights:
             _write_weights(partial / schema.MODEL_FOLDER, job, training)
         write_run(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -112,10 +112,12 @@ class Study:
         executor: Executor = run_in_process,
         *,
         shard: str | None = None,
-        with_extras: bool = True,
+        with_extras: bool | Collection[str] = True,
         keep_weights: bool = True,
     ) -> StudyRecord:
         """Train the missing runs, resume interrupted ones, write results.csv and return the record.
+
+        `with_extras` is which of `RUN_EXTRAS` to store with each run: all, none, or these names.
 
         Raises:
             FovealError: some runs failed or were left out; all others are complete.
@@ -137,7 +139,7 @@ class Study:
         executor: Executor = run_in_process,
         *,
         shard: str | None = None,
-        with_extras: bool = True,
+        with_extras: bool | Collection[str] = True,
     ) -> None:
         """Time a few steps of each variant, unless their times are stored or no run is missing."""
         if with_extras and self.list_missing_runs(shard):
@@ -149,7 +151,7 @@ class Study:
         executor: Executor = run_in_process,
         *,
         shard: str | None = None,
-        with_extras: bool = True,
+        with_extras: bool | Collection[str] = True,
         keep_weights: bool = True,
     ) -> Iterator[Outcome]:
         """Train the missing runs and yield the outcome of each when it ends; call `write_results` after it."""

@@ -50,7 +50,12 @@ def build_evidence_fold(cell: CellView) -> list[Fold]:
         f"chance that a run beats one of {BASELINE}",
         "slope at the end, points an epoch",
     )
-    table = Table("Sizes of the differences", headings, tuple(rows), _explain(slopes))
+    table = Table(
+        "Sizes of the differences",
+        headings,
+        tuple(rows),
+        _explain(slopes, has_looks=cell.is_sequential),
+    )
     block = TableBlock(f"sizes{cell.suffix}", table)
     hint = (
         "in standard deviations, as a share of the errors, one run against another, gain per epoch at the "
@@ -59,7 +64,7 @@ def build_evidence_fold(cell: CellView) -> list[Fold]:
     return [Fold("Sizes of the differences", hint, (block,))]
 
 
-def _explain(slopes: dict[str, FinalSlope]) -> str:
+def _explain(slopes: dict[str, FinalSlope], *, has_looks: bool) -> str:
     """Return the note of the table."""
     note = (
         "The reference of a row with a control is that control. The share of errors has the interval of the "
@@ -67,6 +72,10 @@ def _explain(slopes: dict[str, FinalSlope]) -> str:
         "interval "
         "from five seeds on."
     )
+    if has_looks:
+        note += (
+            " That interval does not account for the looks of this study; that of the errors does."
+        )
     if slopes:
         epochs = format_count(max(slope.epochs for slope in slopes.values()), "epoch")
         note += f" The slope is that of the test accuracy over the last {epochs}, a tenth of the training."

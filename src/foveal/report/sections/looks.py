@@ -11,6 +11,7 @@ from foveal.report.blocks import Block, FigureBlock, FigureGrid, Heading, Paragr
 from foveal.report.cell_view import CellView
 from foveal.report.number_text import format_comparison_name
 from foveal.stats import Comparison, SequentialResult
+from foveal.stats.sequential import MIN_CHANCE_OF_VERDICT
 from foveal.text_format import (
     choose_point_decimals,
     format_rounded_points,
@@ -52,8 +53,15 @@ def build_looks(cell: CellView) -> list[Block]:
         f"This study looks at its result at {join_with_and(cell.design.looks)} seeds and stops a "
         "variant as soon as a "
         "verdict holds. Each bar is the interval at one look, made wider so that looking often raises no false "
-        "alarms: a variant stops when its bar leaves 0 or fits into the margin (gray)."
+        "alarms: a variant stops when its bar leaves 0, or when the slightly narrower interval for equivalence "
+        "fits into the margin (gray). The first differences that are found tend to be too large."
     )
+    if cell.design.stops_when_unlikely:
+        text += (
+            " A variant also stops where a verdict by the last look has become unlikely (a chance below "
+            f"{100 * MIN_CHANCE_OF_VERDICT:.0f} %, predicted from its seeds so far). That is not a verdict: "
+            "there may be a difference."
+        )
     return [Heading("When seeds were added"), Paragraph(text), FigureGrid(figures, 4)]
 
 

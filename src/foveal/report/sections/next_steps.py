@@ -33,11 +33,12 @@ def build_next_steps(cell: CellView) -> list[Block]:
         left.append(Paragraph(_advise_longer_training(cell, steps)))
     if steps.outlook:
         then = "Then, more seeds." if steps.last_epoch_gains else "More seeds."
+        without_looks = "without looks " if cell.is_sequential else ""
         left.append(
             Paragraph(
                 f"**{then}** With seeds as different as these, the table shows which true difference a study "
-                "would find 4 times out of 5. Start a new folder with new seeds: adding seeds here until "
-                "something shows raises false alarms."
+                f"{without_looks}would find 4 times out of 5. Start a new folder with new seeds: adding seeds "
+                "here until something shows raises false alarms."
             )
         )
     left.append(CodeBlock(break_command(shorten_paths(steps.command))))
@@ -74,7 +75,7 @@ def _build_outlook_table(cell: CellView, steps: NextSteps) -> Table:
         if each.verdict == "undecided" and each.detectable_difference is not None
     }
     rows = []
-    if found:
+    if found and not cell.is_sequential:  # its variants stop at different numbers of seeds
         seconds = sum(float(run.results["seconds"]) for group in cell.groups for run in group.runs)
         rows.append(
             (

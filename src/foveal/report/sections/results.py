@@ -117,7 +117,10 @@ def _explain_intervals(cell: CellView) -> str:
             "This study looks "
             f"several times, and there {'are' if number > 1 else 'is'} "
             f"{format_count(number, 'comparison')}: each "
-            "interval is as wide as all of them at all looks together need to be right in 95 % of studies."
+            "interval is as wide as all of them at all looks together need to be right in 95 % of studies. The "
+            "row of an equivalent variant shows the slightly narrower interval that is compared with the "
+            "margin. A difference is that of the first seeds, which both variants have, so it may differ from "
+            "that of the accuracies shown."
         )
     narrower = ", ".join(
         f"`{format_comparison_name(each)}` {format_interval(each, each.equivalence_interval)}"

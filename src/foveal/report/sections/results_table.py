@@ -84,11 +84,12 @@ def _build_row(cell: CellView, group: VariantRuns, *, with_top5: bool) -> list[s
 
 
 def _format_seed_count(cell: CellView, group: VariantRuns) -> str:
-    """Return the number of finished seeds, and the number of planned seeds if it differs."""
+    """Return the number of finished seeds, and the planned or the largest number if it differs."""
     if cell.design is None:
         return str(group.seeds[0])
     planned, finished = cell.design.planned_seeds, len(group.runs)
-    return f"{finished}" if finished == planned else f"{finished}\nplanned {planned}"
+    limit = "at most" if cell.is_sequential else "planned"
+    return f"{finished}" if finished == planned else f"{finished}\n{limit} {planned}"
 
 
 def _format_comparison(comparison: Comparison) -> list[str]:
@@ -112,5 +113,10 @@ def _write_note(cell: CellView) -> str:
             f" Difference to {BASELINE} in percentage points, with its interval; the second interval is "
             "compared "
             f"with the margin of {cell.design.margin:g} points."
+        )
+    if cell.is_sequential:
+        note += (
+            " A difference is that of the first seeds, which both have, so it may differ from that of the "
+            "means. Student's intervals do not account for the looks."
         )
     return note

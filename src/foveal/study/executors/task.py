@@ -22,7 +22,7 @@ class Task:
 
     config: RunConfig
     folder: Path
-    with_extras: bool = True
+    with_extras: bool | Collection[str] = True
     keep_weights: bool = True
     keep_training_batch: bool = True
     same_seed: tuple[Path, ...] = ()
