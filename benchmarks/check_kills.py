@@ -172,7 +172,7 @@ def check_smoke_study(options: argparse.Namespace, root: Path, console: Console)
         verdict = "equal" if is_equal else "DIFFERENT"
         console.print(f"{index + 1:>3}  killed {killed} times: {verdict}")
     console.print(f"{equal_count} of {options.times} equal")
-    return equal_count == options.times
+    return bool(equal_count == options.times)
 
 
 def check_sequential_study(options: argparse.Namespace, root: Path, console: Console) -> bool:

@@ -94,7 +94,7 @@ class ComparisonOutput(Output):
     margin: float
     """Differences smaller than the margin count as equivalent."""
     detectable_difference: float | None
-    """Smallest difference that this design detects with power 0.8."""
+    """Smallest difference that as many seeds detect with power 0.8 in a study without looks."""
     seeds_needed: int | None
     """Estimated seeds per variant that show a difference as large as the margin in 4 of 5 studies."""
     seeds_needed_interval: tuple[int, int] | None
