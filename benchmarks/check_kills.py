@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -202,7 +203,10 @@ def check_sequential_study(options: argparse.Namespace, root: Path, console: Con
             | compare_ends(ends, expected)
         )
     comparisons = [describe_comparison(each) for each in expected.comparisons]
-    summary = {"undisturbed_runs": len(expected.folders), "comparisons": comparisons}
+    summary: dict[str, Any] = {
+        "undisturbed_runs": len(expected.folders),
+        "comparisons": comparisons,
+    }
     console.print(summary, *rows, sep="\n")
     save_results("check_kills", rows, options=SEQUENTIAL_OPTIONS, **summary)
     return all(value is not False for row in rows for value in row.values())
