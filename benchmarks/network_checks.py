@@ -222,7 +222,8 @@ def train_two_steps(
 ) -> None:
     """Train on the squares of all outputs; every gate must get finite gradients.
 
-    The hidden unit of a narrow SE may be zero for all images at first. Such gates get zero gradients.
+    The hidden unit of a narrow SE may be zero for all images at first. With `allows_idle_gates` gradients
+    may be zero.
     """
     model.train()
     gates = find_gates(model)
@@ -243,7 +244,7 @@ def train_two_steps(
             gradients = [p.grad for p in gate.parameters() if p.grad is not None]
             are_finite = all(bool(gradient.isfinite().all()) for gradient in gradients)
             require(are_finite, f"a gradient of {name} is not finite")
-            if any(bool(gradient.any()) for gradient in gradients):
+            if any(allows_idle_gates or bool(gradient.any()) for gradient in gradients):
                 idle.discard(name)
     require(len(idle) < len(gates), "no gate trains")
     if idle and not allows_idle_gates:

@@ -59,6 +59,8 @@ def _build_torchvision(name: str, images: Tensor) -> Built:
         options["weights_backbone"] = None
     if name in ("inception_v3", "googlenet"):
         options["init_weights"] = True
+    if name.endswith("_fpn"):  # by default these detectors enlarge each image to 800 px
+        options |= {"min_size": 2 * _SIZE, "max_size": 2 * _SIZE}
     model = models.get_model(name, **options)
     is_detector = any(part in name for part in ("fpn", "ssd"))
     return model, ([*images],) if is_detector else (images,), {}

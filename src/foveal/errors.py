@@ -54,3 +54,14 @@ def unknown_name(
     hint = "" if meant is None else f" Did you mean {meant!r}?"
     choose = f" Choose from: {', '.join(choices)}." if choices else ""
     return UsageError(f"There is no {kind} {name!r}.{hint}{choose}")
+
+
+def summarize_error(error: Exception) -> str:
+    r"""Return the class of an error and the first line of its message, for a sentence about it.
+
+    >>> summarize_error(RuntimeError("The sizes differ.\nSee the manual."))
+    'RuntimeError: The sizes differ'
+    """
+    lines = str(error).strip().splitlines()
+    name = type(error).__name__
+    return f"{name}: {lines[0][:200].rstrip('.')}" if lines else name

@@ -199,7 +199,7 @@ def test_every_failure_leaves_the_network_as_it_was(monkeypatch: pytest.MonkeyPa
         raise KeyboardInterrupt
 
     for model, where, failure, error in (
-        (FailsWithGates(), None, None, RuntimeError),
+        (FailsWithGates(), None, None, UsageError),
         (nn.Sequential(LoopsOverChildren(), nn.Conv2d(8, 2, 1)), "0", None, UsageError),
         (Backbone(), None, fail, KeyboardInterrupt),
     ):
@@ -227,6 +227,8 @@ def test_networks_that_cannot_be_changed_are_refused_in_a_sentence() -> None:
     ):
         with pytest.raises(UsageError, match=message):
             insert(model, "se", example=images())
+    with pytest.raises(UsageError, match=r"a torch\.nn\.Module\. Found OrderedDict"):
+        insert(Backbone().state_dict(), "se", example=images())  # type: ignore[arg-type]
     with torch.inference_mode(), pytest.raises(UsageError, match="Insert attention outside"):
         insert(Backbone(), "se", example=images())
     with torch.no_grad():

@@ -54,6 +54,48 @@ def test_refuses_other_suffixes(tmp_path: Path) -> None:
         export_model(build_model("convnet"), tmp_path / "model.pkl")
 
 
+class SeveralInputs(nn.Module):
+    """A network of two images and a class, one of them by keyword."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.image, self.depth = (nn.Conv2d(channels, 4, 3) for channels in (3, 1))
+        self.classes = nn.Embedding(5, 4)
+
+    def forward(self, image: Tensor, *, depth: Tensor, label: Tensor, scale: float = 2.0) -> Tensor:
+        maps = self.image(image).relu() + self.depth(depth).relu()
+        out: Tensor = scale * maps.mean((2, 3)) + self.classes(label)
+        return out
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.filterwarnings("ignore:# ONNX model has different number of inputs:UserWarning")
+def test_exports_networks_of_several_inputs(tmp_path: Path) -> None:
+    model, path = SeveralInputs().eval(), tmp_path / "model.onnx"
+    label = torch.tensor([4, 0])
+    others = {"depth": torch.zeros(2, 1, 9, 7), "label": label, "scale": 3.0}
+    assert export_model(model, path, example=(torch.zeros(2, 3, 9, 7), others)) < 1e-4
+    image, depth = torch.randn(2, 3, 9, 7), torch.randn(2, 1, 9, 7)
+    values = {"image": image.numpy(), "depth": depth.numpy(), "label": label.numpy()}
+    (out,) = onnxruntime.InferenceSession(path).run(None, values)
+    expected = model(image, depth=depth, label=label, scale=3.0)
+    torch.testing.assert_close(torch.from_numpy(out), expected.detach(), rtol=1e-3, atol=1e-4)
+
+
+def test_a_network_that_cannot_be_exported_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    class Branching(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x if x.sum() > 0 else -x
+
+    for example, message in (
+        (torch.zeros(1, 3, 4, 4), r"cannot be exported to \.pt2 \("),
+        ({"size": 3}, "or arguments with a batch"),
+    ):
+        with pytest.raises(FovealError, match=message):
+            export_model(Branching(), tmp_path / "model.pt2", example=example)
+    assert list(tmp_path.iterdir()) == []
+
+
 class DropsImages(nn.Module):
     """A module with other logits in every call."""
 

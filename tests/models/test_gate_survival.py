@@ -130,6 +130,18 @@ def fold_like_ultralytics(model: nn.Module) -> nn.Module:
     return model
 
 
+def fold_by_identities(model: nn.Module) -> nn.Module:
+    """Put a folded copy in the place of each convolution, and an identity in that of its norm."""
+    for block in list(model.modules()):
+        if isinstance(block, Block):
+            for i in (1, 2):
+                convolution, norm = (getattr(block, f"{kind}{i}") for kind in ("conv", "bn"))
+                folded = fuse_conv_bn_eval(convolution, norm)
+                setattr(block, f"conv{i}", folded)
+                setattr(block, f"bn{i}", nn.Identity())
+    return model
+
+
 def fuse_by_quantization(model: nn.Module) -> nn.Module:
     pairs = [[f"block{i}.conv{j}", f"block{i}.bn{j}"] for i in (1, 2) for j in (1, 2)]
     with warnings.catch_warnings():
@@ -168,6 +180,7 @@ CONVERSIONS: dict[str, Callable[[nn.Module], nn.Module]] = {
     "synchronized norms": nn.SyncBatchNorm.convert_sync_batchnorm,
     "quantization": fuse_by_quantization,
     "folded by hand": fold_like_ultralytics,
+    "folded, with identities": fold_by_identities,
     "wrapped block": wrap_a_block,
     "hooks cleared": clear_hooks,
     "replica": lambda m: m._replicate_for_data_parallel(),  # type: ignore[no-untyped-call]
@@ -357,6 +370,15 @@ def test_a_pass_that_fails_leaves_nothing_behind() -> None:
     assert model(make_images()).shape == expected.shape
     hooks = [hook for module in model.modules() for hook in module._forward_pre_hooks.values()]
     assert [type(hook).__name__ for hook in hooks] == ["GateGuard"]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_scripting_is_refused_in_a_sentence_and_tracing_works() -> None:
+    model, expected = make_gated()
+    with pytest.raises(UsageError, match=r"torch\.jit\.script cannot .*\. Use torch\.jit\.trace"):
+        torch.jit.script(model)
+    traced = torch.jit.trace(model, make_images(3))  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(traced(make_images()), expected)
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.trace:DeprecationWarning")

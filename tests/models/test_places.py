@@ -162,8 +162,38 @@ class Permuted(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        out = self.mlp(self.norm(self.depthwise(x).permute(0, 2, 3, 1))).permute(0, 3, 1, 2)
-        return self.head(x + self.drop_path(out)).mean((2, 3))
+        return self.head(x + self.drop_path(self.branch(x))).mean((2, 3))
+
+    def branch(self, x: Tensor) -> Tensor:
+        out = self.mlp(self.norm(self.depthwise(x).permute(0, 2, 3, 1)))
+        return out.permute(0, 3, 1, 2)
+
+
+class PermutedAtTheEnd(Permuted):
+    """The same without a module that returns the branch."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        return self.head(x + self.branch(x)).mean((2, 3))
+
+
+class NormFirst(nn.Module):
+    """A dense block of norm - activation - convolution, as in DenseNet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 3)
+        self.layers = nn.ModuleList(
+            nn.Sequential(nn.BatchNorm2d(4 * k), nn.ReLU(), nn.Conv2d(4 * k, 4, 3, 1, 1))
+            for k in (1, 2)
+        )
+        self.head = nn.Linear(12, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = [self.stem(x)]
+        for layer in self.layers:
+            maps.append(layer(torch.cat(maps, 1)))
+        return self.head(torch.cat(maps, 1).mean((2, 3)))
 
 
 class ShortNorm(nn.Module):
@@ -266,6 +296,12 @@ KINDS: dict[str, tuple[Callable[[], nn.Module], str | None, list[str]]] = {
     "sum of scores": (ScoreSum, None, ["a.2", "b.2"]),
     "channel groups": (Split, "stage", ["stages.0", "stages.1"]),
     "permuted": (Permuted, None, ["drop_path"]),
+    "permuted at the end": (PermutedAtTheEnd, None, ["stem", "depthwise"]),
+    "norm first": (NormFirst, None, ["stem", "layers.0.2", "layers.1.2"]),
+    "activation not known": (
+        lambda: nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.GLU(1), nn.Conv2d(4, 2, 3)), None,
+        ["1"],
+    ),
     "norm in a module": (ShortNorm, None, ["b"]),
     "weighted by functions": (InlineSqueeze, None, ["norm"]),
     "weighted by functions, conv": (InlineSqueeze, "conv", ["stem.2", "conv1 (before ReLU)"]),
@@ -318,7 +354,9 @@ ACTIVATIONS = [
 )
 def test_activations_end_a_block(activation: nn.Module) -> None:
     model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), activation, nn.Conv2d(8, 2, 3))
-    assert labels(insert(model, "se", example=images(), dry_run=True)) == ["2"]
+    assert labels(insert(model, "se", example=images())) == ["2"]
+    with pytest.raises(UsageError, match="'2' already has attention"):
+        insert(model, "se", example=images())
 
 
 class ScalePerChannel(nn.Module):
@@ -470,6 +508,8 @@ class Functional(nn.Module):
 def test_error_names_a_module_of_the_network_if_nothing_is_left() -> None:
     with pytest.raises(UsageError, match=r"'gelu in the network' is a function.* where='scores'"):
         insert(Functional(), "se", where="conv", example=images())
+    with pytest.raises(UsageError, match=r"permute in the network.* where='depthwise'"):
+        insert(PermutedAtTheEnd(), "se", where="residual", example=images())
 
 
 def test_dry_run_is_a_tree_of_the_network() -> None:

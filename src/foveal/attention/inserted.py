@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from torch import nn
+from torch import Tensor, nn
 
+from foveal.errors import UsageError
 from foveal.variant_names import GATE_MODULE_NAME
 
 _RECORD = "insertion_record"  # attribute that tells a gate from another child of the same name
@@ -44,6 +45,15 @@ class GateRecord:
 def set_record(gate: nn.Module, record: GateRecord) -> None:
     """Mark a module as an inserted gate."""
     setattr(gate, _RECORD, record)
+    gate.__prepare_scriptable__ = _refuse_scripting  # type: ignore[assignment]
+
+
+def _refuse_scripting() -> nn.Module:
+    """Raise a `UsageError` in place of the errors that `torch.jit.script` has for hooks."""
+    raise UsageError(
+        "torch.jit.script cannot compile a network with gates, because hooks apply them. Use "
+        "torch.jit.trace or torch.export."
+    )
 
 
 def get_record(module: nn.Module) -> GateRecord | None:
@@ -71,6 +81,11 @@ def get_gate(module: nn.Module) -> nn.Module | None:
 def find_gates(model: nn.Module) -> dict[str, nn.Module]:
     """Return all inserted gates of a model by name, in the order of `named_modules`."""
     return {name: module for name, module in model.named_modules() if is_inserted_gate(module)}
+
+
+def list_own_tensors(module: nn.Module) -> list[Tensor]:
+    """Return the parameters and buffers of a leaf module, without those of its gate."""
+    return [*module.parameters(recurse=False), *module.buffers(recurse=False)]
 
 
 def is_leaf(module: nn.Module) -> bool:

@@ -15,12 +15,24 @@ from foveal.models.node_kinds import (
     is_product,
 )
 from foveal.models.places import Place
-from foveal.models.score_maps import SCORE_REASON, find_score_maps
+from foveal.models.score_maps import SCORE_REASON, find_score_maps, find_tail
 from foveal.models.tracing import Node, Trace
 
 
 def find_conv_block_ends(trace: Trace) -> list[Place]:
-    """Return the activations that end a convolution - norm - activation block."""
+    """Return the activations that end a convolution - norm - activation block.
+
+    Where no activation follows a convolution, as in blocks of norm - activation - convolution, or none that
+    is known, these are the convolutions with the norms after them.
+    """
+    places = _find_activations_of_blocks(trace)
+    if any(not place.reason for place in places):
+        return places
+    return [*places, *_find_bare_convolutions(trace)]
+
+
+def _find_activations_of_blocks(trace: Trace) -> list[Place]:
+    """Return the activations after convolutions, at most with norms and pools in between."""
     products = _find_self_gated_products(trace)
     inner = {index for steps, _ in products.values() for index in steps}
     scores = find_score_maps(trace)
@@ -37,6 +49,21 @@ def find_conv_block_ends(trace: Trace) -> list[Place]:
         convolution = _find_preceding_convolution(trace, source)
         if convolution is not None and not _has_pooled_input(trace, convolution):
             places.append(Place(index, reason=SCORE_REASON if index in scores else ""))
+    return places
+
+
+def _find_bare_convolutions(trace: Trace) -> list[Place]:
+    """Return the convolutions whose maps other layers take, each with the norm after it."""
+    tail = find_tail(trace)
+    places = []
+    for index, node in enumerate(trace.nodes):
+        if not is_convolution(node) or not is_feature_map(node) or _has_pooled_input(trace, node):
+            continue
+        end, consumer = index, trace.get_only_consumer(index)
+        while consumer is not None and is_norm(trace.nodes[consumer]):
+            end, consumer = consumer, trace.get_only_consumer(consumer)
+        if end not in tail:
+            places.append(Place(end))
     return places
 
 

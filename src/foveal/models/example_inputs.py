@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from foveal.errors import FovealError, UsageError
+from foveal.errors import FovealError, UsageError, summarize_error
 from foveal.module_modes import eval_mode
 
 Result = TypeVar("Result")
@@ -79,8 +79,8 @@ def run_with_inputs(
         raise UsageError(f"{type(model).__name__} has no convolution. {_WHAT_TO_GIVE}")
     if example is None:
         problem = f"The network does not take zeros of {', '.join(dict.fromkeys(tried))}"
-        raise UsageError(f"{problem} ({_summarize(failure)}). {_WHAT_TO_GIVE}") from failure
-    problem = f"The network does not take `example` ({_summarize(failure)})"
+        raise UsageError(f"{problem} ({summarize_error(failure)}). {_WHAT_TO_GIVE}") from failure
+    problem = f"The network does not take `example` ({summarize_error(failure)})"
     raise UsageError(f"{problem}. It is called as `model(*args, **kwargs)`.") from failure
 
 
@@ -170,11 +170,3 @@ def _find_first_weight(model: nn.Module) -> Tensor | None:
         p for module in itertools.chain(convolutions, [model]) for p in module.parameters()
     )
     return next((p for p in parameters if p.is_floating_point()), None)
-
-
-def _summarize(error: Exception) -> str:
-    """Return the class of an error and the first line of its message."""
-    lines = str(error).strip().splitlines()
-    return (
-        f"{type(error).__name__}: {lines[0][:200].rstrip('.')}" if lines else type(error).__name__
-    )

@@ -157,6 +157,9 @@ def restore_gate(model: nn.Module, site: GuardedSite) -> None:
     for path, holder in _list_new_holders(model, site):
         _adapt_gate(site.gate, holder)
         remove_folding_hooks(holder)
+        convolution = find_module(model, site.convolution) if site.convolution else None
+        if isinstance(holder, nn.Identity) and convolution is not None:
+            remove_folding_hooks(convolution)  # whose copy of the gate would be applied as well
         attach_gate(holder, site.gate)
         site.path, site.holder, site.forward = path, holder, vars(holder).get("forward")
         site.parent = find_module(model, path[:-1]) or model

@@ -9,11 +9,14 @@ from torch import nn
 
 from foveal.attention.inserted import get_gate
 from foveal.models.node_kinds import (
+    LINEAR_LAYERS,
     get_negative_slope,
+    is_call_to,
     is_feature_map,
     is_max_pool,
     is_norm_module,
     is_passthrough,
+    is_pointwise,
 )
 from foveal.models.tracing import Node, Trace
 from foveal.variant_names import GATE_MODULE_NAME
@@ -78,6 +81,28 @@ def explain_missing_holder(trace: Trace, index: int, *, has_positive_factor: boo
     if get_negative_slope(node) is not None and not has_positive_factor:
         reason += "; before this activation only modules with positive factors can be inserted"
     return reason
+
+
+def explain_if_not_holder(trace: Trace, node: Node, name: str, module: nn.Module) -> str:
+    """Return why a module cannot hold a gate for feature maps, or an empty string if it can."""
+    if trace.count_places(name) > 1:
+        return f"is called {trace.count_places(name)} times"
+    if isinstance(module, CONTAINERS):
+        return "is a container and would run the gate as one of its children; name its last child"
+    if not is_feature_map(node) or _has_channels_last(trace, node):
+        return f"returns shape {node.shape}, and a gate needs a feature map (N, C, H, W)"
+    if get_gate(module) is None and hasattr(module, GATE_MODULE_NAME):
+        return f"has its own attribute {GATE_MODULE_NAME!r}"
+    return ""
+
+
+def _has_channels_last(trace: Trace, node: Node) -> bool:
+    """Return True for (N, H, W, C) from a linear layer or a norm of one axis, or a function of it."""
+    while is_pointwise(node):
+        node = trace.nodes[node.sources[0]]
+    call = node.call
+    is_norm_of_one_axis = type(call) is nn.LayerNorm and len(call.normalized_shape) == 1
+    return is_norm_of_one_axis or is_call_to(node, LINEAR_LAYERS)
 
 
 def describe_node(node: Node) -> str:

@@ -19,8 +19,13 @@ _WRAPPER_CLASSES = (
 def require_insertable(model: nn.Module) -> None:
     """Raise a `UsageError` if a model cannot be traced or cannot hold gates.
 
-    It is wrapped or compiled, contains scripted or uninitialized modules, or inference mode is on.
+    It is not a module, is wrapped or compiled, contains scripted or uninitialized modules, or inference
+    mode is on.
     """
+    if not isinstance(model, nn.Module):
+        raise UsageError(
+            f"Parameter `model` should be a torch.nn.Module. Found {type(model).__name__}."
+        )
     kind = type(model).__name__
     if kind in _WRAPPER_CLASSES:
         raise UsageError(f"The model is wrapped in {kind}. Insert attention before wrapping it.")

@@ -11,7 +11,7 @@ from torch import nn
 
 from foveal.attention import get_entry
 from foveal.attention.inserted import GateRecord, set_record
-from foveal.errors import UsageError, bad_parameter
+from foveal.errors import FovealError, UsageError, bad_parameter, summarize_error
 from foveal.models.example_inputs import run_with_inputs
 from foveal.models.folded_norm import find_folding_convolution
 from foveal.models.gate_creation import create_gate
@@ -126,8 +126,12 @@ def insert(
             )
             guard_gate(model, gate)
         _require_single_calls(insertion, trace_forward(model, inputs))
-    except BaseException:
+    except BaseException as error:
         insertion.remove()
+        if isinstance(error, Exception) and not isinstance(error, FovealError):
+            raise UsageError(
+                f"The network does not run with the gates ({summarize_error(error)}). They were removed."
+            ) from error
         raise
     return insertion
 

@@ -19,7 +19,8 @@ from foveal.models.insertion_table import (
     make_table_rows,
 )
 from foveal.models.recipe import make_recipe
-from foveal.models.sites import Site, SkippedSite
+from foveal.models.sites import Site
+from foveal.models.skipped_sites import SkippedSite
 
 
 @dataclass(frozen=True, repr=False)

@@ -7,7 +7,8 @@ from html import escape
 
 from torch import nn
 
-from foveal.models.sites import Site, SkippedSite
+from foveal.models.sites import Site
+from foveal.models.skipped_sites import SkippedSite
 
 _MAX_NAMES = 4  # of places left out for one reason
 

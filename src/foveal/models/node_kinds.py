@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from foveal.attention.inserted import list_own_tensors
 from foveal.models.pointwise import has_weights_per_channel_only, is_pointwise_nonlinearity
 from foveal.models.tracing import Node
 
@@ -32,9 +33,9 @@ NORMS = (
 )  # fmt: skip
 _BOUNDED_ACTIVATIONS = (
     nn.Sigmoid, nn.Hardsigmoid, nn.Tanh, nn.Hardtanh, nn.Softsign, nn.LogSigmoid, nn.Softmax, nn.Softmax2d,
-    functional.sigmoid, functional.hardsigmoid, functional.tanh, functional.hardtanh, functional.softsign,
-    functional.logsigmoid, torch.sigmoid, torch.sigmoid_, torch.tanh, torch.tanh_, Tensor.sigmoid,
-    Tensor.sigmoid_, Tensor.tanh, Tensor.tanh_,
+    functional.sigmoid, functional.hardsigmoid, functional.tanh, functional.hardtanh, functional.hardtanh_,
+    functional.softsign, functional.logsigmoid, torch.sigmoid, torch.sigmoid_, torch.tanh, torch.tanh_,
+    Tensor.sigmoid, Tensor.sigmoid_, Tensor.tanh, Tensor.tanh_,
 )  # fmt: skip
 _RELUS = (
     nn.ReLU, functional.relu, functional.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_,
@@ -48,6 +49,7 @@ ACTIVATIONS = (
     functional.elu, functional.celu, torch.celu, functional.selu, torch.selu, functional.gelu,
     functional.silu, functional.mish, functional.hardswish, functional.softplus, functional.threshold,
     functional.hardshrink, functional.softshrink, functional.tanhshrink,
+    functional.leaky_relu_, functional.elu_, torch.celu_, torch.selu_, torch.rrelu_, torch.threshold_,
     torch.clamp, torch.clamp_min, Tensor.clamp, Tensor.clamp_, Tensor.clamp_min, Tensor.clamp_min_,
 )  # fmt: skip
 _POINTWISE_NAMES = {  # of functions, without the underscores around them
@@ -128,10 +130,9 @@ def _is_scale_per_channel(node: Node) -> bool:
     module = node.call
     if not isinstance(module, nn.Module) or module.__module__.startswith("torch."):
         return False
-    tensors = [*module.parameters(), *module.buffers()]
     return (
         is_feature_map(node)
-        and any(tensor.numel() == node.shape[1] for tensor in tensors)
+        and any(tensor.numel() == node.shape[1] for tensor in list_own_tensors(module))
         and has_weights_per_channel_only(module)
         and not is_pointwise_nonlinearity(node)
     )

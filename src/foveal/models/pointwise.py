@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from foveal.attention.inserted import list_own_tensors
 from foveal.models.tracing import Node
 from foveal.module_modes import eval_mode
 
@@ -35,9 +36,8 @@ def is_pointwise_nonlinearity(node: Node) -> bool:
 
 
 def has_weights_per_channel_only(module: nn.Module) -> bool:
-    """Return True if each parameter and buffer of a module has at most one dimension above 1."""
-    tensors = [*module.parameters(), *module.buffers()]
-    return all(sum(size > 1 for size in tensor.shape) <= 1 for tensor in tensors)
+    """Return True if each parameter and buffer of a leaf module has at most one dimension above 1."""
+    return all(sum(size > 1 for size in t.shape) <= 1 for t in list_own_tensors(module))
 
 
 def _changes_one_value_nonlinearly(module: nn.Module, node: Node) -> bool:

@@ -26,11 +26,11 @@ def find_score_maps(trace: Trace) -> set[int]:
     No weights follow them, except for enlarging. The layer is a convolution without a norm that a last
     layer typically is: 1x1, with fewer outputs than inputs, or with a bounded activation.
     """
-    tail = _find_tail(trace)
+    tail = find_tail(trace)
     return {index for index in tail if _has_score_layer(trace, index)}
 
 
-def _find_tail(trace: Trace) -> set[int]:
+def find_tail(trace: Trace) -> set[int]:
     """Return the nodes that reach the output of the network only through operations without weights."""
     tail = set[int]()
     for index in reversed(range(len(trace.nodes))):

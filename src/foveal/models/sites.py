@@ -12,24 +12,25 @@ from torch import nn
 from foveal.attention.inserted import get_gate
 from foveal.errors import UsageError, bad_parameter
 from foveal.models.holders import (
-    CONTAINERS,
     Holder,
     describe_node,
+    explain_if_not_holder,
     explain_missing_holder,
     list_holders,
 )
-from foveal.models.node_kinds import is_activation, is_feature_map, is_norm, is_weight_layer
 from foveal.models.placement import PLACEMENTS, has_places
 from foveal.models.places import Place
-from foveal.models.score_maps import find_score_maps
-from foveal.models.tracing import Node, Trace
-from foveal.variant_names import GATE_MODULE_NAME
+from foveal.models.skipped_sites import (
+    TAKEN_REASON,
+    SkippedSite,
+    join_placements,
+    make_no_placement_error,
+    make_no_site_error,
+)
+from foveal.models.tracing import Trace
 
 ModulePredicate = Callable[[str, nn.Module], bool]
 Where = str | ModulePredicate | Sequence[str | ModulePredicate]
-
-
-_TAKEN_REASON = "already has attention"
 
 
 @dataclass(frozen=True)
@@ -66,14 +67,6 @@ class Site:
         return f"{self.name} (input)" if self.position == "input" else self.name
 
 
-@dataclass(frozen=True)
-class SkippedSite:
-    """A selected place that gets no gate, and the reason."""
-
-    name: str
-    reason: str
-
-
 def find_sites(
     model: nn.Module, trace: Trace, where: Where, *, has_positive_factor: bool
 ) -> tuple[list[Site], list[SkippedSite]]:
@@ -104,7 +97,7 @@ def find_sites(
     sites, conflicts = _resolve_conflicts(model, [*(site for _, site in placed), *named])
     skipped = list(dict.fromkeys([*skipped, *conflicts]))
     if not sites:
-        raise _make_no_site_error(trace, where, skipped)
+        raise make_no_site_error(trace, format_where(where), skipped)
     return sites, skipped
 
 
@@ -118,7 +111,7 @@ def _find_placed_sites(
     """
     places = PLACEMENTS[placement](trace)
     if not places:
-        raise _make_no_placement_error(trace, placement)
+        raise make_no_placement_error(trace, placement)
     return [
         (place.index, _choose_site(trace, place, has_positive_factor=has_positive_factor))
         for place in places
@@ -135,7 +128,7 @@ def _resolve_conflicts(
         first = sites.setdefault(site.name, site)
         if get_gate(model.get_submodule(site.name)) is not None:
             del sites[site.name]
-            conflicts.append(SkippedSite(site.name, _TAKEN_REASON))
+            conflicts.append(SkippedSite(site.name, TAKEN_REASON))
         elif (first.position, first.negative_slope) != (site.position, site.negative_slope):
             conflicts.append(SkippedSite(site.label, "belongs to a module that gets another gate"))
     return list(sites.values()), conflicts
@@ -216,7 +209,7 @@ def _select_modules(
     for index, node in enumerate(trace.nodes):
         for name, module in node.list_modules():
             if index and name and is_selected(name, module):
-                reason = _explain_if_invalid(trace, node, name, module)
+                reason = explain_if_not_holder(trace, node, name, module)
                 site = _make_site(trace, Holder(name, index))
                 selected.append(SkippedSite(name, reason) if reason else site)
     if selected:
@@ -227,69 +220,10 @@ def _select_modules(
     selector = repr(part) if isinstance(part, str) else "the function"
     raise UsageError(
         f"No module of the network is selected by {selector}. "
-        f"It has sites for {_join_placements(trace) or 'no named placement'}."
+        f"It has sites for {join_placements(trace) or 'no named placement'}."
     )
 
 
 def _make_name_filter(pattern: str) -> ModulePredicate:
     """Return a predicate for module names that match a pattern with `*`, `?` and `[...]`."""
     return lambda name, _: fnmatch.fnmatchcase(name, pattern)
-
-
-def _explain_if_invalid(trace: Trace, node: Node, name: str, module: nn.Module) -> str:
-    """Return why a module cannot hold a gate for feature maps, or an empty string if it can."""
-    if trace.count_places(name) > 1:
-        return f"is called {trace.count_places(name)} times"
-    if isinstance(module, CONTAINERS):
-        return "is a container and would run the gate as one of its children; name its last child"
-    if not is_feature_map(node):
-        return f"returns shape {node.shape}, and a gate needs a feature map (N, C, H, W)"
-    if get_gate(module) is None and hasattr(module, GATE_MODULE_NAME):
-        return f"has its own attribute {GATE_MODULE_NAME!r}"
-    return ""
-
-
-def _make_no_placement_error(trace: Trace, placement: str) -> UsageError:
-    """Return the error for a placement that has no sites in the network."""
-    others = _join_placements(trace)
-    alternative = f"It has sites for {others}" if others else "It has none for other placements"
-    return UsageError(
-        f"The network has no sites for where={placement!r}. {alternative}.{_suggest_pattern(trace)}"
-    )
-
-
-def _make_no_site_error(trace: Trace, where: Where, skipped: list[SkippedSite]) -> UsageError:
-    """Return the error for places without a module that can hold a gate."""
-    first = next((each for each in skipped if each.reason == _TAKEN_REASON), skipped[0])
-    others = f" More places are left out: {len(skipped) - 1}." if len(skipped) > 1 else ""
-    if first.reason == _TAKEN_REASON:
-        return UsageError(f"{first.name!r} {first.reason}. Remove it first.")
-    return UsageError(
-        f"No module can hold a gate for where={format_where(where)!r}: {first.name!r} {first.reason}."
-        f"{others}{_suggest_pattern(trace)}"
-    )
-
-
-def _join_placements(trace: Trace) -> str:
-    """Return the placements for which the network has sites, as a list in a sentence."""
-    placements = [placement for placement in PLACEMENTS if has_places(trace, placement)]
-    return " and ".join(f"where={placement!r}" for placement in placements)
-
-
-def _suggest_pattern(trace: Trace) -> str:
-    """Return a sentence with the name of a module that can hold a gate, the last one after a convolution."""
-    scores = find_score_maps(trace)
-    candidates = [
-        (
-            is_weight_layer(node) or is_norm(node) or is_activation(node),
-            index not in scores,
-            index,
-            name,
-        )
-        for index, node in enumerate(trace.nodes)
-        for name, module in node.list_modules()
-        if name and not _explain_if_invalid(trace, node, name, module) and get_gate(module) is None
-    ]
-    if candidates:
-        return f" A name pattern selects any module, such as where={max(candidates)[-1]!r}."
-    return " A gate needs a module that returns a feature map (N, C, H, W) once per forward pass."
