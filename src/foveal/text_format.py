@@ -109,6 +109,15 @@ def format_points_range(bounds: tuple[float, float]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
+def format_margin(points: float) -> str:
+    """Return a margin with its unit.
+
+    >>> format_margin(0.5), format_margin(1.0)
+    ('0.5 points', '1 point')
+    """
+    return f"{points:g} {'point' if points == 1 else 'points'}"
+
+
 def format_interval(bounds: tuple[float, float]) -> str:
     """Return an interval of accuracy differences in percentage points.
 

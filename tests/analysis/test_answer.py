@@ -138,8 +138,8 @@ def test_answer_about_one_variant(comparison: Comparison, text: str, title: str)
         ),
         (
             (BETTER, name(WORSE, "bam"), name(UNDECIDED, "se"), name(UNDECIDED, "eca")),
-            "Mixed: `cbam` (+2.6 points, interval +0.6 to +4.7) helps, `bam` (−7.8 points, interval −11.0 to "
-            "−4.5) makes it worse, `se` and `eca` are undecided.",
+            "Mixed: `cbam` (+2.6 points, interval +0.6 to +4.7) helps; `bam` (−7.8 points, interval −11.0 to "
+            "−4.5) makes it worse; `se` and `eca` are undecided.",
         ),
         (
             (
@@ -148,12 +148,12 @@ def test_answer_about_one_variant(comparison: Comparison, text: str, title: str)
                 UNDECIDED,
             ),
             "Mixed: `se` (+4.0 points, interval +2.0 to +6.0) and `bam` (+2.5 points, interval +0.3 to +4.7) "
-            "help, `cbam` is undecided. Which of `bam` and `se` is better was not tested. "
+            "help; `cbam` is undecided. Which of `bam` and `se` is better was not tested. "
             "The gain of `bam` may be too small to matter: the margin is 0.5 points.",
         ),
         (
             (EQUIVALENT, name(NOTHING_LEARNED, "bam")),
-            "Mixed: `cbam` (−0.05 points, interval −0.30 to +0.20) makes no difference that matters, "
+            "Mixed: `cbam` (−0.05 points, interval −0.30 to +0.20) makes no difference that matters; "
             "`bam` is not better than guessing, which reaches 10.0 %.",
         ),
         (
@@ -230,7 +230,7 @@ def test_networks_that_hardly_learned_are_named_first() -> None:
 
 def test_title_of_a_mixed_answer_has_no_sizes() -> None:
     assert (
-        answer(BETTER, name(UNDECIDED, "bam")).title == "Mixed: `cbam` helps, `bam` is undecided."
+        answer(BETTER, name(UNDECIDED, "bam")).title == "Mixed: `cbam` helps; `bam` is undecided."
     )
 
 

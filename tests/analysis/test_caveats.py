@@ -69,7 +69,7 @@ def test_weak_baseline(accuracy: float, options: dict[str, Any], is_weak: bool) 
 
 def test_changed_margin() -> None:
     (caveat,) = list_caveats(make_run("none", 0.9), margin=1.0)
-    assert caveat.startswith("The margin was 1 points when the study was created and is 0.5 now")
+    assert caveat.startswith("The margin was 1 point when the study was created and is 0.5 now")
 
 
 def test_nothing_was_learned() -> None:

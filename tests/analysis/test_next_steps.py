@@ -43,7 +43,7 @@ def find(study: StudyRecord) -> NextSteps | None:
     return find_next_steps(study, compare_cell_variants(study))
 
 
-def test_table_names_the_difference_found_in_four_of_five_studies() -> None:
+def test_table_names_the_difference_found_with_80_percent_power() -> None:
     study = make_study(UNDECIDED)
     found = find(study)
     assert found is not None
@@ -111,7 +111,8 @@ def test_one_recommendation_with_its_time_and_difference(
     assert (found.epochs, found.seeds) == (epochs, seeds)
     assert f"--epochs {epochs} --seeds {seeds} --first-seed 100 " in found.command
     assert found.seconds == 10 * 3 * seeds * epochs / 2
-    # The study with five seeds is the first row of the table.
+    # The study with five seeds is the first row of the table, which has as many epochs.
+    assert found.outlook[0].extra_seconds == found.seconds
     assert found.detectable_difference == found.outlook[0].detectable_differences[1]
     assert f"{100 * found.detectable_difference:.2f} points" in found.summary
     assert found.summary.startswith(f"{epochs} epochs and {seeds} seeds per variant, about ")
@@ -129,6 +130,12 @@ def test_same_time_is_advised_for_better_variants_that_cost_time(
     assert found is not None
     assert ("--same-time" in found.command) == is_added
     assert found.seconds == (4 + 3 * is_added) * 10 * 5
+    assert found.comparison_counts == (3, 3 + 6 * is_added)
+    # The table is for the study of the command: its first row has the five seeds of the command.
+    assert found.outlook[0].extra_seconds == found.seconds
+    assert found.outlook[0].detectable_differences[1] == found.detectable_difference
+    note = "With --same-time there are 9 comparisons instead of 3, so each interval is wider."
+    assert found.outlook_note.endswith(note) == is_added
     slow = make_study(UNDECIDED)  # not better, so its time does not matter
     for run in slow.runs:
         run.metrics["time_seconds"][:] = 1 + (run.results["variant"] == "bam")

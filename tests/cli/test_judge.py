@@ -24,8 +24,8 @@ test_acc, final values
  bam         5  76.21 ± 0.23           0.00   [−0.39, +0.38]  undecided
 
 cbam: better, the interval from +1.73 to +2.40 points is above 0.
-bam: undecided, the difference may be anywhere from −0.39 to +0.38 points; with 5 seeds per variant,
-4 of 5 studies find a true difference of 0.54 points, and fewer find a smaller one.
+bam: undecided, the difference may be anywhere from −0.39 to +0.38 points; 5 seeds per variant find
+a true difference of 0.54 points with 80 % power.
 Differences in points; no margin, so none is equivalent.
 Not checked Runs at chance: needs --chance and --test-images.
 Not checked Steps of the test set, which bound the error: needs --test-images.

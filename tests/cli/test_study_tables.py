@@ -69,7 +69,7 @@ for testing
                                  accuracy  diff. to
  variant              seeds        % ± sd      none        interval  verdict
  ─────────────────────────────────────────────────────────────────────────────
- none                     3  70.00 ± 0.20                  baseline
+ none                     3  70.00 ± 0.20                            baseline
  cbam                     3  72.00 ± 0.20     +2.00  [+1.35, +2.65]  better
    minus same-time        3                   +1.00  [−5.36, +7.36]  undecided
  same-time:like=cbam      3  71.00 ± 1.50     +1.00  [−5.36, +7.36]  undecided
@@ -80,21 +80,21 @@ which a difference does not matter. Differences are in points of accuracy, compu
 The intervals are about other seeds on the same 1,200 test images.
 
 cbam: better, the interval from +1.35 to +2.65 points is above 0.
-same-time:like=cbam: undecided, the difference may be anywhere from −5.36 to +7.36 points; with 3
-seeds per variant, 4 of 5 studies find a true difference of 5.60 points, and fewer find a smaller
-one.
+same-time:like=cbam: undecided, the difference may be anywhere from −5.36 to +7.36 points; 3 seeds
+per variant find a true difference of 5.60 points with 80 % power.
 cbam minus same-time:like=cbam: undecided, the difference may be anywhere from −5.36 to +7.36
-points; with 3 seeds per variant, 4 of 5 studies find a true difference of 5.60 points, and fewer
-find a smaller one.
-More seeds in a new study, 2 epochs
+points; 3 seeds per variant find a true difference of 5.60 points with 80 % power.
+A new study of 2 epochs, by its seeds
 
          smallest difference found
- seeds   in 4 of 5 studies, points     time
+ seeds     with 80 % power, points     time
  ──────────────────────────────────────────
      5                        2.81    3 min
     10                        1.70    6 min
     20                        1.14   11 min
-    50                        0.70   28 min"""
+    50                        0.70   28 min
+
+80 % power: an 80 % chance to find a true difference of this size, if seeds differ as much as here."""
 
 GOLDEN_GUESSING = """\
 Undecided: no variant is better than guessing, which reaches 33.3 %.
@@ -104,7 +104,7 @@ classes, 1,200 for testing
                      accuracy  diff. to
  variant  seeds        % ± sd      none        interval  verdict
  ──────────────────────────────────────────────────────────────────
- none         3  33.50 ± 0.50                  baseline
+ none         3  33.50 ± 0.50                            baseline
  cbam         3  30.50 ± 0.50     −3.00  [−4.13, −1.87]  undecided
                                                          (guessing)
 

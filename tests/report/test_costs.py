@@ -42,7 +42,7 @@ def test_shows_layers(page: ReportPage) -> None:
 def test_results_table_has_time_and_memory(page: ReportPage) -> None:
     row = next(row for row in page.rows if row and row[0].startswith("channel"))
     dash = ABSENT_VALUE
-    assert row[-3:] == [f"2.202 M{dash}", f"2 s{dash}", "3 MB+50 %"]
+    assert row[-3:] == [f"2.202 M{dash}", f"2.0 s{dash}", "3.0 MB+50 %"]
 
 
 def test_figures_describe_ratios_and_where_memory_goes(study: Path) -> None:

@@ -109,7 +109,7 @@ def test_shows_a_longer_training(tmp_path: Path) -> None:
         write_extra(folder, f"cost-{index}-0", make_costs(variant))
     page = read_report(folder)
     row = next(row for row in page.rows if row and row[0].startswith("channel"))
-    assert row[-2] == "4 s+100 %"
+    assert row[-2] == "4.0 s+100 %"
     assert "2 or 4 epochs" in page.text
 
 

@@ -109,7 +109,7 @@ def test_results_table_has_the_numbers_of_the_statistics(page: ReportPage) -> No
         assert row[4].endswith(comparison.verdict)
         assert row[5] == f"2.202 M{ABSENT_VALUE}"
     assert "each interval is made at 97.5 %" in page.text
-    assert "a difference under 1 points does not matter" in page.text
+    assert "a difference under 1 point does not matter" in page.text
 
 
 def test_every_seed_is_a_circle_at_its_difference(html: str) -> None:
@@ -189,7 +189,7 @@ def test_undecided_study_says_what_more_seeds_would_show(tmp_path: Path) -> None
     sd = float(np.sqrt(np.mean([np.var(values, ddof=1) for values in accuracies.values()])))
     for seeds, minutes in ((5, "2 min"), (10, "4 min"), (20, "7 min"), (50, "18 min")):
         difference = compute_detectable_difference(sd=sd, seeds=seeds)
-        assert page.find_row(str(seeds), f"{100 * difference:.1f} points", f"about {minutes}")
+        assert page.find_row(str(seeds), f"{100 * difference:.1f} points", minutes)
     decided = {"none": [0.70, 0.71, 0.72], "channel": [0.90, 0.91, 0.92]}
     page = read_report(write_fake_study(tmp_path / "decided", decided))
     assert "What it would take to decide" not in page.text
@@ -241,7 +241,38 @@ def test_classes_have_intervals_that_hold_together(full_page: ReportPage) -> Non
         assert re.fullmatch(r"class \d", row[0])
         for cell in row[1:]:
             assert re.fullmatch(r"[+−]?\d+\.\d[+−]\d+\.\d to [+−]\d+\.\d", cell)
-    assert "With intervals that hold for all classes together, " in full_page.text
+    assert (
+        "The intervals are wide enough to hold for all 40 differences together. " in full_page.text
+    )
+
+
+def test_classes_with_an_interval_off_zero_are_named(tmp_path: Path) -> None:
+    folder = write_fake_study(tmp_path / "study", TWO_VARIANTS)
+    correct = {  # images of 100 that each seed gets right, by class
+        "none": ([50, 51, 52], [60, 61, 62], [50, 60, 70]),
+        "channel": ([80, 81, 82], [60, 62, 61], [80, 90, 97]),
+    }
+    for index, classes in enumerate(correct.values()):
+        for seed, counts in enumerate(zip(*classes, strict=True)):
+            path = folder / "runs" / f"{index}-{seed}" / "predictions.npz"
+            with np.load(path) as stored:
+                arrays = dict(stored)
+            matrix = np.diag(counts)
+            matrix += np.roll(np.diag(100 - np.array(counts)), 1, axis=1)
+            with path.open("wb") as file:
+                np.savez(file, **{**arrays, "confusion": matrix})
+            write_manifest(path.parent)
+    text = " ".join(read_report(folder).text.split())
+    assert "Largest changes: channel on cat (+30.0, interval +" in text
+    largest, off_zero = text.split(
+        "The intervals are wide enough to hold for all 3 differences together. "
+    )
+    assert "contains 0" not in largest.rpartition("Largest changes: ")[2]
+    assert re.match(
+        r"One is off 0: channel on cat \(\+30\.0, interval \+\d\S+ to \+\S+\)\. The other 2 ",
+        off_zero,
+    )
+    assert "The other 2 contain 0: large changes among them may be chance." in off_zero
 
 
 def test_every_svg_is_xml_with_a_label_and_ids_are_unique(
@@ -500,7 +531,7 @@ def test_checklist_says_what_is_fine_and_where_to_be_careful(
     assert "! carefulFew seeds. 3 seeds of each variant. Seeds of none differ by up to 2.0" in text
     assert "Careful: Few seeds. Is it a fair comparison?" in text
     # 1 % more parameters and equal times need no control.
-    fine = "✓ fineSize and training time are no other explanation. Attention adds up to 1 % of the"
+    fine = "✓ fineHardly larger than the plain network. Attention adds up to 1 % of the"
     assert fine in " ".join(full_page.text.split())
 
 

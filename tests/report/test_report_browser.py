@@ -100,6 +100,22 @@ def test_table_is_sorted_by_numbers_by_click_and_by_key(opened: OpenedPage) -> N
     assert read_column(opened, 4) == original
 
 
+def test_headings_end_where_their_numbers_end(opened: OpenedPage) -> None:
+    open_all_folds(opened.page)
+    gaps = opened.page.evaluate(
+        """[...document.querySelectorAll("table.sortable")].flatMap((table) =>
+          [...table.querySelectorAll("thead th button")].map((button) => {
+            const heading = button.parentElement;
+            if (getComputedStyle(heading).textAlign !== "right") return 0;
+            const cell = table.tBodies[0].rows[0].cells[heading.cellIndex];
+            const end = cell.getBoundingClientRect().right - parseFloat(getComputedStyle(cell).paddingRight);
+            return Math.abs(button.getBoundingClientRect().right - end);
+          }))"""
+    )
+    assert len(gaps) > 50
+    assert max(gaps) < 1
+
+
 def test_folded_tables_sort_numbers_with_true_minus(opened: OpenedPage) -> None:
     page = opened.page
     open_all_folds(page)

@@ -122,7 +122,7 @@ def test_text_shows_ranges(earlier: Path, capsys: pytest.CaptureFixture[str]) ->
     detects = text.split("true difference of ")[1].split(" points")[0]
     low, high = map(float, detects.split(" to "))
     assert low < high
-    assert "seeds to detect 3 points in 4 of 5 studies, 90 % interval " in text
+    assert "seeds to detect 3 points with 80 % power, 90 % interval " in text
     text = join_lines(run_foveal(capsys, *PLAN, "--detect", "0.01"))
     assert "100,000 seeds to detect 0.01 points" in text
     assert "4.2 points from run to run, between 3 and 6 (a table of trainings" in text

@@ -14,7 +14,7 @@ from foveal.analysis.answer_phrases import (
     spell_number,
 )
 from foveal.stats import Comparison
-from foveal.text_format import join_with_and
+from foveal.text_format import format_margin, join_with_and
 
 _MAX_SIZES: Final = 4
 """Number of decided variants up to which a mixed answer has the difference of each."""
@@ -44,7 +44,7 @@ def write_decided_answer(
                 f"{count} make it worse, {name} most: by {size} points (interval {interval})."
             )
         return Answer(verdict, "No:", sentence, tuple(contrasts), "No.")
-    margin = f"less than {100 * largest.margin:g} points either way"
+    margin = f"less than {format_margin(100 * largest.margin)} either way"
     sentence = f"{margin} (interval {interval})."
     if not is_single:
         widest = max(comparisons, key=lambda each: max(map(abs, each.deciding_interval)))
@@ -61,12 +61,12 @@ def write_mixed_answer(
 ) -> Answer:
     """Return the answer if variants have several verdicts: all of them by name in one sentence."""
     parts = _list_mixed_parts(groups, with_sizes=False)
-    title = f"Mixed: {', '.join(parts)}."
+    title = f"Mixed: {'; '.join(parts)}."
     decided = sum(len(groups.get(kind, ())) for kind in DECIDED)
     if decided <= _MAX_SIZES:
         parts = _list_mixed_parts(groups, with_sizes=True)
     gains = describe_gains(groups.get("better", ()), is_only_one=False)
-    return Answer("mixed", "Mixed:", f"{', '.join(parts)}.", (*gains, *contrasts), title)
+    return Answer("mixed", "Mixed:", f"{'; '.join(parts)}.", (*gains, *contrasts), title)
 
 
 def _list_mixed_parts(groups: Mapping[str, Sequence[Comparison]], *, with_sizes: bool) -> list[str]:
@@ -109,6 +109,6 @@ def describe_gains(better: Sequence[Comparison], *, is_only_one: bool) -> list[s
     small = [each for each in better if each.interval[0] < each.margin]
     if small:
         subject = "It" if is_only_one else f"The gain of {join_variants(small)}"
-        margin = f"{100 * small[0].margin:g} points"
+        margin = format_margin(100 * small[0].margin)
         sentences.append(f"{subject} may be too small to matter: the margin is {margin}.")
     return sentences

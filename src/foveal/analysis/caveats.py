@@ -13,7 +13,7 @@ from foveal.analysis.training_times import describe_disturbed_times
 from foveal.analysis.variant_runs import compare_cell_variants
 from foveal.records import Cell, RunRecord, StudyRecord
 from foveal.stats import Comparison
-from foveal.text_format import format_level, join_seeds, join_with_and
+from foveal.text_format import format_level, format_margin, join_seeds, join_with_and
 from foveal.variant_names import (
     BASELINE,
     WHERE_OPTION,
@@ -105,7 +105,7 @@ def _warn_of_changed_margin(study: StudyRecord) -> list[Caveat]:
     if design.margin == design.planned_margin:
         return []
     text = (
-        f"The margin was {design.planned_margin:g} points when the study was created and is "
+        f"The margin was {format_margin(design.planned_margin)} when the study was created and is "
         f"{design.margin:g} now. A margin chosen after seeing results makes verdicts unreliable."
     )
     return [Caveat("The margin was changed.", text)]

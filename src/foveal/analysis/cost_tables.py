@@ -15,7 +15,7 @@ _Costs = Sequence[Mapping[str, Any]]
 _COLUMNS: Final = (
     ("parameters", "parameters", "{:,.0f}", 1),
     ("macs", "multiply-adds per image", "{:,.0f}", 1),
-    ("element_operations", "element operations per image", "{:,.0f}", 1),
+    ("element_operations", "elementwise ops per image", "{:,.0f}", 1),
     ("saved_bytes", "saved for backward, MB", "{:,.1f}", BYTES_PER_MB),
     ("training_seconds", "training per run, s", "{:,.1f}", 1),
 )
@@ -52,7 +52,8 @@ def _describe_cost_columns(costs: _Costs) -> str:
     uncounted = sorted({name for cost in costs for name in cost["uncounted"]})
     note = (
         f"A second number is the change from {BASELINE}. Parameters and multiply-adds show almost nothing of "
-        "the cost of a gate: it reads and writes whole feature maps, which are element operations, and saves "
+        "the cost of a gate: it reads and writes whole feature maps, which are elementwise operations (all "
+        "arithmetic but multiply-adds), and saves "
         f"them for the backward pass of a batch of {batch_sizes}. MB is 2^20 bytes. {_describe_times(costs)}"
     )
     return f"{note} Not counted: {', '.join(uncounted)}." if uncounted else note
@@ -88,7 +89,7 @@ def make_gate_cost_table(costs: _Costs) -> Table:
     ]
     return Table(
         "Most expensive gates",
-        ("variant", "site", "parameters", "multiply-adds", "elements", "saved, MB"),
+        ("variant", "site", "parameters", "multiply-adds", "elementwise ops", "saved, MB"),
         tuple(rows),
         f"Additional cost of each gate for one batch of {costs[0]['batch_size']}.",
         text_headings=("site",),

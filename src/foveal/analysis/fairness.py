@@ -18,9 +18,10 @@ from foveal.analysis.other_test_images import describe_other_test_images
 from foveal.analysis.training_times import MAX_TIME_RATIO, compute_training_times
 from foveal.records import StudyRecord
 from foveal.stats import Comparison
-from foveal.text_format import format_count, join_with_and
+from foveal.text_format import format_count, format_margin, join_with_and
 from foveal.variant_names import (
     BASELINE,
+    SAME_TIME_CONTROL,
     WIDE_CONTROL,
     get_variant_name,
     has_attention,
@@ -92,13 +93,13 @@ def _check_plan(cell: StudyRecord) -> Check:
         return Check(False, "More seeds than planned.", text)
     if design.margin != design.planned_margin:
         text = (
-            f"{design.planned_margin:g} points planned, {design.margin:g} now. A margin chosen after seeing "
-            "results makes verdicts unreliable."
+            f"{format_margin(design.planned_margin)} planned, {design.margin:g} now. A margin chosen after "
+            "seeing results makes verdicts unreliable."
         )
         return Check(False, "The margin was changed.", text)
     if design.looks:
         text = (
-            f"Looks at {join_with_and(design.looks)} seeds planned, margin {design.margin:g} points, "
+            f"Looks at {join_with_and(design.looks)} seeds planned, margin {format_margin(design.margin)}, "
             "not changed. The "
             "intervals are wide enough for all looks together."
         )
@@ -106,7 +107,7 @@ def _check_plan(cell: StudyRecord) -> Check:
     if min(counts) < design.planned_seeds:
         text = f"{planned}, only {min(counts)} trained of some variants. The same command trains the rest."
         return Check(False, "The study is not finished.", text)
-    text = f"{planned}, {min(counts)} trained; margin {design.margin:g} points, not changed."
+    text = f"{planned}, {min(counts)} trained; margin {format_margin(design.margin)}, not changed."
     return Check(True, "Number of seeds and margin fixed beforehand.", text)
 
 
@@ -115,7 +116,9 @@ def _check_end_of_training(cell: StudyRecord) -> Check:
     margin = cell.design.margin
     gains = find_last_epoch_gains(cell, margin / 100)
     if not gains:
-        text = f"In the last epoch no variant gained more than the margin of {margin:g} points."
+        text = (
+            f"In the last epoch no variant gained more than the margin of {format_margin(margin)}."
+        )
         return Check(True, "Training had ended.", text)
     name, gain = max(gains.items(), key=lambda item: item[1])
     return Check(
@@ -179,19 +182,25 @@ def _check_controls(cell: StudyRecord, comparisons: Sequence[Comparison]) -> Che
         for key in ("parameters", "training_seconds")
     }
     controls = {get_variant_name(variant) for variant in cell.variants}
-    missing = []
+    missing = {}
     if WIDE_CONTROL not in controls and increase["parameters"] > _MAX_SIZE_INCREASE:
-        missing.append("`--wide` adds a plain network with as many parameters")
+        missing["size"] = "`--wide` adds a plain network with as many parameters"
     if needs_same_time(cell, comparisons):
-        missing.append("`--same-time` adds a plain network trained for as long")
+        missing["training time"] = "`--same-time` adds a plain network trained for as long"
     facts = f"Attention adds up to {100 * increase['parameters']:.2g} % of the parameters"
     if all(cost["has_reliable_time"] for cost in costs.values()):
         facts += f" and makes training up to {1 + increase['training_seconds']:.1f} times as long"
     facts += "."
     if missing:
-        text = f"{facts} {join_with_and(missing)}."
-        return Check(False, "No control for size or training time.", text)
-    return Check(True, "Size and training time are no other explanation.", facts)
+        text = f"{facts} {join_with_and([*missing.values()])}."
+        return Check(False, f"No control for {' or '.join(missing)}.", text)
+    kinds = {WIDE_CONTROL: "size", SAME_TIME_CONTROL: "training time"}
+    controlled = [kind for name, kind in kinds.items() if name in controls]
+    if controlled:
+        return Check(True, f"Controlled for {join_with_and(controlled)}.", facts)
+    if any(each.verdict == "better" for each in comparisons if each.reference == BASELINE):
+        return Check(True, "Hardly larger than the plain network.", facts)
+    return Check(True, "No gain that size or training time could explain.", facts)
 
 
 def _check_baseline(cell: StudyRecord) -> Check | None:

@@ -26,11 +26,11 @@ _MIN_TIME_INCREASE: Final = 0.05
 
 @dataclass(frozen=True)
 class SeedOutlook:
-    """A new study with `seeds` seeds per variant, and all other options as before.
+    """The study of the next command with `seeds` seeds per variant.
 
-    `detectable_differences` are the smallest differences, as fractions of 1, that four of five such studies
-    show: the smallest and the largest over the undecided comparisons. `extra_seconds` is the time of the
-    runs of all variants, one after another.
+    `detectable_differences` are the smallest true differences, as fractions of 1, that it finds with 80 %
+    power if seeds differ as much as here: the smallest and the largest over the undecided comparisons.
+    `extra_seconds` is the time of the runs of all variants, one after another.
     """
 
     seeds: int
@@ -48,8 +48,9 @@ class NextSteps:
 
     `command` starts the first step: a study of twice or four times as many epochs where longer training comes
     first, of twice as many where nothing was learned, otherwise one with the next larger number of seeds. It
-    has `epochs` and `seeds`, its runs take `seconds` one after another, and four of five such studies find a
-    true difference of `detectable_difference` if seeds differ as much as here; None without such an estimate.
+    has `epochs` and `seeds`, its runs take `seconds` one after another, and it finds a true difference of
+    `detectable_difference` with 80 % power if seeds differ as much as here; None without such an estimate.
+    `comparison_counts` are the comparisons that share the error rate here and in the new study.
     """
 
     last_epoch_gains: dict[str, float]
@@ -59,6 +60,7 @@ class NextSteps:
     seeds: int
     seconds: float
     detectable_difference: float | None
+    comparison_counts: tuple[int, int]
 
     @property
     def training_advice(self) -> str:
@@ -83,9 +85,24 @@ class NextSteps:
             return size
         later = ", after longer training usually a smaller one" if self.last_epoch_gains else ""
         return (
-            f"{size} If seeds differ as much as here, 4 of 5 such studies find a true difference of "
-            f"{100 * self.detectable_difference:.2f} points{later}."
+            f"{size} If seeds differ as much as here, such a study has an 80 % chance to find a true "
+            f"difference of {100 * self.detectable_difference:.2f} points{later}."
         )
+
+    @property
+    def outlook_note(self) -> str:
+        """Conditions of the differences in `outlook`."""
+        note = (
+            "80 % power: an 80 % chance to find a true difference of this size, if seeds differ as much as "
+            "here."
+        )
+        before, after = self.comparison_counts
+        if after > before:
+            note += (
+                f" With --same-time there are {after} comparisons instead of {before}, so each interval is "
+                "wider."
+            )
+        return note
 
 
 def find_next_steps(cell: StudyRecord, comparisons: Sequence[Comparison]) -> NextSteps | None:
@@ -110,15 +127,17 @@ def find_next_steps(cell: StudyRecord, comparisons: Sequence[Comparison]) -> Nex
     controlled = _list_uncontrolled_variants(cell) if needs_same_time(cell, comparisons) else []
     command = format_next_command(cell, seeds=seeds, epochs=epochs, adds_same_time=bool(controlled))
     # A same-time control takes as long as its variant.
-    seconds = seeds * factor * (_sum_seconds(cell, cell.variants) + _sum_seconds(cell, controlled))
+    seconds = factor * (_sum_seconds(cell, cell.variants) + _sum_seconds(cell, controlled))
     # Each control adds its own comparison and that of its variant.
-    alpha = ALPHA / (cell.design.comparison_count + 2 * len(controlled))
+    count = cell.design.comparison_count
+    counts = count, count + 2 * len(controlled)
+    alpha = ALPHA / counts[1]
     spreads = [each.seed_sd for each in learned if each.seed_sd is not None]
     detectable = None
     if spreads and not cell.design.looks:
         detectable = compute_detectable_difference(sd=max(spreads), seeds=seeds, alpha=alpha)
-    outlook = _list_outlook(cell, learned)
-    return NextSteps(gains, outlook, command, epochs, seeds, seconds, detectable)
+    outlook = _list_outlook(spreads, alpha=alpha, seconds_per_seed=seconds)
+    return NextSteps(gains, outlook, command, epochs, seeds, seeds * seconds, detectable, counts)
 
 
 def count_epochs(cell: StudyRecord) -> int:
@@ -200,11 +219,10 @@ def _get_last_epoch_gain(run: RunRecord, start: float) -> float:
     return float(accuracies[-1] - accuracies[-2])
 
 
-def _list_outlook(cell: StudyRecord, undecided: Sequence[Comparison]) -> tuple[SeedOutlook, ...]:
+def _list_outlook(
+    spreads: Sequence[float], *, alpha: float, seconds_per_seed: float
+) -> tuple[SeedOutlook, ...]:
     """Return one row per number of seeds; none without a standard deviation."""
-    alpha = ALPHA / cell.design.comparison_count
-    spreads = [each.seed_sd for each in undecided if each.seed_sd is not None]
-    seconds_per_seed = _sum_seconds(cell, cell.variants)
     rows = []
     for seeds in SEED_COUNTS if spreads else ():
         shown = [compute_detectable_difference(sd=sd, seeds=seeds, alpha=alpha) for sd in spreads]

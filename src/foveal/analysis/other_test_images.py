@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from foveal.stats import Comparison, VarianceSplit
-from foveal.text_format import format_points_range, join_with_and
+from foveal.text_format import join_with_and
 from foveal.variant_names import BASELINE
 
 _MIN_SHOWN_ERROR: Final = 0.00005
@@ -34,15 +34,15 @@ def describe_other_test_images(comparisons: Sequence[Comparison], test_images: i
     if max(errors) < _MIN_SHOWN_ERROR:
         return scope
     added = (
-        f"{scope} Other test images would move a difference by another "
-        f"{format_points_range((min(errors), max(errors)))} points (standard error, not in the intervals)."
+        f"{scope} Another draw of test images would move a difference as well, typically by up to "
+        f"{100 * max(errors):.2f} points (one standard error)."
     )
     names = [variant for variant, split in splits.items() if _is_half_due_to_images(split)]
     if not names:
         return added
     return (
-        f"{added} For {join_with_and(names)} this is at least as much as other seeds would: add test images as "
-        "well as seeds."
+        f"{added} For {join_with_and(names)} that is at least as much as other seeds would: add test images, "
+        "not only seeds."
     )
 
 

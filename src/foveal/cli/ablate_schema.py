@@ -63,12 +63,12 @@ class EpochGainOutput(Output):
 
 
 class SeedOutlookOutput(Output):
-    """New study with more seeds per variant and all other options as before."""
+    """The study of `command` with another number of seeds per variant."""
 
     seeds: int
     """Seeds per variant."""
     detectable_differences: Interval
-    """Smallest difference found in 4 of 5 studies: the range over the undecided comparisons."""
+    """Smallest true difference found with 80 % power: the range over the undecided comparisons."""
     extra_seconds: float
     """Time of its runs, one after another, in seconds."""
 
@@ -91,7 +91,7 @@ class NextStepsOutput(Output):
     seconds: float
     """Time of its runs, one after another, in seconds."""
     detectable_difference: float | None
-    """Difference that 4 of 5 such studies find if seeds differ as much as here; null without an estimate."""
+    """True difference found with 80 % power if seeds differ as much as here; null without an estimate."""
 
 
 class AblateOutput(Output):

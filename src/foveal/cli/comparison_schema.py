@@ -96,7 +96,7 @@ class ComparisonOutput(Output):
     detectable_difference: float | None
     """Smallest difference that as many seeds detect with power 0.8 in a study without looks."""
     seeds_needed: int | None
-    """Estimated seeds per variant that show a difference as large as the margin in 4 of 5 studies."""
+    """Estimated seeds per variant that show a difference as large as the margin with 80 % power."""
     seeds_needed_interval: tuple[int, int] | None
     """90 % interval of `seeds_needed`: the standard deviation is an estimate, too."""
     sd_ratio: float | None

@@ -67,7 +67,7 @@ class JudgedComparisonOutput(Output):
     detectable_difference: float | None
     """Smallest difference that these seeds detect with power 0.8."""
     seeds_needed: int | None
-    """Estimated seeds per variant that show a difference as large as the margin in 4 of 5 studies."""
+    """Estimated seeds per variant that show a difference as large as the margin with 80 % power."""
     seeds_needed_interval: tuple[int, int] | None
     """90 % interval of `seeds_needed`."""
     sequential: SequentialOutput | None

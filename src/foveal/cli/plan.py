@@ -99,12 +99,12 @@ def _format_plan(plan: Plan) -> list[tuple[str, str]]:
     if plan.detectable_range is not None:
         difference = _format_range(*(f"{end:.2f}" for end in plan.detectable_range))
         detects = (
-            f"with {plan.seeds} seeds a true difference of {difference} points in 4 of 5 studies"
+            f"with {plan.seeds} seeds a true difference of {difference} points with 80 % power"
         )
     sd = f"{plan.sd:.2g} points from run to run"
     if plan.sd_range[0] < plan.sd_range[1]:
         sd += f", {_name_range(plan, *(f'{end:.2g}' for end in plan.sd_range))}"
-    needed = f"{plan.seeds_needed:,} seeds to detect {plan.detect:g} points in 4 of 5 studies"
+    needed = f"{plan.seeds_needed:,} seeds to detect {plan.detect:g} points with 80 % power"
     low, high = plan.seeds_needed_range
     if low < high:
         needed += f", {_name_range(plan, f'{low:,}', f'{high:,}')}"

@@ -58,7 +58,6 @@ def print_comparisons(cell: StudyRecord, comparisons: list[Comparison]) -> None:
 def _print_next_steps(cell: StudyRecord, comparisons: list[Comparison]) -> None:
     """Print the advice to train longer and what more seeds find, if a comparison is undecided."""
     from foveal.analysis import find_next_steps
-    from foveal.analysis.next_steps import count_epochs
 
     next_steps = find_next_steps(cell, comparisons)
     if next_steps is None:
@@ -66,7 +65,8 @@ def _print_next_steps(cell: StudyRecord, comparisons: list[Comparison]) -> None:
     if next_steps.training_advice:
         stdout.print(escape(next_steps.training_advice))
     if next_steps.outlook:
-        stdout.print(make_next_steps_table(next_steps, epochs=count_epochs(cell)))
+        stdout.print(make_next_steps_table(next_steps))
+        stdout.print(f"[dim]{escape(next_steps.outlook_note)}[/]")
 
 
 def print_answer(cell: StudyRecord, comparisons: list[Comparison]) -> None:
@@ -174,7 +174,7 @@ def make_comparison_table(cell: StudyRecord, comparisons: list[Comparison]) -> T
             entries = _list_accuracy_entries(variant, accuracies)
             is_reference = variant == BASELINE and bool(comparisons)
             entries += (
-                ["", _REFERENCE_NOTE, ""]
+                ["", "", _REFERENCE_NOTE]
                 if is_reference
                 else _list_difference_entries(own.pop(BASELINE, None))
             )
@@ -241,16 +241,16 @@ def list_verdict_lines(comparisons: list[Comparison]) -> list[str]:
     return lines
 
 
-def make_next_steps_table(next_steps: NextSteps, *, epochs: int) -> Table:
-    """Return a table of what 5, 10, 20 and 50 seeds per variant find in as many epochs, and their time."""
+def make_next_steps_table(next_steps: NextSteps) -> Table:
+    """Return a table of what 5, 10, 20 and 50 seeds per variant find in a new study, and their time."""
     table = Table(
-        title=f"More seeds in a new study, {format_count(epochs, 'epoch')}",
+        title=f"A new study of {format_count(next_steps.epochs, 'epoch')}, by its seeds",
         title_justify="left",
         box=SIMPLE_HEAD,
         pad_edge=False,
     )
     table.add_column("seeds", justify="right")
-    table.add_column("smallest difference found\nin 4 of 5 studies, points", justify="right")
+    table.add_column("smallest difference found\nwith 80 % power, points", justify="right")
     table.add_column("time", justify="right")
     for row in next_steps.outlook:
         duration = format_duration(row.extra_seconds)

@@ -95,7 +95,7 @@ def make_totals_table(totals: Totals, peak_bytes: int | None) -> Table:
         ("estimated total as torchsummary, MB", _format_megabytes(totals.estimated_bytes)),
         ("saved for backward, MB", _format_megabytes(totals.saved_bytes)),
         ("MACs", f"{totals.macs:,}"),
-        ("element operations", f"{totals.element_operations:,}"),
+        ("elementwise operations", f"{totals.element_operations:,}"),
     ]  # fmt: skip
     if peak_bytes is not None:
         rows.insert(7, ("peak of a training step, MB", _format_megabytes(peak_bytes)))

@@ -105,7 +105,7 @@ def make_torchsummary_table(baseline: CostReport, cbam: CostReport) -> Table:
         ("saved for backward, MB", *(f"{sums.saved_bytes / BYTES_PER_MB:.4f}" for sums in totals)),
         ("parameters", *(f"{sums.parameters:,}" for sums in totals)),
         ("MACs", *(f"{sums.macs:,}" for sums in totals)),
-        ("element operations", *(f"{sums.element_operations:,}" for sums in totals)),
+        ("elementwise operations", *(f"{sums.element_operations:,}" for sums in totals)),
     ]
     headings = ("the ConvNet, one image of 3x32x32", "none", "cbam")
     note = f"{_EXPLANATION_TEXT} The last four rows are measured on foveal's networks."

@@ -23,14 +23,14 @@ from foveal.text_format import BYTES_PER_MB
 from foveal.variant_names import BASELINE
 
 _CostColumn = tuple[str, str, str, float]
-_STEP_COLUMN: Final[_CostColumn] = ("training step", "step_seconds", "{:.3g} ms", 0.001)
-_TIME_COLUMN: Final[_CostColumn] = ("training", "training_seconds", "{:,.3g} s", 1.0)
+_STEP_COLUMN: Final[_CostColumn] = ("training step", "step_seconds", "{:,.1f} ms", 0.001)
+_TIME_COLUMN: Final[_CostColumn] = ("training", "training_seconds", "{:,.1f} s", 1.0)
 TIME_KEYS: Final = (_STEP_COLUMN[1], _TIME_COLUMN[1])
 """Keys of the costs that are measured times."""
 _MEMORY_COLUMN: Final[_CostColumn] = (
     "training memory",
     "saved_bytes",
-    "{:,.3g} MB",
+    "{:,.1f} MB",
     float(BYTES_PER_MB),
 )
 

@@ -64,8 +64,8 @@ def _name_detectable_difference(comparison: Comparison) -> Comparison:
     if comparison.verdict != "undecided" or comparison.has_learned_nothing or detectable is None:
         return comparison
     clause = (
-        f"with {comparison.seeds} seeds per variant, 4 of 5 studies find a true difference of "
-        f"{comparison.unit.format_size(detectable)}{comparison.unit.suffix}, and fewer find a smaller one"
+        f"{comparison.seeds} seeds per variant find a true difference of "
+        f"{comparison.unit.format_size(detectable)}{comparison.unit.suffix} with 80 % power"
     )
     return replace(comparison, reason=f"{comparison.reason}; {clause}")
 

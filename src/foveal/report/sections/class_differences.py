@@ -19,6 +19,7 @@ from foveal.report.blocks import (
     TableBlock,
 )
 from foveal.report.cell_view import CellView
+from foveal.report.sections.class_explanation import explain_classes
 from foveal.report.sections.class_order import (
     compute_class_differences,
     list_class_differences,
@@ -28,15 +29,12 @@ from foveal.text_format import (
     ABSENT_VALUE,
     format_percent,
     format_rounded_points,
-    join_with_and,
     shorten_name,
 )
 from foveal.text_tables import Table
 from foveal.variant_names import BASELINE
 
 _MAX_CLASSES: Final = 20
-_MAX_NAMED: Final = 4
-_MAX_CLASSES_IN_LIST: Final = 6
 _WIDTH: Final = 262.0
 _LEFT, _RIGHT, _TOP = 90.0, 252.0, 26.0
 _ROW_HEIGHT: Final = 22.0
@@ -54,7 +52,7 @@ def build_class_section(cell: CellView) -> Section:
         }
         means = np.stack([values.mean(axis=0) for values in differences.values()])
         order = _choose_classes(means.mean(axis=0))
-        blocks.append(Paragraph(_explain(cell, groups, means, order)))
+        blocks.append(Paragraph(explain_classes(cell, groups, means, len(order))))
         ticks = _choose_axis(differences, order)
         figures = tuple(
             _draw_panel(cell, group, differences[group.variant], order, ticks) for group in groups
@@ -91,87 +89,6 @@ def _choose_axis(differences: dict[str, Any], order: list[int]) -> list[float]:
         if 2 * step * 10.0**power >= limit
     )
     return [float(np.round(step * number, 6)) for number in range(-2, 3)]
-
-
-def _explain(cell: CellView, groups: Any, means: Any, order: list[int]) -> str:
-    """Return what the marks are and the largest changes."""
-    marks = "Filled: mean; circles: seeds. " if cell.has_several_seeds else ""
-    marks += "Classes are in the order of their mean difference over all variants, highest first. "
-    names = cell.classes
-    shown = _find_shown_classes(cell)
-    extremes, is_chance = [], False
-    for sign in (1, -1):
-        variant, label = np.unravel_index(int(np.nanargmax(sign * means)), means.shape)
-        value = float(means[variant, label])
-        if sign * value >= 1:
-            extremes.append(
-                f"`{groups[int(variant)].variant}` on {names[int(label)]} "
-                f"({format_rounded_points(value / 100, 1)})"
-            )
-            key = (groups[int(variant)].variant, names[int(label)])
-            is_chance |= key not in shown
-    largest = f"Largest changes: {join_with_and(extremes)}. " if extremes else ""
-    cut = (
-        f"Of {len(names)} classes the {_MAX_CLASSES // 2} with the highest and the lowest difference "
-        "are shown. "
-        if len(names) > len(order)
-        else ""
-    )
-    images = round(cell.test_images / len(names))
-    return (
-        f"Accuracy on each class, minus that of `{BASELINE}`, in points. {marks}{largest}{cut}A class "
-        "has about "
-        f"{images:,} test images, and among {means.size} comparisons some look large by chance. "
-        f"{_name_shown_classes(cell, shown, has_larger=is_chance)}{_name_unrecognized_classes(cell)}"
-    )
-
-
-def _find_shown_classes(cell: CellView) -> dict[tuple[str, str], float]:
-    """Return the differences whose interval excludes 0, by variant and class, all comparisons counted."""
-    return {
-        (comparison.variant, each.name): each.difference
-        for comparison, classes in list_class_differences(cell)
-        for each in classes
-        if each.is_shown
-    }
-
-
-def _name_shown_classes(
-    cell: CellView, shown: dict[tuple[str, str], float], *, has_larger: bool
-) -> str:
-    """Return the classes that show a difference, and why a larger change may show none."""
-    if not cell.has_intervals:
-        return "There is no verdict per class."
-    if not shown:
-        return (
-            "With intervals that hold for all classes together, no class shows a difference: each varies "
-            "too much from seed to seed."
-        )
-    named = [
-        f"`{variant}` on {name} ({format_rounded_points(difference, 1)})"
-        for (variant, name), difference in shown.items()
-    ]
-    rest = f" and {len(named) - _MAX_NAMED} more" if len(named) > _MAX_NAMED else ""
-    names = ", ".join(named[:_MAX_NAMED]) if rest else join_with_and(named)
-    reason = "there the seeds agree closely enough"
-    reason += ", elsewhere the accuracy varies too much from seed to seed" if has_larger else ""
-    return (
-        f"With intervals that hold for all classes together, these show a difference: {names}{rest}; "
-        f"{reason}."
-    )
-
-
-def _name_unrecognized_classes(cell: CellView) -> str:
-    """Return the classes of which no run of a variant recognizes an image; empty without any."""
-    parts = []
-    for group in cell.groups:
-        is_zero = (group.class_accuracies == 0).all(axis=0)
-        names = [name for name, zero in zip(cell.classes, is_zero, strict=True) if zero]
-        if names:
-            more = len(names) - _MAX_CLASSES_IN_LIST
-            listed = names if more <= 0 else [*names[:_MAX_CLASSES_IN_LIST], f"{more} more"]
-            parts.append(f"`{group.variant}` {join_with_and(listed)}")
-    return f" Never recognized (0 % with every seed): {'; '.join(parts)}." if parts else ""
 
 
 def _build_difference_table(cell: CellView) -> list[TableBlock]:

@@ -39,6 +39,8 @@ _MAX_CHANGES: Final = 5
 _ROUND_LIMITS: Final = (1, 2, 5, 10, 25, 50, 100)
 """Ends of the scale of differences, in points."""
 _MIN_OPACITY: Final = 0.02
+_MIN_WIDTH: Final = 300.0
+"""Width of a panel of few classes: narrower figures would be enlarged with their letters."""
 
 
 def build_confusion_section(cell: CellView) -> Section:
@@ -60,13 +62,13 @@ def build_confusion_section(cell: CellView) -> Section:
         blocks.append(HtmlBlock(scales))
     else:
         blocks.append(Paragraph(f"With {size} classes only the largest values are shown here."))
-    blocks.append(ListBlock(tuple(_list_sentences(cell, base, others, shares, changes))))
+    sentences = _list_sentences(cell, base, others, shares, changes)
+    blocks.append(ListBlock(tuple(sentences)))
     if others and cell.has_intervals:
-        text = (
-            "Bold: a change beyond chance by the intervals of Per class. All other changes may be chance; "
-            "there is no test for a pair of classes."
-        )
-        blocks.append(Paragraph(text, is_muted=True))
+        text = "All these changes may be chance: none has an interval off 0 in Per class"
+        if any("**" in sentence for _, sentence in sentences):
+            text = "Bold: the interval in Per class is off 0. All other changes may be chance"
+        blocks.append(Paragraph(f"{text}; there is no test for a pair of classes.", is_muted=True))
     tables = tuple(
         TableBlock(
             f"{name}-{group.style_index}",
@@ -109,7 +111,7 @@ def _draw_matrix(cell: CellView, group: VariantRuns, values: Any, limit: int | N
     size = len(values)
     side = 20.0 if size <= _MAX_CLASSES_WITH_LARGE_CELLS else 13.0
     left, top = 76.0, 84.0
-    canvas = SvgCanvas(left + size * side + 32, top + size * side + 5)
+    canvas = SvgCanvas(max(_MIN_WIDTH, left + size * side + 32), top + size * side + 5)
     order = sort_classes(cell)
     values = values[np.ix_(order, order)]
     title = shorten_name(group.variant, 16)

@@ -38,7 +38,7 @@ _QUANTITIES: Final = (
     ("macs", "multiply-adds"),
     ("saved_bytes", "training memory"),
     ("training_seconds", "training time"),
-    ("element_operations", "element operations"),
+    ("element_operations", "elementwise ops"),
 )
 
 
@@ -68,8 +68,8 @@ def build_costs_section(cell: CellView) -> Section:
     note = Paragraph(
         f"Shapes are (N, C, H, W) for a batch of {stored[0]['batch_size']}. Saved bytes are those that "
         "a layer saves "
-        "for the backward pass; MACs are multiply-adds, elements are additions, products and comparisons "
-        "of single values. An attention module is listed below the layer whose output it weights."
+        "for the backward pass; MACs are multiply-adds, elements are elementwise operations (all other "
+        "arithmetic). An attention module is listed below the layer whose output it weights."
     )
     blocks.append(Fold("Layer by layer", "one table per variant", (note, *layers)))
     return Section(name, title, tuple(blocks))
@@ -177,8 +177,8 @@ def _draw_ratios(cell: CellView) -> FigureBlock:
     )
     description = f"Cost relative to {BASELINE}. {shown}"
     caption = (
-        f"What each variant needs, relative to `{BASELINE}`. Farther right is more expensive. Element "
-        "operations are additions, products and comparisons of single values."
+        f"What each variant needs, relative to `{BASELINE}`. Farther right is more expensive. "
+        "Elementwise ops are all arithmetic but multiply-adds: activations, norms, pooling, products of maps."
     )
     return FigureBlock(
         f"cost-ratios{cell.suffix}", canvas.render(description), description, caption
@@ -208,7 +208,7 @@ def _draw_memory(cell: CellView) -> FigureBlock:
         _draw_bar(canvas, group.style_index, parts, ticks, y)
         canvas.add_text(_BAR_LEFT - 8, y + 13, shorten_name(group.variant, 13), anchor="end")
         total = totals[group.variant]
-        canvas.add_text(_locate(total, ticks, _BAR_LEFT) + 5, y + 13, f"{total:.3g}")
+        canvas.add_text(_locate(total, ticks, _BAR_LEFT) + 5, y + 13, f"{total:,.1f}")
         modules = ", ".join(f"{part:.1f}" for part in parts[1:]) or "none"
         shown.append(f"{group.variant} {total:.1f} MB, of which attention modules {modules}")
     batch = next(iter(cell.costs.values()))["batch_size"]

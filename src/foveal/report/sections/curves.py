@@ -84,7 +84,7 @@ def _explain(cell: CellView, scales: Mapping[str, CurveAxis], *, has_guessing: b
     if omitted:
         epochs = "The first epoch is" if omitted == 1 else f"The first {omitted} epochs are"
         sentences.append(
-            f"{epochs} partly outside of it: else the later differences could not be seen."
+            f"{epochs} partly outside of it, because the later differences could not be seen otherwise."
         )
     return " ".join(sentences)
 

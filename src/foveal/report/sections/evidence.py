@@ -11,7 +11,6 @@ from foveal.report.number_text import format_comparison_name
 from foveal.stats import RemovedErrors, WinChance
 from foveal.text_format import (
     ABSENT_VALUE,
-    format_count,
     format_percent,
     format_points,
     use_minus_signs,
@@ -77,8 +76,9 @@ def _explain(slopes: dict[str, FinalSlope], *, has_looks: bool) -> str:
             " That interval does not account for the looks of this study; that of the errors does."
         )
     if slopes:
-        epochs = format_count(max(slope.epochs for slope in slopes.values()), "epoch")
-        note += f" The slope is that of the test accuracy over the last {epochs}, a tenth of the training."
+        count = max(slope.epochs for slope in slopes.values())
+        last = "last epoch" if count == 1 else f"last {count} epochs, a tenth of the training"
+        note += f" The slope is that of the test accuracy over the {last}."
     return note
 
 

@@ -36,9 +36,9 @@ def build_next_steps(cell: CellView) -> list[Block]:
         without_looks = "without looks " if cell.is_sequential else ""
         left.append(
             Paragraph(
-                f"**{then}** With seeds as different as these, the table shows which true difference a study "
-                f"{without_looks}would find 4 times out of 5. Start a new folder with new seeds: adding seeds "
-                "here until something shows raises false alarms."
+                f"**{then}** The table shows the smallest true difference that a new study of "
+                f"{format_count(steps.epochs, 'epoch')} {without_looks}has an 80 % chance to find. Start it in a "
+                "new folder with new seeds: adding seeds here until something shows raises false alarms."
             )
         )
     left.append(CodeBlock(break_command(shorten_paths(steps.command))))
@@ -79,7 +79,7 @@ def _build_outlook_table(cell: CellView, steps: NextSteps) -> Table:
         seconds = sum(float(run.results["seconds"]) for group in cell.groups for run in group.runs)
         rows.append(
             (
-                f"{cell.seed_count}\nthis study",
+                f"{cell.seed_count}\nhere, {format_count(cell.shared_results['epochs'], 'epoch')}",
                 _format_range(min(found.values()), max(found.values())),
                 format_duration(seconds),
             )
@@ -88,24 +88,20 @@ def _build_outlook_table(cell: CellView, steps: NextSteps) -> Table:
         (
             f"{row.seeds}",
             _format_range(*row.detectable_differences),
-            f"about {format_duration(row.extra_seconds)}",
+            format_duration(row.extra_seconds),
         )
         for row in steps.outlook
     ]
-    epochs = cell.shared_results["epochs"]
-    headings = (
-        "seeds per variant",
-        "smallest difference found",
-        f"time, {format_count(epochs, 'epoch')}",
-    )
-    note = "Times are those of all runs, one after another."
+    headings = ("seeds per variant", "found with 80 % power", "time")
+    note = f"{steps.outlook_note} Times are estimates for all runs, one after another."
     if len(found) > 1:
         low, high = min(found, key=found.__getitem__), max(found, key=found.__getitem__)
         note = (
-            f"A range is over the undecided variants: from {low}, whose seeds differ least, to {high}, "
-            f"whose seeds differ most. {note}"
+            f"{note} A range is over the undecided variants: from {low}, whose seeds differ least, to {high}, "
+            "whose seeds differ most."
         )
-    return Table("More seeds find smaller differences", headings, tuple(rows), note)
+    title = f"Smallest difference that a new study of {format_count(steps.epochs, 'epoch')} finds"
+    return Table(title, headings, tuple(rows), note)
 
 
 def _format_range(low: float, high: float) -> str:

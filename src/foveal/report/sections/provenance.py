@@ -20,7 +20,7 @@ from foveal.report.blocks import (
 from foveal.report.cell_view import CellView
 from foveal.report.templating import render_template
 from foveal.report.tiles import SharedImages, Tile
-from foveal.text_format import format_count, join_seeds, replace_unprintable
+from foveal.text_format import format_count, format_margin, join_seeds, replace_unprintable
 
 _MAX_BATCH_IMAGES: Final = 32
 _MAX_LISTED_VALUES: Final = 3
@@ -124,7 +124,7 @@ def flatten_config(design: Design) -> dict[str, Any]:
         "variants": list(design.variants),
         "planned_seeds": design.planned_seeds,
         "first_seed": design.first_seed,
-        "margin": f"{design.margin:g} points",
+        "margin": format_margin(design.margin),
         **common,
         **grid,
     }

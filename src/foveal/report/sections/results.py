@@ -14,7 +14,7 @@ from foveal.report.sections.looks import build_looks
 from foveal.report.sections.next_steps import build_next_steps
 from foveal.report.sections.results_table import build_results_table, name_results
 from foveal.report.templating import render_template
-from foveal.text_format import format_count, format_level, join_with_and
+from foveal.text_format import format_count, format_level, format_margin, join_with_and
 from foveal.variant_names import BASELINE
 
 _MAX_SITES: Final = 6
@@ -46,7 +46,7 @@ def build_forest_table(cell: CellView, *, scale: ForestScale | None = None) -> H
         axis=scale.axis_labels if scale else (),
         with_plot=scale is not None,
         level=_name_interval(cell),
-        margin="" if margin is None else f"{margin:g} points",
+        margin="" if margin is None else format_margin(margin),
     )
     name = name_results(cell)
     return HtmlBlock(html, name, build_results_table(cell))
@@ -132,8 +132,8 @@ def _explain_intervals(cell: CellView) -> str:
         f"{joint} Equivalence is tested on each side separately, with a slightly narrower interval at "
         f"{format_level(2 * first.level - 1)}, which the row of an equivalent variant shows: {narrower} "
         "points. "
-        "The verdict is about other seeds on the same test images; Raw tables says how much other test images "
-        "would add."
+        "The verdict is about other seeds on the same test images; “Uncertainty of the differences” in Raw "
+        "tables has what another draw of test images would add."
     )
 
 

@@ -9,6 +9,7 @@ from foveal.stats import Comparison, compute_mean_interval
 from foveal.text_format import (
     ABSENT_VALUE,
     format_interval,
+    format_margin,
     format_mean_and_sd,
     format_percent,
     format_points,
@@ -112,7 +113,7 @@ def _write_note(cell: CellView) -> str:
         note += (
             f" Difference to {BASELINE} in percentage points, with its interval; the second interval is "
             "compared "
-            f"with the margin of {cell.design.margin:g} points."
+            f"with the margin of {format_margin(cell.design.margin)}."
         )
     if cell.is_sequential:
         note += (

@@ -17,6 +17,7 @@ function compareKeys(first, second) {
 function makeSortable(table) {
   const body = table.tBodies[0];
   const original = [...body.rows];
+  if (original.length < 2) return;
   const headings = [...table.tHead.rows[0].cells];
   headings.forEach((heading, column) => {
     if (heading.matches(".fixed, .word")) return;
