@@ -127,7 +127,7 @@ def test_answer_about_one_variant(comparison: Comparison, text: str, title: str)
         (
             (EQUIVALENT, name(make_comparison("equivalent", 0.1, -0.2, 0.4), "bam")),
             "It makes no difference that matters: less than 0.5 points either way for both attention "
-            "variants (at most, for `bam`, interval −0.20 to +0.40).",
+            "variants (closest to that: `bam`, interval −0.20 to +0.40).",
         ),
         (
             (UNDECIDED, *(name(make_comparison("undecided", -1, -9, 7, seeds=3), f"v{i}") for i in "abc")),

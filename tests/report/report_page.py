@@ -7,7 +7,7 @@ from pathlib import Path
 
 from foveal.report import write_report
 
-VOID_TAGS = {"meta", "img", "br"}
+VOID_TAGS = {"wbr", "meta", "img", "br"}
 
 
 class ReportPage(HTMLParser):

@@ -7,6 +7,7 @@ import pytest
 
 from foveal.explanation.occlusion.windows import Windows
 from foveal.overlap import average_windows
+from foveal.text_format import ABSENT_VALUE
 from report.fake_records import (
     TWO_VARIANTS,
     WINDOWS,
@@ -55,7 +56,11 @@ def test_numbers_of_the_maps_are_in_a_table(page: ReportPage) -> None:
 
 
 def test_shows_agreement_with_the_rank_and_the_features(page: ReportPage) -> None:
-    assert page.find_row("none", "grad-cam and occlusion")[2:] == ["0.25", "", ""]
+    assert page.find_row("none", "grad-cam and occlusion")[2:] == [
+        "0.25",
+        ABSENT_VALUE,
+        ABSENT_VALUE,
+    ]
     row = page.find_row("channel", "blocks.0 and occlusion")
     assert row[2:] == ["0.50", "2 (1 to 3) of 21", "0.12"]
 

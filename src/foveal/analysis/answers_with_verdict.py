@@ -47,10 +47,10 @@ def write_decided_answer(
     margin = f"less than {format_margin(100 * largest.margin)} either way"
     sentence = f"{margin} (interval {interval})."
     if not is_single:
-        widest = max(comparisons, key=lambda each: max(map(abs, each.deciding_interval)))
+        closest = max(comparisons, key=lambda each: max(map(abs, each.deciding_interval)))
         sentence = (
-            f"{margin} for {count} (at most, for `{widest.variant}`, interval "
-            f"{format_deciding_interval(widest)})."
+            f"{margin} for {count} (closest to that: `{closest.variant}`, interval "
+            f"{format_deciding_interval(closest)})."
         )
     lead = "It makes no difference that matters:"
     return Answer(verdict, lead, sentence, tuple(contrasts), "No difference that matters.")

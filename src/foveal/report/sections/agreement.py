@@ -9,7 +9,7 @@ import numpy as np
 from foveal.records import Arrays
 from foveal.report.blocks import TableBlock
 from foveal.report.cell_view import CellView
-from foveal.text_format import ABSENT_VALUE
+from foveal.text_format import ABSENT_VALUE, use_minus_signs
 from foveal.text_tables import Table
 from foveal.variant_names import GATE_MODULE_NAME
 
@@ -29,9 +29,13 @@ def build_agreement_table(cell: CellView) -> list[TableBlock]:
                 (
                     group.variant,
                     f"{site} and {second}",
-                    ABSENT_VALUE if np.isnan(values).all() else f"{np.nanmean(values):.2f}",
+                    ABSENT_VALUE
+                    if np.isnan(values).all()
+                    else use_minus_signs(f"{np.nanmean(values):.2f}"),
                     _format_ranks(stored, index),
-                    "" if np.isnan(activations).all() else f"{np.nanmean(activations):.2f}",
+                    ABSENT_VALUE
+                    if np.isnan(activations).all()
+                    else use_minus_signs(f"{np.nanmean(activations):.2f}"),
                 )
             )
     if not rows:
@@ -51,11 +55,11 @@ def build_agreement_table(cell: CellView) -> list[TableBlock]:
 
 
 def _format_ranks(stored: Sequence[Arrays], index: int) -> str:
-    """Return the ranks of one pair of maps over the seeds; empty for maps without redrawn gates."""
+    """Return the ranks of one pair of maps over the seeds; a dash for maps without redrawn gates."""
     ranks = np.array([arrays["agreement_rank"][index] for arrays in stored])
     ranks = ranks[~np.isnan(ranks)]
     if not len(ranks):
-        return ""
+        return ABSENT_VALUE
     low, median, high = (f"{value:g}" for value in np.quantile(ranks, [0, 0.5, 1]))
     several = f" ({low} to {high})" if low != high else ""
     return f"{median}{several} of {stored[0]['agreement_draws'][index] + 1}"

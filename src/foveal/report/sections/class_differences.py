@@ -19,7 +19,7 @@ from foveal.report.blocks import (
     TableBlock,
 )
 from foveal.report.cell_view import CellView
-from foveal.report.sections.class_explanation import explain_classes
+from foveal.report.sections.class_explanation import explain_classes, format_class_interval
 from foveal.report.sections.class_order import (
     compute_class_differences,
     list_class_differences,
@@ -117,8 +117,7 @@ def _format_class_difference(each: ClassDifference) -> str:
     difference = format_rounded_points(each.difference, 1)
     if math.isnan(each.interval[0]):
         return difference
-    low, high = (format_rounded_points(bound, 1) for bound in each.interval)
-    return f"{difference}\n{low} to {high}"
+    return f"{difference}\n{format_class_interval(each)}"
 
 
 def _draw_panel(

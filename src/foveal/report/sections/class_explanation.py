@@ -78,9 +78,15 @@ def _format_change(
     text = f"`{variant}` on {name} ({format_rounded_points(difference, 1)}"
     if compared is None or math.isnan(compared.interval[0]):
         return f"{text})"
-    low, high = (format_rounded_points(bound, 1) for bound in compared.interval)
     contains = "" if compared.is_shown else ", which contains 0"
-    return f"{text}, interval {low} to {high}{contains})"
+    return f"{text}, interval {format_class_interval(compared)}{contains})"
+
+
+def format_class_interval(compared: ClassDifference) -> str:
+    """Return the interval of a class in points, as far as differences of accuracies can reach."""
+    low, high = compared.interval
+    bounds = max(low, -1.0), min(high, 1.0)
+    return " to ".join(format_rounded_points(bound, 1) for bound in bounds)
 
 
 def _count_intervals(differences: Mapping[tuple[str, str], ClassDifference]) -> str:

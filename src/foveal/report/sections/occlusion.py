@@ -200,7 +200,7 @@ def _render_rows(
     with_images: bool = False,
 ) -> Markup:
     """Return the rows in two blocks side by side, or in one for many variants."""
-    headings = ["image", *shorten_names(maps, 10).values()]
+    headings = ["image" if rows[0][0].svg else "class", *shorten_names(maps, 10).values()]
     blocks = 2 if len(headings) <= _MAX_COLUMNS_SIDE_BY_SIDE and len(rows) > 2 else 1
     size = -(-len(rows) // blocks)
     tables = [

@@ -81,7 +81,7 @@ function markPlace() {
 }
 
 document.body.classList.add("on-js");
-if (window.innerWidth < 640) list("nav details").forEach((fold) => { fold.open = false; });
+if (window.innerWidth < 1200) list("nav details").forEach((fold) => { fold.open = false; });
 list("table.sortable").forEach(makeSortable);
 enableFolds(document.getElementById("all"));
 enableLegend(list("[data-pick]"));
