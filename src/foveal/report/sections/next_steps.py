@@ -37,8 +37,8 @@ def build_next_steps(cell: CellView) -> list[Block]:
         left.append(
             Paragraph(
                 f"**{then}** The table shows the smallest true difference that a new study of "
-                f"{format_count(steps.epochs, 'epoch')} {without_looks}has an 80 % chance to find. Start it in a "
-                "new folder with new seeds: adding seeds here until something shows raises false alarms."
+                f"{format_count(steps.epochs, 'epoch')} {without_looks}has an 80 % chance to find. Start it in "
+                "a new folder with new seeds: adding seeds here until something shows raises false alarms."
             )
         )
     left.append(CodeBlock(break_command(shorten_paths(steps.command))))
