@@ -1,4 +1,4 @@
-"""Wall-clock time of short commands as whole processes: help, list, a usage error, a report.
+"""Wall-clock time of short commands as whole processes: help, list, a usage error, a report, a judgment.
 
 Every command is interleaved with baselines: `python -c "import numpy"`, and the same command of another
 checkout if `--baseline` names one. Reported are medians with quartiles and ratios to the baselines.
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from interleaved_timing import median_ratios, quartiles, time_interleaved, timing_table
@@ -26,6 +27,18 @@ STUDY_OPTIONS = (
     "--attention", "none,spatial", "--train-size", "100", "--test-size", "50", "--epochs", "1",
     "--batch-size", "50", "--seeds", "3", "--device", "cpu", "--threads", "1", "--dtype", "float32",
 )  # fmt: skip
+
+
+def write_table(path: Path) -> None:
+    """Write a table of 10,000 runs: 100 variants that differ in nothing, with 100 seeds each."""
+    values = np.random.default_rng(0).normal(70, 1, (100, 100)).round(2)
+    names = ["none", *(f"variant{number}" for number in range(1, 100))]
+    rows = [
+        f"{name},{seed},{value}"
+        for name, each in zip(names, values.tolist(), strict=True)
+        for seed, value in enumerate(each)
+    ]
+    path.write_text("\n".join(["variant,seed,accuracy", *rows, ""]))
 
 
 def make_foveal_call(source: Path, *arguments: str, code: int = 0) -> Callable[[], None]:
@@ -74,12 +87,25 @@ def main() -> None:
         studies = {label: str(Path(temporary) / label) for label in sources}
         for label, source in sources.items():
             make_foveal_call(source, "ablate", *STUDY_OPTIONS, "--out", studies[label])()
+        table = str(Path(temporary) / "runs.csv")
+        write_table(Path(table))
+        judge_words = (
+            "judge",
+            table,
+            "--margin",
+            "0.5",
+            "--test-images",
+            "10000",
+            "--chance",
+            "0.1",
+        )
         rows = []
         for name, arguments, code in (
             ("foveal --help", ("--help",), 0),
             ("foveal list", ("list",), 0),
             ("foveal trian (usage error)", ("trian",), 2),
             ("foveal report STUDY", ("report", "STUDY"), 0),
+            ("foveal judge TABLE (10,000 runs)", judge_words, 0),
         ):
             arms = {
                 label: make_foveal_call(

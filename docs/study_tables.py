@@ -1,4 +1,4 @@
-"""Tables of the page on studies, generated from calibration results, anchors and the JSON schema."""
+"""Tables of the pages on studies and judge: calibration results, anchors and the JSON schemas."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from foveal.analysis.caveats import BASELINE_TOLERANCE, PUBLISHED_ACCURACIES
 from foveal.cli.ablate_schema import AblateOutput
+from foveal.cli.judge_schema import JudgeOutput
 
 CALIBRATION_FILE = Path(__file__).parents[1] / "benchmarks" / "results" / "calibration.json"
 TYPE_NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
@@ -28,6 +29,7 @@ def write_study_tables(folder: Path) -> None:
     write_lines(folder / "sequential.md", sequential_lines(results))
     write_lines(folder / "anchors.md", anchor_lines())
     write_lines(folder / "ablate-json.md", schema_lines(AblateOutput))
+    write_lines(folder / "judge-json.md", schema_lines(JudgeOutput))
 
 
 def calibration_lines(results: dict[str, Any]) -> Iterator[str]:
