@@ -8,7 +8,7 @@ DOCS_READY := $(VENV)/.docs-ready
 TORCH := $(shell grep '^torch==' constraints.txt)
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test check format coverage browser calibration calibration-peers docs wheel check-wheel clean \
+.PHONY: help demo test test-trackers check format coverage browser calibration calibration-peers docs wheel check-wheel clean \
 	bench bench-cli bench-gates bench-occlusion bench-step bench-study bench-train
 
 help:  ## List the targets.
@@ -66,6 +66,10 @@ calibration: $(READY)  ## Simulate how often verdicts are wrong, in a few minute
 calibration-peers: $(READY)  ## Compare sequential studies with AdaStop and with common habits, in a quarter of an hour.
 	$(BIN)/pip install --quiet adastop==0.1.3 tabulate
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/calibration_peers.py
+
+test-trackers: $(READY)  ## Install TensorBoard and MLflow, and read back what was logged to them.
+	$(BIN)/pip install --quiet --constraint constraints.txt tensorboard mlflow
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests/study/test_trackers.py
 
 docs: $(DOCS_READY)  ## Build the site from scratch; a warning is an error.
 	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -M html docs docs/_build --fresh-env --write-all --fail-on-warning --keep-going --quiet

@@ -109,7 +109,7 @@ PUBLIC_NAMES = {
         simulate_sequential_studies split_variance
     """,
     "foveal.study": """
-        Plan Progress RunConfig Study StudyConfig plan run run_in_pool run_in_process run_on_ray
+        LineProgress Plan Progress RunConfig Study StudyConfig plan run run_in_pool run_in_process run_on_ray
     """,
     "foveal.training": """
         AUTO EVALUATION_BATCH_SIZE EpochMetrics Numerics Recipe TrainingContext TrainingResult

@@ -13,7 +13,7 @@ from torch.ao.quantization import fuse_modules
 from foveal import insert
 from foveal.attention.inserted import find_gates
 from foveal.errors import UsageError
-from foveal.models import resnet18, resnet50
+from foveal.models import resnet18, resnet34, resnet50
 
 Build = Callable[[], nn.Module]
 
@@ -325,3 +325,7 @@ def test_notebook_table_lists_every_site() -> None:
     html = insert(resnet18(num_classes=7, stem="cifar", image_size=32), "cbam")._repr_html_()
     assert html.count("<tr>") == 10
     assert "layer4.1.bn2" in html
+    html = insert(resnet34(num_classes=7, stem="cifar", image_size=32), "cbam")._repr_html_()
+    assert html.count("<tr>") == 13
+    assert "6 more" in html
+    assert "16 sites" in html

@@ -71,6 +71,7 @@ def ablate(
     from foveal.study.executors import choose_worker_count
     from foveal.study.run_list import select_shard
     from foveal.study.study import Study, describe_failures
+    from foveal.study.trackers import log_verdicts, open_trackers, parse_trackers
 
     config = add_missing_baseline(config)
     folder = choose_default_folder(config) if out_folder is None else out_folder
@@ -78,12 +79,15 @@ def ablate(
     print_message(
         f"{describe_runs(config)}, in {escape(str(folder))}. Ctrl-C stops; the same command continues."
     )
+    trackers = parse_trackers(execution.log)
     workers = execution.workers or choose_worker_count(config, read_stored_design(folder))
     execution = execution.model_copy(update={"workers": workers})
     executor = choose_executor(execution)
     study = Study.open(folder, config, max_parallel_runs=execution.max_parallel_runs)
     warnings = study.quarantine_damaged_runs()
     _print_warnings(study, warnings)
+    trackers, tracker_warnings = open_trackers(folder, trackers)
+    _add_warnings(warnings, tracker_warnings)
     missing = study.list_missing_runs(execution.shard)
     # How many runs a sequential study takes is known when it ends.
     of_all = "" if study.design.looks else f"/{len(missing)}"
@@ -96,14 +100,17 @@ def ablate(
             shard=execution.shard,
             with_extras=execution.extras,
             keep_weights=execution.keep_weights == "all",
+            trackers=trackers,
         ):
             outcomes.append(outcome)
-            warnings += [outcome.warning] if outcome.warning else []
+            _add_warnings(warnings, [outcome.warning] if outcome.warning else [])
             if outcome.error or not stderr.is_terminal:  # the table on a terminal has the others
                 print_message(_format_outcome(outcome, len(outcomes), of_all))
     failed = [outcome for outcome in outcomes if outcome.error]
     trained = len(outcomes) - len(failed)
     record = study.write_results()
+    if trackers:
+        _add_warnings(warnings, log_verdicts(record, trackers))
     page = write_report(folder, only_page=True).page if record.runs else None
     by_cell = [(cell, compare_cell_variants(cell)) for cell in record.split_by_cell()]
     if json:
@@ -140,6 +147,14 @@ def _print_warnings(study: Study, warnings: Sequence[str]) -> None:
             f"Planned for {format_count(planned, 'seed')}: verdicts from more are marked. A new study with "
             "--until-decided adds seeds at the promised error rate."
         )
+
+
+def _add_warnings(warnings: list[str], new: Sequence[str]) -> None:
+    """Print and keep the warnings that are new: a tracker that fails does so in every run."""
+    for text in new:
+        if text not in warnings:
+            warnings.append(text)
+            print_message(escape(text))
 
 
 def _format_outcome(outcome: Outcome, number: int, count: str) -> str:

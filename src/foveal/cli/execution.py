@@ -38,6 +38,8 @@ class Execution(BaseModel):
         tuple[RunExtra, ...], Parameter(negative="--no-extras", show_default=False)
     ] = _ALL_EXTRAS
     """What runs store for the report beyond accuracy, by default everything; repeat it for several."""
+    log: str = ""
+    """Log curves, final values and verdicts to tensorboard, mlflow or both, separated by a comma."""
     keep_weights: Literal["all", "none"] = "all"
     """Weights to keep: of all runs, or of none, which explain, evaluate and export need."""
 

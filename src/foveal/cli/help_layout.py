@@ -30,7 +30,7 @@ _STUDY_GROUPS: Final = {
     "Network": ("model", "weights", "weights-from", "start", "stem"),
     "Machine": ("device", "workers", "threads", "dtype", "memory-format", "kernels"),
     "Cluster": ("ray", "gpus-per-run", "retries", "shard"),
-    LAST_GROUP: ("out", "extras", "keep-weights", "json"),
+    LAST_GROUP: ("out", "log", "extras", "keep-weights", "json"),
 }  # fmt: skip
 OPTION_GROUPS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
     "ablate": _STUDY_GROUPS,
@@ -50,7 +50,7 @@ OPTION_GROUPS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
         "What to compare": ("baseline", "margin", "lower-is-better"),
         "Table": ("variant-column", "seed-column", "value-column", "data-column", "allow-best"),
         "Checks": ("test-images", "chance"),
-        LAST_GROUP: ("exit-code", "json"),
+        LAST_GROUP: ("exit-code", "html", "markdown", "latex", "json"),
     },
     "explain": {
         "Images": ("per-class", "images", "most-different"),

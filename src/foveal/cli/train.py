@@ -90,6 +90,7 @@ def train(
     *,
     config: Annotated[RunConfig, Parameter(name="*")] = _DEFAULT_RUN,
     out_folder: DefaultOutFolder = None,
+    log: str = "",
     resume: Flag = False,
     json: JsonFlag = False,
 ) -> None:
@@ -103,12 +104,15 @@ def train(
     out_folder
         The run folder, by default runs/DATA-MODEL-KEY, the same for the same command. It must not contain a
         run with another config.
+    log
+        Log curves and final values to tensorboard, mlflow or both, separated by a comma.
     resume
         Continue an interrupted run.
     """
     from foveal.analysis.caveats import describe_loaded_weights
     from foveal.study.default_folder import choose_default_folder
     from foveal.study.runner import run
+    from foveal.study.trackers import RunLog, parse_trackers, place_run
 
     if "," in config.attention:
         raise UsageError(
@@ -116,13 +120,17 @@ def train(
             f"foveal ablate --attention {config.attention}"
         )
     folder = choose_default_folder(config) if out_folder is None else out_folder
+    trackers = parse_trackers(log)
     options = escape(f"{config.model}, {config.data}, {config.attention}, seed {config.seed}")
     print_message(
         f"{options}: 1 run of {format_count(config.epochs, 'epoch')}, in {escape(str(folder))}. "
         "Ctrl-C stops; --resume continues."
     )
-    with _ProgressBar() as progress:
-        record = run(config, folder, resume=resume, progress=progress)
+    with _ProgressBar() as progress, RunLog(trackers, place_run(folder), progress) as run_log:
+        record = run(config, folder, resume=resume, progress=run_log)
+        run_log.log_results(record.results)
+    for warning in run_log.warnings:
+        print_message(escape(warning))
     results = {name: record.results[name] for name in _PRINTED_RESULTS} | {"run": str(folder)}
     if json:
         print_json(results)

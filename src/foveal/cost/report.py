@@ -92,8 +92,8 @@ class CostReport:
         return self.to_markdown()
 
     def _repr_html_(self) -> str:
-        """Return the tables for a notebook."""
-        return "".join(render_html(table) for table in self.to_tables())
+        """Return the tables for a notebook, without the layers, which `print` lists."""
+        return "".join(render_html(table) for table in self.to_tables()[1:])
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import nn
@@ -21,6 +21,8 @@ from foveal.models.insertion_table import (
 from foveal.models.recipe import make_recipe
 from foveal.models.sites import Site
 from foveal.models.skipped_sites import SkippedSite
+
+_MAX_HTML_ROWS: Final = 12
 
 
 @dataclass(frozen=True, repr=False)
@@ -107,8 +109,11 @@ class Insertion:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        """Return the table as HTML for notebooks."""
+        """Return the table as HTML for notebooks; of many sites the first, and the sum of all."""
         rows = make_table_rows(self.sites, self.parameters)
+        if len(rows) > _MAX_HTML_ROWS:
+            more = f"{len(rows) - _MAX_HTML_ROWS} more"
+            rows = [*rows[: _MAX_HTML_ROWS - 1], (more, "", ""), rows[-1]]
         return format_html_table(self._caption, rows, self.skipped)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +12,8 @@ from foveal.stats.outcome_unit import POINTS, OutcomeUnit
 from foveal.stats.sequential import SequentialResult
 from foveal.stats.spread import SpreadRatio
 from foveal.stats.variance import VarianceSplit
+from foveal.text_format import ABSENT_VALUE, format_level, use_minus_signs
+from foveal.text_tables import Table, render_html
 
 MIN_SEEDS: Final = 3
 """Runs per variant without which there is no interval."""
@@ -79,6 +82,22 @@ class Comparison:
     def deciding_interval(self) -> tuple[float, float]:
         """The interval on which the verdict rests: E if it is equivalent, otherwise D."""
         return self.equivalence_interval if self.verdict == "equivalent" else self.interval
+
+    def _repr_html_(self) -> str:
+        """Return verdict, difference, interval and reason for a notebook."""
+        interval, heading = ABSENT_VALUE, "interval"
+        if not math.isnan(self.interval[0]):
+            interval = use_minus_signs(" to ".join(self.unit.format_ends(self.interval)))
+            heading = f"{format_level(self.level)} interval"
+        difference = use_minus_signs(self.unit.format_signed(self.difference) + self.unit.suffix)
+        reason = use_minus_signs(self.reason)
+        table = Table(
+            f"{self.variant} compared with {self.reference}",
+            ("verdict", "seeds", "difference", heading),
+            ((self.verdict, str(self.seeds), difference, interval),),
+            f"{reason[0].upper()}{reason[1:]}.",
+        )
+        return render_html(table)
 
     @property
     def exceeds_planned_seeds(self) -> bool:

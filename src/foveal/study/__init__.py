@@ -9,7 +9,7 @@ from foveal.optional_imports import STUDY_EXTRA, suggest_install
 
 with suggest_install(STUDY_EXTRA):
     from foveal.study.config import RunConfig, StudyConfig
-    from foveal.study.progress import Progress
+    from foveal.study.progress import LineProgress, Progress
 
 if TYPE_CHECKING:
     from foveal.study.executors import run_in_pool as run_in_pool
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from foveal.study.study import Study as Study
 
 __all__ = [
+    "LineProgress",
     "Plan",
     "Progress",
     "RunConfig",

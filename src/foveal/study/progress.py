@@ -31,6 +31,28 @@ class Progress:
         """Handle the end of the training of a run."""
 
 
+class LineProgress(Progress):
+    """Progress as plain lines, one per epoch, for notebooks and files."""
+
+    def __init__(self) -> None:
+        self._config: RunConfig | None = None
+
+    def on_run_start(self, config: RunConfig) -> None:
+        """Keep the options of the run for its lines."""
+        self._config = config
+
+    def on_epoch(self, metrics: EpochMetrics) -> None:
+        """Print variant, seed, epoch, accuracies and time."""
+        if self._config is not None:
+            print(  # noqa: T201 - the purpose of this class
+                f"{self._config.attention}, seed {self._config.seed}, "
+                f"epoch {metrics.epoch} of {self._config.epochs}: "
+                f"training accuracy {metrics.train_accuracy:.1%}, test accuracy {metrics.test_accuracy:.1%}, "
+                f"{metrics.time_seconds:.1f} s",
+                flush=True,
+            )
+
+
 class ProgressWriter:
     """Writer of the progress file of a run, at most once per second."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from foveal.errors import CorruptRecordError, FovealError
 from foveal.records import (
@@ -23,6 +24,7 @@ from foveal.records import (
     write_results_table,
 )
 from foveal.study.config import StudyConfig
+from foveal.study.data_frames import make_results_frame, make_verdicts_frame
 from foveal.study.design_extension import extend_design, read_stored_design
 from foveal.study.executors import Executor, Outcome, Task, run_in_process
 from foveal.study.extras_registry import store_variant_extras
@@ -30,7 +32,9 @@ from foveal.study.locks import lock_study
 from foveal.study.needed_runs import select_needed_runs, select_wanted_runs
 from foveal.study.resolved_design import resolve_design
 from foveal.study.run_list import PlannedRun, list_runs, map_same_seed, select_shard
+from foveal.study.study_html import render_study_html
 from foveal.study.study_step_times import store_step_times, store_step_times_in_child
+from foveal.study.trackers import log_verdicts, open_trackers
 from foveal.text_format import format_count, join_seeds
 
 _MAX_TABLE_SHARE: Final = 0.05
@@ -76,6 +80,28 @@ class Study:
             folder, replace(requested, planned_seeds=planned_seeds, planned_margin=planned_margin)
         )
 
+    @classmethod
+    def load(cls, folder: Path | str) -> Study:
+        """Return the study in `folder` as it was stored, to look at its results or to continue it.
+
+        Raises:
+            UsageError: `folder` is not a study.
+        """
+        folder = Path(folder)
+        return cls(folder, read_design(folder))
+
+    def results(self) -> Any:
+        """Return a data frame of pandas with a row per finished run, the same as results.csv."""
+        return make_results_frame(self.read_finished())
+
+    def verdicts(self) -> Any:
+        """Return a data frame of pandas with a row per comparison; differences are fractions of 1."""
+        return make_verdicts_frame(self.read_finished())
+
+    def _repr_html_(self) -> str:
+        """Return answer and table for a notebook."""
+        return render_study_html(self.read_finished())
+
     def list_runs(self, shard: str | None = None) -> list[PlannedRun]:
         """Return every requested run, all variants of a seed together."""
         return select_shard(list_runs(self.design, self.folder), shard)
@@ -114,21 +140,34 @@ class Study:
         shard: str | None = None,
         with_extras: bool | Collection[str] = True,
         keep_weights: bool = True,
+        trackers: Sequence[str] = (),
     ) -> StudyRecord:
         """Train the missing runs, resume interrupted ones, write results.csv and return the record.
 
         `with_extras` is which of `RUN_EXTRAS` to store with each run: all, none, or these names.
+        `trackers`, such as `("tensorboard",)`, get curves, final values and verdicts. One that fails is left
+        out with a warning.
 
         Raises:
             FovealError: some runs failed or were left out; all others are complete.
         """
         self.quarantine_damaged_runs()
+        trackers, texts = open_trackers(self.folder, trackers)
         outcomes = list(
             self.run_missing(
-                executor, shard=shard, with_extras=with_extras, keep_weights=keep_weights
+                executor,
+                shard=shard,
+                with_extras=with_extras,
+                keep_weights=keep_weights,
+                trackers=trackers,
             )
         )
         record = self.write_results()
+        if trackers:
+            texts += [outcome.warning for outcome in outcomes if outcome.warning]
+            texts += log_verdicts(record, trackers)
+        for text in dict.fromkeys(texts):
+            warnings.warn(text, stacklevel=2)
         failed = [outcome for outcome in outcomes if outcome.error]
         if failed:
             raise FovealError(describe_failures(failed, len(outcomes)))
@@ -153,6 +192,7 @@ class Study:
         shard: str | None = None,
         with_extras: bool | Collection[str] = True,
         keep_weights: bool = True,
+        trackers: Sequence[str] = (),
     ) -> Iterator[Outcome]:
         """Train the missing runs and yield the outcome of each when it ends; call `write_results` after it."""
         self.store_step_times(executor, shard=shard, with_extras=with_extras)
@@ -170,6 +210,7 @@ class Study:
                     keep_training_batch=(run.config.seed, run.config.attention)
                     == (first_seed, first_variant),
                     same_seed=same_seed[run.folder],
+                    trackers=tuple(trackers),
                 )
                 for run in self.list_missing_runs(shard)
             ]

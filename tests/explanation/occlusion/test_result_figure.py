@@ -89,3 +89,16 @@ def test_refuses_images_of_another_sweep() -> None:
             result.plot(other)
     with pytest.raises(UsageError, match="`normalization` should be"):
         result.plot(images, normalization=((0.5,) * 2, (0.5,) * 2))
+
+
+@pytest.mark.parametrize("target", ["label", "all"])
+def test_html_has_a_row_per_model(target: str) -> None:
+    images, labels = torch.rand(3, 3, 9, 12), torch.tensor([0, 1, 2])
+    models = {"none": AnySize(), "<b>": AnySize()}
+    result = occlusion_sensitivity(models, images, labels, window=3, stride=3, target=target)
+    html = result._repr_html_()
+    assert len(html) < 1000
+    assert html.count("<tr>") == 3
+    assert "<b>" not in html
+    confidence = f">{100 * float(result.probabilities('none')[range(3), labels].mean()):.1f}</td>"
+    assert (confidence in html) == (target == "label")

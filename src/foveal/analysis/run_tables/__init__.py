@@ -17,7 +17,7 @@ from foveal.analysis.run_tables.sentences import (
     make_judgment_answer,
     write_judgment_answer,
 )
-from foveal.analysis.run_tables.verdict_table import make_verdict_table
+from foveal.stats.judgment import make_verdict_table
 
 __all__ = [
     "RunSource",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from torch import Tensor
 from foveal.errors import UsageError, bad_parameter, unknown_name
 from foveal.explanation.occlusion.fills import Normalization
 from foveal.explanation.occlusion.result_file import read_result, write_result
+from foveal.explanation.occlusion.result_html import OcclusionSummary, render_occlusion_html
 from foveal.explanation.occlusion.scores import (
     SCORES,
     compute_class_drops,
@@ -182,6 +184,26 @@ class OcclusionResult:
         if fill not in self.fills:
             raise unknown_name("fill in this result", fill, self.fills)
         return [self.fills.index(fill)]
+
+    def _repr_html_(self) -> str:
+        """Return a row per model for a notebook: means over the images."""
+        has_classes = self.resolve_classes(self.model_names[0]) is not None
+        rows = [
+            OcclusionSummary(
+                model,
+                float(self.confidence(model).mean()) if has_classes else math.nan,
+                float(self.grid(model).flatten(1).amax(1).mean()) if has_classes else math.nan,
+                math.nan if self.labels is None else self.accuracy_under_occlusion(model),
+            )
+            for model in self.model_names
+        ]
+        return render_occlusion_html(
+            rows,
+            images=self.image_count,
+            windows=self.windows.shape,
+            score=self.score,
+            fills=self.fills,
+        )
 
     def save(self, path: Path | str) -> None:
         """Write the result atomically as one npz file without pickled objects."""

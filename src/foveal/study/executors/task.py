@@ -14,11 +14,12 @@ from foveal.study.data_loading import load_shared_data
 from foveal.study.instruction_sets import OtherInstructionSetError
 from foveal.study.progress import Progress
 from foveal.study.runner import run
+from foveal.study.trackers import RunLog, place_study_run
 
 
 @dataclass(frozen=True)
 class Task:
-    """A run to train, its folder, what it stores, and the folders of the runs of its seed."""
+    """A run to train, its folder, what it stores, the folders of the runs of its seed, and its trackers."""
 
     config: RunConfig
     folder: Path
@@ -26,6 +27,7 @@ class Task:
     keep_weights: bool = True
     keep_training_batch: bool = True
     same_seed: tuple[Path, ...] = ()
+    trackers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,11 @@ def attempt_task(task: Task, progress: Progress | None = None) -> Outcome:
     warning = ""
     try:
         try:
-            _complete_run(task, progress)
+            warning = _complete_run(task, progress)
         except CorruptRecordError as error:
             quarantined = quarantine_folder(get_partial_path(task.folder))
             warning = f"{error} It was renamed to {quarantined.name}."
-            _complete_run(task, progress)
+            warning = " ".join(filter(None, [warning, _complete_run(task, progress)]))
     except Exception as error:  # a user-defined network may raise anything
         text = str(error) if isinstance(error, FovealError) else f"{type(error).__name__}: {error}"
         return Outcome(
@@ -83,16 +85,19 @@ def attempt_task(task: Task, progress: Progress | None = None) -> Outcome:
     return Outcome(task, warning=warning)
 
 
-def _complete_run(task: Task, progress: Progress | None) -> None:
-    """Train the run of a task, or resume it if it was interrupted."""
-    run(
-        task.config,
-        task.folder,
-        resume=True,
-        data=load_shared_data(task.config),
-        progress=progress,
-        with_extras=task.with_extras,
-        keep_weights=task.keep_weights,
-        keep_training_batch=task.keep_training_batch,
-        same_seed=task.same_seed,
-    )
+def _complete_run(task: Task, progress: Progress | None) -> str:
+    """Train the run of a task, or resume it if it was interrupted, and return the warnings of trackers."""
+    with RunLog(task.trackers, place_study_run(task.folder), progress) as log:
+        record = run(
+            task.config,
+            task.folder,
+            resume=True,
+            data=load_shared_data(task.config),
+            progress=log,
+            with_extras=task.with_extras,
+            keep_weights=task.keep_weights,
+            keep_training_batch=task.keep_training_batch,
+            same_seed=task.same_seed,
+        )
+        log.log_results(record.results)
+    return " ".join(log.warnings)
