@@ -114,7 +114,8 @@ def _build_monai(name: str, images: Tensor) -> Built:
         "ResNet18": {},
     }
     if name == "VNet":  # its first block repeats the channels of the image up to 16
-        model = nets.VNet(spatial_dims=2, in_channels=1, out_channels=2)
+        # By default its dropout is for volumes and drops whole images of a batch.
+        model = nets.VNet(spatial_dims=2, in_channels=1, out_channels=2, dropout_dim=2)
         images = images[:, :1]
     elif name == "ResNet18":
         model = nets.resnet18(spatial_dims=2, n_input_channels=3, num_classes=_CLASSES)

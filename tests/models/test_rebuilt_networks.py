@@ -83,6 +83,9 @@ def test_copies_and_pickles_of_a_gated_network_are_silent_and_warn_when_they_are
         warnings.simplefilter("error")
         copies = [copy.deepcopy(model), pickle.loads(pickle.dumps(model))]
         copies.append(copy.deepcopy(copies[1]))
+        average = copy.deepcopy(model)
+        average.yaml = model.yaml  # as trainers do before they save the average
+        copies.append(copy.deepcopy(average))
     for each in copies:
         assert len(find_gates(each)) == 2
         assert each.yaml == {"widths": [4, 6]}

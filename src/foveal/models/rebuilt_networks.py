@@ -35,8 +35,10 @@ class GatedYaml(dict[str, Any]):
     def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Any]:
         """Return a copy; without the network it is a plain dict."""
         content = {key: copy.deepcopy(value, memo) for key, value in self.items()}
-        if id(self.mark) in memo:
-            return GatedYaml(content, memo[id(self.mark)])
+        # Trainers also give this dict to the average of the weights, which is another network with gates.
+        marks = [new for new in memo.values() if isinstance(new, CopyMark)]
+        if marks:
+            return GatedYaml(content, memo.get(id(self.mark), marks[0]))
         if not self.has_warned:
             self.has_warned = True
             _warn(f"A network is built anew from one with gates, and has none. {_ADVICE}")
