@@ -106,6 +106,7 @@ def test_each_data_set_has_its_answer_and_its_table() -> None:
     page = ReportPage(render_judgment_html(judgment))
     assert page.text.count("Compared with") + page.text.count("compared with") == 2
     assert "Better on 1, undecided on 1 of 2 data sets." in page.text
+    assert "Careful:" not in page.text
     assert len([row for row in page.rows if row[0] == "cbam" and len(row) == 5]) == 2
     assert render_judgment_latex(judgment).count(r"\begin{tabular}") == 2
     assert render_judgment_markdown(judgment).count("| cbam |") == 2

@@ -54,6 +54,7 @@ def build_judgment_document(judgment: Judgment) -> ReportDocument:
             Paragraph(
                 f"**{summary}** Each data set is a comparison of its own; all share one error rate."
             ),
+            *([Paragraph(f"Careful: {'; '.join(dict.fromkeys(careful))}.")] if careful else []),
         )
     else:
         answer = make_judgment_answer(judgment, judgment.parts[0])
@@ -181,8 +182,8 @@ def _build_next_steps(judgment: Judgment, part: DataJudgment, name: str) -> list
         "More seeds find smaller differences",
         ("seeds per variant", "smallest difference found"),
         tuple(rows),
-        "With seeds as different as these, a new table of so many seeds finds such a true difference 4 times "
-        "out of 5.",
+        "With seeds as different as these, a new table of so many seeds finds such a true difference with 80 % "
+        "power.",
     )
     return [Columns(tuple(steps), (TableBlock(name, table, is_sortable=False),))]
 
