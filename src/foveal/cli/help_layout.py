@@ -49,7 +49,8 @@ OPTION_GROUPS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
     "judge": {
         "What to compare": ("baseline", "margin", "lower-is-better"),
         "Table": ("variant-column", "seed-column", "value-column", "data-column", "allow-best"),
-        "Checks": ("test-images", "chance"),
+        "Seed by seed": ("design", "max-seeds"),
+        "Checks": ("test-images", "chance", "self-check"),
         LAST_GROUP: ("exit-code", "html", "markdown", "latex", "json"),
     },
     "explain": {
