@@ -98,12 +98,16 @@ def test_adds_the_baseline_and_says_so(
 
 
 def test_study_file_lists_what_runs_store(tmp_path: Path) -> None:
+    """Without weights, the images that all runs share are stored once."""
     assert get_args(RunExtra) == tuple(RUN_EXTRAS)
-    (tmp_path / "study.toml").write_text('extras = ["robustness"]\nseeds = 1\n')
+    text = 'extras = ["occlusion"]\nseeds = 1\nkeep_weights = "none"\nattention = "none,channel"\n'
+    (tmp_path / "study.toml").write_text(text)
     folder, options = tmp_path / "study", ["--config", str(tmp_path / "study.toml")]
-    assert main(["ablate", *SMALL_RUN, *options, "--attention", "none", "--out", str(folder)]) == 0
-    (run,) = read_study(folder).runs
-    assert set(run.extras) == {"robustness"}
+    assert main(["ablate", *SMALL_RUN, *options, "--out", str(folder)]) == 0
+    first, second = read_study(folder).runs
+    assert set(first.extras) == set(second.extras) == {"occlusion"}
+    assert set(first.extras["occlusion"]) - set(second.extras["occlusion"]) == {"shown_images"}
+    assert "has not stored occlusion maps" not in (folder / "report.html").read_text()
     assert main(["ablate", *SMALL_RUN, "--extras", "maps", "--out", str(tmp_path / "other")]) == 2
 
 

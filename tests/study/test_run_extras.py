@@ -47,7 +47,7 @@ def test_maps_are_those_of_the_trained_network(record: StudyRecord, data: ImageD
         images = get_test_images(data, indices)
         normalization = (data.mean, data.std)
         result = occlusion_sensitivity(network, images, labels, normalization=normalization)
-        np.testing.assert_allclose(extra["drop"], result.grid(), atol=1e-6)
+        np.testing.assert_allclose(extra["drop"], result.grid(), atol=3e-4)
         np.testing.assert_array_equal(extra["predicted"], run.predictions["predicted"][indices])
         np.testing.assert_array_equal(extra["shown_images"], data.test.images[indices[:10]])
         assert extra["window"].tolist() == [8, 8]

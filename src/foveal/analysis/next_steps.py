@@ -77,9 +77,10 @@ class NextSteps:
     @property
     def summary(self) -> str:
         """Size of the study that `command` starts, and which difference it finds."""
+        most = "at most " if "--until-decided" in self.command else ""
         size = (
-            f"{format_count(self.epochs, 'epoch')} and {format_count(self.seeds, 'seed')} per variant, about "
-            f"{format_duration(self.seconds)} one run after another."
+            f"{format_count(self.epochs, 'epoch')} and {most}{format_count(self.seeds, 'seed')} per variant, "
+            f"{most or 'about '}{format_duration(self.seconds)} one run after another."
         )
         if self.detectable_difference is None:
             return size

@@ -27,6 +27,7 @@ _ARRAYS_EQUAL_IN_ALL_RUNS: Final = (
 )
 """Arrays that must be equal for runs to be compared."""
 _MIN_NORM: Final = 1e-9
+_IMAGES: Final = "shown_images"
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +56,9 @@ class OcclusionRecords:
 
     @property
     def shown_images(self) -> npt.NDArray[np.uint8]:
-        """Pixels of the first images, (P, H, W, C)."""
-        return np.asarray(self.first_run["shown_images"])
+        """Pixels of the first images, (P, H, W, C), from a run that has stored them."""
+        runs = [run for runs in self.runs.values() for run in runs if _IMAGES in run]
+        return np.asarray(runs[0][_IMAGES])
 
     @property
     def fill(self) -> str:
@@ -109,10 +111,18 @@ class OcclusionRecords:
 def collect_occlusion_records(extras: Sequence[VariantExtra]) -> OcclusionRecords | None:
     """Return the sweeps from the extra `occlusion` of each run.
 
-    None if a run has not stored it, or was swept on other images or windows than the first run.
+    None if a run has not stored it, or was swept on other images or windows than the first run, or if no run
+    has stored the images.
     """
-    runs = group_comparable_extras(extras, _ARRAYS_EQUAL_IN_ALL_RUNS)
-    return OcclusionRecords(runs) if runs else None
+    if not any(arrays is not None and _IMAGES in arrays for _, arrays in extras):
+        return None
+    groups = group_comparable_extras(extras, _ARRAYS_EQUAL_IN_ALL_RUNS)
+    # Stored in half precision, in which means would be rounded again.
+    single = {
+        variant: [{**run, "drop": run["drop"].astype(np.float32)} for run in runs]
+        for variant, runs in groups.items()
+    }
+    return OcclusionRecords(single) if single else None
 
 
 @dataclass(frozen=True, eq=False)

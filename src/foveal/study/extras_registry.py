@@ -15,6 +15,7 @@ from foveal.errors import FovealError, unknown_name
 from foveal.records import Arrays, Design, has_extra, write_extra
 from foveal.study.config import RunConfig
 from foveal.study.run_extras import (
+    SHARED_IMAGES,
     compute_covariates_extra,
     compute_gates_extra,
     compute_occlusion_extra,
@@ -54,9 +55,14 @@ def select_run_extras(with_extras: bool | Collection[str]) -> tuple[str, ...]:
 
 
 def store_run_extras(
-    folder: Path, job: TrainingJob, training: TrainingResult, names: Collection[str]
+    folder: Path,
+    job: TrainingJob,
+    training: TrainingResult,
+    names: Collection[str],
+    *,
+    keep_images: bool = True,
 ) -> None:
-    """Compute and store the extras of a run that have these names.
+    """Compute and store the extras of a run that have these names, with the images that all runs share or not.
 
     Raises:
         FovealError: an extra cannot be computed; the training is kept.
@@ -69,6 +75,8 @@ def store_run_extras(
                 f"The training is complete, but its extra {name!r} cannot be computed ({error}) "
                 "Run `ablate` with --no-extras to finish the run."
             ) from error
+        if not keep_images:
+            arrays = {key: array for key, array in arrays.items() if key != SHARED_IMAGES}
         if arrays:
             write_extra(folder, name, arrays)
 

@@ -55,6 +55,10 @@ _IntArray = npt.NDArray[np.int64]
 _MAX_ROBUSTNESS_IMAGES: Final = 500
 _MAX_EXTENT_IMAGES: Final = 300
 _MAX_STORED_GATE_IMAGES: Final = 1000
+_MAX_GATE_MAP_IMAGES: Final = 3
+"""Images with stored gate maps, as many as the report shows."""
+SHARED_IMAGES: Final = "shown_images"
+"""Array of the extra `occlusion` that all runs of a study share."""
 _MAX_SWEEP_PASSES: Final = 15_000
 """Forward passes of single images in one occlusion sweep."""
 _EXTENT_THRESHOLD: Final = 0.5
@@ -77,11 +81,11 @@ def compute_occlusion_extra(job: TrainingJob, training: TrainingResult) -> _Arra
     return {
         "image_indices": indices,
         "labels": job.data.test.labels[indices],
-        "drop": result.grid().numpy(),
+        "drop": result.grid().numpy().astype(np.float16),
         "window_predictions": result.window_predictions()[0].numpy().astype(np.uint16),
         "confidence": result.confidence().numpy(),
         "predicted": result.probabilities().argmax(1).numpy().astype(np.uint16),
-        "shown_images": np.asarray(job.data.test.images[indices[:SHOWN_IMAGES]]),
+        SHARED_IMAGES: np.asarray(job.data.test.images[indices[:SHOWN_IMAGES]]),
         "image_size": np.array(result.windows.image_size),
         "window": np.array(result.windows.window),
         "stride": np.array(result.windows.stride),
@@ -135,7 +139,7 @@ def compute_gates_extra(job: TrainingJob, training: TrainingResult) -> _Arrays:
         apply_memory_format(test_batches, numerics),
         _MAX_STORED_GATE_IMAGES // EVALUATION_BATCH_SIZE,
     )
-    shown_indices = _get_probe_indices(data)[:SHOWN_IMAGES]
+    shown_indices = _get_probe_indices(data)[:_MAX_GATE_MAP_IMAGES]
     with numerics_context(numerics):
         statistics = compute_gate_statistics(training.model, batches, start=untrained)
         maps = gate_maps(training.model, get_test_images(data, shown_indices))
@@ -248,7 +252,8 @@ def count_forward_passes(config: RunConfig, data: ImageData) -> int:
     swept_images, compared_images, gate_images = probe_images, probe_images, 0
     if has_attention(config.attention):
         compared_images *= 2  # Grad-CAM, gates
-        gate_images = min(_MAX_STORED_GATE_IMAGES, len(data.test)) + min(SHOWN_IMAGES, probe_images)
+        gate_images = min(_MAX_STORED_GATE_IMAGES, len(data.test))
+        gate_images += min(_MAX_GATE_MAP_IMAGES, probe_images)
     else:
         swept_images += _count_extent_images(data)
     corruptions = list_supported_corruptions(data.image_shape[0])

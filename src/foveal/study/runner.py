@@ -58,7 +58,8 @@ def run(
         data: the images of the config, if they are loaded already.
         progress: callbacks for runs, steps and epochs.
         with_extras: which of `RUN_EXTRAS` to store with the run: all, none, or these names.
-        keep_training_batch: store some training images with the run; a study needs them once.
+        keep_training_batch: store some training images with the run; a study needs them once. Without them
+            and without weights, the shown test images are left out as well.
         keep_weights: store the weights and the log-probabilities of the test images with the run.
         same_seed: folders of the runs of a study that must share an instruction set with this one.
 
@@ -88,7 +89,8 @@ def run(
     with lock_run(partial):
         _begin_run(config, folder, same_seed)
         training, results = run_training(job, partial, progress or Progress())
-        store_run_extras(partial, job, training, extras)
+        keep_images = keep_weights or keep_training_batch
+        store_run_extras(partial, job, training, extras, keep_images=keep_images)
         if keep_weights:
             _write_weights(partial / schema.MODEL_FOLDER, job, training)
         write_run(

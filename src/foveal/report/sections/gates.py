@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from markupsafe import Markup
 
-from foveal.analysis import VariantRuns, summarize_gates
+from foveal.analysis import OcclusionRecords, VariantRuns, summarize_gates
 from foveal.plotting import SvgCanvas, color_gate_map, compute_value_range, pick_evenly_spaced
 from foveal.records.run import Arrays
 from foveal.report.blocks import Block, Fold, Heading, HtmlBlock, Paragraph, TableBlock
@@ -25,8 +25,8 @@ _GATE_AXIS_TITLES: Final = {"channel": "channels", "spatial": "positions"}
 _BAR_WIDTH, _BAR_HEIGHT = 96.0, 28.0
 
 
-def build_gates_fold(cell: CellView) -> list[Block]:
-    """Return the maps of the gates of each variant, and the table of all gates, folded."""
+def build_gates_fold(cell: CellView, records: OcclusionRecords | None) -> list[Block]:
+    """Return the maps of the gates of each variant on the images of the sweeps, and the table of all gates."""
     rows = summarize_gates(cell.list_extras("gates"))
     if not rows:
         message = _explain_missing_gates(cell)
@@ -41,10 +41,10 @@ def build_gates_fold(cell: CellView) -> list[Block]:
         )
     ]
     for group in cell.groups:
-        run = next((r for r in group.runs if {"gates", "occlusion"} <= set(r.extras)), None)
-        if run is not None:
+        run = next((each for each in group.runs if "gates" in each.extras), None)
+        if run is not None and records is not None:
             title = f"{group.variant}, seed {run.results['seed']}"
-            html = _render_gates(cell, group, run.extras["gates"], run.extras["occlusion"])
+            html = _render_gates(cell, group, run.extras["gates"], records)
             blocks += [Heading(title), HtmlBlock(html)]
     blocks.append(TableBlock(f"gates{cell.suffix}", _build_gate_table(cell)))
     return [
@@ -61,10 +61,12 @@ def _explain_missing_gates(cell: CellView) -> str:
     return ""
 
 
-def _render_gates(cell: CellView, group: VariantRuns, gates: Arrays, occlusion: Arrays) -> Markup:
+def _render_gates(
+    cell: CellView, group: VariantRuns, gates: Arrays, records: OcclusionRecords
+) -> Markup:
     """Return the tiles of one variant: rows are images, columns are sites."""
-    pictures = occlusion["shown_images"][:_MAX_IMAGES]
-    labels = occlusion["labels"][: len(pictures)]
+    pictures = records.shown_images[:_MAX_IMAGES]
+    labels = records.labels[: len(pictures)]
     sites = _find_sites(gates)
     spatial = [
         np.asarray(gates[f"spatial_map_{places['spatial_map']}"][: len(pictures)], dtype=np.float64)

@@ -53,7 +53,7 @@ def build_occlusion_section(cell: CellView) -> Section:
     """Return the maps of the first probe images, and the details folded."""
     name, title = f"looks{cell.suffix}", "Where it looks"
     records = collect_occlusion_records(cell.list_extras("occlusion"))
-    gates = build_gates_fold(cell)
+    gates = build_gates_fold(cell, records)
     if records is None:
         message = Callout(missing_extra_message(cell, "occlusion maps"))
         return Section(name, title, (message, *gates))
