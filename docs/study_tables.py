@@ -16,7 +16,9 @@ from foveal.analysis.caveats import BASELINE_TOLERANCE, PUBLISHED_ACCURACIES
 from foveal.cli.ablate_schema import AblateOutput
 from foveal.cli.judge_schema import JudgeOutput
 
-CALIBRATION_FILE = Path(__file__).parents[1] / "benchmarks" / "results" / "calibration.json"
+RESULTS_FOLDER = Path(__file__).parents[1] / "benchmarks" / "results"
+CALIBRATION_FILE = RESULTS_FOLDER / "calibration.json"
+KILLS_FILE = RESULTS_FOLDER / "check_kills.json"
 TYPE_NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 
 
@@ -27,6 +29,7 @@ def write_study_tables(folder: Path) -> None:
     write_lines(folder / "rules.md", rules_lines(results))
     write_lines(folder / "repeated-looks.md", repeated_looks_lines(results))
     write_lines(folder / "sequential.md", sequential_lines(results))
+    write_lines(folder / "check-kills.md", kills_lines(json.loads(KILLS_FILE.read_text())))
     write_lines(folder / "anchors.md", anchor_lines())
     write_lines(folder / "ablate-json.md", schema_lines(AblateOutput))
     write_lines(folder / "judge-json.md", schema_lines(JudgeOutput))
@@ -164,6 +167,23 @@ def sequential_lines(results: dict[str, Any]) -> Iterator[str]:
         f"{sequential['max_seeds']} seeds; differences, margins and deviations in standard deviations of "
         "`none`. *better* and *equivalent* are shares of comparisons; where the true difference is the "
         f"margin, every *equivalent* is false. Measured with `{results['command']}`.\n"
+    )
+
+
+def kills_lines(results: dict[str, Any]) -> Iterator[str]:
+    """Yield what became of a sequential study that was killed several times, in each form."""
+    ends = ", ".join(
+        f"`{each['variant']}` {each['verdict']} after {each['looks'][-1]} seeds"
+        for each in results["comparisons"]
+    )
+    forms = ", ".join(
+        f"{row['form']} ({row['kills']} kills, {row['runs']} runs)" for row in results["rows"]
+    )
+    is_equal = all(value for row in results["rows"] for value in row.values())
+    yield (
+        f"A study of CIFAR-10 took {results['undisturbed_runs']} runs: {ends}. "
+        f"Killed at random and started again it ended with {'the same' if is_equal else 'other'} runs, "
+        f"numbers, looks and verdicts: {forms}. Measured with `{results['command']}`.\n"
     )
 
 

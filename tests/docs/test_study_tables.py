@@ -11,7 +11,10 @@ from foveal.cli.ablate_schema import AblateOutput, RunOutput
 from foveal.cli.comparison_schema import ComparisonOutput, McNemarOutput
 
 ROOT = Path(__file__).parents[2]
-RESULTS = json.loads((ROOT / "benchmarks" / "results" / "calibration.json").read_text())
+RESULTS, KILLS = (
+    json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
+    for name in ("calibration", "check_kills")
+)
 REAL_RUNS = {"file": "runs.csv", "runs": 20, "sd": 0.0042}
 
 
@@ -56,6 +59,14 @@ def test_rules_have_every_row_of_the_calibration(tables: ModuleType) -> None:
         start = f"| {row['test_images']:,} | {100 * row['accuracy']:g} |"
         assert f"{start} {' | '.join(shares)} |" in text
     assert f"{100 * RESULTS['unequal_seeds']['with_common_seeds']:.2f} % do with the seeds" in text
+
+
+def test_killed_studies_end_as_the_undisturbed_one(tables: ModuleType) -> None:
+    (text,) = tables.kills_lines(KILLS)
+    assert "ended with the same runs" in text
+    for row in KILLS["rows"]:
+        assert (row["kills"], row["runs"]) == (5, KILLS["undisturbed_runs"])
+        assert f"{row['form']} (5 kills, {row['runs']} runs)" in text
 
 
 def test_calibration_keeps_its_bounds() -> None:
