@@ -118,7 +118,7 @@ def collect_occlusion_records(extras: Sequence[VariantExtra]) -> OcclusionRecord
         return None
     groups = group_comparable_extras(extras, _ARRAYS_EQUAL_IN_ALL_RUNS)
     # Stored in half precision, in which means would be rounded again.
-    single = {
+    single: dict[str, list[Arrays]] = {
         variant: [{**run, "drop": run["drop"].astype(np.float32)} for run in runs]
         for variant, runs in groups.items()
     }
