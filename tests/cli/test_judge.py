@@ -149,3 +149,38 @@ def test_files_that_cannot_be_written(
     output = capsys.readouterr()
     assert output.out == ""
     assert options[0].lstrip("-") in output.err
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "message"),
+    [
+        ({"none": [70.1, float("nan"), 70.3]}, [], "Found 'nan' for 'none' in row 2"),
+        ({}, ["--baseline", "plain"], "There is no variant 'plain'. Choose from: none, cbam."),
+        ({}, ["--margin", "200"], "in the unit of the values, which are percent"),
+        ({}, ["--chance", "10"], "between 0 and 1, as a fraction"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused_in_a_sentence(
+    change: dict[str, list[float]],
+    options: list[str],
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    runs = {"none": NONE[:3], "cbam": CBAM[:3], **change}
+    path = write_table(tmp_path / "runs.csv", "test_acc", **runs)
+    assert main(["judge", path, *options]) == 2
+    assert message in join_lines(capsys.readouterr().err)
+
+
+def test_cells_with_percent_signs_are_percent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "runs.csv"
+    path.write_text(
+        "variant,seed,acc\n"
+        + "".join(f"none,{seed},{value}%\n" for seed, value in enumerate(NONE))
+        + "".join(f"cbam,{seed},{value} %\n" for seed, value in enumerate(CBAM))
+    )
+    (comparison,) = read_output(capsys, str(path))["comparisons"]
+    assert comparison["difference"] == pytest.approx(2.064)
