@@ -18,6 +18,7 @@ from foveal.cli.judge_schema import JudgeOutput
 
 RESULTS_FOLDER = Path(__file__).parents[1] / "benchmarks" / "results"
 CALIBRATION_FILE = RESULTS_FOLDER / "calibration.json"
+PEERS_FILE = RESULTS_FOLDER / "calibration_peers.json"
 KILLS_FILE = RESULTS_FOLDER / "check_kills.json"
 TYPE_NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 
@@ -29,6 +30,7 @@ def write_study_tables(folder: Path) -> None:
     write_lines(folder / "rules.md", rules_lines(results))
     write_lines(folder / "repeated-looks.md", repeated_looks_lines(results))
     write_lines(folder / "sequential.md", sequential_lines(results))
+    write_lines(folder / "sequential-peers.md", peers_lines(json.loads(PEERS_FILE.read_text())))
     write_lines(folder / "check-kills.md", kills_lines(json.loads(KILLS_FILE.read_text())))
     write_lines(folder / "anchors.md", anchor_lines())
     write_lines(folder / "ablate-json.md", schema_lines(AblateOutput))
@@ -167,6 +169,37 @@ def sequential_lines(results: dict[str, Any]) -> Iterator[str]:
         f"{sequential['max_seeds']} seeds; differences, margins and deviations in standard deviations of "
         "`none`. *better* and *equivalent* are shares of comparisons; where the true difference is the "
         f"margin, every *equivalent* is false. Measured with `{results['command']}`.\n"
+    )
+
+
+def peers_lines(results: dict[str, Any]) -> Iterator[str]:
+    """Yield the table of sequential studies beside other ways to compare networks."""
+    head = (
+        "deviations",
+        "true difference",
+        "method",
+        "studies with a wrong verdict, %",
+        "*better*, %",
+        "decided, %",
+        "seeds",
+    )
+    shares = ("studies_with_a_wrong_verdict", "comparisons_better", "comparisons_decided")
+    rows = [
+        (
+            row["deviations"],
+            f"{row['difference']:g}",
+            row["method"],
+            *(f"{100 * row[name]:.1f}" for name in shares),
+            f"{row['seeds_per_variant']:.1f}",
+        )
+        for row in results["rows"]
+    ]
+    yield from markdown_table(head, rows, numbers=4)
+    yield (
+        f"{results['studies']:,} simulated studies per row, the same ones for every method; differences and "
+        f"the margin, {results['margin_in_sd']:g}, in standard deviations. Wrong are *better* and *worse* if "
+        "nothing differs, *worse* where the variant is better, and *equivalent* where the difference is at "
+        f"least the margin. Measured with `{results['command']}`.\n"
     )
 
 

@@ -11,9 +11,9 @@ from foveal.cli.ablate_schema import AblateOutput, RunOutput
 from foveal.cli.comparison_schema import ComparisonOutput, McNemarOutput
 
 ROOT = Path(__file__).parents[2]
-RESULTS, KILLS = (
+RESULTS, PEERS, KILLS = (
     json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
-    for name in ("calibration", "check_kills")
+    for name in ("calibration", "calibration_peers", "check_kills")
 )
 REAL_RUNS = {"file": "runs.csv", "runs": 20, "sd": 0.0042}
 
@@ -59,6 +59,15 @@ def test_rules_have_every_row_of_the_calibration(tables: ModuleType) -> None:
         start = f"| {row['test_images']:,} | {100 * row['accuracy']:g} |"
         assert f"{start} {' | '.join(shares)} |" in text
     assert f"{100 * RESULTS['unequal_seeds']['with_common_seeds']:.2f} % do with the seeds" in text
+
+
+def test_peers_have_every_row(tables: ModuleType) -> None:
+    text = "\n".join(tables.peers_lines(PEERS))
+    for row in PEERS["rows"]:
+        wrong = f"{100 * row['studies_with_a_wrong_verdict']:.1f}"
+        start = f"| {row['deviations']} | {row['difference']:g} | {row['method']} | {wrong} |"
+        assert start in text
+    assert f"`{PEERS['command']}`" in text
 
 
 def test_killed_studies_end_as_the_undisturbed_one(tables: ModuleType) -> None:
