@@ -107,6 +107,8 @@ def test_each_data_set_has_its_answer_and_its_table() -> None:
     assert page.text.count("Compared with") + page.text.count("compared with") == 2
     assert "Better on 1, undecided on 1 of 2 data sets." in page.text
     assert "Careful:" not in page.text
+    labels = [label for label in page.attribute_values("aria-label") if label.startswith("Results")]
+    assert labels == ["Results, a, table", "Results, b, table"]
     assert len([row for row in page.rows if row[0] == "cbam" and len(row) == 5]) == 2
     assert render_judgment_latex(judgment).count(r"\begin{tabular}") == 2
     assert render_judgment_markdown(judgment).count("| cbam |") == 2

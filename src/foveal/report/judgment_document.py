@@ -179,7 +179,7 @@ def _build_next_steps(judgment: Judgment, part: DataJudgment, name: str) -> list
         ends = dict.fromkeys(unit.format_size(each) for each in (min(found), max(found)))
         rows.append((str(seeds), f"{' to '.join(ends)}{unit.suffix}"))
     table = Table(
-        "More seeds find smaller differences",
+        "More seeds find smaller differences" + (f", {part.data}" if part.data else ""),
         ("seeds per variant", "smallest difference found"),
         tuple(rows),
         "With seeds as different as these, a new table of so many seeds finds such a true difference with 80 % "

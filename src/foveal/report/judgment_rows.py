@@ -41,6 +41,7 @@ def build_judgment_table(
         margin = f"{unit.format_size(_get_margin(judgment))}{unit.suffix}"
     html = render_template(
         "forest_table.html.j2",
+        label=part.data,
         caption=_write_caption(judgment, part),
         outcome=judgment.outcome,
         baseline=judgment.baseline,

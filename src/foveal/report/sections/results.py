@@ -37,6 +37,7 @@ def build_forest_table(cell: CellView, *, scale: ForestScale | None = None) -> H
     margin = cell.design.margin if cell.design else None
     html = render_template(
         "forest_table.html.j2",
+        label=cell.label,
         caption=_write_caption(cell),
         outcome="accuracy",
         baseline=BASELINE,
