@@ -3,8 +3,9 @@
 `cbam` goes through everything: two training steps, copy, pickle, compilation, both exporters to ONNX,
 folding of norms, half precision, autocast, removal. `bam` and `se` go through insertion, two steps and
 removal. Each network runs in a process of its own and gives one JSON row; networks that have a row are
-skipped, so that the command continues after an interruption. A network that is refused in a sentence counts
-as refused, every other error as a failure.
+skipped, so that the command continues after an interruption. A quick check leaves out compilation and
+export, which take most of the time; the command without `--quick` repeats its networks. A network that is
+refused in a sentence counts as refused, every other error as a failure.
 
     python benchmarks/check_networks.py --env FOLDER --out networks.jsonl
     python benchmarks/check_networks.py --out networks.jsonl --table
@@ -74,9 +75,12 @@ def read_rows(path: Path) -> dict[str, dict[str, object]]:
     return rows
 
 
-def check_in_process(python: Path, name: str, timeout: float) -> dict[str, object]:
+def check_in_process(
+    python: Path, name: str, timeout: float, *, is_quick: bool
+) -> dict[str, object]:
     """Return the row of one network, which is checked in a process of its own."""
     command = [str(python), str(ROOT / "benchmarks" / "network_checks.py"), name]
+    command += ["--quick"] if is_quick else []
     environment = os.environ | {
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": str(ROOT / "src"),
@@ -109,29 +113,40 @@ def classify(row: dict[str, object]) -> str:
     return "refused" if str(steps.get("insert", "")).startswith("refused") else "passes"
 
 
+def is_complete(row: dict[str, object]) -> bool:
+    """Return True unless a row is of a quick check."""
+    steps = row["steps"]
+    assert isinstance(steps, dict)
+    return "compile" in steps or not str(steps["insert"]).startswith("ok")
+
+
 def make_table(rows: list[dict[str, object]]) -> str:
-    """Return the table by library, then every network that does not pass, and the steps that are left out."""
-    libraries: dict[str, collections.Counter[str]] = {}
+    """Return the table by library, then the networks of which a step was refused or failed, with the reason."""
+    libraries: dict[str, list[dict[str, object]]] = {}
     for row in rows:
-        library = str(row["name"]).partition("/")[0]
-        libraries.setdefault(library, collections.Counter())[classify(row)] += 1
-    kinds = ("passes", "refused", "fails")
+        libraries.setdefault(str(row["name"]).partition("/")[0], []).append(row)
     lines = [
-        "| library | networks | pass | refused | fail |",
-        "| --- | ---: | ---: | ---: | ---: |",
+        "| library | version | networks | pass | refused | fail | compiled and exported |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
     ]
-    total = sum(libraries.values(), collections.Counter[str]())
-    for library, counts in [*libraries.items(), ("all", total)]:
-        cells = [str(counts.total()), *(str(counts[kind]) for kind in kinds)]
-        lines.append(f"| {library} | {' | '.join(cells)} |")
+    for library, group in [*libraries.items(), ("all", rows)]:
+        versions = sorted({str(row["version"]) for row in group if "version" in row})
+        counts = collections.Counter(map(classify, group))
+        cells = [
+            library,
+            "" if library == "all" else ", ".join(versions),
+            *map(str, (len(group), counts["passes"], counts["refused"], counts["fails"])),
+            str(sum(classify(row) == "passes" and is_complete(row) for row in group)),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
     for row in rows:
-        if classify(row) != "passes":
-            assert isinstance(row["steps"], dict)
-            wrong = [
-                f"{step}: {text}"
-                for step, text in row["steps"].items()
-                if not text.startswith(("ok", "left out"))
-            ]
+        assert isinstance(row["steps"], dict)
+        wrong = [
+            f"{step}: {text}"
+            for step, text in row["steps"].items()
+            if not text.startswith(("ok", "left out"))
+        ]
+        if wrong:
             lines.append(f"\n- `{row['name']}`: {'; '.join(wrong)}")
     return "\n".join(lines)
 
@@ -147,6 +162,7 @@ def main() -> None:
     parser.add_argument(
         "--again", action="store_true", help="repeat networks that failed or were refused"
     )
+    parser.add_argument("--quick", action="store_true", help="leave out compilation and export")
     parser.add_argument("--timeout", type=float, default=1800, help="seconds per network")
     parser.add_argument("--table", action="store_true", help="print the table only")
     options = parser.parse_args()
@@ -156,10 +172,14 @@ def main() -> None:
         return
     python = make_environment(options.env)
     for name in NAMES:
-        is_done = name in rows and not (options.again and classify(rows[name]) != "passes")
+        is_done = (
+            name in rows
+            and (options.quick or is_complete(rows[name]))
+            and not (options.again and classify(rows[name]) != "passes")
+        )
         if is_done or not name.startswith(options.only or ""):
             continue
-        row = check_in_process(python, name, options.timeout)
+        row = check_in_process(python, name, options.timeout, is_quick=options.quick)
         with options.out.open("a") as file:
             file.write(json.dumps(row) + "\n")
         print(f"{name}: {classify(row)}", file=sys.stderr, flush=True)

@@ -37,12 +37,12 @@ class DifferentError(Exception):
     """A result that differs from the expected one."""
 
 
-def main(name: str) -> dict[str, object]:
+def main(name: str, *, is_quick: bool = False) -> dict[str, object]:
     """Return the row of a network."""
     start = time.monotonic()
     model, args, kwargs = build(name)
     steps: dict[str, str] = {}
-    run_cbam(name, model, args, kwargs, steps)
+    run_cbam(name, model, args, kwargs, steps, is_quick=is_quick)
     for attention in ("bam", "se"):
         with record(steps, attention):
             steps[attention] = run_short(build(name), attention)
@@ -82,8 +82,10 @@ def run_cbam(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     steps: dict[str, str],
+    *,
+    is_quick: bool,
 ) -> None:
-    """Run every step with `cbam`."""
+    """Run every step with `cbam`; if it is quick, without compilation and export."""
     model.eval()
     plain, before = copy.deepcopy(model), outputs(model, args, kwargs)
     keys = list(model.state_dict())
@@ -111,25 +113,8 @@ def run_cbam(
         0,
         after,
     )
-    check(
-        steps,
-        "compile",
-        plain,
-        gated,
-        lambda each: outputs(torch.compile(each, backend="aot_eager"), args, kwargs),
-        _TOLERANCE,
-        after,
-    )
-    for step, dynamo in (("onnx", False), ("onnx dynamo", True)):
-        check(
-            steps,
-            step,
-            plain,
-            gated,
-            functools.partial(export, args=args, kwargs=kwargs, dynamo=dynamo),
-            None,
-            after,
-        )
+    if not is_quick:
+        compile_and_export(plain, gated, args, kwargs, steps, after)
     if (fuse := find_fusion(name)) is not None:
         check(
             steps,
@@ -164,6 +149,36 @@ def run_cbam(
         require(not find_gates(model), "gates are left")
         require_equal(outputs(model, args, kwargs), before)
         require(list(model.state_dict()) == keys, "the keys changed")
+
+
+def compile_and_export(
+    plain: nn.Module,
+    gated: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    steps: dict[str, str],
+    after: list[Tensor],
+) -> None:
+    """Run the steps that take most of the time: compilation and both exporters."""
+    check(
+        steps,
+        "compile",
+        plain,
+        gated,
+        lambda each: outputs(torch.compile(each, backend="aot_eager"), args, kwargs),
+        _TOLERANCE,
+        after,
+    )
+    for step, dynamo in (("onnx", False), ("onnx dynamo", True)):
+        check(
+            steps,
+            step,
+            plain,
+            gated,
+            functools.partial(export, args=args, kwargs=kwargs, dynamo=dynamo),
+            None,
+            after,
+        )
 
 
 def run_short(built: Built, attention: str) -> str:
@@ -404,4 +419,4 @@ def require_close(found: list[Tensor], expected: list[Tensor], tolerance: float)
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1])))
+    print(json.dumps(main(sys.argv[1], is_quick="--quick" in sys.argv)))

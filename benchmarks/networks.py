@@ -114,8 +114,9 @@ def _build_monai(name: str, images: Tensor) -> Built:
         "ResNet18": {},
     }
     if name == "VNet":  # its first block repeats the channels of the image up to 16
-        # By default its dropout is for volumes and drops whole images of a batch.
-        model = nets.VNet(spatial_dims=2, in_channels=1, out_channels=2, dropout_dim=2)
+        # Without dropout, which is always that of volumes and drops whole images of a batch.
+        no_dropout = {"dropout_prob_down": None, "dropout_prob_up": (None, 0.0)}
+        model = nets.VNet(spatial_dims=2, in_channels=1, out_channels=2, **no_dropout)
         images = images[:, :1]
     elif name == "ResNet18":
         model = nets.resnet18(spatial_dims=2, n_input_channels=3, num_classes=_CLASSES)
