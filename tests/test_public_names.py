@@ -95,18 +95,16 @@ PUBLIC_NAMES = {
         write_report
     """,
     "foveal.stats": """
-        Comparison DataJudgment EquivalenceTest JudgeDesign Judgment LookResult
-        MAX_SEEDS_NEEDED MIN_SEEDS McNemarTest
-        OutcomeUnit RemovedErrors SdEstimate SelfCheck SequentialDesign SequentialOutcomes SequentialResult
-        SpreadRatio Suspicion TwoWaySlope VarianceSplit VariantValues Verdict WelchTest WinChance
-        compare_accuracies compare_variants compute_chance_of_verdict compute_detectable_difference
-        compute_difference_over_sd compute_mean_interval compute_power
-        compute_removed_errors compute_sd_interval compute_seeds_needed
-        compute_seeds_needed_interval compute_simultaneous_intervals compute_spread_ratio
-        compute_win_chance estimate_sd find_low_outliers fit_two_way_slope is_at_guessing judge
-        make_judge_design plan_looks run_equivalence_test run_mcnemar_test run_self_check run_sequential_test
-        run_welch_test
-        simulate_sequential_studies split_variance
+        Comparison DataJudgment DataSummary EquivalenceTest JudgeDesign Judgment LookResult MAX_SEEDS_NEEDED
+        MIN_SEEDS McNemarTest OutcomeUnit RandomEffects RemovedErrors SdEstimate SelfCheck SequentialDesign
+        SequentialOutcomes SequentialResult SpreadRatio Suspicion TwoWaySlope VarianceSplit VariantValues
+        Verdict WelchTest WinChance combine_effects compare_accuracies compare_variants
+        compute_chance_of_verdict compute_detectable_difference compute_difference_over_sd
+        compute_mean_interval compute_power compute_removed_errors compute_sd_interval compute_seeds_needed
+        compute_seeds_needed_interval compute_simultaneous_intervals compute_spread_ratio compute_win_chance
+        estimate_sd find_low_outliers fit_two_way_slope is_at_guessing judge make_judge_design plan_looks
+        run_equivalence_test run_mcnemar_test run_self_check run_sequential_test run_welch_test
+        simulate_sequential_studies split_variance summarize_data_sets
     """,
     "foveal.study": """
         LineProgress Plan Progress RunConfig Study StudyConfig plan run run_in_pool run_in_process run_on_ray

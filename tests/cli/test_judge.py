@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from cli.test_app import loaded_modules
 from foveal.cli import main
 from foveal.cli.judge_schema import JudgeOutput
 
+ULTRALYTICS = Path(__file__).parents[1] / "fixtures" / "other_runs" / "ultralytics"
 NONE = [76.36, 75.94, 76.38, 76.03, 76.37]
 CBAM = [78.20, 78.55, 78.23, 78.26, 78.16]
 GOLDEN = """\
@@ -112,10 +114,10 @@ def test_best_epochs_are_marked(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert read_output(capsys, path, "--allow-best")["best_epochs"]
 
 
-@pytest.mark.parametrize("option", [[], ["--json"]])
-def test_judge_imports_neither_torch_nor_matplotlib(option: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_judge_imports_neither_torch_nor_matplotlib(is_folder: bool, tmp_path: Path) -> None:
     path = write_table(tmp_path / "runs.csv", none=NONE, cbam=CBAM)
-    loaded = loaded_modules("judge", path, *option)
+    loaded = loaded_modules("judge", *([str(ULTRALYTICS), "--json"] if is_folder else [path]))
     assert not {"torch", "matplotlib", "pandas", "pyarrow"} & loaded
     assert "foveal.stats.table_verdicts" in loaded
 
@@ -184,3 +186,44 @@ def test_cells_with_percent_signs_are_percent(
     )
     (comparison,) = read_output(capsys, str(path))["comparisons"]
     assert comparison["difference"] == pytest.approx(2.064)
+
+
+def test_data_sets_have_a_verdict_each_and_a_summary(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        f"data{data},{variant},{seed},{0.5 + 0.05 * data + 0.003 * seed * (1 + data) + gain * (1 + data)}"
+        for data in range(5)
+        for variant, gain in (("none", 0.0), ("cbam", -0.01))
+        for seed in range(3)
+    ]
+    path = tmp_path / "runs.csv"
+    path.write_text("\n".join(["data,variant,seed,val_loss", *rows, ""]))
+    options = ("--data-column", "data", "--lower-is-better")
+    output = read_output(capsys, str(path), *options)
+    assert [each["data"] for each in output["comparisons"]] == [f"data{n}" for n in range(5)]
+    (summary,) = output["data_summaries"]
+    low, high = summary["interval"]
+    lowest, highest = summary["prediction_interval"]
+    assert lowest < low < summary["difference"] < high < highest
+    assert summary["difference"] < 0 < summary["sd"]
+    text = join_lines(run_foveal(capsys, "judge", str(path), *options))
+    assert "Over 5 data sets, cbam differs from none by −0.0" in text
+    assert "On another data set, the difference is expected from" in text
+    markdown = run_foveal(capsys, "judge", str(path), *options, "--markdown", "-")
+    assert "Over 5 data sets, `cbam` differs" in markdown
+
+
+def test_a_folder_of_runs_with_a_design(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = tmp_path / "first"
+    for run in ULTRALYTICS.glob("*-seed0"):
+        copytree(run, first / run.name)
+    design = ("--design", str(tmp_path / "design.toml"))
+    named = ("--value-column", "metrics/accuracy_top1", "--allow-best")
+    run_foveal(capsys, "judge", str(first), *design, *named, "--max-seeds", "5")
+    output = read_output(capsys, str(ULTRALYTICS), *design)
+    assert output["outcome"] == "best metrics/accuracy_top1"
+    assert output["design"]["seeds"] == [0, 1, 2, 3, 4]
+    assert output["comparisons"][0]["seeds"] == 5
+    assert main(["judge", str(ULTRALYTICS), *design, "--value-column", "val/loss"]) == 2
+    assert "--value-column val/loss" in join_lines(capsys.readouterr().err)

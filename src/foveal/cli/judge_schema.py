@@ -76,6 +76,27 @@ class JudgedComparisonOutput(Output):
     """Difference that decides at the next look, if runs go on to differ as much; null without one."""
 
 
+class DataSummaryOutput(Output):
+    """Differences of one variant over data sets, by random effects; in the unit of the table."""
+
+    variant: str
+    """Name of the variant."""
+    reference: str
+    """Name of the baseline."""
+    data_sets: int
+    """Number of data sets that count."""
+    difference: float
+    """Mean difference over data sets."""
+    interval: Interval
+    """Interval of the mean difference (Paule and Mandel, Hartung and Knapp)."""
+    prediction_interval: Interval
+    """Interval in which the true difference on another data set lies."""
+    sd: float
+    """Standard deviation of the true differences between data sets."""
+    level: float
+    """Level of both intervals."""
+
+
 class SuspicionOutput(Output):
     """Sign that the runs are not what a verdict assumes."""
 
@@ -142,6 +163,8 @@ class JudgeOutput(Output):
     """Runs of every variant, for each data set."""
     is_new_study: list[str]
     """Data sets for which `next_seeds` are those of a new study: more seeds here would be wrong too often."""
+    data_summaries: list[DataSummaryOutput]
+    """Each variant over all data sets, from five of them on; empty with fewer, and in a sequential judgment."""
     suspicions: list[SuspicionOutput]
     """Signs that the runs are not what a verdict assumes."""
     unchecked: list[str]
@@ -170,6 +193,7 @@ def make_judge_output(judgment: Judgment, checks: Sequence[SelfCheck] = ()) -> d
         ],
         runs=[each for part in judgment.parts for each in _make_runs_output(part)],
         is_new_study=[part.data for part in judgment.parts if part.is_new_study],
+        data_summaries=_make_summary_outputs(judgment),
         suspicions=[
             SuspicionOutput(kind=each.kind, text=each.text) for each in judgment.suspicions
         ],
@@ -188,6 +212,30 @@ def make_judge_output(judgment: Judgment, checks: Sequence[SelfCheck] = ()) -> d
         ],
     )
     return output.model_dump(by_alias=True, mode="json")
+
+
+def _make_summary_outputs(judgment: Judgment) -> list[DataSummaryOutput]:
+    """Return the output of each variant over all data sets."""
+    from foveal.stats import summarize_data_sets
+
+    to_table = judgment.scale.to_table
+    outputs = []
+    for each in summarize_data_sets(judgment):
+        low, high = sorted(map(to_table, each.effects.interval))
+        lowest, highest = sorted(map(to_table, each.effects.prediction_interval))
+        outputs.append(
+            DataSummaryOutput(
+                variant=each.variant,
+                reference=each.reference,
+                data_sets=each.effects.data_sets,
+                difference=to_table(each.effects.mean),
+                interval=(low, high),
+                prediction_interval=(lowest, highest),
+                sd=abs(to_table(each.effects.sd)),
+                level=each.effects.level,
+            )
+        )
+    return outputs
 
 
 def _make_design_output(design: JudgeDesign) -> JudgeDesignOutput:

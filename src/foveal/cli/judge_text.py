@@ -39,6 +39,8 @@ def print_judgment(judgment: Judgment) -> None:
         stdout.print(emphasize_names(run_tables.write_judgment_answer(judgment, part)))
         for sentence in run_tables.describe_next_runs(part):
             stdout.print(escape(sentence))
+    for sentence in run_tables.describe_data_summaries(judgment):
+        stdout.print(emphasize_names(sentence))
 
 
 def print_self_checks(checks: Sequence[SelfCheck]) -> None:

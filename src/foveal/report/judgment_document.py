@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Final
 
 from foveal.analysis.run_tables import (
+    describe_data_summaries,
     describe_next_runs,
     list_verdict_sentences,
     make_judgment_answer,
@@ -55,6 +56,7 @@ def build_judgment_document(judgment: Judgment) -> ReportDocument:
                 f"**{summary}** Each data set is a comparison of its own; all share one error rate."
             ),
             *([Paragraph(f"Careful: {'; '.join(dict.fromkeys(careful))}.")] if careful else []),
+            *map(Paragraph, describe_data_summaries(judgment)),
         )
     else:
         answer = make_judgment_answer(judgment, judgment.parts[0])

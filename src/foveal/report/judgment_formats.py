@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from foveal.analysis.run_tables import (
+    describe_data_summaries,
     describe_next_runs,
     list_remarks,
     make_judgment_answer,
@@ -28,6 +29,7 @@ def render_judgment_markdown(judgment: Judgment) -> str:
         paragraphs.append(f"**{answer.lead}** {render_inline_markdown(answer.sentence)}")
         paragraphs.append(render_markdown(make_verdict_table(judgment, part)))
         paragraphs += map(escape_markdown, describe_next_runs(part))
+    paragraphs += map(render_inline_markdown, describe_data_summaries(judgment))
     remarks = [
         f"- {kind}: {escape_markdown(text)}"
         for kind, text in list_remarks(judgment)

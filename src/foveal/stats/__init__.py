@@ -2,6 +2,7 @@
 
 from foveal.stats.comparison import MIN_SEEDS, Comparison
 from foveal.stats.confidence_interval import compute_mean_interval
+from foveal.stats.data_summary import DataSummary, summarize_data_sets
 from foveal.stats.decision import Verdict
 from foveal.stats.effect_size import (
     RemovedErrors,
@@ -21,6 +22,7 @@ from foveal.stats.power import (
     compute_seeds_needed,
     compute_seeds_needed_interval,
 )
+from foveal.stats.random_effects import RandomEffects, combine_effects
 from foveal.stats.sd_estimate import SdEstimate, compute_sd_interval, estimate_sd
 from foveal.stats.self_check import SelfCheck, run_self_check
 from foveal.stats.sequential import (
@@ -47,12 +49,14 @@ __all__ = [
     "MIN_SEEDS",
     "Comparison",
     "DataJudgment",
+    "DataSummary",
     "EquivalenceTest",
     "JudgeDesign",
     "Judgment",
     "LookResult",
     "McNemarTest",
     "OutcomeUnit",
+    "RandomEffects",
     "RemovedErrors",
     "SdEstimate",
     "SelfCheck",
@@ -67,6 +71,7 @@ __all__ = [
     "Verdict",
     "WelchTest",
     "WinChance",
+    "combine_effects",
     "compare_accuracies",
     "compare_variants",
     "compute_chance_of_verdict",
@@ -95,4 +100,5 @@ __all__ = [
     "run_welch_test",
     "simulate_sequential_studies",
     "split_variance",
+    "summarize_data_sets",
 ]

@@ -9,6 +9,7 @@ from foveal.analysis.run_tables.files import read_table_file
 from foveal.analysis.run_tables.reading import read_runs
 from foveal.analysis.run_tables.run_source import RunSource
 from foveal.analysis.run_tables.sentences import (
+    describe_data_summaries,
     describe_looks_of_design,
     describe_next_runs,
     describe_self_check,
@@ -21,6 +22,7 @@ from foveal.stats.judgment import make_verdict_table
 
 __all__ = [
     "RunSource",
+    "describe_data_summaries",
     "describe_looks_of_design",
     "describe_next_runs",
     "describe_self_check",

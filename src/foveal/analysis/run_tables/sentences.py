@@ -7,8 +7,15 @@ from typing import Final
 
 from foveal.analysis.answer_content import Answer
 from foveal.analysis.course import describe_comparison_course, describe_looks
-from foveal.stats import MIN_SEEDS, Comparison, DataJudgment, Judgment, SelfCheck
-from foveal.text_format import join_seeds, join_with_and, use_minus_signs
+from foveal.stats import (
+    MIN_SEEDS,
+    Comparison,
+    DataJudgment,
+    Judgment,
+    SelfCheck,
+    summarize_data_sets,
+)
+from foveal.text_format import format_level, join_seeds, join_with_and, use_minus_signs
 
 _MANY_FALSE_DIFFERENCES: Final = 2
 """Multiple of the expected share of false differences above which a self-check warns."""
@@ -114,6 +121,24 @@ def describe_next_runs(part: DataJudgment) -> list[str]:
         f"Next: a new table with {'; '.join(parts)}. More seeds in this table, until a difference shows, "
         "would be wrong too often."
     ]
+
+
+def describe_data_summaries(judgment: Judgment) -> list[str]:
+    """Return a sentence or two about each variant over all data sets; empty with fewer than five of them."""
+    unit, texts = judgment.scale.unit, []
+    for each in summarize_data_sets(judgment):
+        effects = each.effects
+        size = f"{unit.format_signed(effects.mean)}{unit.suffix}"
+        interval = " to ".join(unit.format_ends(effects.interval))
+        prediction = " to ".join(unit.format_ends(effects.prediction_interval))
+        texts.append(
+            use_minus_signs(
+                f"Over {effects.data_sets} data sets, `{each.variant}` differs from `{each.reference}` by "
+                f"{size} on average ({format_level(effects.level)} interval {interval}). On another data set, "
+                f"the difference is expected from {prediction}{unit.suffix}."
+            )
+        )
+    return texts
 
 
 def describe_self_check(check: SelfCheck) -> str:
