@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 COMMAND_FOLDER = tempfile.TemporaryDirectory(prefix="foveal-docs-")  # shared by all commands
 TERMINAL_WIDTH = "88"  # characters
 PROGRAMS = {"foveal": (sys.executable, "-m", "foveal"), "sh": ("sh",), "cat": ("cat",)}
+YOLO_RUNS = ROOT / "tests" / "fixtures" / "other_runs" / "ultralytics"
 REAL_RUNS = ROOT / "benchmarks" / "results" / "convnet-cifar10-short-runs.csv"
 
 
@@ -74,7 +75,7 @@ class File(SphinxDirective):
 
 
 def prepare_folder() -> Path:
-    """Return the folder of the commands: with `photos`, `real.csv`, and the `studies` of the repository.
+    """Return the folder of the commands: with `photos`, `real.csv`, `yolo`, and the `studies` of the repository.
 
     `bin/foveal` is for scripts.
     """
@@ -82,6 +83,7 @@ def prepare_folder() -> Path:
     if not (folder / "studies").exists():
         (folder / "studies").symlink_to(ROOT / "studies", target_is_directory=True)
         (folder / "real.csv").symlink_to(REAL_RUNS)
+        (folder / "yolo").symlink_to(YOLO_RUNS, target_is_directory=True)
         program = folder / "bin" / "foveal"
         program.parent.mkdir()
         program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m foveal "$@"\n')
