@@ -75,7 +75,7 @@ class File(SphinxDirective):
 
 
 def prepare_folder() -> Path:
-    """Return the folder of the commands: with `photos`, `real.csv`, `yolo`, and the `studies` of the repository.
+    """Return the folder of the commands: `photos`, `real.csv`, `yolo`, and the `studies` of the repository.
 
     `bin/foveal` is for scripts.
     """
