@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
+from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
 import numpy.typing as npt
@@ -24,13 +25,31 @@ def use_minus_signs(text: str) -> str:
     return re.sub(r"(?<!\w)-(?=\d)", MINUS, text)
 
 
+def format_fixed(value: float, decimals: int, *, signed: bool = False) -> str:
+    """Return a number with fixed decimals, half rounded away from zero.
+
+    Equal means differ by the rounding of their sums, and are equal in print.
+
+    >>> format_fixed(92.85, 1), format_fixed(92.85000000000001, 1), format_fixed(-0.25, 1)
+    ('92.9', '92.9', '-0.3')
+    >>> format_fixed(2.5, 0, signed=True)
+    '+3'
+    """
+    sign = "+" if signed else ""
+    if not math.isfinite(value):
+        return f"{value:{sign}}"
+    step = Decimal(1).scaleb(-decimals)
+    rounded = Decimal(str(round(float(value), 9))).quantize(step, ROUND_HALF_UP)
+    return f"{rounded:{sign}f}"
+
+
 def format_percent(fraction: float, decimals: int = 2) -> str:
     """Return a fraction in percent, without the percent sign; NaN becomes a dash.
 
     >>> format_percent(0.84213), format_percent(math.nan)
     ('84.21', '–')
     """
-    return ABSENT_VALUE if math.isnan(fraction) else f"{100 * fraction:.{decimals}f}"
+    return ABSENT_VALUE if math.isnan(fraction) else format_fixed(100 * fraction, decimals)
 
 
 def format_mean_and_sd(fractions: npt.NDArray[np.float64]) -> str:
@@ -51,7 +70,7 @@ def format_points(fraction: float) -> str:
     >>> format_points(-0.0123)
     '−1.23'
     """
-    return use_minus_signs(f"{100 * fraction:+.2f}")
+    return use_minus_signs(format_fixed(100 * fraction, 2, signed=True))
 
 
 def choose_point_decimals(interval: tuple[float, float]) -> int:
@@ -72,7 +91,7 @@ def format_rounded_points(fraction: float, decimals: int) -> str:
     >>> format_rounded_points(-0.0123, 1), format_rounded_points(0.0001, 1)
     ('−1.2', '0.0')
     """
-    return use_minus_signs(f"{100 * fraction:+.{decimals}f}")
+    return use_minus_signs(format_fixed(100 * fraction, decimals, signed=True))
 
 
 def _format_percent_change(value: float, baseline: float) -> str:
@@ -105,7 +124,7 @@ def format_points_range(bounds: tuple[float, float]) -> str:
     >>> format_points_range((0.0081, 0.0124)), format_points_range((0.01, 0.01))
     ('0.81 to 1.24', '1.00')
     """
-    low, high = (f"{100 * bound:.2f}" for bound in bounds)
+    low, high = (format_percent(bound) for bound in bounds)
     return low if low == high else f"{low} to {high}"
 
 

@@ -171,7 +171,7 @@ def test_control_that_is_hardly_wider(parameters: int, count: int) -> None:
     baseline = make_run("none", 0.9, parameters=1000)
     caveats = list_caveats(baseline, make_run("wide:like=cbam", 0.9, parameters=parameters))
     assert len(caveats) == count
-    assert all(caveat.startswith("wide:like=cbam has +0.50%") for caveat in caveats)
+    assert all(caveat.startswith("wide:like=cbam has +0.50 %") for caveat in caveats)
     assert all("nearly nothing" in caveat for caveat in caveats)
 
 

@@ -19,7 +19,7 @@ from foveal.analysis.control_contrasts import describe_contrasts
 from foveal.analysis.course import describe_looks
 from foveal.analysis.display_names import select_attention_variants
 from foveal.stats import Comparison
-from foveal.text_format import format_count
+from foveal.text_format import format_count, format_percent
 from foveal.variant_names import BASELINE
 
 _HARDLY_LEARNED: Final = 0.1
@@ -83,8 +83,9 @@ def _describe_condition(main: Sequence[Comparison], unfinished_epochs: int | Non
     best = max(max(each.mean, each.mean - each.difference) for each in main)
     if guessing is not None and best - guessing < _HARDLY_LEARNED * (1 - guessing):
         parts.append(
-            f"with networks that hardly learned (at most {100 * best:.1f} % right, and guessing reaches "
-            f"{100 * guessing:.1f} %)"
+            f"with networks that hardly learned (at most {format_percent(best, 1)} % right, and "
+            f"guessing reaches "
+            f"{format_percent(guessing, 1)} %)"
         )
     if unfinished_epochs is not None:
         parts.append(f"after {format_count(unfinished_epochs, 'epoch')}")

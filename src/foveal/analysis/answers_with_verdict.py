@@ -14,7 +14,7 @@ from foveal.analysis.answer_phrases import (
     spell_number,
 )
 from foveal.stats import Comparison
-from foveal.text_format import format_margin, join_with_and
+from foveal.text_format import format_margin, format_percent, join_with_and
 
 _MAX_SIZES: Final = 4
 """Number of decided variants up to which a mixed answer has the difference of each."""
@@ -87,7 +87,7 @@ def _list_mixed_parts(groups: Mapping[str, Sequence[Comparison]], *, with_sizes:
         names = [_name_with_size(each) if sized else f"`{each.variant}`" for each in group]
         part = f"{join_with_and(names)} {singular if len(group) == 1 else plural}"
         if kind == UNLEARNED:
-            part += f", which reaches {100 * (group[0].guessing_accuracy or 0):.1f} %"
+            part += f", which reaches {format_percent(group[0].guessing_accuracy or 0, 1)} %"
         parts.append(part)
     return parts
 

@@ -16,7 +16,7 @@ from foveal.analysis.answer_phrases import (
 )
 from foveal.analysis.display_names import describe_reference
 from foveal.stats import MIN_SEEDS, Comparison
-from foveal.text_format import format_count
+from foveal.text_format import format_count, format_percent
 from foveal.variant_names import BASELINE
 
 
@@ -87,7 +87,7 @@ def write_unlearned_answer(comparisons: Sequence[Comparison], variant_count: int
 
     The reason is its first sentence.
     """
-    share = f"{100 * (comparisons[0].guessing_accuracy or 0):.1f} %"
+    share = f"{format_percent(comparisons[0].guessing_accuracy or 0, 1)} %"
     names = join_variants(comparisons, "or")
     is_all = len(comparisons) == variant_count > MAX_NAMED_VARIANTS
     subject = "any attention variant" if is_all else names

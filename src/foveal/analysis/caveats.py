@@ -13,7 +13,14 @@ from foveal.analysis.training_times import describe_disturbed_times
 from foveal.analysis.variant_runs import compare_cell_variants
 from foveal.records import Cell, RunRecord, StudyRecord
 from foveal.stats import Comparison
-from foveal.text_format import format_level, format_margin, join_seeds, join_with_and
+from foveal.text_format import (
+    format_level,
+    format_margin,
+    format_percent,
+    format_points,
+    join_seeds,
+    join_with_and,
+)
 from foveal.variant_names import (
     BASELINE,
     WHERE_OPTION,
@@ -124,10 +131,11 @@ def _warn_of_guessing(comparisons: Sequence[Comparison]) -> list[str]:
 def _list_failed_runs(study: StudyRecord) -> list[str]:
     """Name each run at guessing that is far below the others of its variant. It counts as they do."""
     guessing = compute_guessing(study)
-    share = f"{100 * guessing.accuracy:.1f} %" if guessing else ""
+    share = f"{format_percent(guessing.accuracy, 1)} %" if guessing else ""
     return [
         f"One run stayed at guessing, which reaches {share}: {run.results['variant']} with seed "
-        f"{run.results['seed']} has {100 * run.results['test_accuracy']:.1f} %, far below its other seeds. It "
+        f"{run.results['seed']} has {format_percent(run.results['test_accuracy'], 1)} %, far "
+        f"below its other seeds. It "
         "counts in every number."
         for run in find_failed_runs(study)
     ]
@@ -165,8 +173,10 @@ def _warn_of_weak_baseline(study: StudyRecord) -> list[str]:
         return []
     stem = f" with the {published.stem} stem" if published.stem else ""
     return [
-        f"Weak baseline: {BASELINE} reaches {accuracy:.1%}, and {published.model} is known to reach at "
-        f"least {published.accuracy:.1%} on {published.data} in {published.epochs} epochs{stem}. A gain over "
+        f"Weak baseline: {BASELINE} reaches {format_percent(accuracy, 1)} %, and "
+        f"{published.model} is known to reach at "
+        f"least {format_percent(published.accuracy, 1)} % on {published.data} in "
+        f"{published.epochs} epochs{stem}. A gain over "
         "a weak baseline says little about attention."
     ]
 
@@ -250,7 +260,8 @@ def _warn_of_small_controls(study: StudyRecord) -> list[str]:
         increase = runs[0].results["parameters"] / baseline_runs[0].results["parameters"] - 1
         if increase < _MIN_RELATIVE_WIDENING:
             caveats.append(
-                f"{variant} has {increase:+.2%} of the parameters of {BASELINE}: nearly nothing, so this "
+                f"{variant} has {format_points(increase)} % of the parameters of {BASELINE}: "
+                f"nearly nothing, so this "
                 "control says little here."
             )
     return caveats

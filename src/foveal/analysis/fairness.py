@@ -18,7 +18,7 @@ from foveal.analysis.other_test_images import describe_other_test_images
 from foveal.analysis.training_times import MAX_TIME_RATIO, compute_training_times
 from foveal.records import StudyRecord
 from foveal.stats import Comparison
-from foveal.text_format import format_count, format_margin, join_with_and
+from foveal.text_format import format_count, format_margin, format_percent, join_with_and
 from foveal.variant_names import (
     BASELINE,
     SAME_TIME_CONTROL,
@@ -124,7 +124,7 @@ def _check_end_of_training(cell: StudyRecord) -> Check:
     return Check(
         False,
         "Training had not ended.",
-        f"In the last epoch the accuracy of `{name}` still rose by {100 * gain:.1f} points. So this "
+        f"In the last epoch the accuracy of `{name}` still rose by {format_percent(gain, 1)} points. So this "
         "compares how "
         "fast the variants learn, not how good they get.",
     )
@@ -138,9 +138,10 @@ def _check_seed_count(cell: StudyRecord, comparisons: Sequence[Comparison]) -> C
     facts = [f"{format_count(min(counts), 'seed')} of each variant."]
     accuracies = cell.accuracies.get(BASELINE, [])
     if len(accuracies) > 1:
-        spread = 100 * (max(accuracies) - min(accuracies))
+        spread = max(accuracies) - min(accuracies)
         facts.append(
-            f"Seeds of `{BASELINE}` differ by up to {spread:.{1 if spread >= 1 else 2}f} points."
+            f"Seeds of `{BASELINE}` differ by up to "
+            f"{format_percent(spread, 1 if spread >= 0.01 else 2)} points."
         )
     facts.append(describe_other_test_images(comparisons, len(cell.runs[0].predictions["labels"])))
     return Check(is_fine, title, " ".join(filter(None, facts)))
@@ -212,5 +213,8 @@ def _check_baseline(cell: StudyRecord) -> Check | None:
     published = find_published_accuracy(runs[0].config, runs[0].results) if runs else None
     if published is None:
         return None
-    text = f"`{BASELINE}` is known to reach at least {published.accuracy:.1%}, and does so here."
+    text = (
+        f"`{BASELINE}` is known to reach at least {format_percent(published.accuracy, 1)} %, "
+        f"and does so here."
+    )
     return Check(True, "The plain network is as good as published.", text)

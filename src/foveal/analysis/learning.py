@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from foveal.records import RunRecord, StudyRecord
 from foveal.stats import Comparison, find_low_outliers, is_at_guessing
-from foveal.text_format import join_with_and
+from foveal.text_format import format_percent, join_with_and
 
 _MIN_RUNS = 3
 
@@ -40,7 +40,7 @@ def describe_failed_learning(comparisons: Sequence[Comparison]) -> str:
     failed = [each for each in comparisons if each.has_learned_nothing]
     if not failed:
         return ""
-    share = f"{100 * (failed[0].guessing_accuracy or 0):.1f} %"
+    share = f"{format_percent(failed[0].guessing_accuracy or 0, 1)} %"
     if len(failed) == len(comparisons):
         return f"Undecided: no variant is better than guessing, which reaches {share}."
     pairs = join_with_and([f"{each.variant} minus {each.reference}" for each in failed])

@@ -15,7 +15,7 @@ from foveal.records import RunRecord, StudyRecord
 from foveal.stats import Comparison, compute_detectable_difference
 from foveal.stats.decision import ALPHA
 from foveal.stats.next_seeds import SEED_COUNTS, choose_more_seeds, count_undecided_seeds
-from foveal.text_format import format_count, format_duration, join_with_and
+from foveal.text_format import format_count, format_duration, format_percent, join_with_and
 from foveal.variant_names import BASELINE, SAME_TIME_CONTROL, get_variant_name, has_attention
 
 _MAX_GAIN_IN_MARGINS: Final = 3
@@ -68,7 +68,7 @@ class NextSteps:
         gains = sorted(self.last_epoch_gains.items(), key=lambda item: -item[1])
         if not gains:
             return ""
-        named = join_with_and([f"{name} by {100 * gain:.1f}" for name, gain in gains])
+        named = join_with_and([f"{name} by {format_percent(gain, 1)}" for name, gain in gains])
         return (
             "Train longer first: in the last epoch the test accuracy still rose by more than the margin, "
             f"{named} points. Trained longer, networks usually differ less from seed to seed."
@@ -87,7 +87,7 @@ class NextSteps:
         later = ", after longer training usually a smaller one" if self.last_epoch_gains else ""
         return (
             f"{size} If seeds differ as much as here, such a study has an 80 % chance to find a true "
-            f"difference of {100 * self.detectable_difference:.2f} points{later}."
+            f"difference of {format_percent(self.detectable_difference)} points{later}."
         )
 
     @property

@@ -16,7 +16,7 @@ from foveal.cli.live_status import show_live_status
 from foveal.cli.options import DefaultOutFolder, JsonFlag, OutFolder
 from foveal.cli.study_tables import list_study_footnotes, print_answer, print_comparisons
 from foveal.study.config import StudyConfig
-from foveal.text_format import format_count
+from foveal.text_format import format_count, format_percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -168,7 +168,7 @@ def _format_outcome(outcome: Outcome, number: int, count: str) -> str:
     if outcome.error:
         return f"{name} [red]failed[/]: {escape(outcome.error)}"
     accuracy = read_results(outcome.task.folder)["test_accuracy"]
-    return f"{name} test accuracy {accuracy:7.2%}"
+    return f"{name} test accuracy {format_percent(accuracy):>6} %"
 
 
 def _print_summary(study: Study, trained: int, shard: str | None) -> None:

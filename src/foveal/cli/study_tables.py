@@ -16,6 +16,7 @@ from foveal.text_format import (
     format_duration,
     format_interval,
     format_level,
+    format_percent,
     format_points,
     format_points_range,
     use_minus_signs,
@@ -188,9 +189,9 @@ def make_comparison_table(cell: StudyRecord, comparisons: list[Comparison]) -> T
 
 def _list_accuracy_entries(variant: str, accuracies: list[float]) -> list[str]:
     """Return the first cells of one variant: name, seeds, accuracy."""
-    mean = f"{100 * statistics.fmean(accuracies):.2f}"
+    mean = format_percent(statistics.fmean(accuracies))
     if len(accuracies) > 1:
-        mean += f" ± {100 * statistics.stdev(accuracies):.2f}"
+        mean += f" ± {format_percent(statistics.stdev(accuracies))}"
     return [escape(variant), str(len(accuracies)), mean]
 
 

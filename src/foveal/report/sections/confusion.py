@@ -24,7 +24,7 @@ from foveal.report.cell_view import CellView
 from foveal.report.sections.class_order import list_class_differences, sort_classes
 from foveal.report.templating import render_template
 from foveal.text_format import (
-    ABSENT_VALUE,
+    format_fixed,
     format_percent,
     format_rounded_points,
     join_with_and,
@@ -191,7 +191,7 @@ def _list_sentences(
     ]
     for _, group, row, column in sorted(candidates, key=lambda each: -each[0])[:_MAX_CHANGES]:
         before, after = (
-            round(100 * float(shares[variant][row, column]), 1)
+            float(format_fixed(100 * float(shares[variant][row, column]), 1))
             for variant in (base.variant, group.variant)
         )
         what = "recognized" if row == column else f"taken for {names[column]}"
@@ -228,4 +228,4 @@ def _build_table(cell: CellView, group: VariantRuns, shares: Any) -> Table:
 
 def _format_share(share: float) -> str:
     """Return a share in percent with one decimal; a dash for a class without images."""
-    return ABSENT_VALUE if np.isnan(share) else f"{100 * share:.1f}"
+    return format_percent(share, 1)

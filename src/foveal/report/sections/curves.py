@@ -12,7 +12,7 @@ from foveal.plotting import SvgCanvas, format_tick, get_hue, locate_on_axis
 from foveal.report.blocks import Block, FigureBlock, FigureGrid, Paragraph, Section
 from foveal.report.cell_view import CellView
 from foveal.report.sections.curve_axis import CurveAxis, choose_curve_axis, cut_curve
-from foveal.text_format import shorten_name
+from foveal.text_format import format_percent, shorten_name
 from foveal.variant_names import BASELINE
 
 _WIDTH, _HEIGHT = 236.0, 158.0
@@ -74,7 +74,8 @@ def _explain(cell: CellView, scales: Mapping[str, CurveAxis], *, has_guessing: b
         if gains:
             name = max(gains, key=lambda variant: gains[variant])
             sentences.append(
-                f"In epoch {epochs}, the last, the accuracy of `{name}` still rose by {100 * gains[name]:.1f} "
+                f"In epoch {epochs}, the last, the accuracy of `{name}` still rose by "
+                f"{format_percent(gains[name], 1)} "
                 "points, so training had not ended."
             )
         else:

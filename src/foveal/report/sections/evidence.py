@@ -13,6 +13,7 @@ from foveal.text_format import (
     ABSENT_VALUE,
     format_percent,
     format_points,
+    format_rounded_points,
     use_minus_signs,
 )
 from foveal.text_tables import Table
@@ -86,11 +87,11 @@ def _format_removed_errors(removed: RemovedErrors | None) -> str:
     """Return the share of errors that a variant removes, with its interval in a second line."""
     if removed is None:
         return ABSENT_VALUE
-    share = use_minus_signs(f"{100 * removed.share:+.1f} %")
+    share = f"{format_rounded_points(removed.share, 1)} %"
     low, high = removed.interval
     if math.isnan(low):
         return share
-    return f"{share}\n{use_minus_signs(f'{100 * low:+.1f} to {100 * high:+.1f} %')}"
+    return f"{share}\n{format_rounded_points(low, 1)} to {format_rounded_points(high, 1)} %"
 
 
 def _format_win_chance(win: WinChance) -> str:

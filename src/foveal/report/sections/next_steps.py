@@ -7,7 +7,7 @@ from foveal.report.blocks import Block, CodeBlock, Columns, Heading, Paragraph, 
 from foveal.report.cell_view import CellView
 from foveal.report.number_text import format_comparison_name
 from foveal.report.sections.provenance import break_command, shorten_paths
-from foveal.text_format import format_count, format_duration
+from foveal.text_format import format_count, format_duration, format_percent
 from foveal.text_tables import Table
 from foveal.variant_names import BASELINE
 
@@ -56,10 +56,10 @@ def _advise_longer_training(cell: CellView, steps: NextSteps) -> str:
     gains = steps.last_epoch_gains
     name = BASELINE if BASELINE in gains else max(gains, key=lambda variant: gains[variant])
     baseline = cell.groups_by_variant[name].get_results("test_accuracy")
-    spread = 100 * float(baseline.max() - baseline.min())
-    differ = f", and its seeds differ by {spread:.1f} points" if len(baseline) > 1 else ""
+    spread = format_percent(float(baseline.max() - baseline.min()), 1)
+    differ = f", and its seeds differ by {spread} points" if len(baseline) > 1 else ""
     return (
-        f"**First, train longer.** In the last epoch `{name}` still gained {100 * gains[name]:.1f} "
+        f"**First, train longer.** In the last epoch `{name}` still gained {format_percent(gains[name], 1)} "
         f"points{differ}. "
         "Networks that have finished learning usually differ less from seed to seed, which makes every "
         "interval "
@@ -110,5 +110,5 @@ def _format_range(low: float, high: float) -> str:
     >>> _format_range(0.082, 0.082), _format_range(0.004, 0.0123)
     ('8.2 points', '0.4 to 1.2 points')
     """
-    first, last = (f"{100 * bound:.{1 if bound >= 0.002 else 2}f}" for bound in (low, high))
+    first, last = (format_percent(bound, 1 if bound >= 0.002 else 2) for bound in (low, high))
     return f"{last} points" if first == last else f"{first} to {last} points"

@@ -20,7 +20,7 @@ from foveal.report.blocks import (
 )
 from foveal.report.cell_view import CellView
 from foveal.report.warnings import missing_extra_message
-from foveal.text_format import MINUS, shorten_name
+from foveal.text_format import MINUS, format_percent, shorten_name
 from foveal.text_tables import Table
 
 _WIDTH, _HEIGHT = 176.0, 150.0
@@ -189,10 +189,12 @@ def _place(severity: float, severities: Any) -> float:
 def _build_worst_severity_table(cell: CellView, robustness: RobustnessCurves) -> Table:
     """Return a table of the accuracies at the highest severity of each condition."""
     curves = next(iter(robustness.curves.values()))
-    clean = [f"{100 * curve.accuracy[:, 0].mean():.1f}" for curve in curves.values()]
+    clean = [format_percent(float(curve.accuracy[:, 0].mean()), 1) for curve in curves.values()]
     rows = [("original images", *clean)]
     for condition, by_variant in robustness.curves.items():
-        worst = [f"{100 * curve.accuracy[:, -1].mean():.1f}" for curve in by_variant.values()]
+        worst = [
+            format_percent(float(curve.accuracy[:, -1].mean()), 1) for curve in by_variant.values()
+        ]
         rows.append((_name_condition(condition), *worst))
     headings = ("condition", *(group.variant for group in cell.groups))
     note = "Test accuracy in %" + (", mean over the seeds." if cell.has_several_seeds else ".")
