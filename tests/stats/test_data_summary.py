@@ -39,13 +39,13 @@ def test_a_summary_is_that_of_statsmodels_on_the_differences(scale: float) -> No
             differences.append(values.mean() - others.mean())
             variances.append(values.var(ddof=1) / 4 + others.var(ddof=1) / 4)
         result = combine_by_statsmodels(
-            np.array(differences), np.array(variances), method_re="iterated", atol=1e-12
+            np.array(differences), np.array(variances), method_re="iterated", atol=1e-7
         )
-        assert 100 * each.effects.mean == pytest.approx(result.mean_effect_re, rel=1e-6)
+        assert 100 * each.effects.mean == pytest.approx(result.mean_effect_re, rel=1e-5)
         assert 100 * each.effects.sd == pytest.approx(math.sqrt(result.tau2), rel=1e-4)
         half = stats.t.ppf(0.9875, 5) * result.sd_eff_w_re_hksj
         found = 100 * (each.effects.interval[1] - each.effects.mean)
-        assert found == pytest.approx(half, rel=1e-5)
+        assert found == pytest.approx(half, rel=1e-4)
         assert each.effects.level == 0.975
 
 
