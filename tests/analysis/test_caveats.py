@@ -141,7 +141,7 @@ def test_small_synthetic_images_are_easy(data: str, is_easy: bool) -> None:
     caveats = list_caveats(make_run("none", 0.85, data=data, train_size=100))
     assert caveats == (
         [
-            "The images are synthetic and small (16 x 16 pixels), and the task is easy. A verdict on them need "
+            "The images are synthetic and small (16 × 16 pixels), and the task is easy. A verdict on them need "
             "not hold for photographs."
         ]
         if is_easy

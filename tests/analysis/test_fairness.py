@@ -60,11 +60,12 @@ def test_other_test_images_are_one_sentence() -> None:
     scope = "The intervals are about other seeds on the same 1,000 test images."
     assert describe_other_test_images([compare("cbam", 0.0)], 1000) == scope
     added = (
-        f"{scope} Another draw of test images would move a difference as well, typically by up to 0.30 points "
-        "(one standard error)."
+        f"{scope} Other test images add a standard error of up to 0.30 points, which the "
+        f"intervals leave out."
     )
     both = [compare("cbam", 0.001), compare("bam", 0.003)]
     assert describe_other_test_images(both, 1000) == added
     assert describe_other_test_images([*both[:1], compare("bam", 0.0044)], 1000).endswith(
-        "For bam that is at least as much as other seeds would: add test images, not only seeds."
+        " The choice of images matters at least as much as that of seeds for bam (0.44 points from images, "
+        "0.40 from seeds)."
     )

@@ -97,7 +97,11 @@ def test_study_without_out_ends_in_an_answer_and_goes_on(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     command = ["ablate", "--data", "scenes", *SMALL_RUN, "--attention", "channel", "--no-extras"]
-    for seeds, trained, runs in ((1, 2, "2 runs"), (1, 0, "2 runs"), (2, 2, "4 runs")):
+    for seeds, trained, runs in (
+        (1, "all", "2 runs"),
+        (1, "0 of them", "2 runs"),
+        (2, "2 of them", "4 runs"),
+    ):
         assert main([*command, "--seeds", str(seeds)]) == 0
         captured = capsys.readouterr()
         (folder,) = (path.relative_to(tmp_path) for path in (tmp_path / "runs").iterdir())
@@ -105,7 +109,7 @@ def test_study_without_out_ends_in_an_answer_and_goes_on(
         added, first_line, *_ = captured.err.splitlines()
         assert added.startswith("Added the variant none")
         assert first_line == f"convnet, scenes: {runs} of 1 epoch {counts}, in {folder}. {CONTINUE}"
-        assert f"{runs}, {trained} of them trained now." in captured.out
+        assert f"{runs}, {trained} trained now." in captured.out
         closing = captured.out.split("\nDoes ")[1]
         assert closing.startswith("channel attention help ConvNet on scenes? Not ")
         last_line = closing.splitlines()[-1]

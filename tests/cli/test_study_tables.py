@@ -63,8 +63,8 @@ CONTROLLED = {
 }
 
 GOLDEN_CONTROLLED = """\
-Test accuracy after the last epoch: synthetic 32 x 32 images, 3 classes, 1,200
-for testing
+Test accuracy after the last epoch: synthetic images, 32 × 32 pixels, 3 classes,
+1,200 for testing
 
                                  accuracy  diff. to
  variant              seeds        % ± sd      none        interval  verdict
@@ -84,21 +84,21 @@ same-time:like=cbam: undecided, the difference may be anywhere from −5.36 to +
 per variant find a true difference of 5.60 points with 80 % power.
 cbam minus same-time:like=cbam: undecided, the difference may be anywhere from −5.36 to +7.36
 points; 3 seeds per variant find a true difference of 5.60 points with 80 % power.
-A new study of 2 epochs, by its seeds
+What a new study of 2 epochs can detect
 
-         smallest difference found
- seeds     with 80 % power, points     time
- ──────────────────────────────────────────
-     5                        2.81    3 min
-    10                        1.70    6 min
-    20                        1.14   11 min
-    50                        0.70   28 min
+         smallest detectable difference
+ seeds             (80 % power), points     time
+ ───────────────────────────────────────────────
+     5                             2.81    3 min
+    10                             1.70    6 min
+    20                             1.14   11 min
+    50                             0.70   28 min
 
 80 % power: an 80 % chance to find a true difference of this size, if seeds differ as much as here."""
 
 GOLDEN_GUESSING = """\
 Undecided: no variant is better than guessing, which reaches 33.3 %.
-Test accuracy after the last epoch: synthetic 32 x 32 images, 3
+Test accuracy after the last epoch: synthetic images, 32 × 32 pixels, 3
 classes, 1,200 for testing
 
                      accuracy  diff. to

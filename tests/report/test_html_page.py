@@ -263,11 +263,11 @@ def test_classes_with_an_interval_off_zero_are_named(tmp_path: Path) -> None:
                 np.savez(file, **{**arrays, "confusion": matrix})
             write_manifest(path.parent)
     text = " ".join(read_report(folder).text.split())
-    assert "Largest changes: channel on cat (+30.0, interval +" in text
+    assert "Largest gain: channel on cat (+30.0, interval +" in text
     largest, off_zero = text.split(
         "The intervals are wide enough to hold for all 3 differences together. "
     )
-    assert "contains 0" not in largest.rpartition("Largest changes: ")[2]
+    assert "contains 0" not in largest.rpartition("Largest gain: ")[2]
     assert re.match(
         r"One is off 0: channel on cat \(\+30\.0, interval \+\d\S+ to \+\S+\)\. The other 2 ",
         off_zero,
@@ -407,7 +407,7 @@ def test_too_few_seeds_give_a_difference_without_interval(tmp_path: Path, seeds:
     page = read_report(
         write_fake_study(tmp_path / "study", accuracies, planned_seeds=seeds, epochs=1)
     )
-    row = page.find_row("channelCBAM, 1st half")
+    row = page.find_row("channelCBAM's channel part")
     assert row[3:5] == [f"+10.0{ABSENT_VALUE}", "? undecidedtoo few seeds"]
     assert "An interval needs 3 seeds of both variants" in page.text
     runs = "One run says nothing" if seeds == 1 else "Two runs of each variant say too little"
@@ -529,7 +529,7 @@ def test_checklist_says_what_is_fine_and_where_to_be_careful(
     assert "✓ fineSame start, same data." in text
     assert "✓ fineTraining had ended." in text
     assert "! carefulFew seeds. 3 seeds of each variant. Seeds of none differ by up to 2.0" in text
-    assert "Careful: Few seeds. Is it a fair comparison?" in text
+    assert "Careful: few seeds. Is it a fair comparison?" in text
     # 1 % more parameters and equal times need no control.
     fine = "✓ fineHardly larger than the plain network. Attention adds up to 1 % of the"
     assert fine in " ".join(full_page.text.split())

@@ -80,7 +80,7 @@ def test_smoke_study_ends_with_a_verdict(
     path, folder = ROOT / "studies" / "smoke.toml", tmp_path / "smoke"
     command = ["ablate", "--config", str(path), "--out", str(folder), "--no-extras"]
     assert main(command) == 0
-    assert "6 runs, 6 of them trained now" in capsys.readouterr().out
+    assert "6 runs, all trained now" in capsys.readouterr().out
     record = read_study(folder)
     runs = [(run.results["variant"], run.results["seed"]) for run in record.runs]
     assert runs == [(variant, seed) for variant in ("none", "cbam") for seed in range(3)]

@@ -101,7 +101,7 @@ def find_cell_caveats(cell_study: StudyRecord) -> list[Caveat]:
         "A control is too small.": _warn_of_small_controls(cell_study),
         "Different processors.": _warn_of_instruction_sets(cell_study),
         UNRELIABLE_TIMES: describe_disturbed_times(cell_study),
-        "An easy task.": _describe_easy_images(cell_study),
+        "Synthetic images.": _describe_easy_images(cell_study),
     }
     return [Caveat(title, text) for title, texts in sentences.items() for text in texts]
 
@@ -304,6 +304,6 @@ def _describe_easy_images(study: StudyRecord) -> list[str]:
     if name != "scenes" or side >= _ORDINARY_SIDE:
         return []
     return [
-        f"The images are synthetic and small ({side} x {side} pixels), and the task is easy. A verdict on them "
+        f"The images are synthetic and small ({side} × {side} pixels), and the task is easy. A verdict on them "
         "need not hold for photographs."
     ]

@@ -33,8 +33,8 @@ _MODULE_NAMES: Final = {
 }
 _DESCRIPTIONS: Final = {
     BASELINE: "no attention",
-    "channel": "CBAM, 1st half",
-    "spatial": "CBAM, 2nd half",
+    "channel": "CBAM's channel part",
+    "spatial": "CBAM's spatial part",
     "cbam": "channel → spatial",
     "bam": "channel + spatial",
     "se": "SENet",

@@ -53,7 +53,7 @@ def check_fairness(cell: StudyRecord, comparisons: Sequence[Comparison]) -> list
         _check_data(cell),
         Check(
             True,
-            "Nothing picked by looking at the test set.",
+            "No epoch and no seed was picked by the test set.",
             "Accuracy is that of the last epoch of every seed: no best epoch, no best seed.",
         ),
         _check_plan(cell),
@@ -125,8 +125,7 @@ def _check_end_of_training(cell: StudyRecord) -> Check:
         False,
         "Training had not ended.",
         f"In the last epoch the accuracy of `{name}` still rose by {format_percent(gain, 1)} points. So this "
-        "compares how "
-        "fast the variants learn, not how good they get.",
+        "may compare how fast the variants learn, not how good they get.",
     )
 
 

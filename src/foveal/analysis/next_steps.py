@@ -50,7 +50,8 @@ class NextSteps:
     first, of twice as many where nothing was learned, otherwise one with the next larger number of seeds. It
     has `epochs` and `seeds`, its runs take `seconds` one after another, and it finds a true difference of
     `detectable_difference` with 80 % power if seeds differ as much as here; None without such an estimate.
-    `comparison_counts` are the comparisons that share the error rate here and in the new study.
+    `reach` says what the new study tests and what it will probably not decide. `comparison_counts` are the
+    comparisons that share the error rate here and in the new study.
     """
 
     last_epoch_gains: dict[str, float]
@@ -61,6 +62,7 @@ class NextSteps:
     seconds: float
     detectable_difference: float | None
     comparison_counts: tuple[int, int]
+    reach: str = ""
 
     @property
     def training_advice(self) -> str:
@@ -84,10 +86,14 @@ class NextSteps:
         )
         if self.detectable_difference is None:
             return size
-        later = ", after longer training usually a smaller one" if self.last_epoch_gains else ""
+        later = (
+            "; after longer training seeds usually differ less, and it may find smaller ones too"
+            if self.last_epoch_gains
+            else ""
+        )
         return (
             f"{size} If seeds differ as much as here, such a study has an 80 % chance to find a true "
-            f"difference of {format_percent(self.detectable_difference)} points{later}."
+            f"difference of {format_percent(self.detectable_difference)} points{later}.{self.reach}"
         )
 
     @property
@@ -100,8 +106,9 @@ class NextSteps:
         before, after = self.comparison_counts
         if after > before:
             note += (
-                f" With --same-time there are {after} comparisons instead of {before}, so each interval is "
-                "wider."
+                f" --same-time adds one plain network per variant, trained for as long as the variant takes. "
+                f"That makes {after} comparisons instead of {before} (each control with none and with its "
+                "variant as well), for which this table allows."
             )
         return note
 
@@ -138,7 +145,51 @@ def find_next_steps(cell: StudyRecord, comparisons: Sequence[Comparison]) -> Nex
     if spreads and not cell.design.looks:
         detectable = compute_detectable_difference(sd=max(spreads), seeds=seeds, alpha=alpha)
     outlook = _list_outlook(spreads, alpha=alpha, seconds_per_seed=seconds)
-    return NextSteps(gains, outlook, command, epochs, seeds, seeds * seconds, detectable, counts)
+    reach = ""
+    if detectable is not None:
+        reach = _describe_lasting(comparisons) if factor > 1 else ""
+        reach += _describe_needed_seeds(learned, outlook, alpha=alpha, seeds=seeds)
+    return NextSteps(
+        gains, outlook, command, epochs, seeds, seeds * seconds, detectable, counts, reach
+    )
+
+
+def _describe_lasting(comparisons: Sequence[Comparison]) -> str:
+    """Return that longer training tests the gains, as a sentence after a space; empty without gains."""
+    better = [
+        each.variant
+        for each in comparisons
+        if each.reference == BASELINE and each.verdict == "better" and has_attention(each.variant)
+    ]
+    return f" It shows whether the gain of {join_with_and(better)} lasts." if better else ""
+
+
+def _describe_needed_seeds(
+    undecided: Sequence[Comparison], outlook: Sequence[SeedOutlook], *, alpha: float, seeds: int
+) -> str:
+    """Return which undecided differences need more than `seeds`, as a sentence after a space."""
+    needed, beyond = [], []
+    for each in undecided:
+        if each.seed_sd is None or each.reference != BASELINE or not has_attention(each.variant):
+            continue
+        size = abs(each.difference)
+        rows = [
+            row
+            for row in outlook
+            if compute_detectable_difference(sd=each.seed_sd, seeds=row.seeds, alpha=alpha) <= size
+        ]
+        points = f"{each.variant} ({format_percent(size)} points"
+        if not rows:
+            beyond.append(f"{points})")
+        elif rows[0].seeds > seeds:
+            time = format_duration(rows[0].extra_seconds)
+            needed.append(f"{rows[0].seeds} seeds for {points}, {time})")
+    parts = [f"takes about {join_with_and(needed)}"] if needed else []
+    if beyond:
+        parts.append(f"is out of reach of {SEED_COUNTS[-1]} seeds for {join_with_and(beyond)}")
+    return (
+        f" A true difference as large as the measured one {join_with_and(parts)}." if parts else ""
+    )
 
 
 def count_epochs(cell: StudyRecord) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from foveal.stats import Comparison, VarianceSplit
-from foveal.text_format import join_with_and
+from foveal.text_format import format_percent, join_with_and
 from foveal.variant_names import BASELINE
 
 _MIN_SHOWN_ERROR: Final = 0.00005
@@ -17,7 +17,7 @@ _MIN_SHOWN_ERROR: Final = 0.00005
 def describe_other_test_images(comparisons: Sequence[Comparison], test_images: int) -> str:
     """Return what the intervals are about, and what other test images would add; empty without intervals.
 
-    It advises more test images for the comparisons in which they are half of the variance or more.
+    It names the comparisons in which they are half of the variance or more.
     """
     splits = {
         each.variant: each.variance_split
@@ -34,16 +34,18 @@ def describe_other_test_images(comparisons: Sequence[Comparison], test_images: i
     if max(errors) < _MIN_SHOWN_ERROR:
         return scope
     added = (
-        f"{scope} Another draw of test images would move a difference as well, typically by up to "
-        f"{100 * max(errors):.2f} points (one standard error)."
+        f"{scope} Other test images add a standard error of up to {format_percent(max(errors))} points, "
+        "which the intervals leave out."
     )
-    names = [variant for variant, split in splits.items() if _is_half_due_to_images(split)]
+    names = [
+        f"{variant} ({format_percent(split.image_error)} points from images, "
+        f"{format_percent(split.seed_error)} from seeds)"
+        for variant, split in splits.items()
+        if _is_half_due_to_images(split)
+    ]
     if not names:
         return added
-    return (
-        f"{added} For {join_with_and(names)} that is at least as much as other seeds would: add test images, "
-        "not only seeds."
-    )
+    return f"{added} The choice of images matters at least as much as that of seeds for {join_with_and(names)}."
 
 
 def _is_half_due_to_images(split: VarianceSplit) -> bool:

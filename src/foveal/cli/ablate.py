@@ -178,7 +178,8 @@ def _print_summary(study: Study, trained: int, shard: str | None) -> None:
     if missing and shard is not None and not study.list_missing_runs(shard):
         missing_text = f"; waiting for {format_count(missing, 'run')} of other shards: run again"
     runs = format_count(len(study.list_wanted_runs()), "run")
-    text = f"{runs}, {trained} of them trained now{missing_text}"
+    now = "all" if trained == len(study.list_wanted_runs()) else f"{trained} of them"
+    text = f"{runs}, {now} trained now{missing_text}"
     table = escape(str(study.folder / "results.csv"))
     stdout.print(f"[dim]{text}. All numbers: {table}[/]\n", soft_wrap=True)
 

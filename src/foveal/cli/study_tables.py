@@ -122,7 +122,10 @@ def explain_comparison_table(cell: StudyRecord, comparisons: list[Comparison]) -
     parts.append("Differences are in points of accuracy, computed before rounding.")
     costs = list_variant_costs(cell)
     if any(cost["variant"] == BASELINE for cost in costs):
-        parts.append("Time and memory are multiples of those of none.")
+        parts.append(
+            "Time is that of training, and memory the activations saved for the backward pass, both as "
+            "multiples of those of none."
+        )
     if not all(cost["has_reliable_time"] for cost in costs):
         parts.append("?: not to be trusted.")
     return " ".join(parts)
@@ -245,13 +248,13 @@ def list_verdict_lines(comparisons: list[Comparison]) -> list[str]:
 def make_next_steps_table(next_steps: NextSteps) -> Table:
     """Return a table of what 5, 10, 20 and 50 seeds per variant find in a new study, and their time."""
     table = Table(
-        title=f"A new study of {format_count(next_steps.epochs, 'epoch')}, by its seeds",
+        title=f"What a new study of {format_count(next_steps.epochs, 'epoch')} can detect",
         title_justify="left",
         box=SIMPLE_HEAD,
         pad_edge=False,
     )
     table.add_column("seeds", justify="right")
-    table.add_column("smallest difference found\nwith 80 % power, points", justify="right")
+    table.add_column("smallest detectable difference\n(80 % power), points", justify="right")
     table.add_column("time", justify="right")
     for row in next_steps.outlook:
         duration = format_duration(row.extra_seconds)

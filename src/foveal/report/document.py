@@ -230,7 +230,11 @@ def build_answer_block(cell: CellView, sections: Sequence[Section]) -> AnswerBlo
         if isinstance(block, Checklist)
         for check in block.checks
     ]
-    careful = tuple(title.rstrip(".") for _, (is_fine, title, _) in checks if not is_fine)
+    careful = tuple(
+        title[:1].lower() + title[1:].rstrip(".")
+        for _, (is_fine, title, _) in checks
+        if not is_fine
+    )
     return AnswerBlock(cell.answer, careful, checks[0][0] if checks else "")
 
 

@@ -43,7 +43,9 @@ def build_judgment_document(judgment: Judgment) -> ReportDocument:
     styles = _choose_styles(judgment)
     heading = _write_question(judgment)
     checks = _list_checks(judgment)
-    careful = tuple(title.rstrip(".") for is_fine, title, _ in checks if not is_fine)
+    careful = tuple(
+        title[:1].lower() + title[1:].rstrip(".") for is_fine, title, _ in checks if not is_fine
+    )
     several = len(judgment.parts) > 1
     sections: list[Section] = []
     top: tuple[Block, ...]
@@ -55,7 +57,7 @@ def build_judgment_document(judgment: Judgment) -> ReportDocument:
             Paragraph(
                 f"**{summary}** Each data set is a comparison of its own; all share one error rate."
             ),
-            *([Paragraph(f"Careful: {'; '.join(dict.fromkeys(careful))}.")] if careful else []),
+            *([Paragraph(f"Careful: {', '.join(dict.fromkeys(careful))}.")] if careful else []),
             *map(Paragraph, describe_data_summaries(judgment)),
         )
     else:

@@ -61,13 +61,15 @@ def _name_largest(
 ) -> str:
     """Return the largest rise and fall with their intervals; empty if all changes are small."""
     extremes = []
-    for sign in (1, -1):
+    for sign, word in ((1, "gain"), (-1, "loss")):
         variant, label = np.unravel_index(int(np.nanargmax(sign * means)), means.shape)
         value = float(means[variant, label])
         if sign * value >= _MIN_CHANGE:
             key = groups[int(variant)].variant, names[int(label)]
-            extremes.append(_format_change(key, value / 100, differences.get(key)))
-    return f"Largest changes: {join_with_and(extremes)}. " if extremes else ""
+            change = _format_change(key, value / 100, differences.get(key))
+            extremes.append(f"largest {word}: {change}")
+    text = "; ".join(extremes)
+    return f"{text[0].upper()}{text[1:]}. " if text else ""
 
 
 def _format_change(

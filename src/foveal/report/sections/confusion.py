@@ -65,9 +65,9 @@ def build_confusion_section(cell: CellView) -> Section:
     sentences = _list_sentences(cell, base, others, shares, changes)
     blocks.append(ListBlock(tuple(sentences)))
     if others and cell.has_intervals:
-        text = "All these changes may be chance: none has an interval off 0 in Per class"
+        text = "All these changes may be chance: each class in Per class has an interval that contains 0"
         if any("**" in sentence for _, sentence in sentences):
-            text = "Bold: the interval in Per class is off 0. All other changes may be chance"
+            text = "Bold: the interval in Per class does not contain 0. All other changes may be chance"
         blocks.append(Paragraph(f"{text}; there is no test for a pair of classes.", is_muted=True))
     tables = tuple(
         TableBlock(

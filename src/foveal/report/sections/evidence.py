@@ -68,7 +68,8 @@ def _explain(slopes: dict[str, FinalSlope], *, has_looks: bool) -> str:
     """Return the note of the table."""
     note = (
         "The reference of a row with a control is that control. The share of errors has the interval of the "
-        "difference, divided by the errors of the reference. The chance counts ties half and has a 95 % "
+        "difference, divided by the errors of the reference. The chance is the share of all pairs "
+        "of a run of each, ties counted half, with a 95 % "
         "interval "
         "from five seeds on."
     )

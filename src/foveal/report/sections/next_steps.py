@@ -61,7 +61,7 @@ def _advise_longer_training(cell: CellView, steps: NextSteps) -> str:
     return (
         f"**First, train longer.** In the last epoch `{name}` still gained {format_percent(gains[name], 1)} "
         f"points{differ}. "
-        "Networks that have finished learning usually differ less from seed to seed, which makes every "
+        "Networks that have finished learning usually differ less from seed to seed, which would make every "
         "interval "
         "shorter."
     )
@@ -92,7 +92,7 @@ def _build_outlook_table(cell: CellView, steps: NextSteps) -> Table:
         )
         for row in steps.outlook
     ]
-    headings = ("seeds per variant", "found with 80 % power", "time")
+    headings = ("seeds per variant", "detectable (80 % power)", "time")
     note = f"{steps.outlook_note} Times are estimates for all runs, one after another."
     if len(found) > 1:
         low, high = min(found, key=found.__getitem__), max(found, key=found.__getitem__)

@@ -116,7 +116,7 @@ def _build_conclusion(records: OcclusionRecords) -> list[Paragraph]:
         f"{join_with_and([f'`{name}`' for name in others])} look{'s' if len(others) == 1 else ''} at other "
         f"places than `{BASELINE}`"
         if others
-        else f"No variant looks at clearly other places than `{BASELINE}`"
+        else f"Not distinguishable from `{BASELINE}`: seeds of one variant differ as much"
     )
     pairs = ", ".join(
         f"`{name}` {each.with_baseline:.2f} (two of its own seeds {each.between_runs:.2f})"
