@@ -63,8 +63,8 @@ CONTROLLED = {
 }
 
 GOLDEN_CONTROLLED = """\
-Test accuracy after the last epoch: synthetic images, 32 × 32 pixels, 3 classes,
-1,200 for testing
+Test accuracy after the last epoch: synthetic images, 32 × 32 pixels, 3
+classes, 1,200 for testing
 
                                  accuracy  diff. to
  variant              seeds        % ± sd      none        interval  verdict
@@ -98,8 +98,8 @@ What a new study of 2 epochs can detect
 
 GOLDEN_GUESSING = """\
 Undecided: no variant is better than guessing, which reaches 33.3 %.
-Test accuracy after the last epoch: synthetic images, 32 × 32 pixels, 3
-classes, 1,200 for testing
+Test accuracy after the last epoch: synthetic images, 32 × 32
+pixels, 3 classes, 1,200 for testing
 
                      accuracy  diff. to
  variant  seeds        % ± sd      none        interval  verdict
