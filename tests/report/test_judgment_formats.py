@@ -81,7 +81,7 @@ def test_suspicions_and_unchecked_sentences_are_on_the_page() -> None:
     copied = {**VALUES, "bam": [76.21] * 5}
     page = ReportPage(render_judgment_html(judge_values(copied)))
     text = " ".join(page.text.split())
-    assert "Careful: Identical values. Is it a fair comparison?" in text
+    assert "Careful: identical values. Is it a fair comparison?" in text
     assert "! careful Identical values. All runs of bam have the same value" in text.replace(
         "careful", "careful "
     ).replace("  ", " ")
