@@ -31,7 +31,7 @@ from foveal.stats import (
     plan_looks,
     run_equivalence_test,
 )
-from foveal.text_format import ABSENT_VALUE, shorten_name
+from foveal.text_format import ABSENT_VALUE, format_fixed, shorten_name
 from report.fake_records import (
     ACCURACIES,
     TWO_VARIANTS,
@@ -442,7 +442,7 @@ def test_shows_top5_accuracy_from_20_classes_on(tmp_path: Path, html: str) -> No
     assert "top-5" not in html
     names = [f"class {label}" for label in range(25)]
     page = read_report(write_fake_run(tmp_path / "run", classes=names, epochs=1))
-    assert page.find_row("noneno attention")[1] == "70.00 %top-5 91.2 %"
+    assert page.find_row("noneno attention")[1] == "70.00 %top-5 91.3 %"
     assert page.find_row("class 24")
 
 
@@ -454,15 +454,17 @@ def test_class_accuracies_and_confusion_are_those_of_the_records(tmp_path: Path)
             confusions.append(arrays["confusion"])
     cat = [100 * confusion[0, 0] / confusion[0].sum() for confusion in confusions]
     page = read_report(folder)
-    spread = f"{min(cat):.1f} to {max(cat):.1f}"
-    assert page.find_row("cat") == ["cat", f"{np.mean(cat):.1f}{spread}"]
+    spread = f"{format_fixed(min(cat), 1)} to {format_fixed(max(cat), 1)}"
+    assert page.find_row("cat") == ["cat", f"{format_fixed(float(np.mean(cat)), 1)}{spread}"]
     shares = np.sum(confusions, axis=0)
     shares = 100 * shares / shares.sum(axis=1, keepdims=True)
-    assert page.find_row("dog", f"{shares[1, 0]:.1f}")[1:] == [f"{each:.1f}" for each in shares[1]]
+    assert page.find_row("dog", format_fixed(shares[1, 0], 1))[1:] == [
+        format_fixed(each, 1) for each in shares[1]
+    ]
     errors = shares - np.diag(np.diag(shares))
     true, answer = np.unravel_index(errors.argmax(), errors.shape)
     names = ("cat", "dog", "frog")
-    worst = f"none, most often: {names[true]} taken for {names[answer]} ({errors.max():.1f} %)"
+    worst = f"none, most often: {names[true]} taken for {names[answer]} ({format_fixed(float(errors.max()), 1)} %)"
     assert worst in " ".join(page.text.split())
 
 

@@ -22,7 +22,7 @@ def test_shows_every_condition_and_variant(tmp_path: Path) -> None:
     assert descriptions["robustness-blur"] == "blur: channel 80 to 64 %; none 71 to 57 %"
     page = read_report(study)
     assert page.find_row("original images") == ["original images", "71.0", "80.5"]
-    assert page.find_row("part hidden") == ["part hidden", "35.5", "40.2"]
+    assert page.find_row("part hidden") == ["part hidden", "35.5", "40.3"]
     assert page.find_row("blur") == ["blur", "56.8", "64.4"]
     assert "Hidden parts are 10, 25 % of the image." in " ".join(page.text.split())
     store_extras(study / "runs" / "1-0", robustness=make_robustness(0.8, images=10))
