@@ -464,7 +464,10 @@ def test_class_accuracies_and_confusion_are_those_of_the_records(tmp_path: Path)
     errors = shares - np.diag(np.diag(shares))
     true, answer = np.unravel_index(errors.argmax(), errors.shape)
     names = ("cat", "dog", "frog")
-    worst = f"none, most often: {names[true]} taken for {names[answer]} ({format_fixed(float(errors.max()), 1)} %)"
+    worst = (
+        f"none, most often: {names[true]} taken for {names[answer]} "
+        f"({format_fixed(float(errors.max()), 1)} %)"
+    )
     assert worst in " ".join(page.text.split())
 
 
