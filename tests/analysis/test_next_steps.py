@@ -134,7 +134,8 @@ def test_same_time_is_advised_for_better_variants_that_cost_time(
     # The table is for the study of the command: its first row has the five seeds of the command.
     assert found.outlook[0].extra_seconds == found.seconds
     assert found.outlook[0].detectable_differences[1] == found.detectable_difference
-    note = "With --same-time there are 9 comparisons instead of 3, so each interval is wider."
+    note = "That makes 9 comparisons instead of 3 (each control with none and with its variant as well), for "
+    note += "which this table allows."
     assert found.outlook_note.endswith(note) == is_added
     slow = make_study(UNDECIDED)  # not better, so its time does not matter
     for run in slow.runs:
