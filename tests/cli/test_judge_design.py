@@ -26,7 +26,7 @@ def test_first_call_writes_the_design_and_later_ones_keep_to_it(
     begin = ["judge", table, "--design", design, "--max-seeds", "6", "--margin", "0.5"]
     text = join_lines(run_foveal(capsys, *begin))
     assert "Next runs: none, cbam and bam with seeds 1 to 3." in text
-    assert f"Wrote {design}" in text.replace("design .toml", "design.toml")
+    assert f"Wrote{design}:" in "".join(text.split())  # a long path breaks anywhere
     written = Path(design).read_bytes()
     write_first(tmp_path, 4)
     text = join_lines(run_foveal(capsys, *begin))

@@ -97,7 +97,7 @@ NETWORKS: dict[str, tuple[Build, dict[str, tuple[int, str, str] | None]]] = {
         {
             "residual": (18, "features.1.0.block.6", "features.7.2.block.6"),
             "stage": (3, "features.1.2", "features.5.8"),
-            "conv": None,  # no activation follows a convolution
+            "conv": (22, "features.0.1", "features.7.2.block.0"),
         },
     ),
     "torchvision/shufflenet_v2_x0_5": (

@@ -39,7 +39,7 @@ COMMAND_GROUPS: Final = {
         ),
         "judge": (
             "foveal.cli.judge:judge",
-            "Give verdicts on a table of runs that were trained anywhere.",
+            "Give verdicts on a table or a folder of runs that were trained anywhere.",
         ),
         "report": ("foveal.cli.report:report", "Write the report of a study or a run."),
     },
