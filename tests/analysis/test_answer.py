@@ -262,12 +262,13 @@ def test_sequential_study_says_where_it_stopped() -> None:
     )
     assert answer(decided).details[-2:] == (
         "`cbam` was decided at 5 seeds.",
-        "A difference found at an early look is likely smaller than it looks; its interval holds.",
+        "A difference that is found is likely smaller than it looks, most at early looks.",
     )
     assert answer(going_on).details[-1] == "The next look at `bam` is at 5 seeds."
     assert answer(unlikely, last).details[-2:] == (
         "`eca` reached the last look, at 8 seeds.",
-        "`se` stopped at 6 seeds, because a verdict had become unlikely.",
+        "`se` stopped at 6 seeds, because a verdict had become unlikely, which is no evidence of no "
+        "difference.",
     )
 
 

@@ -81,7 +81,8 @@ def describe_looks(comparisons: Sequence[Comparison]) -> list[str]:
         sentences.append(
             {
                 "verdict": f"{names} {were} decided at {seeds} seeds.",
-                "unlikely": f"{names} stopped at {seeds} seeds, because a verdict had become unlikely.",
+                "unlikely": f"{names} stopped at {seeds} seeds, because a verdict had become unlikely, which is "
+                "no evidence of no difference.",
                 "last look": f"{names} reached the last look, at {seeds} seeds.",
                 _OPEN: f"The next look at {names} is at {seeds} seeds.",
             }[stop]
@@ -91,6 +92,6 @@ def describe_looks(comparisons: Sequence[Comparison]) -> list[str]:
         each.sequential and each.sequential.stop and each.verdict in found for each in comparisons
     ):
         sentences.append(
-            "A difference found at an early look is likely smaller than it looks; its interval holds."
+            "A difference that is found is likely smaller than it looks, most at early looks."
         )
     return sentences

@@ -40,6 +40,9 @@ class Check:
     text: str
 
 
+_STOPPING: Final = " Test accuracy decides when a variant stops: the looks were planned, and the intervals account for them."
+
+
 def check_fairness(cell: StudyRecord, comparisons: Sequence[Comparison]) -> list[Check]:
     """Return the checks of one cell of a study, those that are always made first.
 
@@ -54,7 +57,8 @@ def check_fairness(cell: StudyRecord, comparisons: Sequence[Comparison]) -> list
         Check(
             True,
             "No epoch and no seed was picked by the test set.",
-            "Accuracy is that of the last epoch of every seed: no best epoch, no best seed.",
+            "Accuracy is that of the last epoch of every seed: no best epoch, no best seed."
+            + (_STOPPING if cell.design.looks else ""),
         ),
         _check_plan(cell),
         _check_end_of_training(cell),
@@ -123,7 +127,7 @@ def _check_end_of_training(cell: StudyRecord) -> Check:
     name, gain = max(gains.items(), key=lambda item: item[1])
     return Check(
         False,
-        "Training had not ended.",
+        "Training may not have ended.",
         f"In the last epoch the accuracy of `{name}` still rose by {format_percent(gain, 1)} points. So this "
         "may compare how fast the variants learn, not how good they get.",
     )
@@ -133,8 +137,9 @@ def _check_seed_count(cell: StudyRecord, comparisons: Sequence[Comparison]) -> C
     """Check the number of seeds, with their spread and what other test images would add."""
     counts = [len(runs) for variant in cell.variants if (runs := cell.get_runs(variant))]
     is_fine = min(counts) >= _MIN_CAREFREE_SEEDS
-    title = "Enough seeds to see their spread." if is_fine else "Few seeds."
-    facts = [f"{format_count(min(counts), 'seed')} of each variant."]
+    title = "Several seeds of every variant." if is_fine else "Few seeds."
+    numbers = f"{min(counts)} to " if min(counts) < max(counts) else ""
+    facts = [f"{numbers}{format_count(max(counts), 'seed')} of each variant."]
     accuracies = cell.accuracies.get(BASELINE, [])
     if len(accuracies) > 1:
         spread = max(accuracies) - min(accuracies)

@@ -71,7 +71,7 @@ def format_next_command(
     else:
         words += ["--seeds", f"{seeds}"]
     words += ["--first-seed", f"{first_seed}"]
-    return shlex.join([*words, "--out", f"runs/{cell.folder.name}-from-{first_seed}"])
+    return shlex.join([*words, "--out", f"runs/{cell.folder.resolve().name}-from-{first_seed}"])
 
 
 def _format_option(name: str, value: object) -> list[str]:

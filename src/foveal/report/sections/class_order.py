@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +13,26 @@ from foveal.report.cell_view import CellView
 from foveal.stats import Comparison
 
 
+def select_common_seeds(
+    group: VariantRuns, baseline: VariantRuns
+) -> tuple[VariantRuns, VariantRuns]:
+    """Return both with the runs of the seeds that both have, like their comparison; all if there are none."""
+    common = set(group.seeds) & set(baseline.seeds)
+    if not common:
+        return group, baseline
+    first, second = (
+        replace(each, runs=tuple(run for run in each.runs if run.results["seed"] in common))
+        for each in (group, baseline)
+    )
+    return first, second
+
+
 def compute_class_differences(group: VariantRuns, baseline: VariantRuns) -> npt.NDArray[np.float64]:
-    """Return the accuracy of each run in each class minus the mean of the baseline, in points (R, K)."""
+    """Return the accuracy of each run in each class minus the mean of the baseline, in points (R, K).
+
+    Only the seeds count that both have.
+    """
+    group, baseline = select_common_seeds(group, baseline)
     return np.asarray(100 * (group.class_accuracies - baseline.class_accuracies.mean(axis=0)))
 
 

@@ -21,7 +21,11 @@ from foveal.report.blocks import (
     TableBlock,
 )
 from foveal.report.cell_view import CellView
-from foveal.report.sections.class_order import list_class_differences, sort_classes
+from foveal.report.sections.class_order import (
+    list_class_differences,
+    select_common_seeds,
+    sort_classes,
+)
 from foveal.report.templating import render_template
 from foveal.text_format import (
     format_fixed,
@@ -49,7 +53,8 @@ def build_confusion_section(cell: CellView) -> Section:
     base = cell.baseline or cell.groups[0]
     others = [group for group in cell.groups if group is not base]
     shares = {group.variant: normalize_rows(group.confusion) for group in cell.groups}
-    changes = {group.variant: shares[group.variant] - shares[base.variant] for group in others}
+    compared = {group.variant: _compute_compared_shares(group, base) for group in others}
+    changes = {variant: after - before for variant, (after, before) in compared.items()}
     limit = _choose_limit(list(changes.values()))
     blocks: list[Block] = []
     if size <= _MAX_CLASSES_IN_FIGURE:
@@ -62,7 +67,7 @@ def build_confusion_section(cell: CellView) -> Section:
         blocks.append(HtmlBlock(scales))
     else:
         blocks.append(Paragraph(f"With {size} classes only the largest values are shown here."))
-    sentences = _list_sentences(cell, base, others, shares, changes)
+    sentences = _list_sentences(cell, base, others, shares[base.variant], compared)
     blocks.append(ListBlock(tuple(sentences)))
     if others and cell.has_intervals:
         text = "All these changes may be chance: each class in Per class has an interval that contains 0"
@@ -83,6 +88,12 @@ def build_confusion_section(cell: CellView) -> Section:
     else:
         blocks += tables
     return Section(name, "Confusion", tuple(blocks))
+
+
+def _compute_compared_shares(group: VariantRuns, base: VariantRuns) -> tuple[Any, Any]:
+    """Return the shares of a variant and of the baseline over the seeds that both have."""
+    first, second = select_common_seeds(group, base)
+    return normalize_rows(first.confusion), normalize_rows(second.confusion)
 
 
 def _explain(base: VariantRuns, has_others: bool) -> str:
@@ -164,12 +175,15 @@ def _list_sentences(
     cell: CellView,
     base: VariantRuns,
     others: list[VariantRuns],
-    shares: dict[str, Any],
-    changes: dict[str, Any],
+    shares: Any,
+    compared: dict[str, tuple[Any, Any]],
 ) -> list[tuple[int, str]]:
-    """Return the commonest confusions of the baseline and the five largest changes."""
+    """Return the commonest confusions of the baseline and the five largest changes.
+
+    `compared` has the shares of each variant and those of the baseline over the same seeds.
+    """
     names = cell.classes
-    errors = np.nan_to_num(shares[base.variant] - np.diag(np.diag(shares[base.variant])))
+    errors = np.nan_to_num(shares - np.diag(np.diag(shares)))
     parts = []
     for place in np.argsort(-errors, axis=None)[:2].tolist():
         row, column = divmod(place, len(errors))
@@ -185,14 +199,14 @@ def _list_sentences(
     candidates = [
         (abs(float(change[row, column])), group, int(row), int(column))
         for group in others
-        for change in [np.nan_to_num(changes[group.variant])]
+        for change in [np.nan_to_num(np.subtract(*compared[group.variant]))]
         for place in np.argsort(-np.abs(change), axis=None)[:_MAX_CHANGES].tolist()
         for row, column in [divmod(place, len(change))]
     ]
     for _, group, row, column in sorted(candidates, key=lambda each: -each[0])[:_MAX_CHANGES]:
-        before, after = (
-            float(format_fixed(100 * float(shares[variant][row, column]), 1))
-            for variant in (base.variant, group.variant)
+        after, before = (
+            float(format_fixed(100 * float(share[row, column]), 1))
+            for share in compared[group.variant]
         )
         what = "recognized" if row == column else f"taken for {names[column]}"
         # The difference of the rounded shares, so that the three numbers agree.

@@ -76,7 +76,7 @@ def _explain(cell: CellView, scales: Mapping[str, CurveAxis], *, has_guessing: b
             sentences.append(
                 f"In epoch {epochs}, the last, the accuracy of `{name}` still rose by "
                 f"{format_percent(gains[name], 1)} "
-                "points, so training had not ended."
+                "points: longer training may change the result."
             )
         else:
             sentences.append(f"By epoch {epochs} no accuracy rises by more than the margin.")

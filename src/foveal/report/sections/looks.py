@@ -52,9 +52,10 @@ def build_looks(cell: CellView) -> list[Block]:
     text = (
         f"This study looks at its result at {join_with_and(cell.design.looks)} seeds and stops a "
         "variant as soon as a "
-        "verdict holds. Each bar is the interval at one look, made wider so that looking often raises no false "
-        "alarms: a variant stops when its bar leaves 0, or when the slightly narrower interval for equivalence "
-        "fits into the margin (gray). The first differences that are found tend to be too large."
+        "verdict holds. Each bar is the interval at one look, made wider so that all looks and variants "
+        "together raise a false alarm in at most about 5 % of studies: a variant stops when its bar leaves 0, "
+        "or when the slightly narrower interval for equivalence fits into the margin (gray). A difference that "
+        "is found tends to be too large, most at early looks."
     )
     if cell.design.stops_when_unlikely:
         text += (

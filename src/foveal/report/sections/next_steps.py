@@ -95,11 +95,13 @@ def _build_outlook_table(cell: CellView, steps: NextSteps) -> Table:
     headings = ("seeds per variant", "detectable (80 % power)", "time")
     note = f"{steps.outlook_note} Times are estimates for all runs, one after another."
     if len(found) > 1:
-        low, high = min(found, key=found.__getitem__), max(found, key=found.__getitem__)
-        note = (
-            f"{note} A range is over the undecided variants: from {low}, whose seeds differ least, to {high}, "
-            "whose seeds differ most."
+        note += " A range is over the undecided variants, whose seeds differ unequally."
+    if cell.is_sequential:
+        note += (
+            " The command looks several times and may stop early, so that it finds only larger differences "
+            "than a study of as many seeds without looks."
         )
+    note += " To show that there is no difference above the margin usually takes more seeds."
     title = f"Smallest difference that a new study of {format_count(steps.epochs, 'epoch')} finds"
     return Table(title, headings, tuple(rows), note)
 

@@ -72,7 +72,7 @@ def _build_uncertainty_fold(cell: CellView) -> list[Block]:
         (
             format_comparison_name(comparison),
             format_percent(split.seed_error),
-            format_percent(split.image_error),
+            format_percent(split.image_error) if split.image_error else "not measurable",
             format_percent(split.total_error),
             format_percent(split.finite_test_share, 0),
             _format_spread_ratio(comparison),
@@ -82,6 +82,7 @@ def _build_uncertainty_fold(cell: CellView) -> list[Block]:
     note = (
         "Standard errors of the difference, in percentage points. The verdict is about other seeds on these "
         "test images. Other test images would add the test-set uncertainty, which more seeds cannot reduce. "
+        "Where seeds vary too much, it cannot be told from theirs, which does not mean that it is 0. "
         "Both together are the root of the sum of the squares. The next column is the share of the variance "
         "due to seeds that exists only because the test set is finite. The last one is the standard deviation "
         "of the variant divided by that of its reference, with its F interval. None of these numbers changes "
