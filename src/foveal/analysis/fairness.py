@@ -40,7 +40,7 @@ class Check:
     text: str
 
 
-_STOPPING: Final = " Test accuracy decides when a variant stops: the looks were planned, and the intervals account for them."
+_STOPPING: Final = " Test accuracy decides when a variant stops: looks were planned, and intervals account for them."
 
 
 def check_fairness(cell: StudyRecord, comparisons: Sequence[Comparison]) -> list[Check]:
