@@ -40,7 +40,9 @@ class Check:
     text: str
 
 
-_STOPPING: Final = " Test accuracy decides when a variant stops: looks were planned, and intervals account for them."
+_STOPPING: Final = (
+    " Test accuracy decides when a variant stops; the intervals account for the looks."
+)
 
 
 def check_fairness(cell: StudyRecord, comparisons: Sequence[Comparison]) -> list[Check]:
