@@ -23,6 +23,7 @@ from foveal.report.sections.class_explanation import explain_classes, format_cla
 from foveal.report.sections.class_order import (
     compute_class_differences,
     list_class_differences,
+    select_common_seeds,
     sort_by_mean,
 )
 from foveal.text_format import (
@@ -55,7 +56,14 @@ def build_class_section(cell: CellView) -> Section:
         blocks.append(Paragraph(explain_classes(cell, groups, means, len(order))))
         ticks = _choose_axis(differences, order)
         figures = tuple(
-            _draw_panel(cell, group, differences[group.variant], order, ticks) for group in groups
+            _draw_panel(
+                cell,
+                select_common_seeds(group, cell.baseline)[0],
+                differences[group.variant],
+                order,
+                ticks,
+            )
+            for group in groups
         )
         blocks.append(FigureGrid(figures, _MAX_PANELS_IN_ROW, is_stacked_on_phones=True))
     else:
