@@ -81,7 +81,11 @@ function markPlace() {
 }
 
 document.body.classList.add("on-js");
-if (window.innerWidth < 1200) list("nav details").forEach((fold) => { fold.open = false; });
+// A frame gets its width after its script has run, so the width is not asked once.
+const narrow = window.matchMedia("(max-width: 1199px)");
+const foldContents = () => list("nav details").forEach((fold) => { fold.open = !narrow.matches; });
+narrow.addEventListener("change", foldContents);
+foldContents();
 list("table.sortable").forEach(makeSortable);
 enableFolds(document.getElementById("all"));
 enableLegend(list("[data-pick]"));
