@@ -267,8 +267,8 @@ def test_sequential_study_says_where_it_stopped() -> None:
     assert answer(going_on).details[-1] == "The next look at `bam` is at 5 seeds."
     assert answer(unlikely, last).details[-2:] == (
         "`eca` reached the last look, at 8 seeds.",
-        "`se` stopped at 6 seeds, because a verdict had become unlikely, which is no evidence of no "
-        "difference.",
+        "`se` stopped at 6 seeds, because a verdict had become unlikely, which does not show "
+        "that there is no difference.",
     )
 
 

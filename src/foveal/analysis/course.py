@@ -82,7 +82,7 @@ def describe_looks(comparisons: Sequence[Comparison]) -> list[str]:
             {
                 "verdict": f"{names} {were} decided at {seeds} seeds.",
                 "unlikely": f"{names} stopped at {seeds} seeds, because a verdict had become unlikely, "
-                "which is no evidence of no difference.",
+                "which does not show that there is no difference.",
                 "last look": f"{names} reached the last look, at {seeds} seeds.",
                 _OPEN: f"The next look at {names} is at {seeds} seeds.",
             }[stop]
