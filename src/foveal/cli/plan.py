@@ -110,7 +110,7 @@ def _format_plan(plan: Plan) -> list[tuple[str, str]]:
         needed += f", {_name_range(plan, f'{low:,}', f'{high:,}')}"
         needed += ", because the deviation is uncertain"
     if plan.outlook:
-        needed += "; that is without looks, and looks take up to a fifth more"
+        needed += "; that is without looks, and looks take more"
     most = "at most " if plan.outlook else ""
     interval = f"{format_level(1 - plan.alpha)}{correction}"
     if plan.outlook:
