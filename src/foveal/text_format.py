@@ -193,6 +193,16 @@ def join_with_and(values: Sequence[object]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
 
 
+def join_first(values: Sequence[object], limit: int) -> str:
+    """Join the first values and the number of the others.
+
+    >>> join_first(["a", "b", "c", "d"], 2), join_first(["a", "b"], 2)
+    ('a, b and 2 more', 'a and b')
+    """
+    more = len(values) - limit
+    return join_with_and([*values[:limit], *([f"{more} more"] if more > 0 else [])])
+
+
 def join_seeds(seeds: Iterable[int]) -> str:
     """Join seeds after their noun; three or more in a row become a range.
 

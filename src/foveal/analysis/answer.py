@@ -83,9 +83,8 @@ def _describe_condition(main: Sequence[Comparison], unfinished_epochs: int | Non
     best = max(max(each.mean, each.mean - each.difference) for each in main)
     if guessing is not None and best - guessing < _HARDLY_LEARNED * (1 - guessing):
         parts.append(
-            f"with networks that hardly learned (at most {format_percent(best, 1)} % right, and "
-            f"guessing reaches "
-            f"{format_percent(guessing, 1)} %)"
+            f"with networks that hardly learned (at most {format_percent(best, 1)} % right, and guessing "
+            f"reaches {format_percent(guessing, 1)} %)"
         )
     if unfinished_epochs is not None:
         parts.append(f"after {format_count(unfinished_epochs, 'epoch')}")

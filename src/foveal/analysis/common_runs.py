@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from foveal.records import RunRecord, StudyRecord
 from foveal.stats import Comparison
 
@@ -10,7 +12,13 @@ def select_common_runs(
     cell: StudyRecord, comparison: Comparison
 ) -> tuple[list[RunRecord], list[RunRecord]]:
     """Return the runs of the variant and of the reference that enter a comparison, by seed."""
-    runs, others = cell.get_runs(comparison.variant), cell.get_runs(comparison.reference)
+    return keep_common_seeds(cell.get_runs(comparison.variant), cell.get_runs(comparison.reference))
+
+
+def keep_common_seeds(
+    runs: Sequence[RunRecord], others: Sequence[RunRecord]
+) -> tuple[list[RunRecord], list[RunRecord]]:
+    """Return the runs of two variants whose seeds both have."""
     common = {run.results["seed"] for run in runs} & {run.results["seed"] for run in others}
     first, second = (
         [run for run in group if run.results["seed"] in common] for group in (runs, others)

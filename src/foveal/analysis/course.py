@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
+from foveal.analysis.display_names import name_comparison
 from foveal.analysis.variant_runs import compare_cell_variants, plan_design_looks
 from foveal.records import StudyRecord
 from foveal.stats import Comparison, SequentialDesign
 from foveal.text_format import join_with_and
-from foveal.variant_names import BASELINE
 
 _OPEN: Final = "open"
 
@@ -25,10 +25,8 @@ def describe_course(cell: StudyRecord) -> list[str]:
         return []
     lines = []
     for comparison in compare_cell_variants(cell):
-        name = comparison.variant
-        if comparison.reference != BASELINE:
-            name += f" minus {comparison.reference}"
-        lines.append(f"{name}: {describe_comparison_course(comparison, design)}")
+        course = describe_comparison_course(comparison, design)
+        lines.append(f"{name_comparison(comparison)}: {course}")
     return lines
 
 

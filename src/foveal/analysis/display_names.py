@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import PurePath
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from foveal.text_format import replace_unprintable
 from foveal.variant_names import (
@@ -16,6 +16,9 @@ from foveal.variant_names import (
     get_variant_name,
     has_attention,
 )
+
+if TYPE_CHECKING:
+    from foveal.stats import Comparison
 
 _DATA_NAMES: Final = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
 _NETWORK_NAMES: Final = {"convnet": "ConvNet"}
@@ -45,6 +48,13 @@ _CONTROL_PHRASES: Final = {
     WIDE_CONTROL: "the plain network with as many parameters",
     SAME_TIME_CONTROL: "the plain network trained for as long",
 }
+
+
+def name_comparison(comparison: Comparison) -> str:
+    """Return the variant of a comparison, and its control if it is not compared with the baseline."""
+    if comparison.reference == BASELINE:
+        return comparison.variant
+    return f"{comparison.variant} minus {comparison.reference}"
 
 
 def format_data_name(data: str) -> str:

@@ -106,8 +106,7 @@ def _check_plan(cell: StudyRecord) -> Check:
     if design.looks:
         text = (
             f"Looks at {join_with_and(design.looks)} seeds planned, margin {format_margin(design.margin)}, "
-            "not changed. The "
-            "intervals are wide enough for all looks together."
+            "not changed. The intervals are wide enough for all looks together."
         )
         return Check(True, "Looks and margin fixed beforehand.", text)
     if min(counts) < design.planned_seeds:
@@ -220,7 +219,7 @@ def _check_baseline(cell: StudyRecord) -> Check | None:
     if published is None:
         return None
     text = (
-        f"`{BASELINE}` is known to reach at least {format_percent(published.accuracy, 1)} %, "
-        f"and does so here."
+        f"`{BASELINE}` is known to reach at least {format_percent(published.accuracy, 1)} %, and does so "
+        "here."
     )
     return Check(True, "The plain network is as good as published.", text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from foveal.cli.json_values import Interval, Output, interval_or_none, nan_to_none
 
@@ -23,12 +23,12 @@ class McNemarOutput(Output):
 
 
 class LookOutput(Output):
-    """Look at a comparison of a sequential study, at its first `seeds` seeds; differences are fractions."""
+    """Look at a comparison at its first `seeds` seeds; differences are in the unit of the comparison."""
 
     seeds: int
     """Number of seeds of both."""
     difference: float
-    """Mean accuracy of the variant minus that of the reference."""
+    """Mean of the variant minus that of the reference."""
     interval: Interval | None
     """Welch interval at the level of this look."""
     equivalence_interval: Interval | None
@@ -124,35 +124,18 @@ def make_comparison_output(cell: str, comparison: Comparison) -> ComparisonOutpu
     planned = comparison.planned_seeds
     return ComparisonOutput(
         cell=cell,
-        variant=comparison.variant,
-        reference=comparison.reference,
-        verdict=comparison.verdict,
-        reason=comparison.reason,
-        seeds=comparison.seeds,
-        omitted_runs=comparison.omitted_runs,
-        omitted_reference_runs=comparison.omitted_reference_runs,
+        **make_shared_fields(comparison),
         planned_seeds=comparison.seeds if planned is None else planned,
         exceeds_planned_seeds=comparison.exceeds_planned_seeds,
-        at_guessing=comparison.is_at_guessing,
         reference_at_guessing=comparison.is_reference_at_guessing,
         guessing_accuracy=comparison.guessing_accuracy,
-        mean=comparison.mean,
-        sd=nan_to_none(comparison.sd),
-        difference=comparison.difference,
-        interval=interval_or_none(comparison.interval),
-        level=comparison.level,
-        equivalence_interval=interval_or_none(comparison.equivalence_interval),
         margin=comparison.margin,
-        detectable_difference=comparison.detectable_difference,
-        seeds_needed=comparison.seeds_needed,
-        seeds_needed_interval=comparison.seeds_needed_interval,
         sd_ratio=spread.ratio if spread else None,
         sd_ratio_interval=spread.interval if spread else None,
         standard_error_seeds=nan_to_none(split.seed_error) if split else None,
         standard_error_images=nan_to_none(split.image_error) if split else None,
         standard_error_both=split.total_error if split else None,
         finite_test_share=nan_to_none(split.finite_test_share) if split else None,
-        sequential=make_sequential_output(comparison.sequential),
         mcnemar=McNemarOutput(
             only_variant=test.only_variant,
             only_baseline=test.only_baseline,
@@ -163,13 +146,40 @@ def make_comparison_output(cell: str, comparison: Comparison) -> ComparisonOutpu
     )
 
 
-def make_sequential_output(
-    result: SequentialResult | None, convert: Callable[[float], float] = float
-) -> SequentialOutput | None:
-    """Return the output of the looks of a comparison, or None if it has no looks.
+def make_shared_fields(
+    comparison: Comparison, convert: Callable[[float], float] = float
+) -> dict[str, Any]:
+    """Return the fields that the outputs of `ablate` and `judge` have in common, None for what does not exist.
 
-    `convert` turns a difference of the statistics into the unit of the output.
+    `convert` turns a number of the statistics into the unit of the output.
     """
+    sd, detectable = nan_to_none(comparison.sd), comparison.detectable_difference
+    return {
+        "variant": comparison.variant,
+        "reference": comparison.reference,
+        "verdict": comparison.verdict,
+        "reason": comparison.reason,
+        "seeds": comparison.seeds,
+        "omitted_runs": comparison.omitted_runs,
+        "omitted_reference_runs": comparison.omitted_reference_runs,
+        "at_guessing": comparison.is_at_guessing,
+        "mean": convert(comparison.mean),
+        "sd": None if sd is None else abs(convert(sd)),
+        "difference": convert(comparison.difference),
+        "interval": interval_or_none(comparison.interval, convert),
+        "level": comparison.level,
+        "equivalence_interval": interval_or_none(comparison.equivalence_interval, convert),
+        "detectable_difference": None if detectable is None else abs(convert(detectable)),
+        "seeds_needed": comparison.seeds_needed,
+        "seeds_needed_interval": comparison.seeds_needed_interval,
+        "sequential": _make_sequential_output(comparison.sequential, convert),
+    }
+
+
+def _make_sequential_output(
+    result: SequentialResult | None, convert: Callable[[float], float]
+) -> SequentialOutput | None:
+    """Return the output of the looks of a comparison, or None if it has no looks."""
     if result is None:
         return None
     looks = [

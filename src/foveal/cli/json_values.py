@@ -30,9 +30,12 @@ def nan_to_none(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def interval_or_none(ends: Interval, convert: Callable[[float], float] = float) -> Interval | None:
-    """Return the converted ends of an interval, the lower one first, or None if they are NaN."""
-    if math.isnan(ends[0]):
-        return None
+def convert_interval(ends: Interval, convert: Callable[[float], float]) -> Interval:
+    """Return the converted ends of an interval, the lower one first."""
     low, high = sorted(map(convert, ends))
     return low, high
+
+
+def interval_or_none(ends: Interval, convert: Callable[[float], float] = float) -> Interval | None:
+    """Return the converted ends of an interval, or None if they are NaN."""
+    return None if math.isnan(ends[0]) else convert_interval(ends, convert)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from foveal.analysis.course import compute_next_boundary
-from foveal.cli.comparison_schema import SequentialOutput, make_sequential_output
-from foveal.cli.json_values import Interval, Output, interval_or_none, nan_to_none
+from foveal.cli.comparison_schema import SequentialOutput, make_shared_fields
+from foveal.cli.json_values import Interval, Output, convert_interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -221,16 +221,14 @@ def _make_summary_outputs(judgment: Judgment) -> list[DataSummaryOutput]:
     to_table = judgment.scale.to_table
     outputs = []
     for each in summarize_data_sets(judgment):
-        low, high = sorted(map(to_table, each.effects.interval))
-        lowest, highest = sorted(map(to_table, each.effects.prediction_interval))
         outputs.append(
             DataSummaryOutput(
                 variant=each.variant,
                 reference=each.reference,
                 data_sets=each.effects.data_sets,
                 difference=to_table(each.effects.mean),
-                interval=(low, high),
-                prediction_interval=(lowest, highest),
+                interval=convert_interval(each.effects.interval, to_table),
+                prediction_interval=convert_interval(each.effects.prediction_interval, to_table),
                 sd=abs(to_table(each.effects.sd)),
                 level=each.effects.level,
             )
@@ -272,27 +270,8 @@ def _make_comparison_output(
     """Return the output of one comparison in the unit of the table."""
     scale, design = judgment.scale, judgment.design
     boundary = None if design is None else compute_next_boundary(comparison, design.looks)
-    detectable = comparison.detectable_difference
-    sd = nan_to_none(comparison.sd)
     return JudgedComparisonOutput(
         data=data,
-        variant=comparison.variant,
-        reference=comparison.reference,
-        verdict=comparison.verdict,
-        reason=comparison.reason,
-        seeds=comparison.seeds,
-        omitted_runs=comparison.omitted_runs,
-        omitted_reference_runs=comparison.omitted_reference_runs,
-        at_guessing=comparison.is_at_guessing,
-        mean=scale.to_table(comparison.mean),
-        sd=None if sd is None else abs(scale.to_table(sd)),
-        difference=scale.to_table(comparison.difference),
-        interval=interval_or_none(comparison.interval, scale.to_table),
-        level=comparison.level,
-        equivalence_interval=interval_or_none(comparison.equivalence_interval, scale.to_table),
-        detectable_difference=None if detectable is None else abs(scale.to_table(detectable)),
-        seeds_needed=comparison.seeds_needed,
-        seeds_needed_interval=comparison.seeds_needed_interval,
-        sequential=make_sequential_output(comparison.sequential, scale.to_table),
+        **make_shared_fields(comparison, scale.to_table),
         next_boundary=None if boundary is None else abs(scale.to_table(boundary)),
     )

@@ -24,12 +24,12 @@ def print_judgment(judgment: Judgment) -> None:
     """Print table, sentences, answer and next runs of each data set, and the remarks before the answers."""
     from foveal.analysis import run_tables
 
-    for part in judgment.parts:
-        stdout.print(_make_rich_table(run_tables.make_verdict_table(judgment, part)))
+    tables = [run_tables.make_verdict_table(judgment, part) for part in judgment.parts]
+    for part, table in zip(judgment.parts, tables, strict=True):
+        stdout.print(_make_rich_table(table))
         for variant, sentence in run_tables.list_verdict_sentences(part):
             stdout.print(f"[bold]{escape(variant)}[/]: {escape(sentence)}")
-    note = run_tables.make_verdict_table(judgment, judgment.parts[0]).note
-    stdout.print(f"[dim]{escape(note)}[/]")
+    stdout.print(f"[dim]{escape(tables[0].note)}[/]")
     for kind, text in run_tables.list_remarks(judgment):
         stdout.print(f"[{_REMARK_COLORS[kind]}]{kind}[/] {escape(text)}")
     stdout.print()

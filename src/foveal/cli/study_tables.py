@@ -235,12 +235,12 @@ def list_verdict_lines(comparisons: list[Comparison]) -> list[str]:
         return [
             "There is nothing to compare. Differences need runs of `none` and of another variant."
         ]
+    from foveal.analysis.display_names import name_comparison
+
     lines = []
     for comparison in comparisons:
         reason = escape(use_minus_signs(comparison.reason))
-        name = comparison.variant
-        if comparison.reference != BASELINE:
-            name += f" minus {comparison.reference}"
+        name = name_comparison(comparison)
         lines.append(f"[bold]{escape(name)}[/]: {comparison.verdict}, {reason}.")
     return lines
 

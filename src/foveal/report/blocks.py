@@ -133,6 +133,15 @@ class Checklist:
     kind: ClassVar = "checklist"
     checks: tuple[tuple[bool, str, str], ...]
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Titles of the checks that are not fine, as parts of a sentence."""
+        return tuple(
+            title[:1].lower() + title[1:].rstrip(".")
+            for is_fine, title, _ in self.checks
+            if not is_fine
+        )
+
 
 @dataclass(frozen=True)
 class Columns:

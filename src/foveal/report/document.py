@@ -223,19 +223,14 @@ def _build_setting(cell: CellView) -> Section:
 
 def build_answer_block(cell: CellView, sections: Sequence[Section]) -> AnswerBlock:
     """Return the answer of a cell with what the checklist of its sections asks to be careful about."""
-    checks = [
-        (section.name, check)
+    checklists = [
+        (section.name, block)
         for section in sections
         for block in section.blocks
         if isinstance(block, Checklist)
-        for check in block.checks
     ]
-    careful = tuple(
-        title[:1].lower() + title[1:].rstrip(".")
-        for _, (is_fine, title, _) in checks
-        if not is_fine
-    )
-    return AnswerBlock(cell.answer, careful, checks[0][0] if checks else "")
+    careful = tuple(warning for _, block in checklists for warning in block.warnings)
+    return AnswerBlock(cell.answer, careful, checklists[0][0] if checklists else "")
 
 
 def write_cell_question(cell: CellView) -> str:

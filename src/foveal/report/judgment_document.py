@@ -42,10 +42,8 @@ def build_judgment_document(judgment: Judgment) -> ReportDocument:
     """Return the report of a judgment; with several data sets, a section for each."""
     styles = _choose_styles(judgment)
     heading = _write_question(judgment)
-    checks = _list_checks(judgment)
-    careful = tuple(
-        title[:1].lower() + title[1:].rstrip(".") for is_fine, title, _ in checks if not is_fine
-    )
+    checks = _make_checklist(judgment)
+    careful = checks.warnings
     several = len(judgment.parts) > 1
     sections: list[Section] = []
     top: tuple[Block, ...]
@@ -192,7 +190,7 @@ def _build_next_steps(judgment: Judgment, part: DataJudgment, name: str) -> list
     return [Columns(tuple(steps), (TableBlock(name, table, is_sortable=False),))]
 
 
-def _list_checks(judgment: Judgment) -> tuple[tuple[bool, str, str], ...]:
+def _make_checklist(judgment: Judgment) -> Checklist:
     """Return the checks: best epochs, suspicions, or that there are none, and the unchecked ones."""
     checks = []
     if judgment.is_best:
@@ -204,12 +202,12 @@ def _list_checks(judgment: Judgment) -> tuple[tuple[bool, str, str], ...]:
     if not judgment.suspicions:
         text = "There is no sign of copied runs, missing seeds, mixed units or impossible values."
         checks.append((True, "Values.", text))
-    return tuple(checks)
+    return Checklist(tuple(checks))
 
 
-def _build_checks_section(judgment: Judgment, checks: tuple[tuple[bool, str, str], ...]) -> Section:
+def _build_checks_section(judgment: Judgment, checks: Checklist) -> Section:
     """Return the checks, those that could not be made, and how the table was read."""
-    blocks: list[Block] = [Checklist(checks)]
+    blocks: list[Block] = [checks]
     for title, sentences in (
         ("Not checked", judgment.unchecked),
         ("How the table was read", judgment.notes),

@@ -138,11 +138,7 @@ def _build_row(
 
 def _format_mean(judgment: Judgment, values: npt.NDArray[np.float64]) -> str:
     """Return mean and standard deviation in the shown unit."""
-    unit = judgment.scale.unit
-    shown = unit.factor * values
-    text = f"{shown.mean():.{unit.decimals}f}"
-    if len(shown) > 1:
-        text += f" ± {np.std(shown, ddof=1):.{unit.decimals}f}"
+    text = judgment.scale.unit.format_mean(values)
     return use_minus_signs(f"{text} %" if judgment.scale.is_accuracy else text)
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from foveal.stats.comparison import MIN_SEEDS
 from foveal.stats.judgment import DataJudgment, Judgment
 from foveal.stats.random_effects import MIN_DATA_SETS, RandomEffects, combine_effects
-from foveal.stats.sample import Sample, select_common_seeds
+from foveal.stats.sample import select_common_seeds
+from foveal.stats.table_rule import make_sample
 from foveal.stats.welch import WelchTest, run_welch_test
 
 
@@ -58,12 +59,7 @@ def _test_part(judgment: Judgment, part: DataJudgment, variant: str) -> WelchTes
     if variant not in part.runs or judgment.baseline not in part.runs:
         return None
     samples = (
-        Sample(
-            name,
-            (part.runs[name].values * judgment.scale.factor).tolist(),
-            part.runs[name].seeds,
-        )
-        for name in (variant, judgment.baseline)
+        make_sample(name, part.runs[name], judgment.scale) for name in (variant, judgment.baseline)
     )
     sample, reference = select_common_seeds(*samples)
     if len(sample.seeds) < MIN_SEEDS:

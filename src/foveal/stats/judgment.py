@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from foveal.stats.comparison import Comparison
 from foveal.stats.judge_design import JudgeDesign
 from foveal.stats.outcome_scale import OutcomeScale
@@ -103,11 +101,8 @@ def make_verdict_table(judgment: Judgment, part: DataJudgment) -> Table:
     for name in names:
         if name not in part.runs:
             continue
-        shown = part.runs[name].values * scale.factor * unit.factor
-        mean = f"{shown.mean():.{unit.decimals}f}"
-        if shown.size > 1:
-            mean += f" ± {np.std(shown, ddof=1):.{unit.decimals}f}"
-        cells = (name, str(shown.size), use_minus_signs(mean))
+        values = part.runs[name].values * scale.factor
+        cells = (name, str(values.size), use_minus_signs(unit.format_mean(values)))
         rows.append((*cells, *_list_verdict_cells(by_variant.get(name), name == judgment.baseline)))
     quantity = "final values" if not judgment.is_best else "best epochs"
     title = f"{judgment.outcome}, {quantity}"

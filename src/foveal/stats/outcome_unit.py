@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
 
 @dataclass(frozen=True)
 class OutcomeUnit:
@@ -38,6 +41,16 @@ class OutcomeUnit:
         ('+1.23', '-0.250')
         """
         return f"{self.factor * difference:+.{self.decimals}f}"
+
+    def format_mean(self, values: npt.NDArray[np.float64]) -> str:
+        """Return the mean of runs in the shown unit and, of several, their standard deviation.
+
+        >>> OutcomeUnit().format_mean(np.array([0.84, 0.85, 0.86]))
+        '85.00 ± 1.00'
+        """
+        shown = self.factor * values
+        text = f"{shown.mean():.{self.decimals}f}"
+        return text if shown.size == 1 else f"{text} ± {np.std(shown, ddof=1):.{self.decimals}f}"
 
     def convert_interval(self, interval: tuple[float, float]) -> tuple[float, float]:
         """Return an interval in the shown unit, its lower end first.

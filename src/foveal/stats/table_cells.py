@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foveal.errors import UsageError
-from foveal.text_format import join_with_and
+from foveal.text_format import join_first
 
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.IGNORECASE)
 _MAX_NAMED: Final = 12
@@ -81,6 +81,4 @@ def parse_seeds(column: Sequence[Any]) -> list[int]:
 
 def list_names(names: Iterable[str]) -> str:
     """Return names in quotes, the first few of many."""
-    listed = [repr(name) for name in names]
-    more = len(listed) - _MAX_NAMED
-    return join_with_and([*listed[:_MAX_NAMED], *([f"{more} more"] if more > 0 else [])])
+    return join_first([repr(name) for name in names], _MAX_NAMED)

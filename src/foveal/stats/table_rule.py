@@ -1,4 +1,4 @@
-"""Rule for a table of runs: its baseline and its margin, in the unit of the table."""
+"""Rule for a table of runs: its baseline, its margin and its samples, from the unit of the table."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from foveal.errors import UsageError, bad_parameter, unknown_name
 from foveal.stats.outcome_scale import OutcomeScale
 from foveal.stats.run_table import BASELINE_NAMES
+from foveal.stats.sample import Sample
+from foveal.stats.value_checks import VariantValues
 from foveal.text_format import join_with_and
 from foveal.validation import require_positive_int, require_strictly_between
 
@@ -37,6 +39,11 @@ def choose_baseline(names: Sequence[str], baseline: str | None, notes: list[str]
         raise UsageError(f"Name the baseline with --baseline: one of {listed}.")
     notes.append(f"The baseline is {found!r}.")
     return found
+
+
+def make_sample(name: str, runs: VariantValues, scale: OutcomeScale) -> Sample:
+    """Return the runs of a variant in the unit of the statistics."""
+    return Sample(name, (runs.values * scale.factor).tolist(), runs.seeds)
 
 
 def scale_margin(margin: float | None, scale: OutcomeScale, notes: list[str]) -> float:

@@ -17,9 +17,8 @@ from foveal.stats.next_seeds import plan_next_runs
 from foveal.stats.outcome_scale import OutcomeScale, choose_scale, is_loss_name
 from foveal.stats.pair_comparison import compare_pairs
 from foveal.stats.run_table import RunTable, make_run_table
-from foveal.stats.sample import Sample
 from foveal.stats.sample_comparison import Rule
-from foveal.stats.table_rule import check_rule, choose_baseline, scale_margin
+from foveal.stats.table_rule import check_rule, choose_baseline, make_sample, scale_margin
 from foveal.stats.value_checks import Suspicion, VariantValues, find_suspicions, separate_runs
 
 
@@ -156,10 +155,7 @@ def judge_runs(
         )
         prefix = f"{data}: " if data else ""
         suspicions += [Suspicion(each.kind, prefix + each.text) for each in suspected]
-        samples = {
-            name: Sample(name, (each.values * scale.factor).tolist(), each.seeds)
-            for name, each in runs.items()
-        }
+        samples = {name: make_sample(name, each, scale) for name, each in runs.items()}
         looks, order = (None, None) if design is None else (design.looks, design.seeds)
         comparisons = compare_pairs(samples, pairs, rule=rule, design=looks, seed_order=order)
         if design is not None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from foveal.errors import UsageError
 from foveal.stats.guessing import find_low_outliers, is_at_guessing
 from foveal.stats.outcome_scale import OutcomeScale
-from foveal.text_format import join_seeds, join_with_and
+from foveal.text_format import join_first, join_seeds
 
 SuspicionKind = Literal[
     "identical values",
@@ -259,6 +259,5 @@ def find_mixed_units(runs: Mapping[str, VariantValues]) -> list[Suspicion]:
 
 def _list_first(words: Sequence[str], word: str = "and") -> str:
     """Return the first words of a list and the number of the others."""
-    more = len(words) - _MAX_NAMED
-    text = join_with_and([*words[:_MAX_NAMED], *([f"{more} more"] if more > 0 else [])])
+    text = join_first(words, _MAX_NAMED)
     return text if word == "and" else f" {word} ".join(text.rsplit(" and ", 1))

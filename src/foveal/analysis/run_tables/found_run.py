@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from foveal.errors import UsageError
-from foveal.stats.table_cells import is_empty
+from foveal.errors import UsageError, unknown_name
+from foveal.stats.table_cells import is_empty, list_names
 
 EPOCH_SETTINGS: Final = ("epochs", "max_epochs", "num_epochs", "n_epochs", "num_train_epochs")
 
@@ -44,6 +44,22 @@ def find_setting(settings: Mapping[str, Any], names: Iterable[str]) -> str | Non
     """
     by_name = {key.rpartition(".")[2].lower(): key for key in reversed(list(settings))}
     return next((by_name[name] for name in names if name in by_name), None)
+
+
+def list_required_settings(runs: Sequence[FoundRun], name: str) -> list[str]:
+    """Return the setting of each run that the user names, as text.
+
+    Raises:
+        UsageError: a run has no such setting.
+    """
+    missing = [run.name for run in runs if name not in run.settings]
+    if len(missing) == len(runs):
+        raise unknown_name(
+            "setting", name, dict.fromkeys(key for run in runs for key in run.settings)
+        )
+    if missing:
+        raise UsageError(f"These runs have no setting {name!r}: {list_names(missing)}.")
+    return [str(run.settings[name]) for run in runs]
 
 
 def find_planned_epochs(settings: Mapping[str, Any]) -> float | None:

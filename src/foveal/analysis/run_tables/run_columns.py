@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final
 
-from foveal.analysis.run_tables.found_run import FoundRun
+from foveal.analysis.run_tables.found_run import FoundRun, list_required_settings
 from foveal.analysis.run_tables.outcome_choice import choose_outcome
 from foveal.analysis.run_tables.run_identity import RunIdentities, identify_runs
 from foveal.analysis.run_tables.run_source import RunSource
@@ -14,11 +14,10 @@ from foveal.analysis.run_tables.setting_differences import (
     find_different_lengths,
     find_setting_differences,
 )
-from foveal.errors import UsageError, unknown_name
+from foveal.errors import UsageError
 from foveal.stats.run_table import is_best_name
-from foveal.stats.table_cells import list_names
 from foveal.stats.value_checks import Suspicion
-from foveal.text_format import format_count, join_with_and
+from foveal.text_format import format_count, join_first
 
 _MAX_NAMED: Final = 3
 
@@ -84,7 +83,7 @@ def make_run_source(
         for run in counted
     ]
     if data_column is not None:
-        columns["data"] = _list_data(counted, data_column)
+        columns["data"] = list_required_settings(counted, data_column)
     suspicions += [*identities.suspicions, *_find_differences(counted, identities, columns)]
     which = "of the best epoch" if takes_best else "of the last epoch"
     is_curve = any(len(run.metrics[outcome]) > 1 for run in counted)
@@ -116,18 +115,6 @@ def _find_value(run: FoundRun, outcome: str, *, takes_best: bool, lower_is_bette
     return min(finite) if lower_is_better else max(finite)
 
 
-def _list_data(runs: Sequence[FoundRun], setting: str) -> list[str]:
-    """Return the data set of each run."""
-    missing = [run.name for run in runs if setting not in run.settings]
-    if len(missing) == len(runs):
-        raise unknown_name(
-            "setting", setting, dict.fromkeys(key for run in runs for key in run.settings)
-        )
-    if missing:
-        raise UsageError(f"These runs have no setting {setting!r}: {list_names(missing)}.")
-    return [str(run.settings[setting]) for run in runs]
-
-
 def _find_differences(
     runs: Sequence[FoundRun], identities: RunIdentities, columns: dict[str, list[Any]]
 ) -> list[Suspicion]:
@@ -149,6 +136,4 @@ def _find_differences(
 
 def _list_problems(runs: Sequence[FoundRun]) -> str:
     """Return the first runs with their problems and the number of the others."""
-    more = len(runs) - _MAX_NAMED
-    named = [f"{run.name} ({run.problem})" for run in runs[:_MAX_NAMED]]
-    return join_with_and([*named, *([f"{more} more"] if more > 0 else [])])
+    return join_first([f"{run.name} ({run.problem})" for run in runs], _MAX_NAMED)

@@ -8,13 +8,18 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Final
 
-from foveal.analysis.run_tables.found_run import FoundRun, find_setting, to_number
+from foveal.analysis.run_tables.found_run import (
+    FoundRun,
+    find_setting,
+    list_required_settings,
+    to_number,
+)
 from foveal.analysis.run_tables.run_names import (
     drop_common_parts,
     parse_counted_name,
     parse_run_name,
 )
-from foveal.errors import UsageError, unknown_name
+from foveal.errors import UsageError
 from foveal.stats.run_table import SEED_NAMES, VARIANT_NAMES
 from foveal.stats.table_cells import list_names
 from foveal.stats.value_checks import Suspicion
@@ -86,7 +91,7 @@ def _find_variants(
 ) -> tuple[list[str], str]:
     """Return the variants, and the setting that they are; the setting is empty if they are names."""
     if variant_setting is not None:
-        return _list_required_settings(runs, variant_setting), variant_setting
+        return list_required_settings(runs, variant_setting), variant_setting
     parsed = [parse_run_name(name)[0] for name in names]
     counted = [parse_counted_name(name)[0] for name in names]
     for variants, setting in (
@@ -117,18 +122,6 @@ def _list_settings(runs: Sequence[FoundRun], names: Sequence[str]) -> tuple[list
     return [str(run.settings[name]) for run in runs], name
 
 
-def _list_required_settings(runs: Sequence[FoundRun], name: str) -> list[str]:
-    """Return the setting of each run that the user names, as text."""
-    missing = [run.name for run in runs if name not in run.settings]
-    if len(missing) == len(runs):
-        raise unknown_name(
-            "setting", name, dict.fromkeys(key for run in runs for key in run.settings)
-        )
-    if missing:
-        raise UsageError(f"These runs have no setting {name!r}: {list_names(missing)}.")
-    return [str(run.settings[name]) for run in runs]
-
-
 def _find_seeds(
     runs: Sequence[FoundRun], names: Sequence[str], seed_setting: str | None
 ) -> tuple[list[int] | None, str, list[Suspicion]]:
@@ -136,7 +129,7 @@ def _find_seeds(
     if seed_setting is None:
         texts, setting = _list_settings(runs, SEED_NAMES)
     else:
-        texts, setting = _list_required_settings(runs, seed_setting), seed_setting
+        texts, setting = list_required_settings(runs, seed_setting), seed_setting
     numbers = [to_number(text) for text in texts]
     trained = [int(number) for number in numbers if number is not None and number.is_integer()]
     has_trained = len(trained) == len(runs)

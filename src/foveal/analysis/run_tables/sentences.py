@@ -15,7 +15,13 @@ from foveal.stats import (
     SelfCheck,
     summarize_data_sets,
 )
-from foveal.text_format import format_level, join_seeds, join_with_and, use_minus_signs
+from foveal.text_format import (
+    format_level,
+    format_percent,
+    join_seeds,
+    join_with_and,
+    use_minus_signs,
+)
 
 _MANY_FALSE_DIFFERENCES: Final = 2
 """Multiple of the expected share of false differences above which a self-check warns."""
@@ -148,7 +154,7 @@ def describe_self_check(check: SelfCheck) -> str:
     >>> describe_self_check(check)[:90]
     'Self-check: of 100 random splits of the 4 runs of none into halves of 2 (3 different ones,'
     """
-    share = f"{100 * check.different / check.repeats:.1f} %"
+    share = f"{format_percent(check.different / check.repeats, 1)} %"
     promised = f"{100 * (1 - check.level):.3g} %"
     prefix = f"{check.data}, self-check" if check.data else "Self-check"
     few = f" ({check.split_count} different ones, few)" if check.split_count < check.repeats else ""

@@ -11,7 +11,7 @@ from typing import Final
 from foveal.analysis.run_tables.found_run import EPOCH_SETTINGS, FoundRun, find_setting
 from foveal.analysis.run_tables.run_identity import MODEL_SETTINGS
 from foveal.stats.value_checks import Suspicion
-from foveal.text_format import join_with_and
+from foveal.text_format import join_first
 
 _DATA: Final = ("data", "dataset", "data_set", "dataset_name")
 _MODEL: Final = "model"
@@ -80,8 +80,7 @@ def find_different_lengths(runs: Sequence[FoundRun], variants: Sequence[str]) ->
             for run, length in zip(runs, lengths, strict=True)
             if length < longest
         ]
-        more = len(short) - _MAX_NAMED
-        listed = join_with_and([*short[:_MAX_NAMED], *([f"{more} more"] if more > 0 else [])])
+        listed = join_first(short, _MAX_NAMED)
         text = f"Some runs end before epoch or step {longest:g}, the last of all: {listed}."
     return [Suspicion("different settings", f"{text} Stopped early, or not finished?")]
 
@@ -98,9 +97,7 @@ def _describe_groups(values: Sequence[str], variants: Sequence[str]) -> str:
     if len(groups) < 2:
         return ""
     ordered = sorted(groups, key=lambda value: -Counter(values)[value])
-    shown = [f"{value} ({', '.join(groups[value])})" for value in ordered[:_MAX_NAMED]]
-    more = len(ordered) - _MAX_NAMED
-    return join_with_and([*shown, *([f"{more} more"] if more > 0 else [])])
+    return join_first([f"{value} ({', '.join(groups[value])})" for value in ordered], _MAX_NAMED)
 
 
 def _remove_variant(model: str, variant: str) -> str:

@@ -33,6 +33,12 @@ def read_yaml_settings(path: Path) -> dict[str, Any]:
     return flatten_settings(settings)
 
 
+def read_hyperparameters(folder: Path) -> dict[str, Any]:
+    """Return the settings that loggers of Lightning write into a folder; empty without any."""
+    path = folder / "hparams.yaml"
+    return read_yaml_settings(path) if path.is_file() else {}
+
+
 def _ignore_tag(_loader: object, _suffix: str, _node: object) -> None:
     """Return None in place of an object of another program."""
 

@@ -11,7 +11,7 @@ import numpy as np
 from foveal.analysis import ClassDifference, VariantRuns
 from foveal.report.cell_view import CellView
 from foveal.report.sections.class_order import list_class_differences
-from foveal.text_format import format_rounded_points, join_with_and
+from foveal.text_format import format_rounded_points, join_first
 from foveal.variant_names import BASELINE
 
 _MAX_NAMED: Final = 4
@@ -105,12 +105,7 @@ def _count_intervals(differences: Mapping[tuple[str, str], ClassDifference]) -> 
     ]
     if not off_zero:
         return f"{scope} Each contains 0, so no class shows a difference."
-    more = len(off_zero) - _MAX_NAMED
-    named = (
-        join_with_and(off_zero)
-        if more <= 0
-        else f"{', '.join(off_zero[:_MAX_NAMED])} and {more} more"
-    )
+    named = join_first(off_zero, _MAX_NAMED)
     subject = "One is" if len(off_zero) == 1 else f"{len(off_zero)} are"
     others = count - len(off_zero)
     rest = (
@@ -126,7 +121,5 @@ def _name_unrecognized_classes(cell: CellView) -> str:
         is_zero = (group.class_accuracies == 0).all(axis=0)
         names = [name for name, zero in zip(cell.classes, is_zero, strict=True) if zero]
         if names:
-            more = len(names) - _MAX_CLASSES_IN_LIST
-            listed = names if more <= 0 else [*names[:_MAX_CLASSES_IN_LIST], f"{more} more"]
-            parts.append(f"`{group.variant}` {join_with_and(listed)}")
+            parts.append(f"`{group.variant}` {join_first(names, _MAX_CLASSES_IN_LIST)}")
     return f" Never recognized (0 % with every seed): {'; '.join(parts)}." if parts else ""

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foveal.analysis import ClassDifference, VariantRuns, compare_classes
+from foveal.analysis.common_runs import keep_common_seeds
 from foveal.report.cell_view import CellView
 from foveal.stats import Comparison
 
@@ -17,14 +18,10 @@ def select_common_seeds(
     group: VariantRuns, baseline: VariantRuns
 ) -> tuple[VariantRuns, VariantRuns]:
     """Return both with the runs of the seeds that both have, like their comparison; all if there are none."""
-    common = set(group.seeds) & set(baseline.seeds)
-    if not common:
+    runs, others = keep_common_seeds(group.runs, baseline.runs)
+    if not runs:
         return group, baseline
-    first, second = (
-        replace(each, runs=tuple(run for run in each.runs if run.results["seed"] in common))
-        for each in (group, baseline)
-    )
-    return first, second
+    return replace(group, runs=tuple(runs)), replace(baseline, runs=tuple(others))
 
 
 def compute_class_differences(group: VariantRuns, baseline: VariantRuns) -> npt.NDArray[np.float64]:

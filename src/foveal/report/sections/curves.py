@@ -75,8 +75,7 @@ def _explain(cell: CellView, scales: Mapping[str, CurveAxis], *, has_guessing: b
             name = max(gains, key=lambda variant: gains[variant])
             sentences.append(
                 f"In epoch {epochs}, the last, the accuracy of `{name}` still rose by "
-                f"{format_percent(gains[name], 1)} "
-                "points: longer training may change the result."
+                f"{format_percent(gains[name], 1)} points: longer training may change the result."
             )
         else:
             sentences.append(f"By epoch {epochs} no accuracy rises by more than the margin.")

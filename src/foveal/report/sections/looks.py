@@ -50,12 +50,11 @@ def build_looks(cell: CellView) -> list[Block]:
         _draw_looks(cell, index, comparison, result, ticks) for index, comparison, result in looked
     )
     text = (
-        f"This study looks at its result at {join_with_and(cell.design.looks)} seeds and stops a "
-        "variant as soon as a "
-        "verdict holds. Each bar is the interval at one look, made wider so that all looks and variants "
-        "together raise a false alarm in at most about 5 % of studies: a variant stops when its bar leaves 0, "
-        "or when the slightly narrower interval for equivalence fits into the margin (gray). A difference that "
-        "is found tends to be too large, most at early looks."
+        f"This study looks at its result at {join_with_and(cell.design.looks)} seeds and stops a variant as "
+        "soon as a verdict holds. Each bar is the interval at one look, made wider so that all looks and "
+        "variants together raise a false alarm in at most about 5 % of studies: a variant stops when its bar "
+        "leaves 0, or when the slightly narrower interval for equivalence fits into the margin (gray). A "
+        "difference that is found tends to be too large, most at early looks."
     )
     if cell.design.stops_when_unlikely:
         text += (

@@ -62,8 +62,7 @@ def _advise_longer_training(cell: CellView, steps: NextSteps) -> str:
         f"**First, train longer.** In the last epoch `{name}` still gained {format_percent(gains[name], 1)} "
         f"points{differ}. "
         "Networks that have finished learning usually differ less from seed to seed, which would make every "
-        "interval "
-        "shorter."
+        "interval shorter."
     )
 
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from foveal.analysis import compare_cell_variants, write_cell_answer
+from foveal.analysis.display_names import name_comparison
 from foveal.records import StudyRecord
 from foveal.study.trackers.log import LogPlace, SafeLog
 from foveal.study.trackers.run_log import LOG_FOLDER
 from foveal.text_format import use_minus_signs
-from foveal.variant_names import BASELINE
 
 _RUN_NAME = "verdicts"
 
@@ -37,8 +37,7 @@ def log_verdicts(study: StudyRecord, trackers: Sequence[str]) -> list[str]:
         paragraphs += [f"### {label}"] if label else []
         paragraphs.append(write_cell_answer(cell, comparisons).text)
         for each in comparisons:
-            name = each.variant
-            name += "" if each.reference == BASELINE else f" minus {each.reference}"
+            name = name_comparison(each)
             paragraphs.append(f"- `{name}`: {each.verdict}, {use_minus_signs(each.reason)}.")
             prefix = f"{label}/" if label else ""
             log.log_values(

@@ -11,7 +11,7 @@ from foveal.analysis.run_tables.found_run import (
     describe_epochs,
     find_planned_epochs,
 )
-from foveal.analysis.run_tables.yaml_settings import read_yaml_settings
+from foveal.analysis.run_tables.yaml_settings import read_hyperparameters
 
 
 def is_lightning_run(folder: Path) -> bool:
@@ -21,8 +21,7 @@ def is_lightning_run(folder: Path) -> bool:
 
 def read_lightning_run(folder: Path, name: str) -> FoundRun:
     """Return the run of a folder. It is finished if it was tested, or after all planned epochs."""
-    settings_file = folder / "hparams.yaml"
-    settings = read_yaml_settings(settings_file) if settings_file.is_file() else {}
+    settings = read_hyperparameters(folder)
     curves = collect_curves(read_csv_rows(folder / "metrics.csv"))
     steps = curves.pop("step", [])
     epochs = curves.pop("epoch", [])

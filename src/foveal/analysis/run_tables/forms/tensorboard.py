@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from foveal.analysis.run_tables.found_run import FoundRun, UnreadableRunError
-from foveal.analysis.run_tables.yaml_settings import read_yaml_settings
+from foveal.analysis.run_tables.yaml_settings import read_hyperparameters
 from foveal.optional_imports import suggest_install
 
 
@@ -32,15 +32,15 @@ def read_tensorboard_run(folder: Path, name: str) -> FoundRun:
     curves: dict[str, list[float]] = {}
     length = 0
     for tag in events.Tags()["scalars"]:
-        curves[tag] = [event.value for event in events.Scalars(tag)]
-        length = max(length, events.Scalars(tag)[-1].step)
+        scalars = events.Scalars(tag)
+        curves[tag] = [event.value for event in scalars]
+        length = max(length, scalars[-1].step)
     for tag in events.Tags()["tensors"]:  # TensorFlow 2 writes scalars as tensors
-        tensors = [tensor_util.make_ndarray(event.tensor_proto) for event in events.Tensors(tag)]
+        stored = events.Tensors(tag)
+        tensors = [tensor_util.make_ndarray(event.tensor_proto) for event in stored]
         if all(tensor.size == 1 and tensor.dtype.kind == "f" for tensor in tensors):
             curves[tag] = [float(tensor.item()) for tensor in tensors]
-            length = max(length, events.Tensors(tag)[-1].step)
+            length = max(length, stored[-1].step)
     if not curves:
         raise UnreadableRunError("its event files have no scalars")
-    settings_file = folder / "hparams.yaml"
-    settings = read_yaml_settings(settings_file) if settings_file.is_file() else {}
-    return FoundRun(name, settings, curves, length)
+    return FoundRun(name, read_hyperparameters(folder), curves, length)
